@@ -1,0 +1,1 @@
+"""The engine: stream → corruption → methods on one backbone → snapshots. Knows nothing of any page."""
