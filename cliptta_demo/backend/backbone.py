@@ -1,0 +1,153 @@
+"""One frozen CLIP, loaded once and shared by everybody who adapts it.
+
+The weights of the model never change. Whoever adapts owns a vector θ of normalisation parameters (see
+:mod:`.norm`), which takes the place of the tower's own for the length of one forward pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from cliptta_demo.backend.norm import find_normalisation
+from cliptta_demo.backend.settings import AdaptationSettings
+
+# A class name is put into each template; CLIP's plain prompt comes first.
+DEFAULT_TEMPLATES = (
+    "a photo of a {}.",
+    "a picture of a {}.",
+    "an image of a {}.",
+    "a drawing of a {}.",
+    "{}",
+)
+PROTOTYPE_CACHE = 32  # class lists remembered per backbone
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneInfo:
+    """What a person may want to know of a backbone, and the settings that suit it."""
+
+    name: str
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    templates: tuple[str, ...] = DEFAULT_TEMPLATES
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+
+
+class Backbone:
+    """A frozen image tower, a text encoder, and the way in for adapted normalisation parameters.
+
+    Args:
+        info: name, input size, pixel statistics, defaults.
+        tower: image tower; ``(N, 3, S, S)`` normalised float → ``(N, d)``.
+        encode_text: list of prompts → ``(len, d)`` embeddings, any length.
+        logit_scale: τ; logit_bias: SigLIP's additive bias, 0 elsewhere.
+        device: where the tower runs; autocast: dtype of its matrix products, None for plain float32.
+    """
+
+    def __init__(
+        self,
+        info: BackboneInfo,
+        tower: nn.Module,
+        encode_text: Callable[[list[str]], Tensor],
+        *,
+        logit_scale: float = 100.0,
+        logit_bias: float = 0.0,
+        device: torch.device | str = "cpu",
+        autocast: torch.dtype | None = None,
+    ) -> None:
+        self.info = info
+        self.device = torch.device(device)
+        self.tower = tower.to(self.device).eval().requires_grad_(False)
+        self.encode_text = encode_text
+        self.logit_scale = logit_scale
+        self.logit_bias = logit_bias
+        self.autocast = autocast
+        self.layout, self.source_parameters = find_normalisation(self.tower)
+        self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
+        self._prototypes: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
+        self._mean = torch.tensor(info.mean, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(info.std, device=self.device).view(1, 3, 1, 1)
+
+    @torch.no_grad()
+    def prototypes(self, class_names: Sequence[str], templates: Sequence[str] | None = None) -> Tensor:
+        """Class prototypes t_c ``(C, d)``: mean over templates of the normalised text embeddings, normalised again.
+
+        ``_`` in a class name becomes a space. The last few class lists are remembered.
+        """
+        key = (tuple(class_names), tuple(templates or self.info.templates))
+        with self.lock:
+            if key not in self._prototypes:
+                names = [name.replace("_", " ") for name in key[0]]
+                prompts = [template.replace("{}", name) for name in names for template in key[1]]
+                text = torch.cat([self.encode_text(prompts[i : i + 256]) for i in range(0, len(prompts), 256)])
+                text = F.normalize(text.float(), dim=-1).view(len(names), len(key[1]), -1)
+                self._prototypes[key] = F.normalize(text.mean(dim=1), dim=-1)
+                while len(self._prototypes) > PROTOTYPE_CACHE:
+                    self._prototypes.popitem(last=False)
+            self._prototypes.move_to_end(key)
+            return self._prototypes[key]
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 ``(N, 3, S, S)`` → float32 with the model's mean and deviation; float input passes unchanged."""
+        images = images.to(self.device, non_blocking=True)
+        if images.dtype != torch.uint8:
+            return images
+        return (images.float() / 255 - self._mean) / self._std
+
+    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
+        """Normalised image embeddings z.
+
+        Args:
+            images: ``(N, 3, S, S)`` uint8, or float already normalised.
+            parameters: θ ``(P,)``, the adapted normalisation parameters; gradients flow to it. None: the source model.
+
+        Returns:
+            ``(N, d)`` float32, each row of length 1.
+        """
+        pixels = self.normalise(images)
+        with self.lock, self._precision():
+            if parameters is None:
+                features = self.tower(pixels)
+            else:
+                with self._batch_statistics() as statistics:
+                    tensors = {**self.layout.unflatten(parameters), **statistics}
+                    features = functional_call(self.tower, tensors, (pixels,))
+        return F.normalize(features.float(), dim=-1)
+
+    def logits(self, cosines: Tensor) -> Tensor:
+        """Scaled logits ``τ·cos + bias``, same shape."""
+        return self.logit_scale * cosines + self.logit_bias
+
+    def _precision(self) -> torch.autocast:
+        enabled = self.autocast is not None
+        return torch.autocast(self.device.type, self.autocast or torch.bfloat16, enabled=enabled)
+
+    @contextmanager
+    def _batch_statistics(self) -> Iterator[dict[str, Tensor]]:
+        """While adapting, batch normalisation uses the statistics of the batch, as the authors' release does.
+
+        Yields throw-away copies of the running statistics, so that the shared model's own stay as they are.
+        """
+        modules = [self.tower.get_submodule(name) for name in self.layout.batch_norms]
+        copies = {
+            f"{name}.{buffer}": value.clone()
+            for name, module in zip(self.layout.batch_norms, modules, strict=True)
+            for buffer, value in module.named_buffers(recurse=False)
+        }
+        try:
+            for module in modules:
+                module.training = True
+            yield copies
+        finally:
+            for module in modules:
+                module.training = False

@@ -1,0 +1,78 @@
+"""Read the class names that a person types: any words, any script, emoji too."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+
+from cliptta_demo.backend.errors import UserError
+
+# The comma and the semicolon of other scripts part words just as ours do.
+_SEPARATORS = re.compile(r"[\n\v\f\r\x85\u2028\u2029,;\uff0c\uff1b\u3001\u060c\u061b]")
+# Control characters, halves of surrogate pairs, and format characters that hide or turn text. White space is
+# collapsed elsewhere; the joiners U+200C and U+200D stay, being part of emoji and of Persian and Indic words.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_JOINERS = "\u200c\u200d"
+
+
+def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) -> tuple[str, ...]:
+    """Split what a person typed into class names, in their order.
+
+    Names stand on separate lines or between commas or semicolons. White space around them goes, white space
+    inside becomes one space, control characters go, empty names are dropped; the text is NFC-normalised.
+    Underscores stay (see `display_name`), but 'snow_owl' and 'Snow owl' are the same name: they make the same
+    caption.
+
+    Returns at least two names of at most `max_length` characters each. Raises UserError, one sentence, when
+    there are fewer than two or more than `max_classes`, or when one is too long or appears twice.
+    """
+    visible = unicodedata.normalize("NFC", _HIDDEN.sub("", text))
+    names = [name for name in map(_tidy, _SEPARATORS.split(visible)) if _can_be_seen(name)]
+    if not names:
+        raise UserError("Type at least two class names, separated by commas or on separate lines.")
+    if len(names) == 1:
+        raise UserError("One class leaves nothing to choose between: add at least one more.")
+    if len(names) > max_classes:
+        raise UserError(f"There are {len(names):,} class names: keep at most {max_classes:,}.")
+    too_long = next((name for name in names if len(name) > max_length), None)
+    if too_long is not None:
+        start, length = too_long[:40], len(too_long)
+        raise UserError(f"'{start}…' has {length:,} characters: shorten this class name to at most {max_length}.")
+    _refuse_duplicates(names)
+    return tuple(names)
+
+
+def display_name(name: str) -> str:
+    """The name as it is shown and put into captions: each underscore becomes a space."""
+    return name.replace("_", " ")
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split()).strip(f" {_JOINERS}")
+
+
+def _can_be_seen(name: str) -> bool:
+    """Whether more is left than underscores, spaces, combining marks and joiners."""
+    invisible = {"Mn", "Mc", "Me", "Cf"}
+    return any(letter not in "_ " and unicodedata.category(letter) not in invisible for letter in name)
+
+
+def _refuse_duplicates(names: list[str]) -> None:
+    first_spelling: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for name in names:
+        key = unicodedata.normalize("NFC", " ".join(display_name(name).casefold().split()))
+        first_spelling.setdefault(key, name)
+        counts[key] += 1
+    repeated = [
+        f"'{first_spelling[key]}' appears {'twice' if count == 2 else f'{count} times'}"
+        for key, count in counts.items()
+        if count > 1
+    ]
+    if repeated:
+        listed = repeated[0] if len(repeated) == 1 else f"{', '.join(repeated[:-1])} and {repeated[-1]}"
+        raise UserError(f"{listed}: keep one of each.")

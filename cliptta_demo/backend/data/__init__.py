@@ -1,0 +1,1 @@
+"""Images: decoding, folders, built-in pictures, and the stream that methods see."""

@@ -1,0 +1,296 @@
+"""Turn image bytes that nobody vouches for into small RGB tensors, or into a sentence saying why not.
+
+Pictures come from visitors of a public page: bytes, files, pixels and the metadata that Pillow would read
+before it knows the size of a picture are all bounded. Nothing here opens a URL.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from cliptta_demo.backend.errors import UserError
+
+Paths = Sequence[Path | str]
+
+# Raster formats only: decoding SVG, EPS or PDF can run code or fetch other files.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_SIZE = 1024  # no image tower in reach asks for more pixels a side
+_LIMIT_RANGES = {"max_files": (1, 100_000), "max_bytes": (1, 2**30), "max_pixels": (1, 500_000_000)}
+# To set an image of an EXIF orientation upright, after a transposition for 5 to 8: the axes to flip.
+_FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
+# A large picture takes hundreds of megabytes while it is converted: one at a time, whoever asks.
+_LARGE_PIXELS = 8_000_000
+_LARGE_IMAGE_LOCK = threading.Lock()
+_MAX_SEGMENTS = 10_000  # real JPEG files have some dozens
+_MAX_SCANS = 100  # a progressive JPEG has about 10; each further one costs a pass over all pixels
+_MAX_STRIPS = 100_000  # a TIFF of one row per strip stays below this
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")
+_JPEG_NEEDLESS = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # application data and comments; JFIF and Adobe's stay
+_GIF_BLOCK = re.compile(rb"[!,;]")
+_TIFF_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What one upload may cost. Raises ValueError with field, value and range if one is out of range."""
+
+    max_files: int = 500  # several batches; more would outlast a visitor's patience on a shared machine
+    max_bytes: int = 20 * 2**20  # per file: any telephone's photo passes, and many visitors fit in memory
+    max_pixels: int = 40_000_000  # width × height: most cameras' photos pass; 160 MB once decoded
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (low, high) = getattr(self, field.name), _LIMIT_RANGES[field.name]
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ValueError(f"{field.name} is {value!r}; it must be a whole number from {low} to {high}")
+
+
+DEFAULT_LIMITS = ImageLimits()
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImages:
+    """The images that could be read, in the order given, and a sentence for each that could not.
+
+    images: (N, 3, size, size) uint8, 0 to 255, RGB; N may be 0. names: N names. refused: the sentences.
+    """
+
+    images: Tensor
+    names: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> Tensor:
+    """Decode the first frame as CLIP sees it: shorter side to `size`, bicubic, centre crop.
+
+    EXIF rotation is applied, transparency laid on white, 16-bit and floating-point grey scaled to 8 bits.
+    Returns (3, size, size) uint8, 0 to 255, RGB. Raises UserError, a sentence with the file's base name, for
+    what can't be read or exceeds `limits`; ValueError if `size` is out of range.
+    """
+    _check_size(size)
+    name = _base_name(name)
+    if not data:
+        raise UserError(f"{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+    if len(data) > limits.max_bytes:
+        raise UserError(f"{name} is over {limits.max_bytes / 2**20:.3g} MB; it was left out: shrink it first.")
+    # Saving and restoring the warning filters would race between threads; one added entry can't.
+    if not any(getattr(entry[3], "pattern", "") == r"PIL\." for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        data, orientation = _without_metadata(data)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > limits.max_pixels:
+                raise Image.DecompressionBombError
+            if image.format == "JPEG":
+                # Decoding at 1/2, 1/4 or 1/8 is far faster; twice the wanted size leaves bicubic its work.
+                image.draft(None, (2 * size, 2 * size))
+            with _LARGE_IMAGE_LOCK if image.width * image.height > _LARGE_PIXELS else nullcontext():
+                image.load()
+                square = _resize_and_crop(_as_rgb(image), size)
+            if image.format in ("PNG", "WEBP"):  # TIFF is turned by Pillow itself
+                orientation = _orientation(image.info.get("exif", b""))
+        # Turning the small square is cheaper than turning the picture.
+        tensor = torch.from_numpy(np.array(square)).permute(2, 0, 1)
+        tensor = tensor.transpose(1, 2) if orientation in (5, 6, 7, 8) else tensor
+        return tensor.flip(_FLIPS.get(orientation, ())).contiguous()
+    except UnidentifiedImageError:
+        kinds = "JPEG, PNG, WebP, BMP, GIF and TIFF work"
+        raise UserError(f"{name} is not an image that can be read ({kinds}); it was left out.") from None
+    except Image.DecompressionBombError:
+        most = f"{limits.max_pixels / 1e6:g} million pixels"
+        raise UserError(f"{name} has more than {most}; it was left out: shrink it first.") from None
+    except Exception as error:  # corrupt data makes Pillow raise nearly every built-in error
+        what = f"{name} is damaged or of a rare kind; it was left out"
+        raise UserError(f"{what}: save it again as JPEG or PNG and add that.") from error
+
+
+def decode_files(
+    paths: Paths,
+    size: int,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    display_names: Sequence[str] | None = None,
+) -> DecodedImages:
+    """Read and decode local files with `decode_image`, going on past those that can't be read.
+
+    Takes the first `limits.max_files` and says so in `refused`. The result's `names` are `display_names`, or
+    the paths' base names. Raises ValueError if `size` is out of range or `display_names` has another length.
+    """
+    if display_names is not None and len(display_names) != len(paths):
+        raise ValueError(f"display_names has {len(display_names)} entries; it must have {len(paths)}")
+    most, rest = limits.max_files, len(paths) - limits.max_files
+    too_many = f"Only the first {most:,} files were taken; add the other {rest:,} in a second round."
+    names = (display_names or [Path(path).name for path in paths])[:most]
+    decoded = decode_each(paths[:most], names, size, limits)
+    kept = tuple(name for name, image in zip(names, decoded, strict=True) if isinstance(image, Tensor))
+    refused = [too_many] * (rest > 0) + [sentence for sentence in decoded if isinstance(sentence, str)]
+    return DecodedImages(stack_images(decoded, size), kept, tuple(refused))
+
+
+def decode_each(paths: Paths, names: Sequence[str], size: int, limits: ImageLimits) -> list[Tensor | str]:
+    """Decode files side by side: for each, in order, a (3, size, size) uint8 image or the sentence why not.
+
+    The sentences use `names`. Raises ValueError if `size` is out of range.
+    """
+    _check_size(size)
+
+    def one(path: Path | str, name: str) -> Tensor | str:
+        try:
+            if not os.path.isfile(path):  # a pipe or a device could block for ever
+                raise FileNotFoundError
+            with open(path, "rb") as file:
+                # One byte more than allowed shows that the file is too large.
+                return decode_image(file.read(limits.max_bytes + 1), name, size, limits)
+        except UserError as error:
+            return str(error)
+        except OSError:
+            return f"{_base_name(name)} could not be opened; it was left out: check that it may be read."
+
+    # Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        return list(pool.map(one, paths, names))
+
+
+def stack_images(decoded: Sequence[Tensor | str], size: int) -> Tensor:
+    """Stack what `decode_each` could read into (N, 3, size, size) uint8; N may be 0."""
+    images = [image for image in decoded if isinstance(image, Tensor)]
+    return torch.stack(images) if images else torch.empty((0, 3, size, size), dtype=torch.uint8)
+
+
+def _check_size(size: int) -> None:
+    if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
+        raise ValueError(f"size is {size!r}; it must be a whole number from 1 to {MAX_SIZE}")
+
+
+def _base_name(name: str) -> str:
+    """The last part of a path, safe to print: no control characters or broken Unicode, and short."""
+    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    shown = "".join(letter for letter in last if letter.isprintable()).strip()
+    return (shown if len(shown) <= 80 else f"{shown[:60]}…{shown[-15:]}") or "A file without a name"
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = Image.fromarray(_to_eight_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        image = white
+    return image.convert("RGB")
+
+
+def _to_eight_bits(grey: np.ndarray) -> np.ndarray:
+    """Scale grey to uint8 by the smallest usual range that holds it, else from its lowest to its highest."""
+    ceilings = {"u": (65535.0,), "i": (255.0, 65535.0), "f": (1.0, 255.0, 65535.0)}[grey.dtype.kind]
+    values = np.nan_to_num(grey.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= ceilings[-1]:
+        low, high = 0.0, next(ceiling for ceiling in ceilings if high <= ceiling)
+    return ((values - low) * (255.0 / max(high - low, 1e-30)) + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def _resize_and_crop(image: Image.Image, size: int) -> Image.Image:
+    """CLIP's resize and centre crop in one step, so that a picture of 1 × 40,000,000 pixels never grows."""
+    shorter = min(image.size)
+    ends = []
+    for side in image.size:
+        resized = size if side == shorter else int(size * side / shorter)
+        start = round((resized - size) / 2)
+        ends.append((start * side / resized, min((start + size) * side / resized, side)))
+    (left, right), (top, bottom) = ends
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
+
+
+def _without_metadata(data: bytes) -> tuple[bytes, int]:
+    """Drop or check what Pillow parses before the size is known: a small file can make it fill gigabytes.
+
+    Returns what to decode and the EXIF orientation. Raises nearly any error on corrupt data.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return _plain_jpeg(data)
+    if data.startswith(b"GIF8"):
+        return _plain_gif(data), 1
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        _check_tiff(data)
+    elif data[:2] in (b"II", b"MM"):
+        raise UnidentifiedImageError("no TIFF file, or one of the kind made for gigabytes")
+    return data, 1
+
+
+def _plain_jpeg(data: bytes) -> tuple[bytes, int]:
+    """The file without the metadata between its start and its first scan, and its EXIF orientation."""
+    kept, orientation, scans, first_scan, position = [b"\xff\xd8"], 1, 0, len(data), 2
+    for _ in range(_MAX_SEGMENTS):
+        found = _JPEG_MARKER.search(data, position)
+        if found is None or found[1] == b"\xd9":  # the end of the picture
+            return b"".join([*kept, data[first_scan:]]), orientation
+        marker, start = found[1][0], found.end() - 2
+        position = found.end() + max(int.from_bytes(data[start + 2 : start + 4], "big"), 2)
+        if marker == 0xDA:  # a scan: compressed pixels follow
+            scans, first_scan = scans + 1, min(first_scan, start)
+            if scans > _MAX_SCANS:
+                break
+        elif scans == 0 and marker == 0xE1 and data.startswith(b"Exif\0", start + 4):
+            orientation = _orientation(data[start + 4 : position])
+        elif scans == 0 and marker not in _JPEG_NEEDLESS:
+            kept.append(data[start:position])
+    raise ValueError("too many scans or segments")
+
+
+def _plain_gif(data: bytes) -> bytes:
+    """The file without comments, which Pillow joins in quadratic time."""
+    position = header = 13 + (3 * (2 << (data[10] & 7)) if data[10] & 0x80 else 0)
+    control = b""
+    while (found := _GIF_BLOCK.search(data, position)) and found[0] == b"!":
+        position = found.start() + 2
+        while data[position]:
+            position += data[position] + 1
+        position += 1
+        if data[found.start() + 1] == 0xF9:  # the graphic control block holds the transparent colour
+            control = data[found.start() : position]
+    return data[:header] + control + (data[found.start() :] if found else b"")
+
+
+def _orientation(exif: bytes) -> int:
+    """The orientation in a block of EXIF data; 1, upright, where it has none or is corrupt."""
+    exif = exif.removeprefix(b"Exif\0\0")
+    with suppress(KeyError, struct.error):
+        order = {b"II": "<", b"MM": ">"}[exif[:2]]
+        for tag, _, _, value in _tiff_directory(exif, struct.unpack_from(f"{order}L", exif, 4)[0], order):
+            if tag == 0x0112:
+                return value >> 16 if order == ">" else value & 0xFFFF  # the first two of its four bytes
+    return 1
+
+
+def _tiff_directory(data: bytes, offset: int, order: str) -> Iterator[tuple[int, int, int, int]]:
+    """The tag, number of values, number of bytes, and value or offset of each entry."""
+    for index in range(struct.unpack_from(f"{order}H", data, offset)[0]):
+        tag, kind, count, value = struct.unpack_from(f"{order}HHLL", data, offset + 2 + 12 * index)
+        yield tag, count, count * _TIFF_UNITS.get(kind, 0), value
+
+
+def _check_tiff(data: bytes) -> None:
+    """Refuse directories whose entries share their bytes: Pillow copies each one, at any cost in memory."""
+    order = "<" if data[:2] == b"II" else ">"
+    pending, total = [struct.unpack_from(f"{order}L", data, 4)[0]], 0
+    while pending:
+        for tag, count, length, value in _tiff_directory(data, pending.pop(), order):
+            total += max(length, 12)  # at least the entry itself, so that directories in a circle end too
+            if total > len(data) + 4096 or (tag in (273, 279, 324, 325) and count > _MAX_STRIPS):
+                raise ValueError("more metadata than the file can hold")
+            if tag in (34665, 34853, 40965):  # the nested directories that Pillow reads
+                pending.append(value)

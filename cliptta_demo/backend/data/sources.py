@@ -1,0 +1,172 @@
+"""Where images come from: built-in pictures, an image folder, or images that a person gave.
+
+A source answers one question: the images and labels at these positions of the stream. It keeps no position of its
+own, so that any batch of a run can be made again from settings and seed alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits
+from cliptta_demo.backend.data.folder import UNLABELLED, FolderDataset
+from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
+from cliptta_demo.backend.errors import UserError
+
+OOD_LABEL = -1  # a stranger: its class is not in the list
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images of a stream.
+
+    Attributes:
+        pixels: ``(N, 3, S, S)`` uint8.
+        labels: ``(N,)`` int64; ≥ 0 a class, ``OOD_LABEL`` or ``UNLABELLED``.
+        names: N display names (file names), empty strings where there are none.
+        refused: one sentence for each image that could not be read.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Source(Protocol):
+    """Images by position."""
+
+    class_names: tuple[str, ...]
+
+    def length(self) -> int | None:
+        """How many images there are; None for an endless source."""
+
+    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+        """``count`` images from position ``start`` on (fewer at the end), each ``(3, size, size)``.
+
+        ``order`` is "shuffled" or "sorted" (class after class over ``horizon`` positions).
+        """
+
+
+class PictureSource:
+    """An endless stream of built-in pictures, composed afresh from the seed.
+
+    Args:
+        world: the picture atlas.
+        groups: class name → sprite ids.
+        styles: names out of ``STYLES`` to draw from.
+        label: gives every image this label (``OOD_LABEL`` for strangers); None labels by class.
+    """
+
+    def __init__(
+        self,
+        world: PictureWorld,
+        groups: dict[str, tuple[int, ...]],
+        styles: tuple[str, ...],
+        label: int | None = None,
+    ) -> None:
+        self.world = world
+        self.class_names = tuple(groups)
+        self.sprites = [torch.tensor(ids, dtype=torch.int64) for ids in groups.values()]
+        self.styles = torch.tensor([STYLES.index(style) for style in styles], dtype=torch.int64)
+        self.label = label
+
+    def length(self) -> int | None:
+        return None
+
+    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+        generator = torch.Generator().manual_seed(_mix(seed, start))
+        if order == "sorted":
+            positions = torch.arange(start, start + count)
+            labels = (positions * len(self.class_names) // max(horizon, 1)).clamp(max=len(self.class_names) - 1)
+        else:
+            labels = torch.randint(len(self.class_names), (count,), generator=generator)
+        pick = torch.rand(count, generator=generator)
+        sprites = torch.stack(
+            [self.sprites[c][int(p * len(self.sprites[c]))] for c, p in zip(labels.tolist(), pick, strict=True)]
+        )
+        styles = self.styles[torch.randint(len(self.styles), (count,), generator=generator)]
+        pixels = compose(self.world, sprites, styles, size, generator)
+        if self.label is not None:
+            labels = torch.full_like(labels, self.label)
+        return Images(pixels, labels, ("",) * count)
+
+
+class FolderSource:
+    """A folder of images, one sub-folder per class, each image once.
+
+    Args:
+        dataset: from :func:`.folder.scan_folder`.
+        label: gives every image this label; None keeps the folder's.
+        limits: caps of what is read.
+    """
+
+    def __init__(self, dataset: FolderDataset, label: int | None = None, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+        self.dataset = dataset
+        self.class_names = dataset.class_names
+        self.label = label
+        self.limits = limits
+
+    def length(self) -> int | None:
+        return len(self.dataset.files)
+
+    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+        indices = _order(np.asarray(self.dataset.labels), order, seed)[start : start + count]
+        pixels, labels, names, refused = self.dataset.load(indices.tolist(), size, self.limits)
+        if self.label is not None:
+            labels = torch.full_like(labels, self.label)
+        return Images(pixels, labels, names, refused)
+
+
+class GivenImages:
+    """Images already in memory: a person's uploads, or a test's.
+
+    Args:
+        pixels: ``(N, 3, S, S)`` uint8; labels: ``(N,)`` int64 or None when nobody said; names: N display names.
+    """
+
+    def __init__(
+        self,
+        pixels: Tensor,
+        class_names: tuple[str, ...],
+        labels: Tensor | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        if not len(pixels):
+            raise UserError("There is no image to work on. Add at least one image file and try again.")
+        self.pixels = pixels
+        self.class_names = class_names
+        self.labels = labels if labels is not None else torch.full((len(pixels),), UNLABELLED)
+        self.names = names if names is not None else ("",) * len(pixels)
+
+    def length(self) -> int | None:
+        return len(self.pixels)
+
+    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+        indices = _order(self.labels.numpy(), order, seed)[start : start + count]
+        pixels = self.pixels[torch.from_numpy(indices)]
+        if pixels.shape[-1] != size:
+            resized = torch.nn.functional.interpolate(pixels.float(), size=(size, size), mode="bicubic", antialias=True)
+            pixels = resized.round_().clamp_(0, 255).to(torch.uint8)
+        return Images(pixels, self.labels[torch.from_numpy(indices)], tuple(self.names[i] for i in indices))
+
+
+def _order(labels: np.ndarray, order: str, seed: int) -> np.ndarray:
+    """Positions → indices: a seeded shuffle; for "sorted" the shuffle is then sorted by label, stably."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    if order == "sorted":
+        return shuffled[np.argsort(labels[shuffled], kind="stable")]
+    return shuffled
+
+
+def _mix(*numbers: int) -> int:
+    """One well-spread 63-bit seed out of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,259 @@
+"""An experiment: one stream, several methods side by side on one backbone, a snapshot after every batch.
+
+    experiment = Experiment(settings, backbone, source)
+    state = experiment.start()
+    for state, snapshot in experiment.run(state):
+        print(snapshot.batch, snapshot.methods["cliptta"].accuracy)
+
+A :class:`RunState` is immutable. Pausing is keeping it, resetting is dropping it, undoing a cancelled batch is never
+having taken the new one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from cliptta_demo.backend.adaptation import AdaptationState
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.data.stream import Batch, Stream
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods import METHODS, Progress
+from cliptta_demo.backend.metrics import Tally, entropy_of
+from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.backend.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
+
+REFERENCE = "zero-shot"  # deterioration and improvement are measured against it
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where a run stands between two batches; small, immutable, picklable.
+
+    Attributes:
+        next_batch: number of the batch to come.
+        adaptations: each method's state; tallies: its counts; series: its curves.
+        images_done: images so far. true_histogram: ``(C,)`` true classes so far.
+    """
+
+    next_batch: int
+    adaptations: dict[str, AdaptationState | None]
+    tallies: dict[str, Tally]
+    series: dict[str, Series]
+    true_histogram: np.ndarray
+    images_done: int = 0
+
+    def to(self, device: torch.device | str) -> RunState:
+        """The same state with its tensors on another device ("cpu" before pickling)."""
+        moved = {name: state and state.to(device) for name, state in self.adaptations.items()}
+        return replace(self, adaptations=moved)
+
+
+@dataclass
+class _Lane:
+    """One method at work on the present batch."""
+
+    steps: Iterator[Progress]
+    seconds: float = 0.0
+    last: Progress | None = None
+    view: BatchView | None = None
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+class Experiment:
+    """Runs the methods of ``settings`` side by side on the same batches.
+
+    Args:
+        settings: everything that defines the run.
+        backbone: the shared model.
+        source: the ID images; its class names are the class list (at least two).
+        strangers: the OOD images, where ``settings.stream.ood_share`` > 0.
+        class_names: other words for the classes, in the source's order; None keeps the source's.
+        templates: prompt templates; None keeps the backbone's.
+
+    Raises:
+        UserError: fewer than two classes.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        backbone: Backbone,
+        source: Source,
+        strangers: Source | None = None,
+        class_names: Sequence[str] | None = None,
+        templates: Sequence[str] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.backbone = backbone
+        self.class_names = tuple(class_names or source.class_names)
+        if len(self.class_names) < 2:
+            raise UserError("One class leaves nothing to choose between: give at least two class names.")
+        self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
+        self.prototypes = backbone.prototypes(self.class_names, templates)
+        names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
+        self.methods = {name: METHODS[name](backbone, self.prototypes, settings.adaptation) for name in names}
+        self.score = ID_SCORES[settings.adaptation.score]
+
+    def start(self) -> RunState:
+        """The untouched source model, nothing seen yet."""
+        classes = len(self.class_names)
+        return RunState(
+            next_batch=0,
+            adaptations={name: method.start() for name, method in self.methods.items()},
+            tallies={name: Tally.start(classes) for name in self.methods},
+            series={name: Series() for name in self.methods},
+            true_histogram=np.zeros(classes, np.int64),
+        )
+
+    def run(self, state: RunState | None = None) -> Iterator[tuple[RunState, Snapshot]]:
+        """All batches to come, from ``state`` (or the start) to the end of the stream."""
+        state = state or self.start()
+        while not self.finished(state):
+            for new_state, snapshot in self.advance(state):
+                if new_state is not None:
+                    state = new_state
+                    yield new_state, snapshot
+
+    def finished(self, state: RunState) -> bool:
+        """Whether the stream has no batch left."""
+        return state.next_batch >= len(self.stream)
+
+    def advance(self, state: RunState) -> Iterator[tuple[RunState | None, Snapshot | LiveStep]]:
+        """Works on one batch.
+
+        Yields ``(None, LiveStep)`` after every optimiser step (all methods in step with each other), and last
+        ``(new state, Snapshot)``. Stopping in between leaves ``state`` valid and everything else untouched.
+        """
+        began = time.perf_counter()
+        batch = self.stream.batch(state.next_batch)
+        if not len(batch.images):
+            raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))
+        labels = batch.images.labels.numpy()
+        lanes = {
+            name: _Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
+            for name, method in self.methods.items()
+        }
+        step = 0
+        while self._step_all(lanes, labels):
+            step += 1
+            if step <= self.settings.adaptation.steps:
+                views = {name: lanes[name].view for name in self.settings.methods}
+                yield (
+                    None,
+                    LiveStep(state.next_batch, len(self.stream), step - 1, self.settings.adaptation.steps, views),
+                )
+        new_state = self._commit(state, batch, lanes)
+        yield new_state, self._snapshot(new_state, batch, lanes, time.perf_counter() - began)
+
+    def _step_all(self, lanes: dict[str, _Lane], labels: np.ndarray) -> bool:
+        """Moves every method one step on; False when all of them were done already."""
+        moved = False
+        for lane in lanes.values():
+            began = time.perf_counter()
+            progress = next(lane.steps, None)
+            if progress is not None:
+                moved = True
+                lane.last = progress
+                lane.view = self._view(progress, labels)
+                if progress.losses:
+                    lane.losses = {name: value.item() for name, value in progress.losses.items()}
+            lane.seconds += time.perf_counter() - began
+        return moved
+
+    def _view(self, progress: Progress, labels: np.ndarray) -> BatchView:
+        cosines = progress.cosines.float()
+        probabilities = self.backbone.logits(cosines).softmax(dim=1)
+        confidence, predicted = probabilities.max(dim=1)
+        predicted = predicted.cpu().numpy()
+        known = labels >= 0
+        return BatchView(
+            predicted=predicted,
+            confidence=confidence.cpu().numpy(),
+            scores=self.score(cosines).cpu().numpy(),
+            histogram=np.bincount(predicted[labels != -1], minlength=len(self.class_names)),
+            accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
+            collapse_entropy=entropy_of(probabilities.mean(dim=0).cpu().numpy()),
+        )
+
+    def _commit(self, state: RunState, batch: Batch, lanes: dict[str, _Lane]) -> RunState:
+        labels = batch.images.labels.numpy()
+        reference = lanes[REFERENCE].view.predicted
+        tallies, series = {}, {}
+        for name, lane in lanes.items():
+            view = lane.view
+            tally = state.tallies[name].add(labels, view.predicted, reference, view.scores)
+            old = state.series[name]
+            shown = view.histogram.sum()
+            series[name] = Series(
+                accuracy=(*old.accuracy, tally.accuracy),
+                batch_accuracy=(*old.batch_accuracy, view.accuracy),
+                collapse_entropy=(*old.collapse_entropy, view.collapse_entropy),
+                largest_class_share=(
+                    *old.largest_class_share,
+                    float(view.histogram.max() / shown) if shown else 0.0,
+                ),
+                deterioration=(*old.deterioration, tally.deterioration),
+                improvement=(*old.improvement, tally.improvement),
+                seconds=(*old.seconds, lane.seconds),
+            )
+            tallies[name] = tally
+        true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
+        return RunState(
+            next_batch=state.next_batch + 1,
+            adaptations={name: lane.last.state for name, lane in lanes.items()},
+            tallies=tallies,
+            series=series,
+            true_histogram=state.true_histogram + true,
+            images_done=state.images_done + len(labels),
+        )
+
+    def _snapshot(self, state: RunState, batch: Batch, lanes: dict[str, _Lane], seconds: float) -> Snapshot:
+        methods = {name: self._method_snapshot(name, state, lanes[name]) for name in self.settings.methods}
+        skipped = {name: method.skipped_steps for name, method in methods.items() if method.skipped_steps}
+        notes = [f"{name}: {count} steps skipped, their loss was not finite." for name, count in skipped.items()]
+        return Snapshot(
+            batch=state.next_batch - 1,
+            batches=len(self.stream),
+            class_names=self.class_names,
+            images=batch.images.pixels.cpu().numpy(),
+            clean=batch.clean.pixels.cpu().numpy(),
+            labels=batch.images.labels.numpy(),
+            names=batch.images.names,
+            true_histogram=state.true_histogram,
+            corruption=batch.corruption,
+            severity=batch.severity,
+            methods=methods,
+            images_done=state.images_done,
+            seconds=seconds,
+            notes=(*batch.images.refused, *notes),
+        )
+
+    def _method_snapshot(self, name: str, state: RunState, lane: _Lane) -> MethodSnapshot:
+        tally, adaptation = state.tallies[name], state.adaptations[name]
+        if METHODS[name].uses_threshold:
+            threshold = adaptation.threshold
+        else:
+            threshold = otsu_threshold(torch.from_numpy(lane.view.scores))
+        return MethodSnapshot(
+            batch=lane.view,
+            accuracy=tally.accuracy,
+            deterioration=tally.deterioration,
+            improvement=tally.improvement,
+            auroc=tally.auroc,
+            fpr95=tally.fpr95,
+            histogram=tally.histogram,
+            histogram_entropy=entropy_of(tally.histogram),
+            id_scores=tally.id_scores,
+            ood_scores=tally.ood_scores,
+            threshold=float(threshold),
+            skipped_steps=int(adaptation.skipped) if adaptation is not None else 0,
+            losses=lane.losses,
+            series=state.series[name],
+        )

@@ -1,0 +1,117 @@
+"""The losses of CLIPTTA and TENT, as small pure functions on one batch.
+
+Symbols as in the paper (arXiv 2507.14312): N images, C classes, d dimensions, τ the logit scale. All functions take
+and return float32 tensors, are differentiable, and never return NaN for finite input.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Added inside the logarithm of the marginal entropy, as the authors' release does.
+MARGINAL_EPSILON = 1e-6
+# A masked logit: exp(-1e4) is exactly 0 in float32, and unlike -inf it keeps gradients finite.
+MASKED_LOGIT = -1e4
+# Below this sum of weights one side of the outlier contrast is empty, and the contrast means nothing.
+EMPTY_SIDE = 1e-6
+
+
+def pseudo_captions(cosines: Tensor, prototypes: Tensor) -> Tensor:
+    """For each image the prototype of its predicted class.
+
+    Args:
+        cosines: ``(N, C)`` cosines of image embeddings and prototypes.
+        prototypes: ``(C, d)`` class prototypes, normalised.
+
+    Returns:
+        ``(N, d)``; no gradient flows through the choice.
+    """
+    return prototypes[cosines.argmax(dim=1)]
+
+
+def soft_contrastive(
+    features: Tensor,
+    captions: Tensor,
+    logit_scale: float,
+    *,
+    keep: Tensor | None = None,
+    symmetric: bool = False,
+) -> Tensor:
+    """Soft contrastive loss: the entropy of "which pseudo-caption of this batch fits my image?" (paper section 3).
+
+    With the batch logits ``A_ij = τ z_i·t̂_j`` it is the mean over rows i of the entropy of ``softmax_j(A_ij)``.
+    At full collapse all columns are equal and the row form has zero gradient: it stops by itself.
+
+    Args:
+        features: ``(N, d)`` normalised image embeddings z.
+        captions: ``(N, d)`` pseudo-captions t̂, see :func:`pseudo_captions`.
+        logit_scale: τ.
+        keep: ``(N,)`` bool; images outside take no part, neither as rows nor as columns. None keeps all.
+        symmetric: average with the column (text-to-image) entropies, as the paper writes; the authors' release,
+            with the text tower frozen, uses the rows only.
+
+    Returns:
+        Scalar ≥ 0. Zero, with zero gradient, for one image or when ``keep`` is all false.
+    """
+    logits = logit_scale * features @ captions.T  # (N, N)
+    if keep is None:
+        keep = torch.ones(len(features), dtype=torch.bool, device=features.device)
+    logits = logits.masked_fill(~(keep[:, None] & keep[None, :]), MASKED_LOGIT)
+    loss = _mean_row_entropy(logits, keep)
+    if symmetric:
+        loss = (loss + _mean_row_entropy(logits.T, keep)) / 2
+    return loss
+
+
+def _mean_row_entropy(logits: Tensor, keep: Tensor) -> Tensor:
+    """Mean over the kept rows of the entropy of each row's softmax; 0 when no row is kept."""
+    entropy = entropy_of_logits(logits)  # (N,)
+    return torch.where(keep, entropy, 0.0).sum() / keep.sum().clamp(min=1)
+
+
+def entropy_of_logits(logits: Tensor) -> Tensor:
+    """Entropy in nats of ``softmax(logits)`` over the last dimension: ``(…, C)`` → ``(…)``."""
+    log_probabilities = logits.log_softmax(dim=-1)
+    return -(log_probabilities.exp() * log_probabilities).sum(dim=-1)
+
+
+def mean_entropy(logits: Tensor) -> Tensor:
+    """TENT's loss (Wang et al. 2021): the mean over images of each prediction's entropy; ``(N, C)`` → scalar."""
+    return entropy_of_logits(logits).mean()
+
+
+def marginal_entropy(logits: Tensor) -> Tensor:
+    """The regulariser H(mean_i p_i), to be *maximised*: high while the batch as a whole uses many classes.
+
+    Args:
+        logits: ``(N, C)`` scaled logits τ·cos.
+
+    Returns:
+        Scalar in nats, between about 0 and ln C.
+    """
+    marginal = logits.softmax(dim=-1).mean(dim=0)
+    return -(marginal * (marginal + MARGINAL_EPSILON).log()).sum()
+
+
+def outlier_contrastive_exposure(scores: Tensor, threshold: Tensor, gamma: float) -> Tensor:
+    """Outlier Contrastive Exposure (OCE): minus the squared gap between the mean ID and the mean OOD score.
+
+    Each image belongs softly to the ID side, with weight ``w_i = σ((s_i − α)/γ)``; the paper's section on open-set
+    adaptation.
+
+    Args:
+        scores: ``(N,)`` ID scores s, higher means more in-distribution.
+        threshold: scalar α, learnable.
+        gamma: softness γ > 0 of the split.
+
+    Returns:
+        Scalar ≤ 0; zero with zero gradient where one side is empty (no contrast to widen).
+    """
+    inside = torch.sigmoid((scores - threshold) / gamma)
+    outside = 1 - inside
+    inside_sum, outside_sum = inside.sum(), outside.sum()
+    defined = (inside_sum > EMPTY_SIDE) & (outside_sum > EMPTY_SIDE)
+    mean_inside = (inside * scores).sum() / inside_sum.clamp(min=EMPTY_SIDE)
+    mean_outside = (outside * scores).sum() / outside_sum.clamp(min=EMPTY_SIDE)
+    return torch.where(defined, -((mean_inside - mean_outside) ** 2), 0.0)

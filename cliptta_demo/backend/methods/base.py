@@ -1,0 +1,109 @@
+"""What every method is: a small object with one ``adapt(images, state, seed)``.
+
+``adapt`` is a generator. It yields one :class:`Progress` per optimiser step and a last one with the prediction made
+*after* the steps. Only what that last one carries is the method's new state: whoever stops early keeps the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.losses import marginal_entropy
+from cliptta_demo.backend.settings import AdaptationSettings
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One moment of a method's work on a batch.
+
+    Attributes:
+        step: optimiser steps done before these cosines, 0 … steps.
+        cosines: ``(N, C)`` cosines of the batch.
+        state: the new state in the last Progress, None before (and always for a method that keeps none).
+        losses: the weighted terms of the loss at this step, scalars still on the device.
+    """
+
+    step: int
+    cosines: Tensor
+    state: AdaptationState | None = None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Method:
+    """A way to predict a stream of batches.
+
+    Args:
+        backbone: the shared, frozen model.
+        prototypes: ``(C, d)`` class prototypes.
+        settings: what the method does with one batch.
+    """
+
+    name: ClassVar[str]
+    uses_threshold: ClassVar[bool] = False  # whether its own α decides what is ID
+
+    def __init__(self, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings) -> None:
+        self.backbone = backbone
+        self.prototypes = prototypes
+        self.settings = settings
+
+    def start(self) -> AdaptationState | None:
+        """The state before the first batch; None for a method that keeps none."""
+        return None
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
+        """Adapts to ``(N, 3, S, S)`` images and predicts them; see the module's text.
+
+        Args:
+            images: uint8, or float already normalised.
+            state: where the last batch ended.
+            seed: of the method's own random choices on this batch.
+        """
+        raise NotImplementedError
+
+
+class AdaptingMethod(Method):
+    """The loop that TENT and CLIPTTA share: forward, loss, Adam step, and a fresh forward pass in the end."""
+
+    def start(self) -> AdaptationState:
+        return AdaptationState.start(self.backbone.source_parameters)
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
+        state = state or self.start()
+        images = images.to(self.backbone.device)
+        for step in range(self.settings.steps):
+            state, progress = self.step(images, state, step, seed)
+            yield progress
+        with torch.no_grad():
+            cosines = self.backbone.embed(images, state.parameters) @ self.prototypes.T
+        yield Progress(self.settings.steps, cosines, state)
+
+    def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
+        """One optimiser step on one batch; ``step`` counts from 0 within the batch."""
+        raise NotImplementedError
+
+    def descend(
+        self, state: AdaptationState, parameters: Tensor, threshold: Tensor, terms: dict[str, Tensor]
+    ) -> AdaptationState:
+        """Adam on the sum of the terms; ``parameters`` and ``threshold`` are the leaves that the terms came from."""
+        if not terms:  # every weight is 0: nothing to descend
+            return state
+        loss = torch.stack(list(terms.values())).sum()
+        gradients = torch.autograd.grad(loss, (parameters, threshold), materialize_grads=True)
+        gradient = torch.cat([part.reshape(-1) for part in gradients])
+        return adam_step(state, loss.detach(), gradient, self.settings.learning_rate)
+
+    def regulariser(self, cosines: Tensor, weight: float) -> Tensor:
+        """``−λ_reg · H(mean_i p_i)`` of ``(N, C)`` cosines."""
+        return -weight * marginal_entropy(self.backbone.logits(cosines))
+
+
+def leaves(state: AdaptationState) -> tuple[Tensor, Tensor]:
+    """θ and α of a state as fresh tensors that ask for gradients."""
+    return state.parameters.detach().requires_grad_(True), state.threshold.detach().requires_grad_(True)

@@ -1,0 +1,96 @@
+"""CLIPTTA (arXiv 2507.14312): adapt with CLIP's own contrastive form, the batch's images against its captions.
+
+The order of things within a step is that of the authors' release: forward, regulariser on the whole batch, OCE,
+strict ID filter, contrastive loss, (first step only) memory insertion, the same losses on a memory sample, Adam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.adaptation import AdaptationState
+from cliptta_demo.backend.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
+from cliptta_demo.backend.memory import ConfidentMemory
+from cliptta_demo.backend.methods.base import AdaptingMethod, Progress, leaves
+from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
+
+
+class Cliptta(AdaptingMethod):
+    """Soft contrastive loss, marginal-entropy regulariser and confident memory; every image counts as ID."""
+
+    name = "cliptta"
+
+    def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
+        parameters, threshold = leaves(state)
+        # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
+        remembered = self._sample(state.memory, step, seed) if step > 0 else None
+        features, memory_features = self._embed(images, remembered, parameters)
+        cosines = features @ self.prototypes.T
+        keep = None
+        if self.uses_threshold:
+            scores = ID_SCORES[self.settings.score](cosines)
+            if step == 0:
+                state = state.with_threshold(otsu_threshold(scores))
+                threshold = leaves(state)[1]
+            keep = scores.detach() > threshold.detach()
+        terms = self._terms(features, cosines, keep)
+        if self.uses_threshold and self.settings.oce_weight > 0:
+            contrast = outlier_contrastive_exposure(scores, threshold, self.settings.oce_gamma)
+            terms["oce"] = self.settings.oce_weight * contrast
+        if self.settings.memory_shots > 0:
+            if step == 0:
+                state = self._remember(state, images, cosines.detach(), keep)
+                remembered = self._sample(state.memory, step, seed)
+                if len(remembered):
+                    memory_features = self.backbone.embed(remembered, parameters)
+            if memory_features is not None:
+                memory_cosines = memory_features @ self.prototypes.T
+                memory_terms = self._terms(memory_features, memory_cosines, None)
+                terms |= {f"memory {name}": term for name, term in memory_terms.items()}
+        losses = {name: term.detach() for name, term in terms.items()}
+        return self.descend(state, parameters, threshold, terms), Progress(step, cosines.detach(), None, losses)
+
+    def _embed(self, images: Tensor, remembered: Tensor | None, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Embeddings of the batch and of the memory sample, in one forward pass."""
+        if remembered is None or not len(remembered):
+            return self.backbone.embed(images, parameters), None
+        both = self.backbone.embed(torch.cat([images, remembered]), parameters)
+        return both[: len(images)], both[len(images) :]
+
+    def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
+        """Contrastive loss over the kept images, regulariser over all of them."""
+        settings = self.settings
+        captions = pseudo_captions(cosines, self.prototypes)
+        terms = {
+            "contrastive": soft_contrastive(
+                features, captions, self.backbone.logit_scale, keep=keep, symmetric=settings.symmetric
+            )
+        }
+        if settings.regulariser_weight > 0:
+            terms["regulariser"] = self.regulariser(cosines, settings.regulariser_weight)
+        return terms
+
+    def _remember(
+        self, state: AdaptationState, images: Tensor, cosines: Tensor, keep: Tensor | None
+    ) -> AdaptationState:
+        memory = state.memory if state.memory is not None else ConfidentMemory.empty_like(images)
+        confidence, predicted = cosines.softmax(dim=1).max(dim=1)
+        if keep is not None:
+            images, confidence, predicted = images[keep], confidence[keep], predicted[keep]
+        return replace(state, memory=memory.insert(images, predicted, confidence, self.settings.memory_shots))
+
+    def _sample(self, memory: ConfidentMemory | None, step: int, seed: int) -> Tensor | None:
+        if memory is None or self.settings.memory_shots == 0:
+            return None
+        generator = torch.Generator().manual_seed(seed * 1_009 + step)
+        return memory.sample(self.settings.memory_sample, generator)
+
+
+class ClipttaOce(Cliptta):
+    """CLIPTTA for streams with strangers: Outlier Contrastive Exposure, a learnable threshold α and an ID filter."""
+
+    name = "cliptta-oce"
+    uses_threshold = True

@@ -1,0 +1,26 @@
+"""TENT (Wang et al. 2021): minimise the entropy of each prediction, each image on its own."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from cliptta_demo.backend.adaptation import AdaptationState
+from cliptta_demo.backend.losses import mean_entropy
+from cliptta_demo.backend.methods.base import AdaptingMethod, Progress, leaves
+
+
+class Tent(AdaptingMethod):
+    """Wrong predictions reinforce themselves just as right ones do; with too many steps all images fall into few
+    classes (class collapse). ``tent_regulariser_weight`` > 0 adds CLIPTTA's regulariser, for a fair comparison.
+    """
+
+    name = "tent"
+
+    def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
+        parameters, threshold = leaves(state)
+        cosines = self.backbone.embed(images, parameters) @ self.prototypes.T
+        terms = {"entropy": mean_entropy(self.backbone.logits(cosines))}
+        if self.settings.tent_regulariser_weight > 0:
+            terms["regulariser"] = self.regulariser(cosines, self.settings.tent_regulariser_weight)
+        losses = {name: term.detach() for name, term in terms.items()}
+        return self.descend(state, parameters, threshold, terms), Progress(step, cosines.detach(), None, losses)

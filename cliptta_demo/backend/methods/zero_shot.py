@@ -1,0 +1,22 @@
+"""Zero-shot: the untouched source model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Method, Progress
+
+
+class ZeroShot(Method):
+    """Predicts with the source model and changes nothing."""
+
+    name = "zero-shot"
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
+        with torch.no_grad():
+            cosines = self.backbone.embed(images) @ self.prototypes.T
+        yield Progress(0, cosines)

@@ -1,0 +1,131 @@
+"""What is measured, as the authors define it. Plain numpy on small arrays; nothing here touches a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+def entropy_of(counts: NDArray) -> float:
+    """Entropy in nats of a histogram ``(C,)`` of counts or probabilities; 0 for an empty one."""
+    total = counts.sum()
+    if total <= 0:
+        return 0.0
+    shares = counts[counts > 0] / total
+    return float(-(shares * np.log(shares)).sum()) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def auroc(id_scores: Floats, ood_scores: Floats) -> float | None:
+    """Area under the ROC curve with ID as the positive class; ties count half.
+
+    Args:
+        id_scores: ``(N,)``; ood_scores: ``(M,)``; higher means more in-distribution.
+
+    Returns:
+        0 to 1; None when either side is empty.
+    """
+    if not len(id_scores) or not len(ood_scores):
+        return None
+    both = np.concatenate([id_scores, ood_scores]).astype(np.float64)
+    _, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # average rank of each tie group, from 1
+    positives = len(id_scores)
+    above = ranks[:positives].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * len(ood_scores)))
+
+
+def fpr95(id_scores: Floats, ood_scores: Floats) -> float | None:
+    """Share of OOD accepted at the threshold that accepts 95 % of ID; None when either side is empty."""
+    if not len(id_scores) or not len(ood_scores):
+        return None
+    accepted = int(np.ceil(0.95 * len(id_scores)))
+    threshold = np.sort(id_scores)[::-1][accepted - 1]
+    return float((ood_scores >= threshold).mean())
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Running counts of one method over a stream. Immutable: :meth:`add` returns a new one.
+
+    Attributes:
+        histogram: ``(C,)`` predictions so far, of all images but known strangers.
+        seen, right: labelled ID images, and how many of them were predicted rightly.
+        was_right, broken: ID images that zero-shot got right, and those of them now wrong.
+        was_wrong, fixed: ID images that zero-shot got wrong, and those of them now right.
+        id_scores, ood_scores: ID scores so far.
+    """
+
+    histogram: Integers
+    seen: int = 0
+    right: int = 0
+    was_right: int = 0
+    broken: int = 0
+    was_wrong: int = 0
+    fixed: int = 0
+    id_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    ood_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    @classmethod
+    def start(cls, classes: int) -> Tally:
+        """Nothing counted yet."""
+        return cls(np.zeros(classes, np.int64))
+
+    def add(self, labels: Integers, predicted: Integers, zero_shot: Integers, scores: Floats) -> Tally:
+        """Counts one batch.
+
+        Args:
+            labels: ``(N,)``; ≥ 0 a class, −1 a stranger, −2 unknown.
+            predicted: ``(N,)`` this method's classes; zero_shot: ``(N,)`` the source model's.
+            scores: ``(N,)`` ID scores.
+        """
+        known = labels >= 0
+        stranger = labels == -1
+        right = known & (predicted == labels)
+        source_right = known & (zero_shot == labels)
+        source_wrong = known & ~source_right
+        counted = np.bincount(predicted[~stranger], minlength=len(self.histogram))
+        return Tally(
+            histogram=self.histogram + counted,
+            seen=self.seen + int(known.sum()),
+            right=self.right + int(right.sum()),
+            was_right=self.was_right + int(source_right.sum()),
+            broken=self.broken + int((source_right & ~right).sum()),
+            was_wrong=self.was_wrong + int(source_wrong.sum()),
+            fixed=self.fixed + int((source_wrong & right).sum()),
+            id_scores=np.concatenate([self.id_scores, scores[~stranger].astype(np.float32)]),
+            ood_scores=np.concatenate([self.ood_scores, scores[stranger].astype(np.float32)]),
+        )
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of labelled ID images predicted rightly; None when none has a label."""
+        return _ratio(self.right, self.seen)
+
+    @property
+    def deterioration(self) -> float | None:
+        """Of the images that zero-shot got right, the share that is now wrong."""
+        return _ratio(self.broken, self.was_right)
+
+    @property
+    def improvement(self) -> float | None:
+        """Of the images that zero-shot got wrong, the share that is now right."""
+        return _ratio(self.fixed, self.was_wrong)
+
+    @property
+    def auroc(self) -> float | None:
+        """See :func:`auroc`."""
+        return auroc(self.id_scores, self.ood_scores)
+
+    @property
+    def fpr95(self) -> float | None:
+        """See :func:`fpr95`."""
+        return fpr95(self.id_scores, self.ood_scores)

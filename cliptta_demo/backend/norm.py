@@ -1,0 +1,64 @@
+"""What moves during adaptation: weight and bias of the normalisation layers of the image tower, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+NORMALISATION_LAYERS = (
+    nn.LayerNorm,  # also open_clip's and timm's LayerNorm variants, which derive from it
+    nn.GroupNorm,
+    nn.modules.batchnorm._BatchNorm,
+    nn.RMSNorm,
+)
+
+
+@dataclass(frozen=True)
+class NormLayout:
+    """Where each normalisation parameter of a tower lies in one flat vector θ of P numbers.
+
+    One flat vector makes a session's state small and an optimiser step a handful of operations.
+
+    Attributes:
+        names: dotted parameter names, in ``named_parameters()`` order.
+        shapes: their shapes.
+        batch_norms: dotted names of the batch normalisation modules, whose statistics need care.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[torch.Size, ...]
+    batch_norms: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """P, the number of values that adapt."""
+        return sum(shape.numel() for shape in self.shapes)
+
+    def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
+        """Views of θ ``(P,)`` by parameter name, ready for ``torch.func.functional_call``."""
+        parts = flat.split([shape.numel() for shape in self.shapes])
+        return {name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
+
+
+def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
+    """Finds the normalisation parameters of an image tower.
+
+    Returns:
+        The layout, and a copy of their present values as one vector θ ``(P,)``.
+
+    Raises:
+        ValueError: the tower has none, so that there is nothing to adapt.
+    """
+    owners = {name: module for name, module in tower.named_modules() if isinstance(module, NORMALISATION_LAYERS)}
+    chosen = {
+        name: parameter
+        for name, parameter in tower.named_parameters()
+        if name.rpartition(".")[0] in owners and name.rpartition(".")[2] in ("weight", "bias")
+    }
+    if not chosen:
+        raise ValueError("This image tower has no normalisation layer with weight or bias: nothing can adapt.")
+    batch_norms = tuple(n for n, m in owners.items() if isinstance(m, nn.modules.batchnorm._BatchNorm))
+    layout = NormLayout(tuple(chosen), tuple(p.shape for p in chosen.values()), batch_norms)
+    return layout, torch.cat([p.detach().reshape(-1) for p in chosen.values()]).clone()

@@ -1,0 +1,130 @@
+"""Snapshots: all that a page, an export or a test needs of a run, as plain numbers and small arrays.
+
+Nothing downstream of a snapshot touches a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """What one method says of the batch at hand.
+
+    Attributes:
+        predicted: ``(N,)`` int64 classes.
+        confidence: ``(N,)`` float32, the largest class probability, 0 to 1.
+        scores: ``(N,)`` float32 ID scores, higher means more in-distribution.
+        histogram: ``(C,)`` int64 predictions of this batch, strangers left out.
+        accuracy: of the labelled ID images of the batch, 0 to 1; None without labels.
+        collapse_entropy: entropy in nats of the batch's mean class probabilities; ceiling ln C.
+    """
+
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    histogram: NDArray[np.int64]
+    accuracy: float | None
+    collapse_entropy: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """One value per batch so far, for the curves. None where a batch had no labels.
+
+    Attributes:
+        accuracy: running accuracy after each batch; batch_accuracy: of each batch alone.
+        collapse_entropy: nats; largest_class_share: of each batch's predictions, 0 to 1.
+        deterioration, improvement: running ratios; seconds: each batch's cost.
+    """
+
+    accuracy: tuple[float | None, ...] = ()
+    batch_accuracy: tuple[float | None, ...] = ()
+    collapse_entropy: tuple[float, ...] = ()
+    largest_class_share: tuple[float, ...] = ()
+    deterioration: tuple[float | None, ...] = ()
+    improvement: tuple[float | None, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class MethodSnapshot:
+    """One method after a whole batch.
+
+    Attributes:
+        batch: its view of this batch, after adapting.
+        accuracy, deterioration, improvement, auroc, fpr95: over the stream so far; None where undefined.
+        histogram: ``(C,)`` predictions so far; histogram_entropy: its entropy in nats.
+        id_scores, ood_scores: ID scores of the ID and of the OOD images so far.
+        threshold: what splits ID from OOD: the learned α, or Otsu's threshold of this batch's scores.
+        skipped_steps: optimiser steps skipped so far because a number was not finite.
+        losses: the loss terms of the batch's last step.
+        series: one value per batch.
+    """
+
+    batch: BatchView
+    accuracy: float | None
+    deterioration: float | None
+    improvement: float | None
+    auroc: float | None
+    fpr95: float | None
+    histogram: NDArray[np.int64]
+    histogram_entropy: float
+    id_scores: NDArray[np.float32]
+    ood_scores: NDArray[np.float32]
+    threshold: float
+    skipped_steps: int
+    losses: dict[str, float]
+    series: Series
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The run after a whole batch.
+
+    Attributes:
+        batch: number of this batch, from 0; batches: how many the stream has.
+        class_names: C names, in the order of every histogram.
+        images: ``(N, 3, S, S)`` uint8 as the model saw them; clean: before corruption.
+        labels: ``(N,)`` int64; ≥ 0 a class, −1 a stranger (OOD), −2 unknown. names: N display names.
+        true_histogram: ``(C,)`` true classes so far.
+        corruption, severity: of this batch ("none", 0 when clean).
+        methods: by name, in the order asked for.
+        images_done: images so far; seconds: time of this batch, stream included.
+        notes: sentences for the person (files left out, steps skipped).
+    """
+
+    batch: int
+    batches: int
+    class_names: tuple[str, ...]
+    images: NDArray[np.uint8]
+    clean: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    true_histogram: NDArray[np.int64]
+    corruption: str
+    severity: int
+    methods: dict[str, MethodSnapshot]
+    images_done: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveStep:
+    """Inside a batch, after an optimiser step of every method.
+
+    Attributes:
+        batch, batches: as in :class:`Snapshot`; step: steps done; steps: steps per batch.
+        methods: each method's view of the batch so far; a method that is done keeps its last view.
+    """
+
+    batch: int
+    batches: int
+    step: int
+    steps: int
+    methods: dict[str, BatchView] = field(default_factory=dict)

@@ -1,0 +1,71 @@
+"""The image tower of the built-in tiny CLIP: a small residual network with group normalisation.
+
+It is registered with timm as ``cliptta_tiny``, so that open_clip builds it from an ordinary
+``open_clip_config.json`` (``"timm_model_name": "cliptta_tiny"``). Import this module before loading.
+
+Why this shape: among towers of equal cost on two CPU cores, small residual 3×3 convolutions learn fastest. Group
+normalisation, unlike batch normalisation, keeps no statistics of the stream, so that what adapts is the affine
+weight and bias alone, as in the paper's ViT.
+"""
+
+from __future__ import annotations
+
+from timm.models import register_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHANNELS_PER_GROUP = 16
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False),
+        nn.GroupNorm(outputs // CHANNELS_PER_GROUP, outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _convolution(channels, channels)
+        self.second = _convolution(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.first(x))
+
+
+class TinyTower(nn.Module):
+    """A residual network of ten convolutions.
+
+    Input ``(N, 3, 64, 64)`` float, normalised; output ``(N, embedding)`` float, not normalised. Pixels are first
+    folded 2×2 into channels: the cost of a 32-pixel network, the detail of a 64-pixel one. Strided convolutions
+    shrink the maps, which on a CPU is more than twice as fast as pooling.
+
+    Args:
+        num_classes: embedding size (timm's name for the size of the last layer).
+        width: channels of the first layer; each of the three stages doubles them.
+    """
+
+    def __init__(self, num_classes: int = 128, width: int = 32) -> None:
+        super().__init__()
+        self.num_features = 8 * width
+        self.stem = _convolution(3 * 2 * 2, width)
+        self.stages = nn.Sequential(
+            *(
+                layer
+                for channels in (width, 2 * width, 4 * width)
+                for layer in (_convolution(channels, 2 * channels, stride=2), _Residual(2 * channels))
+            )
+        )
+        self.head = nn.Linear(self.num_features, num_classes, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.stages(self.stem(F.pixel_unshuffle(images, 2)))
+        return self.head(x.mean(dim=(2, 3)))
+
+
+@register_model
+def cliptta_tiny(pretrained: bool = False, num_classes: int = 128, **_: object) -> TinyTower:
+    """timm's entry point; ``pretrained`` is ignored, since open_clip loads the whole model's weights."""
+    return TinyTower(num_classes=num_classes)

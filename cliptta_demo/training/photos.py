@@ -1,0 +1,88 @@
+"""CIFAR-10 photos for training and for measuring: read from the hub's parquet layout, augmented in batches."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)  # in the order of the labels
+
+# Other everyday words for the same ten things: captions that the tiny model should also understand.
+CIFAR10_SYNONYMS = {
+    "airplane": ("airplane", "plane", "aeroplane", "aircraft", "jet"),
+    "automobile": ("automobile", "car", "auto"),
+    "bird": ("bird",),
+    "cat": ("cat", "kitten"),
+    "deer": ("deer",),
+    "dog": ("dog", "puppy"),
+    "frog": ("frog",),
+    "horse": ("horse",),
+    "ship": ("ship", "boat", "vessel"),
+    "truck": ("truck", "lorry"),
+}
+
+
+def load_cifar10(parquet: Path) -> tuple[Tensor, Tensor]:
+    """Reads a parquet file with columns ``img`` {bytes, path} and ``label``.
+
+    Returns ``(N, 3, 32, 32)`` uint8 images and ``(N,)`` int64 labels.
+    """
+    import pyarrow.parquet  # only training and measuring need it
+
+    table = pyarrow.parquet.read_table(parquet)
+    encoded = table.column("img").combine_chunks().field("bytes")
+    images = np.stack([np.asarray(Image.open(io.BytesIO(item.as_py())).convert("RGB")) for item in encoded])
+    labels = torch.tensor(table.column("label").to_pylist(), dtype=torch.int64)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), labels
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Bicubic resize of ``(N, 3, H, W)`` uint8 to ``(N, 3, size, size)`` uint8, as the demo does with any photo."""
+    resized = F.interpolate(images.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+    return resized.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def augment(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Random flip, zoom, shift and small rotation of ``(N, 3, H, W)`` uint8; ``(N, 3, size, size)`` uint8.
+
+    Geometry only: no noise, blur, weather, compression or colour change, so that the accuracy lost under
+    corruption is honest.
+    """
+    count = len(images)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(count, generator=generator) * (high - low) + low
+
+    angle = uniform(-0.2, 0.2)  # radians, about ±11 degrees
+    zoom = uniform(0.65, 1.08)  # the share of the photo's side that is seen
+    stretch = uniform(0.92, 1.08)
+    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    slack = (1 - zoom).clamp_min(0) + 0.12
+    matrix = torch.stack(
+        [
+            torch.stack([zoom * stretch * angle.cos() * flip, -zoom * angle.sin(), uniform(-1, 1) * slack], 1),
+            torch.stack([zoom * angle.sin() * flip, zoom / stretch * angle.cos(), uniform(-1, 1) * slack], 1),
+        ],
+        dim=1,
+    )  # (N, 2, 3)
+    grid = F.affine_grid(matrix, [count, 3, size, size], align_corners=False)
+    mode = "bicubic" if torch.rand((), generator=generator) < 0.5 else "bilinear"
+    warped = F.grid_sample(images.float(), grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return warped.round_().clamp_(0, 255).to(torch.uint8)

@@ -1,0 +1,96 @@
+"""Class names as people type them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliptta_demo.backend.class_names import display_name, parse_class_names
+from cliptta_demo.backend.errors import UserError
+
+
+def refusal(text: str, **options: int) -> str:
+    with pytest.raises(UserError) as caught:
+        parse_class_names(text, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cat, dog", ("cat", "dog")),
+        ("cat\ndog\r\nbird\rfish", ("cat", "dog", "bird", "fish")),
+        (" ;, golden \t  retriever ;;\n\n, cat,", ("golden retriever", "cat")),
+        ("zebra;apple", ("zebra", "apple")),
+        ("snow_owl,Cat", ("snow_owl", "Cat")),
+        ("猫、犬，鳥；魚", ("猫", "犬", "鳥", "魚")),
+        ("قطة، كلب؛ طائر", ("قطة", "كلب", "طائر")),
+        ("cafe\u0301, thé", ("café", "thé")),
+        ("👩‍🚀, ❤️, 🏴\U000e0067\U000e0062\U000e007f", ("👩‍🚀", "❤️", "🏴\U000e0067\U000e0062\U000e007f")),
+        ("می‌خواهم, क्‍ष", ("می‌خواهم", "क्‍ष")),
+        ("c\u202eat, d\x00og\x7f, \u2067bird\u2069, \ufefffish", ("cat", "dog", "bird", "fish")),
+        ("a\u00adb\u200bc, \ud800x", ("abc", "x")),
+        ("e\u200b\u0301, y", ("é", "y")),
+        ("a\u037eb", ("a", "b")),  # the Greek question mark is a semicolon once normalised
+        ("\u200d\u200c, ___, \u0301, cat, dog", ("cat", "dog")),
+        ("\u200dcat\u200c, dog", ("cat", "dog")),
+        ("new emoji \U0001fadf, \U0001fadf", ("new emoji \U0001fadf", "\U0001fadf")),
+    ],
+)
+def test_what_is_read(text: str, expected: tuple[str, ...]) -> None:
+    assert parse_class_names(text) == expected
+
+
+def test_too_few() -> None:
+    for nothing in ("", "  \n,;\t", "\u202e", "_"):
+        assert refusal(nothing).startswith("Type at least two class names, ")
+    assert refusal("cat,\n") == "One class leaves nothing to choose between: add at least one more."
+
+
+def test_duplicates_are_all_named() -> None:
+    assert refusal("cat, dog, cat") == "'cat' appears twice: keep one of each."
+    sentence = refusal("Cat, dog, cAT, bird, CAT, DOG, STRASSE, straße")
+    assert sentence == "'Cat' appears 3 times, 'dog' appears twice and 'STRASSE' appears twice: keep one of each."
+    assert refusal("snow_owl, Snow owl").startswith("'snow_owl' appears twice")
+    assert refusal("É, e\u0301").startswith("'É' appears twice")
+
+
+def test_too_many_and_too_long() -> None:
+    assert refusal("a,b,c", max_classes=2) == "There are 3 class names: keep at most 2."
+    assert parse_class_names("a,b", max_classes=2) == ("a", "b")
+    assert refusal(",".join(map(str, range(1001)))) == "There are 1,001 class names: keep at most 1,000."
+    assert len(parse_class_names(",".join(map(str, range(1000))))) == 1000
+    assert parse_class_names(f"{'x' * 80}, y") == ("x" * 80, "y")
+    sentence = refusal(f"{'x' * 81}, y")
+    assert sentence == f"'{'x' * 40}…' has 81 characters: shorten this class name to at most 80."
+    assert len(refusal("x" * 100_000 + ",y")) < 200
+
+
+def test_display_name() -> None:
+    assert display_name("snow_owl") == "snow owl"
+    assert display_name("__a-b__") == "  a-b  "
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.lists(st.text(max_size=12), max_size=12).map(", ".join))
+def test_any_text_gives_clean_names_or_one_sentence(text: str) -> None:
+    try:
+        names = parse_class_names(text)
+    except UserError as error:
+        sentence = str(error)
+        names = ()
+    if not names:
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+        return
+    assert len(names) >= 2
+    assert parse_class_names("\n".join(names)) == names
+    assert parse_class_names("; ".join(names)) == names
+    for name in names:
+        assert name == " ".join(name.split()) != ""
+        assert unicodedata.is_normalized("NFC", name)
+        assert not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
+        assert not set(name) & set(",;\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

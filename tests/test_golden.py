@@ -1,0 +1,109 @@
+"""Our losses and trajectories against numbers computed with the authors' released implementation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import open_clip.model
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cliptta_demo.backend.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.losses import (
+    marginal_entropy,
+    mean_entropy,
+    outlier_contrastive_exposure,
+    pseudo_captions,
+    soft_contrastive,
+)
+from cliptta_demo.backend.methods import METHODS
+from cliptta_demo.backend.scores import max_log_probability, otsu_threshold
+from cliptta_demo.backend.settings import AdaptationSettings
+
+GOLDEN = Path(__file__).parent / "golden"
+LOGIT_SCALE = 100.0
+
+# name in the golden file → (method, settings that differ from: no memory, regulariser 1)
+TRAJECTORIES = {
+    "source": ("zero-shot", {}),
+    "tent": ("tent", {}),
+    "tent_reg": ("tent", {"tent_regulariser_weight": 1.0}),
+    "cliptta": ("cliptta", {}),
+    "cliptta_noreg": ("cliptta", {"regulariser_weight": 0.0}),
+    "cliptta_memory": ("cliptta", {"memory_shots": 4}),
+    "cliptta_open": ("cliptta-oce", {"memory_shots": 4}),
+    "cliptta_open_nomem": ("cliptta-oce", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN / "official.npz") as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    model = open_clip.model.CLIP(
+        embed_dim=32,
+        vision_cfg={"image_size": 32, "layers": 2, "width": 64, "head_width": 16, "patch_size": 8},
+        text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
+    )
+    model.visual.load_state_dict(load_file(GOLDEN / "vision_tower.safetensors"))
+    info = BackboneInfo(name="golden", image_size=32, mean=(0.0,) * 3, std=(1.0,) * 3)
+    return Backbone(info, model.visual, encode_text=lambda prompts: torch.zeros(0), logit_scale=LOGIT_SCALE)
+
+
+def _cases() -> list[tuple[str, str]]:
+    with np.load(GOLDEN / "official.npz") as archive:
+        return sorted({tuple(name.split("/")[:2]) for name in archive.files if name.endswith("/logits")})
+
+
+def test_every_trajectory_of_the_golden_file_is_covered() -> None:
+    assert {name for name, _ in _cases()} == set(TRAJECTORIES)
+
+
+@pytest.mark.parametrize(("name", "stream"), _cases())
+def test_trajectory(name: str, stream: str, golden: dict[str, np.ndarray], backbone: Backbone) -> None:
+    method_name, changes = TRAJECTORIES[name]
+    settings = AdaptationSettings(learning_rate=1e-3, steps=5, memory_sample=1024, **{"memory_shots": 0, **changes})
+    method = METHODS[method_name](backbone, torch.from_numpy(golden["class_prototypes"]), settings)
+    state = method.start()
+    expected = f"{name}/{stream}"
+    for index, images in enumerate(golden[f"{stream}/images"]):
+        *_, last = method.adapt(torch.from_numpy(images).float(), state, seed=index)
+        state = last.state
+        np.testing.assert_allclose(last.cosines, golden[f"{expected}/logits"][index], atol=1e-4, rtol=0)
+        np.testing.assert_allclose(
+            max_log_probability(last.cosines), golden[f"{expected}/scores"][index], atol=1e-4, rtol=0
+        )
+        if f"{expected}/alpha" in golden:
+            assert float(state.threshold) == pytest.approx(golden[f"{expected}/alpha"][index], abs=1e-4)
+    if state is not None:
+        np.testing.assert_allclose(state.parameters, golden[f"{expected}/norm_params"], atol=1e-4, rtol=0)
+        assert int(state.skipped) == 0
+
+
+@pytest.mark.parametrize("name", ["soft_contrastive", "tent", "marginal_entropy", "oce"])
+def test_loss_value_and_gradient(name: str, golden: dict[str, np.ndarray]) -> None:
+    features = torch.from_numpy(golden["loss/features"]).requires_grad_(True)
+    prototypes = torch.from_numpy(golden["class_prototypes"])
+    cosines = features @ prototypes.T
+    loss = {
+        "soft_contrastive": lambda: soft_contrastive(features, pseudo_captions(cosines, prototypes), LOGIT_SCALE),
+        "tent": lambda: mean_entropy(LOGIT_SCALE * cosines),
+        "marginal_entropy": lambda: marginal_entropy(LOGIT_SCALE * cosines),
+        "oce": lambda: outlier_contrastive_exposure(
+            max_log_probability(cosines), torch.tensor(golden["loss/oce/alpha"]), gamma=0.005
+        ),
+    }[name]()
+    loss.backward()
+    assert loss.item() == pytest.approx(float(golden[f"loss/{name}/value"]), abs=1e-5)
+    np.testing.assert_allclose(features.grad, golden[f"loss/{name}/grad"], atol=1e-5, rtol=0)
+
+
+def test_otsu_equals_scikit_image(golden: dict[str, np.ndarray]) -> None:
+    threshold = otsu_threshold(torch.from_numpy(golden["otsu/scores"]))
+    assert float(threshold) == pytest.approx(float(golden["otsu/threshold"]), abs=1e-5)
