@@ -1,0 +1,98 @@
+"""The 19 corruptions of ImageNet-C, batched in torch on the images' own device.
+
+Source: Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and
+Perturbations". Constants are the published ones for 32, 64 and 224 px, whichever is nearest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from . import blur, digital, jpeg, noise, spatter, weather
+from .constants import Setting, setting
+
+__all__ = ["COMMON_CORRUPTIONS", "CORRUPTIONS", "EXTRA_CORRUPTIONS", "Corruption", "corrupt"]
+
+_SMALLEST_SIDE = 8
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One corruption: its name in ImageNet-C, its family, and how it is applied.
+
+    apply: (images, setting, generator) -> images, all (N, 3, H, W) uint8. Call it through `corrupt`.
+    """
+
+    name: str
+    family: str
+    apply: Callable[[Tensor, Setting, torch.Generator], Tensor]
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    entry.name: entry
+    for entry in (
+        Corruption("gaussian_noise", "noise", noise.gaussian_noise),
+        Corruption("shot_noise", "noise", noise.shot_noise),
+        Corruption("impulse_noise", "noise", noise.impulse_noise),
+        Corruption("defocus_blur", "blur", blur.defocus_blur),
+        Corruption("glass_blur", "blur", blur.glass_blur),
+        Corruption("motion_blur", "blur", blur.motion_blur),
+        Corruption("zoom_blur", "blur", blur.zoom_blur),
+        Corruption("snow", "weather", weather.snow),
+        Corruption("frost", "weather", weather.frost),
+        Corruption("fog", "weather", weather.fog),
+        Corruption("brightness", "digital", digital.brightness),
+        Corruption("contrast", "digital", digital.contrast),
+        Corruption("elastic_transform", "digital", digital.elastic_transform),
+        Corruption("pixelate", "digital", digital.pixelate),
+        Corruption("jpeg_compression", "digital", jpeg.jpeg_compression),
+        Corruption("speckle_noise", "noise", noise.speckle_noise),
+        Corruption("gaussian_blur", "blur", blur.gaussian_blur),
+        Corruption("spatter", "weather", spatter.spatter),
+        Corruption("saturate", "digital", digital.saturate),
+    )
+}
+COMMON_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[:15]
+EXTRA_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[15:]
+
+
+def _check(images: Tensor, name: str, severity: int, seed: int) -> None:
+    if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+        got = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(f"images: dtype {got} is not allowed; it must be a torch.uint8 tensor, values 0 to 255")
+    shape = tuple(images.shape)
+    if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < _SMALLEST_SIDE:
+        allowed = f"(N, 3, H, W) with H and W at least {_SMALLEST_SIDE}"
+        raise ValueError(f"images: shape {shape} is not allowed; it must be {allowed}")
+    if name != "none" and name not in CORRUPTIONS:
+        raise ValueError(f"corruption: {name!r} is not known; it must be none or one of {', '.join(CORRUPTIONS)}")
+    for field, value, highest, words in (
+        ("severity", severity, 5, "5"),
+        ("seed", seed, 2**63 - 1, "2**63 - 1"),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= highest:
+            raise ValueError(f"{field}: {value!r} is not allowed; it must be a whole number from 0 to {words}")
+
+
+@torch.no_grad()
+def corrupt(images: Tensor, name: str, severity: int, seed: int) -> Tensor:
+    """Corrupt a batch of images as ImageNet-C would, every image with randomness of its own.
+
+    images: (N, 3, H, W) uint8, values 0..255, H and W at least 8. name: a key of CORRUPTIONS, or "none".
+    severity: 0 (unchanged) to 5. seed: 0 to 2**63 - 1; the same seed gives the same result on the same
+    machine. Torch's and numpy's global generators are neither read nor moved.
+
+    Returns (N, 3, H, W) uint8 on the images' device; the very tensor given for "none", severity 0 or N = 0.
+    Raises ValueError, naming field, value and allowed range, for anything outside these bounds.
+    Source: Hendrycks & Dietterich 2019, make_cifar_c.py, make_tinyimagenet_c.py and make_imagenet_c.py.
+    """
+    _check(images, name, severity, seed)
+    if name == "none" or severity == 0 or len(images) == 0:
+        return images
+    generator = torch.Generator(images.device).manual_seed(seed)
+    # Whatever precision surrounds the call, grey levels need float32.
+    with torch.autocast(images.device.type, enabled=False):
+        constants = setting(name, severity, *images.shape[2:])
+        return CORRUPTIONS[name].apply(images, constants, generator).contiguous()

@@ -1,0 +1,48 @@
+"""Small real parts that several tests share."""
+
+from __future__ import annotations
+
+import hashlib
+
+import open_clip.model
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cliptta_demo.backend.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.data.sources import GivenImages
+
+CLASSES = ("cat", "dog", "ship", "tree", "car")
+EMBEDDING = 32
+
+
+def encode_words(prompts: list[str]) -> Tensor:
+    """A stand-in for a text tower: a fixed random direction for each prompt, the same in every process."""
+    seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
+    return torch.stack([torch.randn(EMBEDDING, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
+    """A real open_clip vision transformer with two layers and 32-pixel input, randomly initialised."""
+    if tower is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            tower = open_clip.model.CLIP(
+                embed_dim=EMBEDDING,
+                vision_cfg={"image_size": 32, "layers": 2, "width": 64, "head_width": 16, "patch_size": 8},
+                text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
+            ).visual
+    info = BackboneInfo(name="small", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3)
+    return Backbone(info, tower, encode_words, logit_scale=50.0)
+
+
+def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:
+    """Smooth random images ``(count, 3, size, size)`` uint8."""
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    return (F.interpolate(coarse, size=(size, size), mode="bilinear") * 255).to(torch.uint8)
+
+
+def labelled_source(count: int = 40, seed: int = 0) -> GivenImages:
+    """``count`` random images with random labels out of ``CLASSES``."""
+    labels = torch.randint(len(CLASSES), (count,), generator=torch.Generator().manual_seed(seed))
+    return GivenImages(random_images(count, seed), CLASSES, labels)

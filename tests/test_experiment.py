@@ -1,0 +1,141 @@
+"""Whole runs: snapshots, pausing, resetting, and the same numbers from the same settings."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import CLASSES, labelled_source, random_images, small_backbone
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.experiment import Experiment, RunState
+from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.snapshot import LiveStep, Snapshot
+
+SETTINGS = RunSettings(
+    methods=METHOD_NAMES,
+    stream=StreamSettings(batch_size=10, batches=3, ood_share=0.2, corruption="contrast"),
+    adaptation=AdaptationSettings(learning_rate=1e-2, steps=2, memory_shots=2),
+)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return small_backbone()
+
+
+def experiment(backbone: Backbone, settings: RunSettings = SETTINGS) -> Experiment:
+    return Experiment(settings, backbone, labelled_source(60), labelled_source(30, seed=5))
+
+
+def fingerprint(snapshot: Snapshot) -> list[bytes]:
+    parts = [snapshot.images.tobytes(), snapshot.labels.tobytes()]
+    for method in snapshot.methods.values():
+        parts += [method.batch.predicted.tobytes(), method.batch.confidence.tobytes(), method.id_scores.tobytes()]
+        parts += [method.histogram.tobytes(), str(method.threshold).encode()]
+    return parts
+
+
+def test_snapshots_count_what_happened(backbone: Backbone) -> None:
+    snapshots = [snapshot for _, snapshot in experiment(backbone).run()]
+    assert [snapshot.batch for snapshot in snapshots] == [0, 1, 2]
+    end = snapshots[-1]
+    assert tuple(end.methods) == METHOD_NAMES
+    assert end.images_done == 30
+    assert end.true_histogram.sum() == 24  # 8 of 10 are ID
+    for method in end.methods.values():
+        assert method.histogram.sum() == 24
+        assert len(method.id_scores) == 24
+        assert len(method.ood_scores) == 6
+        assert len(method.series.accuracy) == 3
+        assert method.series.accuracy[-1] == method.accuracy
+        assert method.series.accuracy[-1] == pytest.approx(np.mean(method.series.batch_accuracy))
+        assert 0 <= method.auroc <= 1
+    assert end.methods["zero-shot"].deterioration == 0
+    assert end.methods["zero-shot"].improvement == 0
+
+
+def test_the_same_settings_give_the_same_run(backbone: Backbone) -> None:
+    first = [fingerprint(snapshot) for _, snapshot in experiment(backbone).run()]
+    again = [fingerprint(snapshot) for _, snapshot in experiment(small_backbone()).run()]
+    assert first == again
+
+
+def test_pause_pickle_and_resume_equals_an_unbroken_run(backbone: Backbone) -> None:
+    whole = [fingerprint(snapshot) for _, snapshot in experiment(backbone).run()]
+    state, _ = next(experiment(backbone).run())
+    state = pickle.loads(pickle.dumps(state.to("cpu")))
+    rest = [fingerprint(snapshot) for _, snapshot in experiment(backbone).run(state)]
+    assert rest == whole[1:]
+
+
+def test_a_cancelled_batch_leaves_no_trace(backbone: Backbone) -> None:
+    run = experiment(backbone)
+    state, _ = next(run.run())
+    work = run.advance(state)
+    next(work)
+    work.close()
+    assert fingerprint(finish(run, state)) == fingerprint(finish(experiment(backbone), state))
+
+
+def finish(run: Experiment, state: RunState) -> Snapshot:
+    *_, (_, snapshot) = run.advance(state)
+    return snapshot
+
+
+def test_methods_move_in_step_and_live_views_have_the_batch(backbone: Backbone) -> None:
+    run = experiment(backbone)
+    *live, (state, snapshot) = run.advance(run.start())
+    assert all(new_state is None and isinstance(step, LiveStep) for new_state, step in live)
+    assert [step.step for _, step in live] == [0, 1]
+    assert set(live[0][1].methods) == set(METHOD_NAMES)
+    assert live[0][1].methods["tent"].predicted.shape == (10,)
+    assert isinstance(snapshot, Snapshot)
+    assert state.next_batch == 1
+
+
+def test_one_method_gives_the_same_numbers_alone_and_beside_others(backbone: Backbone) -> None:
+    alone = [s for _, s in experiment(backbone, replace(SETTINGS, methods=("cliptta",))).run()][-1]
+    beside = [s for _, s in experiment(backbone).run()][-1]
+    assert np.array_equal(alone.methods["cliptta"].id_scores, beside.methods["cliptta"].id_scores)
+    assert alone.methods["cliptta"].improvement == beside.methods["cliptta"].improvement
+
+
+def test_unlabelled_images_have_predictions_and_no_accuracy(backbone: Backbone) -> None:
+    source = GivenImages(random_images(5), CLASSES, names=tuple("abcde"))
+    settings = replace(SETTINGS, stream=StreamSettings(batch_size=64))
+    (_, snapshot), *more = Experiment(settings, backbone, source).run()
+    assert not more
+    assert snapshot.methods["cliptta"].accuracy is None
+    assert snapshot.methods["cliptta"].auroc is None
+    assert snapshot.methods["cliptta"].batch.predicted.shape == (5,)
+    assert snapshot.methods["cliptta"].histogram.sum() == 5
+    assert sorted(snapshot.names) == list("abcde")
+
+
+def test_a_batch_of_one(backbone: Backbone) -> None:
+    settings = replace(SETTINGS, stream=StreamSettings(batch_size=1, batches=2))
+    snapshots = [snapshot for _, snapshot in Experiment(settings, backbone, labelled_source(4)).run()]
+    assert len(snapshots) == 2
+    assert all(np.isfinite(method.id_scores).all() for method in snapshots[-1].methods.values())
+
+
+def test_one_class_is_refused_in_a_sentence(backbone: Backbone) -> None:
+    source = GivenImages(random_images(3), ("cat",))
+    with pytest.raises(UserError, match="at least two class names"):
+        Experiment(SETTINGS, backbone, source)
+
+
+def test_poisoned_numbers_are_skipped_counted_and_said(backbone: Backbone) -> None:
+    pixels = random_images(6).float() / 255
+    pixels[0] = float("nan")
+    source = GivenImages(pixels, CLASSES, torch.zeros(6, dtype=torch.int64))
+    settings = replace(SETTINGS, methods=("tent", "cliptta"), stream=StreamSettings(batch_size=6, batches=1))
+    (_, snapshot), *_ = Experiment(settings, backbone, source).run()
+    assert snapshot.methods["tent"].skipped_steps == 2
+    assert any("skipped" in note for note in snapshot.notes)

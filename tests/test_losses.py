@@ -1,0 +1,131 @@
+"""The losses' defined behaviour in the corner cases: never NaN, and a gradient that means something."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cliptta_demo.backend.losses import (
+    marginal_entropy,
+    mean_entropy,
+    outlier_contrastive_exposure,
+    pseudo_captions,
+    soft_contrastive,
+)
+from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
+
+
+def unit(rows: int, seed: int = 0) -> Tensor:
+    return F.normalize(torch.randn(rows, 16, generator=torch.Generator().manual_seed(seed)), dim=1)
+
+
+def loss_and_gradient(
+    features: Tensor, captions: Tensor, scale: float = 100.0, **options: object
+) -> tuple[float, Tensor]:
+    features = features.clone().requires_grad_(True)
+    loss = soft_contrastive(features, captions, scale, **options)
+    (gradient,) = torch.autograd.grad(loss, features)
+    return loss.item(), gradient
+
+
+def test_soft_contrastive_is_the_mean_entropy_of_the_rows() -> None:
+    features, prototypes = unit(6), unit(4, seed=1)
+    captions = pseudo_captions(features @ prototypes.T, prototypes)
+    probabilities = torch.softmax(100 * features @ captions.T, dim=1)
+    rows = torch.distributions.Categorical(probabilities).entropy().mean()
+    columns = torch.distributions.Categorical(torch.softmax(100 * captions @ features.T, dim=1)).entropy().mean()
+    assert soft_contrastive(features, captions, 100.0).item() == pytest.approx(rows.item(), abs=1e-5)
+    both = soft_contrastive(features, captions, 100.0, symmetric=True).item()
+    assert both == pytest.approx((rows + columns).item() / 2, abs=1e-5)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_one_image_has_zero_loss_and_gradient(symmetric: bool) -> None:
+    loss, gradient = loss_and_gradient(unit(1), unit(1, seed=1), symmetric=symmetric)
+    assert loss == 0
+    assert not gradient.any()
+
+
+def test_full_collapse_stops_the_row_form_but_not_the_column_form() -> None:
+    collapsed = unit(1, seed=1).expand(8, -1)  # every image has the same pseudo-caption
+    loss, gradient = loss_and_gradient(unit(8), collapsed, scale=5.0)
+    assert loss == pytest.approx(math.log(8), abs=1e-5)
+    assert gradient.abs().max() < 1e-5
+    _, symmetric_gradient = loss_and_gradient(unit(8), collapsed, scale=5.0, symmetric=True)
+    assert symmetric_gradient.abs().max() > 1e-2
+
+
+def test_identical_images_are_finite() -> None:
+    loss, gradient = loss_and_gradient(unit(1).expand(5, -1), unit(1, seed=1).expand(5, -1), symmetric=True)
+    assert loss == pytest.approx(math.log(5), abs=1e-5)
+    assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_everything_filtered_out_gives_zero(symmetric: bool) -> None:
+    keep = torch.zeros(6, dtype=torch.bool)
+    loss, gradient = loss_and_gradient(unit(6), unit(6, seed=1), keep=keep, symmetric=symmetric)
+    assert loss == 0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_filter_equals_dropping_the_images(symmetric: bool) -> None:
+    keep = torch.tensor([True, False, True, True, False, True])
+    features, captions = unit(6), unit(6, seed=1)
+    loss, gradient = loss_and_gradient(features, captions, keep=keep, symmetric=symmetric)
+    dropped, dropped_gradient = loss_and_gradient(features[keep], captions[keep], symmetric=symmetric)
+    assert loss == pytest.approx(dropped, abs=1e-5)
+    torch.testing.assert_close(gradient[keep], dropped_gradient, atol=1e-5, rtol=0)
+    assert not gradient[~keep].any()
+
+
+def test_one_class_has_no_entropy() -> None:
+    logits = torch.randn(5, 1)
+    assert mean_entropy(logits).item() == 0
+    assert marginal_entropy(logits).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_marginal_entropy_reaches_its_ceiling_on_a_spread_batch() -> None:
+    assert marginal_entropy(100 * torch.eye(10)).item() == pytest.approx(math.log(10), abs=1e-4)
+
+
+def oce(scores: Tensor, threshold: float) -> tuple[float, Tensor]:
+    scores = scores.clone().requires_grad_(True)
+    loss = outlier_contrastive_exposure(scores, torch.tensor(threshold), gamma=0.005)
+    (gradient,) = torch.autograd.grad(loss, scores)
+    return loss.item(), gradient
+
+
+def test_oce_pulls_the_two_sides_apart() -> None:
+    loss, gradient = oce(torch.tensor([-1.0, -1.1, -2.0, -2.1]), -1.5)
+    assert loss == pytest.approx(-1.0, abs=1e-4)
+    assert (gradient[:2] < 0).all()  # descending raises the ID scores
+    assert (gradient[2:] > 0).all()  # and lowers the OOD scores
+
+
+@pytest.mark.parametrize("threshold", [-50.0, 50.0])
+def test_oce_with_an_empty_side_is_zero(threshold: float) -> None:
+    loss, gradient = oce(torch.tensor([-1.0, -1.1, -2.0]), threshold)
+    assert loss == 0
+    assert not gradient.any()
+
+
+def test_otsu_of_constant_scores_is_that_constant() -> None:
+    assert otsu_threshold(torch.full((7,), -1.25)).item() == -1.25
+    assert otsu_threshold(torch.tensor([0.5])).item() == 0.5
+
+
+def test_otsu_separates_two_groups() -> None:
+    low, high = torch.linspace(-2.1, -2.0, 20), torch.linspace(-1.1, -1.0, 20)
+    assert -2.0 < otsu_threshold(torch.cat([low, high])).item() < -1.1
+
+
+@pytest.mark.parametrize("name", ID_SCORES)
+def test_scores_are_higher_for_a_clear_match(name: str) -> None:
+    clear, vague = torch.tensor([[0.9, 0.1, 0.1]]), torch.tensor([[0.2, 0.2, 0.2]])
+    assert ID_SCORES[name](clear).item() > ID_SCORES[name](vague).item()

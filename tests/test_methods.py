@@ -1,0 +1,218 @@
+"""Methods and state: the corner cases of the adaptation loop, and that sessions share a model without touching it."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers import CLASSES, random_images, small_backbone
+from torch import Tensor, nn
+
+from cliptta_demo.backend.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.memory import ConfidentMemory
+from cliptta_demo.backend.methods import METHODS, Method
+from cliptta_demo.backend.methods.base import Progress
+from cliptta_demo.backend.norm import find_normalisation
+from cliptta_demo.backend.settings import AdaptationSettings
+
+ADAPTING = [name for name in METHODS if name != "zero-shot"]
+SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return small_backbone()
+
+
+def make(name: str, backbone: Backbone, settings: AdaptationSettings = SETTINGS) -> Method:
+    return METHODS[name](backbone, backbone.prototypes(CLASSES), settings)
+
+
+def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:
+    *_, progress = method.adapt(images, state if state is not None else method.start(), seed)
+    return progress
+
+
+def same(first: AdaptationState, second: AdaptationState) -> bool:
+    names = ("values", "first_moment", "second_moment", "updates", "skipped")
+    return all(torch.equal(getattr(first, name), getattr(second, name)) for name in names)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("case", ["one image", "identical images"])
+def test_odd_batches_stay_finite(name: str, case: str, backbone: Backbone) -> None:
+    images = random_images(1) if case == "one image" else random_images(1).expand(8, -1, -1, -1)
+    progress = last(make(name, backbone), images)
+    assert torch.isfinite(progress.cosines).all()
+    if progress.state is not None:
+        assert torch.isfinite(progress.state.values).all()
+        assert progress.state.skipped.item() == 0
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+def test_one_class_stays_finite(name: str, backbone: Backbone) -> None:
+    method = METHODS[name](backbone, backbone.prototypes(["cat"]), SETTINGS)
+    progress = last(method, random_images(4))
+    assert torch.isfinite(progress.cosines).all()
+
+
+def test_everything_filtered_out_still_lets_the_other_terms_act(backbone: Backbone) -> None:
+    """Equal images have equal scores; α is their score, and a strict filter keeps none of them."""
+    method = make("cliptta-oce", backbone)
+    steps = list(method.adapt(random_images(1).expand(6, -1, -1, -1), method.start(), 0))
+    assert steps[0].losses["contrastive"].item() == 0
+    assert steps[0].losses["regulariser"].item() < 0
+    assert len(steps[-1].state.memory) == 0
+    assert not torch.equal(steps[-1].state.parameters, backbone.source_parameters)
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_step_that_is_not_finite_is_skipped_and_counted(name: str, poison: float, backbone: Backbone) -> None:
+    images = random_images(6).float() / 255
+    images[2, 0, 0, 0] = poison
+    method = make(name, backbone)
+    state = last(method, random_images(6, seed=1).float() / 255).state
+    after = last(method, images, state).state
+    assert after.skipped.item() == SETTINGS.steps
+    assert torch.equal(after.parameters, state.parameters)
+    assert after.updates.item() == state.updates.item()
+    healthy = last(method, random_images(6, seed=2).float() / 255, replace(after, memory=None)).state
+    assert healthy.updates.item() == state.updates.item() + SETTINGS.steps
+
+
+def test_adam_equals_torch() -> None:
+    start = torch.randn(50, generator=torch.Generator().manual_seed(0))
+    state = AdaptationState.start(start)
+    reference = nn.Parameter(torch.cat([start, torch.zeros(1)]))
+    optimizer = torch.optim.Adam([reference], lr=1e-3, betas=(0.9, 0.999), eps=1e-6)
+    for step in range(20):
+        gradient = torch.randn(51, generator=torch.Generator().manual_seed(step + 1))
+        state = adam_step(state, torch.zeros(()), gradient, 1e-3)
+        reference.grad = gradient
+        optimizer.step()
+    torch.testing.assert_close(state.values, reference.detach(), atol=1e-7, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+def test_only_normalisation_moves_and_the_shared_model_stays(name: str, backbone: Backbone) -> None:
+    before = {key: value.clone() for key, value in backbone.tower.state_dict().items()}
+    method = make(name, backbone)
+    clean = last(make("zero-shot", backbone), random_images(8)).cosines
+    progress = last(method, random_images(8))
+    assert not torch.equal(progress.cosines, clean)
+    assert all(torch.equal(value, before[key]) for key, value in backbone.tower.state_dict().items())
+    assert torch.equal(last(make("zero-shot", backbone), random_images(8)).cosines, clean)  # bit for bit
+    assert all("ln" in parameter for parameter in backbone.layout.names)
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+def test_stopping_inside_a_batch_changes_nothing(name: str, backbone: Backbone) -> None:
+    method = make(name, backbone)
+    state = last(method, random_images(8)).state
+    kept = pickle.loads(pickle.dumps(state))
+    work = method.adapt(random_images(8, seed=1), state, 1)
+    next(work)
+    next(work)
+    work.close()
+    assert same(state, kept)
+    assert torch.equal(
+        last(method, random_images(8, seed=1), state, 1).cosines,
+        last(method, random_images(8, seed=1), kept, 1).cosines,
+    )
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+def test_a_pickled_state_continues_the_same_run(name: str, backbone: Backbone) -> None:
+    method = make(name, backbone)
+    first = last(method, random_images(8)).state
+    second = last(method, random_images(8, seed=1), first, 1)
+    resumed = last(
+        make(name, small_backbone()), random_images(8, seed=1), pickle.loads(pickle.dumps(first.to("cpu"))), 1
+    )
+    assert same(second.state, resumed.state)
+    assert torch.equal(second.cosines, resumed.cosines)
+
+
+def test_sessions_in_threads_do_not_disturb_each_other(backbone: Backbone) -> None:
+    names = ADAPTING * 2
+    alone = [last(make(name, backbone), random_images(8, seed=i), seed=i).cosines for i, name in enumerate(names)]
+    together: list[Tensor | None] = [None] * len(names)
+
+    def work(index: int) -> None:
+        together[index] = last(make(names[index], backbone), random_images(8, seed=index), seed=index).cosines
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(len(names))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_batch_normalisation_uses_the_batch_and_leaves_the_running_statistics() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tower = nn.Sequential(
+            nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 32)
+        )
+    backbone = small_backbone(tower)
+    before = {key: value.clone() for key, value in tower.state_dict().items()}
+    images = random_images(8)
+    source = backbone.embed(images)
+    adapted = backbone.embed(images, backbone.source_parameters)
+    assert not torch.allclose(source, adapted)  # statistics of the batch, not the running ones
+    last(make("tent", backbone), images)
+    assert all(torch.equal(value, before[key]) for key, value in tower.state_dict().items())
+    assert not tower[1].training
+
+
+def test_a_tower_without_normalisation_is_refused() -> None:
+    with pytest.raises(ValueError, match="no normalisation layer"):
+        find_normalisation(nn.Linear(3, 3))
+
+
+def test_memory_keeps_the_most_confident_of_each_class() -> None:
+    images = random_images(6)
+    memory = ConfidentMemory.empty_like(images)
+    assert len(memory) == 0
+    labels = torch.tensor([0, 0, 0, 1, 1, 2])
+    confidence = torch.tensor([0.3, 0.9, 0.5, 0.4, 0.4, 0.1])
+    memory = memory.insert(images, labels, confidence, shots=2)
+    assert memory.labels.tolist() == [0, 0, 1, 1, 2]
+    assert memory.confidence.tolist() == pytest.approx([0.9, 0.5, 0.4, 0.4, 0.1])
+    assert torch.equal(memory.images, images[[1, 2, 3, 4, 5]])
+    assert memory.images.dtype == torch.uint8
+    later = memory.insert(images[:1], torch.tensor([1]), torch.tensor([0.4]), shots=2)
+    assert torch.equal(later.images, memory.images)  # on equal confidence the older ones stay
+    assert len(memory.insert(images, labels, confidence, shots=0)) == 0
+
+
+def test_memory_sample_is_seeded_and_distinct() -> None:
+    images = random_images(10)
+    memory = ConfidentMemory.empty_like(images).insert(images, torch.arange(10), torch.ones(10), shots=1)
+    first = memory.sample(4, torch.Generator().manual_seed(1))
+    again = memory.sample(4, torch.Generator().manual_seed(1))
+    assert torch.equal(first, again)
+    assert len({picture.numpy().tobytes() for picture in first}) == 4
+    assert torch.equal(memory.sample(10, torch.Generator()), memory.images)
+    empty = ConfidentMemory.empty_like(images)
+    assert len(empty.sample(4, torch.Generator())) == 0
+
+
+def test_an_empty_memory_adds_no_term(backbone: Backbone) -> None:
+    method = make("cliptta", backbone, replace(SETTINGS, memory_shots=0))
+    steps = list(method.adapt(random_images(6), method.start(), 0))
+    assert set(steps[0].losses) == {"contrastive", "regulariser"}
+    assert steps[-1].state.memory is None
+
+
+def test_prototypes_are_unit_length_cached_and_read_underscores_as_spaces(backbone: Backbone) -> None:
+    prototypes = backbone.prototypes(["fire_truck", "cat"], ["{}", "a {}"])
+    torch.testing.assert_close(prototypes.norm(dim=1), torch.ones(2))
+    assert torch.equal(prototypes, backbone.prototypes(["fire truck", "cat"], ["{}", "a {}"]))
+    assert backbone.prototypes(CLASSES) is backbone.prototypes(CLASSES)

@@ -1,0 +1,230 @@
+"""The built-in pictures: lists that keep their promises, and a renderer that draws what was asked for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from cliptta_demo.backend.data.picture_backgrounds import backgrounds
+from cliptta_demo.backend.data.pictures import (
+    PICTURE_FOLDER,
+    STRANGER_GROUPS,
+    STYLES,
+    TRAINED_STYLES,
+    UNSEEN_STYLE,
+    PictureWorld,
+    compose,
+    picture_world,
+)
+from cliptta_demo.backend.errors import UserError
+
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Many small operations: on a busy machine several threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def world() -> PictureWorld:
+    return picture_world()
+
+
+def draw(world: PictureWorld, ids: torch.Tensor, styles: torch.Tensor, size: int, seed: int) -> torch.Tensor:
+    return compose(world, ids, styles, size, torch.Generator().manual_seed(seed))
+
+
+def class_sprites(world: PictureWorld) -> list[int]:
+    return [i for members in world.classes.values() for i in members]
+
+
+def test_classes_are_many_and_have_several_sprites(world: PictureWorld) -> None:
+    assert len(world.classes) >= 48
+    assert sum(len(members) >= 2 for members in world.classes.values()) >= 40
+    # Unicode has one frog; CIFAR-10 needs it.
+    assert {name for name, members in world.classes.items() if len(members) < 2} <= {"frog"}
+    assert len(world.near_strangers) >= 10
+    assert all(len(members) >= 2 for members in world.near_strangers.values())
+    assert all(name == name.lower().strip() for name in [*world.classes, *world.near_strangers])
+
+
+def test_sprite_belongs_to_one_list_only(world: PictureWorld) -> None:
+    near = [i for members in world.near_strangers.values() for i in members]
+    strangers = [i for members in world.strangers.values() for i in members]
+    assert max(Counter(class_sprites(world) + near + strangers).values()) == 1
+    assert not set(world.classes) & set(world.near_strangers)
+
+
+def test_splits(world: PictureWorld) -> None:
+    assert [sprite.id for sprite in world.sprites] == list(range(len(world.sprites)))
+    assert {sprite.split for sprite in world.sprites} == {"train", *STRANGER_GROUPS}
+    for group in STRANGER_GROUPS:
+        assert len(world.strangers[group]) >= 40
+        assert all(world.sprites[i].split == group for i in world.strangers[group])
+    train = [sprite for sprite in world.sprites if sprite.split == "train"]
+    assert not {sprite.group for sprite in train} & {"flags", "symbols", "component"}
+    in_lists = class_sprites(world) + [i for members in world.near_strangers.values() for i in members]
+    assert all(world.sprites[i].split == "train" for i in in_lists)
+    skin_tones = {f"1f3f{digit}" for digit in "bcdef"}
+    assert not any(skin_tones & set(sprite.codepoint.split("-")) for sprite in world.sprites)
+    assert UNSEEN_STYLE not in TRAINED_STYLES
+    assert set(TRAINED_STYLES) | {UNSEEN_STYLE} == set(STYLES)
+
+
+def test_words(world: PictureWorld) -> None:
+    for sprite in world.sprites:
+        assert sprite.name
+        assert sprite.name not in sprite.keywords
+        assert all(word == word.strip().lower() and word for word in (sprite.name, *sprite.keywords))
+    everything = world.classes | world.near_strangers
+    for title, members in everything.items():
+        for i in members:
+            words = {world.sprites[i].name, *world.sprites[i].keywords}
+            assert title in words
+            # A word that is another class would make two classes true of one picture.
+            assert not (set(world.sprites[i].keywords) & set(everything)) - {title}
+
+
+def test_cifar_names_are_covered(world: PictureWorld) -> None:
+    for name in CIFAR10:
+        holders = [
+            title
+            for title, members in world.classes.items()
+            if title == name or all(name in (world.sprites[i].name, *world.sprites[i].keywords) for i in members)
+        ]
+        assert len(holders) == 1, name
+
+
+def test_files_are_small_and_licensed() -> None:
+    files = {file.name: file.stat().st_size for file in PICTURE_FOLDER.iterdir()}
+    assert sum(files.values()) <= 8_000_000
+    text = (PICTURE_FOLDER / "LICENSES.md").read_text(encoding="utf-8")
+    for style in STYLES:
+        assert f"`{style}.webp`" in text
+    assert all(word in text for word in ("Apache License 2.0", "CC BY 4.0", "MIT", "CC BY-SA 4.0", "Unicode"))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_sprite_is_visible_and_fills_its_cell(world: PictureWorld, style: str) -> None:
+    side = world.cells[style]
+    pixels = world.level(style, side)
+    assert pixels.shape == (len(world.sprites), 4, side, side)
+    assert pixels.dtype == torch.uint8
+    visible = pixels[:, 3] > 127
+    share = visible.float().mean((1, 2))
+    assert share.min() > 0.05, world.sprites[int(share.argmin())].name
+    extents = []
+    for along in (1, 2):
+        lines = (pixels[:, 3] > 40).any(along).float()
+        extents.append(side - lines.argmax(1) - lines.flip(1).argmax(1))
+    reach = torch.maximum(*extents)
+    assert reach.min() > 0.85 * side, world.sprites[int(reach.argmin())].name
+    # Premultiplied: no colour channel above alpha, on every reduction.
+    for level_side in world.level_sides(style)[:3]:
+        level = world.level(style, level_side)
+        assert bool((level[:, :3] <= level[:, 3:]).all())
+
+
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_shape_and_seed(world: PictureWorld, size: int) -> None:
+    ids = torch.tensor(class_sprites(world)[:12])
+    styles = torch.arange(12) % len(STYLES)
+    images = draw(world, ids, styles, size, seed=1)
+    assert images.shape == (12, 3, size, size)
+    assert images.dtype == torch.uint8
+    assert torch.equal(images, draw(world, ids, styles, size, seed=1))
+    other = draw(world, ids, styles, size, seed=2)
+    assert all(not torch.equal(a, b) for a, b in zip(images, other, strict=True))
+
+
+def test_other_chance_is_left_alone(world: PictureWorld) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    draw(world, torch.tensor([0]), torch.tensor([0]), 32, seed=0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_sprite_stands_out_from_its_background(world: PictureWorld) -> None:
+    count, size = 512, 64
+    generator = torch.Generator().manual_seed(0)
+    sprites = torch.tensor(class_sprites(world))
+    ids = sprites[torch.randint(len(sprites), (count,), generator=generator)]
+    styles = torch.randint(len(STYLES), (count,), generator=generator)
+    images = draw(world, ids, styles, size, seed=3).float()
+    # compose draws the background first, so that the same seed gives it alone.
+    alone = (backgrounds(count, size, torch.Generator().manual_seed(3)) * 255).round()
+    difference = (images - alone).abs().amax(1)
+    assert (difference > 8).float().mean((1, 2)).min() > 0.03
+    clear = (difference > 40).float().mean((1, 2)) > 0.03
+    assert clear.float().mean() > 0.98
+
+
+def test_sprites_stay_mostly_inside(world: PictureWorld) -> None:
+    # A filled square reaches further than any other sprite.
+    square = next(sprite.id for sprite in world.sprites if sprite.name == "red square")
+    images = draw(world, torch.full((256,), square), torch.full((256,), STYLES.index("twemoji")), 64, seed=4)
+    red = (images[:, 0].int() - images[:, 1] > 100) & (images[:, 0].int() - images[:, 2] > 80)
+    share = red.float().mean((1, 2))
+    assert share.quantile(0.02) > 0.2
+    assert share.quantile(0.98) < 0.95
+
+
+def test_small_images_are_smoothed_large_ones_sharp(world: PictureWorld) -> None:
+    ids, styles = torch.tensor(class_sprites(world)[:64]), torch.zeros(64, dtype=torch.int64)
+    small, large = (draw(world, ids, styles, size, seed=6).float() for size in (32, 128))
+    reduced = torch.nn.functional.interpolate(large, size=(32, 32), mode="area")
+    # The same seed places alike at every size: a picture drawn small equals the large one averaged.
+    assert (small - reduced).abs().mean() < 4.0
+
+
+def test_background_tells_nothing_about_strangers(world: PictureWorld) -> None:
+    count, size = 768, 32
+    groups = [class_sprites(world), [i for members in world.strangers.values() for i in members]]
+    corners = []
+    for seed, members in enumerate(groups):
+        generator = torch.Generator().manual_seed(100 + seed)
+        ids = torch.tensor(members)[torch.randint(len(members), (count,), generator=generator)]
+        styles = torch.randint(len(STYLES), (count,), generator=generator)
+        images = compose(world, ids, styles, size, generator).float()
+        corner = torch.stack([images[..., 0, 0], images[..., 0, -1], images[..., -1, 0], images[..., -1, -1]])
+        corners.append(corner.median(0).values)
+    assert (corners[0].mean(0) - corners[1].mean(0)).abs().max() < 12
+    assert (corners[0].std(0) - corners[1].std(0)).abs().max() < 12
+    # And exactly: with one seed the background is the same whatever is pasted on it.
+    first, second = (draw(world, torch.tensor(m[:64]), torch.zeros(64, dtype=torch.int64), 32, 7) for m in groups)
+    same = (first == second).all(1).float().mean((1, 2))
+    assert same.mean() > 0.3
+
+
+def test_writing_is_never_mirrored(world: PictureWorld) -> None:
+    by_name = {sprite.name: sprite.id for sprite in world.sprites}
+    for name in ("calendar", "three o’clock", "chart increasing", "backhand index pointing left"):
+        assert not world.may_flip[by_name[name]]
+    assert not world.may_flip[[i for members in world.strangers.values() for i in members]].any()
+    assert world.may_flip[list(world.classes["cat"])].all()
+
+
+def test_wrong_arguments_are_named(world: PictureWorld) -> None:
+    one, generator = torch.tensor([0]), torch.Generator()
+    with pytest.raises(UserError, match=r"size: 16.*32.*256"):
+        compose(world, one, one, 16, generator)
+    with pytest.raises(ValueError, match="style_ids"):
+        compose(world, one, torch.tensor([4]), 32, generator)
+    with pytest.raises(ValueError, match="sprite_ids"):
+        compose(world, torch.tensor([len(world.sprites)]), one, 32, generator)
+    with pytest.raises(ValueError, match="one shape"):
+        compose(world, one, torch.tensor([0, 1]), 32, generator)
+    empty = torch.empty(0, dtype=torch.int64)
+    assert compose(world, empty, empty, 32, generator).shape == (0, 3, 32, 32)
+
+
+def test_missing_files_give_one_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="pictures are missing"):
+        PictureWorld.load(tmp_path)

@@ -1,0 +1,121 @@
+"""Streams: the same settings and seed give the same batches; mixing, order and corruption do what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import CLASSES, labelled_source, random_images
+from PIL import Image
+
+from cliptta_demo.backend.catalog import open_source, open_strangers
+from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
+from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
+from cliptta_demo.backend.data.stream import Stream
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.settings import StreamSettings
+
+
+def pictures(**changes: object) -> Stream:
+    settings = StreamSettings(**{"batch_size": 12, "batches": 4, **changes})
+    strangers = open_strangers("flags") if settings.ood_share else None
+    return Stream(open_source("pictures", ["cat", "car", "tree"]), settings, 64, strangers)
+
+
+def test_a_batch_depends_on_settings_and_number_alone() -> None:
+    first, again = pictures(corruption="gaussian_noise"), pictures(corruption="gaussian_noise")
+    again.batch(0)
+    assert torch.equal(first.batch(2).images.pixels, again.batch(2).images.pixels)
+    assert not torch.equal(first.batch(2).images.pixels, first.batch(3).images.pixels)
+    other = pictures(corruption="gaussian_noise", seed=1)
+    assert not torch.equal(first.batch(2).images.pixels, other.batch(2).images.pixels)
+
+
+def test_corruption_changes_the_pixels_and_nothing_else() -> None:
+    clean, foggy = pictures().batch(1), pictures(corruption="fog").batch(1)
+    assert torch.equal(clean.images.labels, foggy.images.labels)
+    assert torch.equal(clean.images.pixels, foggy.clean.pixels)
+    assert not torch.equal(foggy.images.pixels, foggy.clean.pixels)
+    assert (foggy.corruption, foggy.severity) == ("fog", 5)
+    assert (clean.corruption, clean.severity) == ("none", 0)
+
+
+def test_strangers_take_their_share_and_are_spread_over_the_batch() -> None:
+    labels = pictures(ood_share=0.25).batch(0).images.labels
+    assert (labels == OOD_LABEL).sum() == 3
+    assert (labels >= 0).sum() == 9
+    places = [tuple((pictures(ood_share=0.25).batch(i).images.labels == OOD_LABEL).tolist()) for i in range(4)]
+    assert len(set(places)) > 1
+
+
+def test_sorted_order_delivers_class_after_class() -> None:
+    stream = pictures(order="sorted")
+    labels = torch.cat([stream.batch(i).images.labels for i in range(4)])
+    assert labels.tolist() == sorted(labels.tolist())
+    assert labels.unique().tolist() == [0, 1, 2]
+    finite = Stream(labelled_source(40), StreamSettings(order="sorted", batch_size=10, batches=4), 32)
+    labels = torch.cat([finite.batch(i).images.labels for i in range(4)])
+    assert labels.tolist() == sorted(labels.tolist())
+
+
+def test_cycle_and_ramp() -> None:
+    cycle = pictures(corruption="cycle", batches=20)
+    assert [cycle.shift(i)[0] for i in range(16)] == [*COMMON_CORRUPTIONS, COMMON_CORRUPTIONS[0]]
+    ramp = pictures(corruption="fog", severity=5, ramp=True, batches=10)
+    assert [ramp.shift(i)[1] for i in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_a_finite_source_shows_each_image_once_and_ends() -> None:
+    source = labelled_source(25)
+    stream = Stream(source, StreamSettings(batch_size=10, batches=9), 32)
+    assert len(stream) == 3
+    shown = torch.cat([stream.batch(i).images.pixels for i in range(3)])
+    assert sorted(picture.numpy().tobytes() for picture in shown) == sorted(
+        picture.numpy().tobytes() for picture in source.pixels
+    )
+
+
+def test_given_images_need_no_labels_and_are_resized() -> None:
+    source = GivenImages(random_images(3, size=48), CLASSES, names=("a.png", "b.png", "c.png"))
+    batch = Stream(source, StreamSettings(batch_size=8), 32).batch(0)
+    assert batch.images.pixels.shape == (3, 3, 32, 32)
+    assert batch.images.labels.tolist() == [UNLABELLED] * 3
+    assert set(batch.images.names) == {"a.png", "b.png", "c.png"}
+
+
+def test_no_image_and_no_strangers_are_said_in_a_sentence() -> None:
+    with pytest.raises(UserError, match="no image"):
+        GivenImages(torch.zeros(0, 3, 8, 8, dtype=torch.uint8), CLASSES)
+    with pytest.raises(UserError, match="no OOD source"):
+        Stream(labelled_source(), StreamSettings(ood_share=0.5), 32)
+
+
+def test_a_folder_is_a_stream_and_a_corrupt_file_is_left_out_by_name(tmp_path: Path) -> None:
+    for label, name in enumerate(("red_ball", "blue ball")):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            pixels = np.full((20, 30, 3), 40 * label + number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    (tmp_path / "red_ball" / "broken.png").write_bytes(b"not an image")
+    source = open_source(f"folder:{tmp_path}")
+    assert source.class_names == ("blue ball", "red_ball")
+    stream = Stream(source, StreamSettings(batch_size=16), 32)
+    batch = stream.batch(0)
+    assert len(batch.images) == 8
+    assert batch.images.labels.bincount().tolist() == [4, 4]
+    assert len(batch.images.refused) == 1
+    assert "broken.png" in batch.images.refused[0]
+    strangers = open_strangers(f"folder:{tmp_path / 'red_ball'}")
+    mixed = Stream(source, StreamSettings(batch_size=4, ood_share=0.5), 32, strangers).batch(0)
+    assert (mixed.images.labels == OOD_LABEL).sum() in (1, 2)  # the broken file may be one of them
+
+
+def test_the_catalog_names_what_it_has() -> None:
+    with pytest.raises(UserError, match=r"'unicorns'.*pictures"):
+        open_source("unicorns")
+    with pytest.raises(UserError, match=r"'spaceship'.*cat"):
+        open_source("pictures", ["cat", "spaceship"])
+    with pytest.raises(UserError, match=r"'martians'.*flags"):
+        open_strangers("martians")
