@@ -77,7 +77,17 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
 def _load_tiny(device: str) -> Backbone:
     from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
 
-    return _build(TINY, f"local-dir:{TINY_DIRECTORY}", None, device, TINY_ADAPTATION)
+    backbone = _build(TINY, f"local-dir:{TINY_DIRECTORY}", None, device, TINY_ADAPTATION)
+    if torch.device(device).type == "cpu" and _processor_has_bfloat16():
+        # Measured with tiny: half the processor time at the same accuracy.
+        backbone.autocast = torch.bfloat16
+    return backbone
+
+
+def _processor_has_bfloat16() -> bool:
+    """Whether products in bfloat16 are native here; emulated ones would be slower than float32."""
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
 
 
 def _load_open_clip(name: str, device: str) -> Backbone:
@@ -153,6 +163,8 @@ def _text_encoder(model: torch.nn.Module, tokenizer: Callable, device: str) -> C
 
 
 def _explain(name: str, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{name} needs the Python package {error.name}, which is not installed: pip install {error.name}."
     text = f"{type(error).__name__}: {error}"
     offline = ("connect", "offline", "resolve", "timed out", "ConnectionError", "LocalEntryNotFound", "HTTPSConnection")
     if any(word.lower() in text.lower() for word in offline):
@@ -161,4 +173,4 @@ def _explain(name: str, error: Exception) -> str:
             "Check the internet connection and try again, or choose the built-in model."
         )
     first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    return f"{name} could not be loaded: {first_line} Choose another backbone."
+    return f"{name} could not be loaded: {first_line.rstrip(chr(46))}. Choose another backbone."

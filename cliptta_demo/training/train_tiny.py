@@ -46,6 +46,7 @@ class TrainingSettings:
     warmup: int = 400
     weight_decay: float = 0.05
     max_logit_scale: float = 100.0  # OpenAI's own ceiling
+    evaluation_images: int = 2000  # per data set, at every checkpoint
     seed: int = 0
 
 
@@ -120,9 +121,10 @@ class Trainer:
         return loss.item()
 
     @torch.no_grad()
-    def evaluate(self, count: int = 2000) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """Zero-shot accuracy on CIFAR-10 test photos and on the named picture classes, each style apart."""
         self.model.eval()
+        count = self.settings.evaluation_images
         result = {
             "photos": self._accuracy(
                 resize(self.test_photos[:count], IMAGE_SIZE), self.test_labels[:count], CIFAR10_CLASSES

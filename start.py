@@ -1,0 +1,98 @@
+"""Sets everything up in its own environment, then runs the demo or the tests.
+
+    python3 start.py          installs what is needed into .venv and serves the demo on port 7860
+    python3 start.py test     installs what tests need too, browser included, and runs the whole suite
+
+Arguments after ``test`` go to pytest, for example ``python3 start.py test -m "not browser"``.
+Needs Python 3.11 or newer, nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+REFERENCE_CORRUPTIONS = "imagecorruptions-imaug==1.1.5"  # see requirements-test.txt
+
+
+def call(*command: str | Path) -> None:
+    """Runs a command in the project's folder; a failure ends the program with its exit status."""
+    status = subprocess.run([str(part) for part in command], cwd=ROOT).returncode
+    if status:
+        sys.exit(status)
+
+
+def pip(*arguments: str) -> None:
+    """Runs pip inside the environment."""
+    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def prepare(requirements: str, *without_dependencies: str) -> None:
+    """Makes the environment and installs into it, unless the same requirements were installed before."""
+    if not PYTHON.exists():
+        print("Making an environment in .venv …", flush=True)
+        try:
+            venv.create(ENVIRONMENT, with_pip=True)
+        except (subprocess.CalledProcessError, OSError) as error:
+            shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+            sys.exit(f"Python could not make an environment ({error}). On Debian or Ubuntu: apt install python3-venv")
+    text = "".join(path.read_text() for path in sorted(ROOT.glob("requirements*.txt")))
+    mark = ENVIRONMENT / f".installed-{requirements}"
+    key = hashlib.sha256((text + sys.version + " ".join(without_dependencies)).encode()).hexdigest()
+    if mark.exists() and mark.read_text() == key:
+        return
+    print(f"Installing {requirements} (the first time takes some minutes) …", flush=True)
+    pip("-r", requirements)
+    if without_dependencies:
+        pip("--no-deps", *without_dependencies)
+    mark.write_text(key)
+
+
+def install_browser() -> None:
+    """A Chromium for the browser tests: the one on the path, Debian's, or Playwright's."""
+    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        return
+    if shutil.which("apt-get"):
+        prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        print("Installing chromium …", flush=True)
+        try:
+            subprocess.run([*prefix, "apt-get", "update", "-q"], **quiet)
+            if subprocess.run([*prefix, "apt-get", "install", "-q", "-y", "chromium"], **quiet).returncode == 0:
+                return
+        except OSError:  # no sudo: Playwright's browser needs no root
+            pass
+    call(PYTHON, "-m", "playwright", "install", "chromium")
+
+
+def main() -> None:
+    """Runs the demo, or the tests when the first argument is ``test``."""
+    if sys.version_info < (3, 11):  # noqa: UP036  (started by whatever Python the machine has)
+        sys.exit(f"This needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    arguments = sys.argv[1:]
+    if not arguments:
+        prepare("requirements.txt")
+        call(PYTHON, "app.py")
+    elif arguments[0] == "test":
+        prepare("requirements-test.txt", REFERENCE_CORRUPTIONS)
+        install_browser()
+        call(PYTHON, "-m", "ruff", "check", ".")
+        call(PYTHON, "-m", "ruff", "format", "--check", ".")
+        call(PYTHON, "-m", "pytest", *arguments[1:])
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,103 @@
+"""The command line is a promise: its words, and what --json holds."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from cliptta_demo.cli import main
+
+PROMISED = {
+    "accuracy",
+    "histogram",
+    "histogram_entropy",
+    "collapse_entropy",
+    "deterioration",
+    "improvement",
+    "auroc",
+    "fpr95",
+    "seconds_per_batch",
+    "series",
+}
+
+
+def run(*words: str, path: Path) -> dict:
+    main(["run", *words, "--json", str(path), "--quiet"])
+    return json.loads(path.read_text())
+
+
+def test_the_documented_command_with_all_methods(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "--backbone tiny --dataset pictures --corruption fog --severity 5 --methods zero-shot,tent,cliptta,cliptta-oce "
+        "--batches 2 --batch-size 16 --seed 0"
+    )
+    result = run(*words.split(), path=tmp_path / "r.json")
+    assert list(result["methods"]) == ["zero-shot", "tent", "cliptta", "cliptta-oce"]
+    for method in result["methods"].values():
+        assert set(method) >= PROMISED
+        assert sum(method["histogram"]) == 32
+        assert method["auroc"] is None
+        assert method["fpr95"] is None
+        assert len(method["series"]["accuracy"]) == 2
+        assert 0 <= method["collapse_entropy"] <= math.log(12) + 1e-6
+        assert method["seconds_per_batch"] > 0
+    assert result["settings"]["stream"]["corruption"] == "fog"
+    assert result["settings"]["backbone"] == "tiny"
+    printed = capsys.readouterr().out
+    assert "cliptta-oce" in printed
+    assert "AUROC" not in printed
+
+
+def test_the_same_seed_gives_the_same_file_and_another_does_not(tmp_path: Path) -> None:
+    def numbers(seed: str) -> dict:
+        result = run("--batches", "1", "--batch-size", "8", "--steps", "2", "--seed", seed, path=tmp_path / "r.json")
+        return {
+            name: (method["histogram"], method["collapse_entropy"], method["threshold"])
+            for name, method in result["methods"].items()
+        }
+
+    assert numbers("3") == numbers("3")
+    assert numbers("3") != numbers("4")
+
+
+def test_strangers_bring_auroc_and_fpr95(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--ood flags --ood-share 0.5 --methods zero-shot,cliptta-oce --batches 1 --batch-size 32 --steps 2"
+    result = run(*words.split(), path=tmp_path / "r.json")
+    for method in result["methods"].values():
+        assert 0 <= method["auroc"] <= 1
+        assert 0 <= method["fpr95"] <= 1
+        assert sum(method["histogram"]) == 16
+    assert "AUROC" in capsys.readouterr().out
+
+
+def test_class_names_are_the_persons_choice(tmp_path: Path) -> None:
+    result = run(
+        "--classes", "dog, car, tree", "--batches", "1", "--batch-size", "8", "--steps", "1", path=tmp_path / "r.json"
+    )
+    assert result["settings"]["class_names"] == ["dog", "car", "tree"]
+    assert len(result["methods"]["tent"]["histogram"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--severity", "9"], "severity is 9; it must be a whole number from 1 to 5"),
+        (["--corruption", "rain"], "corruption is 'rain'"),
+        (["--methods", "magic"], "methods is 'magic'"),
+        (["--dataset", "folder:no_such_folder"], "no_such_folder"),
+        (["--classes", "cat"], "One class leaves nothing to choose between"),
+        (["--classes", "cat, Cat"], "twice"),
+        (["--classes", ","], "at least two class names"),
+        (["--ood", "martians"], "ood is 'martians'"),
+    ],
+)
+def test_mistakes_end_with_one_sentence(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", *words])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err.strip().splitlines()
+    assert len(message) == 1
+    assert says in message[0]
