@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState
 from cliptta_demo.backend.backbone import Backbone
@@ -62,8 +63,7 @@ class _Lane:
     steps: Iterator[Progress]
     seconds: float = 0.0
     last: Progress | None = None
-    view: BatchView | None = None
-    losses: dict[str, float] = field(default_factory=dict)
+    losses: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Experiment:
@@ -116,20 +116,19 @@ class Experiment:
         """All batches to come, from ``state`` (or the start) to the end of the stream."""
         state = state or self.start()
         while not self.finished(state):
-            for new_state, snapshot in self.advance(state):
-                if new_state is not None:
-                    state = new_state
-                    yield new_state, snapshot
+            *_, (state, snapshot) = self.advance(state, live=False)
+            yield state, snapshot
 
     def finished(self, state: RunState) -> bool:
         """Whether the stream has no batch left."""
         return state.next_batch >= len(self.stream)
 
-    def advance(self, state: RunState) -> Iterator[tuple[RunState | None, Snapshot | LiveStep]]:
+    def advance(self, state: RunState, live: bool = True) -> Iterator[tuple[RunState | None, Snapshot | LiveStep]]:
         """Works on one batch.
 
         Yields ``(None, LiveStep)`` after every optimiser step (all methods in step with each other), and last
         ``(new state, Snapshot)``. Stopping in between leaves ``state`` valid and everything else untouched.
+        ``live=False`` leaves the steps out, so that a GPU need not be waited for at each of them.
         """
         began = time.perf_counter()
         batch = self.stream.batch(state.next_batch)
@@ -140,32 +139,15 @@ class Experiment:
             name: _Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
             for name, method in self.methods.items()
         }
-        step = 0
-        while self._step_all(lanes, labels):
+        step, steps = 0, self.settings.adaptation.steps
+        while _step_all(lanes):
+            if live and step < steps:
+                views = {name: self._view(lanes[name].last, labels) for name in self.settings.methods}
+                yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
             step += 1
-            if step <= self.settings.adaptation.steps:
-                views = {name: lanes[name].view for name in self.settings.methods}
-                yield (
-                    None,
-                    LiveStep(state.next_batch, len(self.stream), step - 1, self.settings.adaptation.steps, views),
-                )
-        new_state = self._commit(state, batch, lanes)
-        yield new_state, self._snapshot(new_state, batch, lanes, time.perf_counter() - began)
-
-    def _step_all(self, lanes: dict[str, _Lane], labels: np.ndarray) -> bool:
-        """Moves every method one step on; False when all of them were done already."""
-        moved = False
-        for lane in lanes.values():
-            began = time.perf_counter()
-            progress = next(lane.steps, None)
-            if progress is not None:
-                moved = True
-                lane.last = progress
-                lane.view = self._view(progress, labels)
-                if progress.losses:
-                    lane.losses = {name: value.item() for name, value in progress.losses.items()}
-            lane.seconds += time.perf_counter() - began
-        return moved
+        views = {name: self._view(lane.last, labels) for name, lane in lanes.items()}
+        new_state = self._commit(state, labels, lanes, views)
+        yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
     def _view(self, progress: Progress, labels: np.ndarray) -> BatchView:
         cosines = progress.cosines.float()
@@ -182,12 +164,13 @@ class Experiment:
             collapse_entropy=entropy_of(probabilities.mean(dim=0).cpu().numpy()),
         )
 
-    def _commit(self, state: RunState, batch: Batch, lanes: dict[str, _Lane]) -> RunState:
-        labels = batch.images.labels.numpy()
-        reference = lanes[REFERENCE].view.predicted
+    def _commit(
+        self, state: RunState, labels: np.ndarray, lanes: dict[str, _Lane], views: dict[str, BatchView]
+    ) -> RunState:
+        reference = views[REFERENCE].predicted
         tallies, series = {}, {}
         for name, lane in lanes.items():
-            view = lane.view
+            view = views[name]
             tally = state.tallies[name].add(labels, view.predicted, reference, view.scores)
             old = state.series[name]
             shown = view.histogram.sum()
@@ -214,8 +197,12 @@ class Experiment:
             images_done=state.images_done + len(labels),
         )
 
-    def _snapshot(self, state: RunState, batch: Batch, lanes: dict[str, _Lane], seconds: float) -> Snapshot:
-        methods = {name: self._method_snapshot(name, state, lanes[name]) for name in self.settings.methods}
+    def _snapshot(
+        self, state: RunState, batch: Batch, lanes: dict[str, _Lane], views: dict[str, BatchView], seconds: float
+    ) -> Snapshot:
+        methods = {
+            name: self._method_snapshot(name, state, views[name], lanes[name].losses) for name in self.settings.methods
+        }
         skipped = {name: method.skipped_steps for name, method in methods.items() if method.skipped_steps}
         notes = [f"{name}: {count} steps skipped, their loss was not finite." for name, count in skipped.items()]
         return Snapshot(
@@ -235,14 +222,16 @@ class Experiment:
             notes=(*batch.images.refused, *notes),
         )
 
-    def _method_snapshot(self, name: str, state: RunState, lane: _Lane) -> MethodSnapshot:
+    def _method_snapshot(
+        self, name: str, state: RunState, view: BatchView, losses: dict[str, Tensor]
+    ) -> MethodSnapshot:
         tally, adaptation = state.tallies[name], state.adaptations[name]
         if METHODS[name].uses_threshold:
             threshold = adaptation.threshold
         else:
-            threshold = otsu_threshold(torch.from_numpy(lane.view.scores))
+            threshold = otsu_threshold(torch.from_numpy(view.scores))
         return MethodSnapshot(
-            batch=lane.view,
+            batch=view,
             accuracy=tally.accuracy,
             deterioration=tally.deterioration,
             improvement=tally.improvement,
@@ -254,6 +243,20 @@ class Experiment:
             ood_scores=tally.ood_scores,
             threshold=float(threshold),
             skipped_steps=int(adaptation.skipped) if adaptation is not None else 0,
-            losses=lane.losses,
+            losses={term: float(value) for term, value in losses.items()},
             series=state.series[name],
         )
+
+
+def _step_all(lanes: dict[str, _Lane]) -> bool:
+    """Moves every method one step on; False when all of them were done already."""
+    moved = False
+    for lane in lanes.values():
+        began = time.perf_counter()
+        progress = next(lane.steps, None)
+        lane.seconds += time.perf_counter() - began
+        if progress is not None:
+            moved = True
+            lane.last = progress
+            lane.losses = progress.losses or lane.losses
+    return moved
