@@ -1,0 +1,12 @@
+"""The web page. Run it with ``python app.py`` and open the address that it prints."""
+
+import os
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported
+
+from cliptta_demo.page import build_demo, launch
+
+demo = build_demo()
+
+if __name__ == "__main__":
+    launch(demo)

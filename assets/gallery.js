@@ -1,0 +1,178 @@
+// The gallery (cliptta_demo/page/gallery.py): tiles of the batch, a filter, and a choice of the method compared.
+(function () {
+  const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
+  const SIGNS = {
+    fixed: ["▲", "fixed"],
+    broken: ["▼", "broken"],
+    right: ["✓", "still right"],
+    wrong: ["✕", "still wrong"],
+    "left-out": ["◇", "stranger left out"],
+    "let-in": ["◆", "stranger let in"],
+    changed: ["≠", "changed"],
+    same: ["=", "unchanged"],
+  };
+  const ORDER = Object.keys(SIGNS);
+  const percent = (value) => `${Math.round(100 * value)}%`;
+
+  /** base64 of a JPEG → a short address that all tiles share. */
+  function sheetAddress(base64) {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+  }
+
+  function choices(label, entries, chosen, choose) {
+    const group = cliptta.make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
+    for (const [value, ...content] of entries) {
+      const button = cliptta.make("button", { type: "button", onclick: () => choose(value) }, ...content);
+      button.dataset.value = value;
+      button.setAttribute("aria-pressed", String(value === chosen));
+      group.append(button);
+    }
+    return group;
+  }
+
+  function picture(data, index) {
+    const column = index % data.columns;
+    const row = Math.floor(index / data.columns);
+    const at = (position, count) => (count > 1 ? (100 * position) / (count - 1) : 0);
+    const element = cliptta.make("div", { className: "picture" });
+    element.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
+    element.style.backgroundPosition = `${at(column, data.columns)}% ${at(row, data.rows)}%`;
+    return element;
+  }
+
+  function truthOf(data, index) {
+    const truth = data.tiles[index].truth;
+    return truth >= 0 ? data.classes[truth] : truth === -1 ? "a stranger" : "";
+  }
+
+  function describe(data, index) {
+    const truth = truthOf(data, index);
+    const lines = [data.tiles[index].name, truth && `Truth: ${truth}`];
+    for (const method of Object.values(data.methods)) {
+      lines.push(`${method.label}: ${data.classes[method.predicted[index]]} ${percent(method.confidence[index])}`);
+    }
+    return lines.filter(Boolean).join("\n");
+  }
+
+  /** One line per method: for images without truth, where the predictions themselves are what one reads. */
+  function readings(data, index) {
+    const list = cliptta.make("dl", { className: "readings" });
+    for (const [name, method] of Object.entries(data.methods)) {
+      const changed = method.predicted[index] !== data.methods["zero-shot"].predicted[index];
+      list.append(
+        cliptta.make("dt", { title: method.label }, cliptta.marker(name)),
+        cliptta.make(
+          "dd",
+          { className: changed ? "is-changed" : "" },
+          cliptta.make("span", { className: "sr", textContent: `${method.label}: ` }),
+          cliptta.make("b", { textContent: data.classes[method.predicted[index]] }),
+          cliptta.make("span", { className: "sure", textContent: percent(method.confidence[index]) }),
+        ),
+      );
+    }
+    return list;
+  }
+
+  function tile(data, method, index) {
+    const status = method.status[index];
+    const [sign, words] = SIGNS[status];
+    const before = data.classes[data.methods["zero-shot"].predicted[index]];
+    const after = data.classes[method.predicted[index]];
+    const figure = cliptta.make("figure", { className: "tile", title: describe(data, index) });
+    figure.dataset.status = status;
+    const badge = cliptta.make("span", { className: "badge", textContent: sign, title: words });
+    badge.append(cliptta.make("span", { className: "sr", textContent: ` ${words}` }));
+    const face = picture(data, index);
+    face.append(badge);
+    const caption = cliptta.make("figcaption", {});
+    if (data.tiles[index].name) {
+      caption.append(cliptta.make("span", { className: "file", textContent: data.tiles[index].name }));
+    }
+    const truth = truthOf(data, index);
+    if (truth) caption.append(cliptta.make("b", { className: "truth", textContent: truth }));
+    if (!data.labelled && data.tiles[index].truth === -2) {
+      caption.append(readings(data, index));
+    } else if (data.tiles[index].truth === -1) {
+      const left = status === "left-out";
+      caption.append(cliptta.make("span", { className: "said", textContent: left ? "left out" : `taken for ${after}` }));
+    } else {
+      const moved = before !== after;
+      const text = moved ? `${before} → ` : "";
+      caption.append(
+        cliptta.make("span", { className: "said" }, text, cliptta.make("span", { className: "after", textContent: after })),
+      );
+    }
+    figure.append(face, caption);
+    return figure;
+  }
+
+  cliptta.kinds.gallery = function (body, data) {
+    const state = (body.state = body.state || { filter: "all", method: "", clean: false });
+    if (!data.tiles) {
+      body.replaceChildren(cliptta.emptyNote(data.empty || "Press Run."));
+      return;
+    }
+    if (data.sheet !== state.sheet) {
+      for (const address of Object.values(state.addresses || {})) URL.revokeObjectURL(address);
+      state.sheet = data.sheet;
+      state.addresses = { seen: sheetAddress(data.sheet) };
+      if (data.clean) state.addresses.clean = sheetAddress(data.clean);
+    }
+    const names = Object.keys(data.methods);
+    if (!names.includes(state.method)) state.method = names.includes("cliptta") ? "cliptta" : names[names.length - 1];
+    const method = data.methods[state.method];
+    const counts = {};
+    for (const status of method.status) counts[status] = (counts[status] || 0) + 1;
+    const filter = counts[state.filter] ? state.filter : "all"; // a filter that fits nothing now is kept for later
+    const again = (change) => {
+      Object.assign(state, change);
+      cliptta.kinds.gallery(body, data);
+      const [key, value] = Object.entries(change)[0];
+      body.querySelector(key === "clean" ? ".toggle" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
+    };
+    const methods = choices(
+      "Method compared with zero-shot",
+      names.map((name) => [name, cliptta.marker(name), cliptta.make("span", { textContent: data.methods[name].label })]),
+      state.method,
+      (value) => again({ method: value }),
+    );
+    methods.dataset.group = "method";
+    const all = ["all", cliptta.make("span", { textContent: "All" }), cliptta.make("small", { textContent: data.tiles.length })];
+    const filters = choices(
+      "Show",
+      [all].concat(
+        ORDER.filter((status) => counts[status]).map((status) => {
+          const sign = cliptta.make("i", { className: "sign", textContent: SIGNS[status][0], ariaHidden: "true" });
+          sign.dataset.status = status;
+          return [
+            status,
+            sign,
+            cliptta.make("span", { textContent: SIGNS[status][1] }),
+            cliptta.make("small", { textContent: counts[status] }),
+          ];
+        }),
+      ),
+      filter,
+      (value) => again({ filter: value }),
+    );
+    filters.dataset.group = "filter";
+    const grid = cliptta.make("div", { className: data.labelled ? "tiles" : "tiles wide" });
+    const clean = cliptta.make("button", {
+      type: "button",
+      className: "toggle",
+      textContent: "Show them clean",
+      title: "The same images before the corruption; the models never see them",
+      hidden: !data.clean,
+      onclick: () => again({ clean: !state.clean }),
+    });
+    clean.setAttribute("aria-pressed", String(state.clean));
+    const shown = (state.clean && state.addresses.clean) || state.addresses.seen;
+    grid.style.setProperty("--sheet", `url("${shown}")`);
+    data.tiles.forEach((_, index) => {
+      if (filter === "all" || method.status[index] === filter) grid.append(tile(data, method, index));
+    });
+    const title = cliptta.make("p", { className: "batch-title", textContent: data.title });
+    body.replaceChildren(cliptta.make("div", { className: "toolbar" }, title, methods, filters, clean), grid);
+  };
+})();

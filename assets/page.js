@@ -1,0 +1,86 @@
+// What every panel shares: mounting, colours of the theme, small DOM helpers.
+(function () {
+  const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
+  cliptta.kinds = cliptta.kinds || {};
+
+  /** An element with properties, attributes (in `attributes`) and children. Text is always textContent. */
+  cliptta.make = function (tag, properties, ...children) {
+    const { attributes, ...rest } = properties || {};
+    const element = Object.assign(document.createElement(tag), rest);
+    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  };
+
+  const SHAPES = {
+    "zero-shot": "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11z",
+    tent: "M3 3h10v10H3z",
+    cliptta: "M8 1.5 14.5 8 8 14.5 1.5 8z",
+    "cliptta-oce": "M8 2 14.5 13.5H1.5z",
+  };
+
+  /** The marker of a method, in its colour. */
+  cliptta.marker = function (method) {
+    const space = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(space, "svg");
+    svg.setAttribute("viewBox", "0 0 16 16");
+    svg.setAttribute("class", "marker");
+    svg.setAttribute("aria-hidden", "true");
+    svg.style.setProperty("--own", `var(--m-${method})`);
+    const path = document.createElementNS(space, "path");
+    path.setAttribute("d", SHAPES[method] || SHAPES["zero-shot"]);
+    svg.append(path);
+    return svg;
+  };
+
+  /** The value of the style sheet's variable `--name` (`--m-name` for a method) under the present theme. */
+  cliptta.colour = function (name) {
+    const style = getComputedStyle(document.querySelector(".gradio-container") || document.body);
+    return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";
+  };
+
+  cliptta.emptyNote = function (text) {
+    const bars = cliptta.make("div", { className: "ghost", ariaHidden: "true" });
+    for (const height of [38, 62, 47, 78, 55, 70, 44]) {
+      bars.append(cliptta.make("i", { attributes: { style: `height:${height}%` } }));
+    }
+    return cliptta.make("div", { className: "empty" }, bars, cliptta.make("p", { textContent: text }));
+  };
+
+  const mounted = new Set();
+
+  /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
+  cliptta.mount = function (kind, element, props, watch) {
+    const body = element.querySelector(".body");
+    let waiting = false;
+    const draw = () => {
+      waiting = false;
+      let data = {};
+      try {
+        data = props.value ? JSON.parse(props.value) : {};
+      } catch (error) {
+        console.error(`The data of panel ${kind} can't be read:`, error);
+      }
+      cliptta.kinds[kind](body, data);
+    };
+    // Several updates within a frame are one drawing; a page in the background waits until it is seen.
+    const schedule = () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(draw);
+    };
+    watch("value", schedule);
+    mounted.add(schedule);
+    draw();
+  };
+
+  let dark = null;
+  const themeChanged = () => {
+    const now = document.body.classList.contains("dark");
+    if (now === dark) return;
+    dark = now;
+    for (const schedule of mounted) schedule();
+  };
+  new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  themeChanged();
+})();

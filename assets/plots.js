@@ -1,0 +1,146 @@
+// Figures (cliptta_demo/page/figure.py) → Plotly, updated in place: zoom and hover survive.
+(function () {
+  const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
+  const touch = window.matchMedia("(pointer: coarse)").matches;
+  const CONFIG = {
+    displaylogo: false,
+    displayModeBar: touch ? false : "hover",
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+    showTips: false,
+  };
+
+  /** Replaces "@name" by the theme's colour, all the way down. */
+  function coloured(value) {
+    if (typeof value === "string") return value.startsWith("@") ? cliptta.colour(value.slice(1)) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item)]));
+    }
+    return value;
+  }
+
+  function merge(base, extra) {
+    const result = { ...base };
+    for (const [key, value] of Object.entries(extra || {})) {
+      const both = value && typeof value === "object" && !Array.isArray(value) && typeof result[key] === "object";
+      result[key] = both ? merge(result[key], value) : value;
+    }
+    return result;
+  }
+
+  /** The house style; a facet's layout is laid over it. */
+  function houseStyle(extra) {
+    const axis = {
+      gridcolor: "@grid",
+      linecolor: "@grid",
+      zeroline: false,
+      tickfont: { size: 11, color: "@muted" },
+      title: { font: { size: 12, color: "@muted" }, standoff: 6 },
+      automargin: true,
+      fixedrange: touch,
+    };
+    const base = {
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(document.querySelector(".gradio-container")).fontFamily, size: 12, color: "@ink" },
+      margin: { l: 44, r: 10, t: 10, b: 36 },
+      showlegend: false,
+      hovermode: "closest",
+      hoverlabel: { bgcolor: "@panel", bordercolor: "@line", font: { color: "@ink", size: 12 } },
+      dragmode: touch ? false : "zoom",
+      uirevision: "kept",
+      xaxis: { ...axis, showgrid: false, showline: true },
+      yaxis: axis,
+    };
+    const layout = coloured(merge(base, extra));
+    for (const note of layout.annotations || []) note.font = { size: 11, color: cliptta.colour("muted"), ...note.font };
+    return layout;
+  }
+
+  function drawHead(head, place) {
+    if (!place.firstChild) {
+      place.append(
+        cliptta.make("h3", {}, cliptta.marker(head.method), cliptta.make("span", { className: "name" })),
+        cliptta.make("p", { className: "facts" }),
+      );
+      place.style.setProperty("--own", `var(--m-${head.method})`);
+      if (head.gauge) {
+        const track = cliptta.make("div", { className: "track" }, cliptta.make("div", { className: "fill" }));
+        place.insertBefore(
+          cliptta.make("div", { className: "gauge" }, track, cliptta.make("p", { className: "reading" })),
+          place.lastChild,
+        );
+      }
+    }
+    place.querySelector(".name").textContent = head.title;
+    place.querySelector(".facts").replaceChildren(
+      ...head.lines.map((line) => cliptta.make("span", { textContent: line })),
+    );
+    if (!head.gauge) return;
+    const gauge = place.querySelector(".gauge");
+    gauge.classList.toggle("low", head.gauge.low);
+    gauge.querySelector(".fill").style.width = `${100 * Math.min(head.gauge.share, 1)}%`;
+    gauge.querySelector(".reading").textContent = head.gauge.text;
+  }
+
+  // A grid that gains a column narrows the plots in it, which Plotly doesn't notice by itself.
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target } of entries) if (target.data && target.clientWidth) window.Plotly.Plots.resize(target);
+  });
+
+  /** The place of a facet, at its position. Moving a node would end a drag in it: only when it has to. */
+  function facetPlace(facet, holder, index) {
+    let place = [...holder.children].find((child) => child.dataset.id === facet.id);
+    if (!place) {
+      const plot = cliptta.make("div", { className: "plot", attributes: { role: "img" } });
+      place = cliptta.make("div", { className: "facet" }, cliptta.make("div", { className: "head" }), plot);
+      place.dataset.id = facet.id;
+      sizes.observe(plot);
+    }
+    if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
+    return place;
+  }
+
+  function drawFacet(facet, place) {
+    if (facet.head) drawHead(facet.head, place.querySelector(".head"));
+    const plot = place.querySelector(".plot");
+    plot.setAttribute("aria-label", facet.alt);
+    window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
+  }
+
+  cliptta.kinds.plot = function (body, figure) {
+    if (!body.querySelector(".facets")) {
+      body.append(
+        cliptta.make("div", { className: "legend" }),
+        cliptta.make("div", { className: "facets" }),
+        cliptta.make("p", { className: "footnote" }),
+      );
+    }
+    const holder = body.querySelector(".facets");
+    const facets = figure.facets || [];
+    body.classList.toggle("is-empty", !facets.length);
+    body.querySelector(".empty")?.remove();
+    if (!facets.length) body.append(cliptta.emptyNote(figure.empty || "Press Run."));
+    const wanted = new Set(facets.map((facet) => facet.id));
+    for (const child of [...holder.children]) {
+      if (wanted.has(child.dataset.id)) continue;
+      sizes.unobserve(child.querySelector(".plot"));
+      window.Plotly.purge(child.querySelector(".plot"));
+      child.remove();
+    }
+    holder.dataset.count = facets.length;
+    const key = (figure.legend || []).map((entry) => entry.method).join();
+    const legend = body.querySelector(".legend");
+    if (legend.dataset.key !== key) {
+      legend.dataset.key = key;
+      legend.replaceChildren(
+        ...(figure.legend || []).map((entry) =>
+          cliptta.make("span", {}, cliptta.marker(entry.method), cliptta.make("span", { textContent: entry.label })),
+        ),
+      );
+    }
+    body.querySelector(".footnote").textContent = figure.note || "";
+    const places = facets.map((facet, index) => facetPlace(facet, holder, index));
+    facets.forEach((facet, index) => drawFacet(facet, places[index]));
+  };
+})();

@@ -1,0 +1,94 @@
+"""What the page shows first, and how it names and draws things. Everything that is a matter of choice is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cliptta_demo.backend.backbones import TINY
+from cliptta_demo.backend.catalog import DEFAULT_PICTURE_CLASSES
+from cliptta_demo.backend.class_names import display_name
+from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.settings import CORRUPTION_CYCLE
+
+UPLOAD = "upload"  # the data set that is the visitor's own images
+UPLOAD_LABEL = "Your images"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageDefaults:
+    """The experiment that the page opens with."""
+
+    dataset: str = "pictures"
+    class_names: tuple[str, ...] = DEFAULT_PICTURE_CLASSES
+    corruption: str = "gaussian_noise"  # noise makes TENT collapse soonest
+    severity: int = 5
+    ramp: bool = False
+    ood_share: float = 0.0
+    ood_source: str = "flags"
+    order: str = "shuffled"
+    batch_size: int = 64
+    batches: int = 10
+    seed: int = 0
+    backbone: str = TINY
+    methods: tuple[str, ...] = ("zero-shot", "tent", "cliptta")
+
+    @property
+    def class_text(self) -> str:
+        """The class names as they stand in the form."""
+        return ", ".join(self.class_names)
+
+
+DEFAULTS = PageDefaults()
+
+# Choosing a data set puts these into the form: (class names, corruption).
+DATASET_DEFAULTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "pictures": (DEFAULT_PICTURE_CLASSES, DEFAULTS.corruption),
+    "unseen-style": (DEFAULT_PICTURE_CLASSES, "none"),
+    UPLOAD: (("cat", "dog", "bird", "horse", "car", "airplane", "ship", "truck", "flower", "person"), "none"),
+}
+
+METHOD_LABELS: dict[str, str] = {
+    "zero-shot": "Zero-shot",
+    "tent": "TENT",
+    "cliptta": "CLIPTTA",
+    "cliptta-oce": "CLIPTTA + OCE",
+}
+
+# Shapes go with the colours, which are in the style sheet as --m-<method>: no reader depends on colour alone.
+METHOD_SYMBOLS: dict[str, str] = {
+    "zero-shot": "circle",
+    "tent": "square",
+    "cliptta": "diamond",
+    "cliptta-oce": "triangle-up",
+}
+METHOD_DASHES: dict[str, str] = {"zero-shot": "dot", "tent": "solid", "cliptta": "solid", "cliptta-oce": "dash"}
+
+LIVE_INTERVAL = 0.3  # seconds between two looks inside a batch: lively, and light on the line
+STATE_LIFETIME = 6 * 3600.0  # seconds until an idle session is forgotten
+SESSION_CAPACITY = 100
+MAX_UPLOAD_BYTES = 20 * 2**20  # per file, the decoder's own limit
+MAX_UPLOAD_FILES = 500
+RUNS_AT_ONCE = 8
+QUEUE_SIZE = 64
+CACHE_CHECK, CACHE_AGE = 600, 6 * 3600  # seconds: uploaded files live as long as a session
+
+# A public page caps what one visitor can ask for, beyond the engine's own limits.
+MAX_CLASSES = 200
+MAX_BATCHES = 200
+
+NICE_NAMES = {
+    "jpeg_compression": "JPEG compression",
+    CORRUPTION_CYCLE: "all 15 in turn",
+    "none": "no corruption",
+}
+
+
+def corruption_name(name: str) -> str:
+    """A corruption's name for people: ``gaussian_noise`` → ``Gaussian noise``."""
+    return NICE_NAMES.get(name) or display_name(name).capitalize()
+
+
+def corruption_choices() -> list[tuple[str, str]]:
+    """(label, value) of every choice of the form."""
+    cycle = ("Cycle through all 15", CORRUPTION_CYCLE)
+    return [("None", "none"), cycle, *((corruption_name(name), name) for name in CORRUPTIONS)]

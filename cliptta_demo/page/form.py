@@ -1,0 +1,153 @@
+"""From what a form (or a request to the API) says to a checked :class:`Recipe`.
+
+Every number is checked here and in the settings' own classes, whatever the widget allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cliptta_demo.backend.backbones import BACKBONES
+from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES
+from cliptta_demo.backend.class_names import display_name, parse_class_names
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.settings import (
+    METHOD_NAMES,
+    AdaptationSettings,
+    RunSettings,
+    StreamSettings,
+    check_choice,
+    check_number,
+)
+from cliptta_demo.page.defaults import DEFAULTS, MAX_BATCHES, MAX_CLASSES, MAX_UPLOAD_FILES, UPLOAD
+from cliptta_demo.page.session import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormValues:
+    """The raw values of the sidebar, in its order; nothing is checked yet."""
+
+    dataset: Any = DEFAULTS.dataset
+    files: Any = None
+    class_names: Any = DEFAULTS.class_text
+    corruption: Any = DEFAULTS.corruption
+    severity: Any = DEFAULTS.severity
+    ramp: Any = DEFAULTS.ramp
+    ood_share: Any = DEFAULTS.ood_share
+    ood_source: Any = DEFAULTS.ood_source
+    methods: Any = DEFAULTS.methods
+    order: Any = DEFAULTS.order
+    batch_size: Any = DEFAULTS.batch_size
+    batches: Any = DEFAULTS.batches
+    seed: Any = DEFAULTS.seed
+    backbone: Any = DEFAULTS.backbone
+    learning_rate: Any = AdaptationSettings.learning_rate
+    steps: Any = AdaptationSettings.steps
+    regulariser_weight: Any = AdaptationSettings.regulariser_weight
+    tent_regulariser_weight: Any = AdaptationSettings.tent_regulariser_weight
+    memory_shots: Any = AdaptationSettings.memory_shots
+    oce_weight: Any = AdaptationSettings.oce_weight
+    oce_gamma: Any = AdaptationSettings.oce_gamma
+    score: Any = AdaptationSettings.score
+    symmetric: Any = AdaptationSettings.symmetric
+
+
+FIELDS = tuple(item.name for item in fields(FormValues))
+ADAPTATION_FIELDS = FIELDS[FIELDS.index("learning_rate") :]
+_STREAM_NUMBERS = ("severity", "batch_size", "batches", "seed")
+_ADAPTATION_WHOLE = ("steps", "memory_shots")
+_ADAPTATION_NUMBERS = tuple(name for name in ADAPTATION_FIELDS if name not in ("score", "symmetric"))
+
+
+def read_form(values: FormValues) -> Recipe:
+    """Checks everything.
+
+    Raises:
+        UserError: one sentence that names what is wrong and what is allowed.
+    """
+    _refuse_empty(values)
+    check_choice("dataset", values.dataset, (*DATASETS, UPLOAD))
+    check_choice("backbone", values.backbone, tuple(BACKBONES))
+    check_choice("OOD source", values.ood_source, tuple(OOD_SOURCES))
+    check_number("batches", _whole(values.batches), 1, MAX_BATCHES, whole=True)
+    source_names, class_names = split_renames(_class_names(values.class_names), values.dataset != UPLOAD)
+    return Recipe(
+        settings=RunSettings(
+            methods=_methods(values.methods),
+            stream=StreamSettings(
+                corruption=values.corruption,
+                ramp=values.ramp,
+                ood_share=values.ood_share,
+                order=values.order,
+                **{name: _whole(getattr(values, name)) for name in _STREAM_NUMBERS},
+            ),
+            adaptation=read_adaptation(values),
+        ),
+        backbone=values.backbone,
+        dataset=values.dataset,
+        ood_source=values.ood_source,
+        source_names=source_names,
+        class_names=class_names,
+        upload_paths=_paths(values.files) if values.dataset == UPLOAD else (),
+    )
+
+
+def read_adaptation(values: FormValues) -> AdaptationSettings:
+    """The Advanced fold."""
+    given = {name: getattr(values, name) for name in ADAPTATION_FIELDS}
+    given.update({name: _whole(given[name]) for name in _ADAPTATION_WHOLE})
+    return AdaptationSettings(**given)
+
+
+def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """``cat = kitten`` shows pictures of *cat* and calls them *kitten*; elsewhere names are just names.
+
+    Returns:
+        (classes of the data set, words used for them), of the same length.
+    """
+    if not built_in:
+        return tuple(names), tuple(names)
+    pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
+    if any(not all(pair) for pair in pairs):
+        raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
+    sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
+    for side in (sources, words):
+        parse_class_names(",".join(side), max_classes=MAX_CLASSES)  # refuses what a rename made equal
+    return sources, words
+
+
+def _class_names(text: Any) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        raise UserError("The class names must be one text, separated by commas or on separate lines.")
+    return parse_class_names(text, max_classes=MAX_CLASSES)
+
+
+def _methods(chosen: Any) -> tuple[str, ...]:
+    """In the page's order; zero-shot is the yardstick of every panel and always takes part."""
+    if not isinstance(chosen, Sequence) or isinstance(chosen, str):
+        raise UserError(f"methods must be a list out of: {', '.join(METHOD_NAMES)}.")
+    for name in chosen:
+        check_choice("methods", name, METHOD_NAMES)
+    return tuple(name for name in METHOD_NAMES if name in chosen or name == "zero-shot")
+
+
+def _refuse_empty(values: FormValues) -> None:
+    for name in (*_STREAM_NUMBERS, "ood_share", *_ADAPTATION_NUMBERS):
+        if getattr(values, name) is None:
+            raise UserError(f"{display_name(name).capitalize()} is empty: type a number.")
+
+
+def _whole(value: Any) -> Any:
+    """A form's 64.0 is 64; what is no whole number stays as it is, for the check to refuse."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _paths(files: Any) -> tuple[str, ...]:
+    files = [files] if isinstance(files, str) else files or []
+    if not files:
+        raise UserError("No image was given yet: add some under Your images, or choose the built-in pictures.")
+    if len(files) > MAX_UPLOAD_FILES:
+        raise UserError(f"There are {len(files):,} files: add at most {MAX_UPLOAD_FILES} at once.")
+    return tuple(str(file) for file in files)

@@ -1,0 +1,134 @@
+"""What the buttons do. A run is a generator; each of its yields commits the session and the page together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.backbones import BACKBONES, load_backbone
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.page.activity import ACTIVITY
+from cliptta_demo.page.cards import message_html, progress_html
+from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
+from cliptta_demo.page.form import FIELDS, FormValues, read_form
+from cliptta_demo.page.runner import decode_uploads, open_experiment, work
+from cliptta_demo.page.session import Session, Uploads, plan
+from cliptta_demo.page.sidebar import adaptation_updates
+from cliptta_demo.page.texts import FAILED, RESET
+from cliptta_demo.page.view import live_stage, stage, waiting_stage
+
+log = logging.getLogger(__name__)
+Update = dict[str, Any]  # new values by name: "session", "uploads", "message", a button, or a part of the stage
+
+
+def buttons(phase: str) -> Update:
+    """Which buttons can be pressed. ``phase``: idle, running, paused, done."""
+    busy = phase == "running"
+    words = {"running": "Running…", "paused": "Continue", "done": "Run again"}.get(phase, "Run")
+    return {
+        "run": gr.Button(words, interactive=not busy),
+        "pause": gr.Button(interactive=busy),
+        "step": gr.Button(interactive=not busy),
+    }
+
+
+def phase_of(session: Session | None) -> str:
+    """Where a session stands when nothing runs: idle, paused or done."""
+    if session is None or session.snapshot is None:
+        return "idle"
+    return "done" if session.state.next_batch >= session.snapshot.batches else "paused"
+
+
+def settled(session: Session | None) -> Update:
+    """What tells that nothing runs any more."""
+    phase = phase_of(session)
+    return {"progress": progress_html(session, None, phase), **buttons(phase)}
+
+
+def run(
+    session: Session | None, uploads: Uploads | None, values: tuple[Any, ...], batches: int | None, key: str
+) -> Iterator[Update]:
+    """Runs to the end of the stream, or ``batches`` batches of it.
+
+    Yields what changed. Whoever stops it in between keeps the session of the last yield. ``key`` names the visitor.
+    """
+    with ACTIVITY.at_work(key):
+        try:
+            form = FormValues(**dict(zip(FIELDS, values, strict=True)))
+            for update in _run(session, uploads, form, batches):
+                session = update.get("session", session)
+                yield update
+        except UserError as error:
+            yield {"message": message_html(str(error), "error"), **settled(session)}
+        except Exception:
+            log.exception("a run failed")
+            yield {"message": message_html(FAILED, "error"), **settled(session)}
+
+
+def _run(session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None) -> Iterator[Update]:
+    recipe = read_form(values)
+    preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
+    yield {**preparing, "message": message_html()}
+    experiment, uploads = open_experiment(recipe, uploads)
+    planned = plan(session, recipe)
+    session = planned.session or Session(recipe, experiment.start())
+    refused = uploads.refused if uploads is not None and recipe.dataset == UPLOAD else ()
+    kind = "warning" if refused else "info"
+    first: Update = {"session": session, "uploads": uploads, "message": message_html(planned.message, kind, refused)}
+    if planned.session is None:
+        first |= waiting_stage(recipe.settings.methods)
+    yield {**first, **preparing}
+    for look in work(experiment, session, batches):
+        if look.live is not None:
+            yield live_stage(look.session, look.live)
+            continue
+        session = look.session
+        update: Update = {"session": session, **stage(session, "running")}
+        if session.snapshot.notes:
+            notes = (*refused, *session.snapshot.notes)
+            update["message"] = message_html(planned.message, "warning", notes)
+        yield update
+    yield settled(session)
+
+
+def pause(session: Session | None) -> Update:
+    """Draws the session as committed, after the run was cancelled."""
+    drawn = stage(session, phase_of(session)) if session is not None else waiting_stage()
+    return {**drawn, **settled(session)}
+
+
+def reset(methods: Any) -> Update:
+    """Drops the session: what adapted is gone, the source model was never touched."""
+    known = [name for name in METHOD_LABELS if name == "zero-shot" or name in (methods or ())]
+    return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
+
+
+def take_uploads(files: Any, backbone: Any, uploads: Uploads | None) -> tuple[Uploads | None, str]:
+    """Decodes the files as soon as they are there; tells what was taken and what was left out."""
+    paths = tuple(str(file) for file in files or ())
+    if not paths:
+        return None, message_html()
+    try:
+        size = load_backbone(backbone if backbone in BACKBONES else "tiny").info.image_size
+        uploads = decode_uploads(paths, size, uploads)
+    except UserError as error:
+        return None, message_html(str(error), "error")
+    count = len(uploads.names)
+    ready = f"{count} image{'' if count == 1 else 's'} ready. Name the classes below, then press Run."
+    if not count:
+        return uploads, message_html("None of these files can be used.", "error", uploads.refused)
+    return uploads, message_html(ready, "warning" if uploads.refused else "info", uploads.refused)
+
+
+def take_backbone(name: Any) -> tuple[list[Any], str, str]:
+    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values."""
+    note = BACKBONES[name].note if name in BACKBONES else ""
+    try:
+        if name not in BACKBONES:
+            raise UserError(f"backbone is {name!r}; it must be one of: {', '.join(BACKBONES)}.")
+        return adaptation_updates(load_backbone(name).info.adaptation), note, message_html()
+    except UserError as error:
+        return [], note, message_html(str(error), "error")

@@ -1,0 +1,179 @@
+"""The page: sidebar left, stage right, and which button calls what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.backbones import load_backbone
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.page import handlers
+from cliptta_demo.page.activity import ACTIVITY
+from cliptta_demo.page.api import add_api
+from cliptta_demo.page.cards import message_html
+from cliptta_demo.page.defaults import (
+    CACHE_AGE,
+    CACHE_CHECK,
+    DEFAULTS,
+    MAX_UPLOAD_BYTES,
+    QUEUE_SIZE,
+    RUNS_AT_ONCE,
+    SESSION_CAPACITY,
+    STATE_LIFETIME,
+)
+from cliptta_demo.page.form import ADAPTATION_FIELDS
+from cliptta_demo.page.panel import STYLES, build_panel, static_files, stylesheet
+from cliptta_demo.page.session import Session
+from cliptta_demo.page.sidebar import Sidebar, build_sidebar
+from cliptta_demo.page.texts import FOOTER, HEADER, PANELS, TITLE
+from cliptta_demo.page.theme import build_theme
+from cliptta_demo.page.view import PARTS, stage, waiting_stage
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def build_demo(example: Session | None = None) -> gr.Blocks:
+    """The whole app. ``example`` is a finished run to open with; None opens with placeholders."""
+    with gr.Blocks(
+        title=f"{TITLE}: test-time adaptation, live",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(CACHE_CHECK, CACHE_AGE),
+    ) as demo:
+        session = gr.State(None, time_to_live=STATE_LIFETIME)
+        uploads = gr.State(None, time_to_live=STATE_LIFETIME)
+        gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
+        with gr.Row(elem_id="page"):
+            with gr.Column(elem_id="sidebar", scale=0, min_width=320):
+                sidebar = build_sidebar(_tuned(DEFAULTS.backbone))
+            with gr.Column(elem_id="stage", scale=1, min_width=280):
+                parts = _build_stage(example)
+                gr.HTML(FOOTER, apply_default_css=False)
+        parts |= {"session": session, "uploads": uploads}
+        _connect(sidebar, parts)
+        add_api()
+    demo.queue(max_size=QUEUE_SIZE)
+    return demo
+
+
+def launch(demo: gr.Blocks) -> None:
+    """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860)."""
+    gr.set_static_paths(static_files())
+    demo.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
+        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        theme=build_theme(),
+        head="".join(stylesheet(path) for path in STYLES),  # css= would put Gradio's own prefix on every rule
+        show_error=False,
+        run_history=False,
+        ssr_mode=False,
+        footer_links=["api"],
+        max_file_size=MAX_UPLOAD_BYTES,
+        state_session_capacity=SESSION_CAPACITY,
+    )
+
+
+def _tuned(backbone: str) -> AdaptationSettings:
+    """The backbone's own settings; the paper's where it can't be loaded (the run will say why)."""
+    try:
+        return load_backbone(backbone).info.adaptation
+    except UserError:
+        return AdaptationSettings()
+
+
+def _build_stage(example: Session | None) -> dict[str, Any]:
+    """Controls and panels, by the names that :mod:`.handlers` uses."""
+    values = stage(example, "done") if example is not None else waiting_stage()
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_id="controls"):
+        with gr.Row(elem_id="buttons"):
+            parts["run"] = gr.Button("Run", variant="primary", elem_id="run", min_width=0)
+            parts["pause"] = gr.Button("Pause", interactive=False, elem_id="pause", min_width=0)
+            parts["step"] = gr.Button("Step", elem_id="step", min_width=0)
+            parts["reset"] = gr.Button("Reset", elem_id="reset", min_width=0)
+            parts["settings"] = gr.Button("Settings", elem_id="settings", min_width=0)
+        parts["progress"] = gr.HTML(values["progress"], apply_default_css=False, elem_id="progress")
+    parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
+    parts["cards"] = gr.HTML(values["cards"], apply_default_css=False, elem_id="cards")
+    with gr.Row(elem_classes="pair"):
+        for name in ("accuracy", "entropy"):
+            parts[name] = _panel(name, values)
+    for name in ("histogram", "gallery", "scores"):
+        parts[name] = _panel(name, values)
+    return parts
+
+
+def _panel(name: str, values: dict[str, str]) -> gr.HTML:
+    title, sentence = PANELS[name]
+    kind = "gallery" if name == "gallery" else "plot"
+    return build_panel(kind, values[name], title=title, sentence=sentence, name=name)
+
+
+def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
+    session, uploads = parts["session"], parts["uploads"]
+    names = ("session", "uploads", "message", "run", "pause", "step", *PARTS)
+    outputs = [parts[name] for name in names]
+
+    def spread(update: dict[str, Any]) -> dict[Any, Any]:
+        return {parts[name]: value for name, value in update.items()}
+
+    def key_of(request: gr.Request) -> str:
+        return request.session_hash or "nobody"
+
+    def work(batches: int | None, session: Any, uploads: Any, request: gr.Request, values: tuple) -> Iterator[dict]:
+        with closing(handlers.run(session, uploads, values, batches, key_of(request))) as updates:
+            for update in updates:
+                yield spread(update)
+
+    def run_all(session: Any, uploads: Any, request: gr.Request, *values: Any) -> Iterator[dict]:
+        yield from work(None, session, uploads, request, values)
+
+    def run_one(session: Any, uploads: Any, request: gr.Request, *values: Any) -> Iterator[dict]:
+        yield from work(1, session, uploads, request, values)
+
+    def wait(request: gr.Request) -> None:
+        ACTIVITY.wait(key_of(request))
+
+    inputs = [session, uploads, *sidebar.inputs]
+    shared = {"concurrency_limit": RUNS_AT_ONCE, "concurrency_id": "experiment", **PRIVATE}
+    running = [
+        parts["run"].click(run_all, inputs, outputs, **shared),
+        parts["step"].click(run_one, inputs, outputs, **shared),
+    ]
+    quick = {"concurrency_limit": None, **PRIVATE}
+    for button in (parts["pause"], parts["reset"]):
+        button.click(None, cancels=running, api_visibility="private")  # a listener of its own, and the first one
+    # Gradio doesn't wait for a cancelled run to end; we do, and only then read the session.
+    parts["pause"].click(wait, **quick).then(lambda session: spread(handlers.pause(session)), session, outputs, **quick)
+    parts["reset"].click(wait, **quick).then(
+        lambda methods: spread(handlers.reset(methods)), sidebar.widgets["methods"], outputs, **quick
+    )
+    parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
+
+    widgets = sidebar.widgets
+    widgets["files"].change(
+        handlers.take_uploads,
+        [widgets["files"], widgets["backbone"], uploads],
+        [uploads, sidebar.upload_note],
+        concurrency_limit=2,
+        **PRIVATE,
+    )
+
+    def backbone_chosen(name: str) -> list[Any]:
+        values, note, message = handlers.take_backbone(name)
+        values = values or [gr.skip()] * len(ADAPTATION_FIELDS)
+        return [gr.Dropdown(info=note), message, *values]
+
+    fold = [widgets[name] for name in ADAPTATION_FIELDS]
+    widgets["backbone"].input(
+        backbone_chosen,
+        widgets["backbone"],
+        [widgets["backbone"], parts["message"], *fold],
+        concurrency_limit=2,
+        **PRIVATE,
+    )

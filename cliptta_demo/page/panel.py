@@ -1,0 +1,68 @@
+"""Panels that the browser draws itself: their DOM stays in place while their data changes.
+
+``gr.Plot`` builds its plot anew at every update, which loses zoom and hover. Here the template of a ``gr.HTML`` never
+mentions its value, so Gradio leaves the DOM alone, and a script watches the value (JSON text) instead.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+ASSETS = Path(__file__).parents[2] / "assets"
+PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
+SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js", "gallery.js"))
+STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css"))
+
+
+def static_files() -> list[Path]:
+    """The files that the browser loads from this server; nothing else is made public."""
+    return [PLOTLY, *SCRIPTS, *STYLES]
+
+
+def _address(path: Path) -> str:
+    version = int(path.stat().st_mtime)  # a new version of a file is never hidden by the browser's cache
+    return f"gradio_api/file={html.escape(path.as_posix())}?v={version}"
+
+
+def script(path: Path) -> str:
+    """The tag that loads a script from this server."""
+    return f'<script src="{_address(path)}"></script>'
+
+
+def stylesheet(path: Path) -> str:
+    """The tag that loads a style sheet from this server."""
+    return f'<link rel="stylesheet" href="{_address(path)}">'
+
+
+def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) -> gr.HTML:
+    """A titled panel whose body a script draws.
+
+    Args:
+        kind: "plot" or "gallery", the script's drawing function.
+        value: JSON text, see :mod:`.figure` and :mod:`.gallery`.
+        title, sentence: heading and one sentence of explanation; name: its id in the page.
+    """
+    template = (
+        f'<section class="panel" data-kind="{kind}"><header><h2>{html.escape(title)}</h2>'
+        f'<p class="sentence">{html.escape(sentence)}</p></header><div class="body"></div></section>'
+    )
+    return gr.HTML(
+        value,
+        html_template=template,
+        js_on_load=f"window.cliptta.mount({kind!r}, element, props, watch);",
+        head="".join(script(path) for path in (PLOTLY, *SCRIPTS)),
+        apply_default_css=False,
+        elem_id=name,
+        min_width=280,
+    )
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Compact JSON; refuses NaN, which no browser would parse."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

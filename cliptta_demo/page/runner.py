@@ -1,0 +1,85 @@
+"""From a recipe to batches: opens the sources, loads the backbone, and works through the stream for one session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.backbones import load_backbone
+from cliptta_demo.backend.catalog import open_source, open_strangers
+from cliptta_demo.backend.data.decode import ImageLimits, decode_files
+from cliptta_demo.backend.data.sources import GivenImages, Source
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.snapshot import LiveStep
+from cliptta_demo.page.defaults import LIVE_INTERVAL, MAX_UPLOAD_BYTES, MAX_UPLOAD_FILES, UPLOAD
+from cliptta_demo.page.session import Recipe, Session, Uploads
+
+LIMITS = ImageLimits(max_files=MAX_UPLOAD_FILES, max_bytes=MAX_UPLOAD_BYTES)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a run at work: the session as it stands, and the step inside the batch to come, if any."""
+
+    session: Session
+    live: LiveStep | None = None
+
+
+def decode_uploads(paths: tuple[str, ...], size: int, known: Uploads | None = None) -> Uploads:
+    """The images of these files, decoded to ``size`` pixels a side; ``known`` saves doing it again.
+
+    Files that can't be read are named in ``refused``; whether any is left is for the caller to ask.
+    """
+    if known is not None and (known.paths, known.size) == (paths, size):
+        return known
+    decoded = decode_files(paths, size, LIMITS)
+    return Uploads(paths, size, decoded.images, decoded.names, decoded.refused)
+
+
+def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
+    """Everything that a run needs, checked.
+
+    Raises:
+        UserError: a class that the data set doesn't have, no readable image, a backbone that can't be loaded.
+    """
+    backbone = load_backbone(recipe.backbone)
+    source, uploads = _open_source(recipe, backbone, uploads)
+    stream = recipe.settings.stream
+    strangers = open_strangers(recipe.ood_source, recipe.dataset) if stream.ood_share > 0 else None
+    # The one setting without a widget keeps the backbone's value.
+    sample = backbone.info.adaptation.memory_sample
+    adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
+    settings = replace(recipe.settings, adaptation=adaptation)
+    return Experiment(settings, backbone, source, strangers, class_names=recipe.class_names), uploads
+
+
+def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
+    if recipe.dataset != UPLOAD:
+        return open_source(recipe.dataset, recipe.source_names), uploads
+    uploads = decode_uploads(recipe.upload_paths, backbone.info.image_size, uploads)
+    if not uploads.names:
+        raise UserError("None of these files can be used. " + " ".join(uploads.refused))
+    return GivenImages(uploads.pixels, recipe.source_names, names=uploads.names), uploads
+
+
+def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[Look]:
+    """Works through the next ``batches`` batches (None: to the end of the stream).
+
+    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session.
+    """
+    done = 0
+    shown = 0.0
+    while not experiment.finished(session.state) and (batches is None or done < batches):
+        for state, view in experiment.advance(session.state):
+            if isinstance(view, LiveStep):
+                if time.monotonic() - shown < LIVE_INTERVAL:
+                    continue
+                yield Look(session, view)
+            else:
+                session = session.after(state, view)
+                yield Look(session)
+            shown = time.monotonic()
+        done += 1

@@ -1,0 +1,192 @@
+"""The sidebar: every setting of the experiment as a widget, in the order of :class:`.form.FormValues`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.backbones import BACKBONES
+from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, picture_class_names
+from cliptta_demo.backend.scores import ID_SCORES
+from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings
+from cliptta_demo.page.cards import message_html
+from cliptta_demo.page.defaults import (
+    DATASET_DEFAULTS,
+    DEFAULTS,
+    METHOD_LABELS,
+    UPLOAD,
+    UPLOAD_LABEL,
+    corruption_choices,
+)
+from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS
+from cliptta_demo.page.texts import HELP
+
+
+@dataclass(frozen=True)
+class Sidebar:
+    """The widgets by the name of their setting, and the few that are not settings."""
+
+    widgets: dict[str, gr.components.Component]
+    upload_note: gr.HTML
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """All settings, in the order of ``FIELDS``."""
+        return [self.widgets[name] for name in FIELDS]
+
+
+def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
+    """Builds the widgets inside the present layout; ``adaptation`` fills the Advanced fold.
+
+    Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.form`'s does.
+    """
+    made: dict[str, Any] = {}
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML("<h2>Images</h2>", apply_default_css=False)
+        choices = [(label, name) for name, label in DATASETS.items()] + [(UPLOAD_LABEL, UPLOAD)]
+        made["dataset"] = gr.Dropdown(choices, value=DEFAULTS.dataset, label="Data", elem_id="dataset")
+        made["files"] = gr.File(  # any type: what is no image is named and left out, the rest goes on
+            file_count="multiple",
+            label="Drop images here",
+            visible=False,
+            elem_id="files",
+            height=150,
+        )
+        upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
+        made["class_names"] = gr.Textbox(
+            DEFAULTS.class_text,
+            label="Class names",
+            info=HELP["class_names"],
+            lines=3,
+            max_lines=8,
+            elem_id="class-names",
+        )
+        with gr.Row(elem_classes="shortcuts"):
+            twelve = gr.Button("Twelve classes", size="sm", elem_id="twelve-classes")
+            every = gr.Button(f"All {len(picture_class_names())}", size="sm", elem_id="all-classes")
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML("<h2>Shift</h2>", apply_default_css=False)
+        made["corruption"] = gr.Dropdown(
+            corruption_choices(),
+            value=DEFAULTS.corruption,
+            label="Corruption",
+            info=HELP["corruption"],
+            elem_id="corruption",
+        )
+        made["severity"] = gr.Slider(1, 5, DEFAULTS.severity, step=1, label="Severity", elem_id="severity", buttons=[])
+        made["ramp"] = gr.Checkbox(DEFAULTS.ramp, label="Ramp up", info=HELP["ramp"], elem_id="ramp")
+        made["ood_share"] = gr.Slider(
+            0,
+            0.9,
+            DEFAULTS.ood_share,
+            step=0.05,
+            label="OOD share",
+            info=HELP["ood_share"],
+            elem_id="ood-share",
+            buttons=[],
+        )
+        sources = [(label, name) for name, label in OOD_SOURCES.items()]
+        made["ood_source"] = gr.Dropdown(sources, value=DEFAULTS.ood_source, label="OOD source", elem_id="ood-source")
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML("<h2>Methods</h2>", apply_default_css=False)
+        made["methods"] = gr.CheckboxGroup(
+            [(METHOD_LABELS[name], name) for name in METHOD_NAMES],
+            value=list(DEFAULTS.methods),
+            label="Compare",
+            info=HELP["methods"],
+            elem_id="methods",
+        )
+        made["backbone"] = gr.Dropdown(
+            [(entry.label, name) for name, entry in BACKBONES.items()],
+            value=DEFAULTS.backbone,
+            label="Backbone",
+            info=BACKBONES[DEFAULTS.backbone].note,
+            elem_id="backbone",
+        )
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML("<h2>Stream</h2>", apply_default_css=False)
+        with gr.Row():
+            made["batch_size"] = gr.Number(
+                DEFAULTS.batch_size,
+                label="Batch size",
+                precision=0,
+                min_width=80,
+                elem_id="batch-size",
+            )
+            made["batches"] = gr.Number(
+                DEFAULTS.batches,
+                label="Batches",
+                precision=0,
+                min_width=80,
+                elem_id="batches",
+            )
+            made["seed"] = gr.Number(DEFAULTS.seed, label="Seed", precision=0, min_width=80, elem_id="seed")
+        made["order"] = gr.Radio(
+            [("Shuffled", "shuffled"), ("Sorted by class", "sorted")],
+            value=DEFAULTS.order,
+            label="Order",
+            info=HELP["order"],
+            elem_id="order",
+        )
+    made.update(_advanced(adaptation))
+    sidebar = Sidebar({name: made[name] for name in FIELDS}, upload_note)
+    _connect(sidebar, twelve, every)
+    return sidebar
+
+
+def _advanced(values: AdaptationSettings) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        made["learning_rate"] = gr.Number(
+            values.learning_rate, label="Learning rate", info=HELP["learning_rate"], step=0.0001
+        )
+        made["steps"] = gr.Slider(1, 50, values.steps, step=1, label="Steps per batch", info=HELP["steps"], buttons=[])
+        made["regulariser_weight"] = _number(values, "regulariser_weight", "λ_reg, CLIPTTA's regulariser")
+        made["tent_regulariser_weight"] = _number(values, "tent_regulariser_weight", "λ_reg for TENT")
+        made["memory_shots"] = gr.Slider(
+            0, 64, values.memory_shots, step=1, label="Memory shots per class", info=HELP["memory_shots"], buttons=[]
+        )
+        made["oce_weight"] = _number(values, "oce_weight", "λ_oce, weight of OCE")
+        made["oce_gamma"] = _number(values, "oce_gamma", "γ")
+        made["score"] = gr.Dropdown(list(ID_SCORES), value=values.score, label="ID score")
+        made["symmetric"] = gr.Checkbox(values.symmetric, label="Symmetric loss", info=HELP["symmetric"])
+    return made
+
+
+def _number(values: AdaptationSettings, name: str, label: str) -> gr.Number:
+    return gr.Number(getattr(values, name), label=label, info=HELP[name], step=0.001)
+
+
+def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
+    """What the widgets do to one another; no run is touched here."""
+    widgets = sidebar.widgets
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    widgets["dataset"].change(
+        _dataset_chosen,
+        widgets["dataset"],
+        [widgets["files"], widgets["class_names"], widgets["corruption"], twelve, every],
+        **quiet,
+    )
+    twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **quiet)
+    every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **quiet)
+
+
+def _dataset_chosen(dataset: str) -> tuple[Any, ...]:
+    """The widgets that fit a data set: files and free words for uploads, shortcuts for built-in pictures."""
+    names, corruption = DATASET_DEFAULTS.get(dataset, DATASET_DEFAULTS[DEFAULTS.dataset])
+    own = dataset == UPLOAD
+    info = HELP["class_names_upload" if own else "class_names"]
+    return (
+        gr.File(visible=own),
+        gr.Textbox(", ".join(names), info=info),
+        corruption,
+        gr.Button(visible=not own),
+        gr.Button(visible=not own),
+    )
+
+
+def adaptation_updates(adaptation: AdaptationSettings) -> list[Any]:
+    """Values of the Advanced fold, in the order of ``ADAPTATION_FIELDS``."""
+    return [getattr(adaptation, name) for name in ADAPTATION_FIELDS]

@@ -1,0 +1,66 @@
+"""Words of the page, in one place. Plain English, one sentence for each panel."""
+
+TITLE = "CLIPTTA"
+PAPER = "https://arxiv.org/abs/2507.14312"
+HEADER = f"""
+<header class="masthead">
+  <h1>CLIPTTA <span>watch a vision-language model adapt while it is used</span></h1>
+  <p>CLIP names images by comparing them with captions, and loses accuracy under noise, fog or another style. Test-time
+  adaptation repairs it on the unlabelled stream itself: entropy minimisation (TENT) and
+  <a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA</a> run here side by side, on the very same batches.</p>
+</header>
+"""
+
+PANELS: dict[str, tuple[str, str]] = {
+    "accuracy": (
+        "Accuracy over the stream",
+        "Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work.",
+    ),
+    "entropy": (
+        "Collapse entropy",
+        "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls.",
+    ),
+    "histogram": (
+        "Where the predictions go",
+        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes.",
+    ),
+    "gallery": (
+        "The batch, image by image",
+        "Each image as the model saw it, its true class, and what zero-shot and the adapted model call it.",
+    ),
+    "scores": (
+        "Known or stranger?",
+        "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD).",
+    ),
+}
+
+HELP = {
+    "class_names": "Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens.",
+    "class_names_upload": "Any words: the model picks among them for each image.",
+    "corruption": "ImageNet-C's, applied to every image.",
+    "ramp": "From 1 up to the severity, over the stream.",
+    "ood_share": "Of each batch: classes not in the list.",
+    "order": "Sorted by class is a hard case: each batch holds few classes.",
+    "methods": "Zero-shot always runs: it is the yardstick.",
+    "learning_rate": "Of Adam, on the normalisation layers only.",
+    "steps": "Optimiser steps on each batch.",
+    "regulariser_weight": "CLIPTTA's pull towards using all classes.",
+    "tent_regulariser_weight": "0 is TENT as published; 1 lends it CLIPTTA's regulariser.",
+    "memory_shots": "Confident images remembered per class.",
+    "oce_weight": "Pushes known images and strangers apart.",
+    "oce_gamma": "Softness of that split.",
+    "symmetric": "Adds the text-to-image half of the contrastive loss.",
+}
+
+FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
+RESET = "Back to the source model. The next run starts from zero."
+
+FOOTER = f"""
+<footer class="colophon">
+  <p><b>TENT</b> trusts each prediction on its own, so wrong ones feed themselves. <b>CLIPTTA</b> compares every image
+  with the pseudo-captions of the <em>whole batch</em>, so the batch itself resists collapse; <b>OCE</b> also keeps
+  strangers out. Only the normalisation layers of the image tower move.</p>
+  <p><a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA: Robust Contrastive Vision-Language Test-Time
+  Adaptation</a>, NeurIPS 2025.</p>
+</footer>
+"""

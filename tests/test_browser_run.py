@@ -1,0 +1,227 @@
+"""A person's run in a real browser: live numbers, pause, step, reset, zoom, marks, strangers, a phone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+PROGRESS = "[data-testid=progress]"
+
+
+def set_number(page, name, value):
+    page.fill(f"#{name} input[type=number]", str(value))
+    page.press(f"#{name} input[type=number]", "Tab")
+
+
+def choose(page, name, label):
+    page.click(f"#{name} input")
+    page.click(f'[role=option]:has-text("{label}")')
+
+
+def small(page, batch_size=16, batches=30):
+    set_number(page, "batch-size", batch_size)
+    set_number(page, "batches", batches)
+
+
+def wait_done(page, count):
+    page.wait_for_function(
+        "count => Number(document.querySelector('[data-testid=progress] b')?.textContent) >= count", arg=count
+    )
+
+
+def wait_idle(page):
+    page.wait_for_selector("#step:not([disabled])")
+
+
+def done(page):
+    return int(page.inner_text(f"{PROGRESS} b"))
+
+
+def step(page):
+    """Presses Step and waits for its end; a batch may be done before its beginning can be seen."""
+    page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
+    page.click("#step")
+    page.wait_for_function("/paused|finished/.test(document.querySelector('[data-testid=progress]').textContent)")
+    wait_idle(page)
+
+
+def picture(page):
+    """Everything displayed that a run decides."""
+    return page.evaluate(
+        """() => ({
+            cards: document.querySelector('.cards').innerText,
+            curves: ['accuracy', 'entropy'].map(id => document.querySelector(`#${id} .plot`).data.map(t => t.y)),
+            bars: [...document.querySelectorAll('#histogram .plot')].map(plot => plot.data.map(t => t.y)),
+            scores: [...document.querySelectorAll('#scores .plot')].map(plot => plot.data.map(t => [t.x, t.y])),
+            tiles: [...document.querySelectorAll('#gallery .tile')].map(tile => tile.title + tile.dataset.status),
+        })"""
+    )
+
+
+def points(page, panel="accuracy"):
+    """Batches on each curve."""
+    return page.evaluate(
+        "id => document.querySelector(`#${id} .plot`).data.filter(t => t.mode.includes('lines')).map(t => t.y.length)",
+        panel,
+    )
+
+
+def test_the_page_opens_without_empty_plots(visit):
+    page = visit()
+    assert page.is_visible("#run")
+    assert page.locator(".plot svg").count() == 0
+    assert page.locator(".panel .empty:visible").count() == 5
+    assert "CLIPTTA" in page.inner_text("h1")
+    assert page.get_attribute(".masthead a", "href") == "https://arxiv.org/abs/2507.14312"
+
+
+def test_run_zoom_pause_step_and_reset(visit):
+    page = visit()
+    small(page)
+    step(page)
+    first = picture(page)
+    assert done(page) == 1
+    assert len(first["tiles"]) == 16
+
+    page.click("#run")
+    wait_done(page, 2)
+    cards = page.inner_text("#cards")
+    box = page.locator("#accuracy .plot .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 130, steps=4)
+    page.mouse.up()
+    zoomed = page.evaluate("document.querySelector('#accuracy .plot').layout.xaxis.range")
+    assert zoomed[1] - zoomed[0] < 20
+    seen = done(page)
+    wait_done(page, seen + 2)
+    assert page.inner_text("#cards") != cards
+    assert page.evaluate("document.querySelector('#accuracy .plot').layout.xaxis.range") == zoomed
+
+    page.click("#pause")
+    page.wait_for_selector(f"{PROGRESS}:has-text('paused')")
+    paused, count = picture(page), done(page)
+    assert points(page) == [count] * 3
+    assert len(paused["tiles"]) == 16
+    page.wait_for_timeout(1200)  # longer than a batch takes: nothing may move any more
+    assert (picture(page), done(page)) == (paused, count)
+
+    step(page)
+    assert done(page) == count + 1
+    assert points(page) == [count + 1] * 3
+    assert picture(page)["curves"][0][1][:count] == paused["curves"][0][1]
+
+    page.click("#reset")
+    page.wait_for_selector("#message:has-text('Back to the source model')")
+    assert page.locator("#accuracy .empty").is_visible()
+    step(page)
+    assert done(page) == 1
+    assert picture(page) == first
+
+
+def test_changed_settings_are_marked_or_start_anew(visit):
+    page = visit()
+    small(page, batch_size=8, batches=6)
+    step(page)
+    choose(page, "corruption", "Fog")
+    step(page)
+    assert done(page) == 2
+    for panel in ("accuracy", "entropy"):
+        layout = page.evaluate("id => document.querySelector(`#${id} .plot`).layout", panel)
+        assert [shape["x0"] for shape in layout["shapes"] if shape.get("xref") == "x"] == [1.5]
+        assert "fog 5" in [note["text"] for note in layout["annotations"]]
+    set_number(page, "batch-size", 12)
+    step(page)
+    assert done(page) == 1
+    assert "started again" in page.inner_text("#message")
+    assert page.locator("#gallery .tile").count() == 12
+
+
+def test_a_short_run_finishes_and_the_gallery_filters(visit):
+    page = visit()
+    small(page, batch_size=16, batches=2)
+    page.click("#run")
+    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+    assert page.inner_text("#run") == "Run again"
+    total = 0
+    for button in page.locator("#gallery [data-group=filter] button:not([data-value=all])").all():
+        value, count = button.get_attribute("data-value"), int(button.locator("small").inner_text())
+        button.click()
+        page.wait_for_selector(f"#gallery [data-group=filter] [data-value={value}][aria-pressed=true]")
+        shown = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
+        assert shown == [value] * count
+        total += count
+    assert total == 16
+    sheet = "getComputedStyle(document.querySelector('#gallery .picture')).backgroundImage"
+    seen = page.evaluate(sheet)
+    page.click("#gallery .toggle")
+    page.wait_for_function(f"seen => {sheet} !== seen", arg=seen)
+    page.click("#gallery .toggle")
+    page.wait_for_function(f"seen => {sheet} === seen", arg=seen)
+    page.click("#gallery [data-group=method] [data-value=zero-shot]")
+    page.click("#gallery [data-group=filter] [data-value=all]")
+    statuses = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
+    assert set(statuses) <= {"right", "wrong"}
+    for plot in page.locator(".plot").all():
+        assert plot.get_attribute("role") == "img"
+        assert len(plot.get_attribute("aria-label")) > 20
+
+
+def test_strangers_bring_auroc_and_fpr95(visit):
+    page = visit()
+    small(page, batch_size=16, batches=2)
+    set_number(page, "ood-share", 0.5)
+    page.click("#methods label:has-text('OCE')")
+    step(page)
+    facts = page.locator("#scores .facts").all_inner_texts()
+    assert len(facts) == 4
+    assert all(re.search(r"AUROC \d+\.\d%\s*FPR95 \d+\.\d%", text) for text in facts), facts
+    status = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
+    assert sum(item in ("left-out", "let-in") for item in status) == 8
+    thresholds = page.evaluate("[...document.querySelectorAll('#scores .plot')].map(p => p.layout.shapes[0].x0)")
+    assert all(isinstance(value, float) for value in thresholds)
+
+
+def test_two_visitors_at_once_get_the_numbers_of_one_alone(visit):
+    alone, other = visit(), visit()
+    for page in (alone, other):
+        small(page, batch_size=8, batches=2)
+    alone.click("#run")
+    alone.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+    expected = picture(alone)
+    alone.click("#run")
+    other.click("#run")
+    for page in (alone, other):
+        page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+    assert picture(other) == expected
+    assert picture(alone) == expected
+
+
+def test_on_a_phone_the_controls_are_in_sight_and_nothing_scrolls_sideways(visit):
+    page = visit(390, 844, has_touch=True, is_mobile=True)
+    assert not page.is_visible("#sidebar")
+    page.tap("#settings")
+    page.wait_for_selector("#sidebar", state="visible")
+    small(page, batch_size=8, batches=1)
+    for name in ("run", "pause", "step", "reset", "settings"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] + box["height"] <= 844
+    page.tap("#run")  # with the settings open: nothing covers it
+    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+    page.tap("#settings")
+    assert not page.is_visible("#sidebar")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_dark_and_light_draw_in_their_own_colours(visit):
+    page = visit()
+    small(page, batch_size=8, batches=1)
+    step(page)
+    colour = "document.querySelector('#accuracy .plot').layout.font.color"
+    light = page.evaluate(colour)
+    page.evaluate("document.body.classList.add('dark')")
+    page.wait_for_function(f"light => {colour} !== light", arg=light)

@@ -1,0 +1,229 @@
+"""Snapshots → figures, cards and gallery data, on a run of a small real model."""
+
+import base64
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import CLASSES, labelled_source, random_images, small_backbone
+from PIL import Image
+
+from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
+from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.page.cards import cards_html, message_html, progress_html
+from cliptta_demo.page.curves import accuracy_figure, entropy_figure
+from cliptta_demo.page.gallery import gallery_data, statuses
+from cliptta_demo.page.histograms import histogram_figure, score_figure
+from cliptta_demo.page.runner import work
+from cliptta_demo.page.session import Mark, Recipe, Session
+from cliptta_demo.page.sheets import sprite_sheet
+from cliptta_demo.page.view import live_stage, stage
+
+HOSTILE = '<img src=x onerror="alert(1)">'
+METHODS = ("zero-shot", "tent", "cliptta")
+
+
+def run(source, strangers=None, ood_share=0.0, batches=3, names=CLASSES):
+    settings = RunSettings(
+        methods=METHODS,
+        stream=StreamSettings(batch_size=8, batches=batches, ood_share=ood_share, corruption="fog", severity=2),
+        adaptation=AdaptationSettings(steps=2, memory_shots=1),
+    )
+    recipe = Recipe(settings, "small", "pictures", "flags", CLASSES, names)
+    experiment = Experiment(settings, small_backbone(), source, strangers, class_names=names)
+    looks = list(work(experiment, Session(recipe, experiment.start())))
+    return looks[-1].session, [look.live for look in looks if look.live is not None], experiment
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return run(labelled_source())
+
+
+@pytest.fixture(scope="module")
+def unlabelled():
+    names = (HOSTILE, "b.png", "c.png", "d.png", "e.png")
+    return run(GivenImages(random_images(5), CLASSES, names=names), names=(HOSTILE, *CLASSES[1:]))[0]
+
+
+@pytest.fixture(scope="module")
+def open_set():
+    strangers = GivenImages(random_images(20, seed=9), ("x",), labelled_source(20).labels * 0 + OOD_LABEL)
+    return run(labelled_source(), strangers, ood_share=0.5)[0]
+
+
+def test_accuracy_curves_hold_the_snapshots_numbers(labelled):
+    session = labelled[0]
+    figure = accuracy_figure(session)
+    json.dumps(figure, allow_nan=False)
+    assert [entry["method"] for entry in figure["legend"]] == list(METHODS)
+    (facet,) = figure["facets"]
+    lines = [trace for trace in facet["data"] if "lines" in trace["mode"]]
+    assert [line["line"]["color"] for line in lines] == ["@zero-shot", "@tent", "@cliptta"]
+    for name, line in zip(METHODS, lines, strict=True):
+        series = session.snapshot.methods[name].series
+        assert line["x"] == [1, 2, 3]
+        assert line["y"] == pytest.approx(series.accuracy, abs=1e-4)
+    assert "fog, severity 2" in lines[0]["text"][0].lower()
+    assert f"{session.snapshot.methods['tent'].accuracy:.1%}" in facet["alt"]
+
+
+def test_a_change_of_settings_is_a_labelled_dashed_line(labelled):
+    session = replace(labelled[0], marks=(Mark(2, "fog 5"),))
+    for figure in (accuracy_figure(session), entropy_figure(session)):
+        layout = figure["facets"][0]["layout"]
+        marks = [shape for shape in layout["shapes"] if shape["xref"] == "x"]
+        assert [(mark["x0"], mark["line"]["dash"]) for mark in marks] == [(2.5, "dash")]
+        assert [note["text"] for note in layout["annotations"] if note["x"] == 2.5] == ["fog 5"]
+
+
+def test_entropy_has_its_ceiling(labelled):
+    layout = entropy_figure(labelled[0])["facets"][0]["layout"]
+    (ceiling,) = [shape for shape in layout["shapes"] if shape["line"]["dash"] == "dot"]
+    assert ceiling["y0"] == pytest.approx(math.log(5))
+
+
+def test_histograms_share_axis_and_class_order(labelled):
+    session = labelled[0]
+    facets = histogram_figure(session)["facets"]
+    assert [facet["id"] for facet in facets] == [f"histogram-{name}" for name in METHODS]
+    assert len({tuple(facet["layout"]["yaxis"]["range"]) for facet in facets}) == 1
+    for name, facet in zip(METHODS, facets, strict=True):
+        bars, truth = facet["data"]
+        counts = session.snapshot.methods[name].histogram
+        assert bars["x"] == list(CLASSES)
+        assert bars["y"] == pytest.approx(counts / counts.sum(), abs=1e-4)
+        assert sum(truth["y"]) == pytest.approx(1, abs=1e-3)
+        gauge = facet["head"]["gauge"]
+        entropy = session.snapshot.methods[name].batch.collapse_entropy
+        assert gauge["share"] == pytest.approx(entropy / math.log(5), abs=1e-4)
+        assert max(bars["y"]) <= facet["layout"]["yaxis"]["range"][1]
+
+
+def test_a_look_inside_a_batch_moves_curves_bars_and_progress(labelled):
+    session, _, experiment = labelled
+    half = Session(session.recipe, experiment.start())
+    live = next(view for state, view in experiment.advance(half.state) if state is None)
+    parts = live_stage(half, live)
+    rings = [t for t in json.loads(parts["entropy"])["facets"][0]["data"] if t["marker"]["symbol"].endswith("-open")]
+    assert [ring["y"][0] for ring in rings] == pytest.approx(
+        [live.methods[name].collapse_entropy for name in METHODS], abs=1e-4
+    )
+    assert "step 0 of 2" in parts["progress"]
+    bars = json.loads(parts["histogram"])["facets"][0]["data"][0]["y"]
+    assert sum(bars) == pytest.approx(1, abs=1e-3)
+
+
+def test_scores_without_strangers_explain_themselves(labelled):
+    figure = score_figure(labelled[0])
+    assert "Raise the OOD share" in figure["note"]
+    assert all(len(facet["data"]) == 1 for facet in figure["facets"])
+
+
+def test_scores_with_strangers_show_auroc_and_fpr95(open_set):
+    figure = score_figure(open_set)
+    for name, facet in zip(METHODS, figure["facets"], strict=True):
+        method = open_set.snapshot.methods[name]
+        assert facet["head"]["lines"] == [f"AUROC {method.auroc:.1%}", f"FPR95 {method.fpr95:.1%}"]
+        assert [round(sum(trace["y"]), 2) for trace in facet["data"]] == [1.0, 1.0]
+        assert facet["layout"]["shapes"][0]["x0"] == method.threshold
+
+
+def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled):
+    assert "no labels" in accuracy_figure(unlabelled)["empty"]
+    assert entropy_figure(unlabelled)["facets"]
+    assert histogram_figure(unlabelled)["facets"][0]["data"][1:] == []
+    assert "Nobody said" in score_figure(unlabelled)["note"]
+    cards = cards_html(unlabelled, METHODS)
+    assert "mean confidence" in cards
+    assert "of 5" in cards
+
+
+def test_gallery_data_says_what_each_method_predicts(unlabelled):
+    data = gallery_data(unlabelled.snapshot, unlabelled.sheets)
+    json.dumps(data, allow_nan=False)
+    assert {tile["name"] for tile in data["tiles"]} == {HOSTILE, "b.png", "c.png", "d.png", "e.png"}
+    assert data["labelled"] is False
+    for name in METHODS:
+        batch = unlabelled.snapshot.methods[name].batch
+        assert data["methods"][name]["predicted"] == batch.predicted.tolist()
+        assert data["methods"][name]["confidence"] == pytest.approx(batch.confidence, abs=1e-3)
+        assert set(data["methods"][name]["status"]) <= {"same", "changed"}
+    assert set(data["methods"]["zero-shot"]["status"]) == {"same"}
+
+
+def test_statuses_compare_with_zero_shot(labelled):
+    method = labelled[0].snapshot.methods["tent"]
+    batch = replace(
+        method.batch,
+        predicted=np.array([0, 0, 1, 1, 2, 2, 3, 3]),
+        scores=np.array([0, 0, 0, 0, -1, 1, 0, 0], np.float32),
+    )
+    labels = np.array([0, 0, 0, 0, -1, -1, -2, -2])
+    reference = np.array([0, 1, 0, 1, 2, 2, 3, 4])
+    found = statuses(labels, replace(method, batch=batch, threshold=0.5), reference)
+    assert found == ["right", "fixed", "broken", "wrong", "left-out", "let-in", "same", "changed"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 64, 200])
+def test_the_sprite_sheet_holds_every_image_in_order(count):
+    images = np.zeros((count, 3, 16, 16), np.uint8)
+    images[:] = (np.arange(count) * 250 // max(count - 1, 1))[:, None, None, None]
+    text, columns, rows = sprite_sheet(images)
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("L"), np.int64)
+    tile = sheet.shape[1] // columns
+    assert count <= columns * rows < count + columns
+    for index in range(count):
+        row, column = divmod(index, columns)
+        patch = sheet[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile]
+        assert abs(patch.mean() - images[index].mean()) < 8
+
+
+def test_the_sprite_sheet_of_large_images_is_reduced():
+    text, _, _ = sprite_sheet(np.zeros((4, 3, 224, 224), np.uint8))
+    assert Image.open(io.BytesIO(base64.b64decode(text))).size == (224, 224)
+
+
+def test_a_session_keeps_no_pixels_but_a_small_sheet(labelled):
+    session = labelled[0]
+    assert session.snapshot.images.size == session.snapshot.clean.size == 0
+    assert session.snapshot.images.base is None
+    assert session.sheets.clean != session.sheets.seen
+    assert len(session.sheets.seen) < 20_000
+
+
+def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled):
+    session = labelled[0]
+    cards = cards_html(session, METHODS)
+    for name in METHODS:
+        assert f"{100 * session.snapshot.methods[name].accuracy:.1f}<small>%" in cards
+    gain = 100 * (session.snapshot.methods["tent"].accuracy - session.snapshot.methods["zero-shot"].accuracy)
+    assert (f"{abs(gain):.1f} points" in cards) == (abs(gain) >= 0.05)
+    assert "broke" in cards
+
+
+def test_whatever_a_person_wrote_is_escaped_in_html(unlabelled):
+    drawn = stage(unlabelled, "done")
+    for part in ("progress", "cards"):
+        assert "<img" not in drawn[part]
+    note = message_html(HOSTILE, "error", (HOSTILE,))
+    assert "<img" not in note
+    assert note.count("&lt;img") == 2
+
+
+def test_messages_are_announced():
+    assert 'role="alert"' in message_html("Stop.", "error")
+    assert 'role="status"' in message_html("Fine.")
+    assert "note" not in message_html()
+
+
+def test_progress_counts_batches(labelled):
+    text = progress_html(labelled[0], None, "done")
+    assert "<b>3</b> of 3 batches" in text
+    assert "finished" in text
+    assert "images/s" in text
+    assert 'aria-valuenow="100"' in text

@@ -1,0 +1,251 @@
+"""What the buttons do, without a browser: reset, step, errors, and whose images are whose."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import small_backbone
+from PIL import Image
+
+from cliptta_demo.page import api, handlers, runner
+from cliptta_demo.page.form import FIELDS, FormValues
+
+BACKBONE = small_backbone()
+
+
+@pytest.fixture(autouse=True)
+def small_model(monkeypatch):
+    for module in (runner, handlers, api):
+        monkeypatch.setattr(module, "load_backbone", lambda name: BACKBONE)
+
+
+def values(**changes):
+    form = FormValues(**{"batch_size": 8, "batches": 3, "steps": 2, "memory_shots": 1, **changes})
+    return tuple(getattr(form, name) for name in FIELDS)
+
+
+def press(session=None, uploads=None, batches=1, **changes):
+    updates = list(handlers.run(session, uploads, values(**changes), batches, "visitor"))
+    committed = [update for update in updates if "session" in update]
+    return committed[-1]["session"] if committed else session, updates
+
+
+def numbers(session):
+    snapshot = session.snapshot
+    batches = [method.batch for method in snapshot.methods.values()]
+    states = [state.values for state in session.state.adaptations.values() if state is not None]
+    return [
+        snapshot.images,
+        *(b.predicted for b in batches),
+        *(b.confidence for b in batches),
+        *map(np.asarray, states),
+    ]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(numbers(first), numbers(second), strict=True))
+
+
+def message(updates):
+    return [update["message"] for update in updates if "message" in update][-1]
+
+
+def test_one_step_is_one_batch_and_reset_gives_the_first_one_again():
+    first, _ = press()
+    assert first.state.next_batch == 1
+    second, _ = press(first)
+    assert second.state.next_batch == 2
+    assert not same(first, second)
+    reset = handlers.reset(["zero-shot", "tent"])
+    assert reset["session"] is None
+    again, _ = press(reset["session"])
+    assert same(first, again)
+
+
+def test_running_on_equals_stepping():
+    stepped = None
+    for _ in range(3):
+        stepped, _ = press(stepped)
+    at_once, updates = press(batches=None)
+    assert same(stepped, at_once)
+    assert "finished" in updates[-1]["progress"]
+
+
+def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
+    whole, _ = press(batches=None)
+    committed = None
+    generator = handlers.run(None, None, values(), None, "visitor")
+    for update in generator:
+        committed = update.get("session", committed)
+        if committed is not None and committed.state.next_batch == 2:
+            break
+    generator.close()
+    drawn = handlers.pause(committed)
+    assert "<b>2</b> of 3 batches" in drawn["progress"]
+    assert "paused" in drawn["progress"]
+    assert handlers.ACTIVITY.wait("visitor", 0.1)
+    assert same(whole, press(committed, batches=None)[0])
+
+
+def test_a_changed_corruption_goes_on_with_the_adapted_model():
+    first, _ = press()
+    second, updates = press(first, corruption="fog")
+    assert [mark.label for mark in second.marks] == ["fog 5"]
+    assert second.snapshot.corruption == "fog"
+    assert second.state.next_batch == 2
+    assert any("fog 5" in update.get("message", "") for update in updates)
+
+
+def test_changed_classes_start_anew_and_say_so():
+    first, _ = press()
+    second, updates = press(first, class_names="cat, dog, car")
+    assert second.state.next_batch == 1
+    assert second.snapshot.class_names == ("cat", "dog", "car")
+    assert any("started again" in update.get("message", "") for update in updates)
+
+
+def test_a_finished_stream_starts_anew():
+    done, _ = press(batches=None)
+    again, updates = press(done)
+    assert again.state.next_batch == 1
+    assert any("had ended" in update.get("message", "") for update in updates)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_names": ""}, "at least two"),
+        ({"class_names": "cat"}, "nothing to choose between"),
+        ({"class_names": "cat, cat"}, "appears twice"),
+        ({"class_names": "cat, unicorn"}, "no class &#x27;unicorn&#x27;"),
+        ({"batch_size": -3}, "batch_size is -3"),
+        ({"dataset": "upload"}, "No image was given"),
+    ],
+)
+def test_an_error_is_a_sentence_and_the_session_goes_on(change, words):
+    first, _ = press()
+    kept, updates = press(first, **change)
+    assert kept is first
+    assert 'role="alert"' in message(updates)
+    assert words in message(updates)
+    assert updates[-1]["run"].interactive is not False
+    assert press(kept)[0].state.next_batch == 2
+
+
+def test_an_unexpected_failure_tells_no_details(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(handlers, "open_experiment", fail)
+    kept, updates = press()
+    assert kept is None
+    assert "Something went wrong" in message(updates)
+    assert "secret" not in str(updates)
+
+
+def test_a_failure_in_the_middle_keeps_the_last_batch(monkeypatch):
+    real = runner.work
+
+    def half(experiment, session, batches=None):
+        yield from real(experiment, session, 1)
+        raise RuntimeError("later")
+
+    monkeypatch.setattr(handlers, "work", half)
+    kept, updates = press(batches=None)
+    assert kept.state.next_batch == 1
+    assert "<b>1</b> of 3" in updates[-1]["progress"]
+
+
+def test_a_batch_of_one_works():
+    session, updates = press(batch_size=1)
+    assert session.state.images_done == 1
+    assert all(np.isfinite(method.batch.confidence).all() for method in session.snapshot.methods.values())
+    assert 'role="alert"' not in message(updates)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    paths = []
+    for index, colour in enumerate(("red", "green", "blue")):
+        path = tmp_path / f"{colour}.png"
+        Image.new("RGB", (50 + index, 40), colour).save(path)
+        paths.append(str(path))
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    return [*paths, str(bad)]
+
+
+def test_uploads_are_decoded_once_and_bad_files_are_named(photos):
+    uploads, note = handlers.take_uploads(photos, "tiny", None)
+    assert uploads.names == ("red.png", "green.png", "blue.png")
+    assert "3 images ready" in note
+    assert "bad.png" in note
+    again, _ = handlers.take_uploads(photos, "tiny", uploads)
+    assert again is uploads
+    session, updates = press(None, uploads, batches=None, dataset="upload", files=photos, class_names="left, right")
+    assert session.state.images_done == 3
+    assert session.snapshot.batches == 1
+    assert set(session.snapshot.names) == {"red.png", "green.png", "blue.png"}
+    assert "bad.png" in message(updates)
+    assert session.snapshot.methods["tent"].accuracy is None
+
+
+def test_only_bad_files_are_one_message(photos):
+    uploads, note = handlers.take_uploads(photos[-1:], "tiny", None)
+    assert "None of these files can be used" in note
+    kept, updates = press(None, uploads, dataset="upload", files=photos[-1:], class_names="left, right")
+    assert kept is None
+    assert "None of these files can be used" in message(updates)
+    assert "bad.png" in message(updates)
+
+
+def test_taking_the_files_away_forgets_them(photos):
+    uploads, _ = handlers.take_uploads(photos, "tiny", None)
+    assert handlers.take_uploads(None, "tiny", uploads) == (None, handlers.message_html())
+
+
+def test_decoded_images_follow_the_backbones_size(photos):
+    uploads, _ = handlers.take_uploads(photos, "tiny", None)
+    assert uploads.pixels.shape == (3, 3, 32, 32)
+    assert uploads.pixels.dtype == torch.uint8
+    assert runner.decode_uploads(uploads.paths, 32, replace(uploads, size=64)).size == 32
+
+
+def test_a_backbone_brings_its_own_settings():
+    fold, note, text = handlers.take_backbone("tiny")
+    assert fold[0] == BACKBONE.info.adaptation.learning_rate
+    assert "no download" in note
+    assert "note" not in text
+    fold, _, text = handlers.take_backbone("local-dir:/")
+    assert fold == []
+    assert "must be one of" in text
+
+
+def test_the_api_streams_plain_numbers():
+    results = list(api.run(batch_size=8, batches=2, adaptation={"steps": 1}))
+    assert [(result["batch"], result["batches"]) for result in results] == [(1, 2), (2, 2)]
+    assert set(results[-1]["methods"]) == {"zero-shot", "tent", "cliptta"}
+    assert 0 <= results[-1]["methods"]["tent"]["accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"dataset": "upload"}, "dataset is 'upload'"),
+        ({"dataset": "folder:/etc"}, "dataset is"),
+        ({"backbone": "local-dir:/etc"}, "backbone is"),
+        ({"adaptation": {"magic": 1}}, "no setting magic"),
+        ({"batches": 10**6}, "batches is"),
+    ],
+)
+def test_the_api_refuses_in_one_sentence(change, words):
+    with pytest.raises(Exception, match=words):
+        list(api.run(**change))
+
+
+def test_only_public_files_are_served():
+    from cliptta_demo.page.panel import static_files
+
+    assert {Path(path).suffix for path in static_files()} == {".js", ".css"}
