@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
+
+import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait, before any test imports torch)
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120
@@ -72,8 +75,7 @@ def _wait_for(address: str, process: subprocess.Popen, log) -> None:
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all tests: the system's, or Playwright's own."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         executable = shutil.which("chromium") or shutil.which("chromium-browser")
         running = driver.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
         yield running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gradio_client
 import pytest
 from PIL import Image, ImageDraw
 from test_browser_run import PROGRESS, choose, done, set_number, small, step, wait_idle
@@ -142,7 +143,6 @@ def test_bad_numbers_and_bad_files_are_one_sentence(visit, tmp_path):
 
 
 def test_programs_can_run_it_too(server):
-    gradio_client = pytest.importorskip("gradio_client")
     client = gradio_client.Client(server, verbose=False)
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {"/run"}

@@ -44,7 +44,8 @@ DEFAULTS = PageDefaults()
 DATASET_DEFAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "pictures": (DEFAULT_PICTURE_CLASSES, DEFAULTS.corruption),
     "unseen-style": (DEFAULT_PICTURE_CLASSES, "none"),
-    UPLOAD: (("cat", "dog", "bird", "horse", "car", "airplane", "ship", "truck", "flower", "person"), "none"),
+    # The ten things that the built-in model has seen photos of; of everything else it knows drawings only.
+    UPLOAD: (("airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"), "none"),
 }
 
 METHOD_LABELS: dict[str, str] = {

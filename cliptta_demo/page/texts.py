@@ -36,7 +36,7 @@ PANELS: dict[str, tuple[str, str]] = {
 
 HELP = {
     "class_names": "Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens.",
-    "class_names_upload": "Any words: the model picks among them for each image.",
+    "class_names_upload": "Any words. The built-in model knows photos of these ten best.",
     "corruption": "ImageNet-C's, applied to every image.",
     "ramp": "From 1 up to the severity, over the stream.",
     "ood_share": "Of each batch: classes not in the list.",

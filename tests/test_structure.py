@@ -1,0 +1,33 @@
+"""Promises about the code's shape that no other test would notice."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "cliptta_demo"
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of all that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "backend").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_engine_knows_no_page(path: Path) -> None:
+    forbidden = ("gradio", "plotly", "cliptta_demo.page")
+    assert not [name for name in imported(path) if name.startswith(forbidden)]
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "page").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_page_works_through_the_engine(path: Path) -> None:
+    forbidden = ("open_clip", "timm", "torch.nn", "cliptta_demo.backend.methods", "cliptta_demo.training")
+    assert not [name for name in imported(path) if name.startswith(forbidden)]
