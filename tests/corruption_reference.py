@@ -1,12 +1,24 @@
 """Reference results for the corruption tests: the imagecorruptions package, and test pictures to feed it."""
 
 import cv2
+import numba
 import numpy as np
 from imagecorruptions import corrupt as reference_corrupt
 from numpy.typing import NDArray
 from skimage.filters import gaussian
 
 Pictures = NDArray[np.uint8]
+
+
+@numba.njit
+def _seed_compiled(seed: int) -> None:
+    np.random.seed(seed)  # noqa: NPY002 - compiled code has a global generator of its own
+
+
+def seed_reference(seed: int) -> None:
+    """Seeds both generators that the package draws from: numpy's global one and that of its compiled code."""
+    np.random.seed(seed)  # noqa: NPY002
+    _seed_compiled(seed)
 
 
 def pictures(count: int, height: int, width: int, seed: int = 0) -> Pictures:

@@ -10,7 +10,7 @@ import imagecorruptions.corruptions as package
 import numpy as np
 import pytest
 import torch
-from corruption_reference import Pictures, pictures, reference, reference_elastic
+from corruption_reference import Pictures, pictures, reference, reference_elastic, seed_reference
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -164,7 +164,7 @@ def test_spatter_parts_equal_opencv() -> None:
 
 @pytest.mark.parametrize("decay", [3, 2, 1.5])
 def test_plasma_equals_reference_in_distribution(decay: float) -> None:
-    np.random.seed(0)  # noqa: NPY002 - the package draws from the global generator
+    seed_reference(0)
     expected = np.stack([package.plasma_fractal(64, decay) for _ in range(400)])
     maps = weather.plasma_fractal(400, 64, decay, torch.Generator().manual_seed(0)).numpy()
     # The mean of one map varies by 0.09, so that of 400 by 0.005: four deviations of the difference.
@@ -196,7 +196,7 @@ SPREAD = {
     "shot_noise": 0.005,
     "impulse_noise": 0.03,
     "speckle_noise": 0.005,
-    "glass_blur": 0.005,
+    "glass_blur": 0.01,
     "motion_blur": 0.03,
     "snow": 0.04,
     "frost": 0.25,
@@ -220,7 +220,7 @@ def statistics(results: NDArray[np.float64], clean: Pictures) -> dict[str, float
 @pytest.mark.parametrize("severity", SEVERITIES)
 @pytest.mark.parametrize("name", SPREAD)
 def test_randomness_equals_reference_in_mean_and_spread(name: str, severity: int, scenes: Pictures) -> None:
-    np.random.seed(severity)  # noqa: NPY002 - the package draws from the global generator
+    seed_reference(severity)
     batch = np.concatenate([scenes] * ROUNDS.get(name, 1))
     if name == "elastic_transform":
         constants = PUBLISHED[name][224][severity - 1]
