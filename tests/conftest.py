@@ -2,84 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
+from serving import chromium, serve
 
 import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait, before any test imports torch)
 
-ROOT = Path(__file__).parents[1]
-START_SECONDS = 120
-# Chromium as root in a container, without phoning home.
-BROWSER_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 # Gradio's own upload widget warns about this; nothing on the page depends on it.
 HARMLESS = ("Method not implemented.",)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The address of the app, started as a visitor would start it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
-        "HF_HUB_OFFLINE": "1",
-    }
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(address, process, log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _wait_for(address: str, process: subprocess.Popen, log) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < START_SECONDS:
-        if process.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    log.seek(0)
-    pytest.fail("The app did not start:\n" + log.read().decode(errors="replace")[-3000:])
+    """The address of the app, started once for all browser tests."""
+    with serve() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """One Chromium for all tests: the system's, or Playwright's own."""
-    with sync_playwright() as driver:
-        executable = shutil.which("chromium") or shutil.which("chromium-browser")
-        running = driver.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    with chromium() as running:
         yield running
-        running.close()
 
 
 class Watch:

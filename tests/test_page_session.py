@@ -13,7 +13,7 @@ from cliptta_demo.page.view import waiting_stage
 
 
 def recipe(**changes):
-    return read_form(FormValues(**changes))
+    return read_form(FormValues(**{"corruption": "gaussian_noise", **changes}))
 
 
 def session(done=3, **changes):
