@@ -32,7 +32,7 @@ CACHE_SIZE = 2  # loaded backbones kept; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
 # with its small logit scale the unscaled softmax is nearly flat: the largest cosine separates strangers far better.
-TINY_ADAPTATION = AdaptationSettings(learning_rate=2e-3, score="max-cosine", oce_gamma=0.02, oce_weight=10.0)
+TINY_ADAPTATION = AdaptationSettings(learning_rate=2e-3, score="max-cosine", oce_gamma=0.02)
 
 
 @dataclass(frozen=True)
