@@ -62,5 +62,8 @@ FOOTER = f"""
   strangers out. Only the normalisation layers of the image tower move.</p>
   <p><a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA: Robust Contrastive Vision-Language Test-Time
   Adaptation</a>, NeurIPS 2025.</p>
+  <p class="credits">Emoji art: Noto Emoji by Google (Apache 2.0); Twemoji by Twitter, Inc and other contributors
+  (CC BY 4.0); Fluent Emoji by Microsoft (MIT); all emojis of the unseen style designed by OpenMoji – the open-source
+  emoji and icon project (CC BY-SA 4.0). Changed: cropped, resized and pasted on backgrounds.</p>
 </footer>
 """

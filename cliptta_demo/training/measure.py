@@ -95,10 +95,14 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=16, help="batches of 64 per stream")
     parser.add_argument("--severity", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lr", type=float, help="learning rate; default: the backbone's own")
     parser.add_argument("--only", choices=("closed", "open"), help="one of the two tables")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     backbone = load_backbone(arguments.backbone)
+    if arguments.lr is not None:
+        tuned = replace(backbone.info.adaptation, learning_rate=arguments.lr)
+        backbone.info = replace(backbone.info, adaptation=tuned)
     stream = StreamSettings(batches=arguments.batches, severity=arguments.severity, seed=arguments.seed)
     result: dict[str, Any] = {"settings": vars(arguments)}
     if arguments.only != "open":
