@@ -3,11 +3,30 @@
 import cv2
 import numba
 import numpy as np
+import torch
 from imagecorruptions import corrupt as reference_corrupt
 from numpy.typing import NDArray
 from skimage.filters import gaussian
+from torch import Tensor
+
+from cliptta_demo.backend.corruptions import corrupt
 
 Pictures = NDArray[np.uint8]
+
+
+def to_tensor(images: Pictures) -> Tensor:
+    """(N, H, W, 3) → (N, 3, H, W)."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+def to_array(images: Tensor) -> NDArray[np.float64]:
+    """(N, 3, H, W) → (N, H, W, 3)."""
+    return images.permute(0, 2, 3, 1).numpy().astype(np.float64)
+
+
+def ours(images: Pictures, name: str, severity: int, seed: int = 0) -> NDArray[np.float64]:
+    """The project's own corruption of (N, H, W, 3) pictures."""
+    return to_array(corrupt(to_tensor(images), name, severity, seed))
 
 
 @numba.njit
