@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import gradio as gr
@@ -28,6 +28,7 @@ from cliptta_demo.page.defaults import (
 )
 from cliptta_demo.page.form import ADAPTATION_FIELDS
 from cliptta_demo.page.panel import STYLES, build_panel, static_files, stylesheet
+from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.session import Session
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.texts import FOOTER, HEADER, PANELS, TITLE
@@ -62,7 +63,10 @@ def build_demo(example: Session | None = None) -> gr.Blocks:
 
 
 def launch(demo: gr.Blocks) -> None:
-    """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860)."""
+    """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
+
+    Returns when the server is stopped. The first run's one-time work is done while the first visitor still reads.
+    """
     gr.set_static_paths(static_files())
     demo.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
@@ -75,7 +79,11 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
         state_session_capacity=SESSION_CAPACITY,
+        prevent_thread_lock=True,
     )
+    with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
+        warm_up()
+    demo.block_thread()
 
 
 def _tuned(backbone: str) -> AdaptationSettings:

@@ -15,6 +15,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.snapshot import LiveStep
 from cliptta_demo.page.defaults import LIVE_INTERVAL, MAX_UPLOAD_BYTES, MAX_UPLOAD_FILES, UPLOAD
+from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.session import Recipe, Session, Uploads
 
 LIMITS = ImageLimits(max_files=MAX_UPLOAD_FILES, max_bytes=MAX_UPLOAD_BYTES)
@@ -83,3 +84,14 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
                 yield Look(session)
             shown = time.monotonic()
         done += 1
+
+
+def warm_up() -> None:
+    """Does once what the first run of the process would wait for: pictures decoded, kernels chosen.
+
+    One batch of the opening experiment, thrown away; sessions and models stay as they are.
+    """
+    recipe = read_form(FormValues(batches=1, steps=2))
+    experiment, _ = open_experiment(recipe, None)
+    for _ in experiment.run():
+        pass
