@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120
+SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as start.py looks for them
 # Chromium as root in a container, without phoning home.
 BROWSER_FLAGS = (
     "--no-sandbox",
@@ -75,7 +76,7 @@ def _wait_for(address: str, process: subprocess.Popen, log: IO[bytes]) -> None:
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, or Playwright's own."""
     with sync_playwright() as driver:
-        executable = shutil.which("chromium") or shutil.which("chromium-browser")
+        executable = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
         browser = driver.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
         yield browser
         browser.close()

@@ -85,6 +85,15 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(name: str, poison: flo
     assert healthy.updates.item() == state.updates.item() + SETTINGS.steps
 
 
+@pytest.mark.parametrize(("loss", "gradient"), [(float("nan"), 1.0), (1.0, float("nan")), (1.0, float("inf"))])
+def test_adam_skips_what_is_not_finite(loss: float, gradient: float) -> None:
+    state = adam_step(AdaptationState.start(torch.ones(3)), torch.tensor(1.0), torch.ones(4), 1e-3)
+    bad = torch.tensor([1.0, gradient, 1.0, 1.0])
+    after = adam_step(state, torch.tensor(loss), bad, 1e-3)
+    assert after.skipped.item() == 1
+    assert same(replace(after, skipped=state.skipped), state)
+
+
 def test_adam_equals_torch() -> None:
     start = torch.randn(50, generator=torch.Generator().manual_seed(0))
     state = AdaptationState.start(start)
