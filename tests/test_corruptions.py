@@ -12,6 +12,7 @@ from cliptta_demo.backend.corruptions.constants import PUBLISHED, setting
 
 SEVERITIES = range(1, 6)
 NAMES = tuple(CORRUPTIONS)
+pytestmark = pytest.mark.usefixtures("one_thread")
 WITHOUT_RANDOMNESS = (
     "defocus_blur",
     "zoom_blur",

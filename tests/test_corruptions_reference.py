@@ -1,7 +1,6 @@
 """The corruptions against the imagecorruptions package, OpenCV and Pillow."""
 
 import io
-from collections.abc import Iterator
 from importlib.resources import files
 
 import cv2
@@ -36,15 +35,7 @@ from cliptta_demo.backend.corruptions.jpeg import through_jpeg
 
 SEVERITIES = range(1, 6)
 NAMES = tuple(CORRUPTIONS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Small operations run faster on one thread than on two that share a busy core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="session")

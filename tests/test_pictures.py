@@ -1,7 +1,6 @@
 """The built-in pictures: lists that keep their promises, and a renderer that draws what was asked for."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,16 +19,9 @@ from cliptta_demo.backend.data.pictures import (
 )
 from cliptta_demo.backend.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Many small operations: on a busy machine several threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

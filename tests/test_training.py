@@ -77,7 +77,7 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
     assert [line["step"] for line in curve] == [2, 4]
     assert curve[-1]["loss"] < curve[0]["loss"]
 
-    config = (train_tiny.CONFIG_DIRECTORY / "open_clip_config.json").read_text()
+    config = (train_tiny.TINY_DIRECTORY / "open_clip_config.json").read_text()
     (tmp_path / "whole" / "open_clip_config.json").write_text(config)
     model = open_clip.create_model(f"local-dir:{tmp_path / 'whole'}", require_pretrained=True)
     assert model.token_embedding.weight.shape[0] == 49408

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.norm import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
 
@@ -87,7 +88,7 @@ class Backbone:
         key = (tuple(class_names), tuple(templates or self.info.templates))
         with self.lock:
             if key not in self._prototypes:
-                names = [name.replace("_", " ") for name in key[0]]
+                names = [display_name(name) for name in key[0]]
                 prompts = [template.replace("{}", name) for name in names for template in key[1]]
                 text = torch.cat([self.encode_text(prompts[i : i + 256]) for i in range(0, len(prompts), 256)])
                 text = F.normalize(text.float(), dim=-1).view(len(names), len(key[1]), -1)

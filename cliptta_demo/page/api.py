@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import load_backbone
+from cliptta_demo.backend.backbones import BACKBONES, load_backbone
 from cliptta_demo.backend.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.report import summarise
@@ -64,7 +64,7 @@ def _adaptation(backbone: str, given: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         names = ", ".join(ADAPTATION_FIELDS)
         raise UserError(f"adaptation has no setting {', '.join(sorted(unknown))}; it has: {names}.")
-    read_form(FormValues(backbone=backbone))  # refuses an unknown backbone before anything is loaded
+    check_choice("backbone", backbone, tuple(BACKBONES))  # before anything is loaded
     tuned = load_backbone(backbone).info.adaptation
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.snapshot import LiveStep, MethodSnapshot, Snapshot
 from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.session import Session
 
-REFERENCE = "zero-shot"
 # The marker of each method, as on the curves, in a box of 16 × 16.
 SHAPES = {
     "zero-shot": '<circle cx="8" cy="8" r="5.5"/>',

@@ -13,6 +13,7 @@ from cliptta_demo.backend.backbones import BACKBONES
 from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES
 from cliptta_demo.backend.class_names import display_name, parse_class_names
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.settings import (
     METHOD_NAMES,
     AdaptationSettings,
@@ -130,7 +131,7 @@ def _methods(chosen: Any) -> tuple[str, ...]:
         raise UserError(f"methods must be a list out of: {', '.join(METHOD_NAMES)}.")
     for name in chosen:
         check_choice("methods", name, METHOD_NAMES)
-    return tuple(name for name in METHOD_NAMES if name in chosen or name == "zero-shot")
+    return tuple(name for name in METHOD_NAMES if name in chosen or name == REFERENCE)
 
 
 def _refuse_empty(values: FormValues) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cliptta_demo.backend.class_names import display_name
+from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.snapshot import MethodSnapshot, Snapshot
 from cliptta_demo.page.defaults import METHOD_LABELS, corruption_name
 from cliptta_demo.page.sheets import Sheets
@@ -32,7 +33,7 @@ def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, 
         return {
             "empty": "The images of each batch appear here, with what zero-shot and the adapted models say of them."
         }
-    reference = _zero_shot(snapshot)
+    reference = snapshot.methods[REFERENCE].batch.predicted
     clean = snapshot.corruption == "none"
     shift = "" if clean else f" · {corruption_name(snapshot.corruption)}, severity {snapshot.severity}"
     return {
@@ -77,7 +78,3 @@ def statuses(labels: NDArray[np.int64], method: MethodSnapshot, reference: NDArr
         else:
             found.append("broken" if before == label else "wrong")
     return found
-
-
-def _zero_shot(snapshot: Snapshot) -> NDArray[np.int64]:
-    return snapshot.methods["zero-shot"].batch.predicted

@@ -10,6 +10,8 @@ import gradio as gr
 
 from cliptta_demo.backend.backbones import BACKBONES, load_backbone
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.experiment import REFERENCE
+from cliptta_demo.backend.settings import check_choice
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
@@ -102,7 +104,7 @@ def pause(session: Session | None) -> Update:
 
 def reset(methods: Any) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
-    known = [name for name in METHOD_LABELS if name == "zero-shot" or name in (methods or ())]
+    known = [name for name in METHOD_LABELS if name == REFERENCE or name in (methods or ())]
     return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
 
 
@@ -127,8 +129,7 @@ def take_backbone(name: Any) -> tuple[list[Any], str, str]:
     """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values."""
     note = BACKBONES[name].note if name in BACKBONES else ""
     try:
-        if name not in BACKBONES:
-            raise UserError(f"backbone is {name!r}; it must be one of: {', '.join(BACKBONES)}.")
+        check_choice("backbone", name, tuple(BACKBONES))
         return adaptation_updates(load_backbone(name).info.adaptation), note, message_html()
     except UserError as error:
         return [], note, message_html(str(error), "error")

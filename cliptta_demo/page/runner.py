@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers
-from cliptta_demo.backend.data.decode import ImageLimits, decode_files
+from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.snapshot import LiveStep
-from cliptta_demo.page.defaults import LIVE_INTERVAL, MAX_UPLOAD_BYTES, MAX_UPLOAD_FILES, UPLOAD
+from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.session import Recipe, Session, Uploads
-
-LIMITS = ImageLimits(max_files=MAX_UPLOAD_FILES, max_bytes=MAX_UPLOAD_BYTES)
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def decode_uploads(paths: tuple[str, ...], size: int, known: Uploads | None = No
     """
     if known is not None and (known.paths, known.size) == (paths, size):
         return known
-    decoded = decode_files(paths, size, LIMITS)
+    decoded = decode_files(paths, size)
     return Uploads(paths, size, decoded.images, decoded.names, decoded.refused)
 
 

@@ -108,21 +108,9 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Stream</h2>", apply_default_css=False)
         with gr.Row():
-            made["batch_size"] = gr.Number(
-                DEFAULTS.batch_size,
-                label="Batch size",
-                precision=0,
-                min_width=80,
-                elem_id="batch-size",
-            )
-            made["batches"] = gr.Number(
-                DEFAULTS.batches,
-                label="Batches",
-                precision=0,
-                min_width=80,
-                elem_id="batches",
-            )
-            made["seed"] = gr.Number(DEFAULTS.seed, label="Seed", precision=0, min_width=80, elem_id="seed")
+            made["batch_size"] = _whole_number(DEFAULTS.batch_size, "Batch size", "batch-size")
+            made["batches"] = _whole_number(DEFAULTS.batches, "Batches", "batches")
+            made["seed"] = _whole_number(DEFAULTS.seed, "Seed", "seed")
         made["order"] = gr.Radio(
             [("Shuffled", "shuffled"), ("Sorted by class", "sorted")],
             value=DEFAULTS.order,
@@ -153,6 +141,10 @@ def _advanced(values: AdaptationSettings) -> dict[str, Any]:
         made["score"] = gr.Dropdown(list(ID_SCORES), value=values.score, label="ID score")
         made["symmetric"] = gr.Checkbox(values.symmetric, label="Symmetric loss", info=HELP["symmetric"])
     return made
+
+
+def _whole_number(value: int, label: str, elem_id: str) -> gr.Number:
+    return gr.Number(value, label=label, precision=0, min_width=80, elem_id=elem_id)
 
 
 def _number(values: AdaptationSettings, name: str, label: str) -> gr.Number:

@@ -17,11 +17,11 @@ from typing import Any
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import TINY, load_backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
-from cliptta_demo.backend.data.sources import GivenImages, Source
+from cliptta_demo.backend.data.sources import GivenImages, Source, resize
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.report import summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.training.photos import CIFAR10_CLASSES, load_cifar10, resize
+from cliptta_demo.training.photos import CIFAR10_CLASSES, load_cifar10
 
 SHIFTS = ("none", "gaussian_noise", "fog", "contrast")
 CLOSED_METHODS = ("zero-shot", "tent", "cliptta")

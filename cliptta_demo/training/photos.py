@@ -53,12 +53,6 @@ def load_cifar10(parquet: Path) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), labels
 
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """Bicubic resize of ``(N, 3, H, W)`` uint8 to ``(N, 3, size, size)`` uint8, as the demo does with any photo."""
-    resized = F.interpolate(images.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
-    return resized.round_().clamp_(0, 255).to(torch.uint8)
-
-
 def augment(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """Random flip, zoom, shift and small rotation of ``(N, 3, H, W)`` uint8; ``(N, 3, size, size)`` uint8.
 

@@ -23,14 +23,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
-from cliptta_demo.backend.data.pictures import PictureWorld, compose, picture_world
+from cliptta_demo.backend.backbones import TINY_DIRECTORY
+from cliptta_demo.backend.data.pictures import (
+    STYLES,
+    TRAINED_STYLES,
+    UNSEEN_STYLE,
+    PictureWorld,
+    compose,
+    picture_world,
+)
+from cliptta_demo.backend.data.sources import resize
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
-from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, resize
+from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10
 
-CONFIG_DIRECTORY = Path(__file__).parents[1] / "weights" / "tiny"
 IMAGE_SIZE = 64
-TRAINED_STYLES = (0, 1, 2)  # indices into the picture world's styles; the fourth is kept as the unseen style
-UNSEEN_STYLE = 3
+TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
+UNSEEN_STYLE_ID = STYLES.index(UNSEEN_STYLE)
 EVALUATION_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
 
 
@@ -58,7 +66,7 @@ class Trainer:
         self.world = world
         self.table = build_caption_table(world)
         torch.manual_seed(settings.seed)
-        self.model = open_clip.create_model(f"local-dir:{CONFIG_DIRECTORY}", load_weights=False)
+        self.model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}", load_weights=False)
         self.tokens = _tokenize_all(self.table.captions)  # (T, M, context)
         self.token_ids = _use_compact_vocabulary(self.model, self.tokens)
         self.photos, self.photo_labels = load_cifar10(cifar / "cifar10-train.parquet")
@@ -93,7 +101,7 @@ class Trainer:
                 ],
             ]
         )
-        styles = torch.randint(len(TRAINED_STYLES), (picture_count,), generator=generator)
+        styles = torch.randint(len(TRAINED_STYLE_IDS), (picture_count,), generator=generator)
         pictures = compose(self.world, sprites, styles, IMAGE_SIZE, generator)
         kinds = torch.cat([self.photo_labels[chosen], len(CIFAR10_CLASSES) + sprites])
         return torch.cat([photos, pictures]), kinds
@@ -141,8 +149,8 @@ class Trainer:
                 for label in labels.tolist()
             ]
         )
-        trained = torch.randint(len(TRAINED_STYLES), (count,), generator=generator)
-        for key, styles in (("pictures", trained), ("unseen_style", torch.full_like(trained, UNSEEN_STYLE))):
+        trained = torch.randint(len(TRAINED_STYLE_IDS), (count,), generator=generator)
+        for key, styles in (("pictures", trained), ("unseen_style", torch.full_like(trained, UNSEEN_STYLE_ID))):
             images = compose(self.world, sprites, styles, IMAGE_SIZE, generator)
             result[key] = self._accuracy(images, labels, names)
         result["logit_scale"] = self.model.logit_scale.exp().item()
@@ -150,7 +158,7 @@ class Trainer:
         return result
 
     def _accuracy(self, images: Tensor, labels: Tensor, names: tuple[str, ...]) -> float:
-        tokenizer = open_clip.get_tokenizer(f"local-dir:{CONFIG_DIRECTORY}")
+        tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
         prompts = tokenizer([template.format(name) for name in names for template in EVALUATION_TEMPLATES])
         compact = torch.searchsorted(self.token_ids, prompts).clamp(max=len(self.token_ids) - 1)
         text = self.model.encode_text(compact, normalize=True).view(len(names), len(EVALUATION_TEMPLATES), -1)
@@ -199,7 +207,7 @@ def _soft_cross_entropy(logits: Tensor, positives: Tensor) -> Tensor:
 
 
 def _tokenize_all(captions: tuple[str, ...]) -> Tensor:
-    tokenizer = open_clip.get_tokenizer(f"local-dir:{CONFIG_DIRECTORY}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
     return torch.stack([tokenizer([template.format(c) for c in captions]) for template in TEMPLATES])
 
 
@@ -255,7 +263,7 @@ def main() -> None:
     defaults = TrainingSettings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cifar", type=Path, required=True, help="directory with the two CIFAR-10 parquet files")
-    parser.add_argument("--out", type=Path, default=CONFIG_DIRECTORY, help="where the weights go")
+    parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--batch-size", type=int, default=defaults.batch_size)

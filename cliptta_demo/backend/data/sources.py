@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits
 from cliptta_demo.backend.data.folder import UNLABELLED, FolderDataset
@@ -154,9 +155,14 @@ class GivenImages:
         indices = _order(self.labels.numpy(), order, seed)[start : start + count]
         pixels = self.pixels[torch.from_numpy(indices)]
         if pixels.shape[-1] != size:
-            resized = torch.nn.functional.interpolate(pixels.float(), size=(size, size), mode="bicubic", antialias=True)
-            pixels = resized.round_().clamp_(0, 255).to(torch.uint8)
+            pixels = resize(pixels, size)
         return Images(pixels, self.labels[torch.from_numpy(indices)], tuple(self.names[i] for i in indices))
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Bicubic resize with antialiasing; ``(N, 3, H, W)`` uint8 → ``(N, 3, size, size)`` uint8."""
+    resized = F.interpolate(images.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+    return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _order(labels: np.ndarray, order: str, seed: int) -> np.ndarray:
