@@ -2,6 +2,7 @@
 
     python -m cliptta_demo run --backbone tiny --dataset pictures --corruption fog --severity 5 \\
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
+    python -m cliptta_demo bench --backbone tiny --corruptions --forms --grow --json bench.json
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo.backend.backbones import TINY, load_backbone
+from cliptta_demo.backend.bench import bench, compare_forms, corruption_costs, grow
 from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
 from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import CORRUPTIONS
@@ -20,7 +22,14 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.report import format_table, summarise
 from cliptta_demo.backend.scores import ID_SCORES
-from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import (
+    METHOD_NAMES,
+    ORDERS,
+    AdaptationSettings,
+    RunSettings,
+    StreamSettings,
+    check_number,
+)
 
 # command-line word → field of AdaptationSettings; what is not given keeps the backbone's own tuned value
 ADAPTATION_OPTIONS = {
@@ -70,10 +79,23 @@ def build_parser() -> argparse.ArgumentParser:
     tuning.add_argument("--gamma", type=float, help="softness of the ID/OOD split")
     tuning.add_argument("--score", help=f"ID score: {', '.join(ID_SCORES)}")
     tuning.add_argument("--symmetric", action="store_const", const=True, help="rows and columns in the loss")
+    run.set_defaults(work=run_command)
+    bench = commands.add_parser("bench", help="time every method against the bare forward and backward passes")
+    bench.add_argument("--backbone", default=TINY, help="as for run; random:ARCHITECTURE needs no weights")
+    bench.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
+    bench.add_argument("--batch-size", type=int, default=64)
+    bench.add_argument("--memory", type=int, default=64, help="memory images that join each step")
+    bench.add_argument("--steps", type=int, default=10)
+    bench.add_argument("--repeats", type=int, default=5, help="medians are over this many")
+    bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
+    bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
+    bench.add_argument("--forms", action="store_true", help="time the bare loop in other pixel orders and precisions")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    bench.set_defaults(work=bench_command)
     return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run_command(arguments: argparse.Namespace) -> None:
     """The ``run`` command."""
     backbone = load_backbone(arguments.backbone, arguments.device)
     given = {field: getattr(arguments, word) for word, field in ADAPTATION_OPTIONS.items()}
@@ -121,15 +143,54 @@ def run(arguments: argparse.Namespace) -> None:
     }
     print(format_table(result))
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        _write_json(arguments.json, result)
+
+
+def bench_command(arguments: argparse.Namespace) -> None:
+    """The ``bench`` command."""
+    for name in ("batch_size", "memory", "steps", "repeats"):
+        check_number(name, getattr(arguments, name), 1, 1024, whole=True)
+    backbone = load_backbone(arguments.backbone, arguments.device)
+    result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
+    print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
+    print("seconds per batch     median  ratio to the bare loop")
+    for name, taken in result["bare"].items():
+        print(f"bare loop, {name:16} {taken:7.3f}")
+    for name, method in result["methods"].items():
+        ratio = f"{method['ratio']:6.2f}" if method["ratio"] else ""
+        print(f"{name:20} {method['seconds']:7.3f}  {ratio}")
+    if arguments.corruptions:
+        result["corruptions"] = corruption_costs(backbone, arguments.batch_size, arguments.repeats)
+        adapting = result["methods"]["cliptta"]["seconds"]
+        print("\ncorruption              ms   share of a CLIPTTA batch")
+        for name, taken in result["corruptions"].items():
+            print(f"{name:20} {1000 * taken:6.1f}  {taken / adapting:7.1%}")
+    if arguments.forms:
+        pictures = open_source("pictures").take(0, 256, backbone.info.image_size, "shuffled", 0, 256).pixels
+        sizes = (arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
+        result["forms"] = compare_forms(backbone, pictures.to(backbone.device), *sizes)
+        print("\nbare loop, form            seconds  nearest neighbour as in float32")
+        for name, form in result["forms"].items():
+            print(f"{name:26} {form['seconds']:7.3f}  {form['same_neighbour']:7.1%}")
+    if arguments.grow:
+        result["grow"] = grow(backbone, arguments.repeats)
+        for title, times in result["grow"].items():
+            print(f"\nCLIPTTA, {title:10}" + "".join(f"{n:>9}" for n in times))
+            print(f"{'seconds':19}" + "".join(f"{taken:9.3f}" for taken in times.values()))
+    if arguments.json:
+        _write_json(arguments.json, result)
+
+
+def _write_json(path: Path, result: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point; a :class:`UserError` ends with its sentence and exit status 2."""
     arguments = build_parser().parse_args(argv)
     try:
-        run(arguments)
+        arguments.work(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from cliptta_demo.backend.chunked import MEMORY_SHARE, activation_bytes, embed_in_chunks, free_bytes
 from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.norm import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
@@ -53,6 +54,9 @@ class Backbone:
         encode_text: list of prompts → ``(len, d)`` embeddings, any length.
         logit_scale: τ; logit_bias: SigLIP's additive bias, 0 elsewhere.
         device: where the tower runs; autocast: dtype of its matrix products, None for plain float32.
+        batch_statistics: whether batch normalisation, if the tower has any, uses the batch's own statistics while
+            adapting, as the authors' release does; False: the source's, so that weight and bias alone adapt.
+        channels_last: the order of the pixels in memory; a matter of speed alone.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Backbone:
         logit_bias: float = 0.0,
         device: torch.device | str = "cpu",
         autocast: torch.dtype | None = None,
+        batch_statistics: bool = True,
+        channels_last: bool = False,
     ) -> None:
         self.info = info
         self.device = torch.device(device)
@@ -73,6 +79,9 @@ class Backbone:
         self.logit_scale = logit_scale
         self.logit_bias = logit_bias
         self.autocast = autocast
+        self.batch_statistics = batch_statistics
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.largest_chunk: int | None = None  # images whose activations may be in memory at once; None: not known yet
         self.layout, self.source_parameters = find_normalisation(self.tower)
         self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
         self._prototypes: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
@@ -101,12 +110,12 @@ class Backbone:
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``(N, 3, S, S)`` → float32 with the model's mean and deviation; float input passes unchanged."""
         images = images.to(self.device, non_blocking=True)
-        if images.dtype != torch.uint8:
-            return images
-        return (images.float() / 255 - self._mean) / self._std
+        if images.dtype == torch.uint8:
+            images = (images.float() / 255 - self._mean) / self._std
+        return images.contiguous(memory_format=self.memory_format)
 
     def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
-        """Normalised image embeddings z.
+        """Normalised image embeddings z. Works in chunks where the whole batch would not fit into memory.
 
         Args:
             images: ``(N, 3, S, S)`` uint8, or float already normalised.
@@ -115,15 +124,47 @@ class Backbone:
         Returns:
             ``(N, d)`` float32, each row of length 1.
         """
+        images = images.to(self.device, non_blocking=True)
+        if parameters is None:
+            return torch.cat([self._embed(part, None) for part in images.split(self._chunk(images))])
+        if self._mixes_images():
+            return self._embed(images, parameters)
+        return embed_in_chunks(self._embed, images, parameters, self._chunk(images))
+
+    def _embed(self, images: Tensor, parameters: Tensor | None) -> Tensor:
         pixels = self.normalise(images)
         with self.lock, self._precision():
             if parameters is None:
                 features = self.tower(pixels)
             else:
-                with self._batch_statistics() as statistics:
+                with self._adapting() as statistics:
                     tensors = {**self.layout.unflatten(parameters), **statistics}
                     features = functional_call(self.tower, tensors, (pixels,))
         return F.normalize(features.float(), dim=-1)
+
+    def _mixes_images(self) -> bool:
+        """Whether an image's embedding depends on its batch, which then can't be cut."""
+        return self.batch_statistics and bool(self.layout.batch_norms)
+
+    def _chunk(self, images: Tensor) -> int:
+        """How many images may go through the tower at once, estimated at the first call."""
+        if self.largest_chunk is None:
+            free = free_bytes(self.device)
+            if free is None or not len(images) or self._mixes_images():
+                return max(1, len(images))
+            per_image = activation_bytes(self._embed, images[:1], self.source_parameters)
+            self.largest_chunk = max(1, int(MEMORY_SHARE * free / per_image))
+        return self.largest_chunk
+
+    def shrink_chunks(self, count: int) -> bool:
+        """Halves the chunks after memory ran out on ``count`` images; False when they can't be smaller."""
+        present = min(count, self.largest_chunk or count)
+        if present <= 1 or self._mixes_images():
+            return False
+        self.largest_chunk = present // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
 
     def logits(self, cosines: Tensor) -> Tensor:
         """Scaled logits ``τ·cos + bias``, same shape."""
@@ -134,11 +175,14 @@ class Backbone:
         return torch.autocast(self.device.type, self.autocast or torch.bfloat16, enabled=enabled)
 
     @contextmanager
-    def _batch_statistics(self) -> Iterator[dict[str, Tensor]]:
-        """While adapting, batch normalisation uses the statistics of the batch, as the authors' release does.
+    def _adapting(self) -> Iterator[dict[str, Tensor]]:
+        """Sets batch normalisation to what ``batch_statistics`` says, for one forward pass.
 
         Yields throw-away copies of the running statistics, so that the shared model's own stay as they are.
         """
+        if not self.batch_statistics:
+            yield {}
+            return
         modules = [self.tower.get_submodule(name) for name in self.layout.batch_norms]
         copies = {
             f"{name}.{buffer}": value.clone()

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState
 from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.data.ahead import AheadOfTime
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.data.stream import Batch, Stream
 from cliptta_demo.backend.errors import UserError
@@ -96,6 +97,7 @@ class Experiment:
         if len(self.class_names) < 2:
             raise UserError("One class leaves nothing to choose between: give at least two class names.")
         self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
+        self.batches = AheadOfTime(self.stream)
         self.prototypes = backbone.prototypes(self.class_names, templates)
         names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
         self.methods = {name: METHODS[name](backbone, self.prototypes, settings.adaptation) for name in names}
@@ -131,7 +133,7 @@ class Experiment:
         ``live=False`` leaves the steps out, so that a GPU need not be waited for at each of them.
         """
         began = time.perf_counter()
-        batch = self.stream.batch(state.next_batch)
+        batch = self.batches.batch(state.next_batch)
         if not len(batch.images):
             raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))
         labels = batch.images.labels.numpy()

@@ -6,17 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.chunked import is_out_of_memory
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.losses import marginal_entropy
 from cliptta_demo.backend.settings import AdaptationSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,29 @@ class AdaptingMethod(Method):
         state = state or self.start()
         images = images.to(self.backbone.device)
         for step in range(self.settings.steps):
-            state, progress = self.step(images, state, step, seed)
+            state, progress = self._within_memory(len(images), partial(self.step, images, state, step, seed))
             yield progress
-        with torch.no_grad():
-            cosines = self.backbone.embed(images, state.parameters) @ self.prototypes.T
+        cosines = self._within_memory(len(images), partial(self._predict, images, state))
         yield Progress(self.settings.steps, cosines, state)
+
+    @torch.no_grad()
+    def _predict(self, images: Tensor, state: AdaptationState) -> Tensor:
+        return self.backbone.embed(images, state.parameters) @ self.prototypes.T
+
+    def _within_memory(self, count: int, work: Callable[[], T]) -> T:
+        """``work()``; where memory runs out, again with smaller chunks. Nothing has changed until a step returns."""
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the except block, whose traceback would keep the activations alive.
+            if not self.backbone.shrink_chunks(count + self.settings.memory_sample):
+                raise UserError(
+                    f"{count} images do not fit into the memory of {self.backbone.device}. "
+                    "Choose a smaller batch size or a smaller backbone."
+                )
 
     def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
         """One optimiser step on one batch; ``step`` counts from 0 within the batch."""

@@ -1,0 +1,104 @@
+"""Batches larger than memory. The losses need the whole batch at once; the tower's activations need not be.
+
+Features are first computed without a graph, chunk by chunk. When the loss's gradient with respect to the features is
+known, each chunk is computed again, with its graph, and passes its share on to θ (gradient caching: Gao et al. 2021,
+"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup"). The gradient is that of the whole batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+MEMORY_SHARE = 0.5  # of what is free now: other sessions and the losses want some too
+_CGROUP = Path("/sys/fs/cgroup")
+
+Embed = Callable[[Tensor, Tensor], Tensor]
+
+
+class _Replay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, parameters: Tensor, images: Tensor, embed: Embed, chunk: int) -> Tensor:
+        ctx.embed, ctx.chunk = embed, chunk
+        ctx.save_for_backward(parameters, images)
+        return torch.cat([embed(part, parameters) for part in images.split(chunk)])
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        parameters, images = ctx.saved_tensors
+        total = torch.zeros_like(parameters)
+        for part, share in zip(images.split(ctx.chunk), gradient.split(ctx.chunk), strict=True):
+            leaf = parameters.detach().requires_grad_(True)
+            with torch.enable_grad():
+                features = ctx.embed(part, leaf)
+            total += torch.autograd.grad(features, leaf, share)[0]
+        return total, None, None, None
+
+
+def embed_in_chunks(embed: Embed, images: Tensor, parameters: Tensor, chunk: int) -> Tensor:
+    """``embed(images, parameters)`` with the activations of only ``chunk`` images in memory at a time.
+
+    Args:
+        embed: ``(n, 3, S, S)`` images and θ ``(P,)`` → ``(n, d)``; each image must be independent of the others.
+        images: ``(N, 3, S, S)``.
+        parameters: θ; gradients flow to it as without chunks.
+        chunk: images at a time, ≥ 1.
+    """
+    if len(images) <= chunk:
+        return embed(images, parameters)
+    return _Replay.apply(parameters, images, embed, chunk)
+
+
+def activation_bytes(embed: Embed, image: Tensor, parameters: Tensor) -> int:
+    """Bytes that one image ``(1, 3, S, S)`` more in a batch makes autograd keep, measured on one and on two."""
+
+    def kept(images: Tensor) -> int:
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            features = embed(images, parameters.detach().requires_grad_(True))
+        del features
+        return sum(sizes.values())
+
+    return max(1, kept(image.expand(2, -1, -1, -1).contiguous()) - kept(image))
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory of the device that could be taken now; None where the system does not say."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device.type != "cpu":
+        return None
+    amounts = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        amounts += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    except OSError:  # not Linux
+        names = getattr(os, "sysconf_names", {})
+        if "SC_AVPHYS_PAGES" in names:
+            amounts.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:  # a container's own limit
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        if limit != "max":
+            amounts.append(int(limit) - int((_CGROUP / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return max(0, min(amounts)) if amounts else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory ran out, on a GPU or on the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("not enough memory" in text or "can't allocate memory" in text)

@@ -1,0 +1,93 @@
+"""The bench prints and writes what it promises, and its bare loop is the tower's own passes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import random_images, small_backbone
+
+from cliptta_demo.backend.bench import BareLoop, bench, compare_forms, grow, medians, random_prototypes
+from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.cli import main
+
+
+def test_the_command_writes_a_ratio_for_every_adapting_method(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bench.json"
+    words = "bench --backbone tiny --batch-size 8 --memory 8 --steps 2 --repeats 1 --corruptions --json"
+    main([*words.split(), str(path)])
+    result = json.loads(path.read_text())
+    assert list(result["methods"]) == ["zero-shot", "tent", "cliptta", "cliptta-oce"]
+    assert result["methods"]["zero-shot"]["ratio"] is None
+    for name in ("tent", "cliptta", "cliptta-oce"):
+        method = result["methods"][name]
+        floor = result["bare"]["batch" if name == "tent" else "batch and memory"]
+        assert method["ratio"] == pytest.approx(method["seconds"] / floor)
+    assert result["methods"]["cliptta"]["memory_images"] == 8  # a full sample, so that the comparison is fair
+    assert set(result["corruptions"]) == set(CORRUPTIONS)
+    printed = capsys.readouterr().out
+    assert "bare loop, batch and memory" in printed
+    assert "share of a CLIPTTA batch" in printed
+
+
+def test_the_bare_loop_makes_the_passes_and_leaves_the_backbone_alone() -> None:
+    backbone = small_backbone()
+    bare = BareLoop(backbone)
+    counts: list[int] = []
+    bare.tower.register_forward_hook(lambda module, inputs, output: counts.append(len(inputs[0])))
+    bare(random_images(4), random_images(2), steps=3)
+    assert counts == [6, 6, 6, 4]
+    assert not any(parameter.requires_grad for parameter in backbone.tower.parameters())
+    learnt = [name for name, parameter in bare.tower.named_parameters() if parameter.requires_grad]
+    assert set(learnt) == set(backbone.layout.names)
+
+
+def test_repeats_go_round_and_the_median_is_taken() -> None:
+    calls: list[str] = []
+    taken = medians({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, torch.device("cpu"), 2)
+    assert "".join(calls) == "ababab"  # one warm-up, two repeats
+    assert set(taken) == {"a", "b"}
+
+
+def test_prototypes_of_the_bench_use_every_class() -> None:
+    backbone = small_backbone()
+    images = random_images(32)
+    predicted = (backbone.embed(images) @ random_prototypes(backbone, images, 8).T).argmax(1)
+    assert len(predicted.unique()) >= 6
+
+
+@pytest.mark.slow
+def test_growth_is_measured_for_all_four() -> None:
+    backbone = small_backbone()
+    result = grow(backbone, repeats=1)
+    assert {title: list(times) for title, times in result.items()} == {
+        "batch size": [1, 4, 16, 64, 128, 256, 512],
+        "classes": [2, 10, 100, 1000],
+        "steps": [1, 3, 5, 10, 20],
+        "sessions": [1, 4, 16, 64],
+    }
+    assert result["steps"][20] > result["steps"][1]
+
+
+def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", "--steps", "0"])
+    assert "steps is 0; it must be a whole number from 1 to 1024" in capsys.readouterr().err
+
+
+def test_an_untrained_architecture_can_be_timed() -> None:
+    result = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1)
+    assert result["machine"]["precision"] == "float32"
+
+
+def test_forms_are_compared_with_float32_and_the_backbone_keeps_its_own() -> None:
+    backbone = small_backbone()
+    own = backbone.memory_format, backbone.autocast
+    forms = compare_forms(backbone, random_images(40), batch_size=4, memory=4, steps=1, repeats=1)
+    assert forms["contiguous, float32"]["same_neighbour"] == 1
+    assert forms["channels last, float32"]["same_neighbour"] > 0.9
+    assert (backbone.memory_format, backbone.autocast) == own
