@@ -47,6 +47,30 @@
     return cliptta.make("div", { className: "empty" }, bars, cliptta.make("p", { textContent: text }));
   };
 
+  /** Puts the address of the experiment into the clipboard and the address bar, and shows it. */
+  cliptta.copyLink = async function (query) {
+    if (!query) return; // the form has an error, which the message tells
+    const address = new URL(window.location.href);
+    const kept = [...address.searchParams].filter(([name]) => name.startsWith("__")); // Gradio's own, such as the theme
+    address.hash = "";
+    address.search = new URLSearchParams([...kept, ...new URLSearchParams(query)]).toString();
+    window.history.replaceState(null, "", address);
+    address.search = query; // the friend keeps their own theme
+    const note = document.querySelector("#link-note .link-note");
+    const field = note.querySelector("input");
+    field.value = address.href;
+    note.hidden = false;
+    let copied = false;
+    try {
+      await navigator.clipboard.writeText(address.href);
+      copied = true;
+    } catch (error) {
+      field.select(); // a frame or a plain http page may not write to the clipboard
+      copied = document.execCommand("copy");
+    }
+    note.querySelector("span").textContent = copied ? "Link copied" : "Copy this link";
+  };
+
   const mounted = new Set();
 
   /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */

@@ -58,16 +58,16 @@ class Watch:
 
 @pytest.fixture
 def visit(browser, server):
-    """``visit(width, height, **context)`` opens the page as a new visitor; all visits are checked at the end."""
+    """``visit(width, height, query, **context)`` opens the page as a new visitor; all visits are checked at the end."""
     contexts, watches = [], []
 
-    def open_page(width: int = 1440, height: int = 900, **options):
+    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         page = context.new_page()
         page.set_default_timeout(30_000)
         contexts.append(context)
         watches.append(Watch(page, server))
-        page.goto(server)
+        page.goto(server + query)
         page.wait_for_selector("#scores .empty", state="attached")
         return page
 

@@ -52,6 +52,12 @@ BACKBONES: dict[str, BackboneEntry] = {
     "RN50/openai": BackboneEntry("CLIP ResNet-50", "Batch normalisation. 256 MB download; wants a GPU."),
 }
 
+
+def tuned_adaptation(name: str) -> AdaptationSettings:
+    """The settings that suit a backbone, known without loading it: tiny's own, the paper's for all others."""
+    return TINY_ADAPTATION if name == TINY else AdaptationSettings()
+
+
 _cache: OrderedDict[tuple[str, str], Backbone] = OrderedDict()
 _cache_lock = threading.Lock()
 
@@ -80,7 +86,7 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
 def _load_tiny(device: str) -> Backbone:
     from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
 
-    backbone = _build(TINY, f"local-dir:{TINY_DIRECTORY}", None, device, TINY_ADAPTATION)
+    backbone = _build(TINY, f"local-dir:{TINY_DIRECTORY}", None, device)
     # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
     # ViT. With the statistics of the batch, most of the repair would be done before the first step.
     backbone.batch_statistics = False
@@ -98,7 +104,7 @@ def _processor_has_bfloat16() -> bool:
 
 def _load_open_clip(name: str, device: str) -> Backbone:
     if name.startswith(("hf-hub:", "local-dir:")):
-        return _build(name, name, None, device, AdaptationSettings())
+        return _build(name, name, None, device)
     untrained = name.startswith(RANDOM_PREFIX)
     architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
     import open_clip
@@ -109,7 +115,7 @@ def _load_open_clip(name: str, device: str) -> Backbone:
         hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
         raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
     if untrained:
-        return _build(name, architecture, None, device, AdaptationSettings())
+        return _build(name, architecture, None, device)
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if not weights:
         raise UserError(
@@ -121,10 +127,10 @@ def _load_open_clip(name: str, device: str) -> Backbone:
             f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
             f"(tags: {', '.join(tags) or 'none'})."
         )
-    return _build(name, architecture, weights, device, AdaptationSettings())
+    return _build(name, architecture, weights, device)
 
 
-def _build(name: str, model_name: str, weights: str | None, device: str, adaptation: AdaptationSettings) -> Backbone:
+def _build(name: str, model_name: str, weights: str | None, device: str) -> Backbone:
     import open_clip
 
     if weights and Path(weights).expanduser().is_file():
@@ -156,7 +162,7 @@ def _build(name: str, model_name: str, weights: str | None, device: str, adaptat
         image_size=int(size),
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
-        adaptation=adaptation,
+        adaptation=tuned_adaptation(name),
     )
     bias = getattr(model, "logit_bias", None)
     model.eval().requires_grad_(False).to(device)

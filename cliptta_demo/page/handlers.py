@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -16,10 +17,11 @@ from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
+from cliptta_demo.page.links import LINKED, open_link, to_query
 from cliptta_demo.page.runner import decode_uploads, open_experiment, work
 from cliptta_demo.page.session import Session, Uploads, plan
 from cliptta_demo.page.sidebar import adaptation_updates
-from cliptta_demo.page.texts import FAILED, RESET
+from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
 from cliptta_demo.page.view import live_stage, stage, waiting_stage
 
 log = logging.getLogger(__name__)
@@ -106,6 +108,32 @@ def reset(methods: Any) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
     known = [name for name in METHOD_LABELS if name == REFERENCE or name in (methods or ())]
     return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
+
+
+def open_address(query: Mapping[str, str]) -> Update:
+    """What a page's address asks for: widgets by name and a message. Empty when it asks for nothing."""
+    if not any(name in query for name in LINKED):
+        return {}
+    try:
+        values = open_link(query)
+    except UserError as error:
+        return {"message": message_html(f"This link can't be opened as it is: {error}", "error")}
+    return {
+        **{name: getattr(values, name) for name in LINKED},
+        "methods": list(values.methods),  # a CheckboxGroup takes lists only
+        "message": message_html(LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED),
+    }
+
+
+def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
+    """("?" and the query of the link to what the form says, message); a form with an error has no link: ""."""
+    form = FormValues(**dict(zip(FIELDS, values, strict=True)))
+    try:
+        query = to_query(form)
+        open_link(dict(parse_qsl(query, max_num_fields=len(FIELDS))))
+        return f"?{query}", message_html()
+    except UserError as error:
+        return "", message_html(str(error), "error")
 
 
 def take_uploads(files: Any, backbone: Any, uploads: Uploads | None) -> tuple[Uploads | None, str]:

@@ -25,13 +25,14 @@ from cliptta_demo.page.defaults import (
     RUNS_AT_ONCE,
     SESSION_CAPACITY,
     STATE_LIFETIME,
+    UPLOAD,
 )
 from cliptta_demo.page.form import ADAPTATION_FIELDS
 from cliptta_demo.page.panel import STYLES, build_panel, static_files, stylesheet
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.session import Session
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
-from cliptta_demo.page.texts import FOOTER, HEADER, PANELS, TITLE
+from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
 from cliptta_demo.page.theme import build_theme
 from cliptta_demo.page.view import PARTS, stage, waiting_stage
 
@@ -57,6 +58,7 @@ def build_demo(example: Session | None = None) -> gr.Blocks:
                 gr.HTML(FOOTER, apply_default_css=False)
         parts |= {"session": session, "uploads": uploads}
         _connect(sidebar, parts)
+        _connect_address(demo, sidebar, parts)
         add_api()
     demo.queue(max_size=QUEUE_SIZE)
     return demo
@@ -94,6 +96,26 @@ def _tuned(backbone: str) -> AdaptationSettings:
         return AdaptationSettings()
 
 
+def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
+    """The page's address fills the form; *Share* makes the address that would fill it so again."""
+    targets = {**sidebar.widgets, "message": parts["message"]}
+
+    def opened(request: gr.Request) -> dict[Any, Any]:
+        update = handlers.open_address(dict(request.query_params))
+        if "dataset" in update:
+            update["files"] = gr.File(visible=update["dataset"] == UPLOAD)
+        return {targets[name]: value for name, value in update.items()}
+
+    demo.load(opened, None, list(targets.values()), **PRIVATE)
+    parts["link"].click(
+        lambda *values: handlers.address_of(values),
+        sidebar.inputs,
+        [parts["query"], parts["message"]],
+        concurrency_limit=None,
+        **PRIVATE,
+    ).success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
+
+
 def _build_stage(example: Session | None) -> dict[str, Any]:
     """Controls and panels, by the names that :mod:`.handlers` uses."""
     values = stage(example, "done") if example is not None else waiting_stage()
@@ -104,8 +126,11 @@ def _build_stage(example: Session | None) -> dict[str, Any]:
             parts["pause"] = gr.Button("Pause", interactive=False, elem_id="pause", min_width=0)
             parts["step"] = gr.Button("Step", elem_id="step", min_width=0)
             parts["reset"] = gr.Button("Reset", elem_id="reset", min_width=0)
+            parts["link"] = gr.Button("Share", elem_id="share", min_width=0)
             parts["settings"] = gr.Button("Settings", elem_id="settings", min_width=0)
         parts["progress"] = gr.HTML(values["progress"], apply_default_css=False, elem_id="progress")
+    parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
+    parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
     parts["cards"] = gr.HTML(values["cards"], apply_default_css=False, elem_id="cards")
     with gr.Row(elem_classes="pair"):

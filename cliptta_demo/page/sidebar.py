@@ -155,7 +155,7 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     """What the widgets do to one another; no run is touched here."""
     widgets = sidebar.widgets
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-    widgets["dataset"].change(
+    widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
         _dataset_chosen,
         widgets["dataset"],
         [widgets["files"], widgets["class_names"], widgets["corruption"], twelve, every],

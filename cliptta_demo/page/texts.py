@@ -52,7 +52,16 @@ HELP = {
     "symmetric": "Adds the text-to-image half of the contrastive loss.",
 }
 
+LINK_NOTE = """
+<p class="link-note" role="status" hidden>
+  <span></span><input type="text" readonly aria-label="Link to this experiment" onfocus="this.select()">
+</p>
+"""
 FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
+LINK_OPENED = "This link's experiment is in the form, seed included: press Run to get the very same numbers."
+LINK_OPENED_UPLOAD = (
+    "This link's experiment is in the form. It was about images of somebody's own: add yours, then press Run."
+)
 RESET = "Back to the source model. The next run starts from zero."
 
 FOOTER = f"""

@@ -1,0 +1,103 @@
+"""Links: what a form says survives the way through an address, and bad addresses are explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliptta_demo.backend.backbones import BACKBONES, TINY, tuned_adaptation
+from cliptta_demo.backend.catalog import OOD_SOURCES, picture_class_names
+from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.scores import ID_SCORES
+from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS
+from cliptta_demo.page.form import FormValues
+from cliptta_demo.page.links import from_query, open_link, starting_values, to_query
+
+START = starting_values(tuned_adaptation(TINY))
+
+
+def there_and_back(values: FormValues) -> FormValues:
+    return open_link(dict(parse_qsl(to_query(values))))
+
+
+def test_the_opening_experiment_has_an_empty_query() -> None:
+    assert to_query(START) == ""
+    assert there_and_back(START) == START
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "dataset": st.sampled_from(["pictures", "unseen-style"]),
+            "class_names": st.lists(st.sampled_from(picture_class_names()), min_size=2, unique=True).map(", ".join),
+            "corruption": st.sampled_from(["none", "cycle", *CORRUPTIONS]),
+            "severity": st.integers(1, 5),
+            "ramp": st.booleans(),
+            "ood_share": st.floats(0, 0.9).map(lambda value: round(value, 6)),
+            "ood_source": st.sampled_from(list(OOD_SOURCES)),
+            "methods": st.lists(st.sampled_from(METHOD_NAMES), min_size=1, unique=True),
+            "order": st.sampled_from(ORDERS),
+            "batch_size": st.integers(1, 512),
+            "batches": st.integers(1, 200),
+            "seed": st.integers(0, 2**31 - 1),
+            "backbone": st.sampled_from(list(BACKBONES)),
+            "learning_rate": st.sampled_from([0, 1e-5, 0.0003, 0.002, 1]),
+            "steps": st.integers(1, 50),
+            "memory_shots": st.integers(0, 64),
+            "oce_gamma": st.sampled_from([1e-6, 0.005, 10]),
+            "score": st.sampled_from(list(ID_SCORES)),
+            "symmetric": st.booleans(),
+        },
+    )
+)
+def test_any_experiment_survives_the_way_through_its_address(changes: dict) -> None:
+    values = replace(START, **changes)
+    back = there_and_back(values)
+    assert tuple(back.methods) == tuple(values.methods)
+    assert replace(back, methods=()) == replace(values, methods=())
+
+
+def test_class_names_of_any_script_and_signs_survive() -> None:
+    values = replace(START, class_names="cat = chaton & co, dog = собака\nbird = 鳥#1?", seed=7)
+    query = to_query(values)
+    assert all(character not in query for character in " #?\n")
+    assert there_and_back(values).class_names == values.class_names
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"severity": "9"}, "severity is 9; it must be a whole number from 1 to 5"),
+        ({"severity": "high"}, "severity is 'high'; it must be a whole number"),
+        ({"ood_share": "nan"}, "ood_share is nan"),
+        ({"corruption": "<script>"}, "corruption is '<script>'; it must be one of"),
+        ({"dataset": "folder:/etc"}, "dataset is 'folder:/etc'; it must be one of"),
+        ({"backbone": "local-dir:/etc"}, "backbone is 'local-dir:/etc'; it must be one of"),
+        ({"methods": "magic"}, "methods is 'magic'"),
+        ({"ramp": "yes"}, "ramp is 'yes'; it must be 0 or 1"),
+        ({"class_names": "unicorn, cat"}, "no class 'unicorn'"),
+        ({"class_names": "a" * 9000}, "9,000 characters long"),
+        ({"batches": "1000"}, "batches is 1000; it must be a whole number from 1 to 200"),
+    ],
+)
+def test_a_bad_address_is_explained(query: dict[str, str], says: str) -> None:
+    with pytest.raises(UserError) as error:
+        open_link(query)
+    assert says in str(error.value)
+
+
+def test_names_of_others_are_left_alone() -> None:
+    assert from_query({"__theme": "dark", "view": "api", "seed": "3"}) == {"seed": 3}
+
+
+def test_a_link_to_uploads_opens_without_images() -> None:
+    values = open_link({"dataset": "upload", "class_names": "cat, dog"})
+    assert values.files is None
+    assert values.class_names == "cat, dog"
