@@ -4,9 +4,9 @@ import os
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported
 
-from cliptta_demo.page import build_demo, launch
+from cliptta_demo.page import build_demo, launch, load_example
 
-demo = build_demo()
+demo = build_demo(load_example())
 
 if __name__ == "__main__":
     launch(demo)

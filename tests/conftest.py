@@ -68,7 +68,7 @@ def visit(browser, server):
         contexts.append(context)
         watches.append(Watch(page, server))
         page.goto(server + query)
-        page.wait_for_selector("#scores .empty", state="attached")
+        page.wait_for_selector("#gallery .body > *", state="attached")
         return page
 
     yield open_page

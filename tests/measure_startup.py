@@ -23,11 +23,11 @@ def measure(browser: Browser) -> tuple[float, float, float]:
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector("#run:enabled")
-        page.wait_for_selector("#scores .empty", state="attached")
+        page.wait_for_selector("#scores .plot", state="attached")
         usable = time.monotonic() - began
         clicked = time.monotonic()
         page.click("#run")
-        page.wait_for_function("() => /%/.test(document.querySelector('#cards').innerText)")
+        page.wait_for_function("() => /step \\d/.test(document.querySelector('#progress').innerText)")
         first = time.monotonic() - clicked
         page.close()
         return answers, usable, first

@@ -17,7 +17,7 @@ def shoot(browser: Browser, address: str, name: str, width: int, height: int, sc
     page = context.new_page()
     page.goto(address)
     page.wait_for_selector("#run:enabled")
-    page.wait_for_selector("#scores .empty", state="attached")
+    page.wait_for_selector("#scores .plot", state="attached")
     page.click("#run")
     page.wait_for_function(FINISHED, timeout=180_000)
     page.mouse.move(0, 0)

@@ -68,7 +68,7 @@ def test_a_bad_link_says_so_and_leaves_the_page_usable(visit) -> None:
     page = open_link(visit, "?severity=9&corruption=%3Cimg%20src=x%20onerror=alert(1)%3E")
     assert "This link can't be opened as it is" in page.inner_text("#message")
     assert page.query_selector("#message img") is None
-    assert page.input_value("#severity input[type=number]") == "5"
+    assert page.input_value("#severity input[type=number]") == "3"
 
 
 def test_a_link_to_uploads_asks_for_images(visit) -> None:

@@ -68,11 +68,15 @@ def points(page, panel="accuracy"):
     )
 
 
-def test_the_page_opens_without_empty_plots(visit):
+def test_the_page_opens_with_a_finished_example(visit):
     page = visit()
     assert page.is_visible("#run")
-    assert page.locator(".plot svg").count() == 0
-    assert page.locator(".panel .empty:visible").count() == 5
+    assert page.locator(".panel .empty:visible").count() == 0
+    page.wait_for_selector("#accuracy .plot .main-svg")
+    assert points(page) == [10] * 3
+    assert page.locator("#gallery .tile").count() == 64
+    assert page.inner_text(".example") == "EXAMPLE"
+    assert page.inner_text("#cards").count("%") >= 3
     assert "CLIPTTA" in page.inner_text("h1")
     assert page.get_attribute(".masthead a", "href") == "https://arxiv.org/abs/2507.14312"
 
@@ -131,7 +135,7 @@ def test_changed_settings_are_marked_or_start_anew(visit):
     for panel in ("accuracy", "entropy"):
         layout = page.evaluate("id => document.querySelector(`#${id} .plot`).layout", panel)
         assert [shape["x0"] for shape in layout["shapes"] if shape.get("xref") == "x"] == [1.5]
-        assert "fog 5" in [note["text"] for note in layout["annotations"]]
+        assert "fog 3" in [note["text"] for note in layout["annotations"]]
     set_number(page, "batch-size", 12)
     step(page)
     assert done(page) == 1
@@ -225,3 +229,56 @@ def test_dark_and_light_draw_in_their_own_colours(visit):
     light = page.evaluate(colour)
     page.evaluate("document.body.classList.add('dark')")
     page.wait_for_function(f"light => {colour} !== light", arg=light)
+
+
+def test_the_toy_answers_a_dragged_point(visit):
+    page = visit()
+    page.locator("#toy").scroll_into_view_if_needed()
+    page.wait_for_selector("#toy .trail", state="attached")
+    ends = "() => [...document.querySelectorAll('#toy svg[role=img]')].map(s => s.getAttribute('aria-label'))"
+    assert page.evaluate(ends) == ["TENT: 8 cat, 0 dog, 0 car", "CLIPTTA: 8 cat, 0 dog, 0 car"]
+    trails = "() => [...document.querySelectorAll('#toy .trail')].map(t => t.getAttribute('marker-end').length > 0)"
+    assert page.evaluate(trails) == [True] * 8 + [False] * 8  # CLIPTTA stands still where all captions are one
+    point = page.locator("#toy .triangle .point").nth(8).bounding_box()  # CLIPTTA's first point, towards "dog"
+    page.mouse.move(point["x"] + 5, point["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(point["x"] - 25, point["y"] + 70, steps=5)
+    page.mouse.up()
+    page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
+    assert page.evaluate(ends)[1] == "CLIPTTA: 7 cat, 1 dog, 0 car"
+    assert all(page.evaluate(trails)[8:9])  # with a second caption in the batch there is something to tell apart
+
+
+def test_the_batch_matrix_is_drawn_and_read_out(visit):
+    page = visit()
+    small(page, batch_size=16, batches=1)
+    step(page)
+    frames = page.locator("#matrix canvas")
+    assert frames.count() == 3
+    assert page.evaluate("[...document.querySelectorAll('#matrix canvas')].map(c => c.width)") == [16] * 3
+    assert re.search(r"\d+ of 12 captions in use", page.inner_text("#matrix .reading >> nth=0"))
+    frames.nth(2).hover(position={"x": 20, "y": 20})
+    assert "of the row's best fit" in page.inner_text("#matrix .reading >> nth=2")
+    assert page.evaluate("document.querySelector('#drift .plot').data.map(t => t.y.length)") == [10, 10]
+
+
+def test_one_click_on_a_lesson_loads_and_runs_it_and_another_takes_over(visit):
+    page = visit()
+    page.click("#lesson-strangers")
+    page.wait_for_selector("[data-lesson=strangers]")
+    page.wait_for_function("() => /step/.test(document.querySelector('[data-testid=progress]').textContent)")
+    assert page.locator(".card").count() == 3
+    assert "CLIPTTA + OCE" in page.inner_text("#cards")
+    page.click("#lesson-clean")  # in the middle of the other one's run
+    page.wait_for_selector("[data-lesson=clean]")
+    page.wait_for_function("() => /\\d+ of 10/.test(document.querySelector('[data-testid=progress]').textContent)")
+    assert page.input_value("#corruption input") == "None"
+    assert page.input_value("#ood-share input[type=number]") == "0"
+    assert "CLIPTTA + OCE" not in page.inner_text("#cards")
+    wait_done(page, 1)
+    page.click("#pause")
+    page.wait_for_selector(f"{PROGRESS}:has-text('paused')")
+    page.click("#lesson-photos")
+    page.wait_for_selector("[data-lesson=photos]")
+    page.wait_for_selector("#files")
+    assert "Ready" in page.inner_text(PROGRESS)  # it waits for the visitor's photos

@@ -92,10 +92,10 @@ def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
 def test_a_changed_corruption_goes_on_with_the_adapted_model():
     first, _ = press()
     second, updates = press(first, corruption="fog")
-    assert [mark.label for mark in second.marks] == ["fog 5"]
+    assert [mark.label for mark in second.marks] == ["fog 3"]
     assert second.snapshot.corruption == "fog"
     assert second.state.next_batch == 2
-    assert any("fog 5" in update.get("message", "") for update in updates)
+    assert any("fog 3" in update.get("message", "") for update in updates)
 
 
 def test_changed_classes_start_anew_and_say_so():

@@ -14,9 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from cliptta_demo.training import train_tiny
-from cliptta_demo.training.photos import augment, load_cifar10
-from cliptta_demo.training.train_tiny import TrainingSettings, train
+from cliptta_demo.backend.backbones import TINY_DIRECTORY
+from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, picture_world
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles
+from cliptta_demo.training.photos import augment, load_cifar10, vary_colours
+from cliptta_demo.training.train_tiny import train
+from cliptta_demo.training.trainer import IMAGE_SIZE, Trainer, TrainingSettings, schedule
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +54,101 @@ def test_photos_are_read_and_augmented_with_geometry_only(cifar: Path) -> None:
     assert means.abs().max() < 4  # colours stay as they are
 
 
+def test_colour_variation_keeps_brightness_and_half_of_the_images() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(60, 196, (200, 3, 8, 8), generator=generator).to(torch.uint8)
+    changed = vary_colours(images, generator)
+    same = (changed == images).flatten(1).all(1).float().mean()
+    assert 0.35 < same < 0.65
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    difference = ((changed.float() - images.float()) * weights).sum(1)
+    assert difference.abs().mean() < 1.0  # of 255; what is left is rounding and clipping
+    assert (changed.float() - images.float()).abs().mean() > 5
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ``node_modules`` whose icon packages hold two icons, one under a name without its hyphens."""
+    root = tmp_path_factory.mktemp("packages")
+    circle = {"body": '<circle cx="8" cy="8" r="8" fill="#0000ff"/>'}
+    square = {"body": '<path d="M0 0h32v32H0z" fill="currentColor"/>', "width": 32, "height": 32}
+    for style in EXTRA_STYLES:
+        folder = root / "@iconify-json" / style
+        folder.mkdir(parents=True)
+        icons = {"cat-face": circle, "balloon": square, "teacupwithouthandle": circle, "flag-japan": circle}
+        (folder / "icons.json").write_text(json.dumps({"icons": icons, "width": 16, "height": 16}))
+    return root
+
+
+def test_training_styles_are_drawn_by_name_and_the_unseen_style_is_not_among_them(
+    packages: Path, tmp_path: Path
+) -> None:
+    shipped = picture_world()
+    world, has_style = add_training_styles(shipped, packages, tmp_path / "cache.pt")
+    styles = list(world.cells)
+    assert tuple(styles[: len(STYLES)]) == STYLES
+    assert not has_style[:, styles.index(UNSEEN_STYLE)].any()
+    ids = {sprite.name: sprite.id for sprite in world.sprites}
+    drawn = has_style[:, styles.index("fxemoji")]
+    assert drawn.nonzero().flatten().tolist() == sorted(
+        ids[n] for n in ("cat face", "balloon", "teacup without handle")
+    )
+    blue = world.level("fxemoji", 64)[ids["cat face"]]
+    assert blue[:, 32, 32].tolist() == [0, 0, 255, 255]
+    inked = world.level("emojione inked", 64)[ids["cat face"]]
+    assert inked[:, 32, 32].tolist() == [0, 0, 255, 255]  # lines at the outline only
+    assert inked[:, 32, 1].tolist() == [0, 0, 0, 255]
+    cached, again = add_training_styles(shipped, packages, tmp_path / "cache.pt")
+    assert torch.equal(again, has_style)
+    assert torch.equal(cached.level("fxemoji", 32), world.level("fxemoji", 32))
+    with pytest.raises(UserError, match=r"icons\.json is missing"):
+        add_training_styles(shipped, tmp_path)
+
+
+def test_schedule_rises_stays_and_falls_to_zero() -> None:
+    settings = TrainingSettings(steps=110, warmup=10, decay_share=0.5, final_share=1 / 11, final_rate=0.1)
+    rates = [schedule(step, settings) for step in range(111)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9:51] == [1.0] * 42
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.1)
+    assert rates[110] == 0
+
+
+def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
+    world, has_style = add_training_styles(picture_world(), None)
+    settings = TrainingSettings(steps=4, batch_size=16, late_share=0.25)
+    trainer = Trainer(settings, cifar, world, has_style)
+    early, kinds = trainer.batch(1)
+    trainer.batch(2)
+    assert torch.equal(trainer.batch(1)[0], early)
+    assert early.shape == (16, 3, settings.small_size, settings.small_size)
+    assert trainer.batch(3)[0].shape[-1] == IMAGE_SIZE
+    assert (kinds < 10).sum() == 8  # photos
+    assert (trainer.batch(3)[1] < 10).sum() == 11
+    assert all(world.sprites[kind - 10].split == "train" for kind in kinds.tolist() if kind >= 10)
+
+
 @pytest.mark.slow
 def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Path) -> None:
     settings = TrainingSettings(steps=4, batch_size=16, warmup=2, evaluation_images=40)
-    train(settings, cifar, tmp_path / "whole", tmp_path / "work-whole", every=2)
+    train(settings, cifar, None, tmp_path / "whole", tmp_path / "work-whole", every=2)
 
     class Killed(Exception):
         pass
 
-    original = train_tiny.Trainer.step
+    original = Trainer.step
 
-    def dies(self: train_tiny.Trainer, step: int) -> float:
+    def dies(self: Trainer, step: int) -> float:
         if step == 3:
             raise Killed
         return original(self, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_tiny.Trainer, "step", dies)
+        patch.setattr(Trainer, "step", dies)
         with pytest.raises(Killed):
-            train(settings, cifar, tmp_path / "broken", tmp_path / "work-broken", every=2)
-    train(settings, cifar, tmp_path / "broken", tmp_path / "work-broken", every=2)
+            train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=2)
+    train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=2)
 
     whole = (tmp_path / "whole" / "open_clip_model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "open_clip_model.safetensors").read_bytes() == whole
@@ -77,7 +156,7 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
     assert [line["step"] for line in curve] == [2, 4]
     assert curve[-1]["loss"] < curve[0]["loss"]
 
-    config = (train_tiny.TINY_DIRECTORY / "open_clip_config.json").read_text()
+    config = (TINY_DIRECTORY / "open_clip_config.json").read_text()
     (tmp_path / "whole" / "open_clip_config.json").write_text(config)
     model = open_clip.create_model(f"local-dir:{tmp_path / 'whole'}", require_pretrained=True)
     assert model.token_embedding.weight.shape[0] == 49408
@@ -88,6 +167,7 @@ def test_a_checkpoint_of_other_settings_is_refused(cifar: Path, tmp_path: Path) 
     train(
         TrainingSettings(steps=1, batch_size=8, evaluation_images=40),
         cifar,
+        None,
         tmp_path / "out",
         tmp_path / "work",
         every=1,
@@ -96,6 +176,7 @@ def test_a_checkpoint_of_other_settings_is_refused(cifar: Path, tmp_path: Path) 
         train(
             TrainingSettings(steps=1, batch_size=8, seed=1, evaluation_images=40),
             cifar,
+            None,
             tmp_path / "out",
             tmp_path / "work",
             every=1,

@@ -109,10 +109,10 @@ class Backbone:
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``(N, 3, S, S)`` → float32 with the model's mean and deviation; float input passes unchanged."""
-        images = images.to(self.device, non_blocking=True)
+        images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
         if images.dtype == torch.uint8:
-            images = (images.float() / 255 - self._mean) / self._std
-        return images.contiguous(memory_format=self.memory_format)
+            images = images.float().div_(255).sub_(self._mean).div_(self._std)
+        return images
 
     def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Normalised image embeddings z. Works in chunks where the whole batch would not fit into memory.

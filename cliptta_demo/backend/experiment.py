@@ -164,6 +164,7 @@ class Experiment:
             histogram=np.bincount(predicted[labels != -1], minlength=len(self.class_names)),
             accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
             collapse_entropy=entropy_of(probabilities.mean(dim=0).cpu().numpy()),
+            cosines=cosines.cpu().numpy(),
         )
 
     def _commit(
@@ -219,6 +220,8 @@ class Experiment:
             corruption=batch.corruption,
             severity=batch.severity,
             methods=methods,
+            layers=self.backbone.layout.layers,
+            logit_scale=self.backbone.logit_scale,
             images_done=state.images_done,
             seconds=seconds,
             notes=(*batch.images.refused, *notes),
@@ -246,8 +249,15 @@ class Experiment:
             threshold=float(threshold),
             skipped_steps=int(adaptation.skipped) if adaptation is not None else 0,
             losses={term: float(value) for term, value in losses.items()},
+            drift=self._drift(adaptation),
             series=state.series[name],
         )
+
+    def _drift(self, adaptation: AdaptationState | None) -> tuple[float, ...]:
+        if adaptation is None:
+            return (0.0,) * len(self.backbone.layout.layers)
+        moved = adaptation.parameters - self.backbone.source_parameters
+        return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
 
 
 def _step_all(lanes: dict[str, _Lane]) -> bool:

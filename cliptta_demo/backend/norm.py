@@ -36,6 +36,23 @@ class NormLayout:
         """P, the number of values that adapt."""
         return sum(shape.numel() for shape in self.shapes)
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Dotted names of the normalisation layers, from the input on."""
+        return tuple(dict.fromkeys(name.rpartition(".")[0] for name in self.names))
+
+    def root_mean_squares(self, flat: Tensor) -> Tensor:
+        """Root mean square of ``(P,)`` values over the parameters of each layer: ``(len(layers),)``."""
+        numbers = {layer: number for number, layer in enumerate(self.layers)}
+        owner = torch.cat(
+            [
+                torch.full((shape.numel(),), numbers[name.rpartition(".")[0]], device=flat.device)
+                for name, shape in zip(self.names, self.shapes, strict=True)
+            ]
+        )
+        sums = torch.zeros(len(numbers), device=flat.device).index_add_(0, owner, flat.float().square())
+        return (sums / owner.bincount(minlength=len(numbers))).sqrt()
+
     def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
         """Views of θ ``(P,)`` by parameter name, ready for ``torch.func.functional_call``."""
         parts = flat.split([shape.numel() for shape in self.shapes])

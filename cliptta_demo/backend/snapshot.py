@@ -22,6 +22,7 @@ class BatchView:
         histogram: ``(C,)`` int64 predictions of this batch, strangers left out.
         accuracy: of the labelled ID images of the batch, 0 to 1; None without labels.
         collapse_entropy: entropy in nats of the batch's mean class probabilities; ceiling ln C.
+        cosines: ``(N, C)`` float32 cosines of images and class prototypes.
     """
 
     predicted: NDArray[np.int64]
@@ -30,6 +31,7 @@ class BatchView:
     histogram: NDArray[np.int64]
     accuracy: float | None
     collapse_entropy: float
+    cosines: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class MethodSnapshot:
         threshold: what splits ID from OOD: the learned α, or Otsu's threshold of this batch's scores.
         skipped_steps: optimiser steps skipped so far because a number was not finite.
         losses: the loss terms of the batch's last step.
+        drift: for each of the snapshot's layers, how far its weight and bias have moved (root mean square).
         series: one value per batch.
     """
 
@@ -79,6 +82,7 @@ class MethodSnapshot:
     threshold: float
     skipped_steps: int
     losses: dict[str, float]
+    drift: tuple[float, ...]
     series: Series
 
 
@@ -94,6 +98,7 @@ class Snapshot:
         true_histogram: ``(C,)`` true classes so far.
         corruption, severity: of this batch ("none", 0 when clean).
         methods: by name, in the order asked for.
+        layers: names of the normalisation layers; logit_scale: τ of the model.
         images_done: images so far; seconds: time of this batch, stream included.
         notes: sentences for the person (files left out, steps skipped).
     """
@@ -109,6 +114,8 @@ class Snapshot:
     corruption: str
     severity: int
     methods: dict[str, MethodSnapshot]
+    layers: tuple[str, ...]
+    logit_scale: float
     images_done: int
     seconds: float
     notes: tuple[str, ...] = ()

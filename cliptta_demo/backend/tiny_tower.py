@@ -1,11 +1,10 @@
-"""The image tower of the built-in tiny CLIP: a small residual network with group normalisation.
+"""The image tower of the built-in tiny CLIP: a small residual network with batch normalisation.
 
 It is registered with timm as ``cliptta_tiny``, so that open_clip builds it from an ordinary
 ``open_clip_config.json`` (``"timm_model_name": "cliptta_tiny"``). Import this module before loading.
 
-Why this shape: among towers of equal cost on two CPU cores, small residual 3×3 convolutions learn fastest. Group
-normalisation, unlike batch normalisation, keeps no statistics of the stream, so that what adapts is the affine
-weight and bias alone, as in the paper's ViT.
+Why this shape: among towers of equal cost on two CPU cores, small residual 3×3 convolutions learn fastest, and with
+batch normalisation several times faster than with group normalisation (the model card has the numbers).
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHANNELS_PER_GROUP = 16
-
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False),
-        nn.GroupNorm(outputs // CHANNELS_PER_GROUP, outputs),
+        nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
 

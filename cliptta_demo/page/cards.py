@@ -125,6 +125,13 @@ def progress_html(session: Session | None, live: LiveStep | None = None, state: 
     return _progress(share / max(total, 1), " · ".join(words), busy=state == "running")
 
 
+def example_progress_html(corruption: str, severity: int) -> str:
+    """The line above the run that the page opens with."""
+    mark = '<span class="example">Example</span>'
+    words = html.escape(f"{corruption} at severity {severity}. Press Run to watch it happen.")
+    return _progress(1.0, f"{mark} {words}")
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 

@@ -17,6 +17,7 @@ from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
+from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, open_link, to_query
 from cliptta_demo.page.runner import decode_uploads, open_experiment, work
 from cliptta_demo.page.session import Session, Uploads, plan
@@ -110,8 +111,27 @@ def reset(methods: Any) -> Update:
     return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
 
 
+def open_lesson(key: str) -> Update:
+    """What a lesson puts on the page: the form, its text, and a stage that waits for its run."""
+    lesson = by_key(key)
+    values = lesson_values(lesson)
+    return {
+        "session": None,
+        "message": message_html(),
+        "lesson": lesson_html(lesson),
+        **_form_update(values),
+        **waiting_stage(values.methods),
+        **buttons("idle"),
+    }
+
+
+def _form_update(values: FormValues) -> Update:
+    """The widgets' values; a CheckboxGroup takes lists only."""
+    return {name: getattr(values, name) for name in LINKED} | {"methods": list(values.methods)}
+
+
 def open_address(query: Mapping[str, str]) -> Update:
-    """What a page's address asks for: widgets by name and a message. Empty when it asks for nothing."""
+    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
     if not any(name in query for name in LINKED):
         return {}
     try:
@@ -119,8 +139,8 @@ def open_address(query: Mapping[str, str]) -> Update:
     except UserError as error:
         return {"message": message_html(f"This link can't be opened as it is: {error}", "error")}
     return {
-        **{name: getattr(values, name) for name in LINKED},
-        "methods": list(values.methods),  # a CheckboxGroup takes lists only
+        **_form_update(values),
+        **waiting_stage(values.methods),  # the example that the page opens with is another experiment
         "message": message_html(LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED),
     }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -28,19 +30,20 @@ from cliptta_demo.page.defaults import (
     UPLOAD,
 )
 from cliptta_demo.page.form import ADAPTATION_FIELDS
-from cliptta_demo.page.panel import STYLES, build_panel, static_files, stylesheet
+from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
+from cliptta_demo.page.loss import toy
+from cliptta_demo.page.panel import STYLES, build_panel, build_toy, static_files, stylesheet
 from cliptta_demo.page.runner import warm_up
-from cliptta_demo.page.session import Session
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
 from cliptta_demo.page.theme import build_theme
-from cliptta_demo.page.view import PARTS, stage, waiting_stage
+from cliptta_demo.page.view import PARTS, waiting_stage
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def build_demo(example: Session | None = None) -> gr.Blocks:
-    """The whole app. ``example`` is a finished run to open with; None opens with placeholders."""
+def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
+    """The whole app. ``example`` is a finished run's stage to open with; None opens with placeholders."""
     with gr.Blocks(
         title=f"{TITLE}: test-time adaptation, live",
         analytics_enabled=False,
@@ -56,7 +59,7 @@ def build_demo(example: Session | None = None) -> gr.Blocks:
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(example)
                 gr.HTML(FOOTER, apply_default_css=False)
-        parts |= {"session": session, "uploads": uploads}
+        parts |= {"session": session, "uploads": uploads, "go": gr.State("")}
         _connect(sidebar, parts)
         _connect_address(demo, sidebar, parts)
         add_api()
@@ -98,7 +101,7 @@ def _tuned(backbone: str) -> AdaptationSettings:
 
 def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
-    targets = {**sidebar.widgets, "message": parts["message"]}
+    targets = {**sidebar.widgets, **{name: parts[name] for name in ("message", *PARTS)}}
 
     def opened(request: gr.Request) -> dict[Any, Any]:
         update = handlers.open_address(dict(request.query_params))
@@ -116,9 +119,9 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
     ).success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
 
-def _build_stage(example: Session | None) -> dict[str, Any]:
+def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
     """Controls and panels, by the names that :mod:`.handlers` uses."""
-    values = stage(example, "done") if example is not None else waiting_stage()
+    values = example or waiting_stage()
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="controls"):
         with gr.Row(elem_id="buttons"):
@@ -129,6 +132,13 @@ def _build_stage(example: Session | None) -> dict[str, Any]:
             parts["link"] = gr.Button("Share", elem_id="share", min_width=0)
             parts["settings"] = gr.Button("Settings", elem_id="settings", min_width=0)
         parts["progress"] = gr.HTML(values["progress"], apply_default_css=False, elem_id="progress")
+    with gr.Row(elem_id="lessons"):
+        gr.HTML("<h2>Lessons</h2>", apply_default_css=False, elem_id="lessons-title")
+        parts["lessons"] = {
+            lesson.key: gr.Button(lesson.title, size="sm", elem_id=f"lesson-{lesson.key}", min_width=0)
+            for lesson in LESSONS
+        }
+    parts["lesson"] = gr.HTML(lesson_html(None), apply_default_css=False, elem_id="lesson")
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
@@ -136,14 +146,18 @@ def _build_stage(example: Session | None) -> dict[str, Any]:
     with gr.Row(elem_classes="pair"):
         for name in ("accuracy", "entropy"):
             parts[name] = _panel(name, values)
-    for name in ("histogram", "gallery", "scores"):
+    for name in ("histogram", "gallery", "scores", "matrix"):
         parts[name] = _panel(name, values)
+    with gr.Row(elem_classes="pair"):
+        title, sentence = PANELS["toy"]
+        build_toy(toy, title=title, sentence=sentence, name="toy")
+        parts["drift"] = _panel("drift", values)
     return parts
 
 
 def _panel(name: str, values: dict[str, str]) -> gr.HTML:
     title, sentence = PANELS[name]
-    kind = "gallery" if name == "gallery" else "plot"
+    kind = name if name in ("gallery", "matrix") else "plot"
     return build_panel(kind, values[name], title=title, sentence=sentence, name=name)
 
 
@@ -177,9 +191,10 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
     running = [
         parts["run"].click(run_all, inputs, outputs, **shared),
         parts["step"].click(run_one, inputs, outputs, **shared),
+        parts["go"].change(run_all, inputs, outputs, **shared),  # a lesson, once its settings are in the form
     ]
     quick = {"concurrency_limit": None, **PRIVATE}
-    for button in (parts["pause"], parts["reset"]):
+    for button in (parts["pause"], parts["reset"], *parts["lessons"].values()):
         button.click(None, cancels=running, api_visibility="private")  # a listener of its own, and the first one
     # Gradio doesn't wait for a cancelled run to end; we do, and only then read the session.
     parts["pause"].click(wait, **quick).then(lambda session: spread(handlers.pause(session)), session, outputs, **quick)
@@ -189,6 +204,18 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
 
     widgets = sidebar.widgets
+    targets = {**parts, **widgets}
+
+    def open_lesson(key: str) -> dict[Any, Any]:
+        update = handlers.open_lesson(key)
+        update["files"] = gr.File(visible=update["dataset"] == UPLOAD)
+        if by_key(key).runs:
+            update["go"] = f"{key} {time.monotonic()}"
+        return {targets[name]: value for name, value in update.items()}
+
+    lesson_outputs = [*outputs, parts["lesson"], parts["go"], *sidebar.inputs]
+    for key, button in parts["lessons"].items():
+        button.click(wait, **quick).then(partial(open_lesson, key), None, lesson_outputs, **quick)
     widgets["files"].change(
         handlers.take_uploads,
         [widgets["files"], widgets["backbone"], uploads],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
-SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js", "gallery.js"))
+SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js", "gallery.js", "loss.js"))
 STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css"))
 
 
@@ -44,10 +45,20 @@ def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) 
     """A titled panel whose body a script draws.
 
     Args:
-        kind: "plot" or "gallery", the script's drawing function.
+        kind: "plot", "gallery" or "matrix", the script's drawing function.
         value: JSON text, see :mod:`.figure` and :mod:`.gallery`.
         title, sentence: heading and one sentence of explanation; name: its id in the page.
     """
+    return _panel(value, kind, title, sentence, name, f"window.cliptta.mount({kind!r}, element, props, watch);")
+
+
+def build_toy(toy: Callable[..., Any], *, title: str, sentence: str, name: str) -> gr.HTML:
+    """The panel with the three-class toy; its script calls ``toy`` on the server whenever a point was dragged."""
+    script = "window.cliptta.toy(element, server);"
+    return _panel("", "toy", title, sentence, name, script, server_functions=[toy])
+
+
+def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load: str, **more: Any) -> gr.HTML:
     template = (
         f'<section class="panel" data-kind="{kind}"><header><h2>{html.escape(title)}</h2>'
         f'<p class="sentence">{html.escape(sentence)}</p></header><div class="body"></div></section>'
@@ -55,11 +66,12 @@ def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) 
     return gr.HTML(
         value,
         html_template=template,
-        js_on_load=f"window.cliptta.mount({kind!r}, element, props, watch);",
+        js_on_load=on_load,
         head="".join(script(path) for path in (PLOTLY, *SCRIPTS)),
         apply_default_css=False,
         elem_id=name,
         min_width=280,
+        **more,
     )
 
 

@@ -28,6 +28,20 @@ PANELS: dict[str, tuple[str, str]] = {
         "The batch, image by image",
         "Each image as the model saw it, its true class, and what zero-shot and the adapted model call it.",
     ),
+    "matrix": (
+        "Inside the loss: the batch matrix",
+        "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
+        "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart.",
+    ),
+    "drift": (
+        "Which layers move",
+        "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model.",
+    ),
+    "toy": (
+        "Three classes, two losses",
+        "A point is one image's prediction: near a corner is certain. Drag points; arrows show where each loss pulls. "
+        "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called.",
+    ),
     "scores": (
         "Known or stranger?",
         "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD).",

@@ -11,15 +11,17 @@ from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.figure import empty_figure
 from cliptta_demo.page.gallery import gallery_data
 from cliptta_demo.page.histograms import histogram_figure, score_figure
+from cliptta_demo.page.loss import drift_figure, matrix_data
 from cliptta_demo.page.panel import to_json
 from cliptta_demo.page.session import Session
 
-PARTS = ("progress", "cards", "accuracy", "entropy", "histogram", "gallery", "scores")
+PARTS = ("progress", "cards", "accuracy", "entropy", "histogram", "gallery", "scores", "matrix", "drift")
 
 WAITING = {
     "accuracy": "Press Run: one curve per method grows here, batch by batch.",
     "entropy": "Press Run: a healthy method stays near the ceiling, a collapsing one falls.",
     "histogram": "Press Run: see which classes each method predicts, and which it forgets.",
+    "drift": "Press Run: see which normalisation layers move, and how far.",
     "scores": "Press Run: see how well each method tells known classes from strangers.",
 }
 
@@ -31,6 +33,7 @@ def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
         "progress": progress_html(None),
         "cards": cards_html(None, methods),
         "gallery": to_json(gallery_data(None, None)),
+        "matrix": to_json({"matrices": []}),
         **figures,
     }
 
@@ -47,6 +50,8 @@ def stage(session: Session, phase: str) -> dict[str, str]:
         "histogram": to_json(histogram_figure(session)),
         "gallery": to_json(gallery_data(session.snapshot, session.sheets)),
         "scores": to_json(score_figure(session)),
+        "matrix": to_json(matrix_data(session)),
+        "drift": to_json(drift_figure(session)),
     }
 
 

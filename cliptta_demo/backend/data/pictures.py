@@ -62,7 +62,7 @@ class PictureWorld:
         strangers: "flags", "symbols", "letters" -> sprite ids.
         folder: where the art lies.
         columns: sprites to a row of an atlas.
-        cells: style -> side in pixels of a sprite in its atlas.
+        cells: style -> side in pixels of a sprite in its atlas; in the order of ``STYLES``.
         may_flip: (sprites,) bool; False for strangers and wherever a mirror image would be wrong.
     """
 
@@ -167,7 +167,7 @@ def _check(world: PictureWorld, sprite_ids: Tensor, style_ids: Tensor, size: int
         )
     for name, ids, count in (
         ("sprite_ids", sprite_ids, len(world.sprites)),
-        ("style_ids", style_ids, len(STYLES)),
+        ("style_ids", style_ids, len(world.cells)),
     ):
         if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= count):
             raise ValueError(f"{name}: {int(ids.min())}..{int(ids.max())} is not within 0..{count - 1}")
@@ -214,7 +214,7 @@ def compose(
     Args:
         world: see ``picture_world``.
         sprite_ids: (N,) int64, indices into ``world.sprites``.
-        style_ids: (N,) int64, indices into ``STYLES``.
+        style_ids: (N,) int64, indices into the world's styles (``STYLES``, unless more were added for training).
         size: side of the images in pixels, 32..256.
         generator: CPU generator, the only source of chance: equal seeds give equal images.
 
@@ -231,7 +231,7 @@ def compose(
     canvas = backgrounds(len(sprite_ids), size, generator)
     side, maps = _placements(world.may_flip[sprite_ids], generator)
     wanted = side * size * SHARP_ENOUGH
-    for style_id, style in enumerate(STYLES):
+    for style_id, style in enumerate(world.cells):
         of_style = style_ids == style_id
         larger = math.inf
         sides = world.level_sides(style)

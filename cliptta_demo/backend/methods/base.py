@@ -82,15 +82,16 @@ class AdaptingMethod(Method):
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
         state = state or self.start()
         images = images.to(self.backbone.device)
+        pixels = self.backbone.normalise(images)  # once, not at every step
         for step in range(self.settings.steps):
-            state, progress = self._within_memory(len(images), partial(self.step, images, state, step, seed))
+            state, progress = self._within_memory(len(images), partial(self.step, images, pixels, state, step, seed))
             yield progress
-        cosines = self._within_memory(len(images), partial(self._predict, images, state))
+        cosines = self._within_memory(len(images), partial(self._predict, pixels, state))
         yield Progress(self.settings.steps, cosines, state)
 
     @torch.no_grad()
-    def _predict(self, images: Tensor, state: AdaptationState) -> Tensor:
-        return self.backbone.embed(images, state.parameters) @ self.prototypes.T
+    def _predict(self, pixels: Tensor, state: AdaptationState) -> Tensor:
+        return self.backbone.embed(pixels, state.parameters) @ self.prototypes.T
 
     def _within_memory(self, count: int, work: Callable[[], T]) -> T:
         """``work()``; where memory runs out, again with smaller chunks. Nothing has changed until a step returns."""
@@ -107,8 +108,15 @@ class AdaptingMethod(Method):
                     "Choose a smaller batch size or a smaller backbone."
                 )
 
-    def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
-        """One optimiser step on one batch; ``step`` counts from 0 within the batch."""
+    def step(
+        self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
+    ) -> tuple[AdaptationState, Progress]:
+        """One optimiser step on one batch.
+
+        Args:
+            images: ``(N, 3, S, S)`` as they came; pixels: the same, normalised for the tower.
+            step: counts from 0 within the batch.
+        """
         raise NotImplementedError
 
     def descend(

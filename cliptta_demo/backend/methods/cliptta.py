@@ -23,11 +23,13 @@ class Cliptta(AdaptingMethod):
 
     name = "cliptta"
 
-    def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
+    def step(
+        self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
+    ) -> tuple[AdaptationState, Progress]:
         parameters, threshold = leaves(state)
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
         remembered = self._sample(state.memory, step, seed) if step > 0 else None
-        features, memory_features = self._embed(images, remembered, parameters)
+        features, memory_features = self._embed(pixels, remembered, parameters)
         cosines = features @ self.prototypes.T
         keep = None
         if self.uses_threshold:
@@ -53,12 +55,12 @@ class Cliptta(AdaptingMethod):
         losses = {name: term.detach() for name, term in terms.items()}
         return self.descend(state, parameters, threshold, terms), Progress(step, cosines.detach(), None, losses)
 
-    def _embed(self, images: Tensor, remembered: Tensor | None, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _embed(self, pixels: Tensor, remembered: Tensor | None, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
         """Embeddings of the batch and of the memory sample, in one forward pass."""
         if remembered is None or not len(remembered):
-            return self.backbone.embed(images, parameters), None
-        both = self.backbone.embed(torch.cat([images, remembered]), parameters)
-        return both[: len(images)], both[len(images) :]
+            return self.backbone.embed(pixels, parameters), None
+        both = self.backbone.embed(torch.cat([pixels, self.backbone.normalise(remembered)]), parameters)
+        return both[: len(pixels)], both[len(pixels) :]
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
         """Contrastive loss over the kept images, regulariser over all of them."""

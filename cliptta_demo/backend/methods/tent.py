@@ -16,9 +16,11 @@ class Tent(AdaptingMethod):
 
     name = "tent"
 
-    def step(self, images: Tensor, state: AdaptationState, step: int, seed: int) -> tuple[AdaptationState, Progress]:
+    def step(
+        self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
+    ) -> tuple[AdaptationState, Progress]:
         parameters, threshold = leaves(state)
-        cosines = self.backbone.embed(images, parameters) @ self.prototypes.T
+        cosines = self.backbone.embed(pixels, parameters) @ self.prototypes.T
         terms = {"entropy": mean_entropy(self.backbone.logits(cosines))}
         if self.settings.tent_regulariser_weight > 0:
             terms["regulariser"] = self.regulariser(cosines, self.settings.tent_regulariser_weight)

@@ -1,0 +1,291 @@
+// Inside the loss: the batch matrix on a canvas, and the three-class toy with points to drag.
+(function () {
+  const cliptta = window.cliptta;
+  const make = cliptta.make;
+
+  /** "#rrggbb" → [r, g, b]. */
+  const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+  function paint(canvas, matrix, size) {
+    canvas.width = canvas.height = size;
+    const cells = Uint8Array.from(atob(matrix.cells), (letter) => letter.charCodeAt(0));
+    const low = rgb(cliptta.colour("grid"));
+    const high = rgb(cliptta.colour(matrix.method));
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(size, size);
+    cells.forEach((cell, index) => {
+      const share = cell / 255;
+      for (let channel = 0; channel < 3; channel++) {
+        image.data[4 * index + channel] = low[channel] + share * (high[channel] - low[channel]);
+      }
+      image.data[4 * index + 3] = 255;
+    });
+    context.putImageData(image, 0, 0);
+  }
+
+  const groupOf = (groups, row) => groups.find(([, first, count]) => row >= first && row < first + count)?.[0] ?? "";
+
+  function matrixPlace(holder, matrix) {
+    let place = [...holder.children].find((child) => child.dataset.id === matrix.method);
+    if (place) return place;
+    const canvas = make("canvas", { attributes: { role: "img" } });
+    const reading = make("p", { className: "reading" });
+    place = make(
+      "figure",
+      { className: "matrix" },
+      make("h3", {}, cliptta.marker(matrix.method), make("span", { textContent: matrix.label })),
+      make("div", { className: "frame" }, canvas, make("div", { className: "lines", ariaHidden: "true" })),
+      reading,
+    );
+    place.dataset.id = matrix.method;
+    place.style.setProperty("--own", `var(--m-${matrix.method})`);
+    canvas.addEventListener("pointermove", (event) => {
+      const { data, matrix: own } = place;
+      const box = canvas.getBoundingClientRect();
+      const row = Math.floor(((event.clientY - box.top) / box.height) * data.size);
+      const column = Math.floor(((event.clientX - box.left) / box.width) * data.size);
+      if (row < 0 || column < 0 || row >= data.size || column >= data.size) return;
+      const share = (atob(own.cells).charCodeAt(row * data.size + column) / 255) ** 2;
+      const text = `row: ${groupOf(data.groups, row)} · column: “${own.captions[column]}” · ${Math.round(100 * share)} % of the row's best fit`;
+      reading.textContent = text;
+    });
+    canvas.addEventListener("pointerleave", () => {
+      reading.textContent = place.matrix.facts;
+    });
+    return place;
+  }
+
+  cliptta.kinds.matrix = function (body, data) {
+    let holder = body.querySelector(".matrices");
+    if (!holder) {
+      holder = make("div", { className: "matrices" });
+      body.append(holder);
+    }
+    const matrices = data.matrices || [];
+    body.classList.toggle("is-empty", !matrices.length);
+    body.querySelector(".empty")?.remove();
+    if (!matrices.length) body.append(cliptta.emptyNote("Press Run: the batch as the contrastive loss sees it."));
+    const wanted = new Set(matrices.map((matrix) => matrix.method));
+    for (const child of [...holder.children]) if (!wanted.has(child.dataset.id)) child.remove();
+    matrices.forEach((matrix, index) => {
+      const place = matrixPlace(holder, matrix);
+      Object.assign(place, { data, matrix });
+      if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
+      const canvas = place.querySelector("canvas");
+      canvas.setAttribute("aria-label", `${matrix.label}: image by pseudo-caption matrix. ${matrix.facts}.`);
+      paint(canvas, matrix, data.size);
+      place.querySelector(".lines").replaceChildren(
+        ...data.groups.slice(1).flatMap(([, first]) => {
+          const at = `${(100 * first) / data.size}%`;
+          return [
+            make("i", { attributes: { style: `top:${at};left:0;right:0;height:1px` } }),
+            make("i", { attributes: { style: `left:${at};top:0;bottom:0;width:1px` } }),
+          ];
+        }),
+      );
+      place.querySelector(".reading").textContent = matrix.facts;
+    });
+  };
+
+  // The toy: corners of the triangle are the three classes, a point is one image's prediction.
+  const SIDE = 300;
+  const CORNERS = [
+    [150, 24],
+    [24, 242],
+    [276, 242],
+  ];
+  const NAMES = ["cat", "dog", "car"];
+  const PRESETS = {
+    "All lean one way": [
+      [0.5, 0.3, 0.2],
+      [0.44, 0.36, 0.2],
+      [0.46, 0.2, 0.34],
+      [0.6, 0.22, 0.18],
+      [0.42, 0.3, 0.28],
+      [0.52, 0.14, 0.34],
+      [0.55, 0.33, 0.12],
+      [0.4, 0.37, 0.23],
+    ],
+    "One against many": [
+      [0.5, 0.3, 0.2],
+      [0.46, 0.34, 0.2],
+      [0.48, 0.22, 0.3],
+      [0.58, 0.24, 0.18],
+      [0.44, 0.32, 0.24],
+      [0.36, 0.42, 0.22],
+    ],
+    "A mixed batch": [
+      [0.56, 0.3, 0.14],
+      [0.44, 0.38, 0.18],
+      [0.5, 0.16, 0.34],
+      [0.26, 0.5, 0.24],
+      [0.38, 0.46, 0.16],
+      [0.16, 0.52, 0.32],
+      [0.22, 0.26, 0.52],
+      [0.36, 0.18, 0.46],
+      [0.14, 0.34, 0.52],
+    ],
+  };
+  const place = ([a, b, c]) => [0, 1].map((axis) => a * CORNERS[0][axis] + b * CORNERS[1][axis] + c * CORNERS[2][axis]);
+
+  /** Position in the drawing → three probabilities, inside the triangle. */
+  function probabilities(x, y) {
+    const [[x0, y0], [x1, y1], [x2, y2]] = CORNERS;
+    const area = (y1 - y2) * (x0 - x2) + (x2 - x1) * (y0 - y2);
+    const a = ((y1 - y2) * (x - x2) + (x2 - x1) * (y - y2)) / area;
+    const b = ((y2 - y0) * (x - x2) + (x0 - x2) * (y - y2)) / area;
+    const inside = [a, b, 1 - a - b].map((value) => Math.max(value, 0.005));
+    const sum = inside.reduce((total, value) => total + value, 0);
+    return inside.map((value) => value / sum);
+  }
+
+  function drawn(tag, attributes, text) {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (text) element.textContent = text;
+    return element;
+  }
+
+  const LABELS = { tent: "TENT", cliptta: "CLIPTTA" };
+  const TRAIL = 9; // steps that an arrow stands for
+
+  cliptta.toy = function (element, server) {
+    const body = element.querySelector(".body");
+    let points = PRESETS["All lean one way"].map((point) => [...point]);
+    let paths = null;
+    let frame = 0;
+    let playing = 0;
+    let asked = 0;
+    const note = make("p", { className: "footnote", attributes: { role: "status" } });
+    const triangles = Object.keys(LABELS).map((method) => {
+      const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "img" });
+      const figure = make(
+        "figure",
+        { className: "triangle" },
+        make("h3", {}, cliptta.marker(method), make("span", { textContent: LABELS[method] })),
+        svg,
+      );
+      figure.style.setProperty("--own", `var(--m-${method})`);
+      return { method, svg, figure };
+    });
+
+    function draw() {
+      for (const { method, svg } of triangles) {
+        const path = paths?.[method];
+        const parts = [
+          drawn("polygon", { points: CORNERS.map((corner) => corner.join()).join(" "), class: "ground" }),
+          ...CORNERS.map((corner, index) => {
+            const [x, y] = [corner[0], index ? corner[1] + 18 : corner[1] - 8];
+            return drawn("text", { x, y, "text-anchor": "middle" }, NAMES[index]);
+          }),
+        ];
+        points.forEach((point, index) => {
+          const at = path ? path[Math.min(frame, path.length - 1)][index] : point;
+          if (path) {
+            const trail = path.slice(frame, frame + TRAIL).map((position) => place(position[index]));
+            const line = trail.map((position) => position.map((value) => value.toFixed(1)).join()).join(" ");
+            const [start, end] = [trail[0], trail[trail.length - 1]];
+            const length = Math.hypot(end[0] - start[0], end[1] - start[1]);
+            parts.push(drawn("polyline", { points: line, class: "trail", "marker-end": length > 4 ? `url(#tip-${method})` : "" }));
+          }
+          const [x, y] = place(at);
+          parts.push(drawn("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 6.5, class: "point", "data-index": index }));
+        });
+        const tip = drawn("marker", { id: `tip-${method}`, viewBox: "0 0 8 8", refX: 5, refY: 4, markerWidth: 5, markerHeight: 5, orient: "auto" });
+        tip.append(drawn("path", { d: "M0 0 8 4 0 8z", class: "tip" }));
+        svg.replaceChildren(tip, ...parts);
+        svg.setAttribute("aria-label", describe(method));
+      }
+    }
+
+    function describe(method) {
+      const last = paths?.[method]?.[Math.min(frame, paths[method].length - 1)] || points;
+      const counts = [0, 0, 0];
+      for (const row of last) counts[row.indexOf(Math.max(...row))] += 1;
+      return `${LABELS[method]}: ${counts.map((count, index) => `${count} ${NAMES[index]}`).join(", ")}`;
+    }
+
+    async function ask() {
+      const number = ++asked;
+      const answer = await server.toy({ points, steps: 60 });
+      if (number !== asked) return; // a newer question is on its way
+      note.textContent = answer.error || "";
+      paths = answer.error ? null : answer;
+      draw();
+    }
+
+    function stop() {
+      cancelAnimationFrame(playing);
+      playing = 0;
+      frame = 0;
+    }
+
+    function start(next) {
+      stop();
+      points = next;
+      paths = null;
+      draw();
+      ask();
+    }
+
+    function play() {
+      if (!paths) return;
+      stop();
+      const began = performance.now();
+      const tick = (now) => {
+        frame = Math.min(Math.floor((now - began) / 45), paths ? paths.tent.length - 1 : 0);
+        draw();
+        playing = paths && frame < paths.tent.length - 1 ? requestAnimationFrame(tick) : 0;
+      };
+      playing = requestAnimationFrame(tick);
+    }
+
+    let waiting = 0;
+    function drag(event) {
+      const index = event.target.dataset?.index;
+      if (index === undefined) return;
+      event.preventDefault();
+      const svg = event.currentTarget;
+      svg.setPointerCapture(event.pointerId);
+      stop();
+      const move = (moved) => {
+        const box = svg.getBoundingClientRect();
+        const scale = SIDE / box.width;
+        points[index] = probabilities((moved.clientX - box.left) * scale, (moved.clientY - box.top) * scale);
+        paths = null;
+        draw();
+        clearTimeout(waiting);
+        waiting = setTimeout(ask, 80);
+      };
+      const end = () => {
+        svg.removeEventListener("pointermove", move);
+        svg.removeEventListener("pointerup", end);
+        svg.removeEventListener("pointercancel", end);
+      };
+      svg.addEventListener("pointermove", move);
+      svg.addEventListener("pointerup", end);
+      svg.addEventListener("pointercancel", end);
+    }
+
+    const button = (text, work, kind = "") => {
+      const made = make("button", { type: "button", textContent: text, className: kind });
+      made.addEventListener("click", work);
+      return made;
+    };
+    const bar = make(
+      "div",
+      { className: "toy-bar" },
+      button("Follow the arrows", play, "primary"),
+      ...Object.entries(PRESETS).map(([name, preset]) => button(name, () => start(preset.map((point) => [...point])))),
+    );
+    for (const { svg } of triangles) svg.addEventListener("pointerdown", drag);
+    body.append(bar, make("div", { className: "triangles" }, ...triangles.map(({ figure }) => figure)), note);
+    draw();
+    // The first question waits until somebody looks: a page full of visitors asks nothing at once.
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      ask();
+    }).observe(body);
+  };
+})();

@@ -1,0 +1,170 @@
+"""The measurements behind the model card: each function runs the engine and returns plain numbers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
+from cliptta_demo.backend.data.decode import decode_files
+from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
+from cliptta_demo.backend.data.sources import GivenImages, PictureSource, Source, resize
+from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.report import summarise
+from cliptta_demo.backend.settings import RunSettings, StreamSettings
+from cliptta_demo.training.photos import CIFAR10_CLASSES, PHOTO_CLASSES, load_cifar10
+
+BATCH_SIZE = 64
+COLLAPSED = 0.5  # of ln C: a stream whose last predictions have less entropy than this has collapsed
+EIGHT_TEMPLATES = (
+    "{}",
+    "a {}",
+    "a photo of a {}.",
+    "a picture of a {}.",
+    "an image of a {}.",
+    "a drawing of a {}.",
+    "an icon of a {}",
+    "this is a {}.",
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A column of a table: a method with some settings changed."""
+
+    title: str
+    method: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+ZERO_SHOT = Variant("zero-shot", "zero-shot")
+TENT = Variant("TENT", "tent")
+TENT_REGULARISED = Variant("TENT + regulariser", "tent", {"tent_regulariser_weight": 1.0})
+CLIPTTA = Variant("CLIPTTA", "cliptta")
+CLIPTTA_OCE = Variant("CLIPTTA + OCE", "cliptta-oce")
+
+
+def cifar_source(cifar: Path, image_size: int) -> GivenImages:
+    """All 10,000 test photos, resized as the demo resizes any photo."""
+    images, labels = load_cifar10(cifar / "cifar10-test.parquet")
+    return GivenImages(resize(images, image_size), CIFAR10_CLASSES, labels)
+
+
+def photo_source(photos: Path, image_size: int) -> GivenImages:
+    """The photographs of ``photos`` that show one of CIFAR-10's ten things, named as in ``PHOTO_CLASSES``."""
+    files = sorted(path for path in photos.iterdir() if path.stem in PHOTO_CLASSES)
+    decoded = decode_files(files, image_size)
+    labels = [CIFAR10_CLASSES.index(PHOTO_CLASSES[Path(name).stem]) for name in decoded.names]
+    return GivenImages(decoded.images, CIFAR10_CLASSES, torch.tensor(labels), tuple(decoded.names))
+
+
+@torch.no_grad()
+def predict(backbone: Backbone, pixels: Tensor, class_names: Sequence[str], templates: Sequence[str] | None = None):
+    """Zero-shot classes ``(N,)`` int64 of ``(N, 3, S, S)`` uint8 images."""
+    prototypes = backbone.prototypes(class_names, templates)
+    return torch.cat([(backbone.embed(part) @ prototypes.T).argmax(1) for part in pixels.split(256)])
+
+
+def accuracy(backbone: Backbone, source: Source, count: int, templates: Sequence[str] | None = None) -> float:
+    """Zero-shot accuracy over ``count`` images of a source (fewer where it has fewer)."""
+    images = source.take(0, count, backbone.info.image_size, "shuffled", 0, count)
+    predicted = predict(backbone, images.pixels, source.class_names, templates)
+    return float((predicted == images.labels).float().mean())
+
+
+def clean_accuracies(backbone: Backbone, cifar: Path | None, photos: Path | None, count: int) -> dict[str, float]:
+    """Zero-shot accuracy on every clean data set, all classes of each."""
+    names = picture_class_names()
+    result = {
+        f"pictures, trained styles ({len(names)} classes)": accuracy(backbone, open_source("pictures", names), count),
+        f"pictures, unseen style ({len(names)} classes)": accuracy(backbone, open_source("unseen-style", names), count),
+    }
+    if cifar:
+        result["CIFAR-10 test"] = accuracy(backbone, cifar_source(cifar, backbone.info.image_size), 10_000)
+    if photos:
+        source = photo_source(photos, backbone.info.image_size)
+        result[f"photographs of CIFAR-10's ten ({source.length()})"] = accuracy(backbone, source, 10_000)
+    return result
+
+
+def open_vocabulary(backbone: Backbone, count: int, words: int = 100) -> dict[str, float]:
+    """Accuracy among ``words`` random emoji names, and over eight templates the lowest and the highest."""
+    world = picture_world()
+    named = [sprite for sprite in world.sprites if sprite.split == "train"]
+    chosen = torch.randperm(len(named), generator=torch.Generator().manual_seed(0))[:words].tolist()
+    groups = {named[i].name: (named[i].id,) for i in chosen}
+    trained = PictureSource(world, groups, TRAINED_STYLES)
+    by_template = [accuracy(backbone, trained, count, (template,)) for template in EIGHT_TEMPLATES]
+    return {
+        "trained styles": accuracy(backbone, trained, count),
+        "unseen style": accuracy(backbone, PictureSource(world, groups, (UNSEEN_STYLE,)), count),
+        "lowest of eight templates": min(by_template),
+        "highest of eight templates": max(by_template),
+    }
+
+
+def run(
+    backbone: Backbone,
+    source: Source,
+    stream: StreamSettings,
+    variants: Sequence[Variant],
+    strangers: Source | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Title → summary of one stream; each variant sees the same images."""
+    result = {}
+    for variant in variants:
+        adaptation = replace(backbone.info.adaptation, **variant.changes)
+        settings = RunSettings(methods=(variant.method,), stream=stream, adaptation=adaptation)
+        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers).run()
+        summary = summarise(snapshot)["methods"][variant.method]
+        recent = summary["series"]["collapse_entropy"][-4:]
+        summary["collapsed"] = statistics.fmean(recent) < COLLAPSED * summary["collapse_entropy_ceiling"]
+        del summary["series"], summary["histogram"]
+        result[variant.title] = summary
+    return result
+
+
+def shift_table(
+    backbone: Backbone, source: Source, stream: StreamSettings, corruptions: Sequence[str], variants: Sequence[Variant]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Corruption → title → summary."""
+    return {name: run(backbone, source, replace(stream, corruption=name), variants) for name in corruptions}
+
+
+def shift_means(table: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    """Title → mean accuracy, mean and worst gain over zero-shot, share of streams that collapsed."""
+    means = {}
+    for title in next(iter(table.values())):
+        gains = [row[title]["accuracy"] - row[ZERO_SHOT.title]["accuracy"] for row in table.values()]
+        means[title] = {
+            "accuracy": statistics.fmean(row[title]["accuracy"] for row in table.values()),
+            "mean gain": statistics.fmean(gains),
+            "worst gain": min(gains),
+            "collapsed": statistics.fmean(row[title]["collapsed"] for row in table.values()),
+        }
+    return means
+
+
+def open_set_table(
+    backbone: Backbone, stream: StreamSettings, corruptions: Sequence[str], stranger_sets: Sequence[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """ "Strangers / corruption" → title → summary, on streams where half of the images are strangers."""
+    stream = replace(stream, ood_share=0.5)
+    return {
+        f"{name} / {corruption}": run(
+            backbone,
+            open_source("pictures"),
+            replace(stream, corruption=corruption),
+            (ZERO_SHOT, CLIPTTA, CLIPTTA_OCE),
+            open_strangers(name),
+        )
+        for name in stranger_sets
+        for corruption in corruptions
+    }

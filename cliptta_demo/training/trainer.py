@@ -1,0 +1,272 @@
+"""The training of the built-in tiny CLIP: settings, batches and one step. ``train_tiny`` runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import open_clip
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
+from cliptta_demo.backend.backbones import TINY_DIRECTORY
+from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_STYLE, PictureWorld, compose
+from cliptta_demo.backend.data.sources import resize
+from cliptta_demo.training.captions import TEMPLATES, build_caption_table
+from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, vary_colours
+
+IMAGE_SIZE = 64
+TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
+UNSEEN_STYLE_ID = STYLES.index(UNSEEN_STYLE)
+EVALUATION_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Settings of one training run; the defaults made the shipped weights."""
+
+    steps: int = 9500
+    batch_size: int = 256  # images of one contrastive comparison
+    photo_share: float = 0.5  # the rest are pictures
+    late_share: float = 4 / 9  # the last part of the main steps: the pictures are learnt, photos get more of each batch
+    late_photo_share: float = 0.7
+    final_share: float = 1 / 19  # the end of all steps: photos as they will be seen, hardly augmented
+    final_photo_share: float = 0.8
+    final_rate: float = 0.15  # of the full learning rates, falling to zero once more
+    class_share: float = 0.6  # of the pictures, how many come from the named classes (the rest from all sprites)
+    shipped_style_weight: float = 2.0  # how much oftener a shipped style is drawn than one for training alone
+    captions_per_photo_class: int = 3
+    learning_rate: float = 2e-3  # of AdamW: embeddings, normalisation, projections
+    matrix_learning_rate: float = 2e-2  # of Muon: convolutions and the transformer's matrices
+    matrix_weight_decay: float = 0.025
+    weight_decay: float = 0.05
+    warmup: int = 300
+    decay_share: float = 0.6  # the last part of the main steps, in which the learning rates fall to zero
+    small_share: float = 0.5  # the first part of the main steps, at a smaller image size: nearly twice as fast
+    small_size: int = 48
+    max_logit_scale: float = 100.0  # OpenAI's own ceiling
+    evaluation_images: int = 2000  # per data set, at every checkpoint
+    seed: int = 0
+
+    @property
+    def main_steps(self) -> int:
+        """All but the final ones."""
+        return round(self.steps * (1 - self.final_share))
+
+    def photo_share_at(self, step: int) -> float:
+        """Which part of a batch are photos."""
+        if step >= self.main_steps:
+            return self.final_photo_share
+        late = step >= self.main_steps - round(self.late_share * self.main_steps)
+        return self.late_photo_share if late else self.photo_share
+
+
+class Trainer:
+    """Owns model, optimisers and data; ``step(i)`` trains on the i-th batch.
+
+    Args:
+        settings: see there.
+        cifar: directory of the two parquet files.
+        world: the pictures, with all styles that training may use.
+        has_style: ``(sprites, styles)`` bool, which sprite may be drawn in which style.
+    """
+
+    def __init__(self, settings: TrainingSettings, cifar: Path, world: PictureWorld, has_style: Tensor) -> None:
+        self.settings = settings
+        self.world = world
+        weight = torch.ones(has_style.shape[1])
+        weight[list(TRAINED_STYLE_IDS)] = settings.shipped_style_weight
+        self.style_weight = has_style * weight  # (sprites, styles)
+        self.table = build_caption_table(world)
+        torch.manual_seed(settings.seed)
+        self.model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}", load_weights=False)
+        self.tokens = _tokenize_all(self.table.captions)  # (T, M, context)
+        self.token_ids = _use_compact_vocabulary(self.model, self.tokens)
+        self.photos, self.photo_labels = load_cifar10(cifar / "cifar10-train.parquet")
+        self.test_photos, self.test_labels = load_cifar10(cifar / "cifar10-test.parquet")
+        self.class_sprites = torch.tensor(
+            sorted({sprite for ids in world.classes.values() for sprite in ids}), dtype=torch.int64
+        )
+        self.train_sprites = torch.tensor([s.id for s in world.sprites if s.split == "train"])
+        self._build_optimizers()
+
+    def _build_optimizers(self) -> None:
+        settings = self.settings
+        # Muon (Jordan et al. 2024) takes matrices: a convolution goes in as (outputs, inputs × 9), a view of itself.
+        self.matrices = [
+            p for name, p in self.model.named_parameters() if p.ndim == 4 or (p.ndim == 2 and ".resblocks." in name)
+        ]
+        self.matrix_views = [nn.Parameter(p.detach().flatten(1)) for p in self.matrices]
+        chosen = set(map(id, self.matrices))
+        rest = [p for p in self.model.parameters() if id(p) not in chosen]
+        self.adam = torch.optim.AdamW(
+            [
+                {"params": [p for p in rest if p.ndim >= 2], "weight_decay": settings.weight_decay},
+                {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+            ],
+            lr=settings.learning_rate,
+            betas=(0.9, 0.98),
+            eps=1e-6,
+        )
+        self.muon = torch.optim.Muon(
+            self.matrix_views, lr=settings.matrix_learning_rate, weight_decay=settings.matrix_weight_decay
+        )
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, S, S) uint8 and kinds (N,) int64 of one step; a pure function of (seed, step)."""
+        settings = self.settings
+        size = settings.small_size if step < settings.small_share * settings.main_steps else IMAGE_SIZE
+        final = step >= settings.main_steps
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        photo_count = round(settings.batch_size * settings.photo_share_at(step))
+        picture_count = settings.batch_size - photo_count
+        chosen = torch.randint(len(self.photos), (photo_count,), generator=generator)
+        photos = augment(self.photos[chosen], size, generator, lightly=final)
+        class_count = round(picture_count * settings.class_share)
+        sprites = torch.cat(
+            [
+                self.class_sprites[torch.randint(len(self.class_sprites), (class_count,), generator=generator)],
+                self.train_sprites[
+                    torch.randint(len(self.train_sprites), (picture_count - class_count,), generator=generator)
+                ],
+            ]
+        )
+        styles = torch.multinomial(self.style_weight[sprites], 1, generator=generator).squeeze(1)
+        pictures = compose(self.world, sprites, styles, size, generator)
+        kinds = torch.cat([self.photo_labels[chosen], len(CIFAR10_CLASSES) + sprites])
+        images = torch.cat([photos, pictures])
+        return images if final else vary_colours(images, generator), kinds
+
+    def _kinds_to_name(self, kinds: Tensor) -> Tensor:
+        """Every picture gets a caption of its own; photos share a few for each class, since they have so few words."""
+        photo_kinds = torch.arange(len(CIFAR10_CLASSES)).repeat(self.settings.captions_per_photo_class)
+        return torch.cat([photo_kinds, kinds[kinds >= len(CIFAR10_CLASSES)]])
+
+    def step(self, step: int) -> float:
+        """One training step; returns the loss."""
+        settings = self.settings
+        for optimizer, rate in ((self.adam, settings.learning_rate), (self.muon, settings.matrix_learning_rate)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * schedule(step, settings)
+        images, kinds = self.batch(step)
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step + 500_009)
+        captions = self.table.draw(self._kinds_to_name(kinds), generator)  # (M,)
+        templates = torch.randint(len(TEMPLATES), (len(captions),), generator=generator)
+        positives = self.table.truth[kinds][:, captions]  # (N, M): caption j is true of image i
+        # Of torch's attention kernels the plain one is five times as fast on 16 tokens in bfloat16.
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            image_features = self.model.encode_image(normalise(self.model, images), normalize=True)
+            text_features = self.model.encode_text(self.tokens[templates, captions], normalize=True)
+        scale = self.model.logit_scale.exp().clamp(max=settings.max_logit_scale)
+        logits = scale * image_features.float() @ text_features.float().T
+        loss = (_soft_cross_entropy(logits, positives) + _soft_cross_entropy(logits.T, positives.T)) / 2
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for view, parameter in zip(self.matrix_views, self.matrices, strict=True):
+            view.grad = parameter.grad.flatten(1)
+        self.adam.step()
+        self.muon.step()
+        return loss.item()
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Zero-shot accuracy on CIFAR-10 test photos and on the named picture classes, each style apart."""
+        self.model.eval()
+        count = self.settings.evaluation_images
+        result = {
+            "photos": self._accuracy(
+                resize(self.test_photos[:count], IMAGE_SIZE), self.test_labels[:count], CIFAR10_CLASSES
+            )
+        }
+        names = tuple(self.world.classes)
+        generator = torch.Generator().manual_seed(987_654_321)
+        labels = torch.randint(len(names), (count,), generator=generator)
+        sprites = torch.tensor(
+            [
+                self.world.classes[names[label]][
+                    int(torch.randint(len(self.world.classes[names[label]]), (), generator=generator))
+                ]
+                for label in labels.tolist()
+            ]
+        )
+        trained = torch.randint(len(TRAINED_STYLE_IDS), (count,), generator=generator)
+        for key, styles in (("pictures", trained), ("unseen_style", torch.full_like(trained, UNSEEN_STYLE_ID))):
+            images = compose(self.world, sprites, styles, IMAGE_SIZE, generator)
+            result[key] = self._accuracy(images, labels, names)
+        result["logit_scale"] = self.model.logit_scale.exp().item()
+        self.model.train()
+        return result
+
+    def _accuracy(self, images: Tensor, labels: Tensor, names: tuple[str, ...]) -> float:
+        tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
+        prompts = tokenizer([template.format(name) for name in names for template in EVALUATION_TEMPLATES])
+        compact = torch.searchsorted(self.token_ids, prompts).clamp(max=len(self.token_ids) - 1)
+        text = self.model.encode_text(compact, normalize=True).view(len(names), len(EVALUATION_TEMPLATES), -1)
+        prototypes = F.normalize(text.mean(1), dim=-1)
+        right = 0
+        for part, truth in zip(images.split(500), labels.split(500), strict=True):
+            with torch.autocast("cpu", torch.bfloat16):
+                features = self.model.encode_image(normalise(self.model, part), normalize=True)
+            right += int(((features.float() @ prototypes.T).argmax(1) == truth).sum())
+        return right / len(images)
+
+    def export(self, directory: Path) -> None:
+        """Writes ``open_clip_model.safetensors`` in half precision, with the full vocabulary again.
+
+        The rows of tokens that no training caption contains are zero: an unknown word piece adds nothing.
+        """
+        state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        full = torch.zeros(49408, state["token_embedding.weight"].shape[1])
+        full[self.token_ids] = state["token_embedding.weight"]
+        state["token_embedding.weight"] = full
+        directory.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: value.half().contiguous() for name, value in state.items()},
+            directory / "open_clip_model.safetensors",
+        )
+
+
+def normalise(model: nn.Module, images: Tensor) -> Tensor:
+    """uint8 ``(N, 3, H, W)`` → float, channels last, with the model's own mean and deviation."""
+    config = open_clip.get_model_preprocess_cfg(model)
+    mean = torch.tensor(config["mean"]).view(1, 3, 1, 1)
+    std = torch.tensor(config["std"]).view(1, 3, 1, 1)
+    return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def schedule(step: int, settings: TrainingSettings) -> float:
+    """Share of the full learning rate: up in the warm-up, level, straight down to zero; then once more, from lower."""
+    main = settings.main_steps
+    if step >= main:
+        return settings.final_rate * (settings.steps - step) / max(1, settings.steps - main)
+    rise = min(1.0, (step + 1) / settings.warmup)
+    fall = (main - step) / (main * settings.decay_share)
+    return min(rise, fall, 1.0)
+
+
+def _soft_cross_entropy(logits: Tensor, positives: Tensor) -> Tensor:
+    target = positives.float()
+    return -(target / target.sum(1, keepdim=True).clamp_min(1) * logits.log_softmax(1)).sum(1).mean()
+
+
+def _tokenize_all(captions: tuple[str, ...]) -> Tensor:
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
+    return torch.stack([tokenizer([template.format(c) for c in captions]) for template in TEMPLATES])
+
+
+def _use_compact_vocabulary(model: nn.Module, tokens: Tensor) -> Tensor:
+    """Replaces the 49,408-row embedding by the rows in use and renumbers ``tokens`` in place; returns the ids.
+
+    Most rows never get a gradient; leaving them out saves a tenth of each step. The order of ids is kept, since
+    open_clip finds the end-of-text token as the largest id.
+    """
+    ids = tokens.unique()
+    model.token_embedding = nn.Embedding(len(ids), model.token_embedding.embedding_dim)
+    nn.init.normal_(model.token_embedding.weight, std=0.02)
+    tokens.copy_(torch.searchsorted(ids, tokens))
+    return ids

@@ -1,0 +1,59 @@
+"""What the model card claims of the shipped model is recomputed on a fixed sample."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.backbones import TINY, TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.catalog import open_source, picture_class_names
+from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
+from cliptta_demo.training.measurements import accuracy, cifar_source, open_vocabulary, photo_source
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+CLAIMED = json.loads((TINY_DIRECTORY / "measured.json").read_text())["accuracy"]
+COUNT = 1500
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Backbone:
+    return load_backbone(TINY, "cpu")
+
+
+def claimed(part: str) -> float:
+    return next(value for name, value in CLAIMED["clean"].items() if part in name)
+
+
+def close(measured: float, claim: float, count: int) -> bool:
+    """Within three standard deviations of a sample of that size."""
+    return abs(measured - claim) <= 3 * math.sqrt(claim * (1 - claim) / count) + 0.005
+
+
+@pytest.mark.parametrize(("spec", "part"), [("pictures", "trained styles"), ("unseen-style", "unseen style")])
+def test_pictures(tiny: Backbone, spec: str, part: str) -> None:
+    assert len(picture_class_names()) >= 40
+    assert close(accuracy(tiny, open_source(spec, picture_class_names()), COUNT), claimed(part), COUNT)
+
+
+def test_words(tiny: Backbone) -> None:
+    words = open_vocabulary(tiny, 400)
+    assert close(words["trained styles"], CLAIMED["words"]["trained styles"], 400)
+    assert close(words["unseen style"], CLAIMED["words"]["unseen style"], 400)
+    assert words["lowest of eight templates"] > 0.5 * words["highest of eight templates"]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="CIFAR-10 and the photographs are not part of the project")
+def test_photos(tiny: Backbone) -> None:
+    assert close(accuracy(tiny, cifar_source(SHARED, 64), COUNT), claimed("CIFAR-10"), COUNT)
+    photos = photo_source(SHARED / "photos", 64)
+    assert photos.length() == 25
+    assert accuracy(tiny, photos, 25) == pytest.approx(claimed("photographs"), abs=0.041)  # one photo
+
+
+def test_what_is_shipped_stays_small() -> None:
+    assert (TINY_DIRECTORY / "open_clip_model.safetensors").stat().st_size <= 20_000_000
+    assert sum(path.stat().st_size for path in PICTURE_FOLDER.iterdir()) <= 8_000_000
