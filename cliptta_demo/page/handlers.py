@@ -126,8 +126,9 @@ def open_lesson(key: str) -> Update:
 
 
 def _form_update(values: FormValues) -> Update:
-    """The widgets' values; a CheckboxGroup takes lists only."""
-    return {name: getattr(values, name) for name in LINKED} | {"methods": list(values.methods)}
+    """The widgets' values; a CheckboxGroup takes lists only, and the place for files shows where it is needed."""
+    files = gr.File(visible=values.dataset == UPLOAD)
+    return {name: getattr(values, name) for name in LINKED} | {"methods": list(values.methods), "files": files}
 
 
 def open_address(query: Mapping[str, str]) -> Update:

@@ -27,7 +27,6 @@ from cliptta_demo.page.defaults import (
     RUNS_AT_ONCE,
     SESSION_CAPACITY,
     STATE_LIFETIME,
-    UPLOAD,
 )
 from cliptta_demo.page.form import ADAPTATION_FIELDS
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
@@ -105,8 +104,6 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
 
     def opened(request: gr.Request) -> dict[Any, Any]:
         update = handlers.open_address(dict(request.query_params))
-        if "dataset" in update:
-            update["files"] = gr.File(visible=update["dataset"] == UPLOAD)
         return {targets[name]: value for name, value in update.items()}
 
     demo.load(opened, None, list(targets.values()), **PRIVATE)
@@ -208,7 +205,6 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
 
     def open_lesson(key: str) -> dict[Any, Any]:
         update = handlers.open_lesson(key)
-        update["files"] = gr.File(visible=update["dataset"] == UPLOAD)
         if by_key(key).runs:
             update["go"] = f"{key} {time.monotonic()}"
         return {targets[name]: value for name, value in update.items()}
