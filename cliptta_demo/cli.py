@@ -3,6 +3,7 @@
     python -m cliptta_demo run --backbone tiny --dataset pictures --corruption fog --severity 5 \\
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
     python -m cliptta_demo bench --backbone tiny --corruptions --forms --grow --json bench.json
+    python -m cliptta_demo table --dataset pictures --classes all --severity 5 --out results/pictures
 """
 
 from __future__ import annotations
@@ -30,20 +31,8 @@ from cliptta_demo.backend.settings import (
     StreamSettings,
     check_number,
 )
-
-# command-line word → field of AdaptationSettings; what is not given keeps the backbone's own tuned value
-ADAPTATION_OPTIONS = {
-    "lr": "learning_rate",
-    "steps": "steps",
-    "lambda_reg": "regulariser_weight",
-    "tent_lambda_reg": "tent_regulariser_weight",
-    "memory_shots": "memory_shots",
-    "memory_sample": "memory_sample",
-    "lambda_oce": "oce_weight",
-    "gamma": "oce_gamma",
-    "score": "score",
-    "symmetric": "symmetric",
-}
+from cliptta_demo.tables.command import add_table_parser
+from cliptta_demo.tables.variants import ADAPTATION_WORDS
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -92,13 +81,14 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--forms", action="store_true", help="time the bare loop in other pixel orders and precisions")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     bench.set_defaults(work=bench_command)
+    add_table_parser(commands)
     return parser
 
 
 def run_command(arguments: argparse.Namespace) -> None:
     """The ``run`` command."""
     backbone = load_backbone(arguments.backbone, arguments.device)
-    given = {field: getattr(arguments, word) for word, field in ADAPTATION_OPTIONS.items()}
+    given = {field: getattr(arguments, word) for word, field in ADAPTATION_WORDS.items()}
     adaptation: AdaptationSettings = replace(
         backbone.info.adaptation, **{field: value for field, value in given.items() if value is not None}
     )

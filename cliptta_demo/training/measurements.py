@@ -1,28 +1,20 @@
-"""The measurements behind the model card: each function runs the engine and returns plain numbers."""
+"""The measurements behind the model card: each function returns plain numbers."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
+from cliptta_demo.backend.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.data.sources import GivenImages, PictureSource, Source, resize
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.report import summarise
-from cliptta_demo.backend.settings import RunSettings, StreamSettings
 from cliptta_demo.training.photos import CIFAR10_CLASSES, PHOTO_CLASSES, load_cifar10
 
-BATCH_SIZE = 64
-COLLAPSED = 0.5  # of ln C: a stream whose last predictions have less entropy than this has collapsed
 EIGHT_TEMPLATES = (
     "{}",
     "a {}",
@@ -33,22 +25,6 @@ EIGHT_TEMPLATES = (
     "an icon of a {}",
     "this is a {}.",
 )
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A column of a table: a method with some settings changed."""
-
-    title: str
-    method: str
-    changes: dict[str, Any] = field(default_factory=dict)
-
-
-ZERO_SHOT = Variant("zero-shot", "zero-shot")
-TENT = Variant("TENT", "tent")
-TENT_REGULARISED = Variant("TENT + regulariser", "tent", {"tent_regulariser_weight": 1.0})
-CLIPTTA = Variant("CLIPTTA", "cliptta")
-CLIPTTA_OCE = Variant("CLIPTTA + OCE", "cliptta-oce")
 
 
 def cifar_source(cifar: Path, image_size: int) -> GivenImages:
@@ -107,64 +83,4 @@ def open_vocabulary(backbone: Backbone, count: int, words: int = 100) -> dict[st
         "unseen style": accuracy(backbone, PictureSource(world, groups, (UNSEEN_STYLE,)), count),
         "lowest of eight templates": min(by_template),
         "highest of eight templates": max(by_template),
-    }
-
-
-def run(
-    backbone: Backbone,
-    source: Source,
-    stream: StreamSettings,
-    variants: Sequence[Variant],
-    strangers: Source | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Title → summary of one stream; each variant sees the same images."""
-    result = {}
-    for variant in variants:
-        adaptation = replace(backbone.info.adaptation, **variant.changes)
-        settings = RunSettings(methods=(variant.method,), stream=stream, adaptation=adaptation)
-        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers).run()
-        summary = summarise(snapshot)["methods"][variant.method]
-        recent = summary["series"]["collapse_entropy"][-4:]
-        summary["collapsed"] = statistics.fmean(recent) < COLLAPSED * summary["collapse_entropy_ceiling"]
-        del summary["series"], summary["histogram"]
-        result[variant.title] = summary
-    return result
-
-
-def shift_table(
-    backbone: Backbone, source: Source, stream: StreamSettings, corruptions: Sequence[str], variants: Sequence[Variant]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Corruption → title → summary."""
-    return {name: run(backbone, source, replace(stream, corruption=name), variants) for name in corruptions}
-
-
-def shift_means(table: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Title → mean accuracy, mean and worst gain over zero-shot, share of streams that collapsed."""
-    means = {}
-    for title in next(iter(table.values())):
-        gains = [row[title]["accuracy"] - row[ZERO_SHOT.title]["accuracy"] for row in table.values()]
-        means[title] = {
-            "accuracy": statistics.fmean(row[title]["accuracy"] for row in table.values()),
-            "mean gain": statistics.fmean(gains),
-            "worst gain": min(gains),
-            "collapsed": statistics.fmean(row[title]["collapsed"] for row in table.values()),
-        }
-    return means
-
-
-def open_set_table(
-    backbone: Backbone, stream: StreamSettings, corruptions: Sequence[str], stranger_sets: Sequence[str]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """ "Strangers / corruption" → title → summary, on streams where half of the images are strangers."""
-    stream = replace(stream, ood_share=0.5)
-    return {
-        f"{name} / {corruption}": run(
-            backbone,
-            open_source("pictures"),
-            replace(stream, corruption=corruption),
-            (ZERO_SHOT, CLIPTTA, CLIPTTA_OCE),
-            open_strangers(name),
-        )
-        for name in stranger_sets
-        for corruption in corruptions
     }

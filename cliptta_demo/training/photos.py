@@ -100,6 +100,24 @@ def augment(images: Tensor, size: int, generator: torch.Generator, lightly: bool
     return warped.round_().clamp_(0, 255).to(torch.uint8)
 
 
+def sharpen(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Sharpens a random half of ``(N, 3, H, W)`` uint8 images, each by another amount (unsharp mask, 0 to 3).
+
+    A 32-pixel photo enlarged to 64 has less than half of the fine detail of an ordinary photograph reduced to 64
+    (root mean square 5.5 against 13.0 of what a blur of one pixel takes away); sharpening bridges that.
+    """
+    chosen = torch.nonzero(torch.rand(len(images), generator=generator) < 0.5).squeeze(1)
+    amount = 3 * torch.rand(len(chosen), 1, 1, 1, generator=generator)
+    kernel = torch.exp(-(torch.arange(-3.0, 4.0) ** 2) / 2)
+    kernel = (kernel / kernel.sum()).expand(3, 1, 1, 7)
+    sharp = images[chosen].float()
+    soft = F.conv2d(F.pad(sharp, (3, 3, 3, 3), mode="reflect"), kernel, groups=3)
+    soft = F.conv2d(soft, kernel.transpose(2, 3), groups=3)
+    result = images.clone()
+    result[chosen] = (sharp + amount * (sharp - soft)).round_().clamp_(0, 255).to(torch.uint8)
+    return result
+
+
 def vary_colours(images: Tensor, generator: torch.Generator) -> Tensor:
     """Turns the hue a little and changes the saturation of half of the images ``(N, 3, H, W)`` uint8.
 

@@ -17,7 +17,7 @@ from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_STYLE, PictureWorld, compose
 from cliptta_demo.backend.data.sources import resize
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
-from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, vary_colours
+from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, sharpen, vary_colours
 
 IMAGE_SIZE = 64
 TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
@@ -29,14 +29,18 @@ EVALUATION_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
 class TrainingSettings:
     """Settings of one training run; the defaults made the shipped weights."""
 
-    steps: int = 9500
+    steps: int = 12_000
     batch_size: int = 256  # images of one contrastive comparison
     photo_share: float = 0.5  # the rest are pictures
     late_share: float = 4 / 9  # the last part of the main steps: the pictures are learnt, photos get more of each batch
     late_photo_share: float = 0.7
-    final_share: float = 1 / 19  # the end of all steps: photos as they will be seen, hardly augmented
+    final_share: float = 1 / 24  # after the main steps: photos as they will be seen, hardly augmented
     final_photo_share: float = 0.8
     final_rate: float = 0.15  # of the full learning rates, falling to zero once more
+    second_share: float = 5 / 24  # then a second round: once more from a higher rate, with sharpened photos
+    second_photo_share: float = 0.75
+    second_rate: float = 0.4
+    second_light_share: float = 0.5  # the last part of the second round, hardly augmented
     class_share: float = 0.6  # of the pictures, how many come from the named classes (the rest from all sprites)
     shipped_style_weight: float = 2.0  # how much oftener a shipped style is drawn than one for training alone
     captions_per_photo_class: int = 3
@@ -54,11 +58,24 @@ class TrainingSettings:
 
     @property
     def main_steps(self) -> int:
-        """All but the final ones."""
-        return round(self.steps * (1 - self.final_share))
+        """All but the final ones and the second round."""
+        return round(self.steps * (1 - self.final_share - self.second_share))
+
+    @property
+    def first_steps(self) -> int:
+        """All before the second round."""
+        return round(self.steps * (1 - self.second_share))
+
+    def lightly_at(self, step: int) -> bool:
+        """Whether photos are hardly augmented and colours left alone."""
+        if step >= self.first_steps:
+            return step >= self.steps - round(self.second_light_share * (self.steps - self.first_steps))
+        return step >= self.main_steps
 
     def photo_share_at(self, step: int) -> float:
         """Which part of a batch are photos."""
+        if step >= self.first_steps:
+            return self.second_photo_share
         if step >= self.main_steps:
             return self.final_photo_share
         late = step >= self.main_steps - round(self.late_share * self.main_steps)
@@ -120,12 +137,14 @@ class Trainer:
         """Images (N, 3, S, S) uint8 and kinds (N,) int64 of one step; a pure function of (seed, step)."""
         settings = self.settings
         size = settings.small_size if step < settings.small_share * settings.main_steps else IMAGE_SIZE
-        final = step >= settings.main_steps
+        lightly = settings.lightly_at(step)
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         photo_count = round(settings.batch_size * settings.photo_share_at(step))
         picture_count = settings.batch_size - photo_count
         chosen = torch.randint(len(self.photos), (photo_count,), generator=generator)
-        photos = augment(self.photos[chosen], size, generator, lightly=final)
+        photos = augment(self.photos[chosen], size, generator, lightly=lightly)
+        if step >= settings.first_steps:
+            photos = sharpen(photos, generator)
         class_count = round(picture_count * settings.class_share)
         sprites = torch.cat(
             [
@@ -139,7 +158,7 @@ class Trainer:
         pictures = compose(self.world, sprites, styles, size, generator)
         kinds = torch.cat([self.photo_labels[chosen], len(CIFAR10_CLASSES) + sprites])
         images = torch.cat([photos, pictures])
-        return images if final else vary_colours(images, generator), kinds
+        return images if lightly else vary_colours(images, generator), kinds
 
     def _kinds_to_name(self, kinds: Tensor) -> Tensor:
         """Every picture gets a caption of its own; photos share a few for each class, since they have so few words."""
@@ -240,10 +259,12 @@ def normalise(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def schedule(step: int, settings: TrainingSettings) -> float:
-    """Share of the full learning rate: up in the warm-up, level, straight down to zero; then once more, from lower."""
-    main = settings.main_steps
+    """Share of the full learning rate: up in the warm-up, level, straight down to zero; then twice more, from lower."""
+    main, first = settings.main_steps, settings.first_steps
+    if step >= first:
+        return settings.second_rate * (settings.steps - step) / max(1, settings.steps - first)
     if step >= main:
-        return settings.final_rate * (settings.steps - step) / max(1, settings.steps - main)
+        return settings.final_rate * (first - step) / max(1, first - main)
     rise = min(1.0, (step + 1) / settings.warmup)
     fall = (main - step) / (main * settings.decay_share)
     return min(rise, fall, 1.0)

@@ -1,0 +1,145 @@
+"""The ``table`` command: the paper's protocol, resumable.
+
+    python -m cliptta_demo table --dataset pictures --classes all --severity 5 --batches 16 --out results/pictures
+
+writes ``runs.jsonl`` (a line per finished stream), ``table.csv``, ``table.md`` and ``report.html`` into the directory,
+after every stream. Started again with the same words it goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cliptta_demo.backend.backbones import TINY, load_backbone
+from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
+from cliptta_demo.backend.class_names import parse_class_names
+from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, StreamSettings, check_choice, check_number
+from cliptta_demo.tables.report import to_html
+from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
+from cliptta_demo.tables.text import percent, to_csv, to_markdown
+from cliptta_demo.tables.variants import ALIASES, Variant, parse_variants
+
+ALL = "all"
+DEFAULT_METHODS = "zero-shot,tent,tent-regularised,cliptta"
+DEFAULT_OPEN_METHODS = "zero-shot,tent,cliptta,cliptta-oce"
+
+
+def add_table_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds ``table`` and its options."""
+    stream = StreamSettings()
+    table = commands.add_parser(
+        "table", help="methods × corruptions × seeds, resumable, with tables and a report", description=__doc__
+    )
+    table.formatter_class = argparse.RawDescriptionHelpFormatter
+    columns = (
+        f"{', '.join(METHOD_NAMES)}, {', '.join(ALIASES)}; METHOD@WORD=VALUE changes a setting, as in tent@lr=1e-4"
+    )
+    table.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed")
+    table.add_argument("--backbone", default=TINY, help="as for run")
+    table.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
+    table.add_argument("--dataset", default="pictures", help="as for run")
+    table.add_argument("--classes", help="class names, separated by commas; all: every class; default: the data set's")
+    table.add_argument("--methods", help=f"{columns}; default: {DEFAULT_METHODS}, with --ood {DEFAULT_OPEN_METHODS}")
+    table.add_argument(
+        "--corruptions", default=ALL, help=f"all (none and the 15), or out of: none, {', '.join(CORRUPTIONS)}"
+    )
+    table.add_argument("--severity", type=int, default=stream.severity, help="1 to 5; the paper reports 5")
+    table.add_argument("--seeds", default="0", help="seeds, separated by commas")
+    table.add_argument("--batches", type=int, default=16, help="16 batches of 64 are 1,024 images")
+    table.add_argument("--batch-size", type=int, default=stream.batch_size)
+    table.add_argument("--order", default=stream.order, choices=ORDERS)
+    table.add_argument("--ood", help="out-of-distribution images, as for run")
+    table.add_argument("--ood-share", type=float, help="their share of each batch, 0 to 0.9; default 0.5 with --ood")
+    table.set_defaults(work=table_command)
+
+
+def read_settings(arguments: argparse.Namespace) -> TableSettings:
+    """The settings that the words ask for; raises :class:`UserError`."""
+    variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
+    words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
+    corruptions = ("none", *COMMON_CORRUPTIONS) if words == [ALL] else tuple(dict.fromkeys(words))
+    if not corruptions:
+        raise UserError("corruptions is empty; name at least one, or all.")
+    for name in corruptions:
+        check_choice("corruptions", name, ("none", *CORRUPTIONS))
+    try:
+        seeds = tuple(dict.fromkeys(int(word) for word in arguments.seeds.split(",")))
+    except ValueError:
+        raise UserError(f"seeds is {arguments.seeds!r}; it must be whole numbers, separated by commas.") from None
+    for seed in seeds:
+        check_number("seeds", seed, 0, 2**31 - 1, whole=True)
+    share = arguments.ood_share if arguments.ood_share is not None else (0.5 if arguments.ood else 0.0)
+    if share > 0 and not arguments.ood:
+        raise UserError(f"ood_share is {share}; name the strangers with --ood.")
+    stream = StreamSettings(
+        severity=arguments.severity,
+        ood_share=share,
+        order=arguments.order,
+        batch_size=arguments.batch_size,
+        batches=arguments.batches,
+    )
+    return TableSettings(
+        backbone=arguments.backbone,
+        dataset=arguments.dataset,
+        ood=arguments.ood,
+        variants=variants,
+        corruptions=corruptions,
+        seeds=seeds,
+        stream=stream,
+    )
+
+
+def table_command(arguments: argparse.Namespace) -> None:
+    """The ``table`` command."""
+    settings = read_settings(arguments)
+    backbone = load_backbone(arguments.backbone, arguments.device)
+    names = None
+    if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
+        names = picture_class_names()
+    elif arguments.classes not in (None, ALL):
+        names = parse_class_names(arguments.classes)
+    source = open_source(arguments.dataset, names)
+    strangers = open_strangers(arguments.ood, arguments.dataset) if arguments.ood else None
+    adaptation, class_names = backbone.info.adaptation, source.class_names
+    store = TableStore(arguments.out, settings, adaptation, class_names)
+    rows = store.rows()
+    if rows:
+        print(f"{len(rows)} streams are there already; going on.", file=sys.stderr)
+    described = describe(settings, adaptation, class_names)
+    for row, done, count, left in run_table(settings, backbone, source, strangers, store):
+        rows = store.rows()
+        write_results(arguments.out, rows, settings.variants, described)
+        print(f"{done}/{count}  {progress_line(row)}  {left / 60:.0f} min left", file=sys.stderr, flush=True)
+    write_results(arguments.out, rows, settings.variants, described)
+    print(to_markdown(rows, settings.variants, described))
+
+
+def progress_line(row: Row) -> str:
+    """A finished stream in a line."""
+    cells = [
+        f"{name} {percent(summary['accuracy'])}{'*' * summary['collapsed']}" for name, summary in row.columns.items()
+    ]
+    return f"{row.corruption}, seed {row.seed}: {', '.join(cells)} ({row.seconds:.0f} s)"
+
+
+def write_results(directory: Path, rows: list[Row], variants: tuple[Variant, ...], described: dict) -> None:
+    """Table and report of the rows so far."""
+    texts = {
+        "table.csv": to_csv(rows),
+        "table.md": to_markdown(rows, variants, described),
+        "report.html": to_html(rows, variants, described),
+    }
+    for name, text in texts.items():
+        partial = directory / f"{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(directory / name)  # a reader never meets half a file
+
+
+def read_described(directory: Path) -> dict:
+    """The settings that a table's directory was made with."""
+    return json.loads((directory / "settings.json").read_text(encoding="utf-8"))

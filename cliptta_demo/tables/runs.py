@@ -1,0 +1,186 @@
+"""Runs every stream of a table, one line of results each, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.report import summarise
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.tables.variants import Variant
+
+COLLAPSED = 0.5  # of ln C: a stream whose last predictions have less entropy than this has collapsed
+COLLAPSE_BATCHES = 4  # at the end of the stream, over which that entropy is averaged
+RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
+
+Summary = dict[str, Any]  # of one method on one stream, see :func:`.report.summarise`
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """What a table is made of.
+
+    Attributes:
+        backbone, dataset, ood: their names, for the record (ood is None without strangers).
+        variants: the columns; corruptions: the rows; seeds: each stream is run once for each.
+        stream: everything else of the streams; its corruption and seed are replaced.
+    """
+
+    backbone: str
+    dataset: str
+    ood: str | None
+    variants: tuple[Variant, ...]
+    corruptions: tuple[str, ...]
+    seeds: tuple[int, ...]
+    stream: StreamSettings
+
+    def jobs(self) -> list[tuple[str, int]]:
+        """(corruption, seed) of every stream; the first seed of all corruptions comes first."""
+        return [(corruption, seed) for seed in self.seeds for corruption in self.corruptions]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finished stream: column name → summary."""
+
+    corruption: str
+    seed: int
+    seconds: float
+    columns: dict[str, Summary]
+
+
+def run_stream(
+    backbone: Backbone,
+    source: Source,
+    stream: StreamSettings,
+    variants: Sequence[Variant],
+    strangers: Source | None = None,
+    class_names: Sequence[str] | None = None,
+) -> dict[str, Summary]:
+    """Column name → summary of one stream, the same images for each; "collapsed" tells a collapse.
+
+    Columns with equal settings run side by side, so that each batch is made once for all of them.
+    """
+    groups: list[tuple[AdaptationSettings, list[Variant]]] = []
+    for variant in variants:
+        own = variant.settings(backbone.info.adaptation)
+        group = next(
+            (g for settings, g in groups if settings == own and variant.method not in [v.method for v in g]), None
+        )
+        if group is None:
+            groups.append((own, [variant]))
+        else:
+            group.append(variant)
+    found: dict[str, Summary] = {}
+    for adaptation, group in groups:
+        settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation)
+        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers, class_names).run()
+        summaries = summarise(snapshot)["methods"]
+        for variant in group:
+            found[variant.name] = summaries[variant.method] | {"collapsed": collapsed(summaries[variant.method])}
+    return {variant.name: found[variant.name] for variant in variants}
+
+
+def collapsed(summary: Summary) -> bool:
+    """Whether the predictions of the last batches fall on few classes: their collapse entropy is under half of ln C."""
+    recent = summary["series"]["collapse_entropy"][-COLLAPSE_BATCHES:]
+    return statistics.fmean(recent) < COLLAPSED * summary["collapse_entropy_ceiling"]
+
+
+class TableStore:
+    """The results of a table in a directory: ``settings.json`` and ``runs.jsonl``, a line per finished stream.
+
+    Args:
+        directory: made where missing.
+        settings, adaptation, class_names: what the rows belong to; rows of other settings are never mixed in.
+
+    Raises:
+        UserError: the directory holds a table of other settings.
+    """
+
+    def __init__(
+        self, directory: Path, settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]
+    ) -> None:
+        self.directory = directory
+        self.path = directory / RUNS_FILE
+        described = describe(settings, adaptation, class_names)
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / SETTINGS_FILE
+        if path.exists():
+            changed = _differences(json.loads(path.read_text(encoding="utf-8")), described)
+            if changed:
+                raise UserError(
+                    f"{directory} holds a table of other settings ({', '.join(changed)} differ). "
+                    "Choose another --out, or remove that directory."
+                )
+        path.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def rows(self) -> list[Row]:
+        """The streams finished so far. A line that a kill cut short is left out; its stream is run again."""
+        return read_rows(self.directory)
+
+    def add(self, row: Row) -> None:
+        """Appends a finished stream."""
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        with self.path.open("a", encoding="utf-8") as file:
+            if text and not text.endswith("\n"):
+                file.write("\n")  # after a line that was cut short
+            file.write(json.dumps(asdict(row), allow_nan=False) + "\n")
+
+
+def read_rows(directory: Path) -> list[Row]:
+    """The rows of a table's directory, one for each stream."""
+    path = directory / RUNS_FILE
+    rows: dict[tuple[str, int], Row] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            row = Row(**json.loads(line))
+        except ValueError:
+            continue
+        rows[row.corruption, row.seed] = row
+    return list(rows.values())
+
+
+def describe(settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]) -> dict[str, Any]:
+    """All that defines a table, as plain data."""
+    plain = asdict(settings) | {"adaptation": asdict(adaptation), "class_names": list(class_names)}
+    del plain["stream"]["corruption"], plain["stream"]["seed"]
+    return json.loads(json.dumps(plain))
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """More seeds or corruptions than before are no difference: the rows that are there stay valid."""
+    grown = {"seeds", "corruptions"}
+    return sorted(key for key in old.keys() | new.keys() if key not in grown and old.get(key) != new.get(key))
+
+
+def run_table(
+    settings: TableSettings,
+    backbone: Backbone,
+    source: Source,
+    strangers: Source | None,
+    store: TableStore,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[tuple[Row, int, int, float]]:
+    """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left)."""
+    jobs = settings.jobs()
+    done = {(row.corruption, row.seed) for row in store.rows()}
+    missing = [job for job in jobs if job not in done]
+    began = clock()
+    for count, (corruption, seed) in enumerate(missing, start=1):
+        before = clock()
+        stream = replace(settings.stream, corruption=corruption, seed=seed)
+        columns = run_stream(backbone, source, stream, settings.variants, strangers)
+        row = Row(corruption, seed, round(clock() - before, 1), columns)
+        store.add(row)
+        left = (clock() - began) / count * (len(missing) - count)
+        yield row, len(jobs) - len(missing) + count, len(jobs), left

@@ -1,0 +1,172 @@
+"""A table's rows as numbers, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_OPEN_SET
+from cliptta_demo.tables.runs import Row
+from cliptta_demo.tables.variants import LABELS, Variant
+
+REFERENCE = "zero-shot"
+MEASURES = (
+    "accuracy",
+    "auroc",
+    "fpr95",
+    "deterioration",
+    "improvement",
+    "collapse_entropy",
+    "histogram_entropy",
+    "largest_class_share",
+    "collapsed",
+    "skipped_steps",
+    "seconds_per_batch",
+)
+CLEAN = "none"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage with one decimal."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """A line for each stream and column, every measure beside it."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["corruption", "seed", "method", *MEASURES])
+    for row in rows:
+        for name, summary in row.columns.items():
+            values = [summary[measure] for measure in MEASURES]
+            writer.writerow([row.corruption, row.seed, name, *("" if value is None else value for value in values)])
+    return file.getvalue()
+
+
+def mean_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
+    """A measure of one column on one corruption, averaged over the seeds that have it."""
+    values = [row.columns[name][measure] for row in rows if row.corruption == corruption]
+    known = [float(value) for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def corruptions_of(rows: Sequence[Row]) -> list[str]:
+    """The corruptions in the order of the rows, clean first."""
+    found = list(dict.fromkeys(row.corruption for row in rows))
+    return sorted(found, key=lambda name: name != CLEAN)
+
+
+def totals(rows: Sequence[Row], name: str) -> dict[str, Any]:
+    """One column over all corruptions but clean: mean accuracy, gains over zero-shot, streams that collapsed."""
+    shifted = [row for row in rows if row.corruption != CLEAN] or list(rows)
+    accuracies = {c: mean_over_seeds(shifted, c, name, "accuracy") for c in corruptions_of(shifted)}
+    known = {c: value for c, value in accuracies.items() if value is not None}
+    result: dict[str, Any] = {
+        "accuracy": statistics.fmean(known.values()) if known else None,
+        "collapsed": sum(bool(row.columns[name]["collapsed"]) for row in shifted),
+        "streams": len(shifted),
+        "mean_gain": None,
+        "worst_gain": None,
+    }
+    if known and all(REFERENCE in row.columns for row in shifted):
+        gains = {c: value - mean_over_seeds(shifted, c, REFERENCE, "accuracy") for c, value in known.items()}
+        result |= {"mean_gain": statistics.fmean(gains.values()), "worst_gain": min(gains.values())}
+    for measure in ("auroc", "fpr95"):
+        values = [mean_over_seeds(shifted, c, name, measure) for c in corruptions_of(shifted)]
+        known_values = [value for value in values if value is not None]
+        result[measure] = statistics.fmean(known_values) if known_values else None
+    return result
+
+
+def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
+    """Settings, tables and the paper's numbers. ``settings`` is what :func:`.runs.describe` makes."""
+    parts = [
+        f"# {title_of(settings)}",
+        sentence_of(settings),
+        "Accuracy in %; a star marks a collapse: over the last "
+        "four batches the predictions have less than half of the entropy that all classes would give.",
+        _accuracy_table(rows, variants),
+    ]
+    if settings["ood"]:
+        parts += ["AUROC / FPR95 in %, known images against strangers.", _open_set_table(rows, variants)]
+    parts.append(_paper(settings))
+    return "\n\n".join(parts) + "\n"
+
+
+def title_of(settings: dict[str, Any]) -> str:
+    """One line: backbone, data set, strangers."""
+    strangers = f" with strangers ({settings['ood']})" if settings["ood"] else ""
+    return f"{settings['backbone']} on {settings['dataset']}{strangers}"
+
+
+def sentence_of(settings: dict[str, Any]) -> str:
+    """What was run, in a sentence or two."""
+    stream, adaptation = settings["stream"], settings["adaptation"]
+    seeds = settings["seeds"]
+    share = f", {stream['ood_share']:.0%} strangers in each" if settings["ood"] else ""
+    return (
+        f"{len(settings['class_names'])} classes (chance {1 / len(settings['class_names']):.1%}). Streams of "
+        f"{stream['batches']} batches of {stream['batch_size']}{share}, severity {stream['severity']}, "
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. Learning rate "
+        f"{adaptation['learning_rate']:g}, {adaptation['steps']} steps, memory {adaptation['memory_shots']} images a "
+        f"class ({adaptation['memory_sample']} of them join each step), unless a column says otherwise."
+    )
+
+
+def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
+    def cell(corruption: str, name: str) -> str:
+        fallen = any(row.columns[name]["collapsed"] for row in rows if row.corruption == corruption)
+        return percent(mean_over_seeds(rows, corruption, name, "accuracy")) + "*" * fallen
+
+    lines = [[corruption, *(cell(corruption, v.name) for v in variants)] for corruption in corruptions_of(rows)]
+    sums = {v.name: totals(rows, v.name) for v in variants}
+    count = len([c for c in corruptions_of(rows) if c != CLEAN]) or 1
+    lines.append([f"**mean of {count}**", *(percent(sums[v.name]["accuracy"]) for v in variants)])
+    lines.append(["mean gain over zero-shot", *(_signed(sums[v.name]["mean_gain"]) for v in variants)])
+    lines.append(["worst of them", *(_signed(sums[v.name]["worst_gain"]) for v in variants)])
+    lines.append(["collapsed", *(f"{sums[v.name]['collapsed']} of {sums[v.name]['streams']}" for v in variants)])
+    return markdown_table(["", *(v.title for v in variants)], lines)
+
+
+def _open_set_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
+    def cells(value: Callable[[str, str], float | None]) -> list[str]:
+        return [f"{percent(value(v.name, 'auroc'))} / {percent(value(v.name, 'fpr95'))}" for v in variants]
+
+    lines = [
+        [corruption, *cells(lambda name, measure, c=corruption: mean_over_seeds(rows, c, name, measure))]
+        for corruption in corruptions_of(rows)
+    ]
+    lines.append(["**mean of the corruptions**", *cells(lambda name, measure: totals(rows, name)[measure])])
+    return markdown_table(["", *(v.title for v in variants)], lines)
+
+
+def _paper(settings: dict[str, Any]) -> str:
+    columns = ("zero-shot", "tent", "cliptta")
+    lines = [[name, *(f"{values[c]:.1f}" for c in columns)] for name, values in PAPER_ACCURACY.items()]
+    text = (
+        "The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of 15 corruptions at severity 5 "
+        "(PACS: mean of its domains), accuracy in %.\n\n" + markdown_table(["", *(LABELS[c] for c in columns)], lines)
+    )
+    if settings["ood"]:
+        columns = ("zero-shot", "tent", "cliptta-oce")
+        lines = [
+            [name, *(f"{values[c][0]:.1f} / {values[c][1]:.1f}" for c in columns)]
+            for name, values in PAPER_OPEN_SET.items()
+        ]
+        text += "\n\nIts open sets, AUROC / FPR95 in %.\n\n" + markdown_table(
+            ["", *(LABELS[c] for c in columns)], lines
+        )
+    return text
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:+.1f}"

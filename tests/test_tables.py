@@ -1,0 +1,196 @@
+"""The table command: columns, resuming, and what it writes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.backbones import TINY, load_backbone
+from cliptta_demo.backend.catalog import open_source, open_strangers
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.cli import main
+from cliptta_demo.tables.report import to_html
+from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_stream, run_table
+from cliptta_demo.tables.text import mean_over_seeds, to_csv, to_markdown, totals
+from cliptta_demo.tables.variants import parse_variant, parse_variants
+
+STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Backbone:
+    return load_backbone(TINY, "cpu")
+
+
+def settings_of(**changes: object) -> TableSettings:
+    settings = TableSettings(
+        backbone=TINY,
+        dataset="pictures",
+        ood=None,
+        variants=parse_variants("zero-shot,tent@steps=1"),
+        corruptions=("none", "fog"),
+        seeds=(0, 1),
+        stream=STREAM,
+    )
+    return replace(settings, **changes)
+
+
+def run_all(settings: TableSettings, tiny: Backbone, directory: Path, limit: int | None = None) -> TableStore:
+    source = open_source("pictures")
+    store = TableStore(directory, settings, tiny.info.adaptation, source.class_names)
+    for count, _ in enumerate(run_table(settings, tiny, source, None, store), start=1):
+        if count == limit:
+            break
+    return store
+
+
+def numbers(rows: list[Row]) -> dict:
+    """Everything but the times."""
+    kept = {}
+    for row in rows:
+        for name, summary in row.columns.items():
+            plain = {key: value for key, value in summary.items() if key != "seconds_per_batch"}
+            plain["series"] = {key: value for key, value in summary["series"].items() if key != "seconds"}
+            kept[row.corruption, row.seed, name] = plain
+    return kept
+
+
+def test_a_column_is_a_method_with_changed_settings() -> None:
+    variant = parse_variant("cliptta@lr=3e-4@memory-shots=0@symmetric=true")
+    assert variant.method == "cliptta"
+    assert variant.changes == {"learning_rate": 3e-4, "memory_shots": 0, "symmetric": True}
+    assert variant.title == "CLIPTTA, lr 3e-4, memory shots 0, symmetric true"
+    assert parse_variant("tent-regularised").changes == {"tent_regulariser_weight": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("tend", "must be one of: zero-shot"),
+        ("tent@speed=2", "after an @ write WORD=VALUE"),
+        ("tent@lr", "after an @ write WORD=VALUE"),
+        ("tent@lr=fast", "learning_rate is 'fast', it must be a number"),
+        ("tent@steps=1.5", "it must be a whole number"),
+        ("tent@lr=7", "learning_rate is 7.0; it must be a number from 0 to 1"),
+        ("cliptta@symmetric=perhaps", "true or false"),
+        ("", "methods is empty"),
+        ("tent,tent", "names one column twice"),
+    ],
+)
+def test_a_wrong_column_is_named(text: str, part: str) -> None:
+    with pytest.raises(UserError, match=re.escape(part)):
+        parse_variants(text)
+
+
+def test_columns_side_by_side_equal_each_alone(tiny: Backbone) -> None:
+    source = open_source("pictures")
+    variants = parse_variants("zero-shot,tent,tent@lr=0.01,cliptta")
+    stream = replace(STREAM, corruption="gaussian_noise")
+    together = run_stream(tiny, source, stream, variants)
+    assert list(together) == ["zero-shot", "tent", "tent@lr=0.01", "cliptta"]
+    for variant in variants:
+        alone = run_stream(tiny, source, stream, (variant,))[variant.name]
+        assert alone["series"]["collapse_entropy"] == together[variant.name]["series"]["collapse_entropy"]
+    assert together["tent"]["series"]["collapse_entropy"] != together["tent@lr=0.01"]["series"]["collapse_entropy"]
+
+
+def test_a_collapse_is_called_one(tiny: Backbone) -> None:
+    stream = StreamSettings(batches=4, batch_size=16, corruption="gaussian_noise")
+    columns = run_stream(tiny, open_source("pictures"), stream, parse_variants("zero-shot,tent@lr=0.05"))
+    assert columns["tent@lr=0.05"]["collapsed"]
+    assert not columns["zero-shot"]["collapsed"]
+
+
+def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(tiny: Backbone, tmp_path: Path) -> None:
+    whole = run_all(settings_of(), tiny, tmp_path / "whole").rows()
+    store = run_all(settings_of(), tiny, tmp_path / "broken", limit=2)
+    text = store.path.read_text()
+    store.path.write_text(text[: len(text) - 40])  # killed in the middle of a line
+    assert len(store.rows()) == 1
+    resumed = run_all(settings_of(), tiny, tmp_path / "broken").rows()
+    assert len(resumed) == 4
+    assert numbers(resumed) == numbers(whole)
+    # further seeds and corruptions join; anything else is another table
+    assert len(run_all(settings_of(seeds=(0, 1, 2)), tiny, tmp_path / "broken").rows()) == 6
+    with pytest.raises(UserError, match="stream differ"):
+        run_all(settings_of(stream=replace(STREAM, severity=4)), tiny, tmp_path / "broken")
+
+
+def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed: bool = False) -> Row:
+    def summary(value: float, fallen: bool) -> dict:
+        measures = dict.fromkeys(("auroc", "fpr95", "deterioration", "improvement"))
+        entropies = {"collapse_entropy": 1.0, "histogram_entropy": 1.0, "collapse_entropy_ceiling": 1.1}
+        rest = {"largest_class_share": 0.5, "skipped_steps": 0, "seconds_per_batch": 0.1, "histogram": [3, 2, 1]}
+        series = {"series": {"collapse_entropy": [1.0, 1.0]}}
+        return {"accuracy": value, "collapsed": fallen, **measures, **entropies, **rest, **series}
+
+    return Row(corruption, seed, 1.0, {"zero-shot": summary(zero_shot, False), "cliptta": summary(cliptta, collapsed)})
+
+
+ROWS = [row("none", 0, 0.9, 0.91), row("fog", 0, 0.5, 0.7), row("fog", 1, 0.4, 0.8), row("snow", 0, 0.6, 0.5, True)]
+
+
+def test_means_are_over_seeds_then_corruptions_and_leave_clean_out() -> None:
+    assert mean_over_seeds(ROWS, "fog", "cliptta", "accuracy") == pytest.approx(0.75)
+    sums = totals(ROWS, "cliptta")
+    assert sums["accuracy"] == pytest.approx((0.75 + 0.5) / 2)
+    assert sums["mean_gain"] == pytest.approx((0.3 - 0.1) / 2)
+    assert sums["worst_gain"] == pytest.approx(-0.1)
+    assert (sums["collapsed"], sums["streams"]) == (1, 3)
+
+
+def test_csv_and_markdown_say_the_same() -> None:
+    variants = parse_variants("zero-shot,cliptta")
+    described = describe(settings_of(), load_backbone(TINY, "cpu").info.adaptation, ("a", "b", "c"))
+    lines = list(csv.DictReader(io.StringIO(to_csv(ROWS))))
+    assert len(lines) == 8
+    assert lines[3] == lines[3] | {"corruption": "fog", "method": "cliptta", "accuracy": "0.7", "auroc": ""}
+    text = to_markdown(ROWS, variants, described)
+    assert "| none | 90.0 | 91.0 |" in text
+    assert "| snow | 60.0 | 50.0* |" in text
+    assert "| mean gain over zero-shot | +0.0 | +10.0 |" in text
+    assert "| CIFAR-10-C | 60.2 | 56.4 | 80.7 |" in text
+
+
+def test_the_report_escapes_what_it_is_given() -> None:
+    hostile = ("</script><b>", "b", "c")
+    described = describe(settings_of(), load_backbone(TINY, "cpu").info.adaptation, hostile)
+    text = to_html(ROWS, parse_variants("zero-shot,cliptta"), described | {"dataset": "<img src=x>"})
+    assert "<img src=x>" not in text
+    data = text[text.index("const DATA = ") :]
+    assert data.count("</script>") == 1  # its own end, none from a class name
+
+
+def test_the_command_writes_it_all_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["table", "--out", str(tmp_path), "--corruptions", "fog", "--batches", "2", "--batch-size", "8"]
+    words += ["--ood", "flags", "--methods", "zero-shot,cliptta-oce@steps=1"]
+    main(words)
+    first = capsys.readouterr()
+    assert "1/1  fog, seed 0: zero-shot" in first.err
+    assert "AUROC / FPR95" in first.out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "runs.jsonl",
+        "settings.json",
+        "table.csv",
+        "table.md",
+        "report.html",
+    }
+    main(words)
+    again = capsys.readouterr()
+    assert "1 streams are there already" in again.err
+    assert again.out == first.out
+    assert json.loads((tmp_path / "settings.json").read_text())["ood"] == "flags"
+
+
+def test_strangers_come_with_the_rows(tiny: Backbone) -> None:
+    stream = replace(STREAM, ood_share=0.5)
+    columns = run_stream(tiny, open_source("pictures"), stream, parse_variants("zero-shot"), open_strangers("flags"))
+    assert 0 <= columns["zero-shot"]["auroc"] <= 1
