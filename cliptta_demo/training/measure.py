@@ -2,8 +2,9 @@
 
     python -m cliptta_demo.training.measure --cifar DIRECTORY --photos DIRECTORY --json measured.json
 
-Pictures in the styles of training and in the unseen one, CIFAR-10's test photos, ordinary photographs, 100 random words,
-eight templates. Prints Markdown. What the methods do under a shift is measured by ``python -m cliptta_demo table``.
+Pictures in the styles of training and in the unseen one, CIFAR-10's test photos, ordinary photographs, 100 random
+words, eight templates. Prints Markdown. What the methods do under a shift is measured by
+``python -m cliptta_demo table``.
 """
 
 from __future__ import annotations
