@@ -18,7 +18,7 @@ from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles
-from cliptta_demo.training.photos import augment, load_cifar10, vary_colours
+from cliptta_demo.training.photos import augment, load_cifar10, sharpen, vary_colours
 from cliptta_demo.training.train_tiny import train
 from cliptta_demo.training.trainer import IMAGE_SIZE, Trainer, TrainingSettings, schedule
 
@@ -105,19 +105,42 @@ def test_training_styles_are_drawn_by_name_and_the_unseen_style_is_not_among_the
         add_training_styles(shipped, tmp_path)
 
 
-def test_schedule_rises_stays_and_falls_to_zero() -> None:
-    settings = TrainingSettings(steps=110, warmup=10, decay_share=0.5, final_share=1 / 11, final_rate=0.1)
-    rates = [schedule(step, settings) for step in range(111)]
+def test_sharpening_adds_fine_detail_to_half_of_the_images_and_keeps_the_rest() -> None:
+    generator = torch.Generator().manual_seed(0)
+    soft = torch.nn.functional.interpolate(
+        torch.randint(60, 196, (200, 3, 8, 8), generator=generator).float(), scale_factor=2, mode="bilinear"
+    ).to(torch.uint8)
+    changed = sharpen(soft, generator)
+    same = (changed == soft).flatten(1).all(1)
+    assert 0.35 < same.float().mean() < 0.65
+
+    def detail(images: torch.Tensor) -> torch.Tensor:
+        return (images[..., 1:].float() - images[..., :-1].float()).square().mean(dim=(1, 2, 3))
+
+    assert (detail(changed) > 1.05 * detail(soft)).float().mean() > 0.35
+    assert (changed.float() - soft.float()).mean().abs() < 1  # brightness stays
+
+
+def test_schedule_rises_stays_falls_to_zero_and_comes_again() -> None:
+    shares = {"final_share": 1 / 16, "second_share": 5 / 16}
+    settings = TrainingSettings(
+        steps=160, warmup=10, decay_share=0.5, final_rate=0.1, second_rate=0.4, second_light_share=0.4, **shares
+    )
+    assert (settings.main_steps, settings.first_steps) == (100, 110)
+    rates = [schedule(step, settings) for step in range(161)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9:51] == [1.0] * 42
     assert rates[75] == pytest.approx(0.5)
     assert rates[100] == pytest.approx(0.1)
-    assert rates[110] == 0
+    assert rates[110] == pytest.approx(0.4)
+    assert rates[160] == 0
+    lightly = [step for step in range(160) if settings.lightly_at(step)]
+    assert lightly == [*range(100, 110), *range(140, 160)]
 
 
 def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
     world, has_style = add_training_styles(picture_world(), None)
-    settings = TrainingSettings(steps=4, batch_size=16, late_share=0.25)
+    settings = TrainingSettings(steps=4, batch_size=16, late_share=0.25, final_share=0, second_share=0)
     trainer = Trainer(settings, cifar, world, has_style)
     early, kinds = trainer.batch(1)
     trainer.batch(2)
