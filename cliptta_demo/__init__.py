@@ -8,3 +8,6 @@ import os
 # Must be set before torch is imported. By default OpenMP's threads wait by spinning; where several visitors, or any
 # other program, share the cores, they then steal each other's time: a batch took 40 times as long on two busy cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# No telemetry: the hub's library would tell the hub about this program's surroundings.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

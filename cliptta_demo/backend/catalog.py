@@ -1,16 +1,22 @@
-"""The data that a run can name: built-in pictures, the unseen style, folders, and the built-in OOD sets."""
+"""The data that a run can name: built-in pictures, the unseen style, data sets of the hub, folders, OOD sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from cliptta_demo.backend.class_names import display_name
+from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
+from cliptta_demo.backend.data.cifar_c import open_cifar_c
 from cliptta_demo.backend.data.folder import FolderDataset, scan_folder
+from cliptta_demo.backend.data.hub_dataset import PREFIX as HUB_PREFIX
+from cliptta_demo.backend.data.hub_dataset import is_hub_spec, open_hub_dataset
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
+from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.data.sources import OOD_LABEL, FolderSource, PictureSource, Source
 from cliptta_demo.backend.errors import UserError
 
 FOLDER_PREFIX = "folder:"
+LOCAL_PREFIXES = (FOLDER_PREFIX, *CIFAR_C_PREFIXES)  # these open paths of this machine: not for a page's visitors
 
 DATASETS: dict[str, str] = {
     "pictures": "Built-in pictures",
@@ -45,22 +51,29 @@ def picture_class_names() -> tuple[str, ...]:
     return tuple(picture_world().classes)
 
 
-def open_source(spec: str, class_names: Sequence[str] | None = None) -> Source:
+def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor: bool = False) -> Source:
     """The ID images of a run.
 
     Args:
-        spec: a key of ``DATASETS``, or ``folder:PATH`` (one sub-folder per class). ``folder:`` is for the command
-            line and notebooks; a page must not pass a visitor's text here.
-        class_names: the classes to show, in this order; None takes the default twelve pictures, or all folders.
+        spec: a key of ``DATASETS``; a data set of the hub, which is downloaded once: a key of ``PRESETS``, or
+            ``hf:ORGANISATION/NAME`` with ``:SPLIT`` or ``:CONFIG/SPLIT`` after it where one is wanted; a path of this
+            machine: ``folder:PATH`` (one sub-folder per class), ``cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY]``,
+            ``cifar100c:…``.
+        class_names: the classes to show, in this order; None takes the default twelve pictures, or all classes.
+        visitor: the spec comes from a page's visitor: no path of this machine, no token, bounded downloads.
 
     Raises:
-        UserError: unknown spec, or a class name that the data set doesn't have.
+        UserError: unknown spec, a class name that the data set doesn't have, or a data set that can't be fetched.
     """
+    refuse_local(spec, visitor)
     if spec.startswith(FOLDER_PREFIX):
         return FolderSource(scan_folder(spec.removeprefix(FOLDER_PREFIX), class_names))
+    if spec.startswith(tuple(CIFAR_C_PREFIXES)):
+        return open_cifar_c(spec, class_names)
+    if is_hub_spec(spec):
+        return open_hub_dataset(spec, class_names, visitor=visitor)
     if spec not in DATASETS:
-        allowed = ", ".join([*DATASETS, f"{FOLDER_PREFIX}PATH"])
-        raise UserError(f"dataset is {spec!r}; it must be one of: {allowed}.")
+        raise UserError(f"dataset is {spec!r}; it must be one of: {', '.join(_allowed(DATASETS, visitor))}.")
     world = picture_world()
     chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
     known = {name.casefold(): name for name in world.classes}
@@ -79,21 +92,36 @@ def open_source(spec: str, class_names: Sequence[str] | None = None) -> Source:
     return PictureSource(world, groups, styles)
 
 
-def open_strangers(spec: str, like: str = "pictures") -> Source:
+def refuse_local(spec: str, visitor: bool) -> None:
+    """Raises :class:`UserError` when a visitor names a path of this machine."""
+    if visitor and spec.startswith(LOCAL_PREFIXES):
+        raise UserError("Paths of this machine can be opened on the command line only. Choose another data set.")
+
+
+def _allowed(names: dict[str, str], visitor: bool) -> list[str]:
+    local = [] if visitor else [f"{FOLDER_PREFIX}PATH", *(f"{prefix}DIRECTORY" for prefix in CIFAR_C_PREFIXES)]
+    return [*names, *PRESETS, f"{HUB_PREFIX}ORGANISATION/NAME", *local]
+
+
+def open_strangers(spec: str, like: str = "pictures", *, visitor: bool = False) -> Source:
     """The OOD images of a run; every label is ``OOD_LABEL``.
 
     Args:
-        spec: a key of ``OOD_SOURCES``, or ``folder:PATH`` (sub-folders optional).
-        like: the ID data set; strangers are drawn in the same art styles.
+        spec: a key of ``OOD_SOURCES``, ``folder:PATH`` (sub-folders optional), or a data set of the hub as for
+            :func:`open_source`.
+        like: the ID data set; built-in strangers are drawn in the same art styles.
+        visitor: as for :func:`open_source`.
 
     Raises:
-        UserError: unknown spec.
+        UserError: unknown spec, or a data set that can't be fetched.
     """
+    refuse_local(spec, visitor)
+    if is_hub_spec(spec):
+        return open_hub_dataset(spec, label=OOD_LABEL, visitor=visitor)
     if spec.startswith(FOLDER_PREFIX):
         return FolderSource(_scan_strangers(spec.removeprefix(FOLDER_PREFIX)), OOD_LABEL)
     if spec not in OOD_SOURCES:
-        allowed = ", ".join([*OOD_SOURCES, f"{FOLDER_PREFIX}PATH"])
-        raise UserError(f"ood is {spec!r}; it must be one of: {allowed}.")
+        raise UserError(f"ood is {spec!r}; it must be one of: {', '.join(_allowed(OOD_SOURCES, visitor))}.")
     world = picture_world()
     groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
     styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES

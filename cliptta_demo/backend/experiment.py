@@ -76,7 +76,7 @@ class Experiment:
         source: the ID images; its class names are the class list (at least two).
         strangers: the OOD images, where ``settings.stream.ood_share`` > 0.
         class_names: other words for the classes, in the source's order; None keeps the source's.
-        templates: prompt templates; None keeps the backbone's.
+        templates: prompt templates; None takes the source's where it brings some, or else the backbone's.
 
     Raises:
         UserError: fewer than two classes.
@@ -98,6 +98,7 @@ class Experiment:
             raise UserError("One class leaves nothing to choose between: give at least two class names.")
         self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
         self.batches = AheadOfTime(self.stream)
+        templates = templates or getattr(source, "templates", None)
         self.prototypes = backbone.prototypes(self.class_names, templates)
         names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
         self.methods = {name: METHODS[name](backbone, self.prototypes, settings.adaptation) for name in names}

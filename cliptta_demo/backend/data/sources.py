@@ -43,7 +43,7 @@ class Images:
 
 
 class Source(Protocol):
-    """Images by position."""
+    """Images by position. A source may also have ``templates``: captions that suit it, with ``{}`` for the class."""
 
     class_names: tuple[str, ...]
 
@@ -120,7 +120,7 @@ class FolderSource:
         return len(self.dataset.files)
 
     def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
-        indices = _order(np.asarray(self.dataset.labels), order, seed)[start : start + count]
+        indices = shuffled_or_sorted(np.asarray(self.dataset.labels), order, seed)[start : start + count]
         pixels, labels, names, refused = self.dataset.load(indices.tolist(), size, self.limits)
         if self.label is not None:
             labels = torch.full_like(labels, self.label)
@@ -152,7 +152,7 @@ class GivenImages:
         return len(self.pixels)
 
     def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
-        indices = _order(self.labels.numpy(), order, seed)[start : start + count]
+        indices = shuffled_or_sorted(self.labels.numpy(), order, seed)[start : start + count]
         pixels = self.pixels[torch.from_numpy(indices)]
         if pixels.shape[-1] != size:
             pixels = resize(pixels, size)
@@ -165,7 +165,7 @@ def resize(images: Tensor, size: int) -> Tensor:
     return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _order(labels: np.ndarray, order: str, seed: int) -> np.ndarray:
+def shuffled_or_sorted(labels: np.ndarray, order: str, seed: int) -> np.ndarray:
     """Positions → indices: a seeded shuffle; for "sorted" the shuffle is then sorted by label, stably."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     if order == "sorted":

@@ -1,0 +1,226 @@
+"""A data set of the hub, from its name to a source: which files, which columns, which class names."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from cliptta_demo.backend.data.parquet import ParquetSource, read_rows, split_columns
+from cliptta_demo.backend.data.presets import PRESETS, HubDataset
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub import Listing, RemoteFile, check_repository, fetch, forget, list_repository
+
+PREFIX = "hf:"
+CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
+SPLITS = ("test", "validation", "valid", "val", "dev", "train")  # the first that there is
+_PART = re.compile(r"(?:([A-Za-z0-9_.+-]{1,80})/)?([A-Za-z0-9_.-]{1,80})", re.ASCII)
+_WORDNET = re.compile(r"n\d{8}")
+OPEN_TABLES = 6  # data sets whose labels stay in memory
+
+_tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Any]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def read_hub_spec(spec: str) -> HubDataset:
+    """The data set that ``cifar10`` (a preset), ``hf:ORG/NAME``, ``hf:ORG/NAME:SPLIT`` or
+    ``hf:ORG/NAME:CONFIG/SPLIT`` stands for; nothing is fetched.
+
+    Raises:
+        UserError: the text is none of these.
+    """
+    if spec in PRESETS:
+        return PRESETS[spec]
+    name, colon, part = spec.removeprefix(PREFIX).partition(":")
+    check_repository(name)
+    match = _PART.fullmatch(part)
+    if colon and not match:
+        raise UserError(f"{part[:80]!r} is no split; after the name comes :SPLIT or :CONFIG/SPLIT, as in :test.")
+    config, split = (match[1] or "", match[2]) if match else ("", "")
+    for preset in PRESETS.values():
+        if preset.repository == name:  # its columns, names and captions are known
+            config, split = config or preset.config, split or preset.split
+            return replace(preset, config=config, split=split, where=None, label=name, megabytes=0)
+    return HubDataset(repository=name, config=config, split=split, label=name)
+
+
+def is_hub_spec(spec: str) -> bool:
+    """Whether :func:`open_hub_dataset` is the one to ask for this spec."""
+    return spec in PRESETS or spec.startswith(PREFIX)
+
+
+def open_hub_dataset(
+    spec: str, class_names: Sequence[str] | None = None, label: int | None = None, *, visitor: bool = False
+) -> ParquetSource:
+    """Finds, downloads (once) and opens a data set.
+
+    Args:
+        spec: see :func:`read_hub_spec`.
+        class_names: only these of its classes, in this order; where it brings no names, the names of its labels.
+        label: gives every image this label (``OOD_LABEL`` for strangers).
+        visitor: asked for by somebody else than the owner of the machine; see :mod:`..hub`.
+
+    Raises:
+        UserError: not found, no access, no connection, too large for a visitor, no image or label column, a class
+            that it doesn't have.
+    """
+    dataset = read_hub_spec(spec)
+    key = (dataset, visitor)
+    with _lock:
+        known = _tables.get(key)
+    if known is None or not all(path.is_file() for path in known[0]):
+        known = _open_table(dataset, visitor)
+        with _lock:
+            _tables[key] = known
+            while len(_tables) > OPEN_TABLES:
+                _tables.popitem(last=False)
+    return ParquetSource(known[1], class_names, label=label, templates=dataset.templates)
+
+
+def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Any]:
+    listing = list_repository("dataset", dataset.repository, visitor=visitor)
+    files = choose_files(listing, dataset)
+    if not files:
+        listing = _converted(listing, visitor)
+        files = choose_files(listing, dataset)
+    if not files:
+        raise UserError(_no_files(listing, dataset))
+    paths = fetch(listing, files, visitor=visitor)
+    try:
+        features = {**features_of_card(listing.card, dataset.config), **features_of_file(paths[0])}
+        image, labels = split_columns(paths[0], features, dataset)
+        names = dataset.class_names or tuple(features.get(labels, ()) or ())
+        rows = read_rows(paths, image, labels, names, dataset.where)
+    except UserError:
+        raise
+    except Exception as error:  # whatever pyarrow makes of a damaged file
+        for path in paths:
+            forget(path)
+        raise UserError(f"A file of {dataset.repository} is damaged. Try again: it is fetched anew.") from error
+    return paths, replace(rows, name=dataset.label or dataset.repository, class_names=readable(rows.class_names))
+
+
+def _converted(listing: Listing, visitor: bool) -> Listing:
+    try:
+        copies = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
+    except UserError:
+        return listing
+    return replace(copies, card=listing.card)
+
+
+def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:
+    """The parquet files of the config and split that are wanted, in order."""
+    parts = parts_of(listing)
+    configs = list(dict.fromkeys(config for config, _ in parts))
+    if dataset.config:
+        configs = [config for config in configs if config == dataset.config]
+    for config in configs:
+        wanted = (dataset.split,) if dataset.split else SPLITS
+        for split in wanted:
+            if parts.get((config, split)):
+                return parts[config, split]
+        if not dataset.split:  # a split of an unusual name
+            return next(files for (name, _), files in parts.items() if name == config)
+    return []
+
+
+def parts_of(listing: Listing) -> dict[tuple[str, str], list[RemoteFile]]:
+    """(config, split) → parquet files, as the front matter says, or else as the paths tell. The default comes first."""
+    tables = sorted((file for file in listing.files if file.path.endswith(".parquet")), key=lambda file: file.path)
+    parts: dict[tuple[str, str], list[RemoteFile]] = {}
+    configs = [entry for entry in listing.card.get("configs") or () if isinstance(entry, dict)]
+    for entry in sorted(configs, key=lambda entry: not entry.get("default")):
+        for split, pattern in _data_files(entry.get("data_files")):
+            found = [file for file in tables if fnmatch(file.path, pattern)]
+            if found:
+                parts.setdefault((str(entry.get("config_name", "default")), split), []).extend(found)
+    if parts:
+        return parts
+    for file in tables:
+        folder, _, name = file.path.rpartition("/")
+        upper, _, last = folder.rpartition("/")
+        split = re.split(r"-\d|\.", name)[0]
+        if split.isdigit() or not split:  # CONFIG/SPLIT/0000.parquet, the hub's own copies
+            config, split = upper or "default", last or "train"
+        else:  # data/test-00000-of-00001.parquet, CONFIG/test-…
+            config = "default" if folder in ("", "data") else folder
+        parts.setdefault((config, split), []).append(file)
+    return parts
+
+
+def _data_files(entries: Any) -> list[tuple[str, str]]:
+    if isinstance(entries, str):
+        return [("train", entries)]
+    pairs = []
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, str):
+            pairs.append(("train", entry))
+        elif isinstance(entry, dict):
+            paths = entry.get("path") or ()
+            split = str(entry.get("split", "train"))
+            pairs += [(split, path) for path in ([paths] if isinstance(paths, str) else paths)]
+    return pairs
+
+
+def features_of_file(path: Path) -> dict[str, tuple[str, ...] | None]:
+    """Column → class names (of labels) or None (of images), from what `datasets` writes into a parquet file."""
+    import pyarrow.parquet
+
+    metadata = pyarrow.parquet.read_schema(path).metadata or {}
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    found: dict[str, tuple[str, ...] | None] = {}
+    for column, feature in features.items() if isinstance(features, dict) else ():
+        kind = feature.get("_type") if isinstance(feature, dict) else None
+        if kind == "ClassLabel" and feature.get("names"):
+            found[column] = tuple(map(str, feature["names"]))
+        elif kind == "Image":
+            found[column] = None
+    return found
+
+
+def features_of_card(card: dict[str, Any], config: str = "") -> dict[str, tuple[str, ...] | None]:
+    """The same from ``dataset_info`` in the README's front matter."""
+    infos = card.get("dataset_info") or ()
+    infos = [info for info in ([infos] if isinstance(infos, dict) else infos) if isinstance(info, dict)]
+    matching = [info for info in infos if info.get("config_name") == config] or infos
+    found: dict[str, tuple[str, ...] | None] = {}
+    for feature in matching[0].get("features") or () if matching else ():
+        if not isinstance(feature, dict):
+            continue
+        kind = feature.get("dtype")
+        if kind == "image":
+            found[feature["name"]] = None
+        elif isinstance(kind, dict) and isinstance(kind.get("class_label"), dict):
+            names = kind["class_label"].get("names") or {}
+            ordered = sorted(names.items(), key=lambda item: int(item[0])) if isinstance(names, dict) else ()
+            found[feature["name"]] = tuple(str(name) for _, name in ordered) or tuple(map(str, names))
+    return found
+
+
+def readable(names: tuple[str, ...]) -> tuple[str, ...]:
+    """ImageNet's WordNet numbers become OpenAI's words for the same classes; other names stay."""
+    if not names or not all(_WORDNET.fullmatch(name) for name in names):
+        return names
+    from open_clip import IMAGENET_CLASSNAMES
+    from timm.data import ImageNetInfo
+
+    words = dict(zip(ImageNetInfo("imagenet-1k").label_names(), IMAGENET_CLASSNAMES, strict=True))
+    return tuple(words.get(name, name) for name in names)
+
+
+def _no_files(listing: Listing, dataset: HubDataset) -> str:
+    parts = parts_of(listing)
+    if not parts:
+        return f"{dataset.repository} has no parquet files. Choose a data set that the hub shows as a table of images."
+    wanted = "/".join(filter(None, (dataset.config, dataset.split)))
+    known = ", ".join(dict.fromkeys(f"{config}/{split}" for config, split in parts))
+    return f"{dataset.repository} has no part {wanted}. It has: {known[:300]}."

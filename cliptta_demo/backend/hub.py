@@ -1,0 +1,327 @@
+"""Files of the Hugging Face hub: found, downloaded into its cache, checked, with progress, errors as sentences.
+
+``HF_ENDPOINT``, ``HF_HOME``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` mean what they mean to ``huggingface_hub``. What was
+downloaded once is found again without the internet. A connection that breaks is taken up where it broke.
+
+A *visitor* of a public page is somebody else than the person who runs it: for visitors the machine's own token is
+never used, so that they reach public repositories only, and what they may download is bounded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cliptta_demo.backend.errors import UserError
+
+VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.2 GB
+FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
+ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
+WORDS = {"model": "model", "dataset": "data set"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a repository. ``sha256`` is known for large files only."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a repository holds at one commit.
+
+    Attributes:
+        kind: "model" or "dataset"; name: ORGANISATION/NAME; revision: the commit.
+        files: all of them; card: the front matter of its README.
+    """
+
+    kind: str
+    name: str
+    revision: str
+    files: tuple[RemoteFile, ...]
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def find(self, path: str) -> RemoteFile | None:
+        """The file with this path, None when there is none."""
+        return next((file for file in self.files if file.path == path), None)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a download is: bytes ``done`` of ``total``."""
+
+    name: str
+    done: int
+    total: int
+
+
+Watcher = Callable[[Progress], None]
+_watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=None)
+
+
+@contextmanager
+def watch(watcher: Watcher) -> Iterator[None]:
+    """While inside, ``watcher`` hears of every piece that arrives, in the thread that asked for the download.
+
+    An exception that it raises breaks the download off. Without a watcher a bar is drawn on stderr.
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def check_repository(name: str) -> str:
+    """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
+    if not isinstance(name, str) or not REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
+        shown = str(name)[:80]
+        raise UserError(f"{shown!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
+    return name
+
+
+def list_repository(kind: str, name: str, revision: str | None = None, *, visitor: bool = False) -> Listing:
+    """Asks the hub what a repository holds; without the internet, what it held when last asked.
+
+    Raises:
+        UserError: no such repository, no access, no connection.
+    """
+    import huggingface_hub
+
+    check_repository(name)
+    try:
+        info = huggingface_hub.HfApi().repo_info(
+            name,
+            repo_type=kind,
+            revision=revision,
+            files_metadata=True,
+            timeout=ANSWER_SECONDS,
+            token=False if visitor else None,
+        )
+    except Exception as error:
+        known = _recall(kind, name, revision) if no_connection(error) else None
+        if known is not None:
+            return known
+        raise UserError(explain(kind, name, error)) from error
+    files = tuple(
+        RemoteFile(item.rfilename, int(item.size or 0), item.lfs.sha256 if item.lfs else None)
+        for item in info.siblings or ()
+    )
+    card = info.card_data.to_dict() if info.card_data is not None else {}
+    listing = Listing(kind, name, info.sha, files, card)
+    _remember(listing, revision)
+    return listing
+
+
+def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = False) -> list[Path]:
+    """Brings files into the hub's cache; what is there already is not asked for again.
+
+    Size and, for large files, sha256 are checked once after the download.
+
+    Returns:
+        Their paths on this machine, in order.
+
+    Raises:
+        UserError: no connection, no access, too large for a visitor, a file that does not arrive intact.
+    """
+    missing = [file for file in files if _cached(listing, file) is None]
+    if visitor:
+        _refuse_too_much(listing, missing)
+    total, done = sum(file.size for file in missing), 0
+    for file in missing:
+        _download(listing, file, done, total, visitor)
+        done += file.size
+    return [_cached(listing, file) or _vanished(listing, file) for file in files]
+
+
+def missing_bytes(listing: Listing, files: Sequence[RemoteFile]) -> int:
+    """How much :func:`fetch` would download."""
+    return sum(file.size for file in files if _cached(listing, file) is None)
+
+
+def forget(path: Path) -> None:
+    """Removes a damaged file from the cache, so that the next :func:`fetch` brings it anew."""
+    with suppress(OSError):
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def no_connection(error: BaseException) -> bool:
+    """Whether an error means that the hub could not be reached at all (of whichever HTTP library)."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    if isinstance(error, HfHubHTTPError):
+        return getattr(error.response, "status_code", 0) >= 500
+    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError | ConnectionError | TimeoutError):
+        return True
+    return any(base.__name__ in ("TransportError", "RequestException") for base in type(error).__mro__)
+
+
+def explain(kind: str, name: str, error: BaseException) -> str:
+    """What went wrong and what to do, for a person, in one or two sentences."""
+    from huggingface_hub import errors
+
+    what = f"the {WORDS[kind]} {name}"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, errors.GatedRepoError):
+        address = f"huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
+        return (
+            f"The owner of {what} lets only people in who have accepted the conditions. Accept them on {address}, "
+            f"put a token of yours into HF_TOKEN, and start again; or choose another {WORDS[kind]}."
+        )
+    if isinstance(error, errors.RepositoryNotFoundError) or status == 401:
+        return f"The hub has no {WORDS[kind]} {name}, or it is private. Check the spelling: ORGANISATION/NAME."
+    if isinstance(error, errors.RevisionNotFoundError | errors.RemoteEntryNotFoundError):
+        return f"The hub has {what}, but not the file or version that is needed. Choose another {WORDS[kind]}."
+    if status == 403:
+        return f"The hub refuses access to {what}. Choose another {WORDS[kind]}."
+    if status == 429:
+        return f"The hub wants fewer requests from here for a while. Wait some minutes, then ask for {name} again."
+    if isinstance(error, errors.HfHubHTTPError) and (status or 0) >= 500:
+        return f"The hub has a fault at the moment (answer {status}). Try again later; what is built in works."
+    if isinstance(error, OSError) and error.errno == 28:  # no space left
+        return f"There is no space left on the disk for {what}. Make some room and try again."
+    if isinstance(error, OSError) and "Consistency check" in str(error):
+        return f"The download of {what} did not arrive whole. Try again."
+    if no_connection(error):
+        return (
+            f"The {WORDS[kind]} {name} is not on this machine and the model hub could not be reached. "
+            "Check the internet connection and try again, or choose what is built in."
+        )
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return f"{what[0].upper()}{what[1:]} could not be fetched: {first_line.rstrip('.')}. Try again or choose another."
+
+
+def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
+    from huggingface_hub import constants
+
+    wanted = sum(file.size for file in missing)
+    if wanted > VISITOR_MAX_DOWNLOAD:
+        raise UserError(
+            f"{listing.name} is a download of {megabytes(wanted)}; on this page {megabytes(VISITOR_MAX_DOWNLOAD)} is "
+            "the most. Choose a smaller one, or run the demo on your own machine, where the command line has no limit."
+        )
+    place = Path(constants.HF_HUB_CACHE)
+    while not place.exists():
+        place = place.parent
+    if missing and shutil.disk_usage(place).free - wanted < FREE_DISK:
+        raise UserError(f"The disk of this machine has no room for {listing.name}. Choose what is built in.")
+
+
+def megabytes(count: float) -> str:
+    """Bytes for people: "24 MB", "2.1 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f} MB"
+
+
+def _cached(listing: Listing, file: RemoteFile) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(listing.name, file.path, revision=listing.revision, repo_type=listing.kind)
+    if not isinstance(found, str) or not os.path.isfile(found):
+        return None
+    path = Path(found)
+    if file.size and path.stat().st_size != file.size:
+        forget(path)
+        return None
+    return path
+
+
+def _vanished(listing: Listing, file: RemoteFile) -> Path:
+    raise UserError(f"{file.path} of {listing.name} is not in the cache any more. Try again.")
+
+
+def _download(listing: Listing, file: RemoteFile, done: int, total: int, visitor: bool) -> None:
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    # The library reports, and keeps when a connection breaks, pieces of 10 MB: too coarse to watch on a slow line.
+    constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, 2**20)
+    watcher = _watcher.get()
+    name = f"{listing.name}, {file.path.rpartition('/')[2]}"
+    if watcher is not None:
+        watcher(Progress(name, done, total))
+    try:
+        path = huggingface_hub.hf_hub_download(
+            listing.name,
+            file.path,
+            repo_type=listing.kind,
+            revision=listing.revision,
+            token=False if visitor else None,
+            tqdm_class=_bar_class(watcher, name, done, total) if watcher is not None else None,
+        )
+    except Exception as error:
+        if getattr(error, "breaks_off", False):
+            raise
+        log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
+        raise UserError(explain(listing.kind, listing.name, error)) from error
+    if file.sha256 and _sha256(Path(path)) != file.sha256:
+        forget(Path(path))
+        raise UserError(f"{file.path} of {listing.name} did not arrive intact: its sha256 is wrong. Try again.")
+
+
+def _bar_class(watcher: Watcher, name: str, before: int, total: int) -> type:
+    """A tqdm that draws nothing and tells the watcher; ``before`` bytes of other files came first."""
+    from tqdm import tqdm
+
+    class Reporting(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options.pop("name", None)
+            super().__init__(*args, **{**options, "disable": False})
+
+        def display(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def update(self, n: float | None = 1) -> bool | None:
+            shown = super().update(n)
+            watcher(Progress(name, before + int(self.n), total))
+            return shown
+
+        def update_transfer(self, _: float) -> None:
+            """Bytes on the line, as Xet storage counts them beside bytes written: of no interest here."""
+
+    return Reporting
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _memory_file(kind: str, name: str, revision: str | None) -> Path:
+    from huggingface_hub import cached_assets_path, constants
+
+    folder = cached_assets_path("cliptta-demo", kind, name, assets_dir=constants.HF_ASSETS_CACHE)
+    return Path(folder) / f"{(revision or 'main').replace('/', '--')}.json"
+
+
+def _remember(listing: Listing, revision: str | None) -> None:
+    """Keeps a listing for times without the internet; a read-only disk is no reason to fail."""
+    try:
+        text = json.dumps(asdict(listing), default=str)
+        _memory_file(listing.kind, listing.name, revision).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.info("the listing of %s was not kept: %s", listing.name, error)
+
+
+def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
+    try:
+        known = json.loads(_memory_file(kind, name, revision).read_text(encoding="utf-8"))
+        return Listing(**{**known, "files": tuple(RemoteFile(**file) for file in known["files"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

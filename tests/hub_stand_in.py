@@ -1,0 +1,238 @@
+"""A Hugging Face hub on localhost that speaks the real one's protocol, and can be made to fail like it.
+
+    GET  /api/{models,datasets}/ORG/NAME[/revision/REV]?blobs=true   what the repository holds
+    HEAD, GET  [/datasets]/ORG/NAME/resolve/REV/FILE                 small files: the bytes; large ones: 302 to the CDN
+    GET  /cdn/SHA256                                                 the bytes, with Range (on another host name)
+
+Headers and error codes are those that ``huggingface_hub`` reads: X-Repo-Commit, X-Linked-Size, X-Linked-Etag, ETag,
+X-Error-Code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "1234567890abcdef1234567890abcdef12345678"
+LARGE = 10_000  # bytes from which on a file lies on the CDN, as Git LFS files do
+PIECE = 64 * 1024
+
+
+@dataclass
+class Blob:
+    """A file's bytes, in memory or on disk."""
+
+    content: bytes | Path
+
+    @cached_property
+    def bytes(self) -> bytes:
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.bytes).hexdigest()
+
+
+@dataclass
+class Repository:
+    """Files by path; ``revisions`` are further branches. ``refuses``: None, or an (HTTP status, error code)."""
+
+    files: dict[str, bytes | Path]
+    card: dict[str, Any] = field(default_factory=dict)
+    revisions: dict[str, dict[str, bytes | Path]] = field(default_factory=dict)
+    refuses: tuple[int, str] | None = None
+
+    @cached_property
+    def blobs(self) -> dict[str, dict[str, Blob]]:
+        branches = {"main": self.files, COMMIT: self.files, **self.revisions}
+        return {name: {path: Blob(content) for path, content in files.items()} for name, files in branches.items()}
+
+
+@dataclass
+class Hub:
+    """The server's state; change it in the middle of a test.
+
+    Attributes:
+        repositories: ("dataset" or "model", "ORG/NAME") → repository.
+        cut_after: break the next download off after this many bytes, once.
+        bytes_per_second: speed of downloads, None for no limit.
+        spoil: change one byte of every download.
+        requests: (method, path, Range header) of all that was asked; tokens: all Authorization headers.
+    """
+
+    repositories: dict[tuple[str, str], Repository] = field(default_factory=dict)
+    cut_after: int | None = None
+    bytes_per_second: float | None = None
+    spoil: bool = False
+    address: str = ""
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    def asked(self, part: str) -> list[tuple[str, str, str | None]]:
+        return [request for request in self.requests if part in request[1]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.hub.requests.append((self.command, path, self.headers.get("Range")))
+        self.hub.tokens += self.headers.get_all("Authorization") or []
+        if match := re.fullmatch(r"/api/(model|dataset)s/([^/]+/[^/]+?)(?:/revision/(.+))?", path):
+            self._info(match[1], match[2], match[3] or "main")
+        elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/(refs/convert/\w+|[^/]+)/(.+)", path):
+            self._resolve("dataset" if match[1] else "model", match[2], match[3], match[4])
+        elif match := re.fullmatch(r"/cdn/(\w+)", path):
+            self._bytes(next(blob for blob in self._all_blobs() if blob.sha256 == match[1]))
+        else:
+            self._refuse(404, "")
+
+    def _all_blobs(self) -> Iterator[Blob]:
+        for repository in self.hub.repositories.values():
+            for branch in repository.blobs.values():
+                yield from branch.values()
+
+    def _repository(self, kind: str, name: str) -> Repository | None:
+        repository = self.hub.repositories.get((kind, name))
+        if repository is None:
+            self._refuse(401, "RepoNotFound")  # the hub does not tell private ones from missing ones
+        elif repository.refuses:
+            self._refuse(*repository.refuses)
+            return None
+        return repository
+
+    def _info(self, kind: str, name: str, revision: str) -> None:
+        repository = self._repository(kind, name)
+        if repository is None:
+            return
+        if revision not in repository.blobs:
+            self._refuse(404, "RevisionNotFound")
+            return
+        siblings = []
+        for path, blob in repository.blobs[revision].items():
+            entry: dict[str, Any] = {"rfilename": path, "size": len(blob.bytes), "blobId": blob.sha256[:40]}
+            if len(blob.bytes) >= LARGE:
+                entry["lfs"] = {"sha256": blob.sha256, "size": len(blob.bytes), "pointerSize": 134}
+            siblings.append(entry)
+        answer = {
+            "_id": "621ffdd236468d709f181d58",
+            "id": name,
+            "author": name.split("/")[0],
+            "sha": COMMIT if revision == "main" else hashlib.sha1(revision.encode()).hexdigest(),
+            "private": False,
+            "gated": False,
+            "disabled": False,
+            "tags": [],
+            "downloads": 0,
+            "likes": 0,
+            "cardData": repository.card,
+            "siblings": siblings,
+        }
+        self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _resolve(self, kind: str, name: str, revision: str, path: str) -> None:
+        repository = self._repository(kind, name)
+        if repository is None:
+            return
+        branches = {hashlib.sha1(branch.encode()).hexdigest(): branch for branch in repository.revisions}
+        branch = repository.blobs.get(branches.get(revision, revision))
+        commit = {"X-Repo-Commit": COMMIT if revision in ("main", COMMIT) else revision}
+        if branch is None or path not in branch:
+            self._refuse(404, "RevisionNotFound" if branch is None else "EntryNotFound", commit)
+            return
+        blob = branch[path]
+        if len(blob.bytes) < LARGE:
+            self._bytes(blob, {**commit, "ETag": f'"{blob.sha256[:40]}"'})
+            return
+        headers = {
+            **commit,
+            "X-Linked-Size": str(len(blob.bytes)),
+            "X-Linked-Etag": f'"{blob.sha256}"',
+            # Another host than the hub's own, as the real CDN is.
+            "Location": f"{self.hub.address.replace('127.0.0.1', 'localhost')}/cdn/{blob.sha256}?signature=abc",
+        }
+        self._answer(302, b"", headers)
+
+    def _bytes(self, blob: Blob, headers: dict[str, str] | None = None) -> None:
+        data, status, headers = blob.bytes, 200, dict(headers or {})
+        if self.hub.spoil and len(data) >= LARGE:
+            data = data[:5000] + bytes([data[5000] ^ 255]) + data[5001:]
+        if match := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
+            first, last = int(match[1]), int(match[2] or len(data) - 1)
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+            data, status = data[first : last + 1], 206
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Accept-Ranges", "bytes")
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        for start in range(0, len(data), PIECE):
+            if self.hub.cut_after is not None and start >= self.hub.cut_after:
+                self.hub.cut_after = None
+                self.close_connection = True
+                return
+            self.wfile.write(data[start : start + PIECE])
+            if self.hub.bytes_per_second:
+                time.sleep(PIECE / self.hub.bytes_per_second)
+
+    def _refuse(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
+        self._answer(status, b"{}", {"X-Error-Code": code, "X-Error-Message": code, **(headers or {})})
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+@contextmanager
+def serve_hub(repositories: dict[tuple[str, str], Repository] | None = None) -> Iterator[Hub]:
+    """Runs a stand-in on a free port of this machine."""
+    hub = Hub(repositories or {})
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    with ThreadingHTTPServer(("", 0), handler) as server:
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # a client that breaks off is part of the tests
+        hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield hub
+        server.shutdown()
+
+
+@contextmanager
+def pointed_at(monkeypatch: Any, hub: Hub | str, cache: Path) -> Iterator[None]:
+    """Lets ``huggingface_hub`` of this process ask that hub, as HF_ENDPOINT and HF_HOME do at its start."""
+    from huggingface_hub import constants
+
+    address = hub if isinstance(hub, str) else hub.address
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", address)
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+        patch.setattr(constants, "HF_HUB_CACHE", str(cache / "hub"))
+        patch.setattr(constants, "HF_ASSETS_CACHE", str(cache / "assets"))
+        yield
