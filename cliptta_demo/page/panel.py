@@ -17,8 +17,10 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
-SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js", "gallery.js", "loss.js"))
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css"))
+SCRIPTS = tuple(
+    ASSETS / name for name in ("page.js", "plots.js", "batches.js", "gallery.js", "loss.js", "upload.js", "results.js")
+)
+STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
 
 
 def static_files() -> list[Path]:
@@ -39,6 +41,11 @@ def script(path: Path) -> str:
 def stylesheet(path: Path) -> str:
     """The tag that loads a style sheet from this server."""
     return f'<link rel="stylesheet" href="{_address(path)}">'
+
+
+def scripts() -> str:
+    """The tags of all scripts, for the head of whatever needs them."""
+    return "".join(script(path) for path in (PLOTLY, *SCRIPTS))
 
 
 def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) -> gr.HTML:
@@ -67,7 +74,7 @@ def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load:
         value,
         html_template=template,
         js_on_load=on_load,
-        head="".join(script(path) for path in (PLOTLY, *SCRIPTS)),
+        head=scripts(),
         apply_default_css=False,
         elem_id=name,
         min_width=280,
