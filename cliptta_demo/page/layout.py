@@ -40,6 +40,7 @@ from cliptta_demo.page.theme import build_theme
 from cliptta_demo.page.uploads import forget_files, read_news, upload_value
 from cliptta_demo.page.view import PARTS, waiting_stage
 
+OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function of their own
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -161,7 +162,7 @@ def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
 
 def _panel(name: str, values: dict[str, str]) -> gr.HTML:
     title, sentence = PANELS[name]
-    kind = name if name in ("gallery", "matrix") else "plot"
+    kind = {"accuracy": "curves", "entropy": "curves"}.get(name, name if name in OWN_KINDS else "plot")
     return build_panel(kind, values[name], title=title, sentence=sentence, name=name)
 
 

@@ -23,24 +23,28 @@ SCRIPTS = tuple(
 STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
 
 
+EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
+
+
 def static_files() -> list[Path]:
     """The files that the browser loads from this server; nothing else is made public."""
-    return [PLOTLY, *SCRIPTS, *STYLES]
+    return [PLOTLY, *SCRIPTS, *STYLES, EXAMPLE_BATCHES]
 
 
-def _address(path: Path) -> str:
+def address(path: Path) -> str:
+    """Where the browser finds a static file, relative to the page."""
     version = int(path.stat().st_mtime)  # a new version of a file is never hidden by the browser's cache
     return f"gradio_api/file={html.escape(path.as_posix())}?v={version}"
 
 
 def script(path: Path) -> str:
     """The tag that loads a script from this server."""
-    return f'<script src="{_address(path)}"></script>'
+    return f'<script src="{address(path)}"></script>'
 
 
 def stylesheet(path: Path) -> str:
     """The tag that loads a style sheet from this server."""
-    return f'<link rel="stylesheet" href="{_address(path)}">'
+    return f'<link rel="stylesheet" href="{address(path)}">'
 
 
 def scripts() -> str:
@@ -52,7 +56,7 @@ def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) 
     """A titled panel whose body a script draws.
 
     Args:
-        kind: "plot", "gallery" or "matrix", the script's drawing function.
+        kind: "plot", "curves", "histogram", "gallery", "matrix" or "results", the script's drawing function.
         value: JSON text, see :mod:`.figure` and :mod:`.gallery`.
         title, sentence: heading and one sentence of explanation; name: its id in the page.
     """
@@ -82,6 +86,6 @@ def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load:
     )
 
 
-def to_json(data: dict[str, Any]) -> str:
+def to_json(data: dict[str, Any] | list[Any]) -> str:
     """Compact JSON; refuses NaN, which no browser would parse."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

@@ -22,7 +22,9 @@ PANELS: dict[str, tuple[str, str]] = {
     ),
     "histogram": (
         "Where the predictions go",
-        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes.",
+        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
+        "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
+        "images that are now wrong.",
     ),
     "gallery": (
         "The batch, image by image",
@@ -68,8 +70,8 @@ HELP = {
 }
 
 UPLOAD_HINT = (
-    "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. With them, "
-    "accuracy is shown."
+    "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
+    "With them, accuracy is shown."
 )
 UPLOAD_PRIVACY = "Deleted within two minutes of your leaving this page; after six hours at the latest."
 LINK_NOTE = """
