@@ -107,7 +107,8 @@
     return figure;
   }
 
-  cliptta.kinds.gallery = function (body, data) {
+  cliptta.kinds.gallery = function (body, newest) {
+    const data = cliptta.batches.gallery(newest);
     const state = (body.state = body.state || { filter: "all", method: "", clean: false });
     if (!data.tiles) {
       body.replaceChildren(cliptta.emptyNote(data.empty || "Press Run."));
@@ -116,7 +117,7 @@
     if (data.sheet !== state.sheet) {
       for (const address of Object.values(state.addresses || {})) URL.revokeObjectURL(address);
       state.sheet = data.sheet;
-      state.addresses = { seen: sheetAddress(data.sheet) };
+      state.addresses = data.sheet ? { seen: sheetAddress(data.sheet) } : {};
       if (data.clean) state.addresses.clean = sheetAddress(data.clean);
     }
     const names = Object.keys(data.methods);
@@ -127,7 +128,7 @@
     const filter = counts[state.filter] ? state.filter : "all"; // a filter that fits nothing now is kept for later
     const again = (change) => {
       Object.assign(state, change);
-      cliptta.kinds.gallery(body, data);
+      cliptta.kinds.gallery(body, newest);
       const [key, value] = Object.entries(change)[0];
       body.querySelector(key === "clean" ? ".toggle" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
     };
@@ -168,7 +169,7 @@
     });
     clean.setAttribute("aria-pressed", String(state.clean));
     const shown = (state.clean && state.addresses.clean) || state.addresses.seen;
-    grid.style.setProperty("--sheet", `url("${shown}")`);
+    if (shown) grid.style.setProperty("--sheet", `url("${shown}")`); // pictures of batches long past are not kept
     data.tiles.forEach((_, index) => {
       if (filter === "all" || method.status[index] === filter) grid.append(tile(data, method, index));
     });

@@ -72,19 +72,29 @@
   };
 
   const mounted = new Set();
+  cliptta.schedules = {}; // kind → what draws each panel of it anew
+  cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
 
   /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
   cliptta.mount = function (kind, element, props, watch) {
     const body = element.querySelector(".body");
     let waiting = false;
-    const draw = () => {
-      waiting = false;
-      let data = {};
+    let read = null;
+    let data = {};
+    const arrive = () => {
+      if (props.value === read) return;
+      read = props.value;
+      data = {};
       try {
         data = props.value ? JSON.parse(props.value) : {};
       } catch (error) {
         console.error(`The data of panel ${kind} can't be read:`, error);
       }
+      cliptta.arrivals[kind]?.(data);
+    };
+    const draw = () => {
+      waiting = false;
+      arrive();
       cliptta.kinds[kind](body, data);
     };
     // Several updates within a frame are one drawing; a page in the background waits until it is seen.
@@ -93,8 +103,12 @@
       waiting = true;
       requestAnimationFrame(draw);
     };
-    watch("value", schedule);
+    watch("value", () => {
+      if (cliptta.arrivals[kind]) arrive();
+      schedule();
+    });
     mounted.add(schedule);
+    (cliptta.schedules[kind] = cliptta.schedules[kind] || []).push(schedule);
     draw();
   };
 

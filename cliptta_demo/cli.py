@@ -21,7 +21,9 @@ from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.report import format_table, summarise
+from cliptta_demo.backend.prompts import check_templates
+from cliptta_demo.backend.report import format_table, full_report
+from cliptta_demo.backend.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.scores import ID_SCORES
 from cliptta_demo.backend.settings import (
     METHOD_NAMES,
@@ -45,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     run.add_argument("--dataset", default="pictures", help=f"{', '.join(DATASETS)} or folder:PATH")
     run.add_argument("--classes", help="class names, separated by commas; default: the data set's")
+    run.add_argument("--templates", nargs="+", metavar="TEMPLATE", help="prompts, {} for the class name")
     run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(METHOD_NAMES))
     run.add_argument("--corruption", default=stream.corruption, help=f"none, cycle, {', '.join(CORRUPTIONS)}")
     run.add_argument("--severity", type=int, default=stream.severity, help="1 to 5")
@@ -56,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--batch-size", type=int, default=stream.batch_size)
     run.add_argument("--seed", type=int, default=stream.seed)
     run.add_argument("--json", type=Path, metavar="FILE", help="write all results there")
+    run.add_argument("--csv", type=Path, metavar="FILE", help="write there what every method said of every image")
     run.add_argument("--quiet", action="store_true", help="no line per batch")
     tuning = run.add_argument_group("adaptation (default: the backbone's own values)")
     tuning.add_argument("--lr", type=float, help="learning rate of Adam")
@@ -110,9 +114,12 @@ def run_command(arguments: argparse.Namespace) -> None:
     names = parse_class_names(arguments.classes) if arguments.classes is not None else None
     source = open_source(arguments.dataset, names)
     strangers = open_strangers(arguments.ood, arguments.dataset) if arguments.ood else None
-    experiment = Experiment(settings, backbone, source, strangers)
-    snapshot = None
+    templates = check_templates(arguments.templates or ())
+    experiment = Experiment(settings, backbone, source, strangers, templates=templates or None)
+    snapshot, results = None, list[BatchResults]()
     for _, snapshot in experiment.run():
+        if arguments.csv:
+            results.append(results_of(snapshot))
         for note in snapshot.notes:
             print(note, file=sys.stderr)
         if not arguments.quiet:
@@ -122,18 +129,22 @@ def run_command(arguments: argparse.Namespace) -> None:
                 if method.accuracy is not None
             ]
             print(f"batch {snapshot.batch + 1}/{snapshot.batches}  {'  '.join(parts)}", file=sys.stderr, flush=True)
-    result = summarise(snapshot)
-    result["settings"] = {
-        "backbone": arguments.backbone,
-        "dataset": arguments.dataset,
-        "ood": arguments.ood,
-        "class_names": list(experiment.class_names),
-        "device": str(backbone.device),
-        **settings.to_dict(),
-    }
+    result = full_report(
+        snapshot,
+        settings,
+        backbone=arguments.backbone,
+        dataset=arguments.dataset,
+        ood=arguments.ood,
+        templates=templates,
+        device=str(backbone.device),
+    )
     print(format_table(result))
     if arguments.json:
         _write_json(arguments.json, result)
+    if arguments.csv:
+        arguments.csv.parent.mkdir(parents=True, exist_ok=True)
+        text = to_csv(results, experiment.class_names, with_scores=share > 0)
+        arguments.csv.write_text(text, encoding="utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
 
 
 def bench_command(arguments: argparse.Namespace) -> None:

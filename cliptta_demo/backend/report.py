@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.snapshot import MethodSnapshot, Snapshot
 
 
@@ -16,6 +18,28 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
         "true_histogram": snapshot.true_histogram.tolist(),
         "images": snapshot.images_done,
     }
+
+
+def full_report(
+    snapshot: Snapshot,
+    settings: RunSettings,
+    *,
+    backbone: str,
+    dataset: str,
+    ood: str | None,
+    templates: Sequence[str] | None,
+    device: str,
+) -> dict[str, Any]:
+    """:func:`summarise` with all that the run was made of under "settings"; what ``run --json`` writes."""
+    about = {
+        "backbone": backbone,
+        "dataset": dataset,
+        "ood": ood,
+        "class_names": list(snapshot.class_names),
+        "templates": list(templates) if templates else None,  # None: the backbone's own
+        "device": device,
+    }
+    return {**summarise(snapshot), "settings": {**about, **settings.to_dict()}}
 
 
 def _method(method: MethodSnapshot) -> dict[str, Any]:

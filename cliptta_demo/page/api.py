@@ -36,10 +36,12 @@ def run(
     batches: int = DEFAULTS.batches,
     seed: int = DEFAULTS.seed,
     backbone: str = DEFAULTS.backbone,
+    templates: str = "",
     adaptation: dict[str, Any] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Runs an experiment on the built-in pictures and yields its numbers after every batch.
 
+    ``templates`` are prompt templates, one a line, with {} for the class name; empty keeps the backbone's own.
     ``adaptation`` overrides the backbone's tuned values: learning_rate, steps, regulariser_weight,
     tent_regulariser_weight, memory_shots, oce_weight, oce_gamma, score, symmetric.
     """

@@ -8,6 +8,7 @@ from cliptta_demo.backend.backbones import TINY
 from cliptta_demo.backend.catalog import DEFAULT_PICTURE_CLASSES
 from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS
 from cliptta_demo.backend.settings import CORRUPTION_CYCLE
 
@@ -68,8 +69,10 @@ METHOD_DASHES: dict[str, str] = {"zero-shot": "dot", "tent": "solid", "cliptta":
 LIVE_INTERVAL = 0.3  # seconds between two looks inside a batch: lively, and light on the line
 STATE_LIFETIME = 6 * 3600.0  # seconds until an idle session is forgotten
 SESSION_CAPACITY = 100
-MAX_UPLOAD_BYTES = DEFAULT_LIMITS.max_bytes  # per file
-MAX_UPLOAD_FILES = DEFAULT_LIMITS.max_files
+MAX_UPLOAD_BYTES = DEFAULT_LIMITS.max_bytes  # per image
+MAX_ARCHIVE_BYTES = DEFAULT_ARCHIVE_LIMITS.max_archive_bytes  # per zip
+MAX_GIVEN_FILES = 1_000  # in one drop or folder; images beyond the engine's own limit are left out, in a sentence
+UPLOAD_GRACE = 60.0  # seconds from the end of a visitor's connection until their images are deleted
 RUNS_AT_ONCE = 8
 QUEUE_SIZE = 64
 CACHE_CHECK, CACHE_AGE = 600, 6 * 3600  # seconds: uploaded files live as long as a session

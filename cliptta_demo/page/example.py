@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cliptta_demo.page.panel import ASSETS
+from cliptta_demo.page.panel import ASSETS, EXAMPLE_BATCHES, address, to_json
 from cliptta_demo.page.view import PARTS
 
 EXAMPLE = ASSETS / "example.json"
@@ -18,4 +18,8 @@ def load_example(path: Path = EXAMPLE) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     complete = isinstance(parts, dict) and set(parts) == set(PARTS) and all(isinstance(v, str) for v in parts.values())
-    return parts if complete else None
+    if not complete:
+        return None
+    if EXAMPLE_BATCHES.exists():  # fetched when somebody points at an earlier batch
+        parts["gallery"] = to_json(json.loads(parts["gallery"]) | {"history": address(EXAMPLE_BATCHES)})
+    return parts

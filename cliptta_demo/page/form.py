@@ -14,6 +14,7 @@ from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES
 from cliptta_demo.backend.class_names import display_name, parse_class_names
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
+from cliptta_demo.backend.prompts import parse_templates
 from cliptta_demo.backend.settings import (
     METHOD_NAMES,
     AdaptationSettings,
@@ -22,8 +23,9 @@ from cliptta_demo.backend.settings import (
     check_choice,
     check_number,
 )
-from cliptta_demo.page.defaults import DEFAULTS, MAX_BATCHES, MAX_CLASSES, MAX_UPLOAD_FILES, UPLOAD
+from cliptta_demo.page.defaults import DEFAULTS, MAX_BATCHES, MAX_CLASSES, UPLOAD
 from cliptta_demo.page.session import Recipe
+from cliptta_demo.page.uploads import read_upload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class FormValues:
     batches: Any = DEFAULTS.batches
     seed: Any = DEFAULTS.seed
     backbone: Any = DEFAULTS.backbone
+    templates: Any = ""
     learning_rate: Any = AdaptationSettings.learning_rate
     steps: Any = AdaptationSettings.steps
     regulariser_weight: Any = AdaptationSettings.regulariser_weight
@@ -91,7 +94,8 @@ def read_form(values: FormValues) -> Recipe:
         ood_source=values.ood_source,
         source_names=source_names,
         class_names=class_names,
-        upload_paths=_paths(values.files) if values.dataset == UPLOAD else (),
+        upload_key=read_upload(values.files).key if values.dataset == UPLOAD else "",
+        templates=_templates(values.templates),
     )
 
 
@@ -145,10 +149,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _paths(files: Any) -> tuple[str, ...]:
-    files = [files] if isinstance(files, str) else files or []
-    if not files:
-        raise UserError("No image was given yet: add some under Your images, or choose the built-in pictures.")
-    if len(files) > MAX_UPLOAD_FILES:
-        raise UserError(f"There are {len(files):,} files: add at most {MAX_UPLOAD_FILES} at once.")
-    return tuple(str(file) for file in files)
+def _templates(text: Any) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        raise UserError("The prompt templates must be one text, one template on each line.")
+    return parse_templates(text)

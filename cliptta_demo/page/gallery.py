@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.experiment import REFERENCE
-from cliptta_demo.backend.snapshot import MethodSnapshot, Snapshot
+from cliptta_demo.backend.results import statuses
+from cliptta_demo.backend.snapshot import Snapshot
 from cliptta_demo.page.defaults import METHOD_LABELS, corruption_name
 from cliptta_demo.page.sheets import Sheets
-
-# How an image fares under a method, compared with zero-shot.
-STATUSES = ("fixed", "broken", "right", "wrong", "left-out", "let-in", "changed", "same")
 
 
 def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, Any]:
@@ -25,7 +20,8 @@ def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, 
 
     Returns:
         ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
-        "predicted", "confidence", "status"}}, "labelled", "title"}``, or ``{"empty": text}`` without a snapshot.
+        "predicted", "confidence", "status", "entropy"}}, "labelled", "batch", "batches", "title"}``, or
+        ``{"empty": text}`` without a snapshot.
         ``clean`` is the sheet before corruption, None when there was none; ``truth`` is a class number, −1 a
         stranger, −2 unknown.
     """
@@ -50,31 +46,15 @@ def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, 
                 "label": METHOD_LABELS[name],
                 "predicted": method.batch.predicted.tolist(),
                 "confidence": [round(float(value), 3) for value in method.batch.confidence],
-                "status": statuses(snapshot.labels, method, reference),
+                "status": statuses(
+                    snapshot.labels, method.batch.predicted, method.batch.scores > method.threshold, reference
+                ),
+                "entropy": round(method.batch.collapse_entropy, 4),
             }
             for name, method in snapshot.methods.items()
         },
         "labelled": bool((snapshot.labels >= 0).any()),
+        "batch": snapshot.batch + 1,
+        "batches": snapshot.batches,
         "title": f"Batch {snapshot.batch + 1} of {snapshot.batches}{shift}",
     }
-
-
-def statuses(labels: NDArray[np.int64], method: MethodSnapshot, reference: NDArray[np.int64]) -> list[str]:
-    """One of ``STATUSES`` per image.
-
-    Args:
-        labels: ``(N,)``, −1 a stranger, −2 unknown; method: the one that is compared; reference: zero-shot's ``(N,)``.
-    """
-    predicted = method.batch.predicted
-    accepted = method.batch.scores > method.threshold
-    found = []
-    for label, now, before, inside in zip(labels, predicted, reference, accepted, strict=True):
-        if label == -1:
-            found.append("let-in" if inside else "left-out")
-        elif label < 0:
-            found.append("same" if now == before else "changed")
-        elif now == label:
-            found.append("right" if before == label else "fixed")
-        else:
-            found.append("broken" if before == label else "wrong")
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,10 +20,21 @@ from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, open_link, to_query
-from cliptta_demo.page.runner import decode_uploads, open_experiment, work
+from cliptta_demo.page.runner import open_experiment, work
 from cliptta_demo.page.session import Session, Uploads, plan
 from cliptta_demo.page.sidebar import adaptation_updates
 from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
+from cliptta_demo.page.uploader import show_uploader
+from cliptta_demo.page.uploads import (
+    Given,
+    class_text_for,
+    decode_uploads,
+    forget_files,
+    label_note,
+    own_files,
+    ready_sentence,
+    upload_value,
+)
 from cliptta_demo.page.view import live_stage, stage, waiting_stage
 
 log = logging.getLogger(__name__)
@@ -80,7 +92,8 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
     experiment, uploads = open_experiment(recipe, uploads)
     planned = plan(session, recipe)
     session = planned.session or Session(recipe, experiment.start())
-    refused = uploads.refused if uploads is not None and recipe.dataset == UPLOAD else ()
+    own = uploads if recipe.dataset == UPLOAD else None
+    refused = (*label_note(own, recipe.class_names), *own.refused) if own is not None else ()
     kind = "warning" if refused else "info"
     first: Update = {"session": session, "uploads": uploads, "message": message_html(planned.message, kind, refused)}
     if planned.session is None:
@@ -127,7 +140,7 @@ def open_lesson(key: str) -> Update:
 
 def _form_update(values: FormValues) -> Update:
     """The widgets' values; a CheckboxGroup takes lists only, and the place for files shows where it is needed."""
-    files = gr.File(visible=values.dataset == UPLOAD)
+    files = show_uploader(values.dataset == UPLOAD)
     return {name: getattr(values, name) for name in LINKED} | {"methods": list(values.methods), "files": files}
 
 
@@ -157,21 +170,29 @@ def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
         return "", message_html(str(error), "error")
 
 
-def take_uploads(files: Any, backbone: Any, uploads: Uploads | None) -> tuple[Uploads | None, str]:
-    """Decodes the files as soon as they are there; tells what was taken and what was left out."""
-    paths = tuple(str(file) for file in files or ())
-    if not paths:
-        return None, message_html()
-    try:
-        size = load_backbone(backbone if backbone in BACKBONES else "tiny").info.image_size
-        uploads = decode_uploads(paths, size, uploads)
-    except UserError as error:
-        return None, message_html(str(error), "error")
-    count = len(uploads.names)
-    ready = f"{count} image{'' if count == 1 else 's'} ready. Name the classes below, then press Run."
-    if not count:
-        return uploads, message_html("None of these files can be used.", "error", uploads.refused)
-    return uploads, message_html(ready, "warning" if uploads.refused else "info", uploads.refused)
+def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
+    """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
+
+    Labels become the class names unless the visitor ``typed`` some. Names of the update: "uploads", "files",
+    "upload_note", and "class_names" where they change.
+    """
+    if given.cleared:
+        forget_files(uploads)
+        return {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
+    added = own_files(given.added)
+    before = uploads.filled if uploads is not None else ""
+    files = (*(uploads.files if uploads is not None else ()), *added)
+    size = load_backbone(backbone if backbone in BACKBONES else "tiny").info.image_size
+    uploads = decode_uploads(files, size, before)
+    lost = len(given.added) - len(added)
+    refused = (f"{lost:,} of the files did not arrive: add them again.",) * bool(lost) + uploads.refused
+    text = class_text_for(uploads, typed, before)
+    uploads = replace(uploads, filled=text or before)
+    update: Update = {"uploads": uploads, "files": upload_value(uploads)}
+    if not uploads.names:
+        return update | {"upload_note": message_html("None of these files can be used.", "error", refused)}
+    note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
+    return update | {"upload_note": note} | ({"class_names": text} if text else {})
 
 
 def take_backbone(name: Any) -> tuple[list[Any], str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cliptta_demo.backend.class_names import display_name
+from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.snapshot import LiveStep, MethodSnapshot
 from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.figure import Figure, empty_figure, entropy_now, make_figure, methods_of, rounded
@@ -63,7 +64,7 @@ def _class_facet(
                 "hovertemplate": "%{x}: truly %{y:.1%}<extra></extra>",
             }
         )
-    most = int(share.argmax())
+    head = _collapse_head(session, live, name, share, names[int(share.argmax())])
     return {
         "id": f"histogram-{name}",
         "data": traces,
@@ -72,8 +73,8 @@ def _class_facet(
             "xaxis": {"tickangle": -55 if len(names) > 6 else 0, "type": "category", "range": [-0.6, len(names) - 0.4]},
             "bargap": 0.28,
         },
-        "alt": f"{METHOD_LABELS[name]}: largest class {names[most]} with {share[most]:.0%} of predictions.",
-        "head": _collapse_head(session, live, name, share, names[most]),
+        "alt": f"{METHOD_LABELS[name]}, predictions per class: {'. '.join([head['gauge']['text'], *head['lines']])}.",
+        "head": head,
     }
 
 
@@ -89,8 +90,23 @@ def _collapse_head(session: Session, live: LiveStep | None, name: str, share: np
             "text": f"entropy {entropy:.2f} of {ceiling:.2f}",
             "low": entropy < 0.75 * ceiling,
         },
-        "lines": [f"{share.max():.0%} of predictions are “{most}”"],
+        "lines": [f"largest class “{most}”: {share.max():.0%}", *_ratios(session, name)],
     }
+
+
+def _ratios(session: Session, name: str) -> list[str]:
+    """Improvement and deterioration over the stream so far, in words; nothing without labels."""
+    method = session.snapshot.methods[name] if session.snapshot is not None else None
+    if name == REFERENCE:
+        return ["the yardstick of both ratios"] if method is not None and method.accuracy is not None else []
+    if method is None or method.accuracy is None:
+        return []
+    better, worse = (_percent(value) for value in (method.improvement, method.deterioration))
+    return [f"improvement: {better} of zero-shot's wrong", f"deterioration: {worse} of zero-shot's right"]
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def score_figure(session: Session) -> Figure:

@@ -22,13 +22,14 @@ from cliptta_demo.page.defaults import (
     CACHE_AGE,
     CACHE_CHECK,
     DEFAULTS,
-    MAX_UPLOAD_BYTES,
+    MAX_ARCHIVE_BYTES,
     QUEUE_SIZE,
     RUNS_AT_ONCE,
     SESSION_CAPACITY,
     STATE_LIFETIME,
 )
 from cliptta_demo.page.form import ADAPTATION_FIELDS
+from cliptta_demo.page.leaving import LEAVING
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.loss import toy
 from cliptta_demo.page.panel import STYLES, build_panel, build_toy, static_files, stylesheet
@@ -36,8 +37,10 @@ from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
 from cliptta_demo.page.theme import build_theme
+from cliptta_demo.page.uploads import forget_files, read_news, upload_value
 from cliptta_demo.page.view import PARTS, waiting_stage
 
+OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function of their own
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -50,7 +53,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         delete_cache=(CACHE_CHECK, CACHE_AGE),
     ) as demo:
         session = gr.State(None, time_to_live=STATE_LIFETIME)
-        uploads = gr.State(None, time_to_live=STATE_LIFETIME)
+        uploads = gr.State(None, time_to_live=STATE_LIFETIME, delete_callback=forget_files)
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
@@ -62,6 +65,11 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         _connect(sidebar, parts)
         _connect_address(demo, sidebar, parts)
         add_api()
+
+        def left(request: gr.Request) -> None:
+            LEAVING.gone(request.session_hash or "", demo)
+
+        demo.unload(left)
     demo.queue(max_size=QUEUE_SIZE)
     return demo
 
@@ -81,7 +89,7 @@ def launch(demo: gr.Blocks) -> None:
         run_history=False,
         ssr_mode=False,
         footer_links=["api"],
-        max_file_size=MAX_UPLOAD_BYTES,
+        max_file_size=MAX_ARCHIVE_BYTES,  # images have a limit of their own, in the engine
         state_session_capacity=SESSION_CAPACITY,
         prevent_thread_lock=True,
     )
@@ -154,7 +162,7 @@ def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
 
 def _panel(name: str, values: dict[str, str]) -> gr.HTML:
     title, sentence = PANELS[name]
-    kind = name if name in ("gallery", "matrix") else "plot"
+    kind = {"accuracy": "curves", "entropy": "curves"}.get(name, name if name in OWN_KINDS else "plot")
     return build_panel(kind, values[name], title=title, sentence=sentence, name=name)
 
 
@@ -167,7 +175,9 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         return {parts[name]: value for name, value in update.items()}
 
     def key_of(request: gr.Request) -> str:
-        return request.session_hash or "nobody"
+        key = request.session_hash or "nobody"
+        LEAVING.here(key)
+        return key
 
     def work(batches: int | None, session: Any, uploads: Any, request: gr.Request, values: tuple) -> Iterator[dict]:
         with closing(handlers.run(session, uploads, values, batches, key_of(request))) as updates:
@@ -212,10 +222,20 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
     lesson_outputs = [*outputs, parts["lesson"], parts["go"], *sidebar.inputs]
     for key, button in parts["lessons"].items():
         button.click(wait, **quick).then(partial(open_lesson, key), None, lesson_outputs, **quick)
-    widgets["files"].change(
-        handlers.take_uploads,
-        [widgets["files"], widgets["backbone"], uploads],
-        [uploads, sidebar.upload_note],
+
+    def files_came(value: Any, backbone: Any, typed: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
+        key_of(request)
+        try:
+            update = handlers.take_uploads(read_news(value), backbone, typed, uploads)
+        except UserError as error:
+            update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
+        return {targets[name]: item for name, item in update.items()}
+
+    targets["upload_note"] = sidebar.upload_note
+    widgets["files"].upload(
+        files_came,
+        [widgets["files"], widgets["backbone"], widgets["class_names"], uploads],
+        [widgets["files"], widgets["class_names"], sidebar.upload_note, uploads],
         concurrency_limit=2,
         **PRIVATE,
     )

@@ -74,7 +74,7 @@ def open_link(query: Mapping[str, str]) -> FormValues:
         raise UserError(f"backbone is {backbone!r}; it must be one of: {', '.join(BACKBONES)}.")
     values = replace(starting_values(tuned_adaptation(backbone), backbone), **given)
     # The images of a link to uploads are the visitor's to add; all the rest can be checked now.
-    checked = replace(values, files=["x"]) if values.dataset == UPLOAD else values
+    checked = replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values
     recipe = read_form(checked)
     if recipe.dataset != UPLOAD:
         open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have

@@ -17,35 +17,46 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
-SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js", "gallery.js", "loss.js"))
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css"))
+SCRIPTS = tuple(
+    ASSETS / name for name in ("page.js", "plots.js", "batches.js", "gallery.js", "loss.js", "upload.js", "results.js")
+)
+STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
+
+
+EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 
 def static_files() -> list[Path]:
     """The files that the browser loads from this server; nothing else is made public."""
-    return [PLOTLY, *SCRIPTS, *STYLES]
+    return [PLOTLY, *SCRIPTS, *STYLES, EXAMPLE_BATCHES]
 
 
-def _address(path: Path) -> str:
+def address(path: Path) -> str:
+    """Where the browser finds a static file, relative to the page."""
     version = int(path.stat().st_mtime)  # a new version of a file is never hidden by the browser's cache
     return f"gradio_api/file={html.escape(path.as_posix())}?v={version}"
 
 
 def script(path: Path) -> str:
     """The tag that loads a script from this server."""
-    return f'<script src="{_address(path)}"></script>'
+    return f'<script src="{address(path)}"></script>'
 
 
 def stylesheet(path: Path) -> str:
     """The tag that loads a style sheet from this server."""
-    return f'<link rel="stylesheet" href="{_address(path)}">'
+    return f'<link rel="stylesheet" href="{address(path)}">'
+
+
+def scripts() -> str:
+    """The tags of all scripts, for the head of whatever needs them."""
+    return "".join(script(path) for path in (PLOTLY, *SCRIPTS))
 
 
 def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) -> gr.HTML:
     """A titled panel whose body a script draws.
 
     Args:
-        kind: "plot", "gallery" or "matrix", the script's drawing function.
+        kind: "plot", "curves", "histogram", "gallery", "matrix" or "results", the script's drawing function.
         value: JSON text, see :mod:`.figure` and :mod:`.gallery`.
         title, sentence: heading and one sentence of explanation; name: its id in the page.
     """
@@ -67,7 +78,7 @@ def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load:
         value,
         html_template=template,
         js_on_load=on_load,
-        head="".join(script(path) for path in (PLOTLY, *SCRIPTS)),
+        head=scripts(),
         apply_default_css=False,
         elem_id=name,
         min_width=280,
@@ -75,6 +86,6 @@ def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load:
     )
 
 
-def to_json(data: dict[str, Any]) -> str:
+def to_json(data: dict[str, Any] | list[Any]) -> str:
     """Compact JSON; refuses NaN, which no browser would parse."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

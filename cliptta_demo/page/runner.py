@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers
-from cliptta_demo.backend.data.decode import decode_files
+from cliptta_demo.backend.data.labels import match_labels
 from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
@@ -17,6 +17,7 @@ from cliptta_demo.backend.snapshot import LiveStep
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.session import Recipe, Session, Uploads
+from cliptta_demo.page.uploads import STALE, decode_uploads
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,6 @@ class Look:
 
     session: Session
     live: LiveStep | None = None
-
-
-def decode_uploads(paths: tuple[str, ...], size: int, known: Uploads | None = None) -> Uploads:
-    """The images of these files, decoded to ``size`` pixels a side; ``known`` saves doing it again.
-
-    Files that can't be read are named in ``refused``; whether any is left is for the caller to ask.
-    """
-    if known is not None and (known.paths, known.size) == (paths, size):
-        return known
-    decoded = decode_files(paths, size)
-    return Uploads(paths, size, decoded.images, decoded.names, decoded.refused)
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
@@ -52,16 +42,23 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     sample = backbone.info.adaptation.memory_sample
     adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
     settings = replace(recipe.settings, adaptation=adaptation)
-    return Experiment(settings, backbone, source, strangers, class_names=recipe.class_names), uploads
+    return Experiment(
+        settings, backbone, source, strangers, class_names=recipe.class_names, templates=recipe.templates
+    ), uploads
 
 
 def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
     if recipe.dataset != UPLOAD:
         return open_source(recipe.dataset, recipe.source_names), uploads
-    uploads = decode_uploads(recipe.upload_paths, backbone.info.image_size, uploads)
+    if uploads is None or uploads.key != recipe.upload_key:
+        raise UserError(STALE)
+    size = backbone.info.image_size
+    if uploads.size != size:
+        uploads = replace(decode_uploads(uploads.files, size, uploads.filled), key=uploads.key)
     if not uploads.names:
         raise UserError("None of these files can be used. " + " ".join(uploads.refused))
-    return GivenImages(uploads.pixels, recipe.source_names, names=uploads.names), uploads
+    labels, _ = match_labels(uploads.labels, recipe.class_names)
+    return GivenImages(uploads.pixels, recipe.source_names, labels, uploads.names), uploads
 
 
 def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[Look]:

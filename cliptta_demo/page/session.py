@@ -10,7 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
+from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.experiment import RunState
+from cliptta_demo.backend.results import BatchResults, results_of
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.snapshot import Snapshot
 from cliptta_demo.page.defaults import corruption_name
@@ -22,15 +24,20 @@ class Uploads:
     """A visitor's own images, decoded once.
 
     Attributes:
-        paths: the uploaded files; size: side in pixels that they were decoded to.
-        pixels: ``(N, 3, size, size)`` uint8; names: N file names; refused: a sentence for each file left out.
+        key: stands for exactly these images; files: as uploaded; size: side in pixels that they were decoded to.
+        pixels: ``(N, 3, size, size)`` uint8; names: N file names; labels: N labels in words, None where nobody said.
+        refused: a sentence for whatever was left out.
+        filled: the class names that the labels put into the form, empty where they did not.
     """
 
-    paths: tuple[str, ...]
+    key: str
+    files: tuple[GivenFile, ...]
     size: int
     pixels: Tensor
     names: tuple[str, ...]
+    labels: tuple[str | None, ...]
     refused: tuple[str, ...]
+    filled: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class Recipe:
         settings: methods, stream and adaptation.
         backbone, dataset, ood_source: names out of the registries (or "upload").
         source_names: classes of the data set, in order; class_names: the words used for them.
-        upload_paths: files of the visitor's own images, empty for other data sets.
+        upload_key: stands for the visitor's own images, empty for other data sets.
+        templates: prompt templates; empty for the backbone's own.
     """
 
     settings: RunSettings
@@ -50,7 +58,8 @@ class Recipe:
     ood_source: str
     source_names: tuple[str, ...]
     class_names: tuple[str, ...]
-    upload_paths: tuple[str, ...] = ()
+    upload_key: str = ""
+    templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Session:
         recipe: the settings it runs under; state: where it stands.
         snapshot: after the last batch, None before the first; its pixels are dropped, sheets holds them compressed.
         marks: changes of settings so far; shifts: (corruption, severity) of every batch so far.
-        seconds: of every batch so far.
+        seconds: of every batch so far; results: of every batch so far, image by image.
     """
 
     recipe: Recipe
@@ -79,6 +88,7 @@ class Session:
     marks: tuple[Mark, ...] = ()
     shifts: tuple[tuple[str, int], ...] = ()
     seconds: tuple[float, ...] = ()
+    results: tuple[BatchResults, ...] = ()
 
     def after(self, state: RunState, snapshot: Snapshot) -> Session:
         """The session one batch later."""
@@ -90,6 +100,7 @@ class Session:
             sheets=make_sheets(snapshot),
             shifts=(*self.shifts, (snapshot.corruption, snapshot.severity)),
             seconds=(*self.seconds, snapshot.seconds),
+            results=(*self.results, results_of(snapshot)),
         )
 
 
@@ -105,9 +116,10 @@ class Plan:
 _RESTART = {
     "backbone": "the backbone",
     "dataset": "the images",
-    "upload_paths": "the images",
+    "upload_key": "the images",
     "source_names": "the classes",
     "class_names": "the classes",
+    "templates": "the prompt templates",
     "methods": "the methods",
     "batch_size": "the batch size",
     "seed": "the seed",

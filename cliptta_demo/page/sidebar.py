@@ -21,7 +21,9 @@ from cliptta_demo.page.defaults import (
     corruption_choices,
 )
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS
+from cliptta_demo.page.panel import scripts
 from cliptta_demo.page.texts import HELP
+from cliptta_demo.page.uploader import build_uploader, show_uploader
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,7 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
         gr.HTML("<h2>Images</h2>", apply_default_css=False)
         choices = [(label, name) for name, label in DATASETS.items()] + [(UPLOAD_LABEL, UPLOAD)]
         made["dataset"] = gr.Dropdown(choices, value=DEFAULTS.dataset, label="Data", elem_id="dataset")
-        made["files"] = gr.File(  # any type: what is no image is named and left out, the rest goes on
-            file_count="multiple",
-            label="Drop images here",
-            visible=False,
-            elem_id="files",
-            height=150,
-        )
+        made["files"] = build_uploader(scripts())
         upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
         made["class_names"] = gr.Textbox(
             DEFAULTS.class_text,
@@ -139,6 +135,9 @@ def _advanced(values: AdaptationSettings) -> dict[str, Any]:
         made["oce_weight"] = _number(values, "oce_weight", "λ_oce, weight of OCE")
         made["oce_gamma"] = _number(values, "oce_gamma", "γ")
         made["score"] = gr.Dropdown(list(ID_SCORES), value=values.score, label="ID score")
+        made["templates"] = gr.Textbox(
+            "", label="Prompt templates", info=HELP["templates"], lines=2, max_lines=6, elem_id="templates"
+        )
         made["symmetric"] = gr.Checkbox(values.symmetric, label="Symmetric loss", info=HELP["symmetric"])
     return made
 
@@ -171,7 +170,7 @@ def _dataset_chosen(dataset: str) -> tuple[Any, ...]:
     own = dataset == UPLOAD
     info = HELP["class_names_upload" if own else "class_names"]
     return (
-        gr.File(visible=own),
+        show_uploader(own),
         gr.Textbox(", ".join(names), info=info),
         corruption,
         gr.Button(visible=not own),

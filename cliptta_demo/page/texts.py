@@ -22,7 +22,9 @@ PANELS: dict[str, tuple[str, str]] = {
     ),
     "histogram": (
         "Where the predictions go",
-        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes.",
+        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
+        "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
+        "images that are now wrong.",
     ),
     "gallery": (
         "The batch, image by image",
@@ -63,9 +65,15 @@ HELP = {
     "memory_shots": "Confident images remembered per class.",
     "oce_weight": "Pushes known images and strangers apart.",
     "oce_gamma": "Softness of that split.",
+    "templates": "One a line, {} for the class name. Empty: the backbone's own.",
     "symmetric": "Adds the text-to-image half of the contrastive loss.",
 }
 
+UPLOAD_HINT = (
+    "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
+    "With them, accuracy is shown."
+)
+UPLOAD_PRIVACY = "Deleted within two minutes of your leaving this page; after six hours at the latest."
 LINK_NOTE = """
 <p class="link-note" role="status" hidden>
   <span></span><input type="text" readonly aria-label="Link to this experiment" onfocus="this.select()">

@@ -17,7 +17,7 @@ from cliptta_demo.backend.errors import UserError
 
 UNLABELLED = -2  # the label of an image whose class nobody gave; -1 is left to images of no class at all
 
-_EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+IMAGE_EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _entries(folder: Path, inside: str) -> tuple[list[Path], list[Path]]:
             continue
         if path.is_dir():
             folders.append(path)
-        elif path.is_file() and path.suffix.lower() in _EXTENSIONS:
+        elif path.is_file() and path.suffix.lower() in IMAGE_EXTENSIONS:
             files.append(path)
     return folders, files
 

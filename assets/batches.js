@@ -1,0 +1,199 @@
+// One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
+(function () {
+  const cliptta = window.cliptta;
+  const make = cliptta.make;
+  const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
+  const LINKED = ["gallery", "histogram", "curves"];
+
+  let history = new Map(); // number → data of the gallery
+  let latest = 0;
+  let shown = null; // the batch looked at; null: the latest
+  let pinned = false;
+  let more = null; // where the earlier batches of the opening example lie
+
+  function redraw() {
+    for (const kind of LINKED) for (const schedule of cliptta.schedules[kind] || []) schedule();
+  }
+
+  function forget() {
+    history = new Map();
+    latest = 0;
+    shown = null;
+    pinned = false;
+    more = null;
+  }
+
+  /** Called for every value of the gallery, drawn or not. */
+  cliptta.arrivals.gallery = function (data) {
+    if (!data.tiles) forget();
+    else {
+      if (data.batch < latest) forget(); // another run
+      latest = data.batch;
+      if (data.history) more = data.history;
+      history.set(data.batch, data);
+      const old = history.get(data.batch - PICTURES);
+      if (old) old.sheet = old.clean = null;
+    }
+    for (const schedule of cliptta.schedules.curves || []) schedule();
+  };
+
+  async function loadMore() {
+    if (!more) return;
+    const address = more;
+    more = null;
+    try {
+      const batches = await (await fetch(address)).json();
+      for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, data);
+    } catch (error) {
+      return; // the example's earlier batches stay away; everything else works
+    }
+    redraw();
+  }
+
+  function look(batch, pin) {
+    const next = batch === null ? null : Math.min(Math.max(batch, 1), latest);
+    if (next === shown && pin === pinned) return;
+    shown = next;
+    pinned = pin;
+    if (next !== null) loadMore();
+    redraw();
+  }
+
+  cliptta.batches = {
+    /** What the gallery draws: the batch looked at, or the latest. */
+    gallery(data) {
+      return (shown !== null && history.get(shown)) || data;
+    },
+
+    /** The histogram of the batch looked at alone, in the place of all batches so far. */
+    histogram(figure) {
+      const data = shown === null ? null : history.get(shown);
+      if (!figure.facets?.length) return figure;
+      if (!data) return { ...figure, note: latest ? "All batches so far. Point at a batch on a curve to see that one alone." : "" };
+      const facets = figure.facets.map((facet) => alone(facet, data) || facet);
+      return { ...figure, facets, note: `${data.title}, alone.` };
+    },
+  };
+
+  const shares = (numbers, count) => {
+    const counts = Array(count).fill(0);
+    for (const number of numbers) counts[number] += 1;
+    return counts.map((value) => value / Math.max(numbers.length, 1));
+  };
+
+  function alone(facet, data) {
+    const method = data.methods[facet.head.method];
+    const names = data.classes;
+    if (!method || facet.data[0].x.length !== names.length) return null;
+    const truths = data.tiles.map((tile) => tile.truth);
+    const share = shares(method.predicted.filter((_, index) => truths[index] !== -1), names.length);
+    const truth = shares(truths.filter((label) => label >= 0), names.length);
+    const most = share.indexOf(Math.max(...share));
+    const largest = `${Math.round(100 * share[most])}%`;
+    const top = Math.max(...facet.layout.yaxis.range, 1.05 * Math.max(...share, ...truth));
+    const ceiling = Math.log(names.length);
+    const head = {
+      ...facet.head,
+      gauge: {
+        share: method.entropy / ceiling,
+        text: `entropy ${method.entropy.toFixed(2)} of ${ceiling.toFixed(2)}`,
+        low: method.entropy < 0.75 * ceiling,
+      },
+      lines: [`largest class “${names[most]}”: ${largest}`, ...facet.head.lines.slice(1)],
+    };
+    return {
+      ...facet,
+      head,
+      data: [{ ...facet.data[0], y: share }, ...facet.data.slice(1).map((trace) => ({ ...trace, y: truth }))],
+      layout: { ...facet.layout, yaxis: { ...facet.layout.yaxis, range: [0, Math.min(top, 1.05)] } },
+      alt: `${head.title}, batch ${data.batch} alone: ${head.gauge.text}. ${head.lines[0]}.`,
+    };
+  }
+
+  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, cliptta.batches.histogram(figure));
+
+  /** Earlier, later, latest: the way through the batches for keys and thumbs. */
+  function stepper() {
+    const button = (className, text, label, press) =>
+      make("button", { type: "button", className, textContent: text, title: label, onclick: press, attributes: { "aria-label": label } });
+    return make(
+      "div",
+      { className: "stepper", attributes: { role: "group", "aria-label": "Look at one batch" } },
+      button("earlier", "‹", "Earlier batch", () => look((shown ?? latest) - 1, true)),
+      make("output", {}),
+      button("later", "›", "Later batch", () => look((shown ?? latest) + 1, true)),
+      button("latest", "Latest", "Back to the latest batch", () => look(null, false)),
+    );
+  }
+
+  function drawStepper(place) {
+    place.hidden = latest < 2;
+    const now = shown ?? latest;
+    place.querySelector("output").textContent = `batch ${now}${shown === null ? "" : ` of ${latest}`}`;
+    place.querySelector(".earlier").disabled = now <= 1;
+    place.querySelector(".later").disabled = now >= latest;
+    place.querySelector(".latest").hidden = shown === null;
+    place.classList.toggle("is-looking", shown !== null);
+  }
+
+  /** The batch under a pointer, or null beside the axes. */
+  function batchAt(plot, event) {
+    const axis = plot._fullLayout?.xaxis;
+    if (!axis || !latest) return null;
+    const x = event.clientX - plot.getBoundingClientRect().left - axis._offset;
+    if (x < 0 || x > axis._length) return null;
+    const batch = Math.round(axis.p2d(x));
+    return batch >= 1 && batch <= latest ? batch : null;
+  }
+
+  function listen(plot) {
+    plot.dataset.linked = "yes";
+    plot.on("plotly_afterplot", () => drawCursor(plot)); // zoomed, or of another size
+    plot.addEventListener("pointermove", (event) => {
+      if (!pinned && event.pointerType !== "touch" && !event.buttons) look(batchAt(plot, event), false);
+    });
+    plot.addEventListener("pointerleave", () => pinned || look(null, false));
+    plot.addEventListener("pointerdown", (down) => {
+      const released = (up) => {
+        window.removeEventListener("pointerup", released, true);
+        const still = Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) < 5;
+        const batch = batchAt(plot, down);
+        if (!still || batch === null) return;
+        const same = pinned && batch === shown;
+        look(same ? null : batch, !same);
+      };
+      window.addEventListener("pointerup", released, true); // Plotly lays a cover over the page while it is pressed
+    });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && shown !== null) look(null, false);
+  });
+
+  function drawCursor(plot) {
+    const facet = plot.parentElement;
+    const axis = plot._fullLayout?.xaxis;
+    let cursor = facet.querySelector(".cursor");
+    if (!cursor) {
+      cursor = make("div", { className: "cursor", ariaHidden: "true" });
+      facet.append(cursor);
+    }
+    const x = axis && shown !== null ? axis._offset + axis.d2p(shown) : -1;
+    cursor.hidden = !axis || x < axis._offset || x > axis._offset + axis._length;
+    cursor.style.left = `${plot.offsetLeft + x}px`;
+    cursor.style.top = `${plot.offsetTop + (plot._fullLayout?.yaxis?._offset || 0)}px`;
+    cursor.style.height = `${plot._fullLayout?.yaxis?._length || 0}px`;
+  }
+
+  cliptta.kinds.curves = function (body, figure) {
+    if (!body.querySelector(".stepper")) body.prepend(stepper());
+    const theme = document.body.className;
+    if (body.figure !== figure || body.theme !== theme) cliptta.kinds.plot(body, figure); // pointing moves no curve
+    Object.assign(body, { figure, theme });
+    drawStepper(body.querySelector(".stepper"));
+    for (const plot of body.querySelectorAll(".plot")) {
+      if (!plot.dataset.linked) listen(plot);
+      drawCursor(plot);
+    }
+  };
+})();

@@ -1,0 +1,155 @@
+// The place for a visitor's own files (cliptta_demo/page/uploader.py): files, folders and archives, dropped or chosen.
+(function () {
+  const cliptta = window.cliptta;
+  const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
+  const TABLES = /\.(csv|tsv)$/i;
+  const AT_ONCE = 4; // uploads
+  const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+  const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
+  /** All files below a dropped entry, as [file, relative path]. */
+  async function walk(entry, found, most) {
+    if (found.length > most) return;
+    if (entry.isFile) {
+      const file = await new Promise((done, fail) => entry.file(done, fail));
+      found.push([file, entry.fullPath.replace(/^\//, "")]);
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      const some = await new Promise((done, fail) => reader.readEntries(done, fail)); // at most 100 at a time
+      if (!some.length) return;
+      for (const inner of some) await walk(inner, found, most);
+    }
+  }
+
+  async function dropped(transfer, most) {
+    const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    if (!entries.length) return [...transfer.files].map((file) => [file, file.name]);
+    const found = [];
+    for (const entry of entries) await walk(entry, found, most);
+    return found;
+  }
+
+  const chosen = (input) => [...input.files].map((file) => [file, file.webkitRelativePath || file.name]);
+
+  cliptta.uploader = function (element, props, watch, trigger, upload) {
+    const zone = element.querySelector(".drop");
+    const limits = Object.fromEntries(Object.entries(zone.dataset).map(([name, value]) => [name, Number(value)]));
+    const status = zone.querySelector(".status");
+    const [files, folder] = zone.querySelectorAll("input");
+    const [chooseFiles, chooseFolder, clear] = zone.querySelectorAll("button");
+    let busy = false;
+    let said = "";
+
+    const value = () => {
+      try {
+        return JSON.parse(props.value || "{}");
+      } catch (error) {
+        return {};
+      }
+    };
+
+    function draw() {
+      const { images = 0, labelled = 0, key = "" } = value();
+      const count = `${plural(images, "image")}${labelled ? `, ${labelled === images ? "all" : labelled} labelled` : ""}`;
+      status.textContent = busy ? said : [key ? `${count} here` : "", said].filter(Boolean).join(". ");
+      zone.classList.toggle("busy", busy);
+      for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
+      clear.hidden = !key;
+    }
+
+    function send(news) {
+      busy = true;
+      props.value = JSON.stringify({ ...value(), ...news });
+      setTimeout(() => trigger("upload"), 0); // once the new value is known to the page
+    }
+
+    async function take(pairs) {
+      if (busy || !pairs.length) return;
+      const left = [];
+      let others = 0;
+      const wanted = pairs.filter(([file, path]) => {
+        if (hidden(path)) return false;
+        const archive = /\.zip$/i.test(path);
+        if (path.includes("/") && !IMAGES.test(path) && !TABLES.test(path) && !archive) {
+          others += 1;
+          return false;
+        }
+        const most = archive ? limits.archive : limits.image;
+        if (file.size > most) left.push(`${file.name} is over ${Math.round(most / 2 ** 20)} MB and was left out`);
+        return file.size <= most;
+      });
+      if (others) left.push(`${plural(others, "other file")} passed over`);
+      if (wanted.length > limits.files) {
+        left.push(`only the first ${limits.files} of ${wanted.length} files were taken; a zip can hold more`);
+        wanted.length = limits.files;
+      }
+      busy = true;
+      const token = crypto.getRandomValues(new Uint32Array(4)).join("-"); // nobody can guess where the files lie
+      const added = [];
+      let next = 0;
+      let done = 0;
+      const lane = async () => {
+        while (next < wanted.length) {
+          const index = next++;
+          const [file, path] = wanted[index];
+          const ending = (path.match(/\.[a-z0-9]{1,5}$/i) || [""])[0];
+          try {
+            const { path: place } = await upload(new File([file], `${token}-${index}${ending}`));
+            added[index] = { path: place, name: path };
+          } catch (error) {
+            left.push(`${file.name} could not be sent`);
+          }
+          done += 1;
+          said = `Sending ${done} of ${wanted.length}…`;
+          draw();
+        }
+      };
+      said = `Sending ${plural(wanted.length, "file")}…`;
+      draw();
+      await Promise.all(Array.from({ length: AT_ONCE }, lane));
+      said = left.length > 3 ? `${left.slice(0, 3).join(". ")}, and ${left.length - 3} more` : left.join(". ");
+      busy = false;
+      const arrived = added.filter(Boolean);
+      if (arrived.length) {
+        const note = said;
+        said = "Reading the images…";
+        send({ added: arrived });
+        draw();
+        said = note;
+      } else draw();
+    }
+
+    chooseFiles.addEventListener("click", () => files.click());
+    chooseFolder.addEventListener("click", () => folder.click());
+    clear.addEventListener("click", () => {
+      said = "";
+      send({ added: [], clear: true });
+      draw();
+    });
+    for (const input of [files, folder]) {
+      input.addEventListener("change", () => {
+        take(chosen(input));
+        input.value = ""; // the same files can be chosen again
+      });
+    }
+    zone.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      zone.classList.add("over");
+    });
+    zone.addEventListener("dragleave", (event) => {
+      if (!zone.contains(event.relatedTarget)) zone.classList.remove("over");
+    });
+    zone.addEventListener("drop", async (event) => {
+      event.preventDefault();
+      zone.classList.remove("over");
+      take(await dropped(event.dataTransfer, limits.files));
+    });
+    watch("value", () => {
+      busy = Boolean(value().added?.length || value().clear); // the page's answer holds neither
+      draw();
+    });
+    draw();
+  };
+})();

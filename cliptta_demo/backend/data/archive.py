@@ -1,0 +1,182 @@
+"""Read the members of a zip archive that nobody vouches for, one at a time, in memory.
+
+Nothing is ever written to disk, so a member's name is only a name. What an archive claims about its own sizes is not
+believed: bytes are counted while they are unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from cliptta_demo.backend.errors import UserError
+
+_RANGES = {
+    "max_archive_bytes": (1, 2**33),
+    "max_members": (1, 100_000),
+    "max_total_bytes": (1, 2**35),
+    "max_member_bytes": (1, 2**30),
+    "max_directory_bytes": (1024, 2**28),
+}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
+_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
+_PIECE = 2**18  # bytes unpacked at a time
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What one archive may cost. Raises ValueError with field, value and range if one is out of range."""
+
+    max_archive_bytes: int = 200 * 2**20  # of the zip file: some hundreds of photos
+    max_members: int = 2_000  # looked at, folders and files of all kinds included
+    max_total_bytes: int = 500 * 2**20  # unpacked, all members together
+    max_member_bytes: int = 20 * 2**20  # unpacked, each: as much as a single image may have
+    max_directory_bytes: int = 2**20  # of the list of members, which has to be in memory at once
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (low, high) = getattr(self, field.name), _RANGES[field.name]
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ValueError(f"{field.name} is {value!r}; it must be a whole number from {low} to {high}")
+
+
+DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive: its name there, with ``/`` between folders, and its bytes or a sentence why not."""
+
+    name: str
+    data: bytes = b""
+    refused: str = ""
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is taken for a zip archive."""
+    return name.lower().endswith(".zip")
+
+
+def is_hidden(name: str) -> bool:
+    """Files that systems leave behind: dotfiles, macOS's resource forks, Windows' thumbnails."""
+    parts = name.replace("\\", "/").split("/")
+    if any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts):
+        return True
+    return parts[-1].lower() in ("thumbs.db", "desktop.ini")
+
+
+def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> Iterator[Member]:
+    """The files of a zip archive in its own order; folders and hidden files are passed over.
+
+    A member that can't be read, or is an archive itself, comes with a sentence instead of bytes. The walk ends early,
+    with a last nameless member that says so, at ``max_members`` and at ``max_total_bytes``.
+
+    Args:
+        path: of the archive; name: what people call it, used in the sentences.
+
+    Raises:
+        UserError: it is no zip archive, damaged, too large, or locked by a password; in one sentence.
+    """
+    try:
+        file = _Bounded(path, limits.max_directory_bytes)
+    except OSError:
+        raise UserError(f"{name} could not be opened: add it again.") from None
+    with file:
+        if file.size > limits.max_archive_bytes:
+            raise UserError(
+                f"{name} is over {limits.max_archive_bytes / 2**20:.3g} MB: split it into smaller archives."
+            )
+        try:
+            archive = zipfile.ZipFile(file)
+        except _TooMuch:
+            raise UserError(f"{name} lists too many files: pack at most {limits.max_members:,}.") from None
+        except Exception:  # a damaged list of members makes zipfile raise nearly any error
+            raise UserError(f"{name} is no zip archive, or a damaged one: pack it again.") from None
+        with archive:
+            entries = archive.infolist()
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise UserError(f"{name} is locked by a password: pack it again without one.")
+            file.largest = None  # from here on zipfile reads in small pieces of its own choice
+            yield from _members(archive, entries, name, limits)
+
+
+def _members(
+    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], name: str, limits: ArchiveLimits
+) -> Iterator[Member]:
+    left = limits.max_total_bytes
+    for entry in entries[: limits.max_members]:
+        inner = entry.filename.replace("\\", "/")
+        if not inner or inner.endswith("/") or is_hidden(inner) or stat.S_ISLNK(entry.external_attr >> 16):
+            continue
+        if inner.lower().endswith(_ARCHIVES):
+            yield Member(
+                inner, refused=f"{_last(inner)} is an archive inside {name}; it was left out: unpack it first."
+            )
+            continue
+        if left <= 0:
+            yield Member(
+                "",
+                refused=f"{name} unpacks to more than {limits.max_total_bytes / 2**20:.3g} MB; the rest was left out.",
+            )
+            return
+        data, refused = _unpack(archive, entry, min(limits.max_member_bytes, left))
+        left -= len(data)
+        if refused or len(data) > limits.max_member_bytes:
+            refused = (
+                refused
+                or f"{_last(inner)} is over {limits.max_member_bytes / 2**20:.3g} MB; it was left out: shrink it first."
+            )
+            yield Member(inner, refused=refused)
+        elif left >= 0:
+            yield Member(inner, data)
+    if len(entries) > limits.max_members:
+        yield Member(
+            "", refused=f"{name} has {len(entries):,} entries; only the first {limits.max_members:,} were looked at."
+        )
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tuple[bytes, str]:
+    """At most ``most`` + 1 bytes, whatever size the entry claims, and a sentence where that fails."""
+    shown = _last(entry.filename)
+    if entry.compress_type not in _METHODS:
+        return b"", f"{shown} is packed in a rare way; it was left out: pack the archive again as a plain zip."
+    pieces, length = [], 0
+    try:
+        with archive.open(entry) as stream:
+            while length <= most and (piece := stream.read(min(_PIECE, most + 1 - length))):
+                pieces.append(piece)
+                length += len(piece)
+    except Exception:  # damage makes zipfile and zlib raise nearly any error
+        return b"", f"{shown} is damaged inside its archive; it was left out."
+    return b"".join(pieces), ""
+
+
+def _last(name: str) -> str:
+    last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    shown = "".join(letter for letter in last if letter.isprintable()).strip()
+    return (shown if len(shown) <= 80 else f"{shown[:60]}…{shown[-15:]}") or "A file without a name"
+
+
+class _TooMuch(Exception):
+    """More bytes were asked for at once than allowed."""
+
+
+class _Bounded(io.FileIO):
+    """A file that refuses large single reads: zipfile reads the whole list of members in one, of any claimed size."""
+
+    def __init__(self, path: Path | str, largest: int) -> None:
+        super().__init__(path, "rb")
+        self.size = self.seek(0, io.SEEK_END)
+        self.seek(0)
+        self.largest: int | None = largest
+
+    def read(self, count: int | None = -1) -> bytes:
+        left = max(self.size - self.tell(), 0)
+        count = left if count is None or count < 0 else min(count, left)
+        if self.largest is not None and count > self.largest:
+            raise _TooMuch
+        return super().read(count) or b""

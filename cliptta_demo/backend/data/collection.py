@@ -1,0 +1,195 @@
+"""What a person gave: loose files, folders, zip archives and tables of labels → one set of images with labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice, takewhile
+from pathlib import Path
+
+from torch import Tensor
+
+from cliptta_demo.backend.data.archive import (
+    DEFAULT_ARCHIVE_LIMITS,
+    ArchiveLimits,
+    Member,
+    is_archive,
+    is_hidden,
+    read_archive,
+)
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_image, stack_images
+from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
+from cliptta_demo.backend.data.labels import (
+    MAX_TABLE_BYTES,
+    TABLES,
+    LabelTable,
+    labels_from_folders,
+    labels_from_table,
+    read_table,
+)
+from cliptta_demo.backend.errors import UserError
+
+_AT_ONCE = 8  # files in memory at a time
+LONGEST_NAME = 120  # characters of a name shown
+
+
+@dataclass(frozen=True)
+class GivenFile:
+    """A file on this machine, and the name or relative path that its owner knows it by."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """All images that could be read, in the order given.
+
+    Attributes:
+        images: ``(N, 3, size, size)`` uint8, 0 to 255, RGB; N may be 0.
+        names: N names to show: file names, with their folder where a file name alone would be ambiguous.
+        labels: N labels in words, None where nobody said.
+        notes: a sentence for whatever was left out or could not be understood.
+    """
+
+    images: Tensor
+    names: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    notes: tuple[str, ...] = ()
+
+
+def collect(
+    files: Sequence[GivenFile],
+    size: int,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
+) -> Collection:
+    """Reads everything, going on past what can't be read; one file after the other, so that memory stays small.
+
+    Labels come from tables (``labels.csv`` and the like: see :func:`.labels.read_table`), else from the folders that
+    the images are in (see :func:`.labels.labels_from_folders`). Takes the first ``limits.max_files`` images.
+
+    Raises:
+        ValueError: ``size`` is out of range.
+    """
+    notes: list[str] = []
+    tables: list[tuple[str, LabelTable]] = []
+    members = _images(files, limits, replace(archive_limits, max_member_bytes=limits.max_bytes), notes, tables)
+    images: list[Tensor] = []
+    paths: list[str] = []
+
+    def decode(member: Member) -> Tensor | str:
+        try:
+            return decode_image(member.data, member.name, size, limits)
+        except UserError as error:
+            return str(error)
+
+    # Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        while (room := limits.max_files - len(images)) > 0 and (some := list(islice(members, min(_AT_ONCE, room)))):
+            for member, image in zip(some, pool.map(decode, some), strict=True):
+                if isinstance(image, Tensor):
+                    images.append(image)
+                    paths.append(member.name)
+                else:
+                    notes.append(image)
+    rest = sum(1 for _ in members)  # tables may come after the images
+    if rest:
+        notes.insert(0, f"Only the first {limits.max_files:,} images were taken; {rest:,} more were left out.")
+    labels = labels_from_folders(paths)
+    for name, table in tables:
+        _apply(name, table, paths, labels, notes)
+    return Collection(stack_images(images, size), _shown(paths), tuple(labels), tuple(notes))
+
+
+def _images(
+    files: Sequence[GivenFile],
+    limits: ImageLimits,
+    archive_limits: ArchiveLimits,
+    notes: list[str],
+    tables: list[tuple[str, LabelTable]],
+) -> Iterator[Member]:
+    """Everything that may be an image, one after the other; tables and notes go into the lists on the way."""
+    others = 0
+    for member, loose in _members(files, limits, archive_limits, notes):
+        suffix = os.path.splitext(member.name)[1].lower()
+        shown = member.name.rsplit("/", 1)[-1]
+        if member.refused:
+            notes.append(member.refused)
+        elif suffix in TABLES:
+            try:
+                tables.append((shown, read_table(member.data, shown)))
+            except UserError as error:
+                notes.append(str(error))
+        elif loose or suffix in IMAGE_EXTENSIONS:
+            yield member
+        else:
+            others += 1
+    if others:
+        notes.append(f"{others:,} file{' that is' if others == 1 else 's that are'} no image went unread.")
+
+
+def _members(
+    files: Sequence[GivenFile], limits: ImageLimits, archive_limits: ArchiveLimits, notes: list[str]
+) -> Iterator[tuple[Member, bool]]:
+    """Every file with its bytes, archives opened, and whether it was given by itself, without any folder."""
+    for file in files:
+        loose = "/" not in file.name.strip("/")
+        if is_hidden(file.name):
+            continue
+        if is_archive(file.name):
+            try:
+                for member in read_archive(file.path, file.name.rsplit("/", 1)[-1], archive_limits):
+                    yield member, False
+            except UserError as error:
+                notes.append(str(error))
+            continue
+        if not loose and not file.name.lower().endswith((*IMAGE_EXTENSIONS, *TABLES)):
+            yield Member(file.name), False
+            continue
+        yield _read(file, MAX_TABLE_BYTES if file.name.lower().endswith(TABLES) else limits.max_bytes), loose
+
+
+def _read(file: GivenFile, most: int) -> Member:
+    """One byte more than allowed shows that the file is too large."""
+    try:
+        if not os.path.isfile(file.path):  # a pipe or a device could block for ever
+            raise FileNotFoundError
+        with open(file.path, "rb") as opened:
+            return Member(file.name, opened.read(most + 1))
+    except OSError:
+        return Member(file.name, refused=f"{Path(file.name).name} could not be opened; it was left out: add it again.")
+
+
+def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:
+    """Puts a table's labels over those of the folders, and says what it could not use."""
+    found, unknown = labels_from_table(table, paths)
+    for index, label in found.items():
+        labels[index] = label or None
+    if unknown:
+        listed = ", ".join(f"“{item[:60]}”" for item in unknown[:3]) + (", …" if len(unknown) > 3 else "")
+        one = len(unknown) == 1
+        lines = f"{len(unknown):,} line{'' if one else 's'} of {name} name{'s' if one else ''}"
+        notes.append(f"{lines} no image, or several, of those here: {listed}.")
+    if table.unreadable:
+        listed = ", ".join(map(str, table.unreadable[:5])) + (", …" if len(table.unreadable) > 5 else "")
+        notes.append(f"{name}: no file and label in line {listed}.")
+
+
+def _shown(paths: Sequence[str]) -> tuple[str, ...]:
+    """File names; with the folders that tell them apart where two are equal."""
+    parts = [[part for part in path.split("/") if part] or [""] for path in map(_printable, paths)]
+    last = [names[-1] for names in parts]
+    if len(set(last)) == len(last):
+        return tuple(last)
+    levels = zip(*(names[:-1] for names in parts), strict=False)
+    shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
+    return tuple("/".join(names[shared:]) for names in parts)
+
+
+def _printable(path: str) -> str:
+    """Without control characters and broken Unicode, and short."""
+    shown = "".join(letter for letter in path if letter.isprintable()).strip()
+    return shown if len(shown) <= LONGEST_NAME else f"…{shown[-LONGEST_NAME:]}"
