@@ -113,7 +113,7 @@ def run_command(arguments: argparse.Namespace) -> None:
     )
     names = parse_class_names(arguments.classes) if arguments.classes is not None else None
     source = open_source(arguments.dataset, names)
-    strangers = open_strangers(arguments.ood, arguments.dataset) if arguments.ood else None
+    strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     templates = check_templates(arguments.templates or ())
     experiment = Experiment(settings, backbone, source, strangers, templates=templates or None)
     snapshot, results = None, list[BatchResults]()

@@ -152,6 +152,10 @@ def test_classes_can_be_chosen_and_named(stand_in: Hub) -> None:
     assert set(everything(open_source("hf:zoo/numbers", ["a", "b"]))[1]) == {0, 1, UNLABELLED}
     strangers = open_strangers("hf:zoo/animals")
     assert set(strangers.take(0, 9, 8, "shuffled", 0, 9).labels.tolist()) == {OOD_LABEL}
+    others = open_strangers("others", "hf:zoo/animals", ("cat", "dog"))
+    assert others.length() == 10  # every third row is a sea lion
+    assert others.class_names == ("sea_lion",)
+    assert set(others.take(0, 9, 8, "shuffled", 0, 9).labels.tolist()) == {OOD_LABEL}
 
 
 def test_presets_choose_rows_captions_and_words(stand_in: Hub) -> None:

@@ -10,7 +10,7 @@ import torch
 from helpers import CLASSES, labelled_source, random_images
 from PIL import Image
 
-from cliptta_demo.backend.catalog import open_source, open_strangers
+from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
 from cliptta_demo.backend.data.stream import Stream
@@ -119,3 +119,14 @@ def test_the_catalog_names_what_it_has() -> None:
         open_source("pictures", ["cat", "spaceship"])
     with pytest.raises(UserError, match=r"'martians'.*flags"):
         open_strangers("martians")
+
+
+def test_the_classes_left_out_of_the_list_can_be_the_strangers() -> None:
+    others = open_strangers("others", "pictures", ("cat", "Dog"))
+    assert len(others.class_names) == len(picture_class_names()) - 2
+    assert not {"cat", "dog"} & set(others.class_names)
+    assert set(others.take(0, 8, 32, "shuffled", 0, 8).labels.tolist()) == {OOD_LABEL}
+    with pytest.raises(UserError, match="All classes of the data set are in the list"):
+        open_strangers("others", "unseen-style", picture_class_names())
+    with pytest.raises(UserError, match="know their other classes"):
+        open_strangers("others", "folder:somewhere", ("cat",))

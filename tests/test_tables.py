@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cliptta_demo.backend.backbone import Backbone
@@ -46,7 +47,7 @@ def settings_of(**changes: object) -> TableSettings:
 def run_all(settings: TableSettings, tiny: Backbone, directory: Path, limit: int | None = None) -> TableStore:
     source = open_source("pictures")
     store = TableStore(directory, settings, tiny.info.adaptation, source.class_names)
-    for count, _ in enumerate(run_table(settings, tiny, source, None, store), start=1):
+    for count, _ in enumerate(run_table(settings, tiny, lambda name: (source, name), None, store), start=1):
         if count == limit:
             break
     return store
@@ -188,6 +189,25 @@ def test_the_command_writes_it_all_and_resumes(tmp_path: Path, capsys: pytest.Ca
     assert "1 streams are there already" in again.err
     assert again.out == first.out
     assert json.loads((tmp_path / "settings.json").read_text())["ood"] == "flags"
+
+
+def test_cifar_c_brings_its_own_corruptions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "CIFAR-10-C"
+    data.mkdir()
+    labels = np.tile(np.arange(10, dtype=np.int64), 5000)
+    np.save(data / "labels.npy", labels)
+    for name, value in (("fog", 200), ("snow", 90)):
+        images = np.lib.format.open_memmap(data / f"{name}.npy", mode="w+", dtype=np.uint8, shape=(50_000, 32, 32, 3))
+        images[20_000:30_000] = value  # severity 3
+        images.flush()
+    words = ["--methods", "zero-shot", "--severity", "3", "--batches", "1", "--batch-size", "16"]
+    main(
+        ["table", "--out", str(tmp_path / "out"), "--dataset", f"cifar10c:{data}", "--corruptions", "fog,snow", *words]
+    )
+    assert "| fog |" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["table", "--out", str(tmp_path / "all"), "--dataset", f"cifar10c:{data}", *words])
+    assert "gaussian_noise" in capsys.readouterr().err
 
 
 def test_strangers_come_with_the_rows(tiny: Backbone) -> None:

@@ -27,6 +27,7 @@ OOD_SOURCES: dict[str, str] = {
     "symbols": "Symbols",
     "letters": "Letters and digits",
     "near-strangers": "Other objects (near OOD)",
+    "others": "Classes left out of the list (near OOD)",
 }
 
 # Twelve easy-to-name things: enough classes to see a collapse, few enough to read the histogram.
@@ -103,19 +104,24 @@ def _allowed(names: dict[str, str], visitor: bool) -> list[str]:
     return [*names, *PRESETS, f"{HUB_PREFIX}ORGANISATION/NAME", *local]
 
 
-def open_strangers(spec: str, like: str = "pictures", *, visitor: bool = False) -> Source:
+def open_strangers(
+    spec: str, like: str = "pictures", class_names: Sequence[str] | None = None, *, visitor: bool = False
+) -> Source:
     """The OOD images of a run; every label is ``OOD_LABEL``.
 
     Args:
         spec: a key of ``OOD_SOURCES``, ``folder:PATH`` (sub-folders optional), or a data set of the hub as for
             :func:`open_source`.
-        like: the ID data set; built-in strangers are drawn in the same art styles.
+        like: the ID data set; built-in strangers are drawn in the same art styles, "others" are its other classes.
+        class_names: the run's classes in the words of ``like``; only "others" asks for them.
         visitor: as for :func:`open_source`.
 
     Raises:
-        UserError: unknown spec, or a data set that can't be fetched.
+        UserError: unknown spec, no class left for "others", or a data set that can't be fetched.
     """
     refuse_local(spec, visitor)
+    if spec == "others":
+        return _open_others(like, class_names, visitor)
     if is_hub_spec(spec):
         return open_hub_dataset(spec, label=OOD_LABEL, visitor=visitor)
     if spec.startswith(FOLDER_PREFIX):
@@ -126,6 +132,23 @@ def open_strangers(spec: str, like: str = "pictures", *, visitor: bool = False) 
     groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
     styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES
     return PictureSource(world, groups, styles, OOD_LABEL)
+
+
+def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
+    """The classes of ``like`` that the run leaves out, as in open-set recognition by splitting a data set's classes."""
+    world = picture_world()
+    hub = is_hub_spec(like)
+    if not hub and like not in DATASETS:
+        raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
+    known = open_hub_dataset(like, visitor=visitor).class_names if hub else tuple(world.classes)
+    listed = {display_name(name).casefold() for name in (class_names or open_source(like, visitor=visitor).class_names)}
+    others = tuple(name for name in known if display_name(name).casefold() not in listed)
+    if not others:
+        raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
+    if hub:
+        return open_hub_dataset(like, others, label=OOD_LABEL, visitor=visitor)
+    styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES
+    return PictureSource(world, {name: world.classes[name] for name in others}, styles, OOD_LABEL)
 
 
 def _scan_strangers(path: str) -> FolderDataset:

@@ -37,7 +37,7 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     backbone = load_backbone(recipe.backbone)
     source, uploads = _open_source(recipe, backbone, uploads)
     stream = recipe.settings.stream
-    strangers = open_strangers(recipe.ood_source, recipe.dataset) if stream.ood_share > 0 else None
+    strangers = open_strangers(recipe.ood_source, recipe.dataset, source.class_names) if stream.ood_share > 0 else None
     # The one setting without a widget keeps the backbone's value.
     sample = backbone.info.adaptation.memory_sample
     adaptation = replace(recipe.settings.adaptation, memory_sample=sample)

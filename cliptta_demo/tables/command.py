@@ -9,14 +9,16 @@ after every stream. Started again with the same words it goes on where it was st
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cliptta_demo.backend.backbones import TINY, load_backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
+from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
+from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, StreamSettings, check_choice, check_number
 from cliptta_demo.tables.report import to_html
@@ -42,7 +44,7 @@ def add_table_parser(commands: argparse._SubParsersAction) -> None:
     table.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed")
     table.add_argument("--backbone", default=TINY, help="as for run")
     table.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
-    table.add_argument("--dataset", default="pictures", help="as for run")
+    table.add_argument("--dataset", default="pictures", help="as for run; cifar10c:DIRECTORY takes its own files")
     table.add_argument("--classes", help="class names, separated by commas; all: every class; default: the data set's")
     table.add_argument("--methods", help=f"{columns}; default: {DEFAULT_METHODS}, with --ood {DEFAULT_OPEN_METHODS}")
     table.add_argument(
@@ -62,7 +64,9 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
     """The settings that the words ask for; raises :class:`UserError`."""
     variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
     words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
-    corruptions = ("none", *COMMON_CORRUPTIONS) if words == [ALL] else tuple(dict.fromkeys(words))
+    corrupted = arguments.dataset.startswith(tuple(CIFAR_C_PREFIXES))  # there is no clean row among its files
+    everything = COMMON_CORRUPTIONS if corrupted else ("none", *COMMON_CORRUPTIONS)
+    corruptions = tuple(everything) if words == [ALL] else tuple(dict.fromkeys(words))
     if not corruptions:
         raise UserError("corruptions is empty; name at least one, or all.")
     for name in corruptions:
@@ -103,20 +107,30 @@ def table_command(arguments: argparse.Namespace) -> None:
         names = picture_class_names()
     elif arguments.classes not in (None, ALL):
         names = parse_class_names(arguments.classes)
-    source = open_source(arguments.dataset, names)
-    strangers = open_strangers(arguments.ood, arguments.dataset) if arguments.ood else None
+    source_of = open_rows(settings, names)
+    source, _ = source_of(settings.corruptions[0])
+    strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     adaptation, class_names = backbone.info.adaptation, source.class_names
     store = TableStore(arguments.out, settings, adaptation, class_names)
     rows = store.rows()
     if rows:
         print(f"{len(rows)} streams are there already; going on.", file=sys.stderr)
     described = describe(settings, adaptation, class_names)
-    for row, done, count, left in run_table(settings, backbone, source, strangers, store):
+    for row, done, count, left in run_table(settings, backbone, source_of, strangers, store):
         rows = store.rows()
         write_results(arguments.out, rows, settings.variants, described)
         print(f"{done}/{count}  {progress_line(row)}  {left / 60:.0f} min left", file=sys.stderr, flush=True)
     write_results(arguments.out, rows, settings.variants, described)
     print(to_markdown(rows, settings.variants, described))
+
+
+def open_rows(settings: TableSettings, names: Sequence[str] | None) -> Callable[[str], tuple[Source, str]]:
+    """Corruption → (source, corruption still to be drawn): CIFAR-10-C's own files where they are the data set."""
+    if settings.dataset.startswith(tuple(CIFAR_C_PREFIXES)):
+        spec, severity = settings.dataset.rstrip("/"), settings.stream.severity
+        return lambda corruption: (open_source(f"{spec}/{corruption}:{severity}", names), "none")
+    source = open_source(settings.dataset, names)
+    return lambda corruption: (source, corruption)
 
 
 def progress_line(row: Row) -> str:
@@ -138,8 +152,3 @@ def write_results(directory: Path, rows: list[Row], variants: tuple[Variant, ...
         partial = directory / f"{name}.partial"
         partial.write_text(text, encoding="utf-8")
         partial.replace(directory / name)  # a reader never meets half a file
-
-
-def read_described(directory: Path) -> dict:
-    """The settings that a table's directory was made with."""
-    return json.loads((directory / "settings.json").read_text(encoding="utf-8"))

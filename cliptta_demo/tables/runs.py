@@ -166,19 +166,24 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def run_table(
     settings: TableSettings,
     backbone: Backbone,
-    source: Source,
+    source_of: Callable[[str], tuple[Source, str]],
     strangers: Source | None,
     store: TableStore,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[Row, int, int, float]]:
-    """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left)."""
+    """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left).
+
+    ``source_of``: corruption → (the images, the corruption that is still to be drawn on them). Data such as
+    CIFAR-10-C's files come corrupted already.
+    """
     jobs = settings.jobs()
     done = {(row.corruption, row.seed) for row in store.rows()}
     missing = [job for job in jobs if job not in done]
     began = clock()
     for count, (corruption, seed) in enumerate(missing, start=1):
         before = clock()
-        stream = replace(settings.stream, corruption=corruption, seed=seed)
+        source, drawn = source_of(corruption)
+        stream = replace(settings.stream, corruption=drawn, seed=seed)
         columns = run_stream(backbone, source, stream, settings.variants, strangers)
         row = Row(corruption, seed, round(clock() - before, 1), columns)
         store.add(row)

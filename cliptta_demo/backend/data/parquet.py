@@ -286,7 +286,7 @@ def _choose_classes(
     """(class names, rows that show one of them, their labels)."""
     known = rows.class_names
     if known or strangers:
-        return select_classes(known, rows.labels, None if strangers else class_names, rows.name)
+        return select_classes(known, rows.labels, class_names, rows.name)
     needed = max(int(rows.labels.max()) + 1, 2)
     if class_names is None or len(class_names) < needed:
         given = 0 if class_names is None else len(class_names)
