@@ -67,7 +67,7 @@
     for (const group of data.groups) {
       const head = make("th", { colSpan: group.columns, scope: "colgroup" });
       if (group.method) {
-        head.append(cliptta.marker(group.method), make("span", { textContent: group.title }));
+        head.append(make("span", { className: "who" }, cliptta.marker(group.method), make("span", { textContent: group.title })));
         head.style.setProperty("--own", `var(--m-${group.method})`);
         head.className = "of-method";
       }
