@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -36,11 +37,12 @@ from cliptta_demo.page.panel import STYLES, build_panel, build_toy, static_files
 from cliptta_demo.page.results_panel import PRIVATE, build_results, connect_results
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
-from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
+from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
 from cliptta_demo.page.theme import build_theme
 from cliptta_demo.page.uploads import forget_files, read_news, upload_value
 from cliptta_demo.page.view import PARTS, waiting_stage
 
+log = logging.getLogger(__name__)
 OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function of their own
 
 
@@ -234,6 +236,9 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
             update = handlers.take_uploads(read_news(value), backbone, typed, uploads)
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
+        except Exception:
+            log.exception("uploads could not be taken")
+            update = {"files": upload_value(uploads), "upload_note": message_html(FAILED, "error")}
         return {targets[name]: item for name, item in update.items()}
 
     targets["upload_note"] = sidebar.upload_note
