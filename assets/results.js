@@ -29,24 +29,37 @@
 
   /** What a cell shows: text, a percentage, or an outcome's mark with its word. */
   function cell(column, value) {
-    if (value === null || value === "") return make("td", {});
-    if (column.kind === "share") return make("td", { className: "number", textContent: `${(100 * value).toFixed(1)}%` });
-    if (column.kind === "score") return make("td", { className: "number", textContent: value.toFixed(4) });
-    if (column.kind === "count") return make("td", { className: "number", textContent: value });
+    const element = document.createElement("td");
+    if (value === null || value === "") return element;
     if (column.kind === "outcome") {
       const [sign, word] = MARKS[value];
-      const mark = make("i", { className: "sign", textContent: sign, ariaHidden: "true" });
-      mark.dataset.status = value;
-      return make("td", { className: "outcome" }, mark, make("span", { textContent: word }));
+      element.className = `outcome is-${value}`;
+      element.textContent = `${sign} ${word}`;
+    } else if (column.kind) {
+      element.className = "number";
+      const digits = { share: `${(100 * value).toFixed(1)}%`, score: Number(value).toFixed(4) };
+      element.textContent = digits[column.kind] ?? value;
+    } else {
+      element.textContent = value;
+      if (value.length > 24) element.title = value; // it may be cut
     }
-    return make("td", { textContent: value, title: value });
+    return element;
+  }
+
+  /** The lines of a table, made once; sorting only moves them. */
+  function linesOf(data) {
+    return data.rows.map((row) => {
+      const line = document.createElement("tr");
+      row.forEach((value, index) => line.append(cell(data.columns[index], value)));
+      return { row, line };
+    });
   }
 
   function sorted(data, state) {
-    const rows = [...data.rows];
-    if (state.column === null || state.column >= data.columns.length) return rows;
-    rows.sort((a, b) => state.way * compare(a[state.column], b[state.column]));
-    return rows;
+    if (state.of !== data) Object.assign(state, { of: data, lines: linesOf(data) });
+    const lines = [...state.lines];
+    if (state.column === null || state.column >= data.columns.length) return lines;
+    return lines.sort((a, b) => state.way * compare(a.row[state.column], b.row[state.column]));
   }
 
   cliptta.kinds.results = function (body, data) {
@@ -87,12 +100,7 @@
       if (column.kind) head.dataset.kind = column.kind;
       heads.append(head);
     });
-    const rows = make("tbody", {});
-    for (const row of sorted(data, state)) {
-      const line = make("tr", {});
-      row.forEach((value, index) => line.append(cell(data.columns[index], value)));
-      rows.append(line);
-    }
+    const rows = make("tbody", {}, ...sorted(data, state).map(({ line }) => line));
     const table = make("table", {}, make("caption", { className: "sr", textContent: data.caption }), make("thead", {}, groups, heads), rows);
     const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": data.caption } }, table);
     body.replaceChildren(make("p", { className: "footnote", textContent: data.caption }), scroll);
