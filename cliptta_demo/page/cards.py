@@ -108,7 +108,12 @@ def progress_html(session: Session | None, live: LiveStep | None = None, state: 
     snapshot = session.snapshot
     total = snapshot.batches if snapshot else live.batches
     own = session.recipe.dataset == UPLOAD  # images that end before the batches asked for do
-    if not own and session.recipe.settings.stream.batches != total and snapshot and not session.state.next_batch >= total:
+    if (
+        not own
+        and session.recipe.settings.stream.batches != total
+        and snapshot
+        and not session.state.next_batch >= total
+    ):
         total = session.recipe.settings.stream.batches
     done = session.state.next_batch
     share = done + (live.step / live.steps if live else 0.0)
