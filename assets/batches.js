@@ -81,6 +81,16 @@
     return counts.map((value) => value / Math.max(numbers.length, 1));
   };
 
+  /** Improvement and deterioration within one batch, in the words of cliptta_demo/page/histograms.py. */
+  function ratios(method) {
+    const count = (status) => method.status.filter((item) => item === status).length;
+    const share = (part, rest) => (part + rest ? `${Math.round((100 * part) / (part + rest))}%` : "–");
+    return [
+      `improvement: ${share(count("fixed"), count("wrong"))} of zero-shot's wrong`,
+      `deterioration: ${share(count("broken"), count("right"))} of zero-shot's right`,
+    ];
+  }
+
   function alone(facet, data) {
     const method = data.methods[facet.head.method];
     const names = data.classes;
@@ -99,7 +109,7 @@
         text: `entropy ${method.entropy.toFixed(2)} of ${ceiling.toFixed(2)}`,
         low: method.entropy < 0.75 * ceiling,
       },
-      lines: [`largest class “${names[most]}”: ${largest}`, ...facet.head.lines.slice(1)],
+      lines: [`largest class “${names[most]}”: ${largest}`, ...(facet.head.lines.length > 2 ? ratios(method) : facet.head.lines.slice(1))],
     };
     return {
       ...facet,

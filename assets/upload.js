@@ -4,6 +4,7 @@
   const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
   const TABLES = /\.(csv|tsv)$/i;
   const AT_ONCE = 4; // uploads
+  const PATIENCE = 120_000; // milliseconds until files can be added again without an answer
   const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
   const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
@@ -41,6 +42,7 @@
     const [chooseFiles, chooseFolder, clear] = zone.querySelectorAll("button");
     let busy = false;
     let said = "";
+    let patience = 0;
 
     const value = () => {
       try {
@@ -51,9 +53,8 @@
     };
 
     function draw() {
-      const { images = 0, labelled = 0, key = "" } = value();
-      const count = `${plural(images, "image")}${labelled ? `, ${labelled === images ? "all" : labelled} labelled` : ""}`;
-      status.textContent = busy ? said : [key ? `${count} here` : "", said].filter(Boolean).join(". ");
+      const { key = "" } = value();
+      status.textContent = said && !/[.…]$/.test(said) ? `${said}.` : said;
       zone.classList.toggle("busy", busy);
       for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
       clear.hidden = !key;
@@ -61,6 +62,11 @@
 
     function send(news) {
       busy = true;
+      clearTimeout(patience);
+      patience = setTimeout(() => {
+        busy = false; // no answer: a full queue, say
+        draw();
+      }, PATIENCE);
       props.value = JSON.stringify({ ...value(), ...news });
       setTimeout(() => trigger("upload"), 0); // once the new value is known to the page
     }

@@ -101,3 +101,19 @@ def test_mistakes_end_with_one_sentence(words: list[str], says: str, capsys: pyt
     message = capsys.readouterr().err.strip().splitlines()
     assert len(message) == 1
     assert says in message[0]
+
+
+def test_templates_and_a_csv_of_every_image(tmp_path: Path) -> None:
+    words = ["--batches", "1", "--batch-size", "8", "--steps", "1", "--csv", str(tmp_path / "images.csv")]
+    plain = run(*words, path=tmp_path / "r.json")
+    rows = (tmp_path / "images.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert rows[0].startswith(
+        "image,file,batch,corruption,severity,truth,zero-shot prediction,zero-shot confidence,tent"
+    )
+    assert len(rows) == 9
+    other = run(*words, "--templates", "{}", "an emoji of a {}", path=tmp_path / "r.json")
+    assert (plain["settings"]["templates"], other["settings"]["templates"]) == (None, ["{}", "an emoji of a {}"])
+    entropy = [result["methods"]["zero-shot"]["collapse_entropy"] for result in (plain, other)]
+    assert entropy[0] != entropy[1]
+    with pytest.raises(SystemExit):
+        main(["run", "--templates", "no place"])

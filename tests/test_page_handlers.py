@@ -9,8 +9,10 @@ import torch
 from helpers import small_backbone
 from PIL import Image
 
+from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.page import api, handlers, runner
 from cliptta_demo.page.form import FIELDS, FormValues
+from cliptta_demo.page.uploads import Given, read_news
 
 BACKBONE = small_backbone()
 
@@ -166,7 +168,8 @@ def test_a_batch_of_one_works():
 
 
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     paths = []
     for index, colour in enumerate(("red", "green", "blue")):
         path = tmp_path / f"{colour}.png"
@@ -177,14 +180,21 @@ def photos(tmp_path):
     return [*paths, str(bad)]
 
 
-def test_uploads_are_decoded_once_and_bad_files_are_named(photos):
-    uploads, note = handlers.take_uploads(photos, "tiny", None)
+def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
+    files = tuple(GivenFile(path, name) for path, name in zip(paths, names or map(Path, paths), strict=True))
+    files = tuple(replace(file, name=getattr(file.name, "name", file.name)) for file in files)
+    return handlers.take_uploads(Given(added=files), backbone, typed, uploads)
+
+
+def test_uploads_are_decoded_and_bad_files_are_named(photos):
+    update = take(photos)
+    uploads, note = update["uploads"], update["upload_note"]
     assert uploads.names == ("red.png", "green.png", "blue.png")
     assert "3 images ready" in note
     assert "bad.png" in note
-    again, _ = handlers.take_uploads(photos, "tiny", uploads)
-    assert again is uploads
-    session, updates = press(None, uploads, batches=None, dataset="upload", files=photos, class_names="left, right")
+    assert "class_names" not in update
+    files = update["files"]
+    session, updates = press(None, uploads, batches=None, dataset="upload", files=files, class_names="left, right")
     assert session.state.images_done == 3
     assert session.snapshot.batches == 1
     assert set(session.snapshot.names) == {"red.png", "green.png", "blue.png"}
@@ -193,24 +203,82 @@ def test_uploads_are_decoded_once_and_bad_files_are_named(photos):
 
 
 def test_only_bad_files_are_one_message(photos):
-    uploads, note = handlers.take_uploads(photos[-1:], "tiny", None)
-    assert "None of these files can be used" in note
-    kept, updates = press(None, uploads, dataset="upload", files=photos[-1:], class_names="left, right")
+    update = take(photos[-1:])
+    assert "None of these files can be used" in update["upload_note"]
+    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    kept, updates = press(None, update["uploads"], **own)
     assert kept is None
     assert "None of these files can be used" in message(updates)
     assert "bad.png" in message(updates)
 
 
-def test_taking_the_files_away_forgets_them(photos):
-    uploads, _ = handlers.take_uploads(photos, "tiny", None)
-    assert handlers.take_uploads(None, "tiny", uploads) == (None, handlers.message_html())
+def test_labels_fill_the_class_names_and_bring_accuracy(photos):
+    names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
+    update = take(photos[:3], names)
+    assert update["class_names"] == "sea, sun"
+    assert "3 images ready, all with labels of 2 classes" in update["upload_note"]
+    own = {"dataset": "upload", "files": update["files"]}
+    session, _ = press(None, update["uploads"], batches=None, class_names=update["class_names"], **own)
+    assert session.snapshot.methods["tent"].accuracy is not None
+    assert session.state.true_histogram.tolist() == [2, 1]
+
+
+def test_names_that_a_visitor_typed_stay_and_other_labels_count_as_none(photos):
+    names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
+    update = take(photos[:3], names, typed="sun, moon")
+    assert "class_names" not in update
+    own = {"dataset": "upload", "files": update["files"], "class_names": "sun, moon"}
+    session, updates = press(None, update["uploads"], batches=None, **own)
+    assert sorted(session.snapshot.labels) == [-2, -2, 0]
+    assert "2 images have labels outside the class names (“sea”): counted as unlabelled." in message(updates)
+
+
+def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos):
+    first = take(photos[:2], ["a/x/red.png", "a/y/green.png"])
+    table = Path(photos[0]).parent / "labels.csv"
+    table.write_text("file,label\nred.png,sun\ngreen.png,sea\n")
+    second = take([str(table)], uploads=first["uploads"], typed=first["class_names"])
+    assert second["uploads"].labels == ("sun", "sea")
+    assert second["class_names"] == "sea, sun"
+    assert second["uploads"].key != first["uploads"].key
+
+
+def test_taking_the_files_away_deletes_them(photos):
+    uploads = take(photos[:2])["uploads"]
+    update = handlers.take_uploads(read_news('{"clear": true}'), "tiny", "", uploads)
+    assert update["uploads"] is None
+    assert update["upload_note"] == handlers.message_html()
+    assert [Path(path).exists() for path in photos] == [False, False, True, True]
+
+
+def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("secret") / "red.png"
+    Image.new("RGB", (9, 9)).save(elsewhere)
+    (tmp_path / "link.png").symlink_to(elsewhere)
+    paths = [str(elsewhere), str(tmp_path / "link.png"), f"{tmp_path}/../{elsewhere.parent.name}/red.png", photos[0]]
+    update = take(paths, ["a.png", "b.png", "c.png", "d.png"])
+    assert update["uploads"].names == ("d.png",)
+    assert "3 of the files did not arrive" in update["upload_note"]
+    kept, updates = press(None, None, dataset="upload", files='{"key": "guess"}', class_names="left, right")
+    assert kept is None
+    assert "not there any more" in message(updates)
+
+
+@pytest.mark.parametrize("value", ["{", "[]", '{"added": [1]}', '{"added": [{"path": "x"}]}', '"x"', '{"added": 7}'])
+def test_nonsense_from_a_browser_is_one_sentence(value):
+    with pytest.raises(ValueError, match="add them again"):
+        read_news(value)
 
 
 def test_decoded_images_follow_the_backbones_size(photos):
-    uploads, _ = handlers.take_uploads(photos, "tiny", None)
+    update = take(photos[:3])
+    uploads = update["uploads"]
     assert uploads.pixels.shape == (3, 3, 32, 32)
     assert uploads.pixels.dtype == torch.uint8
-    assert runner.decode_uploads(uploads.paths, 32, replace(uploads, size=64)).size == 32
+    small = replace(uploads, size=16, pixels=uploads.pixels[..., :16, :16])
+    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    _, updates = press(None, small, **own)
+    assert next(update["uploads"] for update in updates if "uploads" in update).size == 32
 
 
 def test_a_backbone_brings_its_own_settings():
@@ -248,4 +316,4 @@ def test_the_api_refuses_in_one_sentence(change, words):
 def test_only_public_files_are_served():
     from cliptta_demo.page.panel import static_files
 
-    assert {Path(path).suffix for path in static_files()} == {".js", ".css"}
+    assert {Path(path).suffix for path in static_files()} == {".js", ".css", ".json"}

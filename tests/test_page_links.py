@@ -15,8 +15,8 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.scores import ID_SCORES
 from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS
-from cliptta_demo.page.form import FormValues
-from cliptta_demo.page.links import from_query, open_link, starting_values, to_query
+from cliptta_demo.page.form import FormValues, read_form
+from cliptta_demo.page.links import from_query, open_link, recipe_query, starting_values, to_query
 
 START = starting_values(tuned_adaptation(TINY))
 
@@ -52,6 +52,7 @@ def test_the_opening_experiment_has_an_empty_query() -> None:
             "steps": st.integers(1, 50),
             "memory_shots": st.integers(0, 64),
             "oce_gamma": st.sampled_from([1e-6, 0.005, 10]),
+            "templates": st.lists(st.sampled_from(["art of {}.", "{}", "a {} & more"]), unique=True).map("\n".join),
             "score": st.sampled_from(list(ID_SCORES)),
             "symmetric": st.booleans(),
         },
@@ -62,6 +63,8 @@ def test_any_experiment_survives_the_way_through_its_address(changes: dict) -> N
     back = there_and_back(values)
     assert tuple(back.methods) == tuple(values.methods)
     assert replace(back, methods=()) == replace(values, methods=())
+    again = open_link(dict(parse_qsl(recipe_query(read_form(values)))))
+    assert read_form(again) == read_form(values)  # the link of a run that is over
 
 
 def test_class_names_of_any_script_and_signs_survive() -> None:

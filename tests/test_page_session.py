@@ -61,6 +61,7 @@ def test_settings_that_keep_the_stream_go_on_with_a_mark(change, label):
         ({"ood_share": 0.5}, "The OOD share"),
         ({"score": "energy"}, "The ID score"),
         ({"class_names": "cat = kitten, dog"}, "The classes"),
+        ({"templates": "a drawing of a {}"}, "The prompt templates"),
     ],
 )
 def test_settings_that_change_the_meaning_start_anew_and_say_so(change, words):
@@ -151,7 +152,13 @@ def test_marks_do_not_change_the_old_session():
         ({"ramp": "yes"}, "ramp is 'yes'"),
         ({"symmetric": 1}, "symmetric is 1"),
         ({"dataset": "upload"}, "No image was given"),
-        ({"dataset": "upload", "files": ["x"] * 501}, "at most 500"),
+        ({"dataset": "upload", "files": ["x"]}, "add them again"),
+        ({"dataset": "upload", "files": '{"key": ""}'}, "No image was given"),
+        ({"templates": "a photo"}, "needs {} exactly once"),
+        ({"templates": "{} or {}"}, "needs {} exactly once"),
+        ({"templates": ["{}"]}, "one text"),
+        ({"templates": "\n".join(f"{i} {{}}" for i in range(101))}, "at most 100"),
+        ({"templates": "{}" + "x" * 200}, "shorten it to 200"),
     ],
 )
 def test_bad_values_are_refused_in_one_sentence(change, words):
@@ -175,10 +182,17 @@ def test_renaming_keeps_the_pictures_and_changes_the_words():
 
 
 def test_uploads_take_any_words_and_only_their_own_files():
-    own = recipe(dataset="upload", class_names="left, right = wrong", files=["a.png"], ood_share=0)
+    files = '{"key": "abc", "images": 2}'
+    own = recipe(dataset="upload", class_names="left, right = wrong", files=files, ood_share=0)
     assert own.class_names == ("left", "right = wrong")
-    assert own.upload_paths == ("a.png",)
-    assert recipe(files=["a.png"]).upload_paths == ()
+    assert own.upload_key == "abc"
+    assert recipe(files=files).upload_key == ""
+
+
+def test_templates_are_lines_without_empty_or_repeated_ones():
+    text = "a photo of a {}.\n\n  art of {}\u200b \na photo of a {}."
+    assert recipe(templates=text).templates == ("a photo of a {}.", "art of {}")
+    assert recipe().templates == ()
 
 
 def test_the_waiting_stage_has_no_empty_plot():

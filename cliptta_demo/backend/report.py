@@ -28,7 +28,7 @@ def full_report(
     dataset: str,
     ood: str | None,
     templates: Sequence[str] | None,
-    device: str,
+    device: str | None = None,
 ) -> dict[str, Any]:
     """:func:`summarise` with all that the run was made of under "settings"; what ``run --json`` writes."""
     about = {
@@ -37,7 +37,7 @@ def full_report(
         "ood": ood,
         "class_names": list(snapshot.class_names),
         "templates": list(templates) if templates else None,  # None: the backbone's own
-        "device": device,
+        **({"device": device} if device else {}),
     }
     return {**summarise(snapshot), "settings": {**about, **settings.to_dict()}}
 

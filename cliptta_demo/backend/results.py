@@ -90,10 +90,12 @@ def truth_of(label: int, class_names: Sequence[str]) -> str:
     return display_name(class_names[label]) if label >= 0 else STRANGER if label == -1 else ""
 
 
-def rows(results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool) -> Iterator[dict[str, Any]]:
-    """One dict per image, in the order of the stream; its keys are the columns of the CSV."""
+def rows(
+    results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool, first: int = 1
+) -> Iterator[dict[str, Any]]:
+    """One dict per image, in the order of the stream, numbered from ``first``; its keys are the columns of the CSV."""
     names = [display_name(name) for name in class_names]
-    position = 0
+    position = first - 1
     for batch in results:
         for index in range(len(batch.labels)):
             position += 1

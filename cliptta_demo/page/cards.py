@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.snapshot import LiveStep, MethodSnapshot, Snapshot
-from cliptta_demo.page.defaults import METHOD_LABELS
+from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.session import Session
 
 # The marker of each method, as on the curves, in a box of 16 × 16.
@@ -107,7 +107,13 @@ def progress_html(session: Session | None, live: LiveStep | None = None, state: 
         return _progress(0.0, "Ready. Press Run to watch the methods adapt.")
     snapshot = session.snapshot
     total = snapshot.batches if snapshot else live.batches
-    if session.recipe.settings.stream.batches != total and snapshot and not session.state.next_batch >= total:
+    own = session.recipe.dataset == UPLOAD  # images that end before the batches asked for do
+    if (
+        not own
+        and session.recipe.settings.stream.batches != total
+        and snapshot
+        and not session.state.next_batch >= total
+    ):
         total = session.recipe.settings.stream.batches
     done = session.state.next_batch
     share = done + (live.step / live.steps if live else 0.0)

@@ -72,6 +72,7 @@ SESSION_CAPACITY = 100
 MAX_UPLOAD_BYTES = DEFAULT_LIMITS.max_bytes  # per image
 MAX_ARCHIVE_BYTES = DEFAULT_ARCHIVE_LIMITS.max_archive_bytes  # per zip
 MAX_GIVEN_FILES = 1_000  # in one drop or folder; images beyond the engine's own limit are left out, in a sentence
+TABLE_ROWS = 1_000  # images in the table of results; the CSV holds all
 UPLOAD_GRACE = 60.0  # seconds from the end of a visitor's connection until their images are deleted
 RUNS_AT_ONCE = 8
 QUEUE_SIZE = 64

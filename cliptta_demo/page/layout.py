@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -33,15 +34,16 @@ from cliptta_demo.page.leaving import LEAVING
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.loss import toy
 from cliptta_demo.page.panel import STYLES, build_panel, build_toy, static_files, stylesheet
+from cliptta_demo.page.results_panel import PRIVATE, build_results, connect_results
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
-from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
+from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
 from cliptta_demo.page.theme import build_theme
 from cliptta_demo.page.uploads import forget_files, read_news, upload_value
 from cliptta_demo.page.view import PARTS, waiting_stage
 
+log = logging.getLogger(__name__)
 OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function of their own
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
@@ -153,6 +155,7 @@ def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
             parts[name] = _panel(name, values)
     for name in ("histogram", "gallery", "scores", "matrix"):
         parts[name] = _panel(name, values)
+    parts |= build_results()
     with gr.Row(elem_classes="pair"):
         title, sentence = PANELS["toy"]
         build_toy(toy, title=title, sentence=sentence, name="toy")
@@ -204,10 +207,14 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
     for button in (parts["pause"], parts["reset"], *parts["lessons"].values()):
         button.click(None, cancels=running, api_visibility="private")  # a listener of its own, and the first one
     # Gradio doesn't wait for a cancelled run to end; we do, and only then read the session.
-    parts["pause"].click(wait, **quick).then(lambda session: spread(handlers.pause(session)), session, outputs, **quick)
-    parts["reset"].click(wait, **quick).then(
-        lambda methods: spread(handlers.reset(methods)), sidebar.widgets["methods"], outputs, **quick
+    paused = parts["pause"].click(wait, **quick)
+    paused = paused.then(lambda session: spread(handlers.pause(session)), session, outputs, **quick)
+    reset = (
+        parts["reset"]
+        .click(wait, **quick)
+        .then(lambda methods: spread(handlers.reset(methods)), sidebar.widgets["methods"], outputs, **quick)
     )
+    connect_results(parts, [*running, paused, reset])
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
 
     widgets = sidebar.widgets
@@ -229,6 +236,9 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
             update = handlers.take_uploads(read_news(value), backbone, typed, uploads)
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
+        except Exception:
+            log.exception("uploads could not be taken")
+            update = {"files": upload_value(uploads), "upload_note": message_html(FAILED, "error")}
         return {targets[name]: item for name, item in update.items()}
 
     targets["upload_note"] = sidebar.upload_note

@@ -17,6 +17,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS, FormValues, read_form
+from cliptta_demo.page.session import Recipe
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 FLAGS = ("ramp", "symmetric")
@@ -48,6 +49,26 @@ def to_query(values: FormValues) -> str:
         if value != usual and value is not None:
             changed[name] = _write(value)
     return urlencode(changed)
+
+
+def recipe_query(recipe: Recipe) -> str:
+    """The query of the link to a run, whatever the form says by now."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    renamed = zip(recipe.source_names, recipe.class_names, strict=True)
+    own = {name: getattr(stream, name) for name in FIELDS if hasattr(stream, name)}
+    tuned = {name: getattr(adaptation, name) for name in ADAPTATION_FIELDS}
+    return to_query(
+        FormValues(
+            dataset=recipe.dataset,
+            class_names=", ".join(source if source == word else f"{source} = {word}" for source, word in renamed),
+            ood_source=recipe.ood_source,
+            methods=recipe.settings.methods,
+            backbone=recipe.backbone,
+            templates="\n".join(recipe.templates),
+            **own,
+            **tuned,
+        )
+    )
 
 
 def from_query(query: Mapping[str, str]) -> dict[str, Any]:

@@ -44,6 +44,10 @@ PANELS: dict[str, tuple[str, str]] = {
         "A point is one image's prediction: near a corner is certain. Drag points; arrows show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called.",
     ),
+    "results": (
+        "Results, image by image",
+        "What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after.",
+    ),
     "scores": (
         "Known or stranger?",
         "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD).",

@@ -14,7 +14,7 @@ from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 TEMPLATE = f"""
 <div class="drop" role="group" aria-label="Your images"
      data-files="{MAX_GIVEN_FILES}" data-image="{MAX_UPLOAD_BYTES}" data-archive="{MAX_ARCHIVE_BYTES}">
-  <p class="call">Drop images, folders or a zip here</p>
+  <p class="call">Drop images, folders or a zip</p>
   <div class="choose">
     <button type="button">Choose files</button>
     <button type="button">Choose a folder</button>

@@ -1,0 +1,97 @@
+"""Looking back at one batch: by pointing, by thumb, by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from test_browser_run import picture, small, wait_idle
+
+pytestmark = pytest.mark.browser
+TITLE = "() => document.querySelector('#gallery .batch-title')?.textContent || ''"
+
+
+def wait_title(page, words):
+    page.wait_for_function(f"words => ({TITLE})().startsWith(words)", arg=words)
+
+
+def point(page, panel, batch, batches):
+    """Where a batch stands on a curve."""
+    box = page.locator(f"#{panel} .plot .nsewdrag").first.bounding_box()
+    return box["x"] + box["width"] * (batch - 0.5) / batches, box["y"] + box["height"] / 2
+
+
+def bars(page):
+    return page.evaluate("[...document.querySelectorAll('#histogram .plot')].map(plot => plot.data[0].y)")
+
+
+def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
+    page = visit(1440, 1400)
+    small(page, batch_size=8, batches=3)
+    seen = []
+    for count in (1, 2, 3):
+        page.click("#step")
+        wait_title(page, f"Batch {count} of 3")
+        wait_idle(page)
+        seen.append(picture(page)["tiles"])
+    total = bars(page)
+    page.mouse.move(*point(page, "accuracy", 2, 3))
+    wait_title(page, "Batch 2 of 3")
+    assert picture(page)["tiles"] == seen[1]
+    alone = bars(page)
+    assert alone != total
+    assert all(sum(share) == pytest.approx(1) for share in alone)
+    assert all(8 * value == pytest.approx(round(8 * value)) for share in alone for value in share)
+    assert "alone" in page.inner_text("#histogram .footnote")
+    assert "batch 2 alone" in page.get_attribute("#histogram .plot >> nth=0", "aria-label")
+    assert page.locator(".cursor:visible").count() == 2  # on both curves
+    status = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
+    wrong = status.count("fixed") + status.count("wrong")
+    share = f"{100 * status.count('fixed') / wrong:.0f}%" if wrong else "–"
+    facts = page.locator("#histogram .facet", has_text="CLIPTTA").inner_text()
+    assert f"improvement: {share} of" in facts  # of this batch, like the bars above
+    page.mouse.move(*point(page, "entropy", 1, 3))
+    wait_title(page, "Batch 1 of 3")
+    assert picture(page)["tiles"] == seen[0]
+    page.mouse.move(5, 5)
+    wait_title(page, "Batch 3 of 3")
+    assert bars(page) == total
+
+    page.mouse.click(*point(page, "accuracy", 1, 3))  # a click keeps it
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(150)
+    assert page.evaluate(TITLE).startswith("Batch 1 of 3")
+    page.keyboard.press("Escape")
+    wait_title(page, "Batch 3 of 3")
+
+    page.focus("#entropy .earlier")
+    page.keyboard.press("Enter")
+    wait_title(page, "Batch 2 of 3")
+    assert page.inner_text("#accuracy .stepper output") == "batch 2 of 3"
+    assert page.evaluate("document.activeElement.className") == "earlier"
+    page.focus("#entropy .latest")
+    page.keyboard.press("Space")
+    wait_title(page, "Batch 3 of 3")
+    page.click("#reset")
+    page.wait_for_selector("#message:has-text('Back to the source model')")
+    assert page.locator(".stepper:visible").count() == 0
+
+
+def test_on_a_phone_a_collapse_is_named_and_a_tap_keeps_a_batch(visit):
+    page = visit(390, 844, has_touch=True, is_mobile=True)
+    page.wait_for_selector("#histogram .plot .main-svg")
+    facts = page.locator("#histogram .facet").all_inner_texts()
+    assert all("entropy" in text and "of 2.48" in text and "largest class" in text for text in facts)
+    assert all("improvement:" in text and "deterioration:" in text for text in facts[1:])
+    marks = page.evaluate("[...document.querySelectorAll('#histogram .plot')].map(plot => plot.data.length)")
+    assert marks == [2] * 3  # bars, and the truth on each
+    notes = page.evaluate("document.querySelector('#entropy .plot').layout.annotations.map(note => note.text)")
+    assert "ceiling ln 12 = 2.48" in notes
+    page.locator("#accuracy .plot").scroll_into_view_if_needed()
+    page.wait_for_selector("#accuracy .plot .main-svg")
+    page.touchscreen.tap(*point(page, "accuracy", 4, 10))
+    wait_title(page, "Batch 4 of 10")
+    assert page.locator("#gallery .tile").count() == 64
+    page.tap("#accuracy .later")
+    wait_title(page, "Batch 5 of 10")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.tap("#accuracy .latest")
+    wait_title(page, "Batch 10 of 10")

@@ -1,0 +1,127 @@
+"""Image by image: what is kept, what the table shows, and files that are safe to open."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import pickle
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from helpers import CLASSES, labelled_source, random_images, small_backbone
+
+from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
+from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.results import to_csv
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.page import results
+from cliptta_demo.page.links import open_link
+from cliptta_demo.page.results import csv_download, json_download, results_data
+from cliptta_demo.page.runner import work
+from cliptta_demo.page.session import Recipe, Session
+
+METHODS = ("zero-shot", "tent", "cliptta")
+
+
+def run(source, strangers=None, share=0.0, methods=METHODS):
+    settings = RunSettings(
+        methods=methods,
+        stream=StreamSettings(batch_size=8, batches=3, ood_share=share),
+        adaptation=AdaptationSettings(learning_rate=0.01, steps=2, memory_shots=1),
+    )
+    experiment = Experiment(settings, small_backbone(), source, strangers)
+    recipe = Recipe(settings, "tiny", "pictures", "flags", CLASSES, CLASSES)
+    looks = [look for look in work(experiment, Session(recipe, experiment.start())) if look.live is None]
+    return [look.session for look in looks]
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return run(labelled_source(24))
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_csv_holds_every_image_with_the_engines_own_numbers(labelled):
+    rows = table(to_csv(labelled[-1].results, CLASSES, with_scores=False))
+    assert [row["image"] for row in rows] == [str(number) for number in range(1, 25)]
+    assert [row["batch"] for row in rows] == ["1"] * 8 + ["2"] * 8 + ["3"] * 8
+    for number, session in enumerate(labelled):
+        for name, method in session.snapshot.methods.items():
+            own = rows[8 * number : 8 * number + 8]
+            assert [row[f"{name} prediction"] for row in own] == [CLASSES[c] for c in method.batch.predicted]
+            confidence = [float(row[f"{name} confidence"]) for row in own]
+            assert confidence == pytest.approx(method.batch.confidence, abs=1e-4)
+            right = np.mean([row["truth"] == row[f"{name} prediction"] for row in own])
+            assert right == pytest.approx(method.series.batch_accuracy[number])
+    outcomes = {row["tent outcome"] for row in rows}
+    assert outcomes <= {"fixed", "broken", "right", "wrong"}
+    fixed = sum(row["tent outcome"] == "fixed" for row in rows)
+    assert fixed == labelled[-1].state.tallies["tent"].fixed
+
+
+def test_strangers_bring_scores_and_who_was_let_in():
+    strangers = GivenImages(random_images(12, seed=9), CLASSES)
+    session = run(labelled_source(24), strangers, 0.5, ("zero-shot", "cliptta-oce"))[-1]
+    rows = table(to_csv(session.results, CLASSES, with_scores=True))
+    assert sum(row["truth"] == "stranger" for row in rows) == 12
+    for row in rows:
+        if row["truth"] == "stranger":
+            assert row["cliptta-oce outcome"] == ("let-in" if row["cliptta-oce accepted"] == "yes" else "left-out")
+    labels = np.concatenate([batch.labels for batch in session.results])
+    scores = np.array([float(row["cliptta-oce ID score"]) for row in rows])
+    assert scores[labels == OOD_LABEL] == pytest.approx(session.snapshot.methods["cliptta-oce"].ood_scores, abs=1e-4)
+    assert any(column.get("kind") == "score" for column in results_data(session)["columns"])
+
+
+def test_names_that_a_spreadsheet_would_run_are_made_harmless():
+    names = ("=cmd()", "+1", "-1", "@x", "\tx", "plain.png", 'a "b", c.png', "a=b")
+    classes = ("=HYPERLINK(1)", "dog")
+    source = GivenImages(random_images(8), classes, names=names)
+    settings = RunSettings(stream=StreamSettings(batch_size=8, batches=1), adaptation=AdaptationSettings(steps=1))
+    experiment = Experiment(settings, small_backbone(), source)
+    recipe = Recipe(settings, "tiny", "upload", "flags", classes, classes)
+    *_, look = work(experiment, Session(recipe, experiment.start()))
+    rows = table(to_csv(look.session.results, classes, with_scores=False))
+    assert {row["file"] for row in rows} == {"'=cmd()", "'+1", "'-1", "'@x", "'\tx", "plain.png", 'a "b", c.png', "a=b"}
+    assert {row["zero-shot prediction"] for row in rows} <= {"'=HYPERLINK(1)", "dog"}
+    assert {row["truth"] for row in rows} == {""}
+
+
+def test_what_a_session_keeps_is_small_and_can_be_pickled(labelled):
+    kept = labelled[-1].results
+    assert len(pickle.dumps(kept)) / 24 < 400  # bytes an image, three methods
+    assert pickle.loads(pickle.dumps(kept))[0].names == kept[0].names
+
+
+def test_the_table_shows_the_newest_images_with_their_numbers(labelled, monkeypatch):
+    data = results_data(labelled[-1])
+    titles = [column["title"] for column in data["columns"]]
+    assert titles[:4] == ["#", "batch", "truth", "prediction"]
+    assert sum(group["columns"] for group in data["groups"]) == len(titles)
+    assert [row[0] for row in data["rows"]] == list(range(1, 25))
+    monkeypatch.setattr(results, "TABLE_ROWS", 10)
+    data = results_data(labelled[-1])
+    assert [row[0] for row in data["rows"]] == list(range(15, 25))
+    assert "the newest 10 of 24 images" in data["caption"]
+
+
+def test_before_a_run_there_is_nothing(labelled):
+    assert "press Run" in results_data(None)["empty"]
+    assert csv_download(None) == json_download(None) == ""
+
+
+def test_the_json_is_the_command_lines_with_a_link_to_the_run(labelled):
+    news = json.loads(json_download(labelled[-1]))
+    result = json.loads(news["text"])
+    assert set(result["methods"]) == set(METHODS)
+    assert len(result["methods"]["tent"]["series"]["accuracy"]) == 3
+    assert result["settings"]["stream"]["seed"] == 0
+    assert result["settings"]["class_names"] == list(CLASSES)
+    assert result["settings"]["templates"] is None
+    values = open_link(dict(parse_qsl(result["link"][1:])))
+    assert (values.batch_size, values.batches, values.learning_rate) == (8, 3, 0.01)
