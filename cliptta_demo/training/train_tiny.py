@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import picture_world
@@ -42,6 +43,7 @@ def train(
     trainer = Trainer(settings, cifar, world, has_style)
     checkpoint = work / "checkpoint.pt"
     start, seconds = 0, 0.0
+    first: dict[str, Tensor] = {}  # the weights before the second round
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         if saved["settings"] != asdict(settings):
@@ -49,12 +51,16 @@ def train(
         trainer.model.load_state_dict(saved["model"])
         trainer.adam.load_state_dict(saved["adam"])
         trainer.muon.load_state_dict(saved["muon"])
-        start, seconds = saved["step"], saved["seconds"]
+        start, seconds, first = saved["step"], saved["seconds"], saved["first"]
     losses: list[float] = []
     began = time.monotonic()
     for step in range(start, settings.steps):
         losses.append(trainer.step(step))
         done = step + 1
+        if done == settings.first_steps:
+            first = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+        if done == settings.steps:
+            trainer.mix_with(first)
         if done % every == 0 or done == settings.steps:
             elapsed = seconds + time.monotonic() - began
             line = {"step": done, "images": done * settings.batch_size, "seconds": round(elapsed)}
@@ -65,7 +71,7 @@ def train(
             with (work / "curve.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
             partial = checkpoint.with_suffix(".partial")
-            state = {"model": trainer.model.state_dict()}
+            state = {"model": trainer.model.state_dict(), "first": first}
             state |= {"adam": trainer.adam.state_dict(), "muon": trainer.muon.state_dict()}
             torch.save({**state, "step": done, "seconds": elapsed, "settings": asdict(settings)}, partial)
             partial.replace(checkpoint)  # a kill leaves the old checkpoint or the new one, never half of one
