@@ -136,7 +136,20 @@ def test_a_watcher_can_break_a_download_off(stand_in: Hub, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "name",
-    ["", "cifar10", "a/b/c", "../etc/passwd", "/etc/passwd", "a/..", "a b/c", "a/b\n", "http://x/y", "a/b?c", "ä/b", None],
+    [
+        "",
+        "cifar10",
+        "a/b/c",
+        "../etc/passwd",
+        "/etc/passwd",
+        "a/..",
+        "a b/c",
+        "a/b\n",
+        "http://x/y",
+        "a/b?c",
+        "ä/b",
+        None,
+    ],
 )
 def test_other_things_than_names_never_reach_the_hub(name: str | None) -> None:
     with pytest.raises(UserError, match="must look like ORGANISATION/NAME"):

@@ -1,4 +1,4 @@
-"""Data sets of a hub on localhost, from the name to batches: which files, columns, classes, orders, and how much memory."""
+"""Data sets of a hub on localhost, from the name to batches: files, columns, classes, orders, and memory."""
 
 from __future__ import annotations
 
