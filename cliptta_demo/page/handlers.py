@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import BACKBONES, load_backbone
+from cliptta_demo.backend.backbone_list import check_visitor_backbone, image_size_of, note_of
+from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
-from cliptta_demo.backend.settings import check_choice
+from cliptta_demo.backend.hub import Progress
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
+from cliptta_demo.page.choices import HUB, images_note
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, open_link, to_query
+from cliptta_demo.page.preparing import DownloadLine, watched
 from cliptta_demo.page.runner import decode_uploads, open_experiment, work
 from cliptta_demo.page.session import Session, Uploads, plan
 from cliptta_demo.page.sidebar import adaptation_updates
@@ -77,7 +81,13 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "message": message_html()}
-    experiment, uploads = open_experiment(recipe, uploads)
+    line = DownloadLine()
+    for opened in watched(lambda: open_experiment(recipe, uploads)):
+        if isinstance(opened, Progress):
+            yield {"progress": line.html(opened)}
+    experiment, uploads = opened
+    names = experiment.class_names
+    recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
     planned = plan(session, recipe)
     session = planned.session or Session(recipe, experiment.start())
     refused = uploads.refused if uploads is not None and recipe.dataset == UPLOAD else ()
@@ -127,8 +137,15 @@ def open_lesson(key: str) -> Update:
 
 def _form_update(values: FormValues) -> Update:
     """The widgets' values; a CheckboxGroup takes lists only, and the place for files shows where it is needed."""
-    files = gr.File(visible=values.dataset == UPLOAD)
-    return {name: getattr(values, name) for name in LINKED} | {"methods": list(values.methods), "files": files}
+    special = {
+        "methods": list(values.methods),
+        "files": gr.File(visible=values.dataset == UPLOAD),
+        "dataset": gr.Dropdown(values.dataset, info=images_note(values.dataset)),
+        "hub_dataset": gr.Textbox(values.hub_dataset, visible=values.dataset == HUB),
+        "ood_source": gr.Dropdown(values.ood_source, info=images_note(values.ood_source)),
+        "backbone": gr.Dropdown(values.backbone, info=note_of(values.backbone)),
+    }
+    return {name: getattr(values, name) for name in LINKED} | special
 
 
 def open_address(query: Mapping[str, str]) -> Update:
@@ -163,8 +180,7 @@ def take_uploads(files: Any, backbone: Any, uploads: Uploads | None) -> tuple[Up
     if not paths:
         return None, message_html()
     try:
-        size = load_backbone(backbone if backbone in BACKBONES else "tiny").info.image_size
-        uploads = decode_uploads(paths, size, uploads)
+        uploads = decode_uploads(paths, image_size_of(backbone), uploads)
     except UserError as error:
         return None, message_html(str(error), "error")
     count = len(uploads.names)
@@ -175,10 +191,12 @@ def take_uploads(files: Any, backbone: Any, uploads: Uploads | None) -> tuple[Up
 
 
 def take_backbone(name: Any) -> tuple[list[Any], str, str]:
-    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values."""
-    note = BACKBONES[name].note if name in BACKBONES else ""
+    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values.
+
+    Nothing is loaded: that is for Run, when size and speed have been read.
+    """
     try:
-        check_choice("backbone", name, tuple(BACKBONES))
-        return adaptation_updates(load_backbone(name).info.adaptation), note, message_html()
+        check_visitor_backbone(name)
     except UserError as error:
-        return [], note, message_html(str(error), "error")
+        return [], "", message_html(str(error), "error")
+    return adaptation_updates(tuned_adaptation(name)), note_of(name), message_html()

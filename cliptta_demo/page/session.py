@@ -39,8 +39,9 @@ class Recipe:
 
     Attributes:
         settings: methods, stream and adaptation.
-        backbone, dataset, ood_source: names out of the registries (or "upload").
-        source_names: classes of the data set, in order; class_names: the words used for them.
+        backbone, dataset, ood_source: as the engine names them (or "upload").
+        source_names: classes of the data set, in order (empty before it is opened: all of them); class_names: the
+            words used for them.
         upload_paths: files of the visitor's own images, empty for other data sets.
     """
 
