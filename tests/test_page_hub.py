@@ -16,7 +16,7 @@ from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.page import api, choices, handlers, links, runner
 from cliptta_demo.page.form import FIELDS, FormValues
-from cliptta_demo.page.sidebar import _dataset_chosen
+from cliptta_demo.page.sidebar import fit_widgets
 
 BACKBONE = small_backbone()
 
@@ -103,15 +103,19 @@ def test_presets_may_be_strangers(stand_in: Hub) -> None:
 
 
 def test_choosing_fills_the_form_and_tells_the_size() -> None:
-    dataset, name, files, classes, corruption, *_ = _dataset_chosen("cifar10")
+    dataset, name, files, classes, *_ = fit_widgets("cifar10")
     assert "24 MB" in dataset.info
+    assert "own names" in classes.info
     assert not name.visible
     assert not files.visible
-    assert classes.value.startswith("airplane, automobile")
+    names, corruption = choices.class_text_and_corruption("cifar10")
+    assert names.startswith("airplane, automobile")
     assert corruption == "gaussian_noise"
-    dataset, name, _, classes, *_ = _dataset_chosen(choices.HUB)
+    dataset, name, *_, twelve, every = fit_widgets(choices.HUB)
     assert name.visible
-    assert classes.value == ""
+    assert not twelve.visible
+    assert not every.visible
+    assert choices.class_text_and_corruption(choices.HUB) == ("", "none")
     assert "2.5 GB" in dataset.info
     for name in [value for _, value in choices.dataset_choices()]:
         assert choices.images_note(name) or name in ("pictures", "unseen-style", "upload")

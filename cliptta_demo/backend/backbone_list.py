@@ -58,7 +58,11 @@ class BuiltIn:
 
 
 BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
-    TINY: BuiltIn(label="Tiny CLIP (built in)", note="Ready at once, fast on any laptop, no download.", image_size=32),
+    TINY: BuiltIn(
+        label="Tiny CLIP (built in)",
+        note="Ready at once, fast on any laptop, no download. Choose another, or type a name of open_clip's.",
+        image_size=32,
+    ),
     "ViT-B-16/openai": BackboneEntry(
         label="CLIP ViT-B/16",
         about="The paper's model; wants a GPU.",

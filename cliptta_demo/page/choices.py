@@ -13,7 +13,7 @@ from cliptta_demo.backend.hub import VISITOR_MAX_DOWNLOAD, megabytes
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
 HUB = "hub"  # the choice that takes its name from a text field
-HUB_LABEL = "Another one of the Hugging Face hub…"
+HUB_LABEL = "Another, from the hub…"
 # Those that a visitor may fetch; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
     name: preset for name, preset in PRESETS.items() if preset.megabytes * 1e6 <= VISITOR_MAX_DOWNLOAD

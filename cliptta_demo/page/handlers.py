@@ -140,10 +140,9 @@ def _form_update(values: FormValues) -> Update:
     special = {
         "methods": list(values.methods),
         "files": gr.File(visible=values.dataset == UPLOAD),
-        "dataset": gr.Dropdown(values.dataset, info=images_note(values.dataset)),
         "hub_dataset": gr.Textbox(values.hub_dataset, visible=values.dataset == HUB),
-        "ood_source": gr.Dropdown(values.ood_source, info=images_note(values.ood_source)),
-        "backbone": gr.Dropdown(values.backbone, info=note_of(values.backbone)),
+        "ood_source": gr.Dropdown(value=values.ood_source, info=images_note(values.ood_source)),
+        "backbone": gr.Dropdown(value=values.backbone, info=note_of(values.backbone)),
     }
     return {name: getattr(values, name) for name in LINKED} | special
 

@@ -168,15 +168,10 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     widgets = sidebar.widgets
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
-        _dataset_chosen,
-        widgets["dataset"],
-        [
-            *(widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names", "corruption")),
-            twelve,
-            every,
-        ],
-        **quiet,
+        class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **quiet
     )
+    shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names")]
+    widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **quiet)
     widgets["ood_source"].input(
         lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **quiet
     )
@@ -184,17 +179,15 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **quiet)
 
 
-def _dataset_chosen(dataset: str) -> tuple[Any, ...]:
-    """The widgets that fit a data set: files and free words for uploads, shortcuts for built-in pictures."""
-    names, corruption = class_text_and_corruption(dataset)
+def fit_widgets(dataset: str) -> tuple[Any, ...]:
+    """The widgets that fit a data set: a name, files, shortcuts for built-in pictures, and what to know of each."""
     own, hub = dataset == UPLOAD, is_hub_choice(dataset)
     info = HELP["class_names_upload" if own else "class_names_hub" if hub else "class_names"]
     return (
         gr.Dropdown(info=images_note(dataset)),
         gr.Textbox(visible=dataset == HUB),
         gr.File(visible=own),
-        gr.Textbox(names, info=info),
-        corruption,
+        gr.Textbox(info=info),
         gr.Button(visible=not own and not hub),
         gr.Button(visible=not own and not hub),
     )
