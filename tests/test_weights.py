@@ -194,11 +194,25 @@ def test_the_list_says_what_the_architecture_says(name: str) -> None:
     assert f"{entry.download / 1e6:.0f} MB" in entry.note or f"{entry.download / 1e9:.1f} GB" in entry.note
 
 
+@pytest.fixture
+def quick_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing 300 million random numbers takes longer than adapting: the same thousand over and over do as well."""
+    pattern = 0.03 * torch.randn(1009, generator=torch.Generator().manual_seed(0))
+
+    def fill(tensor: torch.Tensor, *_, **__) -> torch.Tensor:
+        repeated = pattern.repeat(tensor.numel() // len(pattern) + 1)[: tensor.numel()]
+        return tensor.detach().copy_(repeated.view(tensor.shape))
+
+    for name in ("normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "trunc_normal_", "uniform_"):
+        monkeypatch.setattr(torch.nn.init, name, fill)
+
+
+@pytest.mark.usefixtures("quick_to_build")
 @pytest.mark.parametrize("name", LISTED)
 def test_every_listed_architecture_adapts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With random weights, a small input and a small text tower; the image tower is the real one."""
     architecture = name.partition("/")[0]
-    side = 56 if "14" in architecture else 64
+    side = 28 if "14" in architecture else 64
     text = {**TEXT, "vocab_size": 512 if "SigLIP" in name else 49408, "context_length": 77}
     small = partial(open_clip.create_model, force_image_size=side, text_cfg=text)
     monkeypatch.setattr(open_clip, "create_model", small)
@@ -213,16 +227,15 @@ def test_every_listed_architecture_adapts(name: str, monkeypatch: pytest.MonkeyP
     before = {key: value.clone() for key, value in backbone.tower.named_buffers()}
     pixels = torch.randint(0, 256, (4, 3, side, side), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     settings = RunSettings(
-        methods=("tent", "cliptta-oce"),
+        methods=("cliptta-oce",),
         stream=StreamSettings(batch_size=2, batches=1),
         adaptation=AdaptationSettings(steps=1, learning_rate=1e-3),
     )
     *_, (state, snapshot) = Experiment(settings, backbone, GivenImages(pixels, ("cat", "dog"))).run()
-    for method in ("tent", "cliptta-oce"):
-        assert snapshot.methods[method].skipped_steps == 0
-        moved = (state.adaptations[method].parameters - backbone.source_parameters).abs()
-        assert moved.max() <= 1.001e-3  # one step of Adam
-        assert (moved > 0).float().mean() > 0.5
+    assert snapshot.methods["cliptta-oce"].skipped_steps == 0
+    moved = (state.adaptations["cliptta-oce"].parameters - backbone.source_parameters).abs()
+    assert moved.max() <= 1.001e-3  # one step of Adam
+    assert (moved > 0).float().mean() > 0.5
     assert all(torch.equal(value, before[key]) for key, value in backbone.tower.named_buffers())
 
 
@@ -235,8 +248,9 @@ def test_a_constant_bias_changes_nothing() -> None:
     """SigLIP's b: the same run with and without it, but for rounding."""
     results = []
     for bias in (0.0, -10.0):
-        model = open_clip.model.CLIP(**SMALL)
-        model.load_state_dict({**model.state_dict(), **_fixed(model)})
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            model = open_clip.model.CLIP(**SMALL)
         backbone = Backbone(
             backbones.BackboneInfo(name="b", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3),
             model.visual,
@@ -256,15 +270,6 @@ def test_a_constant_bias_changes_nothing() -> None:
         torch.testing.assert_close(
             torch.from_numpy(plain.confidence), torch.from_numpy(biased.confidence), atol=1e-4, rtol=0
         )
-
-
-def _fixed(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(5)
-    return {
-        name: 0.1 * torch.randn(value.shape, generator=generator)
-        for name, value in model.state_dict().items()
-        if name.startswith("visual.") and value.ndim > 1
-    }
 
 
 @pytest.fixture(scope="module")
