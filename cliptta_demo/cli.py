@@ -19,6 +19,7 @@ from cliptta_demo.backend.bench import bench, compare_forms, corruption_costs, g
 from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
 from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.prompts import check_templates
@@ -36,6 +37,10 @@ from cliptta_demo.backend.settings import (
 from cliptta_demo.tables.command import add_table_parser
 from cliptta_demo.tables.variants import ADAPTATION_WORDS
 
+_HUB_HELP = f"{', '.join(PRESETS)} (fetched from the hub once), hf:ORGANISATION/NAME[:SPLIT], folder:PATH"
+DATASET_HELP = f"{', '.join(DATASETS)}, {_HUB_HELP}, cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY], cifar100c:…"
+OOD_HELP = f"out-of-distribution images: {', '.join(OOD_SOURCES)}, {_HUB_HELP}"
+
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options. Their words are a promise to users: add, don't rename."""
@@ -45,14 +50,14 @@ def build_parser() -> argparse.ArgumentParser:
     stream = StreamSettings()
     run.add_argument("--backbone", default=TINY, help="tiny, ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME")
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
-    run.add_argument("--dataset", default="pictures", help=f"{', '.join(DATASETS)} or folder:PATH")
+    run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
     run.add_argument("--classes", help="class names, separated by commas; default: the data set's")
     run.add_argument("--templates", nargs="+", metavar="TEMPLATE", help="prompts, {} for the class name")
     run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(METHOD_NAMES))
     run.add_argument("--corruption", default=stream.corruption, help=f"none, cycle, {', '.join(CORRUPTIONS)}")
     run.add_argument("--severity", type=int, default=stream.severity, help="1 to 5")
     run.add_argument("--ramp", action="store_true", help="let the severity rise from 1 over the stream")
-    run.add_argument("--ood", help=f"out-of-distribution images: {', '.join(OOD_SOURCES)} or folder:PATH")
+    run.add_argument("--ood", help=OOD_HELP)
     run.add_argument("--ood-share", type=float, help="their share of each batch, 0 to 0.9; default 0.5 with --ood")
     run.add_argument("--order", default=stream.order, choices=ORDERS)
     run.add_argument("--batches", type=int, default=stream.batches)

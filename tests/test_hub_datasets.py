@@ -1,4 +1,4 @@
-"""Data sets of a hub on localhost, from the name to batches: which files, columns, classes, orders, and how much memory."""
+"""Data sets of a hub on localhost, from the name to batches: files, columns, classes, orders, and memory."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.data.sources import OOD_LABEL
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import Listing, RemoteFile
+from cliptta_demo.cli import main
 
 CIFAR = Path(__file__).parents[2] / "shared" / "data" / "cifar10-test.parquet"
 ANIMALS = ("cat", "dog", "sea_lion")
@@ -299,6 +300,18 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         most = max(most, anonymous_memory())
     assert seen == 4000
     assert most - before < 50e6, (most - before) / 1e6
+
+
+def test_the_command_line_takes_presets_and_strangers(stand_in: Hub, tmp_path: Path) -> None:
+    publish(stand_in, "uoft-cs/cifar10", {"plain_text/test-0.parquet": table(list(range(10)) * 4, image="img")})
+    publish(stand_in, "ufldl-stanford/svhn", {"cropped_digits/test-0.parquet": table(list(range(10)) * 4)})
+    path = tmp_path / "result.json"
+    words = "run --dataset cifar10 --ood svhn --methods zero-shot --batches 2 --batch-size 16 --quiet --json"
+    main([*words.split(), str(path)])
+    result = json.loads(path.read_text())
+    assert result["settings"]["class_names"] == list(PRESETS["cifar10"].class_names)
+    assert sum(result["methods"]["zero-shot"]["histogram"]) == 16
+    assert result["methods"]["zero-shot"]["auroc"] is not None
 
 
 @pytest.mark.skipif(not CIFAR.exists(), reason="needs ../shared/data/cifar10-test.parquet")

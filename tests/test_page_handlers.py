@@ -9,6 +9,7 @@ import torch
 from helpers import small_backbone
 from PIL import Image
 
+from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.page import api, handlers, runner
 from cliptta_demo.page.form import FIELDS, FormValues
@@ -19,8 +20,7 @@ BACKBONE = small_backbone()
 
 @pytest.fixture(autouse=True)
 def small_model(monkeypatch):
-    for module in (runner, handlers, api):
-        monkeypatch.setattr(module, "load_backbone", lambda name: BACKBONE)
+    monkeypatch.setattr(runner, "load_backbone", lambda name, **_: BACKBONE)
 
 
 def values(**changes):
@@ -283,7 +283,7 @@ def test_decoded_images_follow_the_backbones_size(photos):
 
 def test_a_backbone_brings_its_own_settings():
     fold, note, text = handlers.take_backbone("tiny")
-    assert fold[0] == BACKBONE.info.adaptation.learning_rate
+    assert fold[0] == tuned_adaptation("tiny").learning_rate
     assert "no download" in note
     assert "note" not in text
     fold, _, text = handlers.take_backbone("local-dir:/")

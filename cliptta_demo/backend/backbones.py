@@ -1,13 +1,24 @@
-"""Backbones by name: the built-in tiny CLIP, any model that open_clip knows, or a local checkpoint.
+"""Backbones by name: the built-in tiny CLIP, any model that open_clip knows, a model of the hub, a local checkpoint.
 
 Names:
 
 - ``tiny``: in the package; nothing is downloaded.
 - ``ARCHITECTURE/TAG`` such as ``ViT-B-16/openai``: open_clip's architecture and pretrained tag, from the hub's cache
   or the hub.
+- ``hf-hub:ORGANISATION/NAME``: a model of the hub in open_clip's format.
 - ``ARCHITECTURE/PATH`` such as ``ViT-B-16//data/my_clip.pt``: open_clip's architecture, weights from a local file.
-- ``hf-hub:ORGANISATION/NAME`` and ``local-dir:PATH``: as open_clip reads them.
+- ``local-dir:PATH``: as open_clip reads it.
 - ``random:ARCHITECTURE``: untrained weights (seed 0), to time a model without downloading it.
+
+Which parameters adapt follows from the tower itself (see :mod:`.norm`): LayerNorm in ViT and SigLIP, BatchNorm in
+ResNet and MobileCLIP, both where a tower has both. BatchNorm uses the batch's own statistics while adapting, as the
+authors' release does; the running statistics of the shared model never change, so that a reset needs no repair.
+
+**SigLIP** was trained with a sigmoid for each image-text pair, whose logit is τ·cos + b. The methods ask for a softmax
+over classes (or over the captions of a batch), and a softmax is the same with or without the constant b: it is kept
+in ``Backbone.logit_bias`` and changes nothing. The scale τ = exp(logit_scale) is used as for CLIP; SigLIP's is
+about 117, CLIP's 100, so the paper's settings fit both. A SigLIP softmax says which class fits best; unlike SigLIP's
+own sigmoid it can't say that none does, which is what the ID score is for.
 """
 
 from __future__ import annotations
@@ -17,40 +28,34 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.backbone_list import (
+    BACKBONES,
+    HUB_PREFIX,
+    LOCAL_PREFIX,
+    RANDOM_PREFIX,
+    TINY,
+    check_visitor_backbone,
+)
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub import check_repository
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.tokens import Tokenize, load_tokenizer
+from cliptta_demo.backend.weights import Weights, fetch_repository, fetch_tag
 
-TINY = "tiny"
+__all__ = ["BACKBONES", "RANDOM_PREFIX", "TINY", "load_backbone", "tuned_adaptation"]
+
 TINY_DIRECTORY = Path(__file__).parents[1] / "weights" / "tiny"
-RANDOM_PREFIX = "random:"
 CACHE_SIZE = 2  # loaded backbones kept; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
 # with its small logit scale the unscaled softmax is nearly flat: the largest cosine separates strangers far better.
 TINY_ADAPTATION = AdaptationSettings(learning_rate=1e-3, score="max-cosine", oce_gamma=0.02, oce_weight=5.0)
-
-
-@dataclass(frozen=True)
-class BackboneEntry:
-    """A line of the list that a page offers."""
-
-    label: str
-    note: str
-
-
-BACKBONES: dict[str, BackboneEntry] = {
-    TINY: BackboneEntry("Tiny CLIP (built in)", "Ready at once, fast on any laptop, no download."),
-    "ViT-B-32/openai": BackboneEntry("CLIP ViT-B/32", "605 MB download; wants a GPU or patience."),
-    "ViT-B-16/openai": BackboneEntry("CLIP ViT-B/16", "The paper's model. 599 MB download; wants a GPU."),
-    "RN50/openai": BackboneEntry("CLIP ResNet-50", "Batch normalisation. 256 MB download; wants a GPU."),
-}
 
 
 def tuned_adaptation(name: str) -> AdaptationSettings:
@@ -60,33 +65,46 @@ def tuned_adaptation(name: str) -> AdaptationSettings:
 
 _cache: OrderedDict[tuple[str, str], Backbone] = OrderedDict()
 _cache_lock = threading.Lock()
+_loading: dict[tuple[str, str], threading.Lock] = {}  # a slow download keeps nobody from another backbone
 
 
-def load_backbone(name: str, device: str | None = None) -> Backbone:
-    """The backbone of that name, loaded once and kept (the last two).
+def load_backbone(name: str, device: str | None = None, *, visitor: bool = False) -> Backbone:
+    """The backbone of that name, loaded once and kept (the last two). Downloads can be watched: :func:`.hub.watch`.
 
     Args:
         name: see the module's text.
         device: "cpu", "cuda", …; None takes the GPU when there is one.
+        visitor: the name comes from a page's visitor: no path of this machine, no token, bounded downloads.
 
     Raises:
         UserError: the name is unknown, or its weights can't be found or fetched.
     """
+    if visitor:
+        check_visitor_backbone(name)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    key = (name, device)
     with _cache_lock:
-        key = (name, device)
-        if key not in _cache:
-            _cache[key] = _load_tiny(device) if name == TINY else _load_open_clip(name, device)
+        if key in _cache:
+            _cache.move_to_end(key)
+            return _cache[key]
+        mine = _loading.setdefault(key, threading.Lock())
+    with mine:
+        with _cache_lock:
+            if key in _cache:  # somebody else was faster
+                return _cache[key]
+        backbone = _load_tiny(device) if name == TINY else _load(name, device, visitor)
+        with _cache_lock:
+            _cache[key] = backbone
+            _loading.pop(key, None)
             while len(_cache) > CACHE_SIZE:
                 _cache.popitem(last=False)
-        _cache.move_to_end(key)
-        return _cache[key]
+        return backbone
 
 
 def _load_tiny(device: str) -> Backbone:
     from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
 
-    backbone = _build(TINY, f"local-dir:{TINY_DIRECTORY}", None, device)
+    backbone = _build(TINY, Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}"), device)
     # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
     # ViT. With the statistics of the batch, most of the repair would be done before the first step.
     backbone.batch_statistics = False
@@ -104,58 +122,82 @@ def _processor_has_bfloat16() -> bool:
     return bool(probe and probe())
 
 
-def _load_open_clip(name: str, device: str) -> Backbone:
-    if name.startswith(("hf-hub:", "local-dir:")):
-        return _build(name, name, None, device)
-    untrained = name.startswith(RANDOM_PREFIX)
-    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
+def _load(name: str, device: str, visitor: bool) -> Backbone:
     import open_clip
 
+    if name.startswith(HUB_PREFIX):
+        repository = check_repository(name.removeprefix(HUB_PREFIX))
+        return _build(name, fetch_repository(repository, visitor=visitor), device, visitor)
+    if name.startswith(LOCAL_PREFIX):
+        return _build(name, Weights(name), device)
+    untrained = name.startswith(RANDOM_PREFIX)
+    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
     known = open_clip.list_models()
     if architecture not in known:
         close = [model for model in known if model.lower() == architecture.lower()]
         hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
         raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
     if untrained:
-        return _build(name, architecture, None, device)
+        return _build(name, Weights(architecture), device)
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if not weights:
         raise UserError(
             f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "
             f"{', '.join(tags) or 'none'}, or {architecture}/PATH with a checkpoint file."
         )
-    if weights not in tags and not Path(weights).expanduser().is_file():
+    if weights in tags:
+        _refuse_without_transformers(name, architecture)
+        return _build(name, fetch_tag(architecture, weights, visitor=visitor), device, visitor)
+    path = Path(weights).expanduser()
+    if visitor or not path.is_file():
         raise UserError(
             f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
             f"(tags: {', '.join(tags) or 'none'})."
         )
-    return _build(name, architecture, weights, device)
+    return _build(name, Weights(architecture, path), device)
 
 
-def _build(name: str, model_name: str, weights: str | None, device: str) -> Backbone:
+def _refuse_without_transformers(name: str, architecture: str) -> None:
+    """Some architectures take their text tower from a package that is not among the requirements: say so first."""
+    import importlib.util
+
     import open_clip
 
-    if weights and Path(weights).expanduser().is_file():
-        weights = str(Path(weights).expanduser())
-    # OpenAI's models were trained with QuickGELU; open_clip wants to be told, and only warns when it is not.
-    quick_gelu = weights == "openai"
+    needed = "hf_model_name" in open_clip.get_model_config(architecture).get("text_cfg", {})
+    if needed and importlib.util.find_spec("transformers") is None:
+        raise UserError(f"{name} needs the Python package transformers, which is not installed: choose another.")
+
+
+def _build(name: str, weights: Weights, device: str, visitor: bool = False) -> Backbone:
+    import open_clip
+
+    untrained = name.startswith(RANDOM_PREFIX)
     try:
-        untrained = name.startswith(RANDOM_PREFIX)
         with torch.random.fork_rng(enabled=untrained):
             if untrained:
                 torch.manual_seed(0)
             model = open_clip.create_model(
-                model_name,
-                pretrained=weights,
+                weights.model,
+                pretrained=None if weights.model.startswith(LOCAL_PREFIX) else _text(weights.checkpoint),
                 device="cpu",
                 require_pretrained=not untrained,
-                force_quick_gelu=quick_gelu,
+                force_quick_gelu=weights.quick_gelu,
+                force_preprocess_cfg=weights.preprocess,
             )
-        tokenizer = open_clip.get_tokenizer(model_name)
+        tokenize = load_tokenizer(
+            open_clip.get_model_config(weights.model) or {},
+            _directory(weights.model),
+            untrained=untrained,
+            visitor=visitor,
+        )
     except UserError:
         raise
     except Exception as error:
         logging.getLogger(__name__).warning("loading %s failed", name, exc_info=True)
+        if weights.damaged():
+            raise UserError(
+                f"The weights of {name} were damaged on this disk. Try again: they are fetched anew."
+            ) from error
         raise UserError(_explain(name, error)) from error
     config = open_clip.get_model_preprocess_cfg(model)
     size = config["size"][0] if isinstance(config["size"], tuple | list) else config["size"]
@@ -172,7 +214,7 @@ def _build(name: str, model_name: str, weights: str | None, device: str) -> Back
     return Backbone(
         info,
         model.visual,
-        _text_encoder(model, tokenizer, device),
+        _text_encoder(model, tokenize, device),
         logit_scale=math.exp(float(model.logit_scale)),
         logit_bias=float(bias) if bias is not None else 0.0,
         device=device,
@@ -180,9 +222,17 @@ def _build(name: str, model_name: str, weights: str | None, device: str) -> Back
     )
 
 
-def _text_encoder(model: torch.nn.Module, tokenizer: Callable, device: str) -> Callable[[list[str]], Tensor]:
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _directory(model: str) -> Path | None:
+    return Path(model.removeprefix(LOCAL_PREFIX)) if model.startswith(LOCAL_PREFIX) else None
+
+
+def _text_encoder(model: torch.nn.Module, tokenize: Tokenize, device: str) -> Callable[[list[str]], Tensor]:
     def encode(prompts: list[str]) -> Tensor:
-        return model.encode_text(tokenizer(prompts).to(device))
+        return model.encode_text(tokenize(prompts).to(device))
 
     return encode
 
@@ -190,12 +240,5 @@ def _text_encoder(model: torch.nn.Module, tokenizer: Callable, device: str) -> C
 def _explain(name: str, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{name} needs the Python package {error.name}, which is not installed: pip install {error.name}."
-    text = f"{type(error).__name__}: {error}"
-    offline = ("connect", "offline", "resolve", "timed out", "ConnectionError", "LocalEntryNotFound", "HTTPSConnection")
-    if any(word.lower() in text.lower() for word in offline):
-        return (
-            f"The weights of {name} are not on this machine and the model hub could not be reached. "
-            "Check the internet connection and try again, or choose the built-in model."
-        )
     first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
     return f"{name} could not be loaded: {first_line.rstrip(chr(46))}. Choose another backbone."

@@ -162,6 +162,17 @@ def forget(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def is_intact(path: Path, file: RemoteFile) -> bool:
+    """Whether a file has the sha256 that the hub names; if not, it is removed from the cache."""
+    if file.sha256 is None:
+        return True
+    with path.open("rb") as content:
+        right = hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+    if not right:
+        forget(path)
+    return right
+
+
 def no_connection(error: BaseException) -> bool:
     """Whether an error means that the hub could not be reached at all (of whichever HTTP library)."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
@@ -270,8 +281,7 @@ def _download(listing: Listing, file: RemoteFile, done: int, total: int, visitor
             raise
         log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
         raise UserError(explain(listing.kind, listing.name, error)) from error
-    if file.sha256 and _sha256(Path(path)) != file.sha256:
-        forget(Path(path))
+    if not is_intact(Path(path), file):
         raise UserError(f"{file.path} of {listing.name} did not arrive intact: its sha256 is wrong. Try again.")
 
 
@@ -298,11 +308,6 @@ def _bar_class(watcher: Watcher, name: str, before: int, total: int) -> type:
     return Reporting
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _memory_file(kind: str, name: str, revision: str | None) -> Path:
     from huggingface_hub import cached_assets_path, constants
 
@@ -320,8 +325,23 @@ def _remember(listing: Listing, revision: str | None) -> None:
 
 
 def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
+    """What was kept; for a model also what another program left in the hub's cache."""
     try:
         known = json.loads(_memory_file(kind, name, revision).read_text(encoding="utf-8"))
         return Listing(**{**known, "files": tuple(RemoteFile(**file) for file in known["files"])})
     except (OSError, ValueError, TypeError, KeyError):
+        return _in_cache(name) if kind == "model" and revision is None else None
+
+
+def _in_cache(name: str) -> Listing | None:
+    from huggingface_hub import constants
+
+    place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    try:
+        revision = (place / "refs" / "main").read_text().strip()
+    except OSError:
         return None
+    snapshot = place / "snapshots" / revision
+    found = [path for path in snapshot.rglob("*") if path.is_file()]
+    files = tuple(RemoteFile(path.relative_to(snapshot).as_posix(), path.stat().st_size) for path in found)
+    return Listing("model", name, revision, files) if files else None

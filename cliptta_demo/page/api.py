@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import BACKBONES, load_backbone
-from cliptta_demo.backend.catalog import DATASETS
+from cliptta_demo.backend.backbone_list import check_visitor_backbone
+from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.report import summarise
-from cliptta_demo.backend.settings import check_choice
-from cliptta_demo.page.defaults import DEFAULTS, RUNS_AT_ONCE
+from cliptta_demo.page.choices import is_hub_choice
+from cliptta_demo.page.defaults import DEFAULTS, RUNS_AT_ONCE, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FormValues, read_form
 from cliptta_demo.page.runner import open_experiment, work
 from cliptta_demo.page.session import Session
@@ -39,15 +39,20 @@ def run(
     templates: str = "",
     adaptation: dict[str, Any] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Runs an experiment on the built-in pictures and yields its numbers after every batch.
+    """Runs an experiment and yields its numbers after every batch.
 
+    ``dataset`` is one of the built-in ones, a preset such as ``cifar10``, or ``hf:ORGANISATION/NAME``; empty
+    ``class_names`` are all classes that a data set of the hub has.
     ``templates`` are prompt templates, one a line, with {} for the class name; empty keeps the backbone's own.
     ``adaptation`` overrides the backbone's tuned values: learning_rate, steps, regulariser_weight,
     tent_regulariser_weight, memory_shots, oce_weight, oce_gamma, score, symmetric.
     """
     given = {name: value for name, value in locals().items() if name != "adaptation"}
     try:
-        check_choice("dataset", dataset, tuple(DATASETS))
+        if dataset == UPLOAD:
+            raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
+        if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
+            given["class_names"] = ""
         recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation or {})))
         experiment, _ = open_experiment(recipe, None)
         for look in work(experiment, Session(recipe, experiment.start())):
@@ -66,8 +71,7 @@ def _adaptation(backbone: str, given: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         names = ", ".join(ADAPTATION_FIELDS)
         raise UserError(f"adaptation has no setting {', '.join(sorted(unknown))}; it has: {names}.")
-    check_choice("backbone", backbone, tuple(BACKBONES))  # before anything is loaded
-    tuned = load_backbone(backbone).info.adaptation
+    tuned = tuned_adaptation(check_visitor_backbone(backbone))
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 
 

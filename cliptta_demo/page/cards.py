@@ -102,9 +102,9 @@ def _sparkline(method: MethodSnapshot | None) -> str:
 def progress_html(session: Session | None, live: LiveStep | None = None, state: str = "idle") -> str:
     """Bar and line of text: batches done, speed, time left. ``state``: idle, preparing, running, paused, done."""
     if state == "preparing":
-        return _progress(0.0, "Loading the model and drawing the first batch…", busy=True)
+        return progress_bar(0.0, "Loading the model and drawing the first batch…", busy=True)
     if session is None or (session.snapshot is None and live is None):
-        return _progress(0.0, "Ready. Press Run to watch the methods adapt.")
+        return progress_bar(0.0, "Ready. Press Run to watch the methods adapt.")
     snapshot = session.snapshot
     total = snapshot.batches if snapshot else live.batches
     own = session.recipe.dataset == UPLOAD  # images that end before the batches asked for do
@@ -128,21 +128,22 @@ def progress_html(session: Session | None, live: LiveStep | None = None, state: 
         if state == "running" and total > share:
             words.append(f"about {_duration((total - share) * pace)} left")
     words.extend({"paused": ["paused"], "done": ["finished"]}.get(state, []))
-    return _progress(share / max(total, 1), " · ".join(words), busy=state == "running")
+    return progress_bar(share / max(total, 1), " · ".join(words), busy=state == "running")
 
 
 def example_progress_html(corruption: str, severity: int) -> str:
     """The line above the run that the page opens with."""
     mark = '<span class="example">Example</span>'
     words = html.escape(f"{corruption} at severity {severity}. Press Run to watch it happen.")
-    return _progress(1.0, f"{mark} {words}")
+    return progress_bar(1.0, f"{mark} {words}")
 
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _progress(share: float, text: str, busy: bool = False) -> str:
+def progress_bar(share: float, text: str, busy: bool = False) -> str:
+    """A bar filled to ``share`` (0 to 1) with a line of HTML beside it."""
     percent = round(100 * min(max(share, 0.0), 1.0), 1)
     return (
         f'<div class="progress{" busy" if busy else ""}"><div class="track" role="progressbar" aria-label="Progress" '

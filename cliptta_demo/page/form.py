@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from cliptta_demo.backend.backbones import BACKBONES
-from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES
+from cliptta_demo.backend.backbone_list import check_visitor_backbone
 from cliptta_demo.backend.class_names import display_name, parse_class_names
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
@@ -23,6 +22,7 @@ from cliptta_demo.backend.settings import (
     check_choice,
     check_number,
 )
+from cliptta_demo.page.choices import is_hub_choice, read_dataset, stranger_choices
 from cliptta_demo.page.defaults import DEFAULTS, MAX_BATCHES, MAX_CLASSES, UPLOAD
 from cliptta_demo.page.session import Recipe
 from cliptta_demo.page.uploads import read_upload
@@ -33,6 +33,7 @@ class FormValues:
     """The raw values of the sidebar, in its order; nothing is checked yet."""
 
     dataset: Any = DEFAULTS.dataset
+    hub_dataset: Any = ""
     files: Any = None
     class_names: Any = DEFAULTS.class_text
     corruption: Any = DEFAULTS.corruption
@@ -72,11 +73,12 @@ def read_form(values: FormValues) -> Recipe:
         UserError: one sentence that names what is wrong and what is allowed.
     """
     _refuse_empty(values)
-    check_choice("dataset", values.dataset, (*DATASETS, UPLOAD))
-    check_choice("backbone", values.backbone, tuple(BACKBONES))
-    check_choice("OOD source", values.ood_source, tuple(OOD_SOURCES))
+    dataset = read_dataset(values.dataset, values.hub_dataset)
+    check_visitor_backbone(values.backbone)
+    check_choice("OOD source", values.ood_source, tuple(name for _, name in stranger_choices()))
     check_number("batches", _whole(values.batches), 1, MAX_BATCHES, whole=True)
-    source_names, class_names = split_renames(_class_names(values.class_names), values.dataset != UPLOAD)
+    names = _class_names(values.class_names, is_hub_choice(dataset))
+    source_names, class_names = split_renames(names, dataset != UPLOAD)
     return Recipe(
         settings=RunSettings(
             methods=_methods(values.methods),
@@ -90,11 +92,11 @@ def read_form(values: FormValues) -> Recipe:
             adaptation=read_adaptation(values),
         ),
         backbone=values.backbone,
-        dataset=values.dataset,
+        dataset=dataset,
         ood_source=values.ood_source,
         source_names=source_names,
         class_names=class_names,
-        upload_key=read_upload(values.files).key if values.dataset == UPLOAD else "",
+        upload_key=read_upload(values.files).key if dataset == UPLOAD else "",
         templates=_templates(values.templates),
     )
 
@@ -112,7 +114,7 @@ def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...]
     Returns:
         (classes of the data set, words used for them), of the same length.
     """
-    if not built_in:
+    if not built_in or not names:
         return tuple(names), tuple(names)
     pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
     if any(not all(pair) for pair in pairs):
@@ -123,9 +125,11 @@ def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...]
     return sources, words
 
 
-def _class_names(text: Any) -> tuple[str, ...]:
+def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
     if not isinstance(text, str):
         raise UserError("The class names must be one text, separated by commas or on separate lines.")
+    if may_be_empty and not text.strip():
+        return ()
     return parse_class_names(text, max_classes=MAX_CLASSES)
 
 

@@ -10,16 +10,19 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import BACKBONES, load_backbone
+from cliptta_demo.backend.backbone_list import check_visitor_backbone, image_size_of, note_of
+from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
-from cliptta_demo.backend.settings import check_choice
+from cliptta_demo.backend.hub import Progress
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
+from cliptta_demo.page.choices import HUB, images_note
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, open_link, to_query
+from cliptta_demo.page.preparing import DownloadLine, watched
 from cliptta_demo.page.runner import open_experiment, work
 from cliptta_demo.page.session import Session, Uploads, plan
 from cliptta_demo.page.sidebar import adaptation_updates
@@ -89,7 +92,13 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "message": message_html()}
-    experiment, uploads = open_experiment(recipe, uploads)
+    line = DownloadLine()
+    for opened in watched(lambda: open_experiment(recipe, uploads)):
+        if isinstance(opened, Progress):
+            yield {"progress": line.html(opened)}
+    experiment, uploads = opened
+    names = experiment.class_names
+    recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
     planned = plan(session, recipe)
     session = planned.session or Session(recipe, experiment.start())
     own = uploads if recipe.dataset == UPLOAD else None
@@ -140,8 +149,14 @@ def open_lesson(key: str) -> Update:
 
 def _form_update(values: FormValues) -> Update:
     """The widgets' values; a CheckboxGroup takes lists only, and the place for files shows where it is needed."""
-    files = show_uploader(values.dataset == UPLOAD)
-    return {name: getattr(values, name) for name in LINKED} | {"methods": list(values.methods), "files": files}
+    special = {
+        "methods": list(values.methods),
+        "files": show_uploader(values.dataset == UPLOAD),
+        "hub_dataset": gr.Textbox(values.hub_dataset, visible=values.dataset == HUB),
+        "ood_source": gr.Dropdown(value=values.ood_source, info=images_note(values.ood_source)),
+        "backbone": gr.Dropdown(value=values.backbone, info=note_of(values.backbone)),
+    }
+    return {name: getattr(values, name) for name in LINKED} | special
 
 
 def open_address(query: Mapping[str, str]) -> Update:
@@ -182,7 +197,7 @@ def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | Non
     added = own_files(given.added)
     before = uploads.filled if uploads is not None else ""
     files = (*(uploads.files if uploads is not None else ()), *added)
-    size = load_backbone(backbone if backbone in BACKBONES else "tiny").info.image_size
+    size = image_size_of(backbone)
     uploads = decode_uploads(files, size, before)
     lost = len(given.added) - len(added)
     refused = (f"{lost:,} of the files did not arrive: add them again.",) * bool(lost) + uploads.refused
@@ -196,10 +211,12 @@ def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | Non
 
 
 def take_backbone(name: Any) -> tuple[list[Any], str, str]:
-    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values."""
-    note = BACKBONES[name].note if name in BACKBONES else ""
+    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values.
+
+    Nothing is loaded: that is for Run, when size and speed have been read.
+    """
     try:
-        check_choice("backbone", name, tuple(BACKBONES))
-        return adaptation_updates(load_backbone(name).info.adaptation), note, message_html()
+        check_visitor_backbone(name)
     except UserError as error:
-        return [], note, message_html(str(error), "error")
+        return [], "", message_html(str(error), "error")
+    return adaptation_updates(tuned_adaptation(name)), note_of(name), message_html()

@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from cliptta_demo.backend.backbones import BACKBONES, tuned_adaptation
-from cliptta_demo.backend.catalog import open_source
+from cliptta_demo.backend.backbone_list import check_visitor_backbone
+from cliptta_demo.backend.backbones import tuned_adaptation
+from cliptta_demo.backend.catalog import DATASETS, open_source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.page.choices import class_text_and_corruption, is_hub_choice
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS, FormValues, read_form
 from cliptta_demo.page.session import Recipe
@@ -91,13 +93,14 @@ def open_link(query: Mapping[str, str]) -> FormValues:
     """
     given = from_query(query)
     backbone = given.get("backbone", DEFAULTS.backbone)
-    if backbone not in BACKBONES:
-        raise UserError(f"backbone is {backbone!r}; it must be one of: {', '.join(BACKBONES)}.")
+    check_visitor_backbone(backbone)
+    if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
+        given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
     values = replace(starting_values(tuned_adaptation(backbone), backbone), **given)
     # The images of a link to uploads are the visitor's to add; all the rest can be checked now.
     checked = replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values
     recipe = read_form(checked)
-    if recipe.dataset != UPLOAD:
+    if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
         open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
     return values
 

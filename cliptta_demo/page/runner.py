@@ -14,7 +14,7 @@ from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.snapshot import LiveStep
-from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
+from cliptta_demo.page.defaults import LIVE_INTERVAL, MAX_CLASSES, UPLOAD
 from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.session import Recipe, Session, Uploads
 from cliptta_demo.page.uploads import STALE, decode_uploads
@@ -34,22 +34,27 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     Raises:
         UserError: a class that the data set doesn't have, no readable image, a backbone that can't be loaded.
     """
-    backbone = load_backbone(recipe.backbone)
+    backbone = load_backbone(recipe.backbone, visitor=True)
     source, uploads = _open_source(recipe, backbone, uploads)
     stream = recipe.settings.stream
-    strangers = open_strangers(recipe.ood_source, recipe.dataset, source.class_names) if stream.ood_share > 0 else None
+    strangers = None
+    if stream.ood_share > 0:
+        strangers = open_strangers(recipe.ood_source, recipe.dataset, source.class_names, visitor=True)
     # The one setting without a widget keeps the backbone's value.
     sample = backbone.info.adaptation.memory_sample
     adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
     settings = replace(recipe.settings, adaptation=adaptation)
-    return Experiment(
-        settings, backbone, source, strangers, class_names=recipe.class_names, templates=recipe.templates
-    ), uploads
+    names, templates = recipe.class_names or None, recipe.templates or None
+    return Experiment(settings, backbone, source, strangers, names, templates), uploads
 
 
 def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
     if recipe.dataset != UPLOAD:
-        return open_source(recipe.dataset, recipe.source_names), uploads
+        source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
+        if len(source.class_names) > MAX_CLASSES:
+            count = f"{len(source.class_names):,}"
+            raise UserError(f"This data set has {count} classes: type at most {MAX_CLASSES} of them as class names.")
+        return source, uploads
     if uploads is None or uploads.key != recipe.upload_key:
         raise UserError(STALE)
     size = backbone.info.image_size

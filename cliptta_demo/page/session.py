@@ -46,8 +46,9 @@ class Recipe:
 
     Attributes:
         settings: methods, stream and adaptation.
-        backbone, dataset, ood_source: names out of the registries (or "upload").
-        source_names: classes of the data set, in order; class_names: the words used for them.
+        backbone, dataset, ood_source: as the engine names them (or "upload").
+        source_names: classes of the data set, in order (empty before it is opened: all of them); class_names: the
+            words used for them.
         upload_key: stands for the visitor's own images, empty for other data sets.
         templates: prompt templates; empty for the backbone's own.
     """

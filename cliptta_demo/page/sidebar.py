@@ -7,19 +7,21 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import BACKBONES
-from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, picture_class_names
+from cliptta_demo.backend.backbone_list import note_of
+from cliptta_demo.backend.catalog import picture_class_names
 from cliptta_demo.backend.scores import ID_SCORES
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings
 from cliptta_demo.page.cards import message_html
-from cliptta_demo.page.defaults import (
-    DATASET_DEFAULTS,
-    DEFAULTS,
-    METHOD_LABELS,
-    UPLOAD,
-    UPLOAD_LABEL,
-    corruption_choices,
+from cliptta_demo.page.choices import (
+    HUB,
+    backbone_choices,
+    class_text_and_corruption,
+    dataset_choices,
+    images_note,
+    is_hub_choice,
+    stranger_choices,
 )
+from cliptta_demo.page.defaults import DEFAULTS, METHOD_LABELS, UPLOAD, corruption_choices
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS
 from cliptta_demo.page.panel import scripts
 from cliptta_demo.page.texts import HELP
@@ -47,8 +49,16 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
     made: dict[str, Any] = {}
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Images</h2>", apply_default_css=False)
-        choices = [(label, name) for name, label in DATASETS.items()] + [(UPLOAD_LABEL, UPLOAD)]
-        made["dataset"] = gr.Dropdown(choices, value=DEFAULTS.dataset, label="Data", elem_id="dataset")
+        made["dataset"] = gr.Dropdown(dataset_choices(), value=DEFAULTS.dataset, label="Data", elem_id="dataset")
+        made["hub_dataset"] = gr.Textbox(
+            "",
+            label="Name on the hub",
+            info=HELP["hub_dataset"],
+            placeholder="ORGANISATION/NAME",
+            max_length=200,
+            visible=False,
+            elem_id="hub-dataset",
+        )
         made["files"] = build_uploader(scripts())
         upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
         made["class_names"] = gr.Textbox(
@@ -83,8 +93,9 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
             elem_id="ood-share",
             buttons=[],
         )
-        sources = [(label, name) for name, label in OOD_SOURCES.items()]
-        made["ood_source"] = gr.Dropdown(sources, value=DEFAULTS.ood_source, label="OOD source", elem_id="ood-source")
+        made["ood_source"] = gr.Dropdown(
+            stranger_choices(), value=DEFAULTS.ood_source, label="OOD source", elem_id="ood-source"
+        )
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = gr.CheckboxGroup(
@@ -95,10 +106,11 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
             elem_id="methods",
         )
         made["backbone"] = gr.Dropdown(
-            [(entry.label, name) for name, entry in BACKBONES.items()],
+            backbone_choices(),
             value=DEFAULTS.backbone,
             label="Backbone",
-            info=BACKBONES[DEFAULTS.backbone].note,
+            info=note_of(DEFAULTS.backbone),
+            allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
     with gr.Group(elem_classes="fieldset"):
@@ -155,26 +167,28 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     widgets = sidebar.widgets
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
-        _dataset_chosen,
-        widgets["dataset"],
-        [widgets["files"], widgets["class_names"], widgets["corruption"], twelve, every],
-        **quiet,
+        class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **quiet
+    )
+    shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names")]
+    widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **quiet)
+    widgets["ood_source"].input(
+        lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **quiet
     )
     twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **quiet)
     every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **quiet)
 
 
-def _dataset_chosen(dataset: str) -> tuple[Any, ...]:
-    """The widgets that fit a data set: files and free words for uploads, shortcuts for built-in pictures."""
-    names, corruption = DATASET_DEFAULTS.get(dataset, DATASET_DEFAULTS[DEFAULTS.dataset])
-    own = dataset == UPLOAD
-    info = HELP["class_names_upload" if own else "class_names"]
+def fit_widgets(dataset: str) -> tuple[Any, ...]:
+    """The widgets that fit a data set: a name, files, shortcuts for built-in pictures, and what to know of each."""
+    own, hub = dataset == UPLOAD, is_hub_choice(dataset)
+    info = HELP["class_names_upload" if own else "class_names_hub" if hub else "class_names"]
     return (
+        gr.Dropdown(info=images_note(dataset)),
+        gr.Textbox(visible=dataset == HUB),
         show_uploader(own),
-        gr.Textbox(", ".join(names), info=info),
-        corruption,
-        gr.Button(visible=not own),
-        gr.Button(visible=not own),
+        gr.Textbox(info=info),
+        gr.Button(visible=not own and not hub),
+        gr.Button(visible=not own and not hub),
     )
 
 
