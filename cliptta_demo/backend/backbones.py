@@ -55,7 +55,8 @@ CACHE_SIZE = 2  # loaded backbones kept; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
 # with its small logit scale the unscaled softmax is nearly flat: the largest cosine separates strangers far better.
-TINY_ADAPTATION = AdaptationSettings(learning_rate=1e-3, score="max-cosine", oce_gamma=0.02, oce_weight=5.0)
+# Six steps gain as much under a shift as the paper's ten, and cost less on clean images.
+TINY_ADAPTATION = AdaptationSettings(learning_rate=1e-3, steps=6, score="max-cosine", oce_gamma=0.02, oce_weight=5.0)
 
 
 def tuned_adaptation(name: str) -> AdaptationSettings:
