@@ -9,7 +9,7 @@ import torch
 from helpers import small_backbone
 from PIL import Image
 
-from cliptta_demo.page import api, handlers, runner
+from cliptta_demo.page import api, gpu, handlers, runner
 from cliptta_demo.page.form import FIELDS, FormValues
 
 BACKBONE = small_backbone()
@@ -17,7 +17,7 @@ BACKBONE = small_backbone()
 
 @pytest.fixture(autouse=True)
 def small_model(monkeypatch):
-    for module in (runner, handlers, api):
+    for module in (runner, handlers):
         monkeypatch.setattr(module, "load_backbone", lambda name: BACKBONE)
 
 
@@ -138,7 +138,7 @@ def test_an_unexpected_failure_tells_no_details(monkeypatch):
     def fail(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(handlers, "open_experiment", fail)
+    monkeypatch.setattr(gpu, "open_experiment", fail)
     kept, updates = press()
     assert kept is None
     assert "Something went wrong" in message(updates)
@@ -152,7 +152,7 @@ def test_a_failure_in_the_middle_keeps_the_last_batch(monkeypatch):
         yield from real(experiment, session, 1)
         raise RuntimeError("later")
 
-    monkeypatch.setattr(handlers, "work", half)
+    monkeypatch.setattr(gpu, "work", half)
     kept, updates = press(batches=None)
     assert kept.state.next_batch == 1
     assert "<b>1</b> of 3" in updates[-1]["progress"]

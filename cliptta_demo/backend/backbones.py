@@ -30,7 +30,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 TINY = "tiny"
 TINY_DIRECTORY = Path(__file__).parents[1] / "weights" / "tiny"
 RANDOM_PREFIX = "random:"
-CACHE_SIZE = 2  # loaded backbones kept; ViT-L/14 alone takes 1.7 GB
+CACHE_SIZE = 2  # loaded backbones kept unless told otherwise; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
 # with its small logit scale the unscaled softmax is nearly flat: the largest cosine separates strangers far better.
@@ -60,10 +60,23 @@ def tuned_adaptation(name: str) -> AdaptationSettings:
 
 _cache: OrderedDict[tuple[str, str], Backbone] = OrderedDict()
 _cache_lock = threading.Lock()
+_cache_size = CACHE_SIZE
+
+
+def keep_loaded(count: int) -> None:
+    """How many loaded backbones are kept from now on; the one used longest ago goes first."""
+    global _cache_size
+    with _cache_lock:
+        _cache_size = count
+
+
+def loaded_backbones() -> tuple[str, ...]:
+    """Names of the loaded backbones, the one used last at the end."""
+    return tuple(name for name, _ in tuple(_cache))
 
 
 def load_backbone(name: str, device: str | None = None) -> Backbone:
-    """The backbone of that name, loaded once and kept (the last two).
+    """The backbone of that name, loaded once and kept (the last two, see :func:`keep_loaded`).
 
     Args:
         name: see the module's text.
@@ -77,7 +90,7 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
         key = (name, device)
         if key not in _cache:
             _cache[key] = _load_tiny(device) if name == TINY else _load_open_clip(name, device)
-            while len(_cache) > CACHE_SIZE:
+            while len(_cache) > _cache_size:
                 _cache.popitem(last=False)
         _cache.move_to_end(key)
         return _cache[key]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import BACKBONES, load_backbone
+from cliptta_demo.backend.backbones import BACKBONES, tuned_adaptation
 from cliptta_demo.backend.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.report import summarise
 from cliptta_demo.backend.settings import check_choice
-from cliptta_demo.page.defaults import DEFAULTS, RUNS_AT_ONCE
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FormValues, read_form
-from cliptta_demo.page.runner import open_experiment, work
-from cliptta_demo.page.session import Session
+from cliptta_demo.page.gpu import follow
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -47,13 +48,14 @@ def run(
     try:
         check_choice("dataset", dataset, tuple(DATASETS))
         recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation or {})))
-        experiment, _ = open_experiment(recipe, None)
-        for look in work(experiment, Session(recipe, experiment.start())):
-            if look.live is None:
-                snapshot = look.session.snapshot
+        with closing(follow(recipe, None, None, None, "api")) as looks:
+            next(looks)  # nothing is done yet
+            for snapshot in (look.session.snapshot for look in looks if look.live is None):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
+    except gr.Error:  # ZeroGPU's
+        raise
     except Exception as error:
         log.exception("a run through the API failed")
         raise gr.Error(FAILED, print_exception=False) from error
@@ -65,10 +67,10 @@ def _adaptation(backbone: str, given: dict[str, Any]) -> dict[str, Any]:
         names = ", ".join(ADAPTATION_FIELDS)
         raise UserError(f"adaptation has no setting {', '.join(sorted(unknown))}; it has: {names}.")
     check_choice("backbone", backbone, tuple(BACKBONES))  # before anything is loaded
-    tuned = load_backbone(backbone).info.adaptation
+    tuned = tuned_adaptation(backbone)
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 
 
 def add_api() -> None:
     """Adds the endpoint ``/run`` to the app being built."""
-    gr.api(run, api_name="run", concurrency_limit=RUNS_AT_ONCE, concurrency_id="experiment")
+    gr.api(run, api_name="run", concurrency_limit=LIMITS.runs_at_once, concurrency_id="experiment")

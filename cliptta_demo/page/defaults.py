@@ -8,7 +8,6 @@ from cliptta_demo.backend.backbones import TINY
 from cliptta_demo.backend.catalog import DEFAULT_PICTURE_CLASSES
 from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS
 from cliptta_demo.backend.settings import CORRUPTION_CYCLE
 
 UPLOAD = "upload"  # the data set that is the visitor's own images
@@ -66,17 +65,6 @@ METHOD_SYMBOLS: dict[str, str] = {
 METHOD_DASHES: dict[str, str] = {"zero-shot": "dot", "tent": "solid", "cliptta": "solid", "cliptta-oce": "dash"}
 
 LIVE_INTERVAL = 0.3  # seconds between two looks inside a batch: lively, and light on the line
-STATE_LIFETIME = 6 * 3600.0  # seconds until an idle session is forgotten
-SESSION_CAPACITY = 100
-MAX_UPLOAD_BYTES = DEFAULT_LIMITS.max_bytes  # per file
-MAX_UPLOAD_FILES = DEFAULT_LIMITS.max_files
-RUNS_AT_ONCE = 8
-QUEUE_SIZE = 64
-CACHE_CHECK, CACHE_AGE = 600, 6 * 3600  # seconds: uploaded files live as long as a session
-
-# A public page caps what one visitor can ask for, beyond the engine's own limits.
-MAX_CLASSES = 200
-MAX_BATCHES = 200
 
 NICE_NAMES = {
     "jpeg_compression": "JPEG compression",

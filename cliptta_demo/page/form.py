@@ -22,7 +22,8 @@ from cliptta_demo.backend.settings import (
     check_choice,
     check_number,
 )
-from cliptta_demo.page.defaults import DEFAULTS, MAX_BATCHES, MAX_CLASSES, MAX_UPLOAD_FILES, UPLOAD
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.session import Recipe
 
 
@@ -72,9 +73,10 @@ def read_form(values: FormValues) -> Recipe:
     check_choice("dataset", values.dataset, (*DATASETS, UPLOAD))
     check_choice("backbone", values.backbone, tuple(BACKBONES))
     check_choice("OOD source", values.ood_source, tuple(OOD_SOURCES))
-    check_number("batches", _whole(values.batches), 1, MAX_BATCHES, whole=True)
+    check_number("batches", _whole(values.batches), 1, LIMITS.max_batches, whole=True)
+    check_number("batch_size", _whole(values.batch_size), 1, LIMITS.max_batch_size, whole=True)
     source_names, class_names = split_renames(_class_names(values.class_names), values.dataset != UPLOAD)
-    return Recipe(
+    recipe = Recipe(
         settings=RunSettings(
             methods=_methods(values.methods),
             stream=StreamSettings(
@@ -93,6 +95,8 @@ def read_form(values: FormValues) -> Recipe:
         class_names=class_names,
         upload_paths=_paths(values.files) if values.dataset == UPLOAD else (),
     )
+    _refuse_long(recipe.settings)
+    return recipe
 
 
 def read_adaptation(values: FormValues) -> AdaptationSettings:
@@ -115,14 +119,14 @@ def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...]
         raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
     sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
     for side in (sources, words):
-        parse_class_names(",".join(side), max_classes=MAX_CLASSES)  # refuses what a rename made equal
+        parse_class_names(",".join(side), max_classes=LIMITS.max_classes)  # refuses what a rename made equal
     return sources, words
 
 
 def _class_names(text: Any) -> tuple[str, ...]:
     if not isinstance(text, str):
         raise UserError("The class names must be one text, separated by commas or on separate lines.")
-    return parse_class_names(text, max_classes=MAX_CLASSES)
+    return parse_class_names(text, max_classes=LIMITS.max_classes)
 
 
 def _methods(chosen: Any) -> tuple[str, ...]:
@@ -140,6 +144,15 @@ def _refuse_empty(values: FormValues) -> None:
             raise UserError(f"{display_name(name).capitalize()} is empty: type a number.")
 
 
+def _refuse_long(settings: RunSettings) -> None:
+    batches, steps = settings.stream.batches, settings.adaptation.steps
+    if batches * steps > LIMITS.max_run_steps:
+        raise UserError(
+            f"{batches} batches of {steps} steps are {batches * steps:,} steps; this page works on at most "
+            f"{LIMITS.max_run_steps:,} in one run: choose fewer batches or fewer steps."
+        )
+
+
 def _whole(value: Any) -> Any:
     """A form's 64.0 is 64; what is no whole number stays as it is, for the check to refuse."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -149,6 +162,6 @@ def _paths(files: Any) -> tuple[str, ...]:
     files = [files] if isinstance(files, str) else files or []
     if not files:
         raise UserError("No image was given yet: add some under Your images, or choose the built-in pictures.")
-    if len(files) > MAX_UPLOAD_FILES:
-        raise UserError(f"There are {len(files):,} files: add at most {MAX_UPLOAD_FILES} at once.")
+    if len(files) > LIMITS.upload_files:
+        raise UserError(f"There are {len(files):,} files: add at most {LIMITS.upload_files} at once.")
     return tuple(str(file) for file in files)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import BACKBONES, load_backbone
+from cliptta_demo.backend.backbones import BACKBONES
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.settings import check_choice
@@ -17,9 +18,10 @@ from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
+from cliptta_demo.page.gpu import follow, load_backbone
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, open_link, to_query
-from cliptta_demo.page.runner import decode_uploads, open_experiment, work
+from cliptta_demo.page.runner import decode_uploads
 from cliptta_demo.page.session import Session, Uploads, plan
 from cliptta_demo.page.sidebar import adaptation_updates
 from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
@@ -68,6 +70,10 @@ def run(
                 yield update
         except UserError as error:
             yield {"message": message_html(str(error), "error"), **settled(session)}
+        except gr.Error as error:  # ZeroGPU's words: the visitor's quota is used up, no GPU is free
+            log.warning("no GPU", exc_info=True)
+            words = FAILED if error.title == "ZeroGPU worker error" else str(error.message)
+            yield {"message": message_html(words, "error"), **settled(session)}
         except Exception:
             log.exception("a run failed")
             yield {"message": message_html(FAILED, "error"), **settled(session)}
@@ -77,25 +83,26 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "message": message_html()}
-    experiment, uploads = open_experiment(recipe, uploads)
     planned = plan(session, recipe)
-    session = planned.session or Session(recipe, experiment.start())
-    refused = uploads.refused if uploads is not None and recipe.dataset == UPLOAD else ()
-    kind = "warning" if refused else "info"
-    first: Update = {"session": session, "uploads": uploads, "message": message_html(planned.message, kind, refused)}
-    if planned.session is None:
-        first |= waiting_stage(recipe.settings.methods)
-    yield {**first, **preparing}
-    for look in work(experiment, session, batches):
-        if look.live is not None:
-            yield live_stage(look.session, look.live)
-            continue
-        session = look.session
-        update: Update = {"session": session, **stage(session, "running")}
-        if session.snapshot.notes:
-            notes = (*refused, *session.snapshot.notes)
-            update["message"] = message_html(planned.message, "warning", notes)
-        yield update
+    with closing(follow(recipe, planned.session, uploads, batches, "page")) as looks:
+        begun = next(looks)
+        session, uploads = begun.session, begun.uploads
+        refused = uploads.refused if uploads is not None and recipe.dataset == UPLOAD else ()
+        message = message_html(planned.message, "warning" if refused else "info", refused)
+        first: Update = {"session": session, "uploads": uploads, "message": message}
+        if planned.session is None:
+            first |= waiting_stage(recipe.settings.methods)
+        yield {**first, **preparing}
+        for look in looks:
+            if look.live is not None:
+                yield live_stage(look.session, look.live)
+                continue
+            session = look.session
+            update: Update = {"session": session, **stage(session, "running")}
+            if session.snapshot.notes:
+                notes = (*refused, *session.snapshot.notes)
+                update["message"] = message_html(planned.message, "warning", notes)
+            yield update
     yield settled(session)
 
 

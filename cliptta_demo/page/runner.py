@@ -14,17 +14,29 @@ from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.snapshot import LiveStep
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form import FormValues, read_form
+from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.session import Recipe, Session, Uploads
+from cliptta_demo.page.turns import TURNS
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a run at work: the session as it stands, and the step inside the batch to come, if any."""
+    """One look at a run at work; plain data that pickles.
 
-    session: Session
+    Attributes:
+        session: as it stands after the last whole batch; None where there is only a refusal.
+        live: the step inside the batch to come, if any.
+        uploads: the visitor's decoded images, with the first look alone.
+        refusal: what stands in the run's way, in a sentence; the last look.
+    """
+
+    session: Session | None
     live: LiveStep | None = None
+    uploads: Uploads | None = None
+    refusal: str = ""
 
 
 def decode_uploads(paths: tuple[str, ...], size: int, known: Uploads | None = None) -> Uploads:
@@ -34,7 +46,7 @@ def decode_uploads(paths: tuple[str, ...], size: int, known: Uploads | None = No
     """
     if known is not None and (known.paths, known.size) == (paths, size):
         return known
-    decoded = decode_files(paths, size)
+    decoded = decode_files(paths, size, LIMITS.images)
     return Uploads(paths, size, decoded.images, decoded.names, decoded.refused)
 
 
@@ -67,21 +79,34 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
 def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[Look]:
     """Works through the next ``batches`` batches (None: to the end of the stream).
 
-    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session.
+    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
+    tensors on the CPU: a visitor who reads keeps no GPU memory. Each step waits for its turn among the runs at work.
+
+    Raises:
+        UserError: the server is about to stop.
     """
+    state = session.state.to(experiment.backbone.device)
     done = 0
     shown = 0.0
-    while not experiment.finished(session.state) and (batches is None or done < batches):
-        for state, view in experiment.advance(session.state):
-            if isinstance(view, LiveStep):
-                if time.monotonic() - shown < LIVE_INTERVAL:
-                    continue
-                yield Look(session, view)
-            else:
-                session = session.after(state, view)
-                yield Look(session)
-            shown = time.monotonic()
-        done += 1
+    with TURNS.joined() as share:
+        while not experiment.finished(state) and (batches is None or done < batches):
+            steps = experiment.advance(state)
+            while True:
+                with share.turn():
+                    SERVICE.check()
+                    step = next(steps, None)
+                if step is None:
+                    break
+                if isinstance(step[1], LiveStep):
+                    if time.monotonic() - shown < LIVE_INTERVAL:
+                        continue
+                    yield Look(session, step[1])
+                else:
+                    state = step[0]
+                    session = session.after(state.to("cpu"), step[1])
+                    yield Look(session)
+                shown = time.monotonic()
+            done += 1
 
 
 def warm_up() -> None:
