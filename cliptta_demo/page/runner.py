@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import load_backbone
@@ -20,6 +23,8 @@ from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.session import Recipe, Session, Uploads
 from cliptta_demo.page.turns import TURNS
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,9 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     sample = backbone.info.adaptation.memory_sample
     adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
     settings = replace(recipe.settings, adaptation=adaptation)
-    return Experiment(settings, backbone, source, strangers, class_names=recipe.class_names), uploads
+    with TURNS.joined() as share:  # the class names go through the text tower
+        make = partial(Experiment, settings, backbone, source, strangers, class_names=recipe.class_names)
+        return share.call(make), uploads
 
 
 def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
@@ -92,9 +99,7 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
         while not experiment.finished(state) and (batches is None or done < batches):
             steps = experiment.advance(state)
             while True:
-                with share.turn():
-                    SERVICE.check()
-                    step = next(steps, None)
+                step = share.call(partial(_next, steps))
                 if step is None:
                     break
                 if isinstance(step[1], LiveStep):
@@ -109,6 +114,11 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
             done += 1
 
 
+def _next(steps: Iterator[T]) -> T | None:
+    SERVICE.check()
+    return next(steps, None)
+
+
 def warm_up() -> None:
     """Does once what the first run of the process would wait for: pictures decoded, kernels chosen.
 
@@ -116,5 +126,6 @@ def warm_up() -> None:
     """
     recipe = read_form(FormValues(batches=1, steps=2))
     experiment, _ = open_experiment(recipe, None)
-    for _ in experiment.run():
-        pass
+    with closing(work(experiment, Session(recipe, experiment.start()))) as looks:
+        for _ in looks:
+            pass

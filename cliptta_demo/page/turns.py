@@ -1,18 +1,24 @@
 """Runs at work at the same time take turns, step by step, so that no long or heavy run holds up the others.
 
-One step at a time uses all cores, and only that step's activations are in memory. Whose turn is next is decided by
-time used: the run that has had least of it goes first, so that a step of a large model is paid for by waiting. A new
-run starts with as much as the least of the others has used; it neither jumps the line for long nor waits for all.
+All steps are done by one thread: a step uses all cores anyway, only its activations are in memory, and what the kernels
+keep for each thread is kept once. Whose step is next is decided by time used: the run that has had least of it goes
+first, so that a step of a large model is paid for by waiting. A new run starts with as much as the least of the others
+has used; it neither jumps the line for long nor waits for all.
 """
 
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -22,56 +28,60 @@ class Share:
     turns: Turns
     used: float = 0.0
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for this run's turn; nobody else works while inside. A thread takes one turn at a time."""
-        self.turns._wait(self)
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.used += time.monotonic() - began
-            self.turns._pass_on()
+    def call(self, step: Callable[[], T]) -> T:
+        """Waits for this run's turn and returns what ``step`` returns, or raises what it raises."""
+        return self.turns._put(self, step).result()
 
 
 @dataclass(eq=False)
 class Turns:
-    """Who works next. Thread-safe; each waiting run sleeps until it is its turn."""
+    """Who works next. Thread-safe; the thread that works begins with the first step."""
 
     _shares: set[Share] = field(default_factory=set)
-    _line: list[tuple[float, int, threading.Event]] = field(default_factory=list)  # a heap: least time used first
+    _line: list[tuple[float, int, Share, Callable[[], Any], Future]] = field(default_factory=list)  # a heap
     _arrivals: int = 0
-    _busy: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _process: int = 0  # a forked process has no thread yet
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
     def joined(self) -> Iterator[Share]:
         """A share of the machine, for as long as the run lasts."""
-        with self._lock:
+        with self._changed:
             share = Share(self, min((other.used for other in self._shares), default=0.0))
             self._shares.add(share)
         try:
             yield share
         finally:
-            with self._lock:
+            with self._changed:
                 self._shares.discard(share)
 
-    def _wait(self, share: Share) -> None:
-        with self._lock:
-            if not self._busy:
-                self._busy = True
-                return
-            mine = threading.Event()
+    def _put(self, share: Share, step: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._changed:
+            if self._process != os.getpid():
+                self._process = os.getpid()
+                threading.Thread(target=self._work, name="steps", daemon=True).start()
             self._arrivals += 1  # among equals, first come, first served
-            heapq.heappush(self._line, (share.used, self._arrivals, mine))
-        mine.wait()  # whoever passes the turn on leaves it busy for us
+            heapq.heappush(self._line, (share.used, self._arrivals, share, step, future))
+            self._changed.notify_all()
+        return future
 
-    def _pass_on(self) -> None:
-        with self._lock:
-            if self._line:
-                heapq.heappop(self._line)[2].set()
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._line)
+                _, _, share, step, future = heapq.heappop(self._line)
+            began = time.monotonic()
+            try:
+                result, error = step(), None
+            except BaseException as raised:
+                result, error = None, raised
+            share.used += time.monotonic() - began
+            if error is None:
+                future.set_result(result)
             else:
-                self._busy = False
+                future.set_exception(error)
+            del share, step, future, result, error  # while waiting, nothing of a run is kept
 
 
 TURNS = Turns()
