@@ -7,6 +7,7 @@ as the scheduler is this script, on localhost; the one thing left out is the wor
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -108,7 +109,9 @@ def main() -> None:
     seen["needed"] = gpu.seconds_needed(recipe_of("one"), None, None, 2)
     seen["durations"], seen["workers"] = Scheduler.durations, Scheduler.workers
     print(json.dumps(seen), flush=True)
-    os._exit(0)  # the workers are daemons and end with us
+    for worker in multiprocessing.active_children():  # they hold our output open
+        worker.kill()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,8 @@ def follow(
     Raises:
         UserError: what stands in the run's way, in a sentence.
     """
+    if ON_ZERO_GPU:
+        load_backbone(recipe.backbone)  # its weights are on the disk before GPU time counts
     with SERVICE.run(recipe, by) as record, closing(perform(recipe, session, uploads, batches)) as looks:
         before = None
         for look in looks:
