@@ -149,7 +149,13 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         ACTIVITY.wait(key_of(request))
 
     inputs = [session, uploads, *sidebar.inputs]
-    shared = {"concurrency_limit": LIMITS.runs_at_once, "concurrency_id": "experiment", **PRIVATE}
+    shared = {
+        "concurrency_limit": LIMITS.runs_at_once,
+        "concurrency_id": "experiment",
+        "api_visibility": "private",
+        "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
+        "show_progress_on": parts["progress"],
+    }
     running = [
         parts["run"].click(run_all, inputs, outputs, **shared),
         parts["step"].click(run_one, inputs, outputs, **shared),
