@@ -26,6 +26,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 START_SECONDS = 300
+SETTLE_SECONDS = 30  # for the server's own first work
 
 
 @dataclass
@@ -106,10 +107,11 @@ def serve(image: Image) -> int:
             sys.exit("the server did not become healthy")
         time.sleep(1)
     print(f"HEALTHCHECK content after {time.monotonic() - began:.0f} s", flush=True)
+    time.sleep(SETTLE_SECONDS)
     port = image.environment["GRADIO_SERVER_PORT"]
     for path in ("/", "/health"):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-            print(f"GET {path}: {answer.status}", flush=True)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+            print(f"GET {path}: {answer.status} {answer.read()[:90]!r}", flush=True)
     users = (Path(f"/proc/{process.pid}/status")).read_text()
     print("user id:", re.search(r"Uid:\s+(\d+)", users)[1], flush=True)
     skipped = {str(image.root / name) for name in ("proc", "home", "sys", "dev")}
@@ -123,7 +125,7 @@ def serve(image: Image) -> int:
     print("written outside of the home:", written or "nothing", flush=True)
     process.send_signal(signal.SIGTERM)
     stopped = time.monotonic()
-    status = process.wait(60)
+    status = process.wait(START_SECONDS)
     print(f"SIGTERM: status {status} after {time.monotonic() - stopped:.1f} s", flush=True)
     return status or bool(written)
 
@@ -134,6 +136,7 @@ def main() -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="on top, as docker run -e")
+    parser.add_argument("--again", action="store_true", help="what RUN does was done in this root before")
     arguments = parser.parse_args()
     environment = {"PATH": "/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root"}
     image = Image(arguments.root.resolve(), environment | dict(pair.split("=", 1) for pair in arguments.build_arg))
@@ -141,7 +144,8 @@ def main() -> int:
     try:
         for word, rest in instructions((PROJECT / "Dockerfile").read_text()):
             print(f"{word} {rest}", flush=True)
-            step(image, word, rest)
+            if not (arguments.again and word == "RUN"):
+                step(image, word, rest)
         image.environment |= dict(pair.split("=", 1) for pair in arguments.env)
         return serve(image)
     finally:
