@@ -1,7 +1,7 @@
 """Visitors on ZeroGPU's own wrappers; started by test_zero_gpu.py in a process of its own, prints JSON.
 
 Real are the package ``spaces``, its forked workers, the pickling, and the scheduler's protocol over HTTP. What answers
-as the scheduler is this script, on localhost; the one thing left out is the worker's claim of a GPU.
+as the scheduler is this script, on localhost; what is left out is the worker's claim of a GPU.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def main() -> None:
 
     sys.modules["torch"] = torch
     spaces.zero.torch.init = lambda uuid: None  # there is no GPU to claim
+    spaces.zero.torch.move = lambda **_: None  # and none to move models to
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import platform
 import signal
@@ -66,7 +68,7 @@ def launch(demo: gr.Blocks) -> None:
             warm_up()
     SERVICE.ready = True
     log_event("ready", seconds=round(SERVICE.uptime, 3))
-    SERVICE.wait_for_stop()
+    SERVICE.wait_for_stop(_give_memory_back)
     _close(demo)
 
 
@@ -91,6 +93,13 @@ def _stop_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+
+
+def _give_memory_back() -> None:
+    """Returns to the system what finished runs used; glibc would keep it for the next ones."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another system, another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _close(demo: gr.Blocks) -> None:

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -34,6 +34,7 @@ class Service:
     _began: float = field(default_factory=time.monotonic)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: int = 0
+    _ended: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -82,6 +83,7 @@ class Service:
         finally:
             with self._changed:
                 self._running -= 1
+                self._ended += 1
                 self._changed.notify_all()
             seconds = round(time.monotonic() - began, 3)
             log_event(end, level, run=record.number, by=by, batches=record.batches, seconds=seconds)
@@ -95,10 +97,13 @@ class Service:
         """Tells all runs to end at their next step."""
         self._stopping.set()
 
-    def wait_for_stop(self) -> None:
-        """Returns when the server was told to stop."""
+    def wait_for_stop(self, when_idle: Callable[[], None]) -> None:
+        """Returns when the server was told to stop; calls ``when_idle`` whenever the last run has ended."""
+        seen = 0
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
-            pass
+            if not self._running and self._ended != seen:
+                seen = self._ended
+                when_idle()
 
     def wait_for_runs(self, seconds: float) -> bool:
         """Returns True when no run is left, False when the time is over."""
