@@ -80,6 +80,9 @@ def main() -> None:
     arguments = sys.argv[1:]
     if not arguments:
         prepare("requirements.txt")
+        if os.name == "posix":  # the server takes this process's place, so that signals reach it
+            os.chdir(ROOT)
+            os.execv(PYTHON, [str(PYTHON), "app.py"])
         call(PYTHON, "app.py")
     elif arguments[0] == "test":
         prepare("requirements-test.txt", REFERENCE_CORRUPTIONS)

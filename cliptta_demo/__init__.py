@@ -5,6 +5,8 @@
 
 import os
 
+VERSION = "0.1.0"
+
 # Must be set before torch is imported. By default OpenMP's threads wait by spinning; where several visitors, or any
 # other program, share the cores, they then steal each other's time: a batch took 40 times as long on two busy cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -35,7 +35,17 @@ BROWSER_FLAGS = (
 
 @contextmanager
 def serve() -> Iterator[str]:
-    """Starts ``app.py`` on a free port of this machine and yields its address once it answers.
+    """Starts ``app.py`` on a free port of this machine and yields its address once it answers."""
+    with serve_process() as (address, _, _):
+        yield address
+
+
+@contextmanager
+def serve_process(**settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
+    """As :func:`serve`; yields address, process, and the file of what the process writes.
+
+    Args:
+        settings: environment variables on top.
 
     Raises:
         RuntimeError: it did not start; the message ends with its output.
@@ -48,13 +58,14 @@ def serve() -> Iterator[str]:
         "GRADIO_SERVER_NAME": "127.0.0.1",
         "GRADIO_SERVER_PORT": str(port),
         "HF_HUB_OFFLINE": "1",
+        **settings,
     }
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_for(address, process, log)
-            yield address
+            yield address, process, log
         finally:
             process.terminate()
             process.wait(20)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from test_browser_run import PROGRESS, choose
 
-from cliptta_demo.page import defaults
+from cliptta_demo.page import leaving
 from cliptta_demo.page.layout import build_demo
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
 
@@ -145,7 +145,7 @@ def short_grace(tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setattr(defaults, "UPLOAD_GRACE", 0.5)
+    monkeypatch.setattr(leaving, "GRACE", 0.5)
     gr.set_static_paths(static_files())
     demo = build_demo()
     head = "".join(stylesheet(path) for path in STYLES)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cliptta_demo.page import defaults
+from cliptta_demo.page import leaving
 from cliptta_demo.page.leaving import Leaving
 
 
@@ -27,12 +27,12 @@ class Holder:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(defaults, "UPLOAD_GRACE", 0.1)
+    monkeypatch.setattr(leaving, "GRACE", 0.1)
 
 
 def test_who_left_is_forgotten_and_nobody_else():
-    holder, leaving = Holder(), Leaving()
-    leaving.gone("ann", SimpleNamespace(state_holder=holder))
+    holder, visitors = Holder(), Leaving()
+    visitors.gone("ann", SimpleNamespace(state_holder=holder))
     assert holder.deleted == []
     time.sleep(0.25)
     assert holder.deleted == ["ann"]
@@ -40,10 +40,10 @@ def test_who_left_is_forgotten_and_nobody_else():
 
 
 def test_a_sign_of_life_keeps_everything():
-    holder, leaving = Holder(), Leaving()
-    leaving.gone("ann", SimpleNamespace(state_holder=holder))
-    leaving.gone("ann", SimpleNamespace(state_holder=holder))  # the connection broke twice
-    leaving.here("ann")
+    holder, visitors = Holder(), Leaving()
+    visitors.gone("ann", SimpleNamespace(state_holder=holder))
+    visitors.gone("ann", SimpleNamespace(state_holder=holder))  # the connection broke twice
+    visitors.here("ann")
     time.sleep(0.25)
     assert holder.deleted == []
     assert len(holder.session_data) == 2

@@ -54,6 +54,12 @@ def test_odd_batches_stay_finite(name: str, case: str, backbone: Backbone) -> No
 
 
 @pytest.mark.parametrize("name", ADAPTING)
+def test_a_state_keeps_no_graph(name: str, backbone: Backbone) -> None:
+    state = last(make(name, backbone), random_images(4)).state
+    assert not any(tensor.requires_grad for tensor in (state.values, state.first_moment, state.second_moment))
+
+
+@pytest.mark.parametrize("name", ADAPTING)
 def test_one_class_stays_finite(name: str, backbone: Backbone) -> None:
     method = METHODS[name](backbone, backbone.prototypes(["cat"]), SETTINGS)
     progress = last(method, random_images(4))

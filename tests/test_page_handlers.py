@@ -11,7 +11,7 @@ from PIL import Image
 
 from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.data.collection import GivenFile
-from cliptta_demo.page import api, handlers, runner
+from cliptta_demo.page import api, gpu, handlers, runner
 from cliptta_demo.page.form import FIELDS, FormValues
 from cliptta_demo.page.uploads import Given, read_news
 
@@ -20,7 +20,8 @@ BACKBONE = small_backbone()
 
 @pytest.fixture(autouse=True)
 def small_model(monkeypatch):
-    monkeypatch.setattr(runner, "load_backbone", lambda name, **_: BACKBONE)
+    for module in (runner, gpu):
+        monkeypatch.setattr(module, "load_backbone", lambda name, **_: BACKBONE)
 
 
 def values(**changes):
@@ -140,7 +141,7 @@ def test_an_unexpected_failure_tells_no_details(monkeypatch):
     def fail(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(handlers, "open_experiment", fail)
+    monkeypatch.setattr(gpu, "open_experiment", fail)
     kept, updates = press()
     assert kept is None
     assert "Something went wrong" in message(updates)
@@ -154,7 +155,7 @@ def test_a_failure_in_the_middle_keeps_the_last_batch(monkeypatch):
         yield from real(experiment, session, 1)
         raise RuntimeError("later")
 
-    monkeypatch.setattr(handlers, "work", half)
+    monkeypatch.setattr(gpu, "work", half)
     kept, updates = press(batches=None)
     assert kept.state.next_batch == 1
     assert "<b>1</b> of 3" in updates[-1]["progress"]

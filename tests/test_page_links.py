@@ -15,6 +15,7 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.scores import ID_SCORES
 from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.links import from_query, open_link, recipe_query, starting_values, to_query
 
@@ -45,7 +46,7 @@ def test_the_opening_experiment_has_an_empty_query() -> None:
             "methods": st.lists(st.sampled_from(METHOD_NAMES), min_size=1, unique=True),
             "order": st.sampled_from(ORDERS),
             "batch_size": st.integers(1, 512),
-            "batches": st.integers(1, 200),
+            "batches": st.integers(1, LIMITS.max_run_steps // 50),
             "seed": st.integers(0, 2**31 - 1),
             "backbone": st.sampled_from(list(BACKBONES)),
             "learning_rate": st.sampled_from([0, 1e-5, 0.0003, 0.002, 1]),

@@ -143,6 +143,7 @@ def test_marks_do_not_change_the_old_session():
         ({"seed": -1}, "seed is -1"),
         ({"learning_rate": 2}, "learning_rate is 2"),
         ({"steps": 51}, "steps is 51"),
+        ({"batches": 200, "steps": 50}, "10,000 steps"),
         ({"corruption": "rain"}, "corruption is 'rain'"),
         ({"dataset": "folder:/etc"}, "dataset is 'folder:/etc'"),
         ({"backbone": "local-dir:/etc"}, "backbone is 'local-dir:/etc'"),

@@ -88,6 +88,12 @@ def watch(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def bound_downloads(count: int) -> None:
+    """How many bytes one choice of a visitor's may fetch from now on."""
+    global VISITOR_MAX_DOWNLOAD
+    VISITOR_MAX_DOWNLOAD = count
+
+
 def check_repository(name: str) -> str:
     """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
     if not isinstance(name, str) or not REPOSITORY.fullmatch(name) or ".." in name or "--" in name:

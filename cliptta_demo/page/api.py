@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -12,11 +13,11 @@ from cliptta_demo.backend.backbone_list import check_visitor_backbone
 from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.report import summarise
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.choices import is_hub_choice
-from cliptta_demo.page.defaults import DEFAULTS, RUNS_AT_ONCE, UPLOAD
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FormValues, read_form
-from cliptta_demo.page.runner import open_experiment, work
-from cliptta_demo.page.session import Session
+from cliptta_demo.page.gpu import follow
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -54,13 +55,14 @@ def run(
         if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
             given["class_names"] = ""
         recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation or {})))
-        experiment, _ = open_experiment(recipe, None)
-        for look in work(experiment, Session(recipe, experiment.start())):
-            if look.live is None:
-                snapshot = look.session.snapshot
+        with closing(follow(recipe, None, None, None, "api")) as looks:
+            done = (look for look in looks if look.session and look.live is None and look.begun is None)
+            for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
+    except gr.Error:  # ZeroGPU's
+        raise
     except Exception as error:
         log.exception("a run through the API failed")
         raise gr.Error(FAILED, print_exception=False) from error
@@ -77,4 +79,4 @@ def _adaptation(backbone: str, given: dict[str, Any]) -> dict[str, Any]:
 
 def add_api() -> None:
     """Adds the endpoint ``/run`` to the app being built."""
-    gr.api(run, api_name="run", concurrency_limit=RUNS_AT_ONCE, concurrency_id="experiment")
+    gr.api(run, api_name="run", concurrency_limit=LIMITS.runs_at_once, concurrency_id="experiment")

@@ -9,14 +9,15 @@ from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES
 from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub import VISITOR_MAX_DOWNLOAD, megabytes
+from cliptta_demo.backend.hub import megabytes
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
 HUB = "hub"  # the choice that takes its name from a text field
 HUB_LABEL = "Another, from the hub…"
 # Those that a visitor may fetch; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
-    name: preset for name, preset in PRESETS.items() if preset.megabytes * 1e6 <= VISITOR_MAX_DOWNLOAD
+    name: preset for name, preset in PRESETS.items() if preset.megabytes <= LIMITS.download_megabytes
 }
 _SHIFTED = ("cifar10", "cifar100")  # clean photos: corruption is the shift that the paper studies on them
 
@@ -46,7 +47,7 @@ def images_note(name: Any) -> str:
     preset = PAGE_PRESETS.get(name) if isinstance(name, str) else None
     if preset is not None:
         return f"{megabytes(preset.megabytes * 1e6)} from the Hugging Face hub, once."
-    return f"Fetched from the hub once; at most {megabytes(VISITOR_MAX_DOWNLOAD)}." if name == HUB else ""
+    return f"Fetched from the hub once; at most {megabytes(LIMITS.download_megabytes * 1e6)}." if name == HUB else ""
 
 
 def class_text_and_corruption(dataset: Any) -> tuple[str, str]:

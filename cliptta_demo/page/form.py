@@ -22,8 +22,9 @@ from cliptta_demo.backend.settings import (
     check_choice,
     check_number,
 )
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.choices import is_hub_choice, read_dataset, stranger_choices
-from cliptta_demo.page.defaults import DEFAULTS, MAX_BATCHES, MAX_CLASSES, UPLOAD
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.session import Recipe
 from cliptta_demo.page.uploads import read_upload
 
@@ -76,10 +77,11 @@ def read_form(values: FormValues) -> Recipe:
     dataset = read_dataset(values.dataset, values.hub_dataset)
     check_visitor_backbone(values.backbone)
     check_choice("OOD source", values.ood_source, tuple(name for _, name in stranger_choices()))
-    check_number("batches", _whole(values.batches), 1, MAX_BATCHES, whole=True)
+    check_number("batches", _whole(values.batches), 1, LIMITS.max_batches, whole=True)
+    check_number("batch_size", _whole(values.batch_size), 1, LIMITS.max_batch_size, whole=True)
     names = _class_names(values.class_names, is_hub_choice(dataset))
     source_names, class_names = split_renames(names, dataset != UPLOAD)
-    return Recipe(
+    recipe = Recipe(
         settings=RunSettings(
             methods=_methods(values.methods),
             stream=StreamSettings(
@@ -99,6 +101,8 @@ def read_form(values: FormValues) -> Recipe:
         upload_key=read_upload(values.files).key if dataset == UPLOAD else "",
         templates=_templates(values.templates),
     )
+    _refuse_long(recipe.settings)
+    return recipe
 
 
 def read_adaptation(values: FormValues) -> AdaptationSettings:
@@ -121,7 +125,7 @@ def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...]
         raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
     sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
     for side in (sources, words):
-        parse_class_names(",".join(side), max_classes=MAX_CLASSES)  # refuses what a rename made equal
+        parse_class_names(",".join(side), max_classes=LIMITS.max_classes)  # refuses what a rename made equal
     return sources, words
 
 
@@ -130,7 +134,7 @@ def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
         raise UserError("The class names must be one text, separated by commas or on separate lines.")
     if may_be_empty and not text.strip():
         return ()
-    return parse_class_names(text, max_classes=MAX_CLASSES)
+    return parse_class_names(text, max_classes=LIMITS.max_classes)
 
 
 def _methods(chosen: Any) -> tuple[str, ...]:
@@ -146,6 +150,15 @@ def _refuse_empty(values: FormValues) -> None:
     for name in (*_STREAM_NUMBERS, "ood_share", *_ADAPTATION_NUMBERS):
         if getattr(values, name) is None:
             raise UserError(f"{display_name(name).capitalize()} is empty: type a number.")
+
+
+def _refuse_long(settings: RunSettings) -> None:
+    batches, steps = settings.stream.batches, settings.adaptation.steps
+    if batches * steps > LIMITS.max_run_steps:
+        raise UserError(
+            f"{batches} batches of {steps} steps are {batches * steps:,} steps; this page works on at most "
+            f"{LIMITS.max_run_steps:,} in one run: choose fewer batches or fewer steps."
+        )
 
 
 def _whole(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,17 +15,16 @@ from cliptta_demo.backend.backbone_list import check_visitor_backbone, image_siz
 from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
-from cliptta_demo.backend.hub import Progress
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.cards import message_html, progress_html
 from cliptta_demo.page.choices import HUB, images_note
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
+from cliptta_demo.page.gpu import follow
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, open_link, to_query
-from cliptta_demo.page.preparing import DownloadLine, watched
-from cliptta_demo.page.runner import open_experiment, work
-from cliptta_demo.page.session import Session, Uploads, plan
+from cliptta_demo.page.preparing import DownloadLine
+from cliptta_demo.page.session import Session, Uploads
 from cliptta_demo.page.sidebar import adaptation_updates
 from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
 from cliptta_demo.page.uploader import show_uploader
@@ -83,6 +83,10 @@ def run(
                 yield update
         except UserError as error:
             yield {"message": message_html(str(error), "error"), **settled(session)}
+        except gr.Error as error:  # ZeroGPU's words: the visitor's quota is used up, no GPU is free
+            log.warning("no GPU", exc_info=True)
+            words = FAILED if error.title == "ZeroGPU worker error" else str(error.message)
+            yield {"message": message_html(words, "error"), **settled(session)}
         except Exception:
             log.exception("a run failed")
             yield {"message": message_html(FAILED, "error"), **settled(session)}
@@ -92,32 +96,31 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "message": message_html()}
-    line = DownloadLine()
-    for opened in watched(lambda: open_experiment(recipe, uploads)):
-        if isinstance(opened, Progress):
-            yield {"progress": line.html(opened)}
-    experiment, uploads = opened
-    names = experiment.class_names
-    recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
-    planned = plan(session, recipe)
-    session = planned.session or Session(recipe, experiment.start())
-    own = uploads if recipe.dataset == UPLOAD else None
-    refused = (*label_note(own, recipe.class_names), *own.refused) if own is not None else ()
-    kind = "warning" if refused else "info"
-    first: Update = {"session": session, "uploads": uploads, "message": message_html(planned.message, kind, refused)}
-    if planned.session is None:
-        first |= waiting_stage(recipe.settings.methods)
-    yield {**first, **preparing}
-    for look in work(experiment, session, batches):
-        if look.live is not None:
-            yield live_stage(look.session, look.live)
-            continue
-        session = look.session
-        update: Update = {"session": session, **stage(session, "running")}
-        if session.snapshot.notes:
-            notes = (*refused, *session.snapshot.notes)
-            update["message"] = message_html(planned.message, "warning", notes)
-        yield update
+    with closing(follow(recipe, session, uploads, batches, "page")) as looks:
+        line = DownloadLine()
+        for look in looks:
+            if look.download is not None:
+                yield {"progress": line.html(look.download)}
+            elif look.live is not None:
+                yield live_stage(look.session, look.live)
+            elif look.begun is not None:
+                session, uploads = look.session, look.uploads
+                own = uploads if recipe.dataset == UPLOAD else None
+                refused = (*label_note(own, session.recipe.class_names), *own.refused) if own is not None else ()
+                kind = "warning" if refused else "info"
+                message = message_html(look.begun.message, kind, refused)
+                first: Update = {"session": session, "uploads": uploads, "message": message}
+                if look.begun.fresh:
+                    first |= waiting_stage(recipe.settings.methods)
+                yield {**first, **preparing}
+                begun = look.begun
+            else:
+                session = look.session
+                update: Update = {"session": session, **stage(session, "running")}
+                if session.snapshot.notes:
+                    notes = (*refused, *session.snapshot.notes)
+                    update["message"] = message_html(begun.message, "warning", notes)
+                yield update
     yield settled(session)
 
 

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page import handlers
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.api import add_api
 from cliptta_demo.page.cards import message_html
-from cliptta_demo.page.defaults import (
-    CACHE_AGE,
-    CACHE_CHECK,
-    DEFAULTS,
-    MAX_ARCHIVE_BYTES,
-    QUEUE_SIZE,
-    RUNS_AT_ONCE,
-    SESSION_CAPACITY,
-    STATE_LIFETIME,
-)
+from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form import ADAPTATION_FIELDS
+from cliptta_demo.page.gpu import load_backbone
 from cliptta_demo.page.leaving import LEAVING
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.loss import toy
-from cliptta_demo.page.panel import STYLES, build_panel, build_toy, static_files, stylesheet
+from cliptta_demo.page.panel import build_panel, build_toy
 from cliptta_demo.page.results_panel import PRIVATE, build_results, connect_results
-from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
-from cliptta_demo.page.theme import build_theme
 from cliptta_demo.page.uploads import forget_files, read_news, upload_value
 from cliptta_demo.page.view import PARTS, waiting_stage
 
@@ -52,10 +41,10 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         title=f"{TITLE}: test-time adaptation, live",
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(CACHE_CHECK, CACHE_AGE),
+        delete_cache=(60 * LIMITS.cache_check_minutes, 60 * LIMITS.session_minutes),  # files live as long as a session
     ) as demo:
-        session = gr.State(None, time_to_live=STATE_LIFETIME)
-        uploads = gr.State(None, time_to_live=STATE_LIFETIME, delete_callback=forget_files)
+        session = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes)
+        uploads = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=forget_files)
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
@@ -72,32 +61,8 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
             LEAVING.gone(request.session_hash or "", demo)
 
         demo.unload(left)
-    demo.queue(max_size=QUEUE_SIZE)
+    demo.queue(max_size=LIMITS.queue_size)
     return demo
-
-
-def launch(demo: gr.Blocks) -> None:
-    """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
-
-    Returns when the server is stopped. The first run's one-time work is done while the first visitor still reads.
-    """
-    gr.set_static_paths(static_files())
-    demo.launch(
-        server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
-        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
-        theme=build_theme(),
-        head="".join(stylesheet(path) for path in STYLES),  # css= would put Gradio's own prefix on every rule
-        show_error=False,
-        run_history=False,
-        ssr_mode=False,
-        footer_links=["api"],
-        max_file_size=MAX_ARCHIVE_BYTES,  # images have a limit of their own, in the engine
-        state_session_capacity=SESSION_CAPACITY,
-        prevent_thread_lock=True,
-    )
-    with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
-        warm_up()
-    demo.block_thread()
 
 
 def _tuned(backbone: str) -> AdaptationSettings:
@@ -197,7 +162,13 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         ACTIVITY.wait(key_of(request))
 
     inputs = [session, uploads, *sidebar.inputs]
-    shared = {"concurrency_limit": RUNS_AT_ONCE, "concurrency_id": "experiment", **PRIVATE}
+    shared = {
+        "concurrency_limit": LIMITS.runs_at_once,
+        "concurrency_id": "experiment",
+        "api_visibility": "private",
+        "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
+        "show_progress_on": parts["progress"],
+    }
     running = [
         parts["run"].click(run_all, inputs, outputs, **shared),
         parts["step"].click(run_one, inputs, outputs, **shared),

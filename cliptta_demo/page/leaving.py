@@ -10,12 +10,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from cliptta_demo.page import defaults
+from cliptta_demo.limits import LIMITS
 
 if TYPE_CHECKING:
     import gradio as gr
 
 log = logging.getLogger(__name__)
+GRACE = float(LIMITS.leave_seconds)
 
 
 class Leaving:
@@ -26,8 +27,8 @@ class Leaving:
         self._lock = threading.Lock()
 
     def gone(self, key: str, demo: gr.Blocks) -> None:
-        """The connection has ended: deletes everything after ``UPLOAD_GRACE`` seconds."""
-        timer = threading.Timer(defaults.UPLOAD_GRACE, self._delete, (key, demo))
+        """The connection has ended: deletes everything after ``GRACE`` seconds."""
+        timer = threading.Timer(GRACE, self._delete, (key, demo))
         timer.daemon = True
         with self._lock:
             before = self._timers.pop(key, None)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import load_backbone
@@ -13,19 +16,46 @@ from cliptta_demo.backend.data.labels import match_labels
 from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.hub import Progress
 from cliptta_demo.backend.snapshot import LiveStep
-from cliptta_demo.page.defaults import LIVE_INTERVAL, MAX_CLASSES, UPLOAD
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form import FormValues, read_form
+from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.session import Recipe, Session, Uploads
+from cliptta_demo.page.turns import TURNS
 from cliptta_demo.page.uploads import STALE, decode_uploads
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a run begins: ``fresh`` from the source model or going on, and what the visitor is told of it."""
+
+    fresh: bool
+    message: str
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a run at work: the session as it stands, and the step inside the batch to come, if any."""
+    """One look at a run at work; plain data that pickles.
 
-    session: Session
+    Attributes:
+        session: as it stands after the last whole batch; None where there is only a refusal.
+        live: the step inside the batch to come, if any.
+        begun: how the work begins; with the look before any work alone.
+        uploads: the visitor's decoded images, with that look.
+        download: how far a download is, before that look.
+        refusal: what stands in the run's way, in a sentence; the last look.
+    """
+
+    session: Session | None
     live: LiveStep | None = None
+    begun: Begun | None = None
+    uploads: Uploads | None = None
+    download: Progress | None = None
+    refusal: str = ""
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
@@ -45,15 +75,18 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
     settings = replace(recipe.settings, adaptation=adaptation)
     names, templates = recipe.class_names or None, recipe.templates or None
-    return Experiment(settings, backbone, source, strangers, names, templates), uploads
+    with TURNS.joined() as share:  # the class names go through the text tower
+        make = partial(Experiment, settings, backbone, source, strangers, names, templates)
+        return share.call(make), uploads
 
 
 def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
     if recipe.dataset != UPLOAD:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
-        if len(source.class_names) > MAX_CLASSES:
+        if len(source.class_names) > LIMITS.max_classes:
             count = f"{len(source.class_names):,}"
-            raise UserError(f"This data set has {count} classes: type at most {MAX_CLASSES} of them as class names.")
+            most = LIMITS.max_classes
+            raise UserError(f"This data set has {count} classes: type at most {most} of them as class names.")
         return source, uploads
     if uploads is None or uploads.key != recipe.upload_key:
         raise UserError(STALE)
@@ -69,21 +102,37 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
 def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[Look]:
     """Works through the next ``batches`` batches (None: to the end of the stream).
 
-    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session.
+    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
+    tensors on the CPU: a visitor who reads keeps no GPU memory. Each step waits for its turn among the runs at work.
+
+    Raises:
+        UserError: the server is about to stop.
     """
+    state = session.state.to(experiment.backbone.device)
     done = 0
     shown = 0.0
-    while not experiment.finished(session.state) and (batches is None or done < batches):
-        for state, view in experiment.advance(session.state):
-            if isinstance(view, LiveStep):
-                if time.monotonic() - shown < LIVE_INTERVAL:
-                    continue
-                yield Look(session, view)
-            else:
-                session = session.after(state, view)
-                yield Look(session)
-            shown = time.monotonic()
-        done += 1
+    with TURNS.joined() as share:
+        while not experiment.finished(state) and (batches is None or done < batches):
+            steps = experiment.advance(state)
+            while True:
+                step = share.call(partial(_next, steps))
+                if step is None:
+                    break
+                if isinstance(step[1], LiveStep):
+                    if time.monotonic() - shown < LIVE_INTERVAL:
+                        continue
+                    yield Look(session, step[1])
+                else:
+                    state = step[0]
+                    session = session.after(state.to("cpu"), step[1])
+                    yield Look(session)
+                shown = time.monotonic()
+            done += 1
+
+
+def _next(steps: Iterator[T]) -> T | None:
+    SERVICE.check()
+    return next(steps, None)
 
 
 def warm_up() -> None:
@@ -93,5 +142,6 @@ def warm_up() -> None:
     """
     recipe = read_form(FormValues(batches=1, steps=2))
     experiment, _ = open_experiment(recipe, None)
-    for _ in experiment.run():
-        pass
+    with closing(work(experiment, Session(recipe, experiment.start()))) as looks:
+        for _ in looks:
+            pass

@@ -8,12 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.page.defaults import MAX_ARCHIVE_BYTES, MAX_GIVEN_FILES, MAX_UPLOAD_BYTES
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 
 TEMPLATE = f"""
 <div class="drop" role="group" aria-label="Your images"
-     data-files="{MAX_GIVEN_FILES}" data-image="{MAX_UPLOAD_BYTES}" data-archive="{MAX_ARCHIVE_BYTES}">
+     data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
+     data-archive="{LIMITS.archives.max_archive_bytes}">
   <p class="call">Drop images, folders or a zip</p>
   <div class="choose">
     <button type="button">Choose files</button>

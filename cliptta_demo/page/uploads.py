@@ -20,7 +20,8 @@ from gradio.utils import get_upload_folder
 from cliptta_demo.backend.data.collection import GivenFile, collect
 from cliptta_demo.backend.data.labels import distinct_labels, match_labels
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, MAX_CLASSES, MAX_GIVEN_FILES, UPLOAD
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 from cliptta_demo.page.session import Uploads
 
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
@@ -68,8 +69,8 @@ def read_news(value: Any) -> Given:
         files = tuple(GivenFile(str(item["path"]), str(item["name"])[-LONGEST_PATH:]) for item in added)
     except (ValueError, TypeError, AttributeError, KeyError):
         raise UserError(STALE) from None
-    if len(files) > MAX_GIVEN_FILES:
-        raise UserError(f"There are {len(files):,} files: add at most {MAX_GIVEN_FILES:,} at once, or a zip.")
+    if len(files) > LIMITS.drop_files:
+        raise UserError(f"There are {len(files):,} files: add at most {LIMITS.drop_files:,} at once, or a zip.")
     return Given(key, files, bool(data.get("clear")))
 
 
@@ -98,7 +99,7 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "") ->
 
     What can't be read is named in ``refused``; whether any is left is for the caller to ask.
     """
-    found = collect(files, size)
+    found = collect(files, size, LIMITS.images, LIMITS.archives)
     key = secrets.token_hex(8)
     return Uploads(key, files, size, found.images, found.names, found.labels, found.notes, filled)
 
@@ -121,7 +122,7 @@ def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:
     """
     names = distinct_labels(uploads.labels)
     usual = (", ".join(DATASET_DEFAULTS[UPLOAD][0]), DEFAULTS.class_text, before, "")
-    if not 2 <= len(names) <= MAX_CLASSES or (isinstance(typed, str) and typed.strip() not in usual):
+    if not 2 <= len(names) <= LIMITS.max_classes or (isinstance(typed, str) and typed.strip() not in usual):
         return None
     return ", ".join(names)
 

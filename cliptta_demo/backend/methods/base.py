@@ -127,7 +127,8 @@ class AdaptingMethod(Method):
             return state
         loss = torch.stack(list(terms.values())).sum()
         gradients = torch.autograd.grad(loss, (parameters, threshold), materialize_grads=True)
-        gradient = torch.cat([part.reshape(-1) for part in gradients])
+        # In older releases of torch the zeros of materialize_grads ask for gradients: the graph would grow for ever.
+        gradient = torch.cat([part.detach().reshape(-1) for part in gradients])
         return adam_step(state, loss.detach(), gradient, self.settings.learning_rate)
 
     def regulariser(self, cosines: Tensor, weight: float) -> Tensor:

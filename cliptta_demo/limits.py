@@ -1,0 +1,120 @@
+"""What one visitor, and all of them together, may ask of this server. Every limit of the page is here.
+
+Each can be set before the start by an environment variable: ``CLIPTTA_`` and the field's name in capitals, for example
+``CLIPTTA_RUNS_AT_ONCE=4``. The engine has no limits of this kind: the page hands it what it needs. The ranges of a
+method's own numbers (steps, learning rate, …) belong to the engine, in :mod:`.backend.settings`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from cliptta_demo.backend.data.archive import ArchiveLimits
+from cliptta_demo.backend.data.decode import ImageLimits
+
+PREFIX = "CLIPTTA_"
+OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL",)  # see .log
+
+
+def _limit(default: int, low: int, high: int) -> int:
+    return field(default=default, metadata={"range": (low, high)})
+
+
+def variable(name: str) -> str:
+    """The environment variable that sets a limit."""
+    return PREFIX + name.upper()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """All limits, whole numbers. Raises ValueError with variable, value and range for one out of range."""
+
+    # One run
+    max_batches: int = _limit(200, 1, 1000)  # curves stay readable, and a link can't keep a core busy for hours
+    max_batch_size: int = _limit(512, 1, 512)  # the paper's largest is 256; lower it where memory is scarce
+    max_run_steps: int = _limit(4000, 1, 50_000)  # batches × steps: the longest stream at twice the paper's ten steps
+    max_classes: int = _limit(200, 2, 1000)  # each costs five captions through the text tower
+
+    # All runs
+    runs_at_once: int = _limit(48, 1, 256)  # a class of forty and some; they take turns step by step
+    queue_size: int = _limit(64, 1, 10_000)  # visitors in line behind them; more are told that it is full
+    gpu_seconds: int = _limit(60, 10, 600)  # one call on ZeroGPU, where a visitor without account has 120 a day
+
+    # Sessions
+    sessions: int = _limit(128, 1, 10_000)  # kept in memory, more than can run and wait; the longest unused goes first
+    session_minutes: int = _limit(360, 1, 10_080)  # until an idle session is forgotten: a school day
+    cache_check_minutes: int = _limit(10, 1, 1440)  # how often files older than a session are deleted
+
+    # Uploads
+    upload_files: int = _limit(500, 1, 10_000)  # several batches; more would outlast a visitor's patience
+    upload_megabytes: int = _limit(20, 1, 1024)  # per file: any telephone's photo passes
+    image_megapixels: int = _limit(40, 1, 500)  # width × height: most cameras' photos pass; 160 MB once decoded
+    drop_files: int = _limit(1000, 1, 10_000)  # in one drop or folder; images beyond upload_files are left out, by name
+    archive_megabytes: int = _limit(200, 1, 4096)  # per zip
+    archive_members: int = _limit(2000, 1, 100_000)  # looked at in a zip, whatever they are
+    archive_unpacked_megabytes: int = _limit(500, 1, 16_384)  # of a whole zip, read one member at a time
+    leave_seconds: int = _limit(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
+
+    # Models and data sets
+    download_megabytes: int = _limit(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,200
+    loaded_backbones: int = _limit(2, 1, 16)  # ViT-L/14 alone takes 1.7 GB
+
+    # The server
+    stop_seconds: int = _limit(8, 1, 300)  # for runs to end their step when told to stop; Docker kills after ten
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, (low, high) = getattr(self, item.name), item.metadata["range"]
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                name = variable(item.name)
+                raise ValueError(f"{name} is {value!r}; it must be a whole number from {low:,} to {high:,}.")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Limits:
+        """The defaults, changed by what the environment says; an empty variable counts as not set.
+
+        Raises:
+            ValueError: a value that is no whole number of its range, or a variable of ours that there is not.
+        """
+        known = {variable(item.name): item.name for item in fields(cls)}
+        ours = {name for name in environment if name.startswith(PREFIX)} - set(OTHER_VARIABLES)
+        if unknown := sorted(ours - set(known)):
+            raise ValueError(f"{', '.join(unknown)} sets no limit; there are: {', '.join(known)}.")
+        given = {known[name]: _whole(environment[name]) for name in sorted(ours) if environment[name].strip()}
+        return cls(**given)
+
+    @property
+    def images(self) -> ImageLimits:
+        """What the engine's decoder is told about a visitor's files."""
+        return ImageLimits(
+            max_files=self.upload_files,
+            max_bytes=self.upload_megabytes * 2**20,
+            max_pixels=self.image_megapixels * 1_000_000,
+        )
+
+    @property
+    def archives(self) -> ArchiveLimits:
+        """What the engine's reader of zip archives is told."""
+        return ArchiveLimits(
+            max_archive_bytes=self.archive_megabytes * 2**20,
+            max_members=self.archive_members,
+            max_member_bytes=self.upload_megabytes * 2**20,
+            max_total_bytes=self.archive_unpacked_megabytes * 2**20,
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        """Name → value, for the log."""
+        return asdict(self)
+
+
+def _whole(text: str) -> int | str:
+    """The number that is written there; other text stays, for the check to refuse by name."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+LIMITS = Limits.from_environment(os.environ)

@@ -1,0 +1,304 @@
+"""Many visitors at once, driven over HTTP as a browser does: page, heartbeat, queue, stream of updates.
+
+    python tests/load.py                            forty visitors press Run at once, one of them for a long run
+    python tests/load.py --soak 30                  a visitor every few seconds for half an hour
+    python tests/load.py --clients 8 --batches 1    less of it
+
+Starts its own server on this machine. Every second visitor uses the page's Run button, the others the API. Checks that
+every run ends, that nobody's numbers differ from a lone run with the same seed, that a long run holds up nobody for
+more than a few of its batches, and that memory comes back. Prints what was measured; status 1 where a check fails.
+Linux only: memory, threads and open files are read from /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from inspect import signature
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+from gradio_client.utils import apply_diff
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from serving import serve_process
+
+from cliptta_demo.backend.backbones import TINY, tuned_adaptation
+from cliptta_demo.page.api import run
+from cliptta_demo.page.form import FIELDS
+from cliptta_demo.page.links import starting_values
+
+API = "/gradio_api"
+SEEDS = 4  # different runs among the visitors; each is first done alone
+MEMORY_SLACK = 0.10  # of the start; what allocators keep
+MEMORY_WAIT = 30.0  # seconds for memory to come back
+LONG_BATCHES = 3  # of a long run that may pass while somebody waits for a batch of their own
+SOAK_INTERVAL = 5.0  # seconds between two visitors
+SAMPLES = 40  # lines of a soak's table
+
+
+@dataclass
+class Visit:
+    """What one visitor saw.
+
+    Attributes:
+        result: the numbers or cards of the last update, without times; error: what went wrong, empty if nothing.
+        joined: when Run was pressed; started: when the run began; batches: when each batch ended; ended.
+        place: the highest place in the queue that was told, None when there was none to wait for.
+    """
+
+    result: Any = None
+    error: str = ""
+    joined: float = 0.0
+    started: float = 0.0
+    ended: float = 0.0
+    batches: list[float] = field(default_factory=list)
+    place: int | None = None
+
+
+class Server:
+    """The server under load, as a visitor and as its process see it."""
+
+    def __init__(self, address: str, process_id: int) -> None:
+        self.address = address
+        self.process = Path(f"/proc/{process_id}")
+        config = httpx.get(f"{address}/config", timeout=60).json()
+        parts = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
+        events = config["dependencies"]
+        (self.api,) = [event for event in events if event["api_name"] == "run"]
+        (self.page, *_) = [
+            event for event in events if [parts["run"], "click"] in event["targets"] and len(event["inputs"]) > 1
+        ]
+        self.cards = self.page["outputs"].index(parts["cards"])
+
+    def memory(self) -> float:
+        """Resident memory in MB."""
+        lines = (self.process / "status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+    def threads(self) -> int:
+        """Threads of the process."""
+        return len(list((self.process / "task").iterdir()))
+
+    def files(self) -> int:
+        """Open files and connections."""
+        return len(list((self.process / "fd").iterdir()))
+
+
+def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[Any]]:
+    """(function index, arguments) of a run with these settings."""
+    form = starting_values(tuned_adaptation(TINY))
+    if by_page:
+        values = [settings.get(name, getattr(form, name)) for name in FIELDS]
+        return server.page["id"], [None, None, *(list(v) if isinstance(v, tuple) else v for v in values)]
+    names = [name for name in signature(run).parameters if name != "adaptation"]
+    values = [settings.get(name, getattr(form, name)) for name in names]
+    return server.api["id"], [*(list(v) if isinstance(v, tuple) else v for v in values), {"steps": settings["steps"]}]
+
+
+@asynccontextmanager
+async def heartbeat(client: httpx.AsyncClient, session: str) -> AsyncIterator[None]:
+    """What an open tab keeps alive; its end tells the server that the visitor has left."""
+    async with client.stream("GET", f"{API}/heartbeat/{session}"):
+        yield
+
+
+async def visit(server: Server, by_page: bool, **settings: Any) -> Visit:
+    """Opens the page, presses Run, watches to the end, and leaves."""
+    seen, session = Visit(), uuid.uuid4().hex[:12]
+    async with httpx.AsyncClient(base_url=server.address, timeout=600) as client:
+        await client.get("/")
+        async with heartbeat(client, session):
+            function, data = request(server, by_page, **settings)
+            seen.joined = time.monotonic()
+            body = {"data": data, "fn_index": function, "session_hash": session}
+            answer = await client.post(f"{API}/queue/join", json=body)
+            if answer.status_code != 200:
+                seen.error = answer.text
+                return seen
+            async with client.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as stream:
+                await _watch(stream, seen, server, by_page)
+    return seen
+
+
+async def _watch(stream: httpx.Response, seen: Visit, server: Server, by_page: bool) -> None:
+    outputs: list[Any] | None = None
+    async for line in stream.aiter_lines():
+        if not line.startswith("data:"):
+            continue
+        message = json.loads(line[5:])
+        if message["msg"] == "estimation" and message.get("rank") is not None:
+            seen.place = max(seen.place or 0, message["rank"] + 1)
+        elif message["msg"] == "process_starts":
+            seen.started = time.monotonic()
+        elif message["msg"] == "process_generating":
+            data = message["output"].get("data")
+            outputs = data if outputs is None else [apply_diff(a, b) for a, b in zip(outputs, data, strict=True)]
+            _keep(seen, outputs, server, by_page)
+        elif message["msg"] == "process_completed":
+            seen.ended = time.monotonic()
+            if not message.get("success"):
+                seen.error = str(message["output"].get("error") or message["output"])
+            return
+        elif message["msg"] == "unexpected_error":
+            seen.error = str(message.get("message"))
+            return
+
+
+def _keep(seen: Visit, outputs: list[Any], server: Server, by_page: bool) -> None:
+    if not by_page:
+        seen.batches.append(time.monotonic())
+        seen.result = _without_times(outputs[0])
+    elif isinstance(outputs[server.cards], str) and outputs[server.cards] != seen.result:
+        seen.result = outputs[server.cards]
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_times(part) for name, part in value.items() if "seconds" not in name}
+    return value
+
+
+async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
+    """Everybody at once. Returns what is not as it should be."""
+    short = {"batches": arguments.batches, "batch_size": arguments.batch_size, "steps": arguments.steps}
+    print(f"{arguments.clients} visitors, {short}", flush=True)
+    alone = {}
+    for seed in range(SEEDS):
+        for by_page in (True, False):
+            lone = await visit(server, by_page, seed=seed, **short)
+            assert not lone.error, lone.error
+            alone[seed, by_page] = lone
+    seconds = statistics.median(one.ended - one.joined for one in alone.values())
+    await asyncio.sleep(3)
+    before = server.memory()
+    print(f"a lone run: {seconds:.2f} s; memory before {before:.0f} MB, {server.threads()} threads", flush=True)
+
+    began = time.monotonic()
+    long = asyncio.create_task(visit(server, False, seed=99, **{**short, "batches": arguments.long}))
+    await asyncio.sleep(1)
+    visitors = [(i % SEEDS, (i // SEEDS) % 2 == 0) for i in range(arguments.clients)]
+    tasks = [asyncio.create_task(visit(server, by_page, seed=seed, **short)) for seed, by_page in visitors]
+    peak = await _peak(server, tasks)
+    visits = [task.result() for task in tasks]
+    slow = await long
+    ends = sorted(one.ended - one.joined for one in visits if not one.error)
+    failed = [one.error for one in [*visits, slow] if one.error]
+    places = [one.place for one in visits if one.place and one.started - one.joined > 1]
+    other = [i for i, one in enumerate(visits) if not one.error and one.result != alone[visitors[i]].result]
+    held = max((_held(one, slow) for one in visits if one.batches), default=0)
+    print(
+        f"ended: {len(ends)} of {len(visits)} after {ends[0]:.1f} to {ends[-1]:.1f} s, median "
+        f"{statistics.median(ends):.1f} s; all within {time.monotonic() - began:.1f} s"
+    )
+    print(f"waited in the queue: {len(places)}, told a place up to {max(places, default=0)}; failed: {len(failed)}")
+    print(
+        f"the long run: {len(slow.batches)} of {arguments.long} batches in {slow.ended - slow.joined:.1f} s; "
+        f"at most {held} of them while somebody waited for a batch"
+    )
+    print(f"other numbers than alone: {len(other)}")
+    after = await _settled(server, before)
+    print(
+        f"memory at most {peak:.0f} MB, {after:.0f} MB after they left ({after / before - 1:+.1%}); "
+        f"{server.threads()} threads, {server.files()} files open",
+        flush=True,
+    )
+    wrong = failed[:3]
+    wrong += [f"{len(other)} runs differ from a lone run"] if other else []
+    wrong += [f"{held} batches of a long run passed while somebody waited"] if held > LONG_BATCHES else []
+    wrong += [f"memory grew by {after / before - 1:.1%}"] if after > (1 + MEMORY_SLACK) * before else []
+    return wrong
+
+
+def _held(one: Visit, slow: Visit) -> int:
+    """How many batches of the long run ended between two of this visitor's."""
+    moments = [one.started, *one.batches]
+    pairs = pairwise(moments)
+    return max(sum(begin < moment < end for moment in slow.batches) for begin, end in pairs)
+
+
+async def _peak(server: Server, tasks: list[asyncio.Task]) -> float:
+    peak = 0.0
+    while not all(task.done() for task in tasks):
+        peak = max(peak, server.memory())
+        await asyncio.sleep(0.5)
+    return peak
+
+
+async def _settled(server: Server, before: float) -> float:
+    began = time.monotonic()
+    while server.memory() > (1 + MEMORY_SLACK) * before and time.monotonic() - began < MEMORY_WAIT:
+        await asyncio.sleep(1)
+    return server.memory()
+
+
+async def soak(server: Server, arguments: argparse.Namespace) -> list[str]:
+    """A visitor every few seconds; prints memory, threads and open files over time, and their growth."""
+    short = {"batches": arguments.batches, "batch_size": arguments.batch_size, "steps": arguments.steps}
+    seconds = 60 * arguments.soak
+    began, tasks, samples = time.monotonic(), set(), []
+    counts = {"ended": 0, "failed": 0}
+
+    def left(task: asyncio.Task) -> None:
+        tasks.discard(task)
+        counts["failed" if task.exception() or task.result().error else "ended"] += 1
+
+    number, next_sample = 0, 0.0
+    print("minute  memory MB  threads  files  ended  failed", flush=True)
+    while (now := time.monotonic() - began) < seconds:
+        if now >= next_sample:
+            samples.append((server.memory(), server.threads(), server.files()))
+            print(
+                f"{now / 60:6.1f} {samples[-1][0]:10.0f} {samples[-1][1]:8} {samples[-1][2]:6} "
+                f"{counts['ended']:6} {counts['failed']:7}",
+                flush=True,
+            )
+            next_sample += seconds / SAMPLES
+        task = asyncio.create_task(visit(server, number % 2 == 0, seed=number % SEEDS, **short))
+        task.add_done_callback(left)
+        tasks.add(task)
+        number += 1
+        await asyncio.sleep(SOAK_INTERVAL)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    half = samples[len(samples) // 4 :]  # caches fill up first
+    third = max(1, len(half) // 3)
+    for index, name in enumerate(("memory", "threads", "files")):
+        first, last = (statistics.mean(line[index] for line in part) for part in (half[:third], half[-third:]))
+        print(f"{name}: {first:.0f} → {last:.0f} ({last / first - 1:+.1%}) after the first quarter")
+    return [f"{counts['failed']} runs failed"] if counts["failed"] else []
+
+
+def main() -> int:
+    """Runs what the arguments say; 1 where something is not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=40)
+    parser.add_argument("--batches", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--long", type=int, default=40, help="batches of the one long run")
+    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    arguments = parser.parse_args()
+    with serve_process() as (address, process, log):
+        server = Server(address, process.pid)
+        wrong = asyncio.run((soak if arguments.soak else crowd)(server, arguments))
+        log.seek(0)
+        lines = [json.loads(line) for line in log.read().splitlines() if line.startswith(b"{")]
+        errors = [line for line in lines if line["level"] == "error"]
+    wrong += [f"{len(errors)} errors in the log, the first: {errors[0]}"] if errors else []
+    print("\n".join(f"NOT AS IT SHOULD BE: {line}" for line in wrong) or "all as it should be")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

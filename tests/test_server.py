@@ -1,0 +1,118 @@
+"""The server as a process: its log, its health answer, visitors side by side, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+from load import Server, Visit, visit
+from serving import serve_process
+
+SHORT = {"batches": 2, "batch_size": 8, "steps": 2}
+SECRET = "Zanzibar"  # a word of a visitor's
+
+
+@pytest.fixture(scope="module")
+def story() -> dict[str, Any]:
+    """One server's life: it starts, serves some visitors at once, is told to stop in the middle of a long run."""
+    told: dict[str, Any] = {}
+    with serve_process(CLIPTTA_RUNS_AT_ONCE="3", CLIPTTA_STOP_SECONDS="30") as (address, process, log):
+        server = Server(address, process.pid)
+        while httpx.get(f"{address}/health").json()["status"] == "starting":
+            time.sleep(0.2)
+        told["health"] = httpx.get(f"{address}/health")
+        told["visits"] = asyncio.run(_visits(server, told))
+        told["signalled"], told["ended"] = asyncio.run(_stopped(server, process, told))
+        told["status"] = process.wait(10)
+        log.seek(0)
+        told["text"] = log.read().decode()
+    told["lines"] = [json.loads(line) for line in told["text"].splitlines() if line.startswith("{")]
+    return told
+
+
+async def _visits(server: Server, told: dict[str, Any]) -> list[Visit]:
+    told["alone"] = [await visit(server, by_page, seed=1, **SHORT) for by_page in (True, False)]
+    names = f"cat = {SECRET}, dog"
+    return await asyncio.gather(
+        *(visit(server, by_page, seed=1, **SHORT) for by_page in (True, False, True, False)),
+        visit(server, True, seed=2, class_names=names, **SHORT),
+        visit(server, False, seed=2, class_names="cat, unicorn", **SHORT),
+    )
+
+
+async def _stopped(server: Server, process: Any, told: dict[str, Any]) -> tuple[float, float]:
+    run = asyncio.create_task(visit(server, False, seed=3, **{**SHORT, "batches": 200}))
+    while not run.done() and httpx.get(f"{server.address}/health").json()["runs_at_work"] == 0:
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    told["busy"] = httpx.get(f"{server.address}/health").json()
+    signalled = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    told["cut"] = await run
+    while process.poll() is None and time.monotonic() - signalled < 60:
+        await asyncio.sleep(0.05)
+    return signalled, time.monotonic()
+
+
+def test_it_says_how_it_is(story: dict[str, Any]) -> None:
+    answer = story["health"]
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert answer.json()["loaded_backbones"] == ["tiny"]
+    assert set(answer.json()) == {"status", "version", "uptime_seconds", "runs_at_work", "loaded_backbones"}
+    assert story["busy"]["runs_at_work"] == 1
+
+
+def test_it_writes_its_limits_down_when_it_starts(story: dict[str, Any]) -> None:
+    start = story["lines"][0]
+    assert start["event"] == "start"
+    assert start["limits"]["runs_at_once"] == 3
+    assert start["limits"]["stop_seconds"] == 30
+
+
+def test_visitors_side_by_side_get_the_numbers_of_a_lone_run(story: dict[str, Any]) -> None:
+    page, program = story["alone"]
+    *four, renamed, wrong = story["visits"]
+    assert [one.error for one in (page, program, *four, renamed)] == [""] * 7
+    assert [one.result for one in four] == [page.result, program.result] * 2
+    assert "unicorn" in wrong.error
+
+
+def test_more_than_allowed_at_once_are_told_their_place(story: dict[str, Any]) -> None:
+    assert any(one.place for one in story["visits"])
+
+
+def test_every_run_is_written_down_from_its_beginning_to_its_end(story: dict[str, Any]) -> None:
+    lines = story["lines"]
+    begun = {line["run"]: line for line in lines if line["event"] == "run-started"}
+    ended = {line["run"]: line for line in lines if line["event"].startswith("run-") and line["run"] in begun}
+    assert len(begun) == len(ended) == 9
+    kinds = [line["event"] for line in ended.values()]
+    assert kinds.count("run-finished") == 7
+    assert kinds.count("run-refused") == 1
+    assert kinds.count("run-stopped") == 1
+    finished = [line for line in ended.values() if line["event"] == "run-finished"]
+    assert {line["batches"] for line in finished} == {2}
+    assert all(line["seconds"] > 0 for line in finished)
+    assert not [line for line in lines if line["level"] == "error"]
+
+
+def test_nothing_of_a_visitor_is_written_down(story: dict[str, Any]) -> None:
+    assert SECRET not in story["text"]
+    assert "unicorn" not in story["text"]
+    assert "127.0.0.1" not in story["text"].replace(story["lines"][0]["address"].rstrip("/"), "")
+
+
+def test_told_to_stop_it_ends_the_step_and_then_itself(story: dict[str, Any]) -> None:
+    assert story["status"] == 0
+    assert "being restarted" in story["cut"].error
+    assert story["ended"] - story["signalled"] < 30
+    assert [line["event"] for line in story["lines"][-3:]] == ["stopping", "run-stopped", "stopped"]
+    assert len(story["cut"].batches) == story["lines"][-2]["batches"]
+    assert all(later >= earlier for earlier, later in pairwise(story["cut"].batches))

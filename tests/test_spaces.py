@@ -1,0 +1,90 @@
+"""What a Space, a container and a local install are told agrees: front matter, requirements, Dockerfile, guide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from cliptta_demo.limits import LIMITS, Limits, variable
+
+ROOT = Path(__file__).parents[1]
+FRONT = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+GUIDE = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def requirements(name: str = "requirements.txt") -> dict[str, Requirement]:
+    """Name → requirement of each line that asks for a package."""
+    lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
+    found = (Requirement(line) for line in lines if line and not line.startswith("-"))
+    return {requirement.name: requirement for requirement in found}
+
+
+def test_the_front_matter_is_complete() -> None:
+    assert FRONT["sdk"] == "gradio"
+    assert FRONT["python_version"] == "3.12"  # as text: 3.12 alone would be a number
+    assert (ROOT / FRONT["app_file"]).is_file()
+    assert FRONT["app_port"] == 7860  # of a Docker Space
+    assert 0 < len(FRONT["short_description"]) <= 60
+    assert FRONT["title"]
+    assert FRONT["license"] == "mit"
+    assert len(FRONT["emoji"]) == 1
+    assert {FRONT["colorFrom"], FRONT["colorTo"]} <= {
+        "red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"
+    }  # fmt: skip
+    assert FRONT["tags"]
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", model) for model in FRONT["models"])
+
+
+def test_the_front_matter_names_a_whole_gradio_version_of_the_range_that_is_tested() -> None:
+    gradio = requirements()["gradio"].specifier
+    assert re.fullmatch(r"\d+\.\d+\.\d+", FRONT["sdk_version"])
+    assert Version(FRONT["sdk_version"]) in gradio
+    assert Version(version("gradio")) in gradio
+
+
+def test_the_platforms_own_packages_are_left_to_it() -> None:
+    assert not {"spaces", "huggingface_hub", "huggingface-hub"} & set(requirements())
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision", "open_clip_torch", "timm", "plotly", "pillow", "numpy"])
+def test_what_is_installed_here_lies_in_the_ranges(name: str) -> None:
+    assert requirements()[name].specifier.contains(version(name), prereleases=True)
+
+
+def test_the_two_torch_packages_end_at_the_same_release() -> None:
+    """torchvision's minor version is torch's plus fifteen."""
+    ends = {
+        name: Version(next(s.version for s in requirements()[name].specifier if s.operator == "<")).minor
+        for name in ("torch", "torchvision")
+    }
+    assert ends["torchvision"] == ends["torch"] + 15
+
+
+def test_the_container_is_unprivileged_and_asks_for_health() -> None:
+    assert re.search(r"useradd .*--uid 1000", DOCKERFILE)
+    assert DOCKERFILE.index("\nUSER user") < DOCKERFILE.index("pip install")
+    assert not re.search(r"\nUSER root", DOCKERFILE)
+    assert re.search(r"HEALTHCHECK[^\n]*\\\n[^\n]*/health", DOCKERFILE)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY --chown=user (\S+)", DOCKERFILE, re.M)
+    assert all(f"!{name}" in ignored for name in copied)
+
+
+def test_the_guide_names_every_limit_with_its_default() -> None:
+    for item in fields(Limits):
+        assert f"| `{variable(item.name)}` | {getattr(LIMITS, item.name):,} |" in GUIDE, item.name
+
+
+def test_the_guides_pins_for_zero_gpu_lie_in_the_ranges() -> None:
+    pins = dict(re.findall(r"^\s+(torch|torchvision)==([\d.]+)\.\*", GUIDE, re.M))
+    assert set(pins) == {"torch", "torchvision"}
+    for name, pin in pins.items():
+        assert requirements()[name].specifier.contains(f"{pin}.0")
