@@ -22,6 +22,8 @@ from cliptta_demo.training.photos import augment, load_cifar10, sharpen, vary_co
 from cliptta_demo.training.train_tiny import train
 from cliptta_demo.training.trainer import IMAGE_SIZE, Trainer, TrainingSettings, schedule
 
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="training needs torch 2.9 or newer")
+
 
 @pytest.fixture(scope="module")
 def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -138,6 +140,7 @@ def test_schedule_rises_stays_falls_to_zero_and_comes_again() -> None:
     assert lightly == [*range(100, 110), *range(140, 160)]
 
 
+@needs_muon
 def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
     world, has_style = add_training_styles(picture_world(), None)
     settings = TrainingSettings(steps=4, batch_size=16, late_share=0.25, final_share=0, second_share=0)
@@ -152,6 +155,7 @@ def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
     assert all(world.sprites[kind - 10].split == "train" for kind in kinds.tolist() if kind >= 10)
 
 
+@needs_muon
 @pytest.mark.slow
 def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Path) -> None:
     settings = TrainingSettings(steps=4, batch_size=16, warmup=2, evaluation_images=40)
@@ -185,6 +189,7 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
     assert model.token_embedding.weight.shape[0] == 49408
 
 
+@needs_muon
 @pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_refused(cifar: Path, tmp_path: Path) -> None:
     train(
