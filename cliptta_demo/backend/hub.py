@@ -10,6 +10,7 @@ never used, so that they reach public repositories only, and what they may downl
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
 import os
@@ -267,6 +268,9 @@ def _download(listing: Listing, file: RemoteFile, done: int, total: int, visitor
     name = f"{listing.name}, {file.path.rpartition('/')[2]}"
     if watcher is not None:
         watcher(Progress(name, done, total))
+    options = {}
+    if watcher is not None and "tqdm_class" in inspect.signature(huggingface_hub.hf_hub_download).parameters:
+        options["tqdm_class"] = _bar_class(watcher, name, done, total)  # older versions only tell of whole files
     try:
         path = huggingface_hub.hf_hub_download(
             listing.name,
@@ -274,7 +278,7 @@ def _download(listing: Listing, file: RemoteFile, done: int, total: int, visitor
             repo_type=listing.kind,
             revision=listing.revision,
             token=False if visitor else None,
-            tqdm_class=_bar_class(watcher, name, done, total) if watcher is not None else None,
+            **options,
         )
     except Exception as error:
         if getattr(error, "breaks_off", False):
