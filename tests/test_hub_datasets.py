@@ -173,6 +173,7 @@ def test_presets_choose_rows_captions_and_words(stand_in: Hub) -> None:
     publish(stand_in, "axiong/imagenet-r", {"data/test-00000-of-00001.parquet": renditions})
     assert open_source("imagenet-r").class_names == ("goldfish", "great white shark")
     assert readable(("n01443537", "cat")) == ("n01443537", "cat")
+    assert readable(("tench, Tinca tinca", *map(str, range(999))))[:2] == ("tench", "goldfish")
 
 
 def test_a_bad_image_is_named_and_the_rest_goes_on(stand_in: Hub) -> None:

@@ -207,12 +207,15 @@ def features_of_card(card: dict[str, Any], config: str = "") -> dict[str, tuple[
 
 
 def readable(names: tuple[str, ...]) -> tuple[str, ...]:
-    """ImageNet's WordNet numbers become OpenAI's words for the same classes; other names stay."""
-    if not names or not all(_WORDNET.fullmatch(name) for name in names):
+    """ImageNet's WordNet numbers and lists of synonyms become OpenAI's words for the classes; other names stay."""
+    synonyms = len(names) == 1000 and names[0].startswith("tench,")
+    if not synonyms and not (names and all(_WORDNET.fullmatch(name) for name in names)):
         return names
     from open_clip import IMAGENET_CLASSNAMES
     from timm.data import ImageNetInfo
 
+    if synonyms:  # "tench, Tinca tinca", in the order of the 1,000 classes
+        return tuple(IMAGENET_CLASSNAMES)
     words = dict(zip(ImageNetInfo("imagenet-1k").label_names(), IMAGENET_CLASSNAMES, strict=True))
     return tuple(words.get(name, name) for name in names)
 
