@@ -111,6 +111,7 @@ LESSONS: tuple[Lesson, ...] = (
         "+ OCE.",
         changes={
             "corruption": "gaussian_noise",
+            "severity": 3,
             "ood_share": 0.5,
             "methods": ["zero-shot", "cliptta", "cliptta-oce"],
         },
