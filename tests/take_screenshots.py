@@ -1,13 +1,18 @@
 """Takes the pictures of the README anew: python tests/take_screenshots.py
 
-Runs the page's opening experiment in a real browser; writes assets/screenshot.png (wide), -dark.png and -phone.png.
+Runs the page's opening experiment in a real browser; writes assets/screenshot.png (wide), -dark.png and -phone.png,
+and run.gif, the run itself.
 """
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image
 from playwright.sync_api import Browser
 from serving import ROOT, chromium, serve
 
+FRAMES = 36  # of the moving picture, at most about so many
 FINISHED = "() => /finished/.test(document.querySelector('#progress').innerText)"
 
 
@@ -26,12 +31,41 @@ def shoot(browser: Browser, address: str, name: str, width: int, height: int, sc
     context.close()
 
 
+def film(browser: Browser, address: str, name: str, width: int, height: int, shown: int) -> None:
+    """The run as an animated picture, ``shown`` pixels wide; the last frame stays for a while."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(address)
+    page.wait_for_selector("#run:enabled")
+    page.wait_for_selector("#scores .plot", state="attached")
+    page.click("#run")
+    page.mouse.move(0, 0)
+    page.wait_for_function("() => /batch/.test(document.querySelector('#progress').innerText)")
+    frames = []
+    while not frames or not page.evaluate(FINISHED):
+        frames.append(_frame(page.screenshot(), shown))
+        page.wait_for_timeout(250)
+    page.wait_for_timeout(800)
+    frames.append(_frame(page.screenshot(), shown))
+    frames = frames[:: max(1, len(frames) // FRAMES)] + frames[-1:]
+    palette = frames[-1].quantize(96, dither=Image.Dither.NONE)
+    pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    times = [350] * (len(pictures) - 1) + [4000]
+    pictures[0].save(ROOT / "assets" / name, save_all=True, append_images=pictures[1:], duration=times, loop=0)
+    page.close()
+
+
+def _frame(png: bytes, shown: int) -> Image.Image:
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    return image.resize((shown, round(image.height * shown / image.width)), Image.Resampling.LANCZOS)
+
+
 def main() -> None:
-    """Wide, dark and phone."""
+    """Wide, dark, phone and moving."""
     with chromium() as browser, serve() as address:
         shoot(browser, address, "screenshot.png", 1440, 1180)
         shoot(browser, f"{address}/?__theme=dark", "screenshot-dark.png", 1440, 1180)
         shoot(browser, address, "screenshot-phone.png", 390, 844, scale=2)
+        film(browser, address, "run.gif", 1280, 1000, shown=860)
 
 
 if __name__ == "__main__":
