@@ -89,7 +89,8 @@ def main() -> None:
         install_browser()
         call(PYTHON, "-m", "ruff", "check", ".")
         call(PYTHON, "-m", "ruff", "format", "--check", ".")
-        call(PYTHON, "-m", "pytest", *arguments[1:])
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a process of its own
+        call(PYTHON, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *arguments[1:])
     else:
         sys.exit(__doc__)
 
