@@ -13,7 +13,7 @@ from cliptta_demo.backend.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.data.sources import GivenImages, PictureSource, Source, resize
-from cliptta_demo.training.photos import CIFAR10_CLASSES, PHOTO_CLASSES, load_cifar10
+from cliptta_demo.training.photos import CIFAR10_CLASSES, NEAR_PHOTO_CLASSES, PHOTO_CLASSES, load_cifar10
 
 EIGHT_TEMPLATES = (
     "{}",
@@ -33,11 +33,15 @@ def cifar_source(cifar: Path, image_size: int) -> GivenImages:
     return GivenImages(resize(images, image_size), CIFAR10_CLASSES, labels)
 
 
-def photo_source(photos: Path, image_size: int) -> GivenImages:
-    """The photographs of ``photos`` that show one of CIFAR-10's ten things, named as in ``PHOTO_CLASSES``."""
-    files = sorted(path for path in photos.iterdir() if path.stem in PHOTO_CLASSES)
+def photo_source(photos: Path, image_size: int, near: bool = False) -> GivenImages:
+    """The photographs of ``photos`` that show one of CIFAR-10's ten things, named as in ``PHOTO_CLASSES``.
+
+    ``near`` takes those of ``NEAR_PHOTO_CLASSES`` too: things beside the ten, each under the nearest name.
+    """
+    named = {**PHOTO_CLASSES, **(NEAR_PHOTO_CLASSES if near else {})}
+    files = sorted(path for path in photos.iterdir() if path.stem in named)
     decoded = decode_files(files, image_size)
-    labels = [CIFAR10_CLASSES.index(PHOTO_CLASSES[Path(name).stem]) for name in decoded.names]
+    labels = [CIFAR10_CLASSES.index(named[Path(name).stem]) for name in decoded.names]
     return GivenImages(decoded.images, CIFAR10_CLASSES, torch.tensor(labels), tuple(decoded.names))
 
 
@@ -65,8 +69,9 @@ def clean_accuracies(backbone: Backbone, cifar: Path | None, photos: Path | None
     if cifar:
         result["CIFAR-10 test"] = accuracy(backbone, cifar_source(cifar, backbone.info.image_size), 10_000)
     if photos:
-        source = photo_source(photos, backbone.info.image_size)
-        result[f"photographs of CIFAR-10's ten ({source.length()})"] = accuracy(backbone, source, 10_000)
+        for near, more in ((False, ""), (True, ", near things too")):
+            source = photo_source(photos, backbone.info.image_size, near)
+            result[f"photographs of CIFAR-10's ten{more} ({source.length()})"] = accuracy(backbone, source, 10_000)
     return result
 
 
