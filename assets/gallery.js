@@ -158,7 +158,11 @@
       (value) => again({ filter: value }),
     );
     filters.dataset.group = "filter";
-    const grid = cliptta.make("div", { className: data.labelled ? "tiles" : "tiles wide" });
+    const grid = cliptta.make("div", {
+      className: data.labelled ? "tiles" : "tiles wide",
+      tabIndex: 0, // it scrolls
+      attributes: { role: "group", "aria-label": "Images of the batch" },
+    });
     const clean = cliptta.make("button", {
       type: "button",
       className: "toggle",

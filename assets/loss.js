@@ -148,6 +148,7 @@
 
   const LABELS = { tent: "TENT", cliptta: "CLIPTTA" };
   const TRAIL = 9; // steps that an arrow stands for
+  const KEYS = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
 
   cliptta.toy = function (element, server) {
     const body = element.querySelector(".body");
@@ -156,9 +157,10 @@
     let frame = 0;
     let playing = 0;
     let asked = 0;
+    let chosen = 0; // the point that the arrow keys move
     const note = make("p", { className: "footnote", attributes: { role: "status" } });
     const triangles = Object.keys(LABELS).map((method) => {
-      const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "img" });
+      const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "application", tabindex: 0 });
       const figure = make(
         "figure",
         { className: "triangle" },
@@ -189,12 +191,14 @@
             parts.push(drawn("polyline", { points: line, class: "trail", "marker-end": length > 4 ? `url(#tip-${method})` : "" }));
           }
           const [x, y] = place(at);
-          parts.push(drawn("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 6.5, class: "point", "data-index": index }));
+          const own = index === chosen ? "point chosen" : "point";
+          parts.push(drawn("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 6.5, class: own, "data-index": index }));
         });
         const tip = drawn("marker", { id: `tip-${method}`, viewBox: "0 0 8 8", refX: 5, refY: 4, markerWidth: 5, markerHeight: 5, orient: "auto" });
         tip.append(drawn("path", { d: "M0 0 8 4 0 8z", class: "tip" }));
         svg.replaceChildren(tip, ...parts);
         svg.setAttribute("aria-label", describe(method));
+        svg.setAttribute("aria-description", `Arrow keys move point ${chosen + 1} of ${points.length}, space takes the next.`);
       }
     }
 
@@ -241,6 +245,28 @@
     }
 
     let waiting = 0;
+    function put(index, x, y) {
+      stop();
+      chosen = index;
+      points[index] = probabilities(x, y);
+      paths = null;
+      draw();
+      clearTimeout(waiting);
+      waiting = setTimeout(ask, 80);
+    }
+
+    function press(event) {
+      const way = KEYS[event.key];
+      if (way) {
+        const [x, y] = place(points[chosen]);
+        put(chosen, x + way[0], y + way[1]);
+      } else if (event.key === " ") {
+        chosen = (chosen + 1) % points.length;
+        draw();
+      } else return;
+      event.preventDefault();
+    }
+
     function drag(event) {
       const index = event.target.dataset?.index;
       if (index === undefined) return;
@@ -251,11 +277,7 @@
       const move = (moved) => {
         const box = svg.getBoundingClientRect();
         const scale = SIDE / box.width;
-        points[index] = probabilities((moved.clientX - box.left) * scale, (moved.clientY - box.top) * scale);
-        paths = null;
-        draw();
-        clearTimeout(waiting);
-        waiting = setTimeout(ask, 80);
+        put(Number(index), (moved.clientX - box.left) * scale, (moved.clientY - box.top) * scale);
       };
       const end = () => {
         svg.removeEventListener("pointermove", move);
@@ -278,7 +300,10 @@
       button("Follow the arrows", play, "primary"),
       ...Object.entries(PRESETS).map(([name, preset]) => button(name, () => start(preset.map((point) => [...point])))),
     );
-    for (const { svg } of triangles) svg.addEventListener("pointerdown", drag);
+    for (const { svg } of triangles) {
+      svg.addEventListener("pointerdown", drag);
+      svg.addEventListener("keydown", press);
+    }
     body.append(bar, make("div", { className: "triangles" }, ...triangles.map(({ figure }) => figure)), note);
     draw();
     // The first question waits until somebody looks: a page full of visitors asks nothing at once.

@@ -92,7 +92,7 @@
   function facetPlace(facet, holder, index) {
     let place = [...holder.children].find((child) => child.dataset.id === facet.id);
     if (!place) {
-      const plot = cliptta.make("div", { className: "plot", attributes: { role: "img" } });
+      const plot = cliptta.make("div", { className: "plot", attributes: { role: "figure" } });
       place = cliptta.make("div", { className: "facet" }, cliptta.make("div", { className: "head" }), plot);
       place.dataset.id = facet.id;
       sizes.observe(plot);

@@ -235,7 +235,7 @@ def test_the_toy_answers_a_dragged_point(visit):
     page = visit()
     page.locator("#toy").scroll_into_view_if_needed()
     page.wait_for_selector("#toy .trail", state="attached")
-    ends = "() => [...document.querySelectorAll('#toy svg[role=img]')].map(s => s.getAttribute('aria-label'))"
+    ends = "() => [...document.querySelectorAll('#toy svg[aria-label]')].map(s => s.getAttribute('aria-label'))"
     assert page.evaluate(ends) == ["TENT: 8 cat, 0 dog, 0 car", "CLIPTTA: 8 cat, 0 dog, 0 car"]
     trails = "() => [...document.querySelectorAll('#toy .trail')].map(t => t.getAttribute('marker-end').length > 0)"
     assert page.evaluate(trails) == [True] * 8 + [False] * 8  # CLIPTTA stands still where all captions are one

@@ -1,0 +1,83 @@
+"""The page for everyone: axe-core's rules for WCAG 2.1 AA, and a visit without a mouse."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+WANTED = set("run step share class-names severity methods backbone advanced accuracy gallery toy".split())  # noqa: SIM905
+FINISHED = "() => /finished/.test(document.querySelector('#progress').innerText)"
+FOCUS = """() => {
+  const around = [document.activeElement];
+  while (around.at(-1).parentElement) around.push(around.at(-1).parentElement);
+  const drawn = (style) => style.outlineStyle !== 'none' || /0px 0px 0px [1-9]px/.test(style.boxShadow);
+  return { ids: around.map((one) => one.id), seen: around.slice(0, 5).some((one) => drawn(getComputedStyle(one))) };
+}"""
+
+
+def violations(page: Page) -> list[str]:
+    """What breaks a rule, one line each."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str, width: int, height: int) -> None:
+    page = visit(width, height, color_scheme=scheme)
+    page.wait_for_selector("#run:enabled")
+    page.wait_for_selector("#drift .plot", state="attached")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nor_after_a_run_with_strangers_nor_beside_an_error(visit, scheme: str) -> None:
+    page = visit(
+        query="?ood_share=0.5&methods=zero-shot,cliptta,cliptta-oce&batches=2&batch_size=16&steps=1",
+        color_scheme=scheme,
+    )
+    page.click("#run:enabled")
+    page.wait_for_function(FINISHED)
+    assert violations(page) == []
+    page.fill("#class-names textarea", "cat")
+    page.click("#run")
+    page.wait_for_selector("[data-testid=message]")
+    assert violations(page) == []
+
+
+def test_a_visit_without_a_mouse(visit) -> None:
+    page = visit(query="?batches=2&batch_size=16&steps=1")
+    page.wait_for_selector("#run:enabled")
+    page.focus("#run")
+    page.keyboard.press("Enter")
+    page.wait_for_function(FINISHED)
+    page.wait_for_selector("#gallery .tiles")
+    page.wait_for_selector("#toy svg", state="attached")
+    reached, unseen = set(), []
+    for _ in range(160):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        reached |= set(focus["ids"])
+        if len(focus["ids"]) > 2 and not focus["seen"]:  # fewer are the page itself
+            unseen.append(focus["ids"][:5])
+    assert unseen == []  # whoever tabs sees where they are
+    assert sorted(WANTED - reached) == []
+
+
+def test_the_toys_points_move_by_arrow_keys(visit) -> None:
+    page = visit()
+    page.locator("#toy").scroll_into_view_if_needed()
+    page.wait_for_selector("#toy .trail", state="attached")
+    toy = page.locator("#toy .triangle > svg").nth(1)
+    toy.focus()
+    before = toy.get_attribute("aria-label")
+    page.keyboard.press("Space")
+    for key in ["ArrowDown"] * 12 + ["ArrowLeft"] * 12:
+        page.keyboard.press(key)
+    assert "point 2 of 8" in toy.get_attribute("aria-description")
+    assert (before, toy.get_attribute("aria-label")) == ("CLIPTTA: 8 cat, 0 dog, 0 car", "CLIPTTA: 7 cat, 1 dog, 0 car")
+    page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
