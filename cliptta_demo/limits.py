@@ -54,7 +54,7 @@ class Limits:
     drop_files: int = _limit(1000, 1, 10_000)  # in one drop or folder; images beyond upload_files are left out, by name
     archive_megabytes: int = _limit(200, 1, 4096)  # per zip
     archive_members: int = _limit(2000, 1, 100_000)  # looked at in a zip, whatever they are
-    archive_unpacked_megabytes: int = _limit(500, 1, 16_384)  # of a whole zip, read one member at a time
+    archive_unpacked_megabytes: int = _limit(500, 1, 16_384)  # all zips of a visitor's, one member at a time
     leave_seconds: int = _limit(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
 
     # Models and data sets

@@ -63,3 +63,4 @@ def start_log(environment: Mapping[str, str]) -> None:
     _logger.handlers = [handler]
     _logger.setLevel(name.upper())
     _logger.propagate = False
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells of every upload that it can't read

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cliptta_demo.backend.data.collection import GivenFile, collect
+from cliptta_demo.backend.data.archive import ArchiveLimits
+from cliptta_demo.backend.data.collection import MOST_NOTES, GivenFile, collect
 from cliptta_demo.backend.data.decode import ImageLimits
 from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.data.labels import (
@@ -158,3 +159,30 @@ def test_labels_meet_class_names_across_spelling() -> None:
 def test_folders_that_differ_only_in_spelling_are_one() -> None:
     assert labels_from_folders(["Cat/1.png", "cat/2.png"]) == [None, None]
     assert labels_from_folders(["cat/1.png", "2.png", "dog/3.png"]) == ["cat", None, "dog"]
+
+
+def test_many_archives_unpack_to_no_more_than_one_may(tmp_path: Path) -> None:
+    bombs = {f"{index}.zip": {"a.png": bytes(1000)} for index in range(5)}
+    found = collect(give(tmp_path, **bombs, **{"b.png": png()}), 8, archive_limits=ArchiveLimits(max_total_bytes=2500))
+    assert found.names == ("b.png",)
+    unopened = [note for note in found.notes if "was not opened" in note]
+    assert [note.split()[0] for note in unopened] == ["3.zip", "4.zip"]
+
+
+def test_thousands_of_bad_files_are_no_wall_of_sentences(tmp_path: Path) -> None:
+    found = collect(give(tmp_path, **{"bad.zip": {f"{index}.png": b"bad" for index in range(300)}}), 8)
+    assert len(found.notes) == MOST_NOTES + 1
+    assert found.notes[-1] == "And 200 more of the kind."
+
+
+def test_an_empty_archive_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    found = collect(give(tmp_path, **{"none.zip": {}}), 8)
+    assert found.notes == ("none.zip holds no file that could be an image.",)
+
+
+def test_labels_hide_nothing_and_still_meet_the_class_names(tmp_path: Path) -> None:
+    table = "file,label\na.png,ca\u200bt\nb.png,\u202edog\n".encode()
+    found = collect(give(tmp_path, **{"labels.csv": table, "a.png": png(), "b.png": png()}), 8)
+    assert found.labels == ("cat", "dog")
+    found = collect(give(tmp_path, **{"\ud800x/a.png": png(), "y/a.png": png()}), 8)
+    assert found.labels == ("x", "y")

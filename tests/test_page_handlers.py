@@ -305,7 +305,7 @@ def test_the_api_streams_plain_numbers():
         ({"dataset": "upload"}, "dataset is 'upload'"),
         ({"dataset": "folder:/etc"}, "dataset is"),
         ({"backbone": "local-dir:/etc"}, "backbone is"),
-        ({"adaptation": {"magic": 1}}, "no setting magic"),
+        ({"adaptation": {"magic": 1}}, "no setting 'magic'"),
         ({"batches": 10**6}, "batches is"),
     ],
 )

@@ -38,6 +38,14 @@ def test_out_of_range_names_field_value_and_range(kind: type, field: str, value:
     assert allowed in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [10**400, -(10**5000), "x" * 10**6, [[0] * 999]], ids=["far", "huge", "long", "list"])
+def test_a_refusal_stays_one_sentence_whatever_it_quotes(value: object) -> None:
+    for field in ("severity", "corruption", "ramp", "ood_share"):
+        with pytest.raises(UserError, match=f"^{field} is ") as caught:
+            StreamSettings(**{field: value})
+        assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize("methods", [(), ("magic",), ("tent", "tent")])
 def test_methods_are_checked(methods: tuple[str, ...]) -> None:
     with pytest.raises(UserError, match="methods"):

@@ -50,6 +50,13 @@ def test_strangers_take_their_share_and_are_spread_over_the_batch() -> None:
     assert len(set(places)) > 1
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4])
+def test_a_small_batch_keeps_an_image_that_is_no_stranger(batch_size: int) -> None:
+    labels = pictures(batch_size=batch_size, ood_share=0.9).batch(0).images.labels
+    assert len(labels) == batch_size
+    assert (labels != OOD_LABEL).sum() >= 1
+
+
 def test_sorted_order_delivers_class_after_class() -> None:
     stream = pictures(order="sorted")
     labels = torch.cat([stream.batch(i).images.labels for i in range(4)])

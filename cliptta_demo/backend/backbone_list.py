@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub import REPOSITORY, megabytes
 
 TINY = "tiny"
@@ -131,7 +131,7 @@ def check_visitor_backbone(name: str) -> str:
             return name
     allowed = ", ".join(BACKBONES)
     raise UserError(
-        f"backbone is {str(name)[:80]!r}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
+        f"backbone is {quoted(name)}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
         "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME."
     )
 
@@ -157,4 +157,4 @@ def note_of(name: str) -> str:
 
 def image_size_of(name: str) -> int:
     """Side in pixels of a backbone's images, as far as that is known without loading it; ViT-B/16's otherwise."""
-    return BACKBONES[name].image_size if name in BACKBONES else 224
+    return BACKBONES[name].image_size if isinstance(name, str) and name in BACKBONES else 224

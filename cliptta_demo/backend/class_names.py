@@ -30,8 +30,7 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     Returns at least two names of at most `max_length` characters each. Raises UserError, one sentence, when
     there are fewer than two or more than `max_classes`, or when one is too long or appears twice.
     """
-    visible = unicodedata.normalize("NFC", _HIDDEN.sub("", text))
-    names = [name for name in map(_tidy, _SEPARATORS.split(visible)) if _can_be_seen(name)]
+    names = [name for name in map(_tidy, _SEPARATORS.split(visible(text))) if _can_be_seen(name)]
     if not names:
         raise UserError("Type at least two class names, separated by commas or on separate lines.")
     if len(names) == 1:
@@ -44,6 +43,11 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
         raise UserError(f"'{start}…' has {length:,} characters: shorten this class name to at most {max_length}.")
     _refuse_duplicates(names)
     return tuple(names)
+
+
+def visible(text: str) -> str:
+    """Text of a stranger's without what hides or turns it, broken Unicode included; NFC-normalised."""
+    return unicodedata.normalize("NFC", _HIDDEN.sub("", text))
 
 
 def display_name(name: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.losses import mean_entropy, pseudo_captions, soft_contrastive
 
 TOY_CLASSES = 3
@@ -81,12 +81,13 @@ def toy_paths(points: Sequence[Sequence[float]], steps: int = 1, rate: float = 1
 
 def _check(points: Sequence[Sequence[float]], steps: int, rate: float) -> Tensor:
     if not isinstance(steps, int) or not 0 <= steps <= 200:
-        raise UserError(f"steps is {steps!r}; it must be a whole number from 0 to 200.")
+        raise UserError(f"steps is {quoted(steps)}; it must be a whole number from 0 to 200.")
     if not isinstance(rate, int | float) or not 0 < rate <= 100:
-        raise UserError(f"rate is {rate!r}; it must be a number above 0, at most 100.")
+        raise UserError(f"rate is {quoted(rate)}; it must be a number above 0, at most 100.")
     try:
-        values = torch.tensor(points, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError):
+        few = points if len(points) <= LARGEST_TOY else ()  # millions of rows would take a while to count
+        values = torch.tensor(few, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         values = torch.empty(0)
     if values.ndim != 2 or values.shape[1] != TOY_CLASSES or not 1 <= len(values) <= LARGEST_TOY:
         raise UserError(f"points must be 1 to {LARGEST_TOY} rows of {TOY_CLASSES} probabilities.")

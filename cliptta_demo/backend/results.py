@@ -17,7 +17,7 @@ from cliptta_demo.backend.snapshot import Snapshot
 # How an image fares under a method, compared with zero-shot.
 STATUSES = ("fixed", "broken", "right", "wrong", "left-out", "let-in", "changed", "same")
 STRANGER = "stranger"  # the truth of an image of none of the classes
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # a spreadsheet would run a cell that begins so
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,5 @@ def to_csv(results: Sequence[BatchResults], class_names: Sequence[str], with_sco
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    risky = isinstance(value, str) and (value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA))
+    return f"'{value}" if risky else value

@@ -6,12 +6,11 @@ value raises :class:`UserError` (a ``ValueError``) that names the field, the val
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.scores import ID_SCORES
 
 METHOD_NAMES = ("zero-shot", "tent", "cliptta", "cliptta-oce")
@@ -23,14 +22,14 @@ def check_number(name: str, value: Any, low: float, high: float, *, whole: bool 
     """Raises :class:`UserError` unless ``low ≤ value ≤ high`` (and a whole number where asked)."""
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or not low <= value <= high:
-        raise UserError(f"{name} is {value!r}; it must be {kind} from {low:g} to {high:g}.")
+    if not right_type or not low <= value <= high:  # NaN is in no range
+        raise UserError(f"{name} is {quoted(value)}; it must be {kind} from {low:g} to {high:g}.")
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raises :class:`UserError` unless ``value`` is one of ``allowed``."""
     if value not in allowed:
-        raise UserError(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
+        raise UserError(f"{name} is {quoted(value)}; it must be one of: {', '.join(allowed)}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ class AdaptationSettings:
         check_number("oce_gamma", self.oce_gamma, 1e-6, 10)
         check_choice("score", self.score, tuple(ID_SCORES))
         if not isinstance(self.symmetric, bool):
-            raise UserError(f"symmetric is {self.symmetric!r}; it must be true or false.")
+            raise UserError(f"symmetric is {quoted(self.symmetric)}; it must be true or false.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +83,7 @@ class StreamSettings:
         check_number("batches", self.batches, 1, 1000, whole=True)
         check_number("seed", self.seed, 0, 2**31 - 1, whole=True)
         if not isinstance(self.ramp, bool):
-            raise UserError(f"ramp is {self.ramp!r}; it must be true or false.")
+            raise UserError(f"ramp is {quoted(self.ramp)}; it must be true or false.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import gradio as gr
 
 from cliptta_demo.backend.backbone_list import check_visitor_backbone
 from cliptta_demo.backend.backbones import tuned_adaptation
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.report import summarise
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.choices import is_hub_choice
@@ -54,7 +54,7 @@ def run(
             raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
         if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
             given["class_names"] = ""
-        recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation or {})))
+        recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation)))
         with closing(follow(recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
@@ -68,11 +68,14 @@ def run(
         raise gr.Error(FAILED, print_exception=False) from error
 
 
-def _adaptation(backbone: str, given: dict[str, Any]) -> dict[str, Any]:
-    unknown = set(given) - set(ADAPTATION_FIELDS)
+def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
+    given = {} if given is None else given
+    if not isinstance(given, dict):
+        raise UserError(f'adaptation is {quoted(given)}; it must be an object of settings, as in: {{"steps": 4}}.')
+    unknown = sorted(set(given) - set(ADAPTATION_FIELDS))
     if unknown:
         names = ", ".join(ADAPTATION_FIELDS)
-        raise UserError(f"adaptation has no setting {', '.join(sorted(unknown))}; it has: {names}.")
+        raise UserError(f"adaptation has no setting {', '.join(map(quoted, unknown[:3]))}; it has: {names}.")
     tuned = tuned_adaptation(check_visitor_backbone(backbone))
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 

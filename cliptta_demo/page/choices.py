@@ -8,7 +8,7 @@ from cliptta_demo.backend.backbone_list import BACKBONES
 from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES
 from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub import megabytes
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
@@ -55,7 +55,8 @@ def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
     if is_hub_choice(dataset):
         preset = PRESETS.get(dataset)
         return ", ".join(preset.class_names) if preset else "", "gaussian_noise" if dataset in _SHIFTED else "none"
-    names, corruption = DATASET_DEFAULTS.get(dataset, DATASET_DEFAULTS[DEFAULTS.dataset])
+    known = isinstance(dataset, str) and dataset in DATASET_DEFAULTS
+    names, corruption = DATASET_DEFAULTS[dataset if known else DEFAULTS.dataset]
     return ", ".join(names), corruption
 
 
@@ -82,4 +83,4 @@ def read_dataset(dataset: Any, hub_dataset: Any) -> str:
             read_hub_spec(dataset)
             return dataset
     allowed = ", ".join((*DATASETS, *PAGE_PRESETS, UPLOAD, f"{PREFIX}ORGANISATION/NAME"))
-    raise UserError(f"dataset is {str(dataset)[:80]!r}; it must be one of: {allowed}.")
+    raise UserError(f"dataset is {quoted(dataset)}; it must be one of: {allowed}.")

@@ -45,3 +45,12 @@ def entropy_now(session: Session, live: LiveStep | None, name: str) -> float:
 def rounded(values: Any, digits: int) -> list[float | None]:
     """Plain numbers of few digits: the payload stays small."""
     return [None if value is None else round(float(value), digits) for value in values]
+
+
+def plot_text(text: str) -> str:
+    """Text of a visitor's as Plotly has to be told it: left alone, it would draw tags in it, links included.
+
+    A leading "@" would be taken for a colour's name.
+    """
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"&#64;{safe[1:]}" if safe.startswith("@") else safe

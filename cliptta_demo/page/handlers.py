@@ -22,7 +22,7 @@ from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
 from cliptta_demo.page.gpu import follow
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
-from cliptta_demo.page.links import LINKED, open_link, to_query
+from cliptta_demo.page.links import LINKED, check_form, open_link, to_query
 from cliptta_demo.page.preparing import DownloadLine
 from cliptta_demo.page.session import Session, Uploads
 from cliptta_demo.page.sidebar import adaptation_updates
@@ -132,7 +132,8 @@ def pause(session: Session | None) -> Update:
 
 def reset(methods: Any) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
-    known = [name for name in METHOD_LABELS if name == REFERENCE or name in (methods or ())]
+    chosen = methods if isinstance(methods, list | tuple) else ()
+    known = [name for name in METHOD_LABELS if name == REFERENCE or name in chosen]
     return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
 
 
@@ -181,6 +182,7 @@ def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
     """("?" and the query of the link to what the form says, message); a form with an error has no link: ""."""
     form = FormValues(**dict(zip(FIELDS, values, strict=True)))
     try:
+        check_form(form)
         query = to_query(form)
         open_link(dict(parse_qsl(query, max_num_fields=len(FIELDS))))
         return f"?{query}", message_html()

@@ -11,7 +11,7 @@ from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.snapshot import LiveStep, MethodSnapshot
 from cliptta_demo.page.defaults import METHOD_LABELS
-from cliptta_demo.page.figure import Figure, empty_figure, entropy_now, make_figure, methods_of, rounded
+from cliptta_demo.page.figure import Figure, empty_figure, entropy_now, make_figure, methods_of, plot_text, rounded
 from cliptta_demo.page.session import Session
 
 Y_STEPS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # tops of the histogram's axis: few, so that it seldom jumps
@@ -43,10 +43,11 @@ def _class_facet(
     session: Session, live: LiveStep | None, name: str, share: np.ndarray, truth: np.ndarray | None, top: float
 ) -> dict[str, Any]:
     names = [display_name(name) for name in session.recipe.class_names]
+    shown = [plot_text(name) for name in names]
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",
-            "x": names,
+            "x": shown,
             "y": rounded(share, 4),
             "marker": {"color": f"@{name}"},
             "hovertemplate": "%{x}: %{y:.1%} of predictions<extra></extra>",
@@ -58,7 +59,7 @@ def _class_facet(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": names,
+                "x": shown,
                 "y": rounded(truth, 4),
                 "marker": dash,
                 "hovertemplate": "%{x}: truly %{y:.1%}<extra></extra>",

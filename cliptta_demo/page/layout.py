@@ -21,6 +21,7 @@ from cliptta_demo.page.cards import message_html
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form import ADAPTATION_FIELDS
 from cliptta_demo.page.gpu import load_backbone
+from cliptta_demo.page.guard import RAW, Page
 from cliptta_demo.page.leaving import LEAVING
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.loss import toy
@@ -37,7 +38,7 @@ OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function
 
 def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
     """The whole app. ``example`` is a finished run's stage to open with; None opens with placeholders."""
-    with gr.Blocks(
+    with Page(
         title=f"{TITLE}: test-time adaptation, live",
         analytics_enabled=False,
         fill_width=True,
@@ -61,7 +62,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
             LEAVING.gone(request.session_hash or "", demo)
 
         demo.unload(left)
-    demo.queue(max_size=LIMITS.queue_size)
+    demo.queue(max_size=LIMITS.queue_size, api_open=False)
     return demo
 
 
@@ -79,7 +80,7 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
 
     def opened(request: gr.Request) -> dict[Any, Any]:
         update = handlers.open_address(dict(request.query_params))
-        return {targets[name]: value for name, value in update.items()}
+        return {targets[name]: value for name, value in update.items()} or {parts["message"]: gr.skip()}
 
     demo.load(opened, None, list(targets.values()), **PRIVATE)
     parts["link"].click(
@@ -87,6 +88,7 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
         sidebar.inputs,
         [parts["query"], parts["message"]],
         concurrency_limit=None,
+        **RAW,
         **PRIVATE,
     ).success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
@@ -168,6 +170,7 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         "api_visibility": "private",
         "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
         "show_progress_on": parts["progress"],
+        **RAW,
     }
     running = [
         parts["run"].click(run_all, inputs, outputs, **shared),
@@ -183,7 +186,7 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
     reset = (
         parts["reset"]
         .click(wait, **quick)
-        .then(lambda methods: spread(handlers.reset(methods)), sidebar.widgets["methods"], outputs, **quick)
+        .then(lambda methods: spread(handlers.reset(methods)), sidebar.widgets["methods"], outputs, **RAW, **quick)
     )
     connect_results(parts, [*running, paused, reset])
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
@@ -218,6 +221,7 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         [widgets["files"], widgets["backbone"], widgets["class_names"], uploads],
         [widgets["files"], widgets["class_names"], sidebar.upload_note, uploads],
         concurrency_limit=2,
+        **RAW,
         **PRIVATE,
     )
 
@@ -232,5 +236,6 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         widgets["backbone"],
         [widgets["backbone"], parts["message"], *fold],
         concurrency_limit=2,
+        **RAW,
         **PRIVATE,
     )

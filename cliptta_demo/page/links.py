@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from cliptta_demo.backend.backbone_list import check_visitor_backbone
 from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.catalog import DATASETS, open_source
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.page.choices import class_text_and_corruption, is_hub_choice
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
@@ -50,7 +50,7 @@ def to_query(values: FormValues) -> str:
             value, usual = tuple(value or ()), tuple(usual)
         if value != usual and value is not None:
             changed[name] = _write(value)
-    return urlencode(changed)
+    return urlencode(changed, errors="replace")
 
 
 def recipe_query(recipe: Recipe) -> str:
@@ -97,12 +97,15 @@ def open_link(query: Mapping[str, str]) -> FormValues:
     if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
         given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
     values = replace(starting_values(tuned_adaptation(backbone), backbone), **given)
-    # The images of a link to uploads are the visitor's to add; all the rest can be checked now.
-    checked = replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values
-    recipe = read_form(checked)
+    recipe = check_form(values)
     if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
         open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
     return values
+
+
+def check_form(values: FormValues) -> Recipe:
+    """:func:`.form.read_form` for what a link may say: the images of one to uploads are the visitor's to add later."""
+    return read_form(replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values)
 
 
 def _write(value: Any) -> str:
@@ -123,7 +126,7 @@ def _read(name: str, text: str) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     if name in FLAGS:
         if text not in ("0", "1"):
-            raise UserError(f"{name} is {text[:40]!r}; it must be 0 or 1.")
+            raise UserError(f"{name} is {quoted(text)}; it must be 0 or 1.")
         return text == "1"
     if name not in WHOLE + DECIMAL:
         return text
@@ -131,4 +134,4 @@ def _read(name: str, text: str) -> Any:
         return int(text) if name in WHOLE else float(text)
     except ValueError:
         kind = "a whole number" if name in WHOLE else "a number"
-        raise UserError(f"{name} is {text[:40]!r}; it must be {kind}.") from None
+        raise UserError(f"{name} is {quoted(text)}; it must be {kind}.") from None

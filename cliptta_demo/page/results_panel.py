@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -46,6 +48,12 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     for event in finished:
         event.then(follow, [session, is_open], table, **quick)
     for name, download in (("csv", csv_download), ("json", json_download)):
-        parts[name].click(download, session, parts["file"], **quick).then(
-            lambda text: message_html("" if text else NOTHING_YET), parts["file"], parts["message"], **quick
-        ).then(None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)")
+        parts[name].click(partial(_save, download), session, [parts["file"], parts["message"]], **quick).then(
+            None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
+        )
+
+
+def _save(download: Callable[[Any], str], session: Any) -> tuple[str, str]:
+    """What the browser saves, and the message."""
+    text = download(session)
+    return text, message_html("" if text else NOTHING_YET)

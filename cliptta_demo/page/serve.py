@@ -17,6 +17,7 @@ from types import FrameType
 import gradio as gr
 import torch
 from PIL import Image
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -28,6 +29,7 @@ from cliptta_demo.backend.hub import bound_downloads
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.gpu import ON_ZERO_GPU
+from cliptta_demo.page.guard import Door
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.service import SERVICE
@@ -63,7 +65,7 @@ def launch(demo: gr.Blocks) -> None:
         max_threads=LIMITS.runs_at_once + SPARE_THREADS,
         max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
         state_session_capacity=LIMITS.sessions,
-        app_kwargs={"routes": [Route("/health", health)]},
+        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(Door)]},
         prevent_thread_lock=True,
     )
     log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())

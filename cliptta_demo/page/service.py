@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cliptta_demo.backend.backbone_list import BACKBONES
 from cliptta_demo.backend.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.log import log_event
@@ -112,11 +113,11 @@ class Service:
 
 
 def _describe(recipe: Recipe) -> dict[str, object]:
-    """Words and numbers of ours only: no class name, no file, no data set that a visitor typed."""
+    """Words and numbers of ours only: no class name, no file, nothing that a visitor typed."""
     stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
     return {
         "dataset": recipe.dataset if recipe.dataset in (*DATASETS, UPLOAD) else "other",
-        "backbone": recipe.backbone,
+        "backbone": recipe.backbone if recipe.backbone in BACKBONES else "other",
         "methods": list(recipe.settings.methods),
         "asked_batches": stream.batches,
         "batch_size": stream.batch_size,

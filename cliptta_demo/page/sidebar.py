@@ -23,6 +23,7 @@ from cliptta_demo.page.choices import (
 )
 from cliptta_demo.page.defaults import DEFAULTS, METHOD_LABELS, UPLOAD, corruption_choices
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS
+from cliptta_demo.page.guard import RAW
 from cliptta_demo.page.panel import scripts
 from cliptta_demo.page.texts import HELP
 from cliptta_demo.page.uploader import build_uploader, show_uploader
@@ -165,7 +166,7 @@ def _number(values: AdaptationSettings, name: str, label: str) -> gr.Number:
 def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     """What the widgets do to one another; no run is touched here."""
     widgets = sidebar.widgets
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
         class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **quiet
     )

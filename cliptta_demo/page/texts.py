@@ -105,3 +105,6 @@ FOOTER = f"""
   emoji and icon project (CC BY-SA 4.0). Changed: cropped, resized and pasted on backgrounds.</p>
 </footer>
 """
+BAD_REQUEST = "This request makes no sense here: see /gradio_api/info for what can be asked, or load the page again."
+CLOSED = "There is nothing here."
+TOO_LARGE = "This request is too large: add images on the page, under Your images."

@@ -24,6 +24,8 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 from cliptta_demo.page.session import Uploads
 
+MOST_TAKEN = 100_000  # paths kept in mind
+_TAKEN: set[str] = set()  # uploaded files that belong to somebody's session already
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
 NO_IMAGES = "No image was given yet: add some under Your images, or choose the built-in pictures."
 STALE = "Your images are not there any more, or not yet: wait a moment, or add them again."
@@ -82,14 +84,20 @@ def upload_value(uploads: Uploads | None) -> str:
 
 
 def own_files(files: tuple[GivenFile, ...]) -> tuple[GivenFile, ...]:
-    """Those that really are uploads: plain files below the upload folder, whatever the request says."""
+    """Those that really are uploads: plain files below the upload folder, whatever the request says.
+
+    Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that.
+    """
     folder = Path(get_upload_folder()).resolve()
     kept = []
+    if len(_TAKEN) > MOST_TAKEN:  # sessions that were never told to end leave some behind
+        _TAKEN.intersection_update({path for path in _TAKEN.copy() if Path(path).exists()})
     for file in files:
         with suppress(OSError, ValueError):
             path = Path(file.path)
             real = path.resolve(strict=True)
-            if real.is_relative_to(folder) and real.is_file() and not path.is_symlink():
+            if real.is_relative_to(folder) and real.is_file() and not path.is_symlink() and str(real) not in _TAKEN:
+                _TAKEN.add(str(real))
                 kept.append(GivenFile(str(real), file.name))
     return tuple(kept)
 
@@ -108,6 +116,7 @@ def forget_files(uploads: Uploads | None) -> None:
     """Deletes the uploaded files, and the folders that held nothing else. Never fails."""
     for file in uploads.files if uploads is not None else ():
         path = Path(file.path)
+        _TAKEN.discard(file.path)
         with suppress(OSError):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty: somebody else's
@@ -133,7 +142,7 @@ def label_note(uploads: Uploads | None, class_names: Sequence[str]) -> tuple[str
     if not strange:
         return ()
     count = sum(strange.values())
-    some = ", ".join(f"“{label}”" for label, _ in strange.most_common(3)) + (", …" if len(strange) > 3 else "")
+    some = ", ".join(f"“{label[:60]}”" for label, _ in strange.most_common(3)) + (", …" if len(strange) > 3 else "")
     what = "1 image has a label" if count == 1 else f"{count:,} images have labels"
     return (f"{what} outside the class names ({some}): counted as unlabelled.",)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from cliptta_demo.backend.class_names import visible
 from cliptta_demo.backend.errors import UserError
 
 _RANGES = {
@@ -49,11 +50,17 @@ DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
 
 @dataclass(frozen=True)
 class Member:
-    """One file of an archive: its name there, with ``/`` between folders, and its bytes or a sentence why not."""
+    """One file of an archive.
+
+    Attributes:
+        name: there, with ``/`` between folders, and nothing hidden in it; data: its bytes, or refused: why not, in a
+            sentence; unpacked: bytes that it took to find out.
+    """
 
     name: str
     data: bytes = b""
     refused: str = ""
+    unpacked: int = 0
 
 
 def is_archive(name: str) -> bool:
@@ -109,7 +116,7 @@ def _members(
 ) -> Iterator[Member]:
     left = limits.max_total_bytes
     for entry in entries[: limits.max_members]:
-        inner = entry.filename.replace("\\", "/")
+        inner = visible(entry.filename).replace("\\", "/")
         if not inner or inner.endswith("/") or is_hidden(inner) or stat.S_ISLNK(entry.external_attr >> 16):
             continue
         if inner.lower().endswith(_ARCHIVES):
@@ -117,22 +124,20 @@ def _members(
                 inner, refused=f"{_last(inner)} is an archive inside {name}; it was left out: unpack it first."
             )
             continue
-        if left <= 0:
-            yield Member(
-                "",
-                refused=f"{name} unpacks to more than {limits.max_total_bytes / 2**20:.3g} MB; the rest was left out.",
-            )
-            return
-        data, refused = _unpack(archive, entry, min(limits.max_member_bytes, left))
+        data, refused = _unpack(archive, entry, min(limits.max_member_bytes, max(left, 0)))
         left -= len(data)
         if refused or len(data) > limits.max_member_bytes:
             refused = (
                 refused
                 or f"{_last(inner)} is over {limits.max_member_bytes / 2**20:.3g} MB; it was left out: shrink it first."
             )
-            yield Member(inner, refused=refused)
-        elif left >= 0:
-            yield Member(inner, data)
+            yield Member(inner, refused=refused, unpacked=len(data))
+        elif left < 0:
+            words = f"{name} unpacks to more than may be read at once; the rest was left out: split it."
+            yield Member("", refused=words, unpacked=len(data))
+            return
+        else:
+            yield Member(inner, data, unpacked=len(data))
     if len(entries) > limits.max_members:
         yield Member(
             "", refused=f"{name} has {len(entries):,} entries; only the first {limits.max_members:,} were looked at."

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
-from pathlib import Path
 
 from torch import Tensor
 
+from cliptta_demo.backend.class_names import visible
 from cliptta_demo.backend.data.archive import (
     DEFAULT_ARCHIVE_LIMITS,
     ArchiveLimits,
@@ -33,6 +33,7 @@ from cliptta_demo.backend.errors import UserError
 
 _AT_ONCE = 8  # files in memory at a time
 LONGEST_NAME = 120  # characters of a name shown
+MOST_NOTES = 100  # sentences; who gives thousands of bad files needs no list of them
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def collect(
     Raises:
         ValueError: ``size`` is out of range.
     """
+    files = [replace(file, name=visible(file.name)) for file in files]
     notes: list[str] = []
     tables: list[tuple[str, LabelTable]] = []
     members = _images(files, limits, replace(archive_limits, max_member_bytes=limits.max_bytes), notes, tables)
@@ -101,6 +103,8 @@ def collect(
     labels = labels_from_folders(paths)
     for name, table in tables:
         _apply(name, table, paths, labels, notes)
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"And {len(notes) - MOST_NOTES:,} more of the kind."]
     return Collection(stack_images(images, size), _shown(paths), tuple(labels), tuple(notes))
 
 
@@ -115,7 +119,7 @@ def _images(
     others = 0
     for member, loose in _members(files, limits, archive_limits, notes):
         suffix = os.path.splitext(member.name)[1].lower()
-        shown = member.name.rsplit("/", 1)[-1]
+        shown = _base_name(member.name)
         if member.refused:
             notes.append(member.refused)
         elif suffix in TABLES:
@@ -134,15 +138,27 @@ def _images(
 def _members(
     files: Sequence[GivenFile], limits: ImageLimits, archive_limits: ArchiveLimits, notes: list[str]
 ) -> Iterator[tuple[Member, bool]]:
-    """Every file with its bytes, archives opened, and whether it was given by itself, without any folder."""
+    """Every file with its bytes, archives opened, and whether it was given by itself, without any folder.
+
+    What all archives together unpack to is bounded as one archive is: a thousand small bombs are a large one.
+    """
+    left = archive_limits.max_total_bytes
     for file in files:
         loose = "/" not in file.name.strip("/")
         if is_hidden(file.name):
             continue
         if is_archive(file.name):
+            name = _base_name(file.name)
+            if left <= 0:
+                notes.append(f"{name} was not opened: the archives before it unpack to all that is read at once.")
+                continue
+            some = False
             try:
-                for member in read_archive(file.path, file.name.rsplit("/", 1)[-1], archive_limits):
+                for member in read_archive(file.path, name, replace(archive_limits, max_total_bytes=left)):
+                    left, some = left - member.unpacked, True
                     yield member, False
+                if not some:
+                    notes.append(f"{name} holds no file that could be an image.")
             except UserError as error:
                 notes.append(str(error))
             continue
@@ -160,7 +176,7 @@ def _read(file: GivenFile, most: int) -> Member:
         with open(file.path, "rb") as opened:
             return Member(file.name, opened.read(most + 1))
     except OSError:
-        return Member(file.name, refused=f"{Path(file.name).name} could not be opened; it was left out: add it again.")
+        return Member(file.name, refused=f"{_base_name(file.name)} could not be opened; it was left out: add it again.")
 
 
 def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:
@@ -169,7 +185,9 @@ def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | No
     for index, label in found.items():
         labels[index] = label or None
     if unknown:
-        listed = ", ".join(f"“{item[:60]}”" for item in unknown[:3]) + (", …" if len(unknown) > 3 else "")
+        listed = ", ".join(f"“{' '.join(item[:60].split())}”" for item in unknown[:3]) + (
+            ", …" if len(unknown) > 3 else ""
+        )
         one = len(unknown) == 1
         lines = f"{len(unknown):,} line{'' if one else 's'} of {name} name{'s' if one else ''}"
         notes.append(f"{lines} no image, or several, of those here: {listed}.")
@@ -187,6 +205,10 @@ def _shown(paths: Sequence[str]) -> tuple[str, ...]:
     levels = zip(*(names[:-1] for names in parts), strict=False)
     shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
     return tuple("/".join(names[shared:]) for names in parts)
+
+
+def _base_name(path: str) -> str:
+    return _printable(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or "A file without a name"
 
 
 def _printable(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.class_names import display_name
+from cliptta_demo.backend.class_names import display_name, visible
 from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.errors import UserError
 
@@ -34,7 +33,7 @@ class LabelTable:
 
 def comparable(label: str) -> str:
     """A label without what may differ between a folder, a table and a typed name: case, spaces, underscores."""
-    return _SEPARATORS.sub(" ", unicodedata.normalize("NFC", label)).strip().casefold()
+    return _SEPARATORS.sub(" ", visible(label)).strip().casefold()
 
 
 def read_table(data: bytes, name: str = "labels.csv") -> LabelTable:
@@ -67,7 +66,7 @@ def read_table(data: bytes, name: str = "labels.csv") -> LabelTable:
         if len(row) <= max(file_column, label_column) or not row[file_column].strip():
             unreadable.append(number)
         else:
-            found.append((row[file_column].strip(), row[label_column].strip()))
+            found.append((visible(row[file_column]).strip(), " ".join(visible(row[label_column]).split())))
     return LabelTable(tuple(found), tuple(unreadable))
 
 
@@ -129,5 +128,5 @@ def match_labels(labels: Sequence[str | None], class_names: Sequence[str]) -> tu
 
 def _plain(path: str) -> str:
     """A path as names parted by ``/``, without what leads nowhere."""
-    parts = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
+    parts = visible(path).replace("\\", "/").split("/")
     return "/".join(part.strip() for part in parts if part.strip() not in ("", ".", ".."))

@@ -63,8 +63,8 @@ class Stream:
 
     @property
     def stranger_count(self) -> int:
-        """OOD images in one full batch."""
-        return round(self.settings.batch_size * self.settings.ood_share)
+        """OOD images in one full batch; at least one image of each batch is none, however small the batch is."""
+        return min(round(self.settings.batch_size * self.settings.ood_share), self.settings.batch_size - 1)
 
     def __len__(self) -> int:
         """Batches to come: as many as asked for, fewer when the images run out."""

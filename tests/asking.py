@@ -1,0 +1,80 @@
+"""Calls of the server's functions over plain HTTP, as a program of an attacker's makes them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+API = "/gradio_api"
+PATIENCE = 30.0  # seconds without a sign from the server: a hang
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call gave: HTTP status, whether it succeeded, the sentence if not, and everything as text."""
+
+    status: int
+    success: bool
+    error: str
+    data: list[Any]
+    text: str
+
+
+class Asker:
+    """One HTTP connection, many sessions."""
+
+    def __init__(self, address: str) -> None:
+        self.client = httpx.Client(base_url=address, timeout=PATIENCE)
+        config = self.client.get("/config").json()
+        self.parts = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+        self.functions = [event for event in config["dependencies"] if event["backend_fn"]]
+        (self.api,) = [event["id"] for event in self.functions if event["api_name"] == "run"]
+
+    def function(self, part: str, kind: str, most_inputs: bool = False) -> dict[str, Any]:
+        """The function that an event of a part of the page calls."""
+        found = [
+            event
+            for event in self.functions
+            if any(kind == what and self.parts.get(target) == part for target, what in event["targets"])
+        ]
+        return max(found, key=lambda event: len(event["inputs"])) if most_inputs else found[0]
+
+    def post(self, path: str, body: str | bytes, kind: str = "application/json") -> httpx.Response:
+        """Any body to any path."""
+        return self.client.post(path, content=body, headers={"Content-Type": kind})
+
+    def call(self, function: int, data: Any, session: str = "") -> Answer:
+        """Through the queue, to the end. Values may be what JSON calls illegal: NaN, halves of surrogate pairs."""
+        session = session or uuid.uuid4().hex
+        body = json.dumps({"data": data, "fn_index": function, "session_hash": session})
+        joined = self.post(f"{API}/queue/join", body)
+        if joined.status_code != 200:
+            return Answer(joined.status_code, False, joined.text, [], joined.text)
+        everything, last = [], None
+        with self.client.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as stream:
+            for line in stream.iter_lines():
+                everything.append(line)
+                message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
+                if message["msg"] in ("process_completed", "unexpected_error"):
+                    last = message
+                    break
+        assert last is not None, "no end of the call"
+        output = last.get("output") or {}
+        error = "" if last.get("success") else str(output.get("error") or last.get("message"))
+        return Answer(200, bool(last.get("success")), error, output.get("data") or [], "\n".join(everything))
+
+    def upload(self, name: str, data: bytes) -> httpx.Response:
+        """One file, under any name: the header is written by hand, since no client would send what is in some."""
+        raw = name.encode("utf-8", "surrogatepass").replace(b'"', b"%22").replace(b"\n", b"%0A")
+        head = b'--edge\r\nContent-Disposition: form-data; name="files"; filename="' + raw
+        body = head + b'"\r\nContent-Type: image/png\r\n\r\n' + data + b"\r\n--edge--\r\n"
+        return self.post(f"{API}/upload", body, "multipart/form-data; boundary=edge")
+
+    def take(self, session: str, **news: Any) -> Answer:
+        """Tells the place for files what came, as assets/upload.js does."""
+        event = self.function("files", "upload")
+        return self.call(event["id"], [json.dumps(news), "tiny", "", None], session)

@@ -1,0 +1,228 @@
+"""Files that strangers could give, drawn from a seed: broken, lying, oversized, and rare but right."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+Given = list[tuple[str, bytes]]  # (name that its owner gives, bytes)
+MARK = "Zanzibar"  # in every name: a word of a visitor's, which no log may hold
+STEMS = (
+    "photo", "<img src=x onerror=window.hacked=1>", "<script>window.hacked=1</script>", "=cmd|' /C calc'!A0", "+1",
+    "-2+3", "@SUM(A1)", "\u202egnp.exe", "猫", "👩‍🚀🏴‍☠️", "قطة", "a\x00b", "line\nbreak", "\ud800", "x" * 3000,
+    "{0.__class__}", "%s%n", "$(reboot)", "`id`", "'; DROP TABLE x;--", "CON", "..", " ", "caf\u0301e", "\u200b\ufeff",
+    '"><svg onload=alert(1)>',
+)  # fmt: skip
+FOLDERS = ("", "", "", "cat/", "dog/", "../", "../../../../etc/", "/etc/", "C:\\Windows\\", "a/../../b/", "./.",
+           "\ud800/", "\\\\host\\share\\")  # fmt: skip
+KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is given at once, and how many images of it must be read; None where either way is right."""
+
+    kind: str
+    files: Given
+    images: int | None
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def picture(draw: random.Random, mode: str = "RGB") -> Image.Image:
+    width, height = draw.randint(1, 40), draw.randint(1, 40)
+    noise = np.random.default_rng(draw.randrange(2**32)).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(noise).convert(mode)
+
+
+def name(draw: random.Random, ending: str) -> str:
+    return f"{draw.choice(FOLDERS)}{draw.choice(STEMS)}{MARK}{draw.randrange(10**6)}{ending}"
+
+
+def sound(draw: random.Random) -> bytes:
+    return encode(picture(draw), draw.choice(KINDS))
+
+
+def pack(draw: random.Random, members: Given, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for inner, data in members:
+            info = zipfile.ZipInfo(inner.encode("utf-8", "replace").decode()[:2000] or "x")
+            info.compress_type = method
+            archive.writestr(info, data)
+    return file.getvalue()
+
+
+def whole(draw: random.Random) -> Case:
+    kind = draw.choice(KINDS)
+    return Case("whole", [(f"a{ENDINGS[kind]}", encode(picture(draw), kind))], 1)
+
+
+def rare(draw: random.Random) -> Case:
+    """Not every viewer shows these; all of them are images."""
+    mode, kind = draw.choice(
+        [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("P", "GIF"), ("RGBA", "PNG"), ("RGBA", "WEBP"),
+         ("LA", "PNG"), ("1", "TIFF"), ("1", "PNG"), ("L", "JPEG"), ("F", "TIFF"), ("I", "TIFF"),
+         ("YCbCr", "JPEG"), ("LAB", "TIFF")]
+    )  # fmt: skip
+    image = picture(draw, mode)
+    options = {"transparency": draw.randrange(200)} if mode == "P" and draw.random() < 0.5 else {}
+    return Case("rare", [(f"a{ENDINGS[kind]}", encode(image, kind, **options))], 1)
+
+
+def deep(draw: random.Random) -> Case:
+    """16 bits a pixel."""
+    grey = np.random.default_rng(draw.randrange(2**32)).integers(0, 2**16, (9, 7), np.uint16)
+    kind = draw.choice(["PNG", "TIFF"])
+    return Case("16-bit", [(f"a{ENDINGS[kind]}", encode(Image.fromarray(grey), kind))], 1)
+
+
+def turned(draw: random.Random) -> Case:
+    exif = Image.Exif()
+    exif.endian = draw.choice("<>")
+    exif[0x0112] = draw.choice([*range(1, 9), 0, 9, 65535])
+    kind = draw.choice(["JPEG", "PNG", "WEBP", "TIFF"])
+    block = exif.tobytes()
+    if draw.random() < 0.3:
+        block = block[: draw.randrange(6, len(block))]  # cut short
+    try:
+        data = encode(picture(draw), kind, exif=block)
+    except Exception:  # what Pillow doesn't write
+        data = encode(picture(draw), kind)
+    return Case("turned", [(f"a{ENDINGS[kind]}", data)], 1 if kind != "TIFF" else None)
+
+
+def animated(draw: random.Random) -> Case:
+    kind = draw.choice(["GIF", "WEBP", "TIFF", "PNG"])
+    frames = [Image.new("RGB", (8, 8), (draw.randrange(256), 0, 0)) for _ in range(draw.randint(2, 20))]
+    return Case(
+        "animated", [(f"a{ENDINGS[kind]}", encode(frames[0], kind, save_all=True, append_images=frames[1:]))], 1
+    )
+
+
+def truncated(draw: random.Random) -> Case:
+    data = sound(draw)
+    return Case("truncated", [(name(draw, ".png"), data[: draw.randrange(len(data))])], None)
+
+
+def damaged(draw: random.Random) -> Case:
+    data = bytearray(sound(draw))
+    for _ in range(draw.randint(1, 20)):
+        data[draw.randrange(min(len(data), draw.choice([64, 10**6])))] = draw.randrange(256)
+    return Case("damaged", [(name(draw, draw.choice(list(ENDINGS.values()))), bytes(data))], None)
+
+
+def bomb(draw: random.Random) -> Case:
+    real = encode(Image.new("RGB", (8, 8)), "PNG")
+    sides = draw.choice([(50_000, 50_000), (2**31 - 1, 2**31 - 1), (40_000_001, 1), (1, 2**31 - 1), (30_000, 30_000)])
+    header = b"IHDR" + struct.pack(">II", *sides) + real[24:29]
+    data = real[:12] + header + struct.pack(">I", zlib.crc32(header)) + real[33:]
+    if draw.random() < 0.3:
+        screen = encode(Image.new("P", (8, 8)), "GIF")
+        data = screen[:6] + struct.pack("<HH", 65535, 65535) + screen[10:]
+        data = data.replace(struct.pack("<HH", 8, 8), struct.pack("<HH", 65535, 65535))
+    return Case("bomb", [(name(draw, draw.choice([".png", ".gif"])), data)], 0)
+
+
+def empty(draw: random.Random) -> Case:
+    return Case("zero bytes", [(name(draw, draw.choice([*ENDINGS.values(), ".zip", ".csv", ""])), b"")], 0)
+
+
+def lying(draw: random.Random) -> Case:
+    """Something else under an image's name, and an image under another's."""
+    harmful = [
+        b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.hacked=1'><image href='file:///etc/passwd'/></svg>",
+        b"<html><script>window.hacked=1</script>", b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) (r) file\n",
+        b"%PDF-1.7\n1 0 obj", b"cos\nsystem\n(S'touch hacked'\ntR.", b"#!/bin/sh\ntouch hacked\n",
+        b"MZ\x90\0" + bytes(60), b"\x7fELF" + bytes(60), b"GIF89a" + b"<script>" * 9,
+        b"push graphic-context\nimage over 0,0 0,0 'ephemeral:/etc/passwd'\npop graphic-context",
+        encode(Image.new("RGB", (8, 8)), "ICO"), encode(Image.new("RGB", (8, 8)), "PPM"), pack(draw, [("a.png", b"x")]),
+    ]  # fmt: skip
+    if draw.random() < 0.7:
+        return Case(
+            "lying", [(name(draw, draw.choice([*ENDINGS.values(), ".svg", ".php", ""])), draw.choice(harmful))], 0
+        )
+    ending = draw.choice([".exe", ".txt", ".jpg", ".html", ""])
+    return Case("lying", [(f"{draw.choice(['photo', '<b onclick=x>', '=1+1'])}{ending}", sound(draw))], 1)
+
+
+def zipped(draw: random.Random) -> Case:
+    members = [(name(draw, ".png"), encode(picture(draw), "PNG")) for _ in range(draw.randint(1, 6))]
+    if draw.random() < 0.4:
+        members.append(("labels.csv", table(draw, [inner for inner, _ in members])))
+    return Case("names in a zip", [(f"{draw.choice(STEMS)}{MARK}.zip", pack(draw, members))], None)
+
+
+def nested(draw: random.Random) -> Case:
+    data = pack(draw, [("a.png", sound(draw))])
+    for _ in range(draw.randint(1, 5)):
+        data = pack(draw, [(f"in{draw.choice(['.zip', '.ZIP', '.tar.gz', '.7z', '.rar'])}", data)])
+    return Case("nested zip", [(f"{MARK}.zip", data)], 0)
+
+
+def zip_bomb(draw: random.Random) -> Case:
+    members = [(f"{index}.png", bytes(draw.choice([300_000, 1_000_000]))) for index in range(draw.randint(1, 3))]
+    data = pack(draw, members)
+    return Case("zip bomb", [(f"{index}{MARK}.zip", data) for index in range(draw.choice([1, 1, 6]))], 0)
+
+
+def many_members(draw: random.Random) -> Case:
+    data = encode(Image.new("RGB", (2, 2)), "PNG")
+    count = draw.choice([10_000, 10_001])
+    return Case("10,000 members", [(f"{MARK}.zip", pack(draw, [(f"{i}.png", data) for i in range(count)], 0))], None)
+
+
+def broken_zip(draw: random.Random) -> Case:
+    data = bytearray(pack(draw, [(name(draw, ".png"), sound(draw)) for _ in range(2)]))
+    for _ in range(draw.randint(0, 12)):
+        data[draw.randrange(len(data))] = draw.randrange(256)
+    data = data[: draw.choice([len(data), draw.randrange(len(data))])]
+    return Case("broken zip", [(f"{draw.choice(STEMS)}{MARK}.zip", bytes(data))], None)
+
+
+def table(draw: random.Random, files: list[str]) -> bytes:
+    lines = [draw.choice(["file,label", "file;label", "image\tclass", "nothing", "", "label,label,file"])]
+    lines += [f"{file}{draw.choice(',;')}{draw.choice(STEMS)}" for file in files]
+    lines += ["".join(draw.choice(',;"\t\x00é\u202e=<a>') for _ in range(30)) for _ in range(3)]
+    return "\n".join(lines).encode("utf-8", draw.choice(["replace", "surrogatepass"]))
+
+
+def labelled(draw: random.Random) -> Case:
+    files = [(name(draw, ".png"), encode(picture(draw), "PNG")) for _ in range(2)]
+    rows = table(draw, [inner for inner, _ in files])
+    if draw.random() < 0.2:
+        rows = draw.choice(
+            [b"\xff\xfe" + rows, b"file,label\n" + b'"' * 200_001, bytes(3_000_000), b"file,label\n" * 99_999]
+        )
+    return Case("table", [*files, (f"labels{MARK}.csv", rows)], None)
+
+
+def noise(draw: random.Random) -> Case:
+    ending = draw.choice([*ENDINGS.values(), ".zip", ".csv", ".tsv", "", ".exe"])
+    return Case("noise", [(name(draw, ending), draw.randbytes(draw.randrange(400)))], None)
+
+
+COMMON: tuple[Callable[[random.Random], Case], ...] = (
+    whole, rare, deep, turned, animated, truncated, truncated, damaged, damaged, bomb, empty, lying, lying, zipped,
+    zipped, nested, zip_bomb, broken_zip, broken_zip, labelled, noise,
+)  # fmt: skip
+
+
+def cases(count: int, seed: int) -> list[Case]:
+    """``count`` cases of all kinds, always the same for a seed; a few have ten thousand members."""
+    draw = random.Random(seed)
+    made = [many_members(draw) for _ in range(2)]
+    return made + [COMMON[index % len(COMMON)](draw) for index in range(count - len(made))]

@@ -1,0 +1,142 @@
+"""A thousand sets of files as an attacker would give them: read or refused by name, nothing opened, run or written."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from hostile_files import Case, cases
+
+from cliptta_demo.backend.class_names import visible
+from cliptta_demo.backend.data.archive import ArchiveLimits
+from cliptta_demo.backend.data.collection import MOST_NOTES, Collection, GivenFile, collect
+from cliptta_demo.backend.data.decode import ImageLimits
+from cliptta_demo.backend.data.labels import distinct_labels
+
+pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # from drawing the cases
+COUNT, SEED, SIZE = 1_050, 20_251_114, 8
+LIMITS = ImageLimits(max_files=40, max_bytes=500_000, max_pixels=1_000_000)
+ARCHIVES = ArchiveLimits(max_total_bytes=2_000_000, max_members=2_000, max_archive_bytes=5_000_000)
+SECONDS = 10.0  # for one case, on a busy machine; ten thousand members take half a second
+# Python tells an audit hook of these; reading files is no harm, but only the given ones are read.
+HARM = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "socket.getaddrinfo",
+        "urllib.Request", "pickle.find_class", "ctypes.dlopen", "shutil.copyfile", "os.remove", "os.rename", "os.mkdir",
+        "os.symlink", "os.link", "os.chmod", "os.truncate", "tempfile.mkstemp")  # fmt: skip
+WATCHED: list[tuple[str, object]] = []
+watching = False
+
+
+def _hook(event: str, arguments: tuple) -> None:
+    if watching and (event in HARM or event == "open"):
+        WATCHED.append((event, arguments[0] if arguments else None))
+
+
+sys.addaudithook(_hook)  # can't be taken away again, only told to look elsewhere
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    global watching
+    WATCHED.clear()
+    watching = True
+    try:
+        yield
+    finally:
+        watching = False
+
+
+def store(case: Case, folder: Path) -> list[GivenFile]:
+    """As uploads leave them: under names of the server's own."""
+    given = []
+    for index, (name, data) in enumerate(case.files):
+        path = folder / f"upload{index}"
+        path.write_bytes(data)
+        given.append(GivenFile(str(path), name))
+    return given
+
+
+def texts(found: Collection) -> list[str]:
+    return [*found.names, *(label for label in found.labels if label), *distinct_labels(found.labels), *found.notes]
+
+
+def check(case: Case, given: list[GivenFile], found: Collection) -> None:
+    count = len(found.names)
+    assert found.images.shape == (count, 3, SIZE, SIZE)
+    assert found.images.dtype == torch.uint8
+    assert len(found.labels) == count <= LIMITS.max_files
+    if case.images is not None:
+        assert count == case.images
+    assert len(found.notes) <= MOST_NOTES + 1
+    for text in texts(found):
+        assert text == visible(text), "hides or turns something"
+        assert text.encode("utf-8")
+        assert "\n" not in text
+        assert len(text) < 3_200
+    for note in found.notes:
+        assert note.endswith(".")
+        assert len(note) < 700
+        assert not any(file.path in note for file in given)
+    hidden = [file for file in given if any(part.startswith(".") for part in re.split(r"[/\\]", visible(file.name)))]
+    if not count and not hidden and len(given) == 1:
+        assert found.notes, f"left out without a word: {[file.name for file in given]}"
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """All cases, one after the other, with what went on meanwhile."""
+    folder = tmp_path_factory.mktemp("hostile") / "a" / "b" / "c" / "d"  # names that climb would land above
+    folder.mkdir(parents=True)
+    top = folder.parents[3]
+    warm = Case("warm", [(f"a.{kind}", b"") for kind in ("png", "zip", "csv")], 0)
+    collect(store(warm, folder), SIZE)
+    wrong: list[str] = []
+    seen: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    slowest = 0.0
+    for number, case in enumerate(cases(COUNT, SEED)):
+        for old in folder.iterdir():
+            old.unlink()
+        given = store(case, folder)
+        before = sorted(top.rglob("*"))
+        began = time.monotonic()
+        try:
+            with watched():
+                found = collect(given, SIZE, LIMITS, ARCHIVES)
+            slowest = max(slowest, time.monotonic() - began)
+            check(case, given, found)
+            read[case.kind] += len(found.names)
+            assert sorted(top.rglob("*")) == before, "wrote a file"
+            harm = [event for event, _ in WATCHED if event != "open"]
+            assert not harm, harm
+            own = {file.path for file in given}
+            opened = [str(path) for event, path in WATCHED if event == "open" and str(path) not in own]
+            strange = [path for path in opened if not path.startswith((sys.prefix, sys.base_prefix))]  # late imports
+            assert not strange, strange
+        except Exception as error:
+            wrong.append(f"{number} {case.kind}: {type(error).__name__}: {str(error)[:300]}")
+        seen[case.kind] += 1
+    return {"wrong": wrong, "seen": seen, "read": read, "slowest": slowest}
+
+
+def test_a_thousand_sets_of_files_do_no_harm(outcome: dict) -> None:
+    assert not outcome["wrong"], "\n".join(outcome["wrong"][:20])
+    assert outcome["slowest"] < SECONDS
+
+
+def test_every_kind_was_among_them(outcome: dict) -> None:
+    seen, read = outcome["seen"], outcome["read"]
+    print(f"{seen.total()} cases, {read.total()} images read, slowest {outcome['slowest']:.2f} s: {dict(seen)}")
+    assert seen.total() == COUNT >= 1_000
+    assert min(seen.values()) >= 2
+    assert len(seen) == 17
+    for kind in ("whole", "rare", "16-bit", "turned", "animated", "names in a zip", "10,000 members", "lying"):
+        assert read[kind] > 0
+    for kind in ("bomb", "zero bytes", "nested zip", "zip bomb"):
+        assert read[kind] == 0
