@@ -41,11 +41,11 @@ def serve() -> Iterator[str]:
 
 
 @contextmanager
-def serve_process(**settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
+def serve_process(script: str = "app.py", **settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
     """As :func:`serve`; yields address, process, and the file of what the process writes.
 
     Args:
-        settings: environment variables on top.
+        script: what is started, from the root of the project; settings: environment variables on top.
 
     Raises:
         RuntimeError: it did not start; the message ends with its output.
@@ -61,7 +61,7 @@ def serve_process(**settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[b
         **settings,
     }
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, script], cwd=ROOT, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_for(address, process, log)
