@@ -66,6 +66,19 @@ def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
     assert holder.deleted == ["ann"]
 
 
+def test_a_call_from_before_they_left_is_no_sign_of_life():
+    holder, visitors = Holder(), Leaving()
+    asked = time.monotonic()  # it waited in line
+    visitors.gone("ann", demo_of(holder))
+    visitors.here("ann", asked)
+    time.sleep(0.25)
+    assert holder.deleted == ["ann"]
+    visitors.gone("bob", demo_of(holder))
+    visitors.here("bob", time.monotonic())
+    time.sleep(0.25)
+    assert holder.deleted == ["ann"]
+
+
 def test_a_sign_of_life_keeps_everything():
     holder, visitors = Holder(), Leaving()
     visitors.gone("ann", demo_of(holder))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -14,6 +13,7 @@ from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.report import summarise
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.choices import is_hub_choice
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FormValues, read_form
@@ -55,7 +55,7 @@ def run(
         if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
             given["class_names"] = ""
         recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation or {})))
-        with closing(follow(recipe, None, None, None, "api")) as looks:
+        with CALLS.answered_by(follow(recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}

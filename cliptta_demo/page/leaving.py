@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.calls import CALLS
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -26,19 +28,24 @@ class Leaving:
 
     def __init__(self) -> None:
         self._timers: dict[str, threading.Timer] = {}
+        self._since: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def gone(self, key: str, demo: gr.Blocks) -> None:
         """The connection has ended: deletes everything after ``GRACE`` seconds."""
         with self._lock:
             before = self._timers.pop(key, None)
+            self._since[key] = time.monotonic()
             self._start(GRACE, key, demo)
         if before is not None:
             before.cancel()
 
-    def here(self, key: str) -> None:
-        """A sign of life: nothing is deleted."""
+    def here(self, key: str, asked: float | None = None) -> None:
+        """A sign of life: nothing is deleted. ``asked``: when it was given; one from before the end is none."""
         with self._lock:
+            if asked is not None and asked <= self._since.get(key, asked - 1):
+                return
+            self._since.pop(key, None)
             timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -55,6 +62,7 @@ class Leaving:
             if _end_runs(key, demo):  # each of its steps would bring the session back
                 self._start(AGAIN, key, demo)
                 return
+            self._since.pop(key, None)
         try:
             holder = demo.state_holder
             holder.delete_state(key)  # calls the states' own delete_callback, which deletes the files
@@ -72,6 +80,7 @@ def _end_runs(key: str, demo: gr.Blocks) -> bool:
     events = [event for event in tuple(demo._queue.event_ids_to_events.values()) if event.session_hash == key]
     for event in events:
         event.alive = False
+    CALLS.close_abandoned(demo)
     return bool(events)
 
 
