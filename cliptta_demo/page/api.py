@@ -17,7 +17,7 @@ from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.choices import is_hub_choice
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FormValues, read_form
-from cliptta_demo.page.gpu import follow
+from cliptta_demo.page.gpu import follow, words_of
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -61,8 +61,9 @@ def run(
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    except gr.Error:  # ZeroGPU's
-        raise
+    except gr.Error as error:  # ZeroGPU's
+        log.warning("no GPU", exc_info=True)
+        raise gr.Error(words_of(error), print_exception=False) from error
     except Exception as error:
         log.exception("a run through the API failed")
         raise gr.Error(FAILED, print_exception=False) from error

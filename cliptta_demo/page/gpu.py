@@ -16,6 +16,8 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+import gradio as gr
+
 from cliptta_demo.backend import backbones
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers
@@ -26,6 +28,7 @@ from cliptta_demo.page.preparing import watched
 from cliptta_demo.page.runner import Begun, Look, open_experiment, work
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.session import Recipe, Session, Uploads, plan
+from cliptta_demo.page.texts import FAILED
 
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
 
@@ -116,6 +119,11 @@ def follow(
                 record.batches = look.session.state.next_batch - before
                 yield look
                 SERVICE.check()
+
+
+def words_of(error: gr.Error) -> str:
+    """What ZeroGPU says to a visitor (the quota is used up, no GPU is free); that a worker died is in our words."""
+    return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
 
 
 def fetch(recipe: Recipe) -> None:
