@@ -40,6 +40,13 @@ def serve() -> Iterator[str]:
         yield address
 
 
+def free_port() -> str:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 @contextmanager
 def serve_process(script: str = "app.py", **settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
     """As :func:`serve`; yields address, process, and the file of what the process writes.
@@ -50,13 +57,11 @@ def serve_process(script: str = "app.py", **settings: str) -> Iterator[tuple[str
     Raises:
         RuntimeError: it did not start; the message ends with its output.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = settings.get("GRADIO_SERVER_PORT") or free_port()
     environment = {
         **os.environ,
         "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SERVER_PORT": port,
         "HF_HUB_OFFLINE": "1",
         **settings,
     }

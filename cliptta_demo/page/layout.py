@@ -78,7 +78,7 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
     targets = {**sidebar.widgets, **{name: parts[name] for name in ("message", *PARTS)}}
 
     def opened(request: gr.Request) -> dict[Any, Any]:
-        update = handlers.open_address(dict(request.query_params))
+        update = handlers.open_address(dict(request.query_params)) or {"message": gr.skip()}  # Gradio refuses {}
         return {targets[name]: value for name, value in update.items()}
 
     demo.load(opened, None, list(targets.values()), **PRIVATE)

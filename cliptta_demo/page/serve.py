@@ -31,6 +31,7 @@ from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.gpu import ON_ZERO_GPU
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.receiving import guard_uploads
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.theme import build_theme
@@ -51,6 +52,7 @@ def launch(demo: gr.Blocks) -> None:
     Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(LIMITS.loaded_backbones)
     bound_downloads(LIMITS.download_megabytes * 1_000_000)
+    guard_uploads()
     _stop_on_signals()
     gr.set_static_paths(static_files())
     _, address, _ = demo.launch(

@@ -86,6 +86,7 @@ LINK_NOTE = """
 </p>
 """
 FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
+NO_ROOM = "The server has no room for more images at the moment. Try again later, or with fewer or smaller ones."
 STOPPING = "The server is being restarted. Your run is kept up to its last whole batch; try again in a minute."
 LINK_OPENED = "This link's experiment is in the form, seed included: press Run to get the very same numbers."
 LINK_OPENED_UPLOAD = (
