@@ -87,6 +87,10 @@ LINK_NOTE = """
 """
 FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
 NO_ROOM = "The server has no room for more images at the moment. Try again later, or with fewer or smaller ones."
+NO_MEMORY = (
+    "The memory of this machine ran out. Your run is kept up to its last whole batch: choose a smaller batch size or "
+    "backbone, or try again in a minute."
+)
 STOPPING = "The server is being restarted. Your run is kept up to its last whole batch; try again in a minute."
 LINK_OPENED = "This link's experiment is in the form, seed included: press Run to get the very same numbers."
 LINK_OPENED_UPLOAD = (
