@@ -14,7 +14,8 @@ import pytest
 import torch
 from hub_stand_in import Hub, pointed_at, serve_hub
 from test_hub_datasets import ANIMALS, publish, table
-from test_page_handlers import BACKBONE, message, press, same, small_model, values  # noqa: F401  (a fixture)
+from test_page_handlers import BACKBONE, message, press, same, small_model  # noqa: F401  (a fixture)
+from test_page_hub import ZOO
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.page import api, gpu
@@ -180,9 +181,53 @@ def assert_finite(session: Session) -> None:
         assert state is None or all(torch.isfinite(part).all() for part in (state.values, state.second_moment))
 
 
+SHARDS = {f"data/test-{part}.parquet": table([0, 1, 2] * (1200 + part), names=ANIMALS) for part in range(2)}
+
+
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
     with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
-        publish(server, "zoo/animals", {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)})
+        publish(server, "zoo/animals", SHARDS)
         yield server
+
+
+def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 2**16)  # small files, small pieces
+    stand_in.down_after = sum(map(len, SHARDS.values())) - 100_000
+
+    def come_back() -> None:
+        stand_in.down_after, stand_in.down = None, False
+
+    back = threading.Timer(1.5, come_back)
+    back.start()
+    session, _ = press(**ZOO)
+    back.join()
+    assert session.state.next_batch == 1
+    asked = [(path, where) for method, path, where in stand_in.requests if path.startswith("/cdn/") and method == "GET"]
+    assert [where for _, where in asked][:2] == [None, None]
+    assert {path for path, where in asked[2:]} == {asked[1][0]}  # the one that broke off
+    assert asked[-1][1] == f"bytes={4 * 2**16}-"  # from where it broke
+
+
+def test_a_hub_that_stays_away_is_a_sentence_and_a_later_try_fetches_what_is_missing(
+    stand_in: Hub, tmp_path: Path
+) -> None:
+    stand_in.down_after = len(SHARDS["data/test-0.parquet"]) + 100_000
+    first, _ = press()
+    kept, updates = press(first, **ZOO)
+    assert kept is first
+    assert "model hub could not be reached" in message(updates)
+    assert 'role="alert"' in message(updates)
+    assert updates[-1]["run"].interactive is not False
+    with pytest.raises(gr.Error, match="model hub could not be reached"):
+        list(api.run(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+    assert press(kept)[0].state.next_batch == 2  # what is built in goes on meanwhile
+    stand_in.down_after, stand_in.down = None, False
+    before = len(stand_in.requests)
+    session, _ = press(kept, **ZOO)
+    assert session.recipe.dataset == "hf:zoo/animals"
+    assert session.state.next_batch == 1
+    fetched = {path for method, path, _ in stand_in.requests[before:] if method == "GET" and path.startswith("/cdn/")}
+    assert len(fetched) == 1  # not the part that had arrived
