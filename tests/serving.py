@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -11,13 +12,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from playwright.sync_api import Browser, sync_playwright
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as start.py looks for them
@@ -86,6 +89,12 @@ def _wait_for(address: str, process: subprocess.Popen, log: IO[bytes]) -> None:
             time.sleep(0.05)
     log.seek(0)
     raise RuntimeError("The app did not start:\n" + log.read().decode(errors="replace")[-3000:])
+
+
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run`` in a thread of its own: the tests' browser, where one is open, has a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Hundreds of visitors who stop or leave at random moments, a server that is killed, a disk that is full."""
+"""Hundreds of visitors who stop or leave at random moments; other faults: test_page_faults, test_browser_faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from load import API, Server, heartbeat, request, visit
-from serving import serve_process
+from serving import run_apart, serve_process
 
 WATCHED = "tests/watched_server.py"
 SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
@@ -116,7 +116,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     settings = {"TMPDIR": folder, "GRADIO_TEMP_DIR": f"{folder}/gradio", "CLIPTTA_LEAVE_SECONDS": "1"}
     with serve_process(WATCHED, **settings) as (address, process, log):
-        asyncio.run(story(Server(address, process.pid)))
+        run_apart(story(Server(address, process.pid)))
         log.seek(0)
         told["text"] = log.read().decode()
     told["lines"] = [json.loads(line) for line in told["text"].splitlines() if line.startswith("{")]
@@ -138,7 +138,7 @@ def test_nothing_of_them_is_left(left: dict[str, Any]) -> None:
     threads, descriptors = after.pop("threads"), after.pop("descriptors")
     assert after == {name: 0 for name in after} | {"files": before["files"]}
     assert descriptors <= before["descriptors"] + AT_ONCE  # our own idle connections
-    assert set(threads) <= {"MainThread", "Thread", "steps", "next", "AnyIO worker thread"}
+    assert set(threads) <= {"MainThread", "Thread", "steps", "next-batch", "AnyIO worker thread"}
     assert sum(threads.values()) <= sum(before["threads"].values()) + AT_ONCE
 
 

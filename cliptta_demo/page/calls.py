@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gradio as gr
@@ -32,7 +32,8 @@ class Calls:
         finally:
             with self._lock:
                 self._runs.pop(id(run), None)
-            run.close()
+            with suppress(ValueError):  # another thread is closing it at this moment
+                run.close()
 
     def close_abandoned(self, demo: gr.Blocks) -> None:
         """Ends the runs whose call has ended. One in the middle of a step is left for the next time."""
