@@ -138,8 +138,9 @@ def test_nothing_of_them_is_left(left: dict[str, Any]) -> None:
     threads, descriptors = after.pop("threads"), after.pop("descriptors")
     assert after == {name: 0 for name in after} | {"files": before["files"]}
     assert descriptors <= before["descriptors"] + AT_ONCE  # our own idle connections
-    assert set(threads) <= {"MainThread", "Thread", "steps", "next-batch", "AnyIO worker thread"}
-    assert sum(threads.values()) <= sum(before["threads"].values()) + AT_ONCE
+    assert threads.pop("AnyIO worker thread") <= 4 * AT_ONCE  # idle ones, which the next visitors use
+    assert threads.pop("next-batch", 0) <= 2
+    assert threads == {"MainThread": 1, "Thread": 1, "steps": 1}
 
 
 @pytest.mark.slow
