@@ -105,6 +105,8 @@
             const { path: place } = await upload(new File([file], `${token}-${index}${ending}`));
             added[index] = { path: place, name: path };
           } catch (error) {
+            const reason = /^HTTP \d+: (.*?)\.?$/s.exec(error.message)?.[1]; // the server's own words
+            if (reason && !left.includes(reason)) left.unshift(reason);
             left.push(`${file.name} could not be sent`);
           }
           done += 1;

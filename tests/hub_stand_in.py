@@ -66,6 +66,7 @@ class Hub:
     Attributes:
         repositories: ("dataset" or "model", "ORG/NAME") → repository.
         cut_after: break the next download off after this many bytes, once.
+        down_after: go down once so many more bytes of files have been sent; down: break off whatever is asked for.
         bytes_per_second: speed of downloads, None for no limit.
         spoil: change one byte of every download.
         requests: (method, path, Range header) of all that was asked; tokens: all Authorization headers.
@@ -73,6 +74,8 @@ class Hub:
 
     repositories: dict[tuple[str, str], Repository] = field(default_factory=dict)
     cut_after: int | None = None
+    down_after: int | None = None
+    down: bool = False
     bytes_per_second: float | None = None
     spoil: bool = False
     address: str = ""
@@ -97,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append((self.command, path, self.headers.get("Range")))
         self.hub.tokens += self.headers.get_all("Authorization") or []
+        if self.hub.down:
+            self.close_connection = True
+            return
         if match := re.fullmatch(r"/api/(model|dataset)s/([^/]+/[^/]+?)(?:/revision/(.+))?", path):
             self._info(match[1], match[2], match[3] or "main")
         elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/(refs/convert/\w+|[^/]+)/(.+)", path):
@@ -191,6 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(data), PIECE):
             if self.hub.cut_after is not None and start >= self.hub.cut_after:
                 self.hub.cut_after = None
+                self.close_connection = True
+                return
+            if self.hub.down_after is not None:
+                self.hub.down_after -= min(PIECE, len(data) - start)
+                self.hub.down = self.hub.down_after < 0
+            if self.hub.down:
                 self.close_connection = True
                 return
             self.wfile.write(data[start : start + PIECE])

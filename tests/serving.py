@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -11,13 +12,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from playwright.sync_api import Browser, sync_playwright
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as start.py looks for them
@@ -40,28 +43,33 @@ def serve() -> Iterator[str]:
         yield address
 
 
+def free_port() -> str:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 @contextmanager
-def serve_process(**settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
+def serve_process(script: str = "app.py", **settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
     """As :func:`serve`; yields address, process, and the file of what the process writes.
 
     Args:
-        settings: environment variables on top.
+        script: what is started, from the root of the project; settings: environment variables on top.
 
     Raises:
         RuntimeError: it did not start; the message ends with its output.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = settings.get("GRADIO_SERVER_PORT") or free_port()
     environment = {
         **os.environ,
         "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SERVER_PORT": port,
         "HF_HUB_OFFLINE": "1",
         **settings,
     }
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, script], cwd=ROOT, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_for(address, process, log)
@@ -81,6 +89,12 @@ def _wait_for(address: str, process: subprocess.Popen, log: IO[bytes]) -> None:
             time.sleep(0.05)
     log.seek(0)
     raise RuntimeError("The app did not start:\n" + log.read().decode(errors="replace")[-3000:])
+
+
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run`` in a thread of its own: the tests' browser, where one is open, has a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
 
 def test_a_changed_corruption_goes_on_with_the_adapted_model():
     first, _ = press()
-    second, updates = press(first, corruption="fog")
+    second, updates = press(first, corruption="fog", severity=3)
     assert [mark.label for mark in second.marks] == ["fog 3"]
     assert second.snapshot.corruption == "fog"
     assert second.state.next_batch == 2

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from load import Server, Visit, visit
-from serving import serve_process
+from serving import run_apart, serve_process
 
 SHORT = {"batches": 2, "batch_size": 8, "steps": 2}
 SECRET = "Zanzibar"  # a word of a visitor's
@@ -27,8 +27,8 @@ def story() -> dict[str, Any]:
         while httpx.get(f"{address}/health").json()["status"] == "starting":
             time.sleep(0.2)
         told["health"] = httpx.get(f"{address}/health")
-        told["visits"] = asyncio.run(_visits(server, told))
-        told["signalled"], told["ended"] = asyncio.run(_stopped(server, process, told))
+        told["visits"] = run_apart(_visits(server, told))
+        told["signalled"], told["ended"] = run_apart(_stopped(server, process, told))
         told["status"] = process.wait(10)
         log.seek(0)
         told["text"] = log.read().decode()

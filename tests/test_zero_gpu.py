@@ -19,6 +19,7 @@ from zero_gpu_visits import numbers, recipe_of
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page import gpu
 from cliptta_demo.page.session import Session
+from cliptta_demo.page.texts import FAILED
 
 HERE = Path(__file__).parent
 
@@ -50,13 +51,21 @@ def test_nobody_gets_anothers_weights(seen: dict[str, Any]) -> None:
 
 
 def test_warm_and_cold_workers_were_really_used(seen: dict[str, Any]) -> None:
-    assert len(seen["workers"]) == len(set(seen["workers"])) == 2
-    assert len(seen["durations"]) == 7
+    assert len(seen["workers"]) == len(set(seen["workers"])) == 3  # one more after the kill
+    assert len(seen["durations"]) == 11
 
 
 def test_what_comes_out_of_a_worker_is_on_the_cpu_and_a_refusal_is_a_sentence(seen: dict[str, Any]) -> None:
     assert seen["devices"] == ["cpu"]
     assert "no class &#x27;unicorn&#x27;" in seen["refused"]
+
+
+def test_a_worker_that_dies_is_a_sentence_and_the_run_goes_on_in_another(seen: dict[str, Any]) -> None:
+    assert FAILED in seen["killed"]
+    assert seen["killed under a program"] == repr(FAILED)
+    assert 1 <= seen["killed after"] < 4
+    assert seen["gone on after the kill"] == alone("one")
+    assert seen["started after the kill"] == alone("other")
 
 
 def test_the_time_asked_for_follows_the_steps(seen: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -76,7 +77,7 @@ def main() -> None:
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU
-    from cliptta_demo.page import gpu, handlers
+    from cliptta_demo.page import api, gpu, handlers
     from cliptta_demo.page.form import FIELDS
 
     assert app.demo is not None
@@ -103,10 +104,27 @@ def main() -> None:
     cut.close()  # the visitor leaves in the middle of a batch
     seen["after a cancel"] = numbers(visit("other", None, None, 1, True))
 
-    form = tuple(getattr(JOBS["wrong"], name) for name in FIELDS)
-    seen["refused"] = [
-        update["message"] for update in handlers.run(None, None, form, None, "x") if "message" in update
-    ][-1]
+    def press(job: str, kill: bool = False) -> tuple[Any, str]:
+        """(session, message) after Run; the worker dies after the first batch."""
+        session, message = None, ""
+        form = tuple(getattr(JOBS[job], name) for name in FIELDS)
+        for update in handlers.run(None, None, form, None, "x"):
+            session, message = update.get("session", session), update.get("message", message)
+            if kill and session is not None and session.snapshot is not None:
+                os.kill(Scheduler.workers[-1], signal.SIGKILL)
+                kill = False
+        return session, message
+
+    _, seen["refused"] = press("wrong")
+    kept, seen["killed"] = press("one", kill=True)
+    seen["killed after"] = kept.state.next_batch
+    seen["gone on after the kill"] = numbers(visit("one", kept, None, 1, True))
+    seen["started after the kill"] = numbers(visit("other", None, None, 1, True))
+    try:
+        for _ in api.run(batch_size=8, batches=20, adaptation={"steps": 2}):
+            os.kill(Scheduler.workers[-1], signal.SIGKILL)
+    except Exception as error:
+        seen["killed under a program"] = str(error)
     seen["needed"] = gpu.seconds_needed(recipe_of("one"), None, None, 2)
     seen["durations"], seen["workers"] = Scheduler.durations, Scheduler.workers
     print(json.dumps(seen), flush=True)

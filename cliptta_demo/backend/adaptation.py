@@ -54,7 +54,8 @@ class AdaptationState:
         return self.values[-1]
 
     def with_threshold(self, threshold: Tensor) -> AdaptationState:
-        """The same state with another α; its Adam moments carry on, as in the authors' release."""
+        """The same state with another α, unless that is NaN; its Adam moments carry on, as in the authors' release."""
+        threshold = torch.where(threshold.isfinite(), threshold, self.threshold)
         return replace(self, values=torch.cat([self.values[:-1], threshold.to(self.values).reshape(1)]))
 
     def to(self, device: torch.device | str) -> AdaptationState:

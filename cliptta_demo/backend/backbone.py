@@ -114,22 +114,23 @@ class Backbone:
             images = images.float().div_(255).sub_(self._mean).div_(self._std)
         return images
 
-    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
+    def embed(self, images: Tensor, parameters: Tensor | None = None, at_most: int | None = None) -> Tensor:
         """Normalised image embeddings z. Works in chunks where the whole batch would not fit into memory.
 
         Args:
             images: ``(N, 3, S, S)`` uint8, or float already normalised.
             parameters: θ ``(P,)``, the adapted normalisation parameters; gradients flow to it. None: the source model.
+            at_most: images in a chunk; None: as many as are taken to fit.
 
         Returns:
             ``(N, d)`` float32, each row of length 1.
         """
         images = images.to(self.device, non_blocking=True)
         if parameters is None:
-            return torch.cat([self._embed(part, None) for part in images.split(self._chunk(images))])
+            return torch.cat([self._embed(part, None) for part in images.split(at_most or self._chunk(images))])
         if self._mixes_images():
             return self._embed(images, parameters)
-        return embed_in_chunks(self._embed, images, parameters, self._chunk(images))
+        return embed_in_chunks(self._embed, images, parameters, at_most or self._chunk(images))
 
     def _embed(self, images: Tensor, parameters: Tensor | None) -> Tensor:
         pixels = self.normalise(images)
@@ -156,15 +157,12 @@ class Backbone:
             self.largest_chunk = max(1, int(MEMORY_SHARE * free / per_image))
         return self.largest_chunk
 
-    def shrink_chunks(self, count: int) -> bool:
-        """Halves the chunks after memory ran out on ``count`` images; False when they can't be smaller."""
-        present = min(count, self.largest_chunk or count)
-        if present <= 1 or self._mixes_images():
-            return False
-        self.largest_chunk = present // 2
+    def smaller_chunk(self, count: int, at_most: int | None) -> int | None:
+        """Half the chunk with which memory ran out on ``count`` images; None when it can't be smaller."""
+        present = min(count, at_most or self.largest_chunk or count)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        return True
+        return None if present <= 1 or self._mixes_images() else present // 2
 
     def logits(self, cosines: Tensor) -> Tensor:
         """Scaled logits ``τ·cos + bias``, same shape."""

@@ -11,6 +11,7 @@ having taken the new one.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,7 @@ class _Lane:
     steps: Iterator[Progress]
     seconds: float = 0.0
     last: Progress | None = None
+    unread: int = 0  # images of the last Progress for which the model gave no finite numbers
     losses: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -145,15 +147,15 @@ class Experiment:
         step, steps = 0, self.settings.adaptation.steps
         while _step_all(lanes):
             if live and step < steps:
-                views = {name: self._view(lanes[name].last, labels) for name in self.settings.methods}
+                views = {name: self._view(lanes[name], labels) for name in self.settings.methods}
                 yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
             step += 1
-        views = {name: self._view(lane.last, labels) for name, lane in lanes.items()}
+        views = {name: self._view(lane, labels) for name, lane in lanes.items()}
         new_state = self._commit(state, labels, lanes, views)
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
-    def _view(self, progress: Progress, labels: np.ndarray) -> BatchView:
-        cosines = progress.cosines.float()
+    def _view(self, lane: _Lane, labels: np.ndarray) -> BatchView:
+        cosines, lane.unread = _finite(lane.last.cosines.float())
         probabilities = self.backbone.logits(cosines).softmax(dim=1)
         confidence, predicted = probabilities.max(dim=1)
         predicted = predicted.cpu().numpy()
@@ -207,8 +209,8 @@ class Experiment:
         methods = {
             name: self._method_snapshot(name, state, views[name], lanes[name].losses) for name in self.settings.methods
         }
-        skipped = {name: method.skipped_steps for name, method in methods.items() if method.skipped_steps}
-        notes = [f"{name}: {count} steps skipped, their loss was not finite." for name, count in skipped.items()]
+        notes = [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
+        notes += [_unread(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
         return Snapshot(
             batch=state.next_batch - 1,
             batches=len(self.stream),
@@ -249,7 +251,7 @@ class Experiment:
             ood_scores=tally.ood_scores,
             threshold=float(threshold),
             skipped_steps=int(adaptation.skipped) if adaptation is not None else 0,
-            losses={term: float(value) for term, value in losses.items()},
+            losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
             drift=self._drift(adaptation),
             series=state.series[name],
         )
@@ -259,6 +261,22 @@ class Experiment:
             return (0.0,) * len(self.backbone.layout.layers)
         moved = adaptation.parameters - self.backbone.source_parameters
         return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
+
+
+def _finite(cosines: Tensor) -> tuple[Tensor, int]:
+    """The cosines with zeros for images that got NaN or infinity (no class is likelier than another), and how many."""
+    bad = ~cosines.isfinite().all(dim=1)
+    return cosines.masked_fill(bad[:, None], 0.0), int(bad.sum())
+
+
+def _skipped(name: str, count: int) -> str:
+    steps = "1 step was" if count == 1 else f"{count} steps were"
+    return f"{name}: {steps} skipped so far, the loss was no finite number."
+
+
+def _unread(name: str, count: int, first: str) -> str:
+    images = "1 image" if count == 1 else f"{count} images"
+    return f"{name}: the model gave no finite numbers for {images} of this batch, shown as {first} without confidence."
 
 
 def _step_all(lanes: dict[str, _Lane]) -> bool:

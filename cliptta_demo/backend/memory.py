@@ -38,18 +38,20 @@ class ConfidentMemory:
     def insert(self, images: Tensor, labels: Tensor, confidence: Tensor, shots: int) -> ConfidentMemory:
         """Adds images and keeps the ``shots`` most confident of each class; on equal confidence the older stays.
 
+        An image whose confidence is NaN would be the most confident for ever; it is left out.
+
         Args:
             images: ``(N, 3, H, W)``; labels: ``(N,)`` int64 predicted classes; confidence: ``(N,)`` float.
             shots: images kept per class, ≥ 0.
         """
         labels = torch.cat([self.labels, labels])
-        confidence = torch.cat([self.confidence, confidence.float()])
+        confidence = torch.cat([self.confidence, confidence.float().nan_to_num(nan=-1.0)])
         order = confidence.argsort(descending=True, stable=True)
         order = order[labels[order].argsort(stable=True)]  # by class, inside a class by falling confidence
         sorted_labels = labels[order]
         first = torch.searchsorted(sorted_labels, sorted_labels)  # where the class of each entry begins
         rank = torch.arange(len(order), device=order.device) - first
-        kept = order[rank < shots]
+        kept = order[(rank < shots) & (confidence[order] >= 0)]
         return ConfidentMemory(torch.cat([self.images, images])[kept], labels[kept], confidence[kept])
 
     def sample(self, size: int, generator: torch.Generator) -> Tensor:

@@ -64,7 +64,7 @@ class MethodSnapshot:
         id_scores, ood_scores: ID scores of the ID and of the OOD images so far.
         threshold: what splits ID from OOD: the learned α, or Otsu's threshold of this batch's scores.
         skipped_steps: optimiser steps skipped so far because a number was not finite.
-        losses: the loss terms of the batch's last step.
+        losses: the loss terms of the batch's last step, those that are finite.
         drift: for each of the snapshot's layers, how far its weight and bias have moved (root mean square).
         series: one value per batch.
     """

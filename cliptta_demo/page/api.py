@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -14,10 +13,11 @@ from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.report import summarise
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.choices import is_hub_choice
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FormValues, read_form
-from cliptta_demo.page.gpu import follow
+from cliptta_demo.page.gpu import follow, words_of
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -55,14 +55,15 @@ def run(
         if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
             given["class_names"] = ""
         recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation)))
-        with closing(follow(recipe, None, None, None, "api")) as looks:
+        with CALLS.answered_by(follow(recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    except gr.Error:  # ZeroGPU's
-        raise
+    except gr.Error as error:  # ZeroGPU's
+        log.warning("no GPU", exc_info=True)
+        raise gr.Error(words_of(error), print_exception=False) from error
     except Exception as error:
         log.exception("a run through the API failed")
         raise gr.Error(FAILED, print_exception=False) from error

@@ -9,6 +9,7 @@ The process that serves the page has no GPU there. What it must know of a backbo
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,12 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+import gradio as gr
+
 from cliptta_demo.backend import backbones
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers
+from cliptta_demo.backend.chunked import is_out_of_memory
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
@@ -26,7 +30,9 @@ from cliptta_demo.page.preparing import watched
 from cliptta_demo.page.runner import Begun, Look, open_experiment, work
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.session import Recipe, Session, Uploads, plan
+from cliptta_demo.page.texts import FAILED, NO_MEMORY
 
+log = logging.getLogger(__name__)
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
 
 # What a run is taken to need, on the safe side of half an H200. A run that needs longer pauses by itself.
@@ -91,6 +97,16 @@ def perform(recipe: Recipe, session: Session | None, uploads: Uploads | None, ba
                 began = now
     except UserError as error:
         yield Look(None, refusal=str(error))
+    except (RuntimeError, MemoryError) as error:
+        yield Look(None, refusal=_no_memory(error))
+
+
+def _no_memory(error: BaseException) -> str:
+    """The sentence where memory ran out at a place that can't do with less; another error is raised again."""
+    if not is_out_of_memory(error):
+        raise error
+    log.warning("memory ran out", exc_info=True)
+    return NO_MEMORY
 
 
 def follow(
@@ -105,8 +121,11 @@ def follow(
         UserError: what stands in the run's way, in a sentence.
     """
     with SERVICE.run(recipe, by) as record:
-        with closing(watched(partial(fetch, recipe))) as progress:
-            yield from (Look(None, download=part) for part in progress if part is not None)
+        try:
+            with closing(watched(partial(fetch, recipe))) as progress:
+                yield from (Look(None, download=part) for part in progress if part is not None)
+        except (RuntimeError, MemoryError) as error:
+            raise UserError(_no_memory(error)) from error
         with closing(perform(recipe, session, uploads, batches)) as looks:
             before = None
             for look in looks:
@@ -116,6 +135,11 @@ def follow(
                 record.batches = look.session.state.next_batch - before
                 yield look
                 SERVICE.check()
+
+
+def words_of(error: gr.Error) -> str:
+    """What ZeroGPU says to a visitor (the quota is used up, no GPU is free); that a worker died is in our words."""
+    return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
 
 
 def fetch(recipe: Recipe) -> None:

@@ -20,7 +20,7 @@ from cliptta_demo.page.cards import message_html, progress_html
 from cliptta_demo.page.choices import HUB, images_note
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
-from cliptta_demo.page.gpu import follow
+from cliptta_demo.page.gpu import follow, words_of
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, check_form, open_link, to_query
 from cliptta_demo.page.preparing import DownloadLine
@@ -83,10 +83,9 @@ def run(
                 yield update
         except UserError as error:
             yield {"message": message_html(str(error), "error"), **settled(session)}
-        except gr.Error as error:  # ZeroGPU's words: the visitor's quota is used up, no GPU is free
+        except gr.Error as error:  # ZeroGPU's
             log.warning("no GPU", exc_info=True)
-            words = FAILED if error.title == "ZeroGPU worker error" else str(error.message)
-            yield {"message": message_html(words, "error"), **settled(session)}
+            yield {"message": message_html(words_of(error), "error"), **settled(session)}
         except Exception:
             log.exception("a run failed")
             yield {"message": message_html(FAILED, "error"), **settled(session)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page import handlers
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.api import add_api
+from cliptta_demo.page.calls import CALLS, asked_at
 from cliptta_demo.page.cards import message_html
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form import ADAPTATION_FIELDS
@@ -54,7 +54,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
                 parts = _build_stage(example)
                 gr.HTML(FOOTER, apply_default_css=False)
         parts |= {"session": session, "uploads": uploads, "go": gr.State("")}
-        _connect(sidebar, parts)
+        _connect(demo, sidebar, parts)
         _connect_address(demo, sidebar, parts)
         add_api()
 
@@ -79,8 +79,8 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
     targets = {**sidebar.widgets, **{name: parts[name] for name in ("message", *PARTS)}}
 
     def opened(request: gr.Request) -> dict[Any, Any]:
-        update = handlers.open_address(dict(request.query_params))
-        return {targets[name]: value for name, value in update.items()} or {parts["message"]: gr.skip()}
+        update = handlers.open_address(dict(request.query_params)) or {"message": gr.skip()}  # Gradio refuses {}
+        return {targets[name]: value for name, value in update.items()}
 
     demo.load(opened, None, list(targets.values()), **PRIVATE)
     parts["link"].click(
@@ -136,7 +136,7 @@ def _panel(name: str, values: dict[str, str]) -> gr.HTML:
     return build_panel(kind, values[name], title=title, sentence=sentence, name=name)
 
 
-def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
+def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     session, uploads = parts["session"], parts["uploads"]
     names = ("session", "uploads", "message", "run", "pause", "step", *PARTS)
     outputs = [parts[name] for name in names]
@@ -146,11 +146,11 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
 
     def key_of(request: gr.Request) -> str:
         key = request.session_hash or "nobody"
-        LEAVING.here(key)
+        LEAVING.here(key, asked_at(demo))
         return key
 
     def work(batches: int | None, session: Any, uploads: Any, request: gr.Request, values: tuple) -> Iterator[dict]:
-        with closing(handlers.run(session, uploads, values, batches, key_of(request))) as updates:
+        with CALLS.answered_by(handlers.run(session, uploads, values, batches, key_of(request))) as updates:
             for update in updates:
                 yield spread(update)
 
@@ -161,6 +161,7 @@ def _connect(sidebar: Sidebar, parts: dict[str, Any]) -> None:
         yield from work(1, session, uploads, request, values)
 
     def wait(request: gr.Request) -> None:
+        CALLS.close_abandoned(demo)
         ACTIVITY.wait(key_of(request))
 
     inputs = [session, uploads, *sidebar.inputs]

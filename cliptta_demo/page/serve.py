@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from types import FrameType
 
@@ -28,9 +29,11 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import bound_downloads
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
+from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.gpu import ON_ZERO_GPU
 from cliptta_demo.page.guard import Door
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.receiving import guard_uploads
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.theme import build_theme
@@ -51,6 +54,7 @@ def launch(demo: gr.Blocks) -> None:
     Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(LIMITS.loaded_backbones)
     bound_downloads(LIMITS.download_megabytes * 1_000_000)
+    guard_uploads()
     _stop_on_signals()
     gr.set_static_paths(static_files())
     _, address, _ = demo.launch(
@@ -74,7 +78,7 @@ def launch(demo: gr.Blocks) -> None:
             warm_up()
     SERVICE.ready = True
     log_event("ready", seconds=round(SERVICE.uptime, 3))
-    SERVICE.wait_for_stop(_give_memory_back)
+    SERVICE.wait_for_stop(partial(CALLS.close_abandoned, demo), _give_memory_back)
     _close(demo)
 
 

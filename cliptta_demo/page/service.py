@@ -98,10 +98,15 @@ class Service:
         """Tells all runs to end at their next step."""
         self._stopping.set()
 
-    def wait_for_stop(self, when_idle: Callable[[], None]) -> None:
-        """Returns when the server was told to stop; calls ``when_idle`` whenever the last run has ended."""
+    def wait_for_stop(self, now_and_then: Callable[[], None], when_idle: Callable[[], None]) -> None:
+        """Returns when the server was told to stop.
+
+        Args:
+            now_and_then: called every second; when_idle: called whenever the last run has ended.
+        """
         seen = 0
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
+            now_and_then()
             if not self._running and self._ended != seen:
                 seen = self._ended
                 when_idle()

@@ -41,7 +41,8 @@ PANELS: dict[str, tuple[str, str]] = {
     ),
     "toy": (
         "Three classes, two losses",
-        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow keys; arrows show where each loss pulls. "
+        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow keys; arrows "
+        "show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called.",
     ),
     "results": (
@@ -86,6 +87,11 @@ LINK_NOTE = """
 </p>
 """
 FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
+NO_ROOM = "The server has no room for more images at the moment. Try again later, or with fewer or smaller ones."
+NO_MEMORY = (
+    "The memory of this machine ran out. Your run is kept up to its last whole batch: choose a smaller batch size or "
+    "backbone, or try again in a minute."
+)
 STOPPING = "The server is being restarted. Your run is kept up to its last whole batch; try again in a minute."
 LINK_OPENED = "This link's experiment is in the form, seed included: press Run to get the very same numbers."
 LINK_OPENED_UPLOAD = (

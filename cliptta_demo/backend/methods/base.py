@@ -57,6 +57,12 @@ class Method:
         self.backbone = backbone
         self.prototypes = prototypes
         self.settings = settings
+        # Images at a time, once memory ran out: for this run alone, since it may change the last bits of its numbers.
+        self.chunk: int | None = None
+
+    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
+        """:meth:`.Backbone.embed`, in this run's chunks."""
+        return self.backbone.embed(images, parameters, self.chunk)
 
     def start(self) -> AdaptationState | None:
         """The state before the first batch; None for a method that keeps none."""
@@ -72,6 +78,22 @@ class Method:
         """
         raise NotImplementedError
 
+    def within_memory(self, count: int, work: Callable[[], T]) -> T:
+        """``work()``; where memory runs out, again with smaller chunks. Nothing has changed until a step returns."""
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the except block, whose traceback would keep the activations alive.
+            self.chunk = self.backbone.smaller_chunk(count + self.settings.memory_sample, self.chunk)
+            if self.chunk is None:
+                raise UserError(
+                    f"{count} images do not fit into the memory of {self.backbone.device}. "
+                    "Choose a smaller batch size or a smaller backbone."
+                )
+
 
 class AdaptingMethod(Method):
     """The loop that TENT and CLIPTTA share: forward, loss, Adam step, and a fresh forward pass in the end."""
@@ -84,29 +106,14 @@ class AdaptingMethod(Method):
         images = images.to(self.backbone.device)
         pixels = self.backbone.normalise(images)  # once, not at every step
         for step in range(self.settings.steps):
-            state, progress = self._within_memory(len(images), partial(self.step, images, pixels, state, step, seed))
+            state, progress = self.within_memory(len(images), partial(self.step, images, pixels, state, step, seed))
             yield progress
-        cosines = self._within_memory(len(images), partial(self._predict, pixels, state))
+        cosines = self.within_memory(len(images), partial(self._predict, pixels, state))
         yield Progress(self.settings.steps, cosines, state)
 
     @torch.no_grad()
     def _predict(self, pixels: Tensor, state: AdaptationState) -> Tensor:
-        return self.backbone.embed(pixels, state.parameters) @ self.prototypes.T
-
-    def _within_memory(self, count: int, work: Callable[[], T]) -> T:
-        """``work()``; where memory runs out, again with smaller chunks. Nothing has changed until a step returns."""
-        while True:
-            try:
-                return work()
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Outside of the except block, whose traceback would keep the activations alive.
-            if not self.backbone.shrink_chunks(count + self.settings.memory_sample):
-                raise UserError(
-                    f"{count} images do not fit into the memory of {self.backbone.device}. "
-                    "Choose a smaller batch size or a smaller backbone."
-                )
+        return self.embed(pixels, state.parameters) @ self.prototypes.T
 
     def step(
         self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int

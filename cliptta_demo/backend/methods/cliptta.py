@@ -47,7 +47,7 @@ class Cliptta(AdaptingMethod):
                 state = self._remember(state, images, cosines.detach(), keep)
                 remembered = self._sample(state.memory, step, seed)
                 if len(remembered):
-                    memory_features = self.backbone.embed(remembered, parameters)
+                    memory_features = self.embed(remembered, parameters)
             if memory_features is not None:
                 memory_cosines = memory_features @ self.prototypes.T
                 memory_terms = self._terms(memory_features, memory_cosines, None)
@@ -58,8 +58,8 @@ class Cliptta(AdaptingMethod):
     def _embed(self, pixels: Tensor, remembered: Tensor | None, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
         """Embeddings of the batch and of the memory sample, in one forward pass."""
         if remembered is None or not len(remembered):
-            return self.backbone.embed(pixels, parameters), None
-        both = self.backbone.embed(torch.cat([pixels, self.backbone.normalise(remembered)]), parameters)
+            return self.embed(pixels, parameters), None
+        both = self.embed(torch.cat([pixels, self.backbone.normalise(remembered)]), parameters)
         return both[: len(pixels)], both[len(pixels) :]
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ class Tent(AdaptingMethod):
         self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
     ) -> tuple[AdaptationState, Progress]:
         parameters, threshold = leaves(state)
-        cosines = self.backbone.embed(pixels, parameters) @ self.prototypes.T
+        cosines = self.embed(pixels, parameters) @ self.prototypes.T
         terms = {"entropy": mean_entropy(self.backbone.logits(cosines))}
         if self.settings.tent_regulariser_weight > 0:
             terms["regulariser"] = self.regulariser(cosines, self.settings.tent_regulariser_weight)

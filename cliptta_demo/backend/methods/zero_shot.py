@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ class ZeroShot(Method):
     name = "zero-shot"
 
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
-        with torch.no_grad():
-            cosines = self.backbone.embed(images) @ self.prototypes.T
-        yield Progress(0, cosines)
+        yield Progress(0, self.within_memory(len(images), partial(self._predict, images)))
+
+    @torch.no_grad()
+    def _predict(self, images: Tensor) -> Tensor:
+        return self.embed(images) @ self.prototypes.T

@@ -1,0 +1,158 @@
+"""A server that is killed under its visitors, and one whose disk is full: what a page and a program see of it."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import gradio_client
+import httpx
+import numpy as np
+import pytest
+from load import API
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from serving import free_port, serve_process
+from test_browser_run import PROGRESS, choose, done, small, step, wait_done
+
+pytestmark = pytest.mark.browser
+ROOM = 2**20  # bytes on the disk for uploads
+SETTINGS: dict[str, Any] = {"batch_size": 4, "adaptation": {"steps": 1}, "api_name": "/run"}
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """Lets the folder hold ``ROOM`` bytes; False where this machine doesn't let us."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "none", str(folder)]
+    with suppress(OSError):
+        if subprocess.run(command, capture_output=True).returncode == 0:
+            try:
+                yield True
+            finally:
+                subprocess.run(["umount", "--lazy", str(folder)], check=True)
+            return
+    yield False
+
+
+def opened(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("#gallery .body > *", state="attached")
+
+
+@pytest.fixture(scope="module")
+def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A page and a program at work when their server is killed; it is started again, its disk almost full."""
+    port, folder, told = free_port(), tmp_path_factory.mktemp("disk") / "uploads", {}
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(60_000)
+    with serve_process(GRADIO_SERVER_PORT=port) as (address, process, log):
+        opened(page, address)
+        small(page, batch_size=4, batches=200)
+        program = gradio_client.Client(address, verbose=False)
+        job = program.submit(batches=200, **SETTINGS)
+        page.click("#run")
+        wait_done(page, 1)
+        told["progress"] = page.inner_text(PROGRESS)
+        while not job.outputs():
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        page.wait_for_selector(".toast-body")
+        told["toast"] = page.inner_text(".toast-body")
+        told["exception"] = job.exception(timeout=60)
+        told["first log"] = text_of(log)
+    with (
+        small_disk(folder) as mounted,
+        serve_process(GRADIO_SERVER_PORT=port, GRADIO_TEMP_DIR=str(folder)) as (address, process, log),
+    ):
+        page.wait_for_selector(f"{PROGRESS} .example")  # the page has opened itself anew
+        if not mounted:  # then no file may be larger, which is another error of the system's
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM, ROOM))
+        yield told | {"page": page, "address": address, "program": program, "folder": folder, "log": log}
+    page.close()
+
+
+def text_of(log: Any) -> str:
+    log.seek(0)
+    return log.read().decode()
+
+
+def test_opening_the_page_is_no_error(story: dict[str, Any]) -> None:
+    assert "Error" not in story["progress"]
+    assert "Traceback" not in story["first log"]
+
+
+def test_a_killed_server_is_a_sentence_and_then_a_fresh_session(story: dict[str, Any]) -> None:
+    assert "Connection to the server was lost" in story["toast"]
+    assert story["exception"] is not None
+    page = story["page"]
+    assert page.is_enabled("#run")
+    small(page, batch_size=4, batches=3)
+    step(page)
+    assert done(page) == 1
+    assert page.locator("#message .error").count() == 0
+
+
+def test_a_program_goes_on_with_the_server_that_came_after(story: dict[str, Any]) -> None:
+    assert story["program"].predict(batches=1, **SETTINGS)["batch"] == 1
+    params = {"session_hash": "before"}  # whose run the killed server took with it
+    with httpx.stream("GET", f"{story['address']}{API}/queue/data", params=params, timeout=30) as stream:
+        words = next(line for line in stream.iter_lines() if "session_not_found" in line)
+    assert "Traceback" not in words
+
+
+def half_written(folder: Path) -> list[Path]:
+    """Files that are no whole upload: those lie in folders of their own."""
+    return [path for path in folder.iterdir() if path.is_file()]
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp_path: Path) -> None:
+    page, folder = story["page"], story["folder"]
+    noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "large.png")  # 2.4 MB
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "small.png")
+    choose(page, "dataset", "Your images")
+    page.wait_for_selector("#files input[type=file]", state="attached")
+    page.set_input_files("#files input[type=file]", str(tmp_path / "large.png"))
+    page.wait_for_selector("#files .status:has-text('has no room for more images')")
+    assert "large.png could not be sent" in page.inner_text("#files .status")
+    assert half_written(folder) == []
+    page.set_input_files("#files input[type=file]", [str(tmp_path / "large.png"), str(tmp_path / "small.png")])
+    page.wait_for_selector("#upload-note .note:has-text('1 image ready')")
+    assert half_written(folder) == []
+    page.fill("#class-names textarea", "a red square, the sea")
+    page.click("#step")
+    page.wait_for_selector("#gallery .tile:has-text('small.png')")
+    log = text_of(story["log"])
+    assert "No space left" not in log
+    assert "File too large" not in log
+
+
+def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[str, Any]) -> None:
+    sent = 0
+
+    def part() -> Iterator[bytes]:
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        while sent < ROOM // 2:
+            yield bytes(2**16)
+            sent += 2**16
+        time.sleep(0.3)
+        seen.extend(half_written(story["folder"]))
+        raise ConnectionError("the tab was closed")
+
+    seen: list[Path] = []
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    with pytest.raises(ConnectionError):
+        httpx.post(f"{story['address']}{API}/upload", content=part(), headers=headers)
+    assert len(seen) == 1
+    deadline = time.monotonic() + 10
+    while half_written(story["folder"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert half_written(story["folder"]) == []

@@ -1,0 +1,156 @@
+"""Hundreds of visitors who stop or leave at random moments; other faults: test_page_faults, test_browser_faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+from load import API, Server, heartbeat, request, visit
+from serving import run_apart, serve_process
+
+WATCHED = "tests/watched_server.py"
+SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
+WAYS = ("cancel", "close", "deaf")  # Pause and leave; close the tab; close it before the page listens
+VISITS, AT_ONCE = 300, 8
+LATEST = 0.6  # seconds from Run to the moment that is drawn; most runs last longer on two busy cores
+QUIET_SECONDS = 20
+
+
+@asynccontextmanager
+async def visitors(address: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Connections for many at a time."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
+        yield client
+
+
+async def health(client: httpx.AsyncClient) -> dict[str, Any]:
+    return (await client.get("/health")).json()
+
+
+async def leave_early(client: httpx.AsyncClient, server: Server, number: int) -> str:
+    """Presses Run, and stops or leaves at a moment that the number draws. Returns how it ended."""
+    dice = random.Random(number)
+    way, moment, session = dice.choice(WAYS), dice.uniform(0, LATEST), f"early{number}"
+    function, data = request(server, number % 2 == 0, seed=number, **SHORT)
+    async with heartbeat(client, session):
+        body = {"data": data, "fn_index": function, "session_hash": session}
+        event = (await client.post(f"{API}/queue/join", json=body)).json()["event_id"]
+        if way == "deaf":
+            await asyncio.sleep(moment)
+            return way
+        listening = asyncio.create_task(last_word(client, session))
+        if (await asyncio.wait([listening], timeout=moment))[0]:
+            return f"ended before: {listening.result()}"
+        if way == "cancel":
+            await client.post(f"{API}/cancel", json={"session_hash": session, "fn_index": function, "event_id": event})
+            return f"cancel: {await asyncio.wait_for(listening, 30)}"
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        return way
+
+
+async def last_word(client: httpx.AsyncClient, session: str) -> str:
+    """Listens to a run to its end: "success", or what went wrong."""
+    async with client.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as stream:
+        async for line in stream.aiter_lines():
+            message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
+            if message["msg"] in ("process_completed", "unexpected_error"):
+                return "success" if message.get("success") else str(message)
+    return "silence"
+
+
+async def crowd(client: httpx.AsyncClient, server: Server, numbers: Iterable[int]) -> Counter[str]:
+    """All of them, several at a time, no faster than the server lets go of those before."""
+    ends: Counter[str] = Counter()
+    line = iter(numbers)
+
+    async def lane() -> None:
+        for number in line:
+            ends[await leave_early(client, server, number)] += 1
+            while (await health(client))["runs_at_work"] > 2 * AT_ONCE:
+                await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(lane() for _ in range(AT_ONCE)))
+    return ends
+
+
+async def quiet(client: httpx.AsyncClient) -> dict[str, Any]:
+    """What the server holds once nobody is there any more (or after a while, if that never comes)."""
+    began = time.monotonic()
+    while time.monotonic() - began < QUIET_SECONDS:
+        state = await health(client)
+        held = state["held"]
+        busy = ("sessions", "messages", "events", "jobs", "at_work", "turns", "leaving")
+        if not state["runs_at_work"] and not any(held[name] for name in busy):
+            break
+        await asyncio.sleep(0.2)
+    return held | {"runs": state["runs_at_work"]}
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One server before, during and after ``VISITS`` visits that were cut off."""
+    folder = str(tmp_path_factory.mktemp("server"))
+    told: dict[str, Any] = {}
+
+    async def story(server: Server) -> None:
+        async with visitors(server.address) as client:
+            while (await health(client))["status"] != "ok":
+                await asyncio.sleep(0.1)
+            told["first"] = await visit(server, False, seed=1, **SHORT)
+            await crowd(client, server, range(10_000, 10_000 + 2 * AT_ONCE))  # threads and files that stay
+            told["before"] = await quiet(client)
+            told["ends"] = await crowd(client, server, range(VISITS))
+            told["after"] = await quiet(client)
+            told["last"] = await visit(server, False, seed=1, **SHORT)
+
+    settings = {"TMPDIR": folder, "GRADIO_TEMP_DIR": f"{folder}/gradio", "CLIPTTA_LEAVE_SECONDS": "1"}
+    with serve_process(WATCHED, **settings) as (address, process, log):
+        run_apart(story(Server(address, process.pid)))
+        log.seek(0)
+        told["text"] = log.read().decode()
+    told["lines"] = [json.loads(line) for line in told["text"].splitlines() if line.startswith("{")]
+    return told
+
+
+@pytest.mark.slow
+def test_visits_were_really_cut_off_at_all_stages(left: dict[str, Any]) -> None:
+    assert sum(left["ends"].values()) == VISITS
+    assert set(left["ends"]) <= {"deaf", "close", "cancel: success", "ended before: success"}
+    assert all(left["ends"][end] > VISITS / 10 for end in ("deaf", "close", "cancel: success"))
+    batches = Counter(line["batches"] for line in left["lines"] if line["event"] == "run-cancelled")
+    assert all(batches[count] for count in range(SHORT["batches"]))
+
+
+@pytest.mark.slow
+def test_nothing_of_them_is_left(left: dict[str, Any]) -> None:
+    before, after = left["before"], left["after"]
+    threads, descriptors = after.pop("threads"), after.pop("descriptors")
+    assert after == {name: 0 for name in after} | {"files": before["files"]}
+    assert descriptors <= before["descriptors"] + AT_ONCE  # our own idle connections
+    assert threads.pop("AnyIO worker thread") <= 4 * AT_ONCE  # idle ones, which the next visitors use
+    assert threads.pop("next-batch", 0) <= 2
+    assert threads == {"MainThread": 1, "Thread": 1, "steps": 1}
+
+
+@pytest.mark.slow
+def test_a_fresh_run_gets_the_numbers_from_before(left: dict[str, Any]) -> None:
+    assert left["first"].error == left["last"].error == ""
+    assert left["first"].result == left["last"].result
+
+
+@pytest.mark.slow
+def test_every_run_ended_and_none_of_them_badly(left: dict[str, Any]) -> None:
+    events = Counter(line["event"] for line in left["lines"])
+    assert events["run-started"] == events["run-finished"] + events["run-cancelled"]
+    assert "Traceback" not in left["text"]
