@@ -101,7 +101,8 @@ def test_loss_value_and_gradient(name: str, golden: dict[str, np.ndarray]) -> No
     }[name]()
     loss.backward()
     assert loss.item() == pytest.approx(float(golden[f"loss/{name}/value"]), abs=1e-5)
-    np.testing.assert_allclose(features.grad, golden[f"loss/{name}/grad"], atol=1e-5, rtol=0)
+    # Processors sum in other orders: at logit scale 100 gradients differ in the fifth digit.
+    np.testing.assert_allclose(features.grad, golden[f"loss/{name}/grad"], atol=1e-5, rtol=1e-4)
 
 
 def test_otsu_equals_scikit_image(golden: dict[str, np.ndarray]) -> None:

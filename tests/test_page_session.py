@@ -24,19 +24,19 @@ def session(done=3, **changes):
 @pytest.mark.parametrize(
     ("change", "label"),
     [
-        ({"corruption": "fog"}, "fog 3"),
+        ({"corruption": "fog"}, "fog 4"),
         ({"severity": 2}, "gaussian noise 2"),
         ({"corruption": "jpeg_compression", "severity": 3}, "JPEG compression 3"),
         ({"corruption": "none"}, "no corruption"),
-        ({"corruption": "cycle"}, "all 15 in turn 3"),
-        ({"ramp": True}, "gaussian noise to 3"),
+        ({"corruption": "cycle"}, "all 15 in turn 4"),
+        ({"ramp": True}, "gaussian noise to 4"),
         ({"learning_rate": 0.01}, "lr 0.01"),
         ({"steps": 3}, "3 steps"),
         ({"regulariser_weight": 0.5}, "λ_reg 0.5"),
         ({"memory_shots": 4}, "4 shots"),
         ({"oce_gamma": 0.1}, "γ 0.1"),
         ({"symmetric": True}, "symmetric"),
-        ({"corruption": "fog", "steps": 2}, "fog 3, 2 steps"),
+        ({"corruption": "fog", "steps": 2}, "fog 4, 2 steps"),
     ],
 )
 def test_settings_that_keep_the_stream_go_on_with_a_mark(change, label):
@@ -99,7 +99,7 @@ def test_more_batches_of_a_sorted_stream_start_anew():
 def test_a_second_change_before_the_same_batch_replaces_the_mark():
     once = plan(session(), recipe(corruption="fog")).session
     twice = plan(once, recipe(corruption="snow")).session
-    assert twice.marks == (Mark(3, "snow 3"),)
+    assert twice.marks == (Mark(3, "snow 4"),)
 
 
 def test_changes_before_the_first_batch_leave_no_mark():

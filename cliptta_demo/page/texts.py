@@ -41,8 +41,8 @@ PANELS: dict[str, tuple[str, str]] = {
     ),
     "toy": (
         "Three classes, two losses",
-        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow keys; arrows "
-        "show where each loss pulls. "
+        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow keys; "
+        "arrows show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called.",
     ),
     "results": (
