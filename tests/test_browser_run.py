@@ -135,7 +135,7 @@ def test_changed_settings_are_marked_or_start_anew(visit):
     for panel in ("accuracy", "entropy"):
         layout = page.evaluate("id => document.querySelector(`#${id} .plot`).layout", panel)
         assert [shape["x0"] for shape in layout["shapes"] if shape.get("xref") == "x"] == [1.5]
-        assert "fog 3" in [note["text"] for note in layout["annotations"]]
+        assert "fog 4" in [note["text"] for note in layout["annotations"]]
     set_number(page, "batch-size", 12)
     step(page)
     assert done(page) == 1
