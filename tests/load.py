@@ -44,7 +44,6 @@ SEEDS = 4  # different runs among the visitors; each is first done alone
 MEMORY_SLACK = 0.10  # of the start; what allocators keep
 MEMORY_WAIT = 30.0  # seconds for memory to come back
 LONG_BATCHES = 3  # of a long run that may pass while somebody waits for a batch of their own
-SOAK_INTERVAL = 5.0  # seconds between two visitors
 SAMPLES = 40  # lines of a soak's table
 
 
@@ -269,7 +268,7 @@ async def soak(server: Server, arguments: argparse.Namespace) -> list[str]:
         task.add_done_callback(left)
         tasks.add(task)
         number += 1
-        await asyncio.sleep(SOAK_INTERVAL)
+        await asyncio.sleep(arguments.every)
     await asyncio.gather(*tasks, return_exceptions=True)
     half = samples[len(samples) // 4 :]  # caches fill up first
     third = max(1, len(half) // 3)
@@ -288,6 +287,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--long", type=int, default=40, help="batches of the one long run")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="between two visitors of a soak")
     arguments = parser.parse_args()
     with serve_process() as (address, process, log):
         server = Server(address, process.pid)

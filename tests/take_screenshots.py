@@ -6,6 +6,7 @@ and run.gif, the run itself.
 
 from __future__ import annotations
 
+import base64
 import io
 
 from PIL import Image
@@ -37,16 +38,25 @@ def film(browser: Browser, address: str, name: str, width: int, height: int, sho
     page.goto(address)
     page.wait_for_selector("#run:enabled")
     page.wait_for_selector("#scores .plot", state="attached")
+    devtools = page.context.new_cdp_session(page)
+    frames = []
+
+    def keep(event: dict) -> None:
+        frames.append(_frame(base64.b64decode(event["data"]), shown))
+        devtools.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
+
+    devtools.on("Page.screencastFrame", keep)
     page.click("#run")
     page.mouse.move(0, 0)
     page.wait_for_function("() => /batch/.test(document.querySelector('#progress').innerText)")
-    frames = []
-    while not frames or not page.evaluate(FINISHED):
-        frames.append(_frame(page.screenshot(), shown))
-        page.wait_for_timeout(250)
+    devtools.send("Page.startScreencast", {"format": "png", "everyNthFrame": 2})
+    page.wait_for_function(FINISHED, timeout=180_000)
     page.wait_for_timeout(800)
+    devtools.send("Page.stopScreencast")
     frames.append(_frame(page.screenshot(), shown))
-    frames = frames[:: max(1, len(frames) // FRAMES)] + frames[-1:]
+    if len(frames) < FRAMES // 2:
+        raise SystemExit(f"{name} would have {len(frames)} frames only; try again when the machine is idle.")
+    frames = frames[:: max(1, round(len(frames) / FRAMES))] + frames[-1:]
     palette = frames[-1].quantize(96, dither=Image.Dither.NONE)
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [350] * (len(pictures) - 1) + [4000]
