@@ -169,7 +169,7 @@ def test_a_short_run_finishes_and_the_gallery_filters(visit):
     statuses = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
     assert set(statuses) <= {"right", "wrong"}
     for plot in page.locator(".plot").all():
-        assert plot.get_attribute("role") == "img"
+        assert plot.get_attribute("role") == "figure"
         assert len(plot.get_attribute("aria-label")) > 20
 
 
