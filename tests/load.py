@@ -41,7 +41,7 @@ from cliptta_demo.page.links import starting_values
 
 API = "/gradio_api"
 SEEDS = 4  # different runs among the visitors; each is first done alone
-MEMORY_SLACK = 0.10  # of the start; what allocators keep
+SLACK = 0.10  # of the start; what allocators keep
 MEMORY_WAIT = 30.0  # seconds for memory to come back
 LONG_BATCHES = 3  # of a long run that may pass while somebody waits for a batch of their own
 SAMPLES = 40  # lines of a soak's table
@@ -216,7 +216,7 @@ async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
     wrong = failed[:3]
     wrong += [f"{len(other)} runs differ from a lone run"] if other else []
     wrong += [f"{held} batches of a long run passed while somebody waited"] if held > LONG_BATCHES else []
-    wrong += [f"memory grew by {after / before - 1:.1%}"] if after > (1 + MEMORY_SLACK) * before else []
+    wrong += [f"memory grew by {after / before - 1:.1%}"] if after > (1 + SLACK) * before else []
     return wrong
 
 
@@ -237,7 +237,7 @@ async def _peak(server: Server, tasks: list[asyncio.Task]) -> float:
 
 async def _settled(server: Server, before: float) -> float:
     began = time.monotonic()
-    while server.memory() > (1 + MEMORY_SLACK) * before and time.monotonic() - began < MEMORY_WAIT:
+    while server.memory() > (1 + SLACK) * before and time.monotonic() - began < MEMORY_WAIT:
         await asyncio.sleep(1)
     return server.memory()
 
@@ -270,12 +270,14 @@ async def soak(server: Server, arguments: argparse.Namespace) -> list[str]:
         number += 1
         await asyncio.sleep(arguments.every)
     await asyncio.gather(*tasks, return_exceptions=True)
-    half = samples[len(samples) // 4 :]  # caches fill up first
-    third = max(1, len(half) // 3)
+    wrong = [f"{counts['failed']} runs failed"] if counts["failed"] else []
+    later = samples[len(samples) // 4 :]  # caches fill up first
+    third = max(1, len(later) // 3)
     for index, name in enumerate(("memory", "threads", "files")):
-        first, last = (statistics.mean(line[index] for line in part) for part in (half[:third], half[-third:]))
+        first, last = (statistics.mean(line[index] for line in part) for part in (later[:third], later[-third:]))
         print(f"{name}: {first:.0f} → {last:.0f} ({last / first - 1:+.1%}) after the first quarter")
-    return [f"{counts['failed']} runs failed"] if counts["failed"] else []
+        wrong += [f"{name} grew by {last / first - 1:.1%}"] if last > (1 + SLACK) * first else []
+    return wrong
 
 
 def main() -> int:

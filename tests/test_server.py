@@ -116,3 +116,16 @@ def test_told_to_stop_it_ends_the_step_and_then_itself(story: dict[str, Any]) ->
     assert [line["event"] for line in story["lines"][-3:]] == ["stopping", "run-stopped", "stopped"]
     assert len(story["cut"].batches) == story["lines"][-2]["batches"]
     assert all(later >= earlier for earlier, later in pairwise(story["cut"].batches))
+
+
+def test_told_to_stop_before_it_is_ready_it_does_not_wait_until_it_is() -> None:
+    with serve_process() as (_, process, log):
+        signalled = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        took = time.monotonic() - signalled
+        log.seek(0)
+        events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
+    assert events[0] == "start"
+    assert events[-2:] == ["stopping", "stopped"]
+    assert took < 15  # Gradio's server closes within CLOSE_SECONDS

@@ -73,13 +73,10 @@ def launch(demo: gr.Blocks) -> None:
         prevent_thread_lock=True,
     )
     log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
-    if not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
-        with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
-            warm_up()
-    SERVICE.ready = True
-    log_event("ready", seconds=round(SERVICE.uptime, 3))
+    warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
+    warming.start()
     SERVICE.wait_for_stop(partial(CALLS.close_abandoned, demo), _give_memory_back)
-    _close(demo)
+    _close(demo, warming)
 
 
 def health(request: Request) -> JSONResponse:
@@ -93,6 +90,16 @@ def health(request: Request) -> JSONResponse:
         "loaded_backbones": list(loaded_backbones()),
     }
     return JSONResponse(body, 503 if SERVICE.stopping else 200, {"Cache-Control": "no-store"})
+
+
+def _get_ready() -> None:
+    if not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
+        with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
+            warm_up()
+    if SERVICE.stopping:
+        return
+    SERVICE.ready = True
+    log_event("ready", seconds=round(SERVICE.uptime, 3))
 
 
 def _stop_on_signals() -> None:
@@ -112,7 +119,7 @@ def _give_memory_back() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _close(demo: gr.Blocks) -> None:
+def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
     runs = SERVICE.runs
     log_event("stopping", runs=runs)
     ended = SERVICE.wait_for_runs(LIMITS.stop_seconds)
@@ -122,9 +129,11 @@ def _close(demo: gr.Blocks) -> None:
     closing.start()
     closing.join(CLOSE_SECONDS)
     log_event("stopped", runs=SERVICE.runs, seconds=round(SERVICE.uptime, 3))
-    if not ended:  # a step in the middle of a kernel can't be interrupted, and would crash the interpreter's end
+    if (
+        not ended or warming.is_alive()
+    ):  # a step in a kernel can't be interrupted, and would crash the interpreter's end
         sys.stderr.flush()
-        os._exit(1)
+        os._exit(0 if ended else 1)
 
 
 def _versions() -> dict[str, str]:
