@@ -32,10 +32,10 @@ def accuracy_figure(session: Session, live: LiveStep | None = None) -> Figure:
     layout = _stream_layout(session, live, "accuracy")
     layout["yaxis"] |= {"range": [0, 1.02], "tickformat": ".0%"}
     layout["shapes"] = [*layout["shapes"], _level(chance)]
-    layout["annotations"] = [*layout["annotations"], _level_label(chance, f"chance {chance:.0%}")]
+    layout["annotations"] = [*layout["annotations"], _level_label(chance, f"chance {chance:.0%}", "left")]
     last = [f"{METHOD_LABELS[n]} {s.accuracy[-1]:.1%}" for n, s in series.items() if s.accuracy[-1] is not None]
     alt = f"Accuracy over {_count(session)}. " + ("Now: " + ", ".join(last) + "." if last else "")
-    return make_figure([{"id": "accuracy", "data": traces, "layout": layout, "alt": alt}], session)
+    return make_figure([{"id": "accuracy", "data": traces, "layout": layout, "alt": alt}], methods_of(session))
 
 
 def entropy_figure(session: Session, live: LiveStep | None = None) -> Figure:
@@ -59,7 +59,7 @@ def entropy_figure(session: Session, live: LiveStep | None = None) -> Figure:
     alt = f"Collapse entropy, ceiling {ceiling:.2f} nats: " + ", ".join(
         f"{METHOD_LABELS[name]} {value:.2f}" for name, value in now.items()
     )
-    return make_figure([{"id": "entropy", "data": traces, "layout": layout, "alt": f"{alt}."}], session)
+    return make_figure([{"id": "entropy", "data": traces, "layout": layout, "alt": f"{alt}."}], methods_of(session))
 
 
 def _count(session: Session) -> str:
@@ -136,6 +136,7 @@ def _level(y: float) -> dict[str, Any]:
     return line | {"line": {"color": "@muted", "width": 1.2, "dash": "dot"}}
 
 
-def _level_label(y: float, text: str) -> dict[str, Any]:
-    note = {"xref": "paper", "x": 1, "xanchor": "right", "y": y, "yanchor": "bottom", "text": text}
+def _level_label(y: float, text: str, side: str = "right") -> dict[str, Any]:
+    """On that side of the plot; a collapsing method ends near chance, so its label stands where streams begin."""
+    note = {"xref": "paper", "x": int(side == "right"), "xanchor": side, "y": y, "yanchor": "bottom", "text": text}
     return note | {"showarrow": False, "font": {"color": "@muted"}}

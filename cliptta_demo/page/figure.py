@@ -7,6 +7,7 @@ optional head with a gauge. A colour such as "@tent" or "@ink" is looked up in t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cliptta_demo.backend.metrics import entropy_of
@@ -17,10 +18,9 @@ from cliptta_demo.page.session import Session
 Figure = dict[str, Any]
 
 
-def make_figure(facets: list[dict[str, Any]], legend_of: Session | None = None) -> Figure:
-    """A figure of these facets, with a legend of the session's methods where one is given."""
-    legend = [{"method": name, "label": METHOD_LABELS[name]} for name in methods_of(legend_of)] if legend_of else []
-    return {"facets": facets, "legend": legend}
+def make_figure(facets: list[dict[str, Any]], methods: Sequence[str] = ()) -> Figure:
+    """A figure of these facets, with a legend of these methods."""
+    return {"facets": facets, "legend": [{"method": name, "label": METHOD_LABELS[name]} for name in methods]}
 
 
 def empty_figure(text: str) -> Figure:

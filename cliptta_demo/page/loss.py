@@ -113,7 +113,7 @@ def drift_figure(session: Session) -> Figure:
     alt = "Movement of each normalisation layer. Largest: " + ", ".join(
         f"{METHOD_LABELS[name]} {max(snapshot.methods[name].drift):.4f}" for name in names
     )
-    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": f"{alt}."}], session)
+    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": f"{alt}."}], names)
 
 
 def toy(question: Any) -> dict[str, Any]:
