@@ -1,7 +1,8 @@
 // The gallery (cliptta_demo/page/gallery.py): tiles of the batch, a filter, and a choice of the method compared.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  const SIGNS = {
+  /** Sign and words of each status; the table of results uses them too. */
+  const SIGNS = (cliptta.signs = {
     fixed: ["▲", "fixed"],
     broken: ["▼", "broken"],
     right: ["✓", "still right"],
@@ -10,7 +11,7 @@
     "let-in": ["◆", "stranger let in"],
     changed: ["≠", "changed"],
     same: ["=", "unchanged"],
-  };
+  });
   const ORDER = Object.keys(SIGNS);
   const percent = (value) => `${Math.round(100 * value)}%`;
 

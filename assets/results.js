@@ -2,16 +2,6 @@
 (function () {
   const cliptta = window.cliptta;
   const make = cliptta.make;
-  const MARKS = {
-    fixed: ["▲", "fixed"],
-    broken: ["▼", "broken"],
-    right: ["✓", "still right"],
-    wrong: ["✕", "still wrong"],
-    "left-out": ["◇", "stranger left out"],
-    "let-in": ["◆", "stranger let in"],
-    changed: ["≠", "changed"],
-    same: ["=", "unchanged"],
-  };
 
   /** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
   cliptta.saveFile = function (news) {
@@ -32,7 +22,7 @@
     const element = document.createElement("td");
     if (value === null || value === "") return element;
     if (column.kind === "outcome") {
-      const [sign, word] = MARKS[value];
+      const [sign, word] = cliptta.signs[value];
       element.className = `outcome is-${value}`;
       element.textContent = `${sign} ${word}`;
     } else if (column.kind) {

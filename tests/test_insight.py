@@ -44,7 +44,7 @@ def test_a_snapshot_carries_what_the_matrix_and_the_drift_need() -> None:
     drift = np.array(snapshot.methods["tent"].drift)
     sizes = [
         sum(
-            s.numel()
+            math.prod(s)
             for n, s in zip(backbone.layout.names, backbone.layout.shapes, strict=True)
             if n.rpartition(".")[0] == layer
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -23,18 +24,18 @@ class NormLayout:
 
     Attributes:
         names: dotted parameter names, in ``named_parameters()`` order.
-        shapes: their shapes.
+        shapes: their shapes, as plain tuples: across processes a ``torch.Size`` may arrive as one.
         batch_norms: dotted names of the batch normalisation modules, whose statistics need care.
     """
 
     names: tuple[str, ...]
-    shapes: tuple[torch.Size, ...]
+    shapes: tuple[tuple[int, ...], ...]
     batch_norms: tuple[str, ...]
 
     @property
     def size(self) -> int:
         """P, the number of values that adapt."""
-        return sum(shape.numel() for shape in self.shapes)
+        return sum(prod(shape) for shape in self.shapes)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ class NormLayout:
         numbers = {layer: number for number, layer in enumerate(self.layers)}
         owner = torch.cat(
             [
-                torch.full((shape.numel(),), numbers[name.rpartition(".")[0]], device=flat.device)
+                torch.full((prod(shape),), numbers[name.rpartition(".")[0]], device=flat.device)
                 for name, shape in zip(self.names, self.shapes, strict=True)
             ]
         )
@@ -55,7 +56,7 @@ class NormLayout:
 
     def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
         """Views of θ ``(P,)`` by parameter name, ready for ``torch.func.functional_call``."""
-        parts = flat.split([shape.numel() for shape in self.shapes])
+        parts = flat.split([prod(shape) for shape in self.shapes])
         return {name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
 
 
@@ -77,5 +78,5 @@ def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
     if not chosen:
         raise ValueError("This image tower has no normalisation layer with weight or bias: nothing can adapt.")
     batch_norms = tuple(n for n, m in owners.items() if isinstance(m, nn.modules.batchnorm._BatchNorm))
-    layout = NormLayout(tuple(chosen), tuple(p.shape for p in chosen.values()), batch_norms)
+    layout = NormLayout(tuple(chosen), tuple(tuple(p.shape) for p in chosen.values()), batch_norms)
     return layout, torch.cat([p.detach().reshape(-1) for p in chosen.values()]).clone()
