@@ -12,7 +12,7 @@ import platform
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,6 +28,12 @@ from cliptta_demo.backend.methods import METHODS, AdaptingMethod
 
 CLASSES = 12
 WITH_MEMORY = ("cliptta", "cliptta-oce")
+GROWTH: dict[str, tuple[int, ...]] = {
+    "batch size": (1, 4, 16, 64, 128, 256, 512),
+    "classes": (2, 10, 100, 1000),
+    "steps": (1, 3, 5, 10, 20),
+    "sessions": (1, 4, 16, 64),
+}
 
 
 def random_images(count: int, size: int, device: torch.device, seed: int = 0) -> Tensor:
@@ -176,7 +182,13 @@ def corruption_costs(backbone: Backbone, batch_size: int = 64, repeats: int = 5)
 
 
 def compare_forms(
-    backbone: Backbone, images: Tensor, batch_size: int = 64, memory: int = 64, steps: int = 10, repeats: int = 3
+    backbone: Backbone,
+    images: Tensor,
+    batch_size: int = 64,
+    memory: int = 64,
+    steps: int = 10,
+    repeats: int = 3,
+    compiler: str = "inductor",
 ) -> dict[str, dict[str, float]]:
     """The bare loop in other orders of pixels and precisions, and compiled.
 
@@ -184,6 +196,7 @@ def compare_forms(
         backbone: restored to its own form in the end.
         images: ``(N, 3, S, S)`` uint8; how often each form's nearest neighbour among the other images agrees with that
             of float32 is the check that a form changes nothing.
+        compiler: ``torch.compile``'s backend.
 
     Returns:
         Form → ``{"seconds": median per batch, "same_neighbour": share}``; "compiled" where torch can compile here.
@@ -211,7 +224,7 @@ def compare_forms(
                 take(f"{name}, {'bfloat16' if precision else 'float32'}", bare)
         backbone.memory_format, backbone.autocast = own
         bare = BareLoop(backbone)
-        bare.tower = torch.compile(bare.tower)
+        bare.tower = torch.compile(bare.tower, backend=compiler)
         try:
             take("own form, compiled", bare)
         except Exception as error:  # no compiler on this machine
@@ -221,8 +234,10 @@ def compare_forms(
     return result
 
 
-def grow(backbone: Backbone, repeats: int = 3) -> dict[str, dict[int, float]]:
-    """Median seconds of one CLIPTTA batch as one thing grows and the rest stays at its default.
+def grow(
+    backbone: Backbone, repeats: int = 3, sizes: Mapping[str, Sequence[int]] = GROWTH
+) -> dict[str, dict[int, float]]:
+    """Median seconds of one CLIPTTA batch as one thing of ``sizes`` grows and the rest stays at its default.
 
     Batch size, classes and steps: seconds per batch. Sessions: seconds until that many sessions, each in a thread of
     its own on the one backbone, have had one batch of 16 images and 3 steps.
@@ -247,13 +262,13 @@ def grow(backbone: Backbone, repeats: int = 3) -> dict[str, dict[int, float]]:
 
         return together
 
-    ranges: dict[str, tuple[tuple[int, ...], Callable[[int], Callable[[], None]]]] = {
-        "batch size": ((1, 4, 16, 64, 128, 256, 512), lambda n: one(batch_size=n)),
-        "classes": ((2, 10, 100, 1000), lambda n: one(classes=n)),
-        "steps": ((1, 3, 5, 10, 20), lambda n: one(steps=n)),
-        "sessions": ((1, 4, 16, 64), many),
+    make: dict[str, Callable[[int], Callable[[], None]]] = {
+        "batch size": lambda n: one(batch_size=n),
+        "classes": lambda n: one(classes=n),
+        "steps": lambda n: one(steps=n),
+        "sessions": many,
     }
     return {
-        title: {n: medians({"work": make(n)}, backbone.device, repeats)["work"] for n in values}
-        for title, (values, make) in ranges.items()
+        title: {n: medians({"work": make[title](n)}, backbone.device, repeats)["work"] for n in values}
+        for title, values in sizes.items()
     }
