@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from serving import serve_process
 
 from cliptta_demo.backend.backbones import TINY, tuned_adaptation
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.api import run
 from cliptta_demo.page.form import FIELDS
 from cliptta_demo.page.links import starting_values
@@ -42,7 +43,7 @@ from cliptta_demo.page.links import starting_values
 API = "/gradio_api"
 SEEDS = 4  # different runs among the visitors; each is first done alone
 SLACK = 0.10  # of the start; what allocators keep
-MEMORY_WAIT = 30.0  # seconds for memory to come back
+MEMORY_WAIT = LIMITS.leave_seconds + 30.0  # for memory to come back: a session is forgotten some time after it ended
 LONG_BATCHES = 3  # of a long run that may pass while somebody waits for a batch of their own
 SAMPLES = 40  # lines of a soak's table
 

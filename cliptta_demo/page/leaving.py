@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.calls import CALLS
+from cliptta_demo.page.service import SERVICE
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -71,6 +72,7 @@ class Leaving:
                 holder.time_last_used.pop(key, None)
             demo._queue.pending_messages_per_session.pop(key, None)
             demo._queue.pending_event_ids_session.pop(key, None)
+            SERVICE.forgot()
         except Exception:
             log.exception("a session could not be deleted; Gradio does it later")
 

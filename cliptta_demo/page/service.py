@@ -35,7 +35,7 @@ class Service:
     _began: float = field(default_factory=time.monotonic)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: int = 0
-    _ended: int = 0
+    _freed: int = 0  # runs ended and sessions forgotten so far
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -84,7 +84,7 @@ class Service:
         finally:
             with self._changed:
                 self._running -= 1
-                self._ended += 1
+                self._freed += 1
                 self._changed.notify_all()
             seconds = round(time.monotonic() - began, 3)
             log_event(end, level, run=record.number, by=by, batches=record.batches, seconds=seconds)
@@ -94,6 +94,11 @@ class Service:
         if self.stopping:
             raise UserError(STOPPING)
 
+    def forgot(self) -> None:
+        """A visitor's session was deleted."""
+        with self._changed:
+            self._freed += 1
+
     def stop(self) -> None:
         """Tells all runs to end at their next step."""
         self._stopping.set()
@@ -102,13 +107,14 @@ class Service:
         """Returns when the server was told to stop.
 
         Args:
-            now_and_then: called every second; when_idle: called whenever the last run has ended.
+            now_and_then: called every second; when_idle: called, while no run is at work, after runs have ended or
+                sessions were forgotten.
         """
         seen = 0
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
             now_and_then()
-            if not self._running and self._ended != seen:
-                seen = self._ended
+            if not self._running and self._freed != seen:
+                seen = self._freed
                 when_idle()
 
     def wait_for_runs(self, seconds: float) -> bool:
