@@ -57,7 +57,7 @@ def film(browser: Browser, address: str, name: str, width: int, height: int, sho
     if len(frames) < FRAMES // 2:
         raise SystemExit(f"{name} would have {len(frames)} frames only; try again when the machine is idle.")
     frames = frames[:: max(1, round(len(frames) / FRAMES))] + frames[-1:]
-    palette = frames[-1].quantize(96, dither=Image.Dither.NONE)
+    palette = frames[-1].quantize(256, dither=Image.Dither.NONE)  # fewer would turn the methods' colours dull
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [350] * (len(pictures) - 1) + [4000]
     pictures[0].save(ROOT / "assets" / name, save_all=True, append_images=pictures[1:], duration=times, loop=0)
