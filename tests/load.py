@@ -180,13 +180,15 @@ async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
             lone = await visit(server, by_page, seed=seed, **short)
             assert not lone.error, lone.error
             alone[seed, by_page] = lone
+    long_one = {**short, "batches": arguments.long, "seed": 99}
+    await visit(server, False, **long_one)  # alone too: what it decodes and keeps for everybody is no growth
     seconds = statistics.median(one.ended - one.joined for one in alone.values())
     await asyncio.sleep(3)
     before = server.memory()
     print(f"a lone run: {seconds:.2f} s; memory before {before:.0f} MB, {server.threads()} threads", flush=True)
 
     began = time.monotonic()
-    long = asyncio.create_task(visit(server, False, seed=99, **{**short, "batches": arguments.long}))
+    long = asyncio.create_task(visit(server, False, **long_one))
     await asyncio.sleep(1)
     visitors = [(i % SEEDS, (i // SEEDS) % 2 == 0) for i in range(arguments.clients)]
     tasks = [asyncio.create_task(visit(server, by_page, seed=seed, **short)) for seed, by_page in visitors]
