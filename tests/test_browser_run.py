@@ -32,7 +32,9 @@ def wait_done(page, count):
 
 
 def wait_idle(page):
+    """Also waits as long as a person's hand takes: Gradio drops a click while the end of the last run is on its way."""
     page.wait_for_selector("#step:not([disabled])")
+    page.wait_for_timeout(250)
 
 
 def done(page):
