@@ -65,6 +65,12 @@ def test_growth_is_measured_for_all_four() -> None:
     sizes = {"batch size": (1, 16), "classes": (2, 10), "steps": (1, 20), "sessions": (1, 4)}
     result = grow(small_backbone(), repeats=1, sizes=sizes)
     assert sizes.keys() == GROWTH.keys()
+    assert {title: list(values) for title, values in GROWTH.items()} == {
+        "batch size": [1, 4, 16, 64, 128, 256, 512],
+        "classes": [2, 10, 100, 1000],
+        "steps": [1, 3, 5, 10, 20],
+        "sessions": [1, 4, 16, 64],
+    }
     assert {title: tuple(times) for title, times in result.items()} == sizes
     assert result["steps"][20] > result["steps"][1]
 

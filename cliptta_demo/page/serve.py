@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import platform
 import signal
@@ -38,6 +39,7 @@ from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.theme import build_theme
 
+log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each
 LAST_WORD_SECONDS = 0.5  # for the sentence that ends a run to reach its visitor
 CLOSE_SECONDS = 6  # Gradio gives its server five to close
@@ -94,8 +96,13 @@ def health(request: Request) -> JSONResponse:
 
 def _get_ready() -> None:
     if not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
-        with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
-            warm_up()
+        try:
+            with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
+                warm_up()
+        except Exception:  # a server that can't do a run must not look as if it were still starting
+            log.exception("the first run failed")
+            sys.stderr.flush()
+            os._exit(1)
     if SERVICE.stopping:
         return
     SERVICE.ready = True
@@ -129,9 +136,8 @@ def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
     closing.start()
     closing.join(CLOSE_SECONDS)
     log_event("stopped", runs=SERVICE.runs, seconds=round(SERVICE.uptime, 3))
-    if (
-        not ended or warming.is_alive()
-    ):  # a step in a kernel can't be interrupted, and would crash the interpreter's end
+    # A step in the middle of a kernel can't be interrupted, and would crash the interpreter's end.
+    if not ended or warming.is_alive():
         sys.stderr.flush()
         os._exit(0 if ended else 1)
 
