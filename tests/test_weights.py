@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend import backbones, hub
 from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbone_list import BACKBONES, BackboneEntry, check_visitor_backbone, note_of
+from cliptta_demo.backend.backbone_list import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, note_of
 from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.errors import UserError
@@ -192,6 +192,11 @@ def test_the_list_says_what_the_architecture_says(name: str) -> None:
         model.visual(torch.empty(1, 3, entry.image_size, entry.image_size, device="meta"))
     assert counter.get_total_flops() / 1e9 == pytest.approx(entry.gigaflops, abs=0.06)
     assert f"{entry.download / 1e6:.0f} MB" in entry.note or f"{entry.download / 1e9:.1f} GB" in entry.note
+
+
+def test_the_list_knows_the_built_in_ones_image_size() -> None:
+    """Uploads are decoded to it before the backbone is loaded: at another size each file would be decoded twice."""
+    assert BACKBONES[TINY].image_size == load_backbone(TINY, "cpu").info.image_size
 
 
 @pytest.fixture

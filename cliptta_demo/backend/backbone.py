@@ -108,10 +108,13 @@ class Backbone:
             return self._prototypes[key]
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 ``(N, 3, S, S)`` → float32 with the model's mean and deviation; float input passes unchanged."""
+        """uint8 ``(N, 3, S, S)`` → float with the model's mean and deviation; float input passes unchanged.
+
+        The result has the dtype of the tower's products, to which its first layer would round it anyway.
+        """
         images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
         if images.dtype == torch.uint8:
-            images = images.float().div_(255).sub_(self._mean).div_(self._std)
+            images = images.float().div_(255).sub_(self._mean).div_(self._std).to(self.autocast or torch.float32)
         return images
 
     def embed(self, images: Tensor, parameters: Tensor | None = None, at_most: int | None = None) -> Tensor:

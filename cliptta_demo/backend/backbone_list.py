@@ -61,7 +61,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     TINY: BuiltIn(
         label="Tiny CLIP (built in)",
         note="Ready at once, fast on any laptop, no download. Choose another, or type a name of open_clip's.",
-        image_size=32,
+        image_size=64,
     ),
     "ViT-B-16/openai": BackboneEntry(
         label="CLIP ViT-B/16",

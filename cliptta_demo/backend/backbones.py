@@ -33,6 +33,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cliptta_demo.backend.allocator import keep_freed_memory
 from cliptta_demo.backend.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.backbone_list import (
     BACKBONES,
@@ -98,6 +99,8 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
     if visitor:
         check_visitor_backbone(name)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if torch.device(device).type == "cpu":
+        keep_freed_memory()
     key = (name, device)
     with _cache_lock:
         if key in _cache:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -25,6 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from cliptta_demo import VERSION
+from cliptta_demo.backend.allocator import give_memory_back
 from cliptta_demo.backend.backbones import keep_loaded, loaded_backbones
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import bound_downloads
@@ -122,8 +122,7 @@ def _stop_on_signals() -> None:
 def _give_memory_back() -> None:
     """Returns to the system what finished runs used; glibc would keep it for the next ones."""
     gc.collect()
-    with suppress(OSError, AttributeError):  # another system, another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    give_memory_back()
 
 
 def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
