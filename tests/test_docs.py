@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from hub_stand_in import Repository, serve_hub
 from test_hub_datasets import table
+
+from cliptta_demo.tables.runs import Row
+from cliptta_demo.tables.text import collapse_sentence
 
 ROOT = Path(__file__).parents[1]
 CELLS = json.loads((ROOT / "docs" / "adapt_a_folder.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -59,3 +63,36 @@ def test_every_block_of_the_api_page_runs(printed: tuple[str, str]) -> None:
 def test_what_the_api_page_links_to_is_there() -> None:
     for name in re.findall(r"`(cliptta_demo/[\w/]+\.py)`", PAGE):
         assert (ROOT / name).exists(), name
+
+
+TABLES = ROOT / "docs" / "tables"
+SHORT_TABLES = ("pictures-3", "pictures-5", "cifar10-3", "cifar10-5")
+
+
+def kept_rows(table_name: str) -> list[Row]:
+    """The streams of a table in docs/tables, as far as its CSV keeps them."""
+    streams: dict[tuple[str, int], dict] = {}
+    for line in csv.DictReader((TABLES / table_name / "table.csv").open(encoding="utf-8")):
+        summary = {"accuracy": float(line["accuracy"]), "collapsed": line["collapsed"] == "True"}
+        streams.setdefault((line["corruption"], int(line["seed"])), {})[line["method"]] = summary
+    return [Row(corruption, seed, 0.0, columns) for (corruption, seed), columns in streams.items()]
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in TABLES.glob("*/table.csv")))
+def test_every_kept_table_says_where_tent_collapses(name: str) -> None:
+    sentence = collapse_sentence(kept_rows(name))
+    assert bool(sentence) == any("tent" in row.columns for row in kept_rows(name))
+    assert sentence in (TABLES / name / "table.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_counts_collapses_as_the_tables_do() -> None:
+    shifted = [row for name in SHORT_TABLES for row in kept_rows(name) if row.corruption != "none"]
+    weak = [row for row in shifted if row.columns["zero-shot"]["accuracy"] < 0.5]
+    fallen = sum(row.columns["tent"]["collapsed"] for row in weak)
+    others = sum(row.columns["tent"]["collapsed"] for row in shifted) - fallen
+    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert fallen == len(weak)
+    assert (
+        f"Of the {len(shifted)} shifted streams of 1,024 images TENT collapses on all {fallen} in which zero-shot "
+        f"reads less than half of the images, and on {others} of the {len(shifted) - len(weak)} others"
+    ) in words

@@ -20,7 +20,7 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.cli import main
 from cliptta_demo.tables.report import to_html
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_stream, run_table
-from cliptta_demo.tables.text import mean_over_seeds, to_csv, to_markdown, totals
+from cliptta_demo.tables.text import collapse_sentence, mean_over_seeds, to_csv, to_markdown, totals
 from cliptta_demo.tables.variants import parse_variant, parse_variants
 
 STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
@@ -214,3 +214,16 @@ def test_strangers_come_with_the_rows(tiny: Backbone) -> None:
     stream = replace(STREAM, ood_share=0.5)
     columns = run_stream(tiny, open_source("pictures"), stream, parse_variants("zero-shot"), open_strangers("flags"))
     assert 0 <= columns["zero-shot"]["auroc"] <= 1
+
+
+def test_where_tent_collapses_is_told_against_how_often_zero_shot_is_right() -> None:
+    def stream(corruption: str, zero_shot: float | None, fallen: bool) -> Row:
+        return Row(corruption, 0, 1.0, {"zero-shot": {"accuracy": zero_shot}, "tent": {"collapsed": fallen}})
+
+    weak = [stream("fog", 0.4, True), stream("snow", 0.49, False)]
+    strong = [stream("frost", 0.5, True), stream("contrast", 0.8, False)]
+    assert collapse_sentence([stream("none", 0.3, True), *weak, *strong]) == (
+        "TENT collapses on 1 of the 2 shifted streams in which zero-shot reads less than half of the images, and on "
+        "1 of the 2 others."
+    )
+    assert collapse_sentence([stream("none", 0.9, False), stream("fog", None, True), ROWS[1]]) == ""

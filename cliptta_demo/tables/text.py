@@ -96,10 +96,33 @@ def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict
         "four batches the predictions have less than half of the entropy that all classes would give.",
         _accuracy_table(rows, variants),
     ]
+    collapses = collapse_sentence(rows)
+    if collapses:
+        parts.append(collapses)
     if settings["ood"]:
         parts += ["AUROC / FPR95 in %, known images against strangers.", _open_set_table(rows, variants)]
     parts.append(_paper(settings))
     return "\n\n".join(parts) + "\n"
+
+
+def collapse_sentence(rows: Sequence[Row]) -> str:
+    """Where TENT collapses, against how often zero-shot is right; empty without both columns or without a shift.
+
+    Counted over shifted streams that have labels, the clean ones left out.
+    """
+    lines = [
+        (row.columns[REFERENCE]["accuracy"], bool(row.columns["tent"]["collapsed"]))
+        for row in rows
+        if row.corruption != CLEAN and {REFERENCE, "tent"} <= row.columns.keys()
+    ]
+    weak = [fallen for accuracy, fallen in lines if accuracy is not None and accuracy < 0.5]
+    strong = [fallen for accuracy, fallen in lines if accuracy is not None and accuracy >= 0.5]
+    if not weak + strong:
+        return ""
+    return (
+        f"TENT collapses on {sum(weak)} of the {len(weak)} shifted streams in which zero-shot reads less than half of "
+        f"the images, and on {sum(strong)} of the {len(strong)} others."
+    )
 
 
 def title_of(settings: dict[str, Any]) -> str:
