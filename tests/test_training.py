@@ -20,7 +20,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles
 from cliptta_demo.training.photos import augment, load_cifar10, sharpen, vary_colours
 from cliptta_demo.training.train_tiny import train
-from cliptta_demo.training.trainer import IMAGE_SIZE, Trainer, TrainingSettings, schedule
+from cliptta_demo.training.trainer import IMAGE_SIZE, Trainer
+from cliptta_demo.training.training_settings import TrainingSettings, schedule
 
 needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="training needs torch 2.9 or newer")
 
@@ -124,20 +125,52 @@ def test_sharpening_adds_fine_detail_to_half_of_the_images_and_keeps_the_rest() 
 
 
 def test_schedule_rises_stays_falls_to_zero_and_comes_again() -> None:
-    shares = {"final_share": 1 / 16, "second_share": 5 / 16}
+    shares = {"final_share": 1 / 16, "second_share": 5 / 16, "third_share": 1 / 4}
+    third = {"third_rate": 0.2, "third_warmup": 10, "third_light_share": 0.5, "third_mean_share": 0.25}
     settings = TrainingSettings(
-        steps=160, warmup=10, decay_share=0.5, final_rate=0.1, second_rate=0.4, second_light_share=0.4, **shares
+        steps=160,
+        warmup=10,
+        decay_share=0.5,
+        final_rate=0.1,
+        second_rate=0.4,
+        second_light_share=0.4,
+        **shares,
+        **third,
     )
     assert (settings.main_steps, settings.first_steps) == (100, 110)
-    rates = [schedule(step, settings) for step in range(161)]
+    assert (settings.mean_from, settings.all_steps) == (190, 200)
+    rates = [schedule(step, settings) for step in range(201)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9:51] == [1.0] * 42
     assert rates[75] == pytest.approx(0.5)
     assert rates[100] == pytest.approx(0.1)
     assert rates[110] == pytest.approx(0.4)
-    assert rates[160] == 0
-    lightly = [step for step in range(160) if settings.lightly_at(step)]
-    assert lightly == [*range(100, 110), *range(140, 160)]
+    assert rates[159] == pytest.approx(0.4 / 50)
+    assert rates[160] == pytest.approx(0.2 / 10)
+    assert rates[180] == pytest.approx(0.1)
+    assert rates[200] == 0
+    lightly = [step for step in range(200) if settings.lightly_at(step)]
+    assert lightly == [*range(100, 110), *range(140, 160), *range(180, 200)]
+
+
+@needs_muon
+def test_weights_are_mixed_averaged_and_rounded_between_rounds(cifar: Path) -> None:
+    world, has_style = add_training_styles(picture_world(), None)
+    trainer = Trainer(TrainingSettings(steps=1, batch_size=8), cifar, world, has_style)
+    name = "logit_scale"
+    seen = []
+    for value in (1.0, 2.0, 6.0):
+        trainer.model.load_state_dict({**trainer.weights(), name: torch.tensor(value)})
+        trainer.add_to_mean()
+        seen.append(trainer.mean[name].item())
+    assert seen == pytest.approx([1.0, 1.5, 3.0])
+    trainer.mix_with({**trainer.weights(), name: torch.tensor(2.0)}, 0.25)
+    assert trainer.weights()[name].item() == pytest.approx(3.0)
+    trainer.model.load_state_dict({**trainer.weights(), name: torch.tensor(1 / 3)})
+    moments = trainer.adam
+    trainer.begin_third_round()
+    assert trainer.weights()[name].item() == torch.tensor(1 / 3).half().item()
+    assert trainer.adam is not moments
 
 
 @needs_muon
@@ -158,7 +191,9 @@ def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
 @needs_muon
 @pytest.mark.slow
 def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Path) -> None:
-    settings = TrainingSettings(steps=4, batch_size=16, warmup=2, evaluation_images=40)
+    settings = TrainingSettings(
+        steps=4, batch_size=16, warmup=2, third_share=1, third_mean_share=0.5, evaluation_images=40
+    )
     train(settings, cifar, None, tmp_path / "whole", tmp_path / "work-whole", every=2)
 
     class Killed(Exception):
@@ -166,22 +201,24 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
 
     original = Trainer.step
 
-    def dies(self: Trainer, step: int) -> float:
-        if step == 3:
-            raise Killed
-        return original(self, step)
+    for last in (3, 5, 7):  # before the two rounds' end, in the third round, and while its weights are averaged
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", dies)
-        with pytest.raises(Killed):
-            train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=2)
-    train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=2)
+        def dies(self: Trainer, step: int, last: int = last) -> float:
+            if step == last:
+                raise Killed
+            return original(self, step)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Trainer, "step", dies)
+            with pytest.raises(Killed):
+                train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=1)
+    train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=1)
 
     whole = (tmp_path / "whole" / "open_clip_model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "open_clip_model.safetensors").read_bytes() == whole
     curve = [json.loads(line) for line in (tmp_path / "work-whole" / "curve.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in curve] == [2, 4]
-    assert curve[-1]["loss"] < curve[0]["loss"]
+    assert [line["step"] for line in curve] == [2, 4, 6, 8]
+    assert curve[1]["loss"] < curve[0]["loss"]
 
     config = (TINY_DIRECTORY / "open_clip_config.json").read_text()
     (tmp_path / "whole" / "open_clip_config.json").write_text(config)

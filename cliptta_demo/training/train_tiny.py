@@ -22,7 +22,8 @@ from torch import Tensor
 from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import picture_world
 from cliptta_demo.training.extra_styles import add_training_styles
-from cliptta_demo.training.trainer import Trainer, TrainingSettings
+from cliptta_demo.training.trainer import Trainer
+from cliptta_demo.training.training_settings import TrainingSettings
 
 
 def train(
@@ -43,7 +44,7 @@ def train(
     trainer = Trainer(settings, cifar, world, has_style)
     checkpoint = work / "checkpoint.pt"
     start, seconds = 0, 0.0
-    first: dict[str, Tensor] = {}  # the weights before the second round
+    earlier: dict[str, Tensor] = {}  # the weights before the present round
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         if saved["settings"] != asdict(settings):
@@ -51,17 +52,25 @@ def train(
         trainer.model.load_state_dict(saved["model"])
         trainer.adam.load_state_dict(saved["adam"])
         trainer.muon.load_state_dict(saved["muon"])
-        start, seconds, first = saved["step"], saved["seconds"], saved["first"]
+        start, seconds, earlier = saved["step"], saved["seconds"], saved["earlier"]
+        trainer.mean, trainer.averaged = saved["mean"], saved["averaged"]
     losses: list[float] = []
     began = time.monotonic()
-    for step in range(start, settings.steps):
+    for step in range(start, settings.all_steps):
         losses.append(trainer.step(step))
         done = step + 1
         if done == settings.first_steps:
-            first = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+            earlier = trainer.weights()
         if done == settings.steps:
-            trainer.mix_with(first)
-        if done % every == 0 or done == settings.steps:
+            trainer.mix_with(earlier, settings.second_weight)
+            trainer.begin_third_round()
+            earlier = trainer.weights()
+        if step >= max(settings.mean_from, settings.steps):
+            trainer.add_to_mean()
+        if done == settings.all_steps and trainer.mean:
+            trainer.model.load_state_dict(trainer.mean)
+            trainer.mix_with(earlier, settings.third_weight)
+        if done % every == 0 or done in (settings.steps, settings.all_steps):
             elapsed = seconds + time.monotonic() - began
             line = {"step": done, "images": done * settings.batch_size, "seconds": round(elapsed)}
             line |= {"loss": round(sum(losses) / len(losses), 4)}
@@ -71,7 +80,8 @@ def train(
             with (work / "curve.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
             partial = checkpoint.with_suffix(".partial")
-            state = {"model": trainer.model.state_dict(), "first": first}
+            state = {"model": trainer.model.state_dict(), "earlier": earlier}
+            state |= {"mean": trainer.mean, "averaged": trainer.averaged}
             state |= {"adam": trainer.adam.state_dict(), "muon": trainer.muon.state_dict()}
             torch.save({**state, "step": done, "seconds": elapsed, "settings": asdict(settings)}, partial)
             partial.replace(checkpoint)  # a kill leaves the old checkpoint or the new one, never half of one

@@ -1,8 +1,7 @@
-"""The training of the built-in tiny CLIP: settings, batches and one step. ``train_tiny`` runs it."""
+"""The training of the built-in tiny CLIP: batches, one step, and what is done with weights between two rounds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import open_clip
@@ -18,69 +17,12 @@ from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_ST
 from cliptta_demo.backend.data.sources import resize
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
 from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, sharpen, vary_colours
+from cliptta_demo.training.training_settings import TrainingSettings, schedule
 
 IMAGE_SIZE = 64
 TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
 UNSEEN_STYLE_ID = STYLES.index(UNSEEN_STYLE)
 EVALUATION_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """Settings of one training run; the defaults made the shipped weights."""
-
-    steps: int = 12_000
-    batch_size: int = 256  # images of one contrastive comparison
-    photo_share: float = 0.5  # the rest are pictures
-    late_share: float = 4 / 9  # the last part of the main steps: the pictures are learnt, photos get more of each batch
-    late_photo_share: float = 0.7
-    final_share: float = 1 / 24  # after the main steps: photos as they will be seen, hardly augmented
-    final_photo_share: float = 0.8
-    final_rate: float = 0.15  # of the full learning rates, falling to zero once more
-    second_share: float = 5 / 24  # then a second round: once more from a higher rate, with sharpened photos
-    second_photo_share: float = 0.75
-    second_rate: float = 0.4
-    second_light_share: float = 0.5  # the last part of the second round, hardly augmented
-    second_weight: float = 0.25  # of the second round's end in the final weights; the rest is the first round's end
-    class_share: float = 0.6  # of the pictures, how many come from the named classes (the rest from all sprites)
-    shipped_style_weight: float = 2.0  # how much oftener a shipped style is drawn than one for training alone
-    captions_per_photo_class: int = 3
-    learning_rate: float = 2e-3  # of AdamW: embeddings, normalisation, projections
-    matrix_learning_rate: float = 2e-2  # of Muon: convolutions and the transformer's matrices
-    matrix_weight_decay: float = 0.025
-    weight_decay: float = 0.05
-    warmup: int = 300
-    decay_share: float = 0.6  # the last part of the main steps, in which the learning rates fall to zero
-    small_share: float = 0.5  # the first part of the main steps, at a smaller image size: nearly twice as fast
-    small_size: int = 48
-    max_logit_scale: float = 100.0  # OpenAI's own ceiling
-    evaluation_images: int = 2000  # per data set, at every checkpoint
-    seed: int = 0
-
-    @property
-    def main_steps(self) -> int:
-        """All but the final ones and the second round."""
-        return round(self.steps * (1 - self.final_share - self.second_share))
-
-    @property
-    def first_steps(self) -> int:
-        """All before the second round."""
-        return round(self.steps * (1 - self.second_share))
-
-    def lightly_at(self, step: int) -> bool:
-        """Whether photos are hardly augmented and colours left alone."""
-        if step >= self.first_steps:
-            return step >= self.steps - round(self.second_light_share * (self.steps - self.first_steps))
-        return step >= self.main_steps
-
-    def photo_share_at(self, step: int) -> float:
-        """Which part of a batch are photos."""
-        if step >= self.first_steps:
-            return self.second_photo_share
-        if step >= self.main_steps:
-            return self.final_photo_share
-        late = step >= self.main_steps - round(self.late_share * self.main_steps)
-        return self.late_photo_share if late else self.photo_share
 
 
 class Trainer:
@@ -110,6 +52,8 @@ class Trainer:
             sorted({sprite for ids in world.classes.values() for sprite in ids}), dtype=torch.int64
         )
         self.train_sprites = torch.tensor([s.id for s in world.sprites if s.split == "train"])
+        self.mean: dict[str, Tensor] = {}  # of the third round's last weights
+        self.averaged = 0
         self._build_optimizers()
 
     def _build_optimizers(self) -> None:
@@ -235,18 +179,33 @@ class Trainer:
             right += int(((features.float() @ prototypes.T).argmax(1) == truth).sum())
         return right / len(images)
 
-    def mix_with(self, first: dict[str, Tensor]) -> None:
-        """Moves the weights some way back to those before the second round: better on all data sets than either end.
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the model's present weights and statistics."""
+        return {name: value.clone() for name, value in self.model.state_dict().items()}
 
-        Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    def mix_with(self, earlier: dict[str, Tensor], share: float) -> None:
+        """Moves the weights back towards earlier ones, ``share`` of the present ones staying.
+
+        Better on all data sets than either end. Source: Wortsman et al., "Robust fine-tuning of zero-shot models",
+        CVPR 2022.
         """
-        share = self.settings.second_weight
-        self.model.load_state_dict(
-            {
-                name: torch.lerp(first[name], now, share) if now.is_floating_point() else now
-                for name, now in self.model.state_dict().items()
-            }
-        )
+        now = self.model.state_dict()
+        self.model.load_state_dict({name: _between(earlier[name], now[name], share) for name in now})
+
+    def begin_third_round(self) -> None:
+        """Goes on from the weights as a file would hold them, in half precision, with new optimisers."""
+        state = self.model.state_dict()
+        self.model.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in state.items()})
+        self._build_optimizers()
+
+    def add_to_mean(self) -> None:
+        """Takes the present weights into the mean of the third round's end.
+
+        Source: Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+        """
+        self.averaged += 1
+        now = self.weights()
+        self.mean = {n: _between(self.mean[n], now[n], 1 / self.averaged) for n in now} if self.mean else now
 
     def export(self, directory: Path) -> None:
         """Writes ``open_clip_model.safetensors`` in half precision, with the full vocabulary again.
@@ -272,16 +231,8 @@ def normalise(model: nn.Module, images: Tensor) -> Tensor:
     return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def schedule(step: int, settings: TrainingSettings) -> float:
-    """Share of the full learning rate: up in the warm-up, level, straight down to zero; then twice more, from lower."""
-    main, first = settings.main_steps, settings.first_steps
-    if step >= first:
-        return settings.second_rate * (settings.steps - step) / max(1, settings.steps - first)
-    if step >= main:
-        return settings.final_rate * (first - step) / max(1, first - main)
-    rise = min(1.0, (step + 1) / settings.warmup)
-    fall = (main - step) / (main * settings.decay_share)
-    return min(rise, fall, 1.0)
+def _between(first: Tensor, second: Tensor, share: float) -> Tensor:
+    return torch.lerp(first, second, share) if second.is_floating_point() else second
 
 
 def _soft_cross_entropy(logits: Tensor, positives: Tensor) -> Tensor:
