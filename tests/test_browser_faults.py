@@ -143,7 +143,9 @@ def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[st
         while sent < ROOM // 2:
             yield bytes(2**16)
             sent += 2**16
-        time.sleep(0.3)
+        patience = time.monotonic() + 10
+        while not half_written(story["folder"]) and time.monotonic() < patience:
+            time.sleep(0.05)
         seen.extend(half_written(story["folder"]))
         raise ConnectionError("the tab was closed")
 
