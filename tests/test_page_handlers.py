@@ -274,12 +274,12 @@ def test_nonsense_from_a_browser_is_one_sentence(value):
 def test_decoded_images_follow_the_backbones_size(photos):
     update = take(photos[:3])
     uploads = update["uploads"]
-    assert uploads.pixels.shape == (3, 3, 32, 32)
+    assert uploads.pixels.shape == (3, 3, 64, 64)
     assert uploads.pixels.dtype == torch.uint8
     small = replace(uploads, size=16, pixels=uploads.pixels[..., :16, :16])
     own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
     _, updates = press(None, small, **own)
-    assert next(update["uploads"] for update in updates if "uploads" in update).size == 32
+    assert next(update["uploads"] for update in updates if "uploads" in update).size == BACKBONE.info.image_size
 
 
 def test_a_backbone_brings_its_own_settings():
