@@ -1,7 +1,7 @@
 """What the C library does with memory that a step has freed: kept for the next step, or given back to the system.
 
 By default glibc gives large blocks back at once, and the next step waits while the system clears them again, page by
-page: with the tiny model about an eighth of the time. Other systems and C libraries are left as they are.
+page: with the tiny model about a fourteenth of the bare passes with memory. Other systems are left as they are.
 """
 
 from __future__ import annotations

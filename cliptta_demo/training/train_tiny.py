@@ -65,7 +65,7 @@ def train(
             trainer.mix_with(earlier, settings.second_weight)
             trainer.begin_third_round()
             earlier = trainer.weights()
-        if step >= max(settings.mean_from, settings.steps):
+        if step >= settings.mean_from:
             trainer.add_to_mean()
         if done == settings.all_steps and trainer.mean:
             trainer.model.load_state_dict(trainer.mean)

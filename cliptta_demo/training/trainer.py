@@ -212,7 +212,7 @@ class Trainer:
 
         The rows of tokens that no training caption contains are zero: an unknown word piece adds nothing.
         """
-        state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        state = self.weights()
         full = torch.zeros(49408, state["token_embedding.weight"].shape[1])
         full[self.token_ids] = state["token_embedding.weight"]
         state["token_embedding.weight"] = full

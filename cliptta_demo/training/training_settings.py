@@ -55,19 +55,24 @@ class TrainingSettings:
         return round(self.steps * (1 - self.second_share))
 
     @property
+    def third_steps(self) -> int:
+        """Those of the third round."""
+        return round(self.third_share * self.steps)
+
+    @property
     def all_steps(self) -> int:
         """Those of all three rounds."""
-        return self.steps + round(self.third_share * self.steps)
+        return self.steps + self.third_steps
 
     @property
     def mean_from(self) -> int:
         """The step from which on the third round's weights are averaged."""
-        return self.all_steps - round(self.third_mean_share * (self.all_steps - self.steps))
+        return self.all_steps - round(self.third_mean_share * self.third_steps)
 
     def lightly_at(self, step: int) -> bool:
         """Whether photos are hardly augmented and colours left alone."""
         if step >= self.steps:
-            return step >= self.all_steps - round(self.third_light_share * (self.all_steps - self.steps))
+            return step >= self.all_steps - round(self.third_light_share * self.third_steps)
         if step >= self.first_steps:
             return step >= self.steps - round(self.second_light_share * (self.steps - self.first_steps))
         return step >= self.main_steps
@@ -89,7 +94,7 @@ def schedule(step: int, settings: TrainingSettings) -> float:
     main, first = settings.main_steps, settings.first_steps
     if step >= settings.steps:
         rise = min(1.0, (step - settings.steps + 1) / settings.third_warmup)
-        return settings.third_rate * rise * (settings.all_steps - step) / max(1, settings.all_steps - settings.steps)
+        return settings.third_rate * rise * (settings.all_steps - step) / max(1, settings.third_steps)
     if step >= first:
         return settings.second_rate * (settings.steps - step) / max(1, settings.steps - first)
     if step >= main:
