@@ -99,7 +99,7 @@ LESSONS: tuple[Lesson, ...] = (
         "leave little to compare with; the memory of confident images has to stand in for the batch.",
         look_for="CLIPTTA still holds, but gains less than with 64 images a batch. Set the memory to 0 shots in "
         "Advanced and run again: now nothing is left to lean on.",
-        changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"], "steps": 3},
+        changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"]},
         checks={"CLIPTTA still holds": lambda s: gain(s, "cliptta") > 0.0},
     ),
     Lesson(
