@@ -17,11 +17,14 @@ from PIL import Image
 from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.tiny_tower import NARROW, WIDE
+from cliptta_demo.training.evaluation import IMAGE_SIZE
 from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles
+from cliptta_demo.training.narrowing import blocks_of
 from cliptta_demo.training.photos import augment, load_cifar10, sharpen, vary_colours
 from cliptta_demo.training.train_tiny import train
-from cliptta_demo.training.trainer import IMAGE_SIZE, Trainer
-from cliptta_demo.training.training_settings import TrainingSettings, schedule
+from cliptta_demo.training.trainer import Trainer
+from cliptta_demo.training.training_settings import ROUNDS, Round, TrainingSettings, schedule
 
 needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="training needs torch 2.9 or newer")
 
@@ -125,21 +128,18 @@ def test_sharpening_adds_fine_detail_to_half_of_the_images_and_keeps_the_rest() 
 
 
 def test_schedule_rises_stays_falls_to_zero_and_comes_again() -> None:
-    shares = {"final_share": 1 / 16, "second_share": 5 / 16, "third_share": 1 / 4}
-    third = {"third_rate": 0.2, "third_warmup": 10, "third_light_share": 0.5, "third_mean_share": 0.25}
     settings = TrainingSettings(
-        steps=160,
+        main_steps=100,
         warmup=10,
         decay_share=0.5,
-        final_rate=0.1,
-        second_rate=0.4,
-        second_light_share=0.4,
-        **shares,
-        **third,
+        rounds=(
+            Round(steps=10, rate=0.1, photo_share=0.8, light_share=1, warmup=0),
+            Round(steps=50, rate=0.4, photo_share=0.75, light_share=0.4, warmup=0, sharpened=True),
+            Round(steps=40, rate=0.2, photo_share=0.8, light_share=0.5, warmup=10, mean_share=0.25),
+        ),
     )
-    assert (settings.main_steps, settings.first_steps) == (100, 110)
-    assert (settings.mean_from, settings.all_steps) == (190, 200)
-    rates = [schedule(step, settings) for step in range(201)]
+    assert (settings.ends, settings.all_steps) == ((100, 110, 160, 200), 200)
+    rates = [schedule(step, settings) for step in range(200)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9:51] == [1.0] * 42
     assert rates[75] == pytest.approx(0.5)
@@ -148,35 +148,74 @@ def test_schedule_rises_stays_falls_to_zero_and_comes_again() -> None:
     assert rates[159] == pytest.approx(0.4 / 50)
     assert rates[160] == pytest.approx(0.2 / 10)
     assert rates[180] == pytest.approx(0.1)
-    assert rates[200] == 0
-    lightly = [step for step in range(200) if settings.lightly_at(step)]
-    assert lightly == [*range(100, 110), *range(140, 160), *range(180, 200)]
+    assert [step for step in range(200) if settings.lightly_at(step)] == [
+        *range(100, 110),
+        *range(140, 160),
+        *range(180, 200),
+    ]
+    assert [step for step in range(200) if settings.sharpened_at(step)] == [*range(110, 160)]
+    assert [step for step in range(200) if settings.averaged_at(step)] == [*range(190, 200)]
+
+
+def test_a_shortened_training_keeps_every_part() -> None:
+    settings = TrainingSettings().shortened(0.001)
+    assert settings.main_steps == 9
+    assert [part.steps for part in settings.rounds] == [max(1, round(part.steps / 1000)) for part in ROUNDS]
+    for share in (0, 1.5):
+        with pytest.raises(ValueError, match=f"share is {share}; it must be above 0, at most 1"):
+            TrainingSettings().shortened(share)
 
 
 @needs_muon
-def test_weights_are_mixed_averaged_and_rounded_between_rounds(cifar: Path) -> None:
+def test_weights_are_averaged_mixed_and_rounded_between_rounds(cifar: Path) -> None:
     world, has_style = add_training_styles(picture_world(), None)
-    trainer = Trainer(TrainingSettings(steps=1, batch_size=8), cifar, world, has_style)
+    mixed = Round(steps=4, rate=0.1, photo_share=0.5, light_share=0, mean_share=0.75, weight=0.25)
+    settings = TrainingSettings(main_steps=1, rounds=(mixed, mixed), batch_size=8)
+    trainer = Trainer(settings, cifar, world, has_style)
     name = "logit_scale"
-    seen = []
-    for value in (1.0, 2.0, 6.0):
+
+    def put(value: float) -> None:
         trainer.model.load_state_dict({**trainer.weights(), name: torch.tensor(value)})
-        trainer.add_to_mean()
-        seen.append(trainer.mean[name].item())
-    assert seen == pytest.approx([1.0, 1.5, 3.0])
-    trainer.mix_with({**trainer.weights(), name: torch.tensor(2.0)}, 0.25)
-    assert trainer.weights()[name].item() == pytest.approx(3.0)
-    trainer.model.load_state_dict({**trainer.weights(), name: torch.tensor(1 / 3)})
-    moments = trainer.adam
-    trainer.begin_third_round()
-    assert trainer.weights()[name].item() == torch.tensor(1 / 3).half().item()
-    assert trainer.adam is not moments
+
+    put(1 / 3)
+    first_optimiser = trainer.adam
+    trainer.finish(0)  # the main part is over
+    half = torch.tensor(1 / 3).half().item()
+    assert trainer.weights()[name].item() == half != pytest.approx(1 / 3)
+    assert trainer.adam is not first_optimiser
+    for step, value in enumerate((100.0, 1.0, 2.0, 6.0), start=1):  # the first of them is before the averaging
+        put(value)
+        trainer.finish(step)
+    assert trainer.weights()[name].item() == pytest.approx(0.75 * half + 0.25 * 3, abs=1e-3)
+    assert not trainer.mean
+
+
+@needs_muon
+def test_the_narrowed_tower_learns_from_the_wide_one_and_the_text_tower_stays(cifar: Path) -> None:
+    world, has_style = add_training_styles(picture_world(), None)
+    last = Round(steps=2, rate=0.3, photo_share=0.5, light_share=0, warmup=0, narrow=True)
+    settings = TrainingSettings(main_steps=1, rounds=(last,), batch_size=8)
+    trainer = Trainer(settings, cifar, world, has_style)
+    wide = trainer.model.visual.trunk
+    trainer.finish(0)
+    narrow = trainer.model.visual.trunk
+    assert [block.first[0].out_channels for block in blocks_of(trainer.teacher)] == list(WIDE)
+    assert [block.first[0].out_channels for block in blocks_of(narrow)] == list(NARROW)
+    assert torch.equal(wide.stem[0].weight, narrow.stem[0].weight)
+    before = trainer.weights()
+    with_teacher = trainer.step(1)
+    changed = {name for name, value in trainer.weights().items() if not torch.equal(value, before[name])}
+    assert "visual.trunk.stages.1.first.0.weight" in changed
+    assert all(name.startswith("visual.") for name in changed)
+    trainer.model.load_state_dict(before)
+    trainer.teacher = None
+    assert trainer.step(1) < with_teacher
 
 
 @needs_muon
 def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
     world, has_style = add_training_styles(picture_world(), None)
-    settings = TrainingSettings(steps=4, batch_size=16, late_share=0.25, final_share=0, second_share=0)
+    settings = TrainingSettings(main_steps=4, batch_size=16, late_share=0.25, rounds=())
     trainer = Trainer(settings, cifar, world, has_style)
     early, kinds = trainer.batch(1)
     trainer.batch(2)
@@ -191,9 +230,14 @@ def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
 @needs_muon
 @pytest.mark.slow
 def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Path) -> None:
-    settings = TrainingSettings(
-        steps=4, batch_size=16, warmup=2, third_share=1, third_mean_share=0.5, evaluation_images=40
+    kinds = (
+        {"sharpened": True, "weight": 0.5, "new_optimisers": False},
+        {"mean_share": 1, "weight": 0.5},
+        {"narrow": True},
+        {},
     )
+    rounds = tuple(Round(steps=2, rate=0.3, photo_share=0.8, light_share=0.5, warmup=1, **kind) for kind in kinds)
+    settings = TrainingSettings(main_steps=4, batch_size=16, warmup=2, rounds=rounds, evaluation_images=40)
     train(settings, cifar, None, tmp_path / "whole", tmp_path / "work-whole", every=2)
 
     class Killed(Exception):
@@ -201,7 +245,8 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
 
     original = Trainer.step
 
-    for last in (3, 5, 7):  # before the two rounds' end, in the third round, and while its weights are averaged
+    # In the main part, in a round to be mixed, while weights are averaged, in the narrowing round and in the last.
+    for last in (3, 5, 7, 9, 11):
 
         def dies(self: Trainer, step: int, last: int = last) -> float:
             if step == last:
@@ -217,8 +262,8 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
     whole = (tmp_path / "whole" / "open_clip_model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "open_clip_model.safetensors").read_bytes() == whole
     curve = [json.loads(line) for line in (tmp_path / "work-whole" / "curve.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in curve] == [2, 4, 6, 8]
-    assert curve[1]["loss"] < curve[0]["loss"]
+    assert [line["step"] for line in curve] == [2, 4, 6, 8, 10, 12]
+    assert curve[5]["loss"] < curve[4]["loss"]  # the narrowed tower comes nearer to the wide one
 
     config = (TINY_DIRECTORY / "open_clip_config.json").read_text()
     (tmp_path / "whole" / "open_clip_config.json").write_text(config)
@@ -230,7 +275,7 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_refused(cifar: Path, tmp_path: Path) -> None:
     train(
-        TrainingSettings(steps=1, batch_size=8, evaluation_images=40),
+        TrainingSettings(main_steps=1, rounds=(), batch_size=8, evaluation_images=40),
         cifar,
         None,
         tmp_path / "out",
@@ -239,7 +284,7 @@ def test_a_checkpoint_of_other_settings_is_refused(cifar: Path, tmp_path: Path) 
     )
     with pytest.raises(ValueError, match="other settings"):
         train(
-            TrainingSettings(steps=1, batch_size=8, seed=1, evaluation_images=40),
+            TrainingSettings(main_steps=1, rounds=(), batch_size=8, seed=1, evaluation_images=40),
             cifar,
             None,
             tmp_path / "out",

@@ -82,7 +82,7 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="patience",
         title="Small steps for TENT",
-        text="Is TENT just badly tuned? With a twenty-fifth of the learning rate it no longer collapses. But now "
+        text="Is TENT just badly tuned? With a learning rate of 0.00005 it no longer collapses. But now "
         "it hardly learns either, and neither does CLIPTTA: the room between too much and too little is what differs.",
         look_for="All three curves close together. Compare with the first lesson: the rate that lets CLIPTTA repair "
         "the model is one that TENT does not survive.",

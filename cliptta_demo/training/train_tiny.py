@@ -17,7 +17,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import picture_world
@@ -44,46 +43,29 @@ def train(
     trainer = Trainer(settings, cifar, world, has_style)
     checkpoint = work / "checkpoint.pt"
     start, seconds = 0, 0.0
-    earlier: dict[str, Tensor] = {}  # the weights before the present round
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         if saved["settings"] != asdict(settings):
             raise ValueError(f"{checkpoint} belongs to other settings: {saved['settings']}. Choose another --work.")
-        trainer.model.load_state_dict(saved["model"])
-        trainer.adam.load_state_dict(saved["adam"])
-        trainer.muon.load_state_dict(saved["muon"])
-        start, seconds, earlier = saved["step"], saved["seconds"], saved["earlier"]
-        trainer.mean, trainer.averaged = saved["mean"], saved["averaged"]
+        trainer.load(saved)
+        start, seconds = saved["step"], saved["seconds"]
     losses: list[float] = []
     began = time.monotonic()
     for step in range(start, settings.all_steps):
         losses.append(trainer.step(step))
+        trainer.finish(step)
         done = step + 1
-        if done == settings.first_steps:
-            earlier = trainer.weights()
-        if done == settings.steps:
-            trainer.mix_with(earlier, settings.second_weight)
-            trainer.begin_third_round()
-            earlier = trainer.weights()
-        if step >= settings.mean_from:
-            trainer.add_to_mean()
-        if done == settings.all_steps and trainer.mean:
-            trainer.model.load_state_dict(trainer.mean)
-            trainer.mix_with(earlier, settings.third_weight)
-        if done % every == 0 or done in (settings.steps, settings.all_steps):
+        if done % every == 0 or done in settings.ends:
             elapsed = seconds + time.monotonic() - began
             line = {"step": done, "images": done * settings.batch_size, "seconds": round(elapsed)}
             line |= {"loss": round(sum(losses) / len(losses), 4)}
-            line |= {key: round(value, 4) for key, value in trainer.evaluate().items()}
+            line |= {key: round(value, 4) for key, value in trainer.evaluation(trainer.model).items()}
             losses.clear()
             print(json.dumps(line), flush=True)
             with (work / "curve.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
             partial = checkpoint.with_suffix(".partial")
-            state = {"model": trainer.model.state_dict(), "earlier": earlier}
-            state |= {"mean": trainer.mean, "averaged": trainer.averaged}
-            state |= {"adam": trainer.adam.state_dict(), "muon": trainer.muon.state_dict()}
-            torch.save({**state, "step": done, "seconds": elapsed, "settings": asdict(settings)}, partial)
+            torch.save({**trainer.state(), "step": done, "seconds": elapsed, "settings": asdict(settings)}, partial)
             partial.replace(checkpoint)  # a kill leaves the old checkpoint or the new one, never half of one
             trainer.export(out)
 
@@ -96,18 +78,17 @@ def main() -> None:
     parser.add_argument("--packages", type=Path, required=True, help="node_modules folder with the art for training")
     parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")
-    parser.add_argument("--steps", type=int, default=defaults.steps)
+    parser.add_argument("--share", type=float, default=1.0, help="of all steps; below 1 for a quick look")
     parser.add_argument("--batch-size", type=int, default=defaults.batch_size)
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--every", type=int, default=500, help="steps between two checkpoints")
     arguments = parser.parse_args()
     settings = TrainingSettings(
-        steps=arguments.steps,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
-    )
+    ).shortened(arguments.share)
     train(settings, arguments.cifar, arguments.packages, arguments.out, arguments.work, arguments.every)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -11,18 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
 from cliptta_demo.backend.backbones import TINY_DIRECTORY
-from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_STYLE, PictureWorld, compose
-from cliptta_demo.backend.data.sources import resize
+from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, PictureWorld, compose
+from cliptta_demo.backend.tiny_tower import NARROW, WIDE, TinyTower
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
+from cliptta_demo.training.evaluation import IMAGE_SIZE, Evaluation, normalise
+from cliptta_demo.training.narrowing import importance, narrowed
 from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, sharpen, vary_colours
-from cliptta_demo.training.training_settings import TrainingSettings, schedule
+from cliptta_demo.training.training_settings import Round, TrainingSettings, schedule
 
-IMAGE_SIZE = 64
 TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
-UNSEEN_STYLE_ID = STYLES.index(UNSEEN_STYLE)
-EVALUATION_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
 
 
 class Trainer:
@@ -44,15 +44,19 @@ class Trainer:
         self.table = build_caption_table(world)
         torch.manual_seed(settings.seed)
         self.model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}", load_weights=False)
+        self.model.visual.trunk = TinyTower(self.model.visual.trunk.head.out_features, inner=WIDE)
+        self.teacher: nn.Module | None = None  # the wide tower, once it is narrowed
         self.tokens = _tokenize_all(self.table.captions)  # (T, M, context)
         self.token_ids = _use_compact_vocabulary(self.model, self.tokens)
         self.photos, self.photo_labels = load_cifar10(cifar / "cifar10-train.parquet")
-        self.test_photos, self.test_labels = load_cifar10(cifar / "cifar10-test.parquet")
+        self.evaluation = Evaluation(cifar, world, self.token_ids, settings.evaluation_images)
         self.class_sprites = torch.tensor(
             sorted({sprite for ids in world.classes.values() for sprite in ids}), dtype=torch.int64
         )
         self.train_sprites = torch.tensor([s.id for s in world.sprites if s.split == "train"])
-        self.mean: dict[str, Tensor] = {}  # of the third round's last weights
+        self.before: dict[str, Tensor] = {}  # the weights before the present round
+        self.wide: dict[str, Tensor] = {}  # those before the tower was narrowed
+        self.mean: dict[str, Tensor] = {}  # of the present round's last weights
         self.averaged = 0
         self._build_optimizers()
 
@@ -60,11 +64,13 @@ class Trainer:
         settings = self.settings
         # Muon (Jordan et al. 2024) takes matrices: a convolution goes in as (outputs, inputs × 9), a view of itself.
         self.matrices = [
-            p for name, p in self.model.named_parameters() if p.ndim == 4 or (p.ndim == 2 and ".resblocks." in name)
+            p
+            for name, p in self.model.named_parameters()
+            if p.requires_grad and (p.ndim == 4 or (p.ndim == 2 and ".resblocks." in name))
         ]
         self.matrix_views = [nn.Parameter(p.detach().flatten(1)) for p in self.matrices]
         chosen = set(map(id, self.matrices))
-        rest = [p for p in self.model.parameters() if id(p) not in chosen]
+        rest = [p for p in self.model.parameters() if p.requires_grad and id(p) not in chosen]
         self.adam = torch.optim.AdamW(
             [
                 {"params": [p for p in rest if p.ndim >= 2], "weight_decay": settings.weight_decay},
@@ -88,7 +94,7 @@ class Trainer:
         picture_count = settings.batch_size - photo_count
         chosen = torch.randint(len(self.photos), (photo_count,), generator=generator)
         photos = augment(self.photos[chosen], size, generator, lightly=lightly)
-        if step >= settings.first_steps:
+        if settings.sharpened_at(step):
             photos = sharpen(photos, generator)
         class_count = round(picture_count * settings.class_share)
         sprites = torch.cat(
@@ -123,11 +129,16 @@ class Trainer:
         positives = self.table.truth[kinds][:, captions]  # (N, M): caption j is true of image i
         # Of torch's attention kernels the plain one is five times as fast on 16 tokens in bfloat16.
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            image_features = self.model.encode_image(normalise(self.model, images), normalize=True)
+            pixels = normalise(self.model, images)
+            image_features = self.model.encode_image(pixels, normalize=True)
             text_features = self.model.encode_text(self.tokens[templates, captions], normalize=True)
         scale = self.model.logit_scale.exp().clamp(max=settings.max_logit_scale)
         logits = scale * image_features.float() @ text_features.float().T
         loss = (_soft_cross_entropy(logits, positives) + _soft_cross_entropy(logits.T, positives.T)) / 2
+        if self.teacher:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                wanted = F.normalize(self.teacher(pixels).float(), dim=1)
+            loss = loss + settings.teacher_weight * (1 - (image_features.float() * wanted).sum(1).mean())
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -137,75 +148,79 @@ class Trainer:
         self.muon.step()
         return loss.item()
 
-    @torch.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        """Zero-shot accuracy on CIFAR-10 test photos and on the named picture classes, each style apart."""
-        self.model.eval()
-        count = self.settings.evaluation_images
-        result = {
-            "photos": self._accuracy(
-                resize(self.test_photos[:count], IMAGE_SIZE), self.test_labels[:count], CIFAR10_CLASSES
-            )
-        }
-        names = tuple(self.world.classes)
-        generator = torch.Generator().manual_seed(987_654_321)
-        labels = torch.randint(len(names), (count,), generator=generator)
-        sprites = torch.tensor(
-            [
-                self.world.classes[names[label]][
-                    int(torch.randint(len(self.world.classes[names[label]]), (), generator=generator))
-                ]
-                for label in labels.tolist()
-            ]
-        )
-        trained = torch.randint(len(TRAINED_STYLE_IDS), (count,), generator=generator)
-        for key, styles in (("pictures", trained), ("unseen_style", torch.full_like(trained, UNSEEN_STYLE_ID))):
-            images = compose(self.world, sprites, styles, IMAGE_SIZE, generator)
-            result[key] = self._accuracy(images, labels, names)
-        result["logit_scale"] = self.model.logit_scale.exp().item()
-        self.model.train()
-        return result
-
-    def _accuracy(self, images: Tensor, labels: Tensor, names: tuple[str, ...]) -> float:
-        tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
-        prompts = tokenizer([template.format(name) for name in names for template in EVALUATION_TEMPLATES])
-        compact = torch.searchsorted(self.token_ids, prompts).clamp(max=len(self.token_ids) - 1)
-        text = self.model.encode_text(compact, normalize=True).view(len(names), len(EVALUATION_TEMPLATES), -1)
-        prototypes = F.normalize(text.mean(1), dim=-1)
-        right = 0
-        for part, truth in zip(images.split(500), labels.split(500), strict=True):
-            with torch.autocast("cpu", torch.bfloat16):
-                features = self.model.encode_image(normalise(self.model, part), normalize=True)
-            right += int(((features.float() @ prototypes.T).argmax(1) == truth).sum())
-        return right / len(images)
-
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's present weights and statistics."""
         return {name: value.clone() for name, value in self.model.state_dict().items()}
 
-    def mix_with(self, earlier: dict[str, Tensor], share: float) -> None:
-        """Moves the weights back towards earlier ones, ``share`` of the present ones staying.
+    def finish(self, step: int) -> None:
+        """What is to be done with the weights after a step: averaged in a round's last part, mixed at its end.
 
-        Better on all data sets than either end. Source: Wortsman et al., "Robust fine-tuning of zero-shot models",
-        CVPR 2022.
+        Sources: Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018;
+        Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022 (a mixture can read better on all data sets
+        than either end).
         """
-        now = self.model.state_dict()
-        self.model.load_state_dict({name: _between(earlier[name], now[name], share) for name in now})
+        settings = self.settings
+        if settings.averaged_at(step):
+            self.averaged += 1
+            now = self.weights()
+            self.mean = {n: _between(self.mean[n], now[n], 1 / self.averaged) for n in now} if self.mean else now
+        if step + 1 not in settings.ends:
+            return
+        if self.mean:
+            self.model.load_state_dict(self.mean)
+            self.mean, self.averaged = {}, 0
+        if over := settings.round_at(step):
+            now = self.model.state_dict()
+            self.model.load_state_dict({n: _between(self.before[n], now[n], over[0].weight) for n in now})
+        if following := settings.round_at(step + 1):
+            self._begin(following[0])
 
-    def begin_third_round(self) -> None:
-        """Goes on from the weights as a file would hold them, in half precision, with new optimisers."""
-        state = self.model.state_dict()
-        self.model.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in state.items()})
-        self._build_optimizers()
+    def _begin(self, part: Round) -> None:
+        if part.new_optimisers:
+            state = self.model.state_dict()
+            self.model.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in state.items()})
+        if part.narrow:
+            self.wide = self.weights()
+            self._narrow()
+        if part.new_optimisers:
+            self._build_optimizers()
+        self.before = self.weights()
 
-    def add_to_mean(self) -> None:
-        """Takes the present weights into the mean of the third round's end.
+    def _narrow(self) -> None:
+        """Makes the wide tower the teacher of a narrowed copy; from here on the tower alone is trained.
 
-        Source: Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+        Source: Hinton et al., "Distilling the knowledge in a neural network", 2015.
         """
-        self.averaged += 1
-        now = self.weights()
-        self.mean = {n: _between(self.mean[n], now[n], 1 / self.averaged) for n in now} if self.mean else now
+        wide = self.model.visual.trunk
+        self.teacher = copy.deepcopy(wide).requires_grad_(False).eval()
+        begin = next(end for part, end in zip(self.settings.rounds, self.settings.ends, strict=False) if part.narrow)
+        images, _ = self.batch(begin)
+        self.model.visual.trunk = narrowed(wide, importance(wide, normalise(self.model, images)), NARROW)
+        self.model.requires_grad_(False)
+        self.model.visual.requires_grad_(True)
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs."""
+        return {
+            "model": self.model.state_dict(),
+            "before": self.before,
+            "wide": self.wide,
+            "mean": self.mean,
+            "averaged": self.averaged,
+            "adam": self.adam.state_dict(),
+            "muon": self.muon.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes on from what :meth:`state` gave."""
+        if state["wide"]:
+            self.model.load_state_dict(state["wide"])
+            self._narrow()
+            self._build_optimizers()
+        self.model.load_state_dict(state["model"])
+        self.before, self.wide, self.mean, self.averaged = (state[k] for k in ("before", "wide", "mean", "averaged"))
+        self.adam.load_state_dict(state["adam"])
+        self.muon.load_state_dict(state["muon"])
 
     def export(self, directory: Path) -> None:
         """Writes ``open_clip_model.safetensors`` in half precision, with the full vocabulary again.
@@ -221,14 +236,6 @@ class Trainer:
             {name: value.half().contiguous() for name, value in state.items()},
             directory / "open_clip_model.safetensors",
         )
-
-
-def normalise(model: nn.Module, images: Tensor) -> Tensor:
-    """uint8 ``(N, 3, H, W)`` → float, channels last, with the model's own mean and deviation."""
-    config = open_clip.get_model_preprocess_cfg(model)
-    mean = torch.tensor(config["mean"]).view(1, 3, 1, 1)
-    std = torch.tensor(config["std"]).view(1, 3, 1, 1)
-    return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def _between(first: Tensor, second: Tensor, share: float) -> Tensor:

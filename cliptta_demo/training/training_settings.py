@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Further steps after the main ones: from a higher rate straight down to zero once more."""
+
+    steps: int
+    rate: float  # of the full learning rates, at its start
+    photo_share: float  # of each batch; the rest are pictures
+    light_share: float  # its last part, with photos as they will be seen: hardly augmented, colours left alone
+    warmup: int = 100
+    sharpened: bool = False  # half of the photos
+    narrow: bool = False  # the tower is narrowed first, and from then on learns from what it was
+    new_optimisers: bool = True  # and weights rounded to half precision first, as a file holds them
+    mean_share: float = 0.0  # its last part, whose weights are averaged; the mean counts as its end
+    weight: float = 1.0  # of its end in the weights that go on; the rest are those before it
+
+
+ROUNDS = (
+    Round(steps=500, rate=0.15, photo_share=0.8, light_share=1.0, warmup=0, new_optimisers=False),
+    Round(
+        steps=2500,
+        rate=0.4,
+        photo_share=0.75,
+        light_share=0.5,
+        warmup=0,
+        sharpened=True,
+        new_optimisers=False,
+        weight=0.25,
+    ),
+    Round(steps=2000, rate=0.3, photo_share=0.8, light_share=0.6, sharpened=True, mean_share=0.3, weight=0.15),
+    Round(steps=3500, rate=0.3, photo_share=0.8, light_share=0.5, narrow=True),
+    Round(steps=3000, rate=0.2, photo_share=0.8, light_share=0.7, weight=0.5),
+    Round(steps=500, rate=0.15, photo_share=0.8, light_share=1.0, sharpened=True, weight=0.5),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """Settings of one training run; the defaults made the shipped weights."""
 
-    steps: int = 12_000  # of the first two rounds
+    main_steps: int = 9000
+    rounds: tuple[Round, ...] = ROUNDS
     batch_size: int = 256  # images of one contrastive comparison
     photo_share: float = 0.5  # the rest are pictures
     late_share: float = 4 / 9  # the last part of the main steps: the pictures are learnt, photos get more of each batch
     late_photo_share: float = 0.7
-    final_share: float = 1 / 24  # after the main steps: photos as they will be seen, hardly augmented
-    final_photo_share: float = 0.8
-    final_rate: float = 0.15  # of the full learning rates, falling to zero once more
-    second_share: float = 5 / 24  # then a second round: once more from a higher rate, with sharpened photos
-    second_photo_share: float = 0.75
-    second_rate: float = 0.4
-    second_light_share: float = 0.5  # the last part of the second round, hardly augmented
-    second_weight: float = 0.25  # of the second round's end in the final weights; the rest is the first round's end
-    third_share: float = 1 / 6  # of these steps, on top: a third round, with new optimisers
-    third_photo_share: float = 0.8
-    third_rate: float = 0.3
-    third_warmup: int = 100
-    third_light_share: float = 0.6  # the last part of the third round, hardly augmented
-    third_mean_share: float = 0.3  # the last part of the third round, whose weights are averaged
-    third_weight: float = 0.15  # of that mean in the final weights; the rest are those before the third round
     class_share: float = 0.6  # of the pictures, how many come from the named classes (the rest from all sprites)
     shipped_style_weight: float = 2.0  # how much oftener a shipped style is drawn than one for training alone
     captions_per_photo_class: int = 3
+    teacher_weight: float = 10.0  # of 1 − cosine between the narrow and the wide tower's embeddings, beside CLIP's loss
     learning_rate: float = 2e-3  # of AdamW: embeddings, normalisation, projections
     matrix_learning_rate: float = 2e-2  # of Muon: convolutions and the transformer's matrices
     matrix_weight_decay: float = 0.025
@@ -45,60 +67,62 @@ class TrainingSettings:
     seed: int = 0
 
     @property
-    def main_steps(self) -> int:
-        """All but the final ones and the second round."""
-        return round(self.steps * (1 - self.final_share - self.second_share))
-
-    @property
-    def first_steps(self) -> int:
-        """All before the second round."""
-        return round(self.steps * (1 - self.second_share))
-
-    @property
-    def third_steps(self) -> int:
-        """Those of the third round."""
-        return round(self.third_share * self.steps)
+    def ends(self) -> tuple[int, ...]:
+        """The steps after which the main part and each round are over."""
+        ends = [self.main_steps]
+        for part in self.rounds:
+            ends.append(ends[-1] + part.steps)
+        return tuple(ends)
 
     @property
     def all_steps(self) -> int:
-        """Those of all three rounds."""
-        return self.steps + self.third_steps
+        """Those of the main part and of all rounds."""
+        return self.ends[-1]
 
-    @property
-    def mean_from(self) -> int:
-        """The step from which on the third round's weights are averaged."""
-        return self.all_steps - round(self.third_mean_share * self.third_steps)
+    def round_at(self, step: int) -> tuple[Round, int] | None:
+        """The round of a step, and how many of its steps lie before; None in the main part."""
+        for part, begin in zip(self.rounds, self.ends, strict=False):
+            if begin <= step < begin + part.steps:
+                return part, step - begin
+        return None
 
     def lightly_at(self, step: int) -> bool:
         """Whether photos are hardly augmented and colours left alone."""
-        if step >= self.steps:
-            return step >= self.all_steps - round(self.third_light_share * self.third_steps)
-        if step >= self.first_steps:
-            return step >= self.steps - round(self.second_light_share * (self.steps - self.first_steps))
-        return step >= self.main_steps
+        return (found := self.round_at(step)) is not None and _in_last_part(*found, found[0].light_share)
+
+    def averaged_at(self, step: int) -> bool:
+        """Whether the weights after this step go into the round's mean."""
+        return (found := self.round_at(step)) is not None and _in_last_part(*found, found[0].mean_share)
+
+    def sharpened_at(self, step: int) -> bool:
+        """Whether half of the photos are sharpened."""
+        return (found := self.round_at(step)) is not None and found[0].sharpened
 
     def photo_share_at(self, step: int) -> float:
         """Which part of a batch are photos."""
-        if step >= self.steps:
-            return self.third_photo_share
-        if step >= self.first_steps:
-            return self.second_photo_share
-        if step >= self.main_steps:
-            return self.final_photo_share
+        if found := self.round_at(step):
+            return found[0].photo_share
         late = step >= self.main_steps - round(self.late_share * self.main_steps)
         return self.late_photo_share if late else self.photo_share
 
+    def shortened(self, share: float) -> TrainingSettings:
+        """The same with ``share`` of all steps, at least one in each part: for a quick look."""
+        if not 0 < share <= 1:
+            raise ValueError(f"share is {share}; it must be above 0, at most 1.")
+        rounds = tuple(replace(part, steps=max(1, round(share * part.steps))) for part in self.rounds)
+        return replace(self, main_steps=max(1, round(share * self.main_steps)), rounds=rounds)
+
+
+def _in_last_part(part: Round, step: int, share: float) -> bool:
+    return step >= part.steps - round(share * part.steps)
+
 
 def schedule(step: int, settings: TrainingSettings) -> float:
-    """Share of the full learning rate: up in the warm-up, level, straight down to zero; then in three more slopes."""
-    main, first = settings.main_steps, settings.first_steps
-    if step >= settings.steps:
-        rise = min(1.0, (step - settings.steps + 1) / settings.third_warmup)
-        return settings.third_rate * rise * (settings.all_steps - step) / max(1, settings.third_steps)
-    if step >= first:
-        return settings.second_rate * (settings.steps - step) / max(1, settings.steps - first)
-    if step >= main:
-        return settings.final_rate * (first - step) / max(1, first - main)
+    """Share of the full learning rate: up in the warm-up, level, straight down to zero; then a slope for each round."""
+    if found := settings.round_at(step):
+        part, done = found
+        rise = min(1.0, (done + 1) / part.warmup) if part.warmup else 1.0
+        return part.rate * rise * (part.steps - done) / part.steps
     rise = min(1.0, (step + 1) / settings.warmup)
-    fall = (main - step) / (main * settings.decay_share)
+    fall = (settings.main_steps - step) / (settings.main_steps * settings.decay_share)
     return min(rise, fall, 1.0)
