@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 
 import pytest
 
+resource = pytest.importorskip("resource", reason="counts page faults, which Windows does not tell")
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told what to keep")
 
 STEPS = """
