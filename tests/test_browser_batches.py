@@ -72,7 +72,8 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
     wait_title(page, "Batch 3 of 3")
     page.click("#reset")
     page.wait_for_selector("#message:has-text('Back to the source model')")
-    assert page.locator(".stepper:visible").count() == 0
+    for stepper in page.locator(".stepper").all():  # the figures follow the message, each in its own time
+        stepper.wait_for(state="hidden")
 
 
 def test_on_a_phone_a_collapse_is_named_and_a_tap_keeps_a_batch(visit):
