@@ -148,6 +148,7 @@ def test_schedule_rises_stays_falls_to_zero_and_comes_again() -> None:
     assert rates[159] == pytest.approx(0.4 / 50)
     assert rates[160] == pytest.approx(0.2 / 10)
     assert rates[180] == pytest.approx(0.1)
+    assert rates[199] == pytest.approx(0.2 / 40)  # the last step before zero
     assert [step for step in range(200) if settings.lightly_at(step)] == [
         *range(100, 110),
         *range(140, 160),
@@ -237,8 +238,8 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
         {},
     )
     rounds = tuple(Round(steps=2, rate=0.3, photo_share=0.8, light_share=0.5, warmup=1, **kind) for kind in kinds)
-    settings = TrainingSettings(main_steps=4, batch_size=16, warmup=2, rounds=rounds, evaluation_images=40)
-    train(settings, cifar, None, tmp_path / "whole", tmp_path / "work-whole", every=2)
+    settings = TrainingSettings(main_steps=8, batch_size=16, warmup=2, rounds=rounds, evaluation_images=40)
+    train(settings, cifar, None, tmp_path / "whole", tmp_path / "work-whole", every=4)
 
     class Killed(Exception):
         pass
@@ -246,7 +247,7 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
     original = Trainer.step
 
     # In the main part, in a round to be mixed, while weights are averaged, in the narrowing round and in the last.
-    for last in (3, 5, 7, 9, 11):
+    for last in (7, 9, 11, 13, 15):
 
         def dies(self: Trainer, step: int, last: int = last) -> float:
             if step == last:
@@ -262,7 +263,8 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
     whole = (tmp_path / "whole" / "open_clip_model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "open_clip_model.safetensors").read_bytes() == whole
     curve = [json.loads(line) for line in (tmp_path / "work-whole" / "curve.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in curve] == [2, 4, 6, 8, 10, 12]
+    assert [line["step"] for line in curve] == [4, 8, 10, 12, 14, 16]
+    assert curve[1]["loss"] < curve[0]["loss"]
     assert curve[5]["loss"] < curve[4]["loss"]  # the narrowed tower comes nearer to the wide one
 
     config = (TINY_DIRECTORY / "open_clip_config.json").read_text()

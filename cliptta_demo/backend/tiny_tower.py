@@ -4,8 +4,8 @@ It is registered with timm as ``cliptta_tiny``, so that open_clip builds it from
 ``open_clip_config.json`` (``"timm_model_name": "cliptta_tiny"``). Import this module before loading.
 
 Why this shape: among towers of equal cost on two CPU cores, small residual 3×3 convolutions learn fastest, and with
-batch normalisation several times faster than with group normalisation. The convolutions take nine tenths of an
-adaptation step, so the residual blocks are narrow inside (the model card has the numbers).
+batch normalisation several times faster than with group normalisation. The convolutions take most of an adaptation
+step, so the residual blocks are narrow inside (the model card has the numbers).
 """
 
 from __future__ import annotations

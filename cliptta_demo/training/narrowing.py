@@ -51,18 +51,15 @@ def narrowed(tower: TinyTower, importances: Sequence[Tensor], inner: Sequence[in
     Raises:
         ValueError: ``inner`` asks for more channels than a block has.
     """
-    for scores, count in zip(importances, inner, strict=True):
+    weights = tower.state_dict()
+    numbers = [number for number, layer in tower.stages.named_children() if isinstance(layer, ResidualBlock)]
+    for number, scores, count in zip(numbers, importances, inner, strict=True):
         if not 1 <= count <= len(scores):
             raise ValueError(f"inner is {tuple(inner)}; each must be 1 to the block's width, here {len(scores)}.")
-    head = tower.head
-    result = TinyTower(head.out_features, head.in_features // 8, inner)
-    kept = [scores.topk(count).indices.sort().values for scores, count in zip(importances, inner, strict=True)]
-    mine = tower.state_dict()
-    for block, chosen in zip(("1", "3", "5"), kept, strict=True):
-        prefix = f"stages.{block}."
-        for name in list(mine):
-            if name.startswith(f"{prefix}first.") and mine[name].ndim:
-                mine[name] = mine[name][chosen]
-        mine[f"{prefix}second.0.weight"] = mine[f"{prefix}second.0.weight"][:, chosen]
-    result.load_state_dict(mine)
+        kept = scores.topk(count).indices.sort().values
+        first, second = f"stages.{number}.first.", f"stages.{number}.second.0.weight"
+        weights |= {name: value[kept] for name, value in weights.items() if name.startswith(first) and value.ndim}
+        weights[second] = weights[second][:, kept]
+    result = TinyTower(tower.head.out_features, tower.head.in_features // 8, inner)
+    result.load_state_dict(weights)
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +54,13 @@ class Trainer:
         )
         self.train_sprites = torch.tensor([s.id for s in world.sprites if s.split == "train"])
         self.before: dict[str, Tensor] = {}  # the weights before the present round
-        self.wide: dict[str, Tensor] = {}  # those before the tower was narrowed
         self.mean: dict[str, Tensor] = {}  # of the present round's last weights
         self.averaged = 0
         self._build_optimizers()
 
     def _build_optimizers(self) -> None:
         settings = self.settings
-        # Muon (Jordan et al. 2024) takes matrices: a convolution goes in as (outputs, inputs × 9), a view of itself.
+        # Muon (Jordan et al. 2024) takes matrices: a convolution goes in as (outputs, all else), a view of itself.
         self.matrices = [
             p
             for name, p in self.model.named_parameters()
@@ -173,29 +171,27 @@ class Trainer:
             now = self.model.state_dict()
             self.model.load_state_dict({n: _between(self.before[n], now[n], over[0].weight) for n in now})
         if following := settings.round_at(step + 1):
-            self._begin(following[0])
+            self._begin(following[0], step + 1)
 
-    def _begin(self, part: Round) -> None:
+    def _begin(self, part: Round, step: int) -> None:
         if part.new_optimisers:
             state = self.model.state_dict()
             self.model.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in state.items()})
         if part.narrow:
-            self.wide = self.weights()
-            self._narrow()
+            wide = self.model.visual.trunk
+            images, _ = self.batch(step)
+            self._learn_from(wide, narrowed(wide, importance(wide, normalise(self.model, images)), NARROW))
         if part.new_optimisers:
             self._build_optimizers()
         self.before = self.weights()
 
-    def _narrow(self) -> None:
-        """Makes the wide tower the teacher of a narrowed copy; from here on the tower alone is trained.
+    def _learn_from(self, wide: TinyTower, narrow: TinyTower) -> None:
+        """Puts the narrow tower in the wide one's place, as its pupil; from here on the tower alone is trained.
 
         Source: Hinton et al., "Distilling the knowledge in a neural network", 2015.
         """
-        wide = self.model.visual.trunk
-        self.teacher = copy.deepcopy(wide).requires_grad_(False).eval()
-        begin = next(end for part, end in zip(self.settings.rounds, self.settings.ends, strict=False) if part.narrow)
-        images, _ = self.batch(begin)
-        self.model.visual.trunk = narrowed(wide, importance(wide, normalise(self.model, images)), NARROW)
+        self.teacher = wide.requires_grad_(False).eval()
+        self.model.visual.trunk = narrow
         self.model.requires_grad_(False)
         self.model.visual.requires_grad_(True)
 
@@ -204,7 +200,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "before": self.before,
-            "wide": self.wide,
+            "teacher": self.teacher.state_dict() if self.teacher else None,
             "mean": self.mean,
             "averaged": self.averaged,
             "adam": self.adam.state_dict(),
@@ -213,12 +209,13 @@ class Trainer:
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes on from what :meth:`state` gave."""
-        if state["wide"]:
-            self.model.load_state_dict(state["wide"])
-            self._narrow()
+        if state["teacher"]:
+            wide = self.model.visual.trunk
+            wide.load_state_dict(state["teacher"])
+            self._learn_from(wide, TinyTower(wide.head.out_features, inner=NARROW))
             self._build_optimizers()
         self.model.load_state_dict(state["model"])
-        self.before, self.wide, self.mean, self.averaged = (state[k] for k in ("before", "wide", "mean", "averaged"))
+        self.before, self.mean, self.averaged = state["before"], state["mean"], state["averaged"]
         self.adam.load_state_dict(state["adam"])
         self.muon.load_state_dict(state["muon"])
 
