@@ -207,16 +207,26 @@ def test_memory_keeps_the_most_confident_of_each_class() -> None:
     assert len(memory.insert(images, labels, confidence, shots=0)) == 0
 
 
-def test_memory_sample_is_seeded_and_distinct() -> None:
-    images = random_images(10)
-    memory = ConfidentMemory.empty_like(images).insert(images, torch.arange(10), torch.ones(10), shots=1)
-    first = memory.sample(4, torch.Generator().manual_seed(1))
-    again = memory.sample(4, torch.Generator().manual_seed(1))
-    assert torch.equal(first, again)
-    assert len({picture.numpy().tobytes() for picture in first}) == 4
-    assert torch.equal(memory.sample(10, torch.Generator()), memory.images)
+def test_a_memory_sample_is_seeded_distinct_and_balanced_over_the_classes() -> None:
+    images = random_images(23)
+    labels = torch.tensor([0] * 12 + [1] * 8 + [2] * 3)
+    memory = ConfidentMemory.empty_like(images).insert(images, labels, torch.ones(23), shots=12)
+
+    def drawn(size: int, classes: int, seed: int) -> tuple[list[int], list[int]]:
+        sample = memory.sample(size, classes, torch.Generator().manual_seed(seed))
+        rows = [memory.images.eq(picture).all(dim=(1, 2, 3)).nonzero().item() for picture in sample]
+        assert len(set(rows)) == len(rows)
+        return memory.labels[rows].tolist(), rows
+
+    # max(1, size // classes) of a class that holds more, all of one that holds fewer, as in the authors' release
+    for size, classes, counts in ((20, 4, [5, 5, 3]), (8, 4, [2, 2, 2]), (2, 4, [1, 1, 1]), (48, 4, [12, 8, 3])):
+        found, rows = drawn(size, classes, 1)
+        assert [found.count(number) for number in range(3)] == counts
+        assert rows == drawn(size, classes, 1)[1]
+    assert len({tuple(drawn(8, 4, seed)[1]) for seed in range(5)}) > 1
+    assert torch.equal(memory.sample(48, 4, torch.Generator()), memory.images)
     empty = ConfidentMemory.empty_like(images)
-    assert len(empty.sample(4, torch.Generator())) == 0
+    assert len(empty.sample(4, 4, torch.Generator())) == 0
 
 
 def test_an_empty_memory_adds_no_term(backbone: Backbone) -> None:

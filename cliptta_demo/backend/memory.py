@@ -48,19 +48,29 @@ class ConfidentMemory:
         confidence = torch.cat([self.confidence, confidence.float().nan_to_num(nan=-1.0)])
         order = confidence.argsort(descending=True, stable=True)
         order = order[labels[order].argsort(stable=True)]  # by class, inside a class by falling confidence
-        sorted_labels = labels[order]
-        first = torch.searchsorted(sorted_labels, sorted_labels)  # where the class of each entry begins
-        rank = torch.arange(len(order), device=order.device) - first
-        kept = order[(rank < shots) & (confidence[order] >= 0)]
+        kept = order[(_ranks(labels[order]) < shots) & (confidence[order] >= 0)]
         return ConfidentMemory(torch.cat([self.images, images])[kept], labels[kept], confidence[kept])
 
-    def sample(self, size: int, generator: torch.Generator) -> Tensor:
-        """``size`` distinct images, chosen uniformly; all of them, in a fixed order, when there are no more."""
-        if len(self) <= size:
-            return self.images
-        chosen = torch.randperm(len(self), generator=generator)[:size]
-        return self.images[chosen.to(self.images.device)]
+    def sample(self, size: int, classes: int, generator: torch.Generator) -> Tensor:
+        """About ``size`` distinct images, balanced over the classes as in the authors' release.
+
+        Of each class that holds more, ``max(1, size // classes)`` are chosen at random; of one that holds fewer, all.
+
+        Args:
+            size: images asked for; fewer come where classes hold fewer, more where there are more classes than that.
+            classes: C, those of the whole list, whether the memory holds some or not.
+        """
+        keys = torch.rand(len(self), generator=generator).to(self.labels.device)
+        order = keys.argsort()
+        order = order[self.labels[order].argsort(stable=True)]  # by class, inside a class at random
+        chosen = order[_ranks(self.labels[order]) < max(1, size // classes)]
+        return self.images[chosen.sort().values]
 
     def to(self, device: torch.device | str) -> ConfidentMemory:
         """The same memory on another device."""
         return ConfidentMemory(self.images.to(device), self.labels.to(device), self.confidence.to(device))
+
+
+def _ranks(labels: Tensor) -> Tensor:
+    """Place of each entry among those of its class, from 0; ``labels`` ``(K,)`` are sorted."""
+    return torch.arange(len(labels), device=labels.device) - torch.searchsorted(labels, labels)

@@ -41,7 +41,7 @@ class AdaptationSettings:
     regulariser_weight: float = 1.0  # λ_reg of CLIPTTA's marginal-entropy regulariser
     tent_regulariser_weight: float = 0.0  # TENT as published has no regulariser; 1 gives it CLIPTTA's
     memory_shots: int = 8  # images kept per class; the paper uses 4 to 16
-    memory_sample: int = 64  # memory images that join each step; as many as the default batch
+    memory_sample: int = 64  # memory images that join each step, balanced over classes; the default batch
     oce_weight: float = 1.0  # λ_oce
     oce_gamma: float = 0.005  # γ, softness of the ID/OOD split
     score: str = "max-log-probability"  # the paper's ID score

@@ -88,7 +88,7 @@ class Cliptta(AdaptingMethod):
         if memory is None or self.settings.memory_shots == 0:
             return None
         generator = torch.Generator().manual_seed(seed * 1_009 + step)
-        return memory.sample(self.settings.memory_sample, generator)
+        return memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
 
 
 class ClipttaOce(Cliptta):
