@@ -15,6 +15,7 @@ from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
 
 PREFIX = "CLIPTTA_"
+GPU_TIMES = 100  # a GPU's pace, in processors' of two cores: 20 TFLOP a second is what a small one reaches
 OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL",)  # see .log
 
 
@@ -36,6 +37,11 @@ class Limits:
     max_batch_size: int = _limit(512, 1, 512)  # the paper's largest is 256; lower it where memory is scarce
     max_run_steps: int = _limit(4000, 1, 50_000)  # batches × steps: the longest stream at twice the paper's ten steps
     max_classes: int = _limit(200, 2, 1000)  # each costs five captions through the text tower
+
+    # Arithmetic, as on a processor; a GPU may do GPU_TIMES as much
+    turn_gigaflops: int = _limit(600, 1, 1_000_000)  # until somebody else's turn: two cores take 3 s in float32
+    pass_gigaflops: int = _limit(6000, 1, 10_000_000)  # one that batch normalisation forbids to cut: half a minute
+    run_teraflops: int = _limit(1000, 1, 1_000_000)  # one whole run: an hour and a half on such a machine
 
     # All runs
     runs_at_once: int = _limit(48, 1, 256)  # a class of forty and some; they take turns step by step

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers import CLASSES, labelled_source, random_images, small_backbone
 
+from cliptta_demo.backend.arithmetic import Turn
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.errors import UserError
@@ -90,13 +91,42 @@ def finish(run: Experiment, state: RunState) -> Snapshot:
 
 def test_methods_move_in_step_and_live_views_have_the_batch(backbone: Backbone) -> None:
     run = experiment(backbone)
-    *live, (state, snapshot) = run.advance(run.start())
-    assert all(new_state is None and isinstance(step, LiveStep) for new_state, step in live)
-    assert [step.step for _, step in live] == [0, 1]
-    assert set(live[0][1].methods) == set(METHOD_NAMES)
-    assert live[0][1].methods["tent"].predicted.shape == (10,)
+    *moments, (state, snapshot) = run.advance(run.start())
+    live = [step for _, step in moments if step is not None]
+    assert all(new_state is None for new_state, _ in moments)
+    assert [step.step for step in live] == [0, 1]
+    assert all(isinstance(step, LiveStep) for step in live)
+    assert set(live[0].methods) == set(METHOD_NAMES)
+    assert live[0].methods["tent"].predicted.shape == (10,)
     assert isinstance(snapshot, Snapshot)
     assert state.next_batch == 1
+
+
+def test_views_are_built_for_steps_that_somebody_looks_at(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = experiment(backbone)
+    built = 0
+    view = run._view
+
+    def counted(*arguments: object) -> object:
+        nonlocal built
+        built += 1
+        return view(*arguments)
+
+    monkeypatch.setattr(run, "_view", counted)
+    wanted = iter((False, True))
+    *moments, _ = run.advance(run.start(), live=lambda: next(wanted))
+    assert [step.step for _, step in moments if step is not None] == [1]
+    assert built == 2 * len(METHOD_NAMES)  # of that step, and of the batch's end
+
+
+def test_a_run_in_pieces_gives_the_same_numbers(backbone: Backbone) -> None:
+    fresh = small_backbone()  # one that remembers no class names
+    run = Experiment(SETTINGS, fresh, labelled_source(60), labelled_source(30, seed=5), turn=Turn(4, 3))
+    assert list(run.prepare()) == [(3, 25), (6, 25), (9, 25), (12, 25), (15, 25), (18, 25), (21, 25), (24, 25)]
+    *_, (_, whole) = experiment(backbone).run()
+    *_, (_, cut) = run.run()
+    for name, method in whole.methods.items():
+        assert cut.methods[name].id_scores == pytest.approx(method.id_scores, abs=1e-4)
 
 
 def test_one_method_gives_the_same_numbers_alone_and_beside_others(backbone: Backbone) -> None:

@@ -108,7 +108,7 @@ def test_histograms_share_axis_and_class_order(labelled):
 def test_a_look_inside_a_batch_moves_curves_bars_and_progress(labelled):
     session, _, experiment = labelled
     half = Session(session.recipe, experiment.start())
-    live = next(view for state, view in experiment.advance(half.state) if state is None)
+    live = next(view for _, view in experiment.advance(half.state) if view is not None)
     parts = live_stage(half, live)
     rings = [t for t in json.loads(parts["entropy"])["facets"][0]["data"] if t["marker"]["symbol"].endswith("-open")]
     assert [ring["y"][0] for ring in rings] == pytest.approx(

@@ -16,7 +16,7 @@ from helpers import labelled_source, random_images, small_backbone
 from cliptta_demo.backend.adaptation import AdaptationState
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import load_backbone
-from cliptta_demo.backend.data.ahead import AheadOfTime
+from cliptta_demo.backend.data.ahead import THREADS, AheadOfTime
 from cliptta_demo.backend.data.stream import Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment, RunState
@@ -154,3 +154,26 @@ def test_an_error_of_the_next_batch_comes_when_it_is_asked_for() -> None:
     with pytest.raises(UserError, match="The folder has gone"):
         ahead.batch(1)
     assert len(ahead.batch(2).images) == 6
+
+
+def test_nobody_waits_for_the_slow_disk_of_somebody_else() -> None:
+    """As many streams as there are threads for the next batch are stuck reading; another gets all of its own."""
+    stuck, go_on = threading.Semaphore(0), threading.Event()
+
+    class Stuck(Stream):
+        def batch(self, index: int):
+            if index == 1:
+                stuck.release()
+                assert go_on.wait(60)
+            return super().batch(index)
+
+    slow = [AheadOfTime(Stuck(labelled_source(), SETTINGS.stream, 32)) for _ in range(THREADS)]
+    try:
+        for ahead in slow:
+            ahead.batch(0)
+            assert stuck.acquire(timeout=10)
+        quick = AheadOfTime(Stream(labelled_source(), SETTINGS.stream, 32))
+        assert [len(quick.batch(index).images) for index in range(4)] == [6] * 4
+    finally:
+        go_on.set()
+    assert all(len(ahead.batch(1).images) == 6 for ahead in slow)

@@ -16,6 +16,7 @@ from test_backbones import ARCHITECTURES, TEXT
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend import backbones, hub
+from cliptta_demo.backend.arithmetic import Towers
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbone_list import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, note_of
 from cliptta_demo.backend.backbones import load_backbone
@@ -191,12 +192,18 @@ def test_the_list_says_what_the_architecture_says(name: str) -> None:
     with FlopCounterMode(display=False) as counter:
         model.visual(torch.empty(1, 3, entry.image_size, entry.image_size, device="meta"))
     assert counter.get_total_flops() / 1e9 == pytest.approx(entry.gigaflops, abs=0.06)
+    with FlopCounterMode(display=False) as counter:
+        model.encode_text(torch.zeros(1, getattr(model, "context_length", 77), dtype=torch.int64, device="meta"))
+    assert counter.get_total_flops() / 1e9 == pytest.approx(entry.prompt_gigaflops, abs=0.06)
     assert f"{entry.download / 1e6:.0f} MB" in entry.note or f"{entry.download / 1e9:.1f} GB" in entry.note
 
 
-def test_the_list_knows_the_built_in_ones_image_size() -> None:
+def test_the_list_knows_the_built_in_ones_image_size_and_arithmetic() -> None:
     """Uploads are decoded to it before the backbone is loaded: at another size each file would be decoded twice."""
-    assert BACKBONES[TINY].image_size == load_backbone(TINY, "cpu").info.image_size
+    entry, backbone = BACKBONES[TINY], load_backbone(TINY, "cpu")
+    assert entry.image_size == backbone.info.image_size
+    counted = Towers.of(backbone)
+    assert (counted.image, counted.prompt) == pytest.approx((entry.gigaflops, entry.prompt_gigaflops), rel=0.06)
 
 
 @pytest.fixture

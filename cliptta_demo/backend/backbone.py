@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from cliptta_demo.backend.chunked import MEMORY_SHARE, activation_bytes, embed_in_chunks, free_bytes
 from cliptta_demo.backend.class_names import display_name
+from cliptta_demo.backend.device_memory import activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.norm import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import finish
 
 # A class name is put into each template; CLIP's plain prompt comes first.
 DEFAULT_TEMPLATES = (
@@ -31,6 +32,8 @@ DEFAULT_TEMPLATES = (
     "{}",
 )
 PROTOTYPE_CACHE = 32  # class lists remembered per backbone
+PROMPTS_AT_ONCE = 256  # through the text tower unless told otherwise
+MEMORY_SHARE = 0.5  # of what is free now: other sessions and the losses want some too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,31 +84,47 @@ class Backbone:
         self.autocast = autocast
         self.batch_statistics = batch_statistics
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.largest_chunk: int | None = None  # images whose activations may be in memory at once; None: not known yet
+        self._image_bytes: int | None = None  # of one image's activations; measured when first asked for
         self.layout, self.source_parameters = find_normalisation(self.tower)
         self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
         self._prototypes: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
         self._mean = torch.tensor(info.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(info.std, device=self.device).view(1, 3, 1, 1)
 
-    @torch.no_grad()
     def prototypes(self, class_names: Sequence[str], templates: Sequence[str] | None = None) -> Tensor:
         """Class prototypes t_c ``(C, d)``: mean over templates of the normalised text embeddings, normalised again.
 
         ``_`` in a class name becomes a space. The last few class lists are remembered.
         """
+        return finish(self.prototypes_in_pieces(class_names, templates))
+
+    def prototypes_in_pieces(
+        self, class_names: Sequence[str], templates: Sequence[str] | None = None, at_once: int = PROMPTS_AT_ONCE
+    ) -> Generator[tuple[int, int], None, Tensor]:
+        """:meth:`prototypes`, ``at_once`` prompts at a time; yields (prompts done, prompts in all) in between."""
         key = (tuple(class_names), tuple(templates or self.info.templates))
+        known = self._prototypes.get(key)
+        if known is None:
+            names = [display_name(name) for name in key[0]]
+            prompts = [template.replace("{}", name) for name in names for template in key[1]]
+            parts: list[Tensor] = []
+            for start in range(0, len(prompts), at_once):
+                if parts:
+                    yield start, len(prompts)
+                parts.append(self._encode(prompts[start : start + at_once]))
+            text = torch.cat(parts).view(len(names), len(key[1]), -1)
+            known = F.normalize(text.mean(dim=1), dim=-1)
         with self.lock:
-            if key not in self._prototypes:
-                names = [display_name(name) for name in key[0]]
-                prompts = [template.replace("{}", name) for name in names for template in key[1]]
-                text = torch.cat([self.encode_text(prompts[i : i + 256]) for i in range(0, len(prompts), 256)])
-                text = F.normalize(text.float(), dim=-1).view(len(names), len(key[1]), -1)
-                self._prototypes[key] = F.normalize(text.mean(dim=1), dim=-1)
-                while len(self._prototypes) > PROTOTYPE_CACHE:
-                    self._prototypes.popitem(last=False)
+            self._prototypes[key] = known
             self._prototypes.move_to_end(key)
-            return self._prototypes[key]
+            while len(self._prototypes) > PROTOTYPE_CACHE:
+                self._prototypes.popitem(last=False)
+        return known
+
+    @torch.no_grad()
+    def _encode(self, prompts: list[str]) -> Tensor:
+        with self.lock:
+            return F.normalize(self.encode_text(prompts).float(), dim=-1)
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``(N, 3, S, S)`` → float with the model's mean and deviation; float input passes unchanged.
@@ -117,25 +136,16 @@ class Backbone:
             images = images.float().div_(255).sub_(self._mean).div_(self._std).to(self.autocast or torch.float32)
         return images
 
-    def embed(self, images: Tensor, parameters: Tensor | None = None, at_most: int | None = None) -> Tensor:
-        """Normalised image embeddings z. Works in chunks where the whole batch would not fit into memory.
+    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
+        """Normalised image embeddings z, in one pass; see :mod:`.pieces` for batches larger than memory.
 
         Args:
             images: ``(N, 3, S, S)`` uint8, or float already normalised.
             parameters: θ ``(P,)``, the adapted normalisation parameters; gradients flow to it. None: the source model.
-            at_most: images in a chunk; None: as many as are taken to fit.
 
         Returns:
             ``(N, d)`` float32, each row of length 1.
         """
-        images = images.to(self.device, non_blocking=True)
-        if parameters is None:
-            return torch.cat([self._embed(part, None) for part in images.split(at_most or self._chunk(images))])
-        if self._mixes_images():
-            return self._embed(images, parameters)
-        return embed_in_chunks(self._embed, images, parameters, at_most or self._chunk(images))
-
-    def _embed(self, images: Tensor, parameters: Tensor | None) -> Tensor:
         pixels = self.normalise(images)
         with self.lock, self._precision():
             if parameters is None:
@@ -146,26 +156,29 @@ class Backbone:
                     features = functional_call(self.tower, tensors, (pixels,))
         return F.normalize(features.float(), dim=-1)
 
-    def _mixes_images(self) -> bool:
-        """Whether an image's embedding depends on its batch, which then can't be cut."""
+    @property
+    def mixes_images(self) -> bool:
+        """Whether an image's embedding depends on its batch, which then can't be cut into pieces."""
         return self.batch_statistics and bool(self.layout.batch_norms)
 
-    def _chunk(self, images: Tensor) -> int:
-        """How many images may go through the tower at once, estimated at the first call."""
-        if self.largest_chunk is None:
-            free = free_bytes(self.device)
-            if free is None or not len(images) or self._mixes_images():
-                return max(1, len(images))
-            per_image = activation_bytes(self._embed, images[:1], self.source_parameters)
-            self.largest_chunk = max(1, int(MEMORY_SHARE * free / per_image))
-        return self.largest_chunk
+    def images_that_fit(self) -> int:
+        """How many images' activations fit into the memory that is free now.
 
-    def smaller_chunk(self, count: int, at_most: int | None) -> int | None:
-        """Half the chunk with which memory ran out on ``count`` images; None when it can't be smaller."""
-        present = min(count, at_most or self.largest_chunk or count)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return None if present <= 1 or self._mixes_images() else present // 2
+        A power of two, so that a little more or less of free memory changes no rounding.
+        """
+        free = free_bytes(self.device)
+        if free is None or self.mixes_images:
+            return 2**30
+        if self._image_bytes is None:
+            size = self.info.image_size
+            image = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+            try:
+                self._image_bytes = activation_bytes(self.embed, image, self.source_parameters)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                return 1  # for now; asked again for the next batch
+        return 1 << (max(1, int(MEMORY_SHARE * free / self._image_bytes)).bit_length() - 1)
 
     def logits(self, cosines: Tensor) -> Tensor:
         """Scaled logits ``τ·cos + bias``, same shape."""

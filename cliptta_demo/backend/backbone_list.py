@@ -25,7 +25,8 @@ class BackboneEntry:
 
     Attributes:
         label: its name for people; about: what is worth knowing, one or two sentences.
-        parameters: of both towers; gigaflops: of the image tower for one image; image_size: side in pixels.
+        parameters: of both towers; image_size: side in pixels.
+        gigaflops, prompt_gigaflops: of the towers for one image and one prompt.
         times: time of a forward and backward pass on a processor, against that of ViT-B/16.
     """
 
@@ -33,6 +34,7 @@ class BackboneEntry:
     about: str
     parameters: int
     gigaflops: float
+    prompt_gigaflops: float
     image_size: int
     times: float
 
@@ -54,6 +56,8 @@ class BuiltIn:
 
     label: str
     note: str
+    gigaflops: float
+    prompt_gigaflops: float
     image_size: int
 
 
@@ -61,6 +65,8 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     TINY: BuiltIn(
         label="Tiny CLIP (built in)",
         note="Ready at once, fast on any laptop, no download. Choose another, or type a name of open_clip's.",
+        gigaflops=0.1,
+        prompt_gigaflops=0.02,
         image_size=64,
     ),
     "ViT-B-16/openai": BackboneEntry(
@@ -68,6 +74,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         about="The paper's model; wants a GPU.",
         parameters=149_620_737,
         gigaflops=35.1,
+        prompt_gigaflops=6.0,
         image_size=224,
         times=1.0,
     ),
@@ -76,6 +83,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         about="OpenAI's fastest; works on a patient laptop.",
         parameters=151_277_313,
         gigaflops=8.8,
+        prompt_gigaflops=6.0,
         image_size=224,
         times=0.26,
     ),
@@ -84,6 +92,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         about="OpenAI's large one; needs a GPU.",
         parameters=427_616_513,
         gigaflops=162.0,
+        prompt_gigaflops=13.3,
         image_size=224,
         times=5.3,
     ),
@@ -92,6 +101,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         about="Batch normalisation throughout: while adapting it uses the batch's own statistics.",
         parameters=102_007_137,
         gigaflops=12.2,
+        prompt_gigaflops=6.0,
         image_size=224,
         times=0.26,
     ),
@@ -100,6 +110,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         about="Small, for telephones; batch normalisation, as in ResNet-50.",
         parameters=74_835_073,
         gigaflops=4.8,
+        prompt_gigaflops=6.0,
         image_size=256,
         times=0.21,
     ),
@@ -108,6 +119,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         about="Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are.",
         parameters=203_155_970,
         gigaflops=35.4,
+        prompt_gigaflops=11.0,
         image_size=224,
         times=0.72,
     ),

@@ -84,6 +84,11 @@ def loaded_backbones() -> tuple[str, ...]:
     return tuple(name for name, _ in tuple(_cache))
 
 
+def best_device() -> str:
+    """The GPU when there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def load_backbone(name: str, device: str | None = None, *, visitor: bool = False) -> Backbone:
     """The backbone of that name, loaded once and kept (the last two, see :func:`keep_loaded`).
 
@@ -99,7 +104,7 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
     """
     if visitor:
         check_visitor_backbone(name)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device or best_device()
     if torch.device(device).type == "cpu":
         keep_freed_memory()
     key = (name, device)

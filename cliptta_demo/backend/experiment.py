@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,18 +21,21 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState
+from cliptta_demo.backend.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.data.ahead import AheadOfTime
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.data.stream import Batch, Stream
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods import METHODS, Progress
+from cliptta_demo.backend.methods import METHODS, Method, Progress
 from cliptta_demo.backend.metrics import Tally, entropy_of
 from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
+from cliptta_demo.backend.work import finish
 
 REFERENCE = "zero-shot"  # deterioration and improvement are measured against it
+REST = (None, None)  # what advance yields between two turns that leave nothing to see
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,28 @@ class RunState:
 class _Lane:
     """One method at work on the present batch."""
 
-    steps: Iterator[Progress]
+    steps: Iterator[Progress | None]
+    done: bool = False
     seconds: float = 0.0
     last: Progress | None = None
     unread: int = 0  # images of the last Progress for which the model gave no finite numbers
     losses: dict[str, Tensor] = field(default_factory=dict)
+
+    def rests(self) -> bool:
+        """Works on to the next moment; whether that is a mere rest, in the middle of a step."""
+        began = time.perf_counter()
+        try:
+            progress = next(self.steps)
+        except StopIteration:
+            self.done = True
+            return False
+        finally:
+            self.seconds += time.perf_counter() - began
+        if progress is None:
+            return True
+        self.last = progress
+        self.losses = progress.losses or self.losses
+        return False
 
 
 class Experiment:
@@ -79,6 +99,7 @@ class Experiment:
         strangers: the OOD images, where ``settings.stream.ood_share`` > 0.
         class_names: other words for the classes, in the source's order; None keeps the source's.
         templates: prompt templates; None takes the source's where it brings some, or else the backbone's.
+        turn: how much is worked on between two rests.
 
     Raises:
         UserError: fewer than two classes.
@@ -92,6 +113,7 @@ class Experiment:
         strangers: Source | None = None,
         class_names: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
+        turn: Turn = WHOLE,
     ) -> None:
         self.settings = settings
         self.backbone = backbone
@@ -100,11 +122,35 @@ class Experiment:
             raise UserError("One class leaves nothing to choose between: give at least two class names.")
         self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
         self.batches = AheadOfTime(self.stream)
-        templates = templates or getattr(source, "templates", None)
-        self.prototypes = backbone.prototypes(self.class_names, templates)
-        names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
-        self.methods = {name: METHODS[name](backbone, self.prototypes, settings.adaptation) for name in names}
+        self.templates = tuple(templates or getattr(source, "templates", None) or backbone.info.templates)
+        self.turn = turn
         self.score = ID_SCORES[settings.adaptation.score]
+        self._methods: dict[str, Method] = {}
+
+    def prepare(self) -> Generator[tuple[int, int], None, dict[str, Method]]:
+        """Sends the class names through the text tower, once; yields (prompts done, prompts in all) at each rest.
+
+        Whoever leaves it out has it done in one go by whatever needs it first.
+        """
+        if not self._methods:
+            backbone, settings = self.backbone, self.settings
+            prototypes = yield from backbone.prototypes_in_pieces(self.class_names, self.templates, self.turn.prompts)
+            names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
+            self._methods = {
+                name: METHODS[name](backbone, prototypes, settings.adaptation, self.turn.images) for name in names
+            }
+        return self._methods
+
+    @property
+    def cost(self) -> Cost:
+        """What the whole run takes in arithmetic."""
+        classes, templates = len(self.class_names), len(self.templates)
+        return cost_of(self.settings, Towers.of(self.backbone), classes, templates, len(self.stream))
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        """Those of the settings, and zero-shot, by name."""
+        return finish(self.prepare())
 
     def start(self) -> RunState:
         """The untouched source model, nothing seen yet."""
@@ -128,25 +174,44 @@ class Experiment:
         """Whether the stream has no batch left."""
         return state.next_batch >= len(self.stream)
 
-    def advance(self, state: RunState, live: bool = True) -> Iterator[tuple[RunState | None, Snapshot | LiveStep]]:
-        """Works on one batch.
+    def batch(self, state: RunState) -> Batch:
+        """The batch to come, read, decoded and corrupted; nothing of it needs the model.
 
-        Yields ``(None, LiveStep)`` after every optimiser step (all methods in step with each other), and last
-        ``(new state, Snapshot)``. Stopping in between leaves ``state`` valid and everything else untouched.
-        ``live=False`` leaves the steps out, so that a GPU need not be waited for at each of them.
+        Raises:
+            UserError: none of its images can be read.
         """
-        began = time.perf_counter()
         batch = self.batches.batch(state.next_batch)
         if not len(batch.images):
             raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))
+        return batch
+
+    def advance(
+        self, state: RunState, live: bool | Callable[[], bool] = True, batch: Batch | None = None
+    ) -> Iterator[tuple[RunState | None, Snapshot | LiveStep | None]]:
+        """Works on one batch.
+
+        Yields ``REST`` wherever it can rest, ``(None, LiveStep)`` after an optimiser step (all methods in step with
+        each other), and last ``(new state, Snapshot)``. Stopping in between leaves ``state`` valid and everything else
+        untouched.
+
+        Args:
+            live: whether steps are looked at, asked after each of them: a look makes a GPU be waited for.
+            batch: what :meth:`batch` gave for this state; None gets it now.
+        """
+        began = time.perf_counter()
+        batch = batch or self.batch(state)
         labels = batch.images.labels.numpy()
         lanes = {
             name: _Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
             for name, method in self.methods.items()
         }
         step, steps = 0, self.settings.adaptation.steps
-        while _step_all(lanes):
-            if live and step < steps:
+        while not all(lane.done for lane in lanes.values()):
+            for lane in lanes.values():
+                while lane.rests():
+                    yield REST
+                yield REST
+            if step < steps and (live() if callable(live) else live):
                 views = {name: self._view(lanes[name], labels) for name in self.settings.methods}
                 yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
             step += 1
@@ -277,17 +342,3 @@ def _skipped(name: str, count: int) -> str:
 def _unread(name: str, count: int, first: str) -> str:
     images = "1 image" if count == 1 else f"{count} images"
     return f"{name}: the model gave no finite numbers for {images} of this batch, shown as {first} without confidence."
-
-
-def _step_all(lanes: dict[str, _Lane]) -> bool:
-    """Moves every method one step on; False when all of them were done already."""
-    moved = False
-    for lane in lanes.values():
-        began = time.perf_counter()
-        progress = next(lane.steps, None)
-        lane.seconds += time.perf_counter() - began
-        if progress is not None:
-            moved = True
-            lane.last = progress
-            lane.losses = progress.losses or lane.losses
-    return moved

@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from cliptta_demo.backend.arithmetic import duration
 from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.backend.snapshot import LiveStep, MethodSnapshot, Snapshot
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.session import Session
+
+WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word
 
 # The marker of each method, as on the curves, in a box of 16 × 16.
 SHAPES = {
@@ -99,10 +102,18 @@ def _sparkline(method: MethodSnapshot | None) -> str:
     )
 
 
-def progress_html(session: Session | None, live: LiveStep | None = None, state: str = "idle") -> str:
-    """Bar and line of text: batches done, speed, time left. ``state``: idle, preparing, running, paused, done."""
+def progress_html(
+    session: Session | None, live: LiveStep | None = None, state: str = "idle", seconds: float = 0.0
+) -> str:
+    """Bar and line of text: batches done, speed, time left.
+
+    Args:
+        state: idle, preparing, running, paused, done.
+        seconds: that the whole run will take, about, where that is known beforehand.
+    """
     if state == "preparing":
-        return progress_bar(0.0, "Loading the model and drawing the first batch…", busy=True)
+        long = f" The run takes about {duration(seconds)} on this machine." if seconds > WORTH_SAYING else ""
+        return progress_bar(0.0, f"Loading the model and drawing the first batch…{long}", busy=True)
     if session is None or (session.snapshot is None and live is None):
         return progress_bar(0.0, "Ready. Press Run to watch the methods adapt.")
     snapshot = session.snapshot
@@ -126,9 +137,14 @@ def progress_html(session: Session | None, live: LiveStep | None = None, state: 
         images = session.state.images_done / done
         words.append(f"{images / max(pace, 1e-6):,.0f} images/s")
         if state == "running" and total > share:
-            words.append(f"about {_duration((total - share) * pace)} left")
+            words.append(f"about {duration((total - share) * pace)} left")
     words.extend({"paused": ["paused"], "done": ["finished"]}.get(state, []))
     return progress_bar(share / max(total, 1), " · ".join(words), busy=state == "running")
+
+
+def prompts_html(done: int, total: int) -> str:
+    """Bar and line of text while the class names go through the text tower."""
+    return progress_bar(done / total, f"Reading the class names: <b>{done:,}</b> of {total:,} captions", busy=True)
 
 
 def example_progress_html(corruption: str, severity: int) -> str:
@@ -136,10 +152,6 @@ def example_progress_html(corruption: str, severity: int) -> str:
     mark = '<span class="example">Example</span>'
     words = html.escape(f"{corruption} at severity {severity}. Press Run to watch it happen.")
     return progress_bar(1.0, f"{mark} {words}")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def progress_bar(share: float, text: str, busy: bool = False) -> str:

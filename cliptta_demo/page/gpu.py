@@ -22,12 +22,13 @@ import gradio as gr
 from cliptta_demo.backend import backbones
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers
-from cliptta_demo.backend.chunked import is_out_of_memory
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
+from cliptta_demo.backend.device_memory import is_out_of_memory
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.cost import check_cost
 from cliptta_demo.page.preparing import watched
-from cliptta_demo.page.runner import Begun, Look, open_experiment, work
+from cliptta_demo.page.runner import Begun, Look, open_experiment, read_class_names, work
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.session import Recipe, Session, Uploads, plan
 from cliptta_demo.page.texts import FAILED, NO_MEMORY
@@ -46,6 +47,11 @@ TINY_IMAGE_SECONDS = 0.0001
 def load_backbone(name: str) -> Backbone:
     """The backbone as the process that serves the page may have it: on ZeroGPU without a GPU."""
     return backbones.load_backbone(name, "cpu" if ON_ZERO_GPU else None, visitor=True)
+
+
+def device() -> str:
+    """Where runs work: "cuda" or "cpu"."""
+    return "cuda" if ON_ZERO_GPU else backbones.best_device()
 
 
 def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> int:
@@ -82,11 +88,13 @@ def perform(recipe: Recipe, session: Session | None, uploads: Uploads | None, ba
     ends = time.monotonic() + seconds_needed(recipe, session, uploads, batches) if ON_ZERO_GPU else None
     try:
         experiment, uploads = open_experiment(recipe, uploads)
+        expected = check_cost(experiment)
+        yield from read_class_names(experiment)
         names = experiment.class_names
         recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
         planned = plan(session, recipe)
         session = planned.session or Session(recipe, experiment.start().to("cpu"))
-        yield Look(session, begun=Begun(planned.session is None, planned.message), uploads=uploads)
+        yield Look(session, begun=Begun(planned.session is None, planned.message, expected), uploads=uploads)
         began = time.monotonic()
         for look in work(experiment, session, batches):
             yield look
@@ -131,8 +139,9 @@ def follow(
             for look in looks:
                 if look.refusal:
                     raise UserError(look.refusal)
-                before = look.session.state.next_batch if before is None else before
-                record.batches = look.session.state.next_batch - before
+                if look.session is not None:
+                    before = look.session.state.next_batch if before is None else before
+                    record.batches = look.session.state.next_batch - before
                 yield look
                 SERVICE.check()
 

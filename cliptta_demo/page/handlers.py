@@ -16,7 +16,7 @@ from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import REFERENCE
 from cliptta_demo.page.activity import ACTIVITY
-from cliptta_demo.page.cards import message_html, progress_html
+from cliptta_demo.page.cards import message_html, progress_html, prompts_html
 from cliptta_demo.page.choices import HUB, images_note
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
@@ -100,6 +100,8 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
         for look in looks:
             if look.download is not None:
                 yield {"progress": line.html(look.download)}
+            elif look.prompts is not None:
+                yield {"progress": prompts_html(*look.prompts)}
             elif look.live is not None:
                 yield live_stage(look.session, look.live)
             elif look.begun is not None:
@@ -111,7 +113,8 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
                 first: Update = {"session": session, "uploads": uploads, "message": message}
                 if look.begun.fresh:
                     first |= waiting_stage(recipe.settings.methods)
-                yield {**first, **preparing}
+                seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
+                yield {**first, **preparing, "progress": progress_html(session, None, "preparing", seconds)}
                 begun = look.begun
             else:
                 session = look.session

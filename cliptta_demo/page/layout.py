@@ -18,9 +18,10 @@ from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.api import add_api
 from cliptta_demo.page.calls import CALLS, asked_at
 from cliptta_demo.page.cards import message_html
+from cliptta_demo.page.cost import COSTLY, estimate_html
 from cliptta_demo.page.defaults import DEFAULTS
-from cliptta_demo.page.form import ADAPTATION_FIELDS
-from cliptta_demo.page.gpu import load_backbone
+from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS, FormValues
+from cliptta_demo.page.gpu import device, load_backbone
 from cliptta_demo.page.guard import RAW, Page
 from cliptta_demo.page.leaving import LEAVING
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
@@ -56,6 +57,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         parts |= {"session": session, "uploads": uploads, "go": gr.State("")}
         _connect(demo, sidebar, parts)
         _connect_address(demo, sidebar, parts)
+        _connect_estimate(demo, sidebar)
         add_api()
 
         def left(request: gr.Request) -> None:
@@ -72,6 +74,24 @@ def _tuned(backbone: str) -> AdaptationSettings:
         return load_backbone(backbone).info.adaptation
     except UserError:
         return AdaptationSettings()
+
+
+def _connect_estimate(demo: gr.Blocks, sidebar: Sidebar) -> None:
+    """Says how long a run will take, whenever something changes on which that depends."""
+
+    def estimate(*values: Any) -> str:
+        return estimate_html(FormValues(**dict(zip(FIELDS, values, strict=True))), device())
+
+    gr.on(
+        [demo.load, *(sidebar.widgets[name].change for name in COSTLY)],
+        estimate,
+        sidebar.inputs,
+        sidebar.estimate,
+        concurrency_limit=None,
+        trigger_mode="always_last",
+        **RAW,
+        **PRIVATE,
+    )
 
 
 def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:

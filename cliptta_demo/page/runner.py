@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from cliptta_demo.backend.arithmetic import PACE
 from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers
@@ -17,8 +18,9 @@ from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
 from cliptta_demo.backend.hub import Progress
-from cliptta_demo.backend.snapshot import LiveStep
+from cliptta_demo.backend.snapshot import LiveStep, Snapshot
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.cost import turn_of
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form import FormValues, read_form
 from cliptta_demo.page.service import SERVICE
@@ -27,14 +29,18 @@ from cliptta_demo.page.turns import TURNS
 from cliptta_demo.page.uploads import STALE, decode_uploads
 
 T = TypeVar("T")
+DONE = object()  # nothing is left to do
 
 
 @dataclass(frozen=True)
 class Begun:
-    """How a run begins: ``fresh`` from the source model or going on, and what the visitor is told of it."""
+    """How a run begins: ``fresh`` from the source model or going on, what the visitor is told of it, and about how
+    many ``seconds`` the whole of it takes on this machine.
+    """
 
     fresh: bool
     message: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ class Look:
         live: the step inside the batch to come, if any.
         begun: how the work begins; with the look before any work alone.
         uploads: the visitor's decoded images, with that look.
-        download: how far a download is, before that look.
+        download: how far a download is; prompts: how many class names in templates have been read, and how many there
+            are; both before that look.
         refusal: what stands in the run's way, in a sentence; the last look.
     """
 
@@ -55,11 +62,12 @@ class Look:
     begun: Begun | None = None
     uploads: Uploads | None = None
     download: Progress | None = None
+    prompts: tuple[int, int] | None = None
     refusal: str = ""
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
-    """Everything that a run needs, checked.
+    """Everything that a run needs, checked; its class names have yet to be read.
 
     Raises:
         UserError: a class that the data set doesn't have, no readable image, a backbone that can't be loaded.
@@ -75,9 +83,19 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
     settings = replace(recipe.settings, adaptation=adaptation)
     names, templates = recipe.class_names or None, recipe.templates or None
-    with TURNS.joined() as share:  # the class names go through the text tower
-        make = partial(Experiment, settings, backbone, source, strangers, names, templates)
-        return share.call(make), uploads
+    with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
+        turn = share.call(partial(turn_of, backbone))
+    return Experiment(settings, backbone, source, strangers, names, templates, turn), uploads
+
+
+def read_class_names(experiment: Experiment) -> Iterator[Look]:
+    """Sends the class names through the text tower, a turn at a time; yields a look now and then."""
+    reading, shown = experiment.prepare(), time.monotonic()
+    with TURNS.joined() as share:
+        while (prompts := share.call(partial(_next, reading))) is not DONE:
+            if time.monotonic() - shown >= LIVE_INTERVAL:
+                yield Look(None, prompts=prompts)
+                shown = time.monotonic()
 
 
 def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
@@ -103,36 +121,49 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
     """Works through the next ``batches`` batches (None: to the end of the stream).
 
     Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
-    tensors on the CPU: a visitor who reads keeps no GPU memory. Each step waits for its turn among the runs at work.
+    tensors on the CPU: a visitor who reads keeps no GPU memory. A batch is read before the first turn is asked for, and
+    each turn is one piece of work, so that others wait for neither.
 
     Raises:
         UserError: the server is about to stop.
     """
     state = session.state.to(experiment.backbone.device)
+    cost = experiment.cost.batch / session.recipe.settings.stream.batch_size
     done = 0
     shown = 0.0
+
+    def due() -> bool:
+        return time.monotonic() - shown >= LIVE_INTERVAL
+
     with TURNS.joined() as share:
         while not experiment.finished(state) and (batches is None or done < batches):
-            steps = experiment.advance(state)
-            while True:
-                step = share.call(partial(_next, steps))
-                if step is None:
-                    break
-                if isinstance(step[1], LiveStep):
-                    if time.monotonic() - shown < LIVE_INTERVAL:
-                        continue
-                    yield Look(session, step[1])
-                else:
-                    state = step[0]
-                    session = session.after(state.to("cpu"), step[1])
+            began = time.perf_counter()
+            batch = experiment.batch(state)
+            steps = experiment.advance(state, due, batch)
+            while (moment := share.call(partial(_next, steps))) is not DONE:
+                new_state, seen = moment
+                if new_state is not None:
+                    taken = time.perf_counter() - began
+                    PACE.learn(experiment.backbone.info.name, cost * len(batch.images), _worked(seen))
+                    state = new_state
+                    session = session.after(state.to("cpu"), replace(seen, seconds=taken))
                     yield Look(session)
+                elif seen is not None:
+                    yield Look(session, seen)
+                else:
+                    continue
                 shown = time.monotonic()
             done += 1
 
 
-def _next(steps: Iterator[T]) -> T | None:
+def _worked(snapshot: Snapshot) -> float:
+    """Seconds of arithmetic in the last batch, others' turns left out."""
+    return sum(method.series.seconds[-1] for method in snapshot.methods.values())
+
+
+def _next(steps: Iterator[T]) -> T | object:
     SERVICE.check()
-    return next(steps, None)
+    return next(steps, DONE)
 
 
 def warm_up() -> None:

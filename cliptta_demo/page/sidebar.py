@@ -21,6 +21,7 @@ from cliptta_demo.page.choices import (
     is_hub_choice,
     stranger_choices,
 )
+from cliptta_demo.page.cost import estimate_html
 from cliptta_demo.page.defaults import DEFAULTS, METHOD_LABELS, UPLOAD, corruption_choices
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS
 from cliptta_demo.page.guard import RAW
@@ -35,6 +36,7 @@ class Sidebar:
 
     widgets: dict[str, gr.components.Component]
     upload_note: gr.HTML
+    estimate: gr.HTML
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -127,8 +129,9 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
             info=HELP["order"],
             elem_id="order",
         )
+        estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
     made.update(_advanced(adaptation))
-    sidebar = Sidebar({name: made[name] for name in FIELDS}, upload_note)
+    sidebar = Sidebar({name: made[name] for name in FIELDS}, upload_note, estimate)
     _connect(sidebar, twelve, every)
     return sidebar
 

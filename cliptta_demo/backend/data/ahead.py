@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from cliptta_demo.backend.data.stream import Batch, Stream
 
-# Few threads for all sessions: decoding and corrupting take a fraction of the time that adapting takes.
-_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="next-batch")
+THREADS = 2  # few, for all sessions: decoding and corrupting take a fraction of the time that adapting takes
+_POOL = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="next-batch")
 
 
 class AheadOfTime:
@@ -27,7 +27,8 @@ class AheadOfTime:
         for other in self._next.values():  # somebody jumped; what was begun is of no use
             other.cancel()
         self._next = {}
-        batch = future.result() if future is not None else self.stream.batch(index)
+        # One that has yet to begin is made here instead: nobody waits for another stream's slow disk.
+        batch = self.stream.batch(index) if future is None or future.cancel() else future.result()
         if index + 1 < len(self.stream):
             self._next = {index + 1: _POOL.submit(self.stream.batch, index + 1)}
         return batch

@@ -1,7 +1,8 @@
 """What every method is: a small object with one ``adapt(images, state, seed)``.
 
 ``adapt`` is a generator. It yields one :class:`Progress` per optimiser step and a last one with the prediction made
-*after* the steps. Only what that last one carries is the method's new state: whoever stops early keeps the old one.
+*after* the steps, and None where a step rests between two pieces. Only what the last Progress carries is the method's
+new state: whoever stops early keeps the old one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.chunked import is_out_of_memory
+from cliptta_demo.backend.device_memory import is_out_of_memory
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.losses import marginal_entropy
+from cliptta_demo.backend.pieces import Passes, embed_in_pieces
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import Work
 
 T = TypeVar("T")
 
@@ -48,27 +51,31 @@ class Method:
         backbone: the shared, frozen model.
         prototypes: ``(C, d)`` class prototypes.
         settings: what the method does with one batch.
+        at_once: images that go through the tower between two rests, at most; None: as many as fit into memory.
     """
 
     name: ClassVar[str]
     uses_threshold: ClassVar[bool] = False  # whether its own α decides what is ID
 
-    def __init__(self, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings) -> None:
+    def __init__(
+        self, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
+    ) -> None:
         self.backbone = backbone
         self.prototypes = prototypes
         self.settings = settings
-        # Images at a time, once memory ran out: for this run alone, since it may change the last bits of its numbers.
-        self.chunk: int | None = None
+        self.at_once = at_once
+        self.piece = 2**30  # images in one pass on the present batch
 
-    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
-        """:meth:`.Backbone.embed`, in this run's chunks."""
-        return self.backbone.embed(images, parameters, self.chunk)
+    @classmethod
+    def images(cls, settings: AdaptationSettings, batch_size: int, classes: int) -> tuple[int, int]:
+        """What a batch costs: images that go forward through the tower alone, and images that go there and back."""
+        return batch_size, 0
 
     def start(self) -> AdaptationState | None:
         """The state before the first batch; None for a method that keeps none."""
         return None
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
         """Adapts to ``(N, 3, S, S)`` images and predicts them; see the module's text.
 
         Args:
@@ -78,17 +85,36 @@ class Method:
         """
         raise NotImplementedError
 
-    def within_memory(self, count: int, work: Callable[[], T]) -> T:
-        """``work()``; where memory runs out, again with smaller chunks. Nothing has changed until a step returns."""
+    def predict(self, images: Tensor, parameters: Tensor | None = None) -> Work[Tensor]:
+        """Cosines ``(N, C)`` under θ (None: the source model's), without a graph."""
+        features = yield from embed_in_pieces(self.backbone, images, parameters, self.piece)
+        with torch.no_grad():
+            return features @ self.prototypes.T
+
+    def choose_piece(self, whole: bool) -> None:
+        """Settles how many images make a pass on the batch to come, by what memory is free now.
+
+        Args:
+            whole: the batch can't be cut.
+        """
+        self.piece = 2**30 if whole else min(self.at_once or 2**30, self.backbone.images_that_fit())
+
+    def within_memory(self, count: int, work: Callable[[], Work[T]]) -> Work[T]:
+        """``work()``; where memory runs out, again in smaller pieces. Nothing has changed until a step returns.
+
+        The pieces stay small for this run alone, since they may change the last bits of its numbers.
+        """
         while True:
             try:
-                return work()
+                return (yield from work())
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
             # Outside of the except block, whose traceback would keep the activations alive.
-            self.chunk = self.backbone.smaller_chunk(count + self.settings.memory_sample, self.chunk)
-            if self.chunk is None:
+            if self.backbone.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.piece = self.at_once = min(count + self.settings.memory_sample, self.piece) // 2
+            if not self.piece or self.backbone.mixes_images:
                 raise UserError(
                     f"{count} images do not fit into the memory of {self.backbone.device}. "
                     "Choose a smaller batch size or a smaller backbone."
@@ -98,26 +124,28 @@ class Method:
 class AdaptingMethod(Method):
     """The loop that TENT and CLIPTTA share: forward, loss, Adam step, and a fresh forward pass in the end."""
 
+    @classmethod
+    def images(cls, settings: AdaptationSettings, batch_size: int, classes: int) -> tuple[int, int]:
+        return batch_size, settings.steps * batch_size
+
     def start(self) -> AdaptationState:
         return AdaptationState.start(self.backbone.source_parameters)
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+        self.choose_piece(whole=self.backbone.mixes_images)
         state = state or self.start()
         images = images.to(self.backbone.device)
         pixels = self.backbone.normalise(images)  # once, not at every step
         for step in range(self.settings.steps):
-            state, progress = self.within_memory(len(images), partial(self.step, images, pixels, state, step, seed))
+            work = partial(self.step, images, pixels, state, step, seed)
+            state, progress = yield from self.within_memory(len(images), work)
             yield progress
-        cosines = self.within_memory(len(images), partial(self._predict, pixels, state))
-        yield Progress(self.settings.steps, cosines, state)
-
-    @torch.no_grad()
-    def _predict(self, pixels: Tensor, state: AdaptationState) -> Tensor:
-        return self.embed(pixels, state.parameters) @ self.prototypes.T
+        work = partial(self.predict, pixels, state.parameters)
+        yield Progress(self.settings.steps, (yield from self.within_memory(len(images), work)), state)
 
     def step(
         self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
-    ) -> tuple[AdaptationState, Progress]:
+    ) -> Work[tuple[AdaptationState, Progress]]:
         """One optimiser step on one batch.
 
         Args:
@@ -126,23 +154,18 @@ class AdaptingMethod(Method):
         """
         raise NotImplementedError
 
-    def descend(
-        self, state: AdaptationState, parameters: Tensor, threshold: Tensor, terms: dict[str, Tensor]
-    ) -> AdaptationState:
-        """Adam on the sum of the terms; ``parameters`` and ``threshold`` are the leaves that the terms came from."""
+    def passes(self, state: AdaptationState) -> Passes:
+        """The passes of a step that begins at ``state``."""
+        return Passes(self.backbone, state.parameters, state.threshold, self.piece)
+
+    def descend(self, state: AdaptationState, passes: Passes, terms: dict[str, Tensor]) -> Work[AdaptationState]:
+        """Adam on the sum of the terms, which came from ``passes``."""
         if not terms:  # every weight is 0: nothing to descend
             return state
         loss = torch.stack(list(terms.values())).sum()
-        gradients = torch.autograd.grad(loss, (parameters, threshold), materialize_grads=True)
-        # In older releases of torch the zeros of materialize_grads ask for gradients: the graph would grow for ever.
-        gradient = torch.cat([part.detach().reshape(-1) for part in gradients])
+        gradient = yield from passes.gradient(loss)
         return adam_step(state, loss.detach(), gradient, self.settings.learning_rate)
 
     def regulariser(self, cosines: Tensor, weight: float) -> Tensor:
         """``−λ_reg · H(mean_i p_i)`` of ``(N, C)`` cosines."""
         return -weight * marginal_entropy(self.backbone.logits(cosines))
-
-
-def leaves(state: AdaptationState) -> tuple[Tensor, Tensor]:
-    """θ and α of a state as fresh tensors that ask for gradients."""
-    return state.parameters.detach().requires_grad_(True), state.threshold.detach().requires_grad_(True)

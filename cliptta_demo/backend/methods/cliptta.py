@@ -14,8 +14,11 @@ from torch import Tensor
 from cliptta_demo.backend.adaptation import AdaptationState
 from cliptta_demo.backend.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
 from cliptta_demo.backend.memory import ConfidentMemory
-from cliptta_demo.backend.methods.base import AdaptingMethod, Progress, leaves
+from cliptta_demo.backend.methods.base import AdaptingMethod, Progress
+from cliptta_demo.backend.pieces import Passes
 from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import Work
 
 
 class Cliptta(AdaptingMethod):
@@ -23,43 +26,48 @@ class Cliptta(AdaptingMethod):
 
     name = "cliptta"
 
+    @classmethod
+    def images(cls, settings: AdaptationSettings, batch_size: int, classes: int) -> tuple[int, int]:
+        remembered = min(max(settings.memory_sample, classes), settings.memory_shots * classes)
+        return batch_size, settings.steps * (batch_size + remembered)
+
     def step(
         self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
-    ) -> tuple[AdaptationState, Progress]:
-        parameters, threshold = leaves(state)
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        passes = self.passes(state)
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
         remembered = self._sample(state.memory, step, seed) if step > 0 else None
-        features, memory_features = self._embed(pixels, remembered, parameters)
+        features, memory_features = yield from self._embed(pixels, remembered, passes)
         cosines = features @ self.prototypes.T
         keep = None
         if self.uses_threshold:
             scores = ID_SCORES[self.settings.score](cosines)
             if step == 0:
-                state = state.with_threshold(otsu_threshold(scores))
-                threshold = leaves(state)[1]
-            keep = scores.detach() > threshold.detach()
+                state = state.with_threshold(otsu_threshold(scores.detach()))
+                passes.threshold = state.threshold.detach().requires_grad_(True)
+            keep = scores.detach() > passes.threshold.detach()
         terms = self._terms(features, cosines, keep)
         if self.uses_threshold and self.settings.oce_weight > 0:
-            contrast = outlier_contrastive_exposure(scores, threshold, self.settings.oce_gamma)
+            contrast = outlier_contrastive_exposure(scores, passes.threshold, self.settings.oce_gamma)
             terms["oce"] = self.settings.oce_weight * contrast
         if self.settings.memory_shots > 0:
             if step == 0:
                 state = self._remember(state, images, cosines.detach(), keep)
                 remembered = self._sample(state.memory, step, seed)
                 if len(remembered):
-                    memory_features = self.embed(remembered, parameters)
+                    memory_features = yield from passes.embed(self.backbone.normalise(remembered))
             if memory_features is not None:
                 memory_cosines = memory_features @ self.prototypes.T
                 memory_terms = self._terms(memory_features, memory_cosines, None)
                 terms |= {f"memory {name}": term for name, term in memory_terms.items()}
         losses = {name: term.detach() for name, term in terms.items()}
-        return self.descend(state, parameters, threshold, terms), Progress(step, cosines.detach(), None, losses)
+        return (yield from self.descend(state, passes, terms)), Progress(step, cosines.detach(), None, losses)
 
-    def _embed(self, pixels: Tensor, remembered: Tensor | None, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _embed(self, pixels: Tensor, remembered: Tensor | None, passes: Passes) -> Work[tuple[Tensor, Tensor | None]]:
         """Embeddings of the batch and of the memory sample, in one forward pass."""
         if remembered is None or not len(remembered):
-            return self.embed(pixels, parameters), None
-        both = self.embed(torch.cat([pixels, self.backbone.normalise(remembered)]), parameters)
+            return (yield from passes.embed(pixels)), None
+        both = yield from passes.embed(torch.cat([pixels, self.backbone.normalise(remembered)]))
         return both[: len(pixels)], both[len(pixels) :]
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:

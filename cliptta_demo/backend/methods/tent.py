@@ -6,7 +6,8 @@ from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState
 from cliptta_demo.backend.losses import mean_entropy
-from cliptta_demo.backend.methods.base import AdaptingMethod, Progress, leaves
+from cliptta_demo.backend.methods.base import AdaptingMethod, Progress
+from cliptta_demo.backend.work import Work
 
 
 class Tent(AdaptingMethod):
@@ -18,11 +19,11 @@ class Tent(AdaptingMethod):
 
     def step(
         self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
-    ) -> tuple[AdaptationState, Progress]:
-        parameters, threshold = leaves(state)
-        cosines = self.embed(pixels, parameters) @ self.prototypes.T
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        passes = self.passes(state)
+        cosines = (yield from passes.embed(pixels)) @ self.prototypes.T
         terms = {"entropy": mean_entropy(self.backbone.logits(cosines))}
         if self.settings.tent_regulariser_weight > 0:
             terms["regulariser"] = self.regulariser(cosines, self.settings.tent_regulariser_weight)
         losses = {name: term.detach() for name, term in terms.items()}
-        return self.descend(state, parameters, threshold, terms), Progress(step, cosines.detach(), None, losses)
+        return (yield from self.descend(state, passes, terms)), Progress(step, cosines.detach(), None, losses)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from cliptta_demo.backend.adaptation import AdaptationState
@@ -17,9 +16,6 @@ class ZeroShot(Method):
 
     name = "zero-shot"
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
-        yield Progress(0, self.within_memory(len(images), partial(self._predict, images)))
-
-    @torch.no_grad()
-    def _predict(self, images: Tensor) -> Tensor:
-        return self.embed(images) @ self.prototypes.T
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+        self.choose_piece(whole=False)
+        yield Progress(0, (yield from self.within_memory(len(images), partial(self.predict, images))))

@@ -1,9 +1,4 @@
-"""Batches larger than memory. The losses need the whole batch at once; the tower's activations need not be.
-
-Features are first computed without a graph, chunk by chunk. When the loss's gradient with respect to the features is
-known, each chunk is computed again, with its graph, and passes its share on to θ (gradient caching: Gao et al. 2021,
-"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup"). The gradient is that of the whole batch.
-"""
+"""How much fits into a device's memory, and how one tells that it ran out."""
 
 from __future__ import annotations
 
@@ -14,43 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-MEMORY_SHARE = 0.5  # of what is free now: other sessions and the losses want some too
 _CGROUP = Path("/sys/fs/cgroup")
 
 Embed = Callable[[Tensor, Tensor], Tensor]
-
-
-class _Replay(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, parameters: Tensor, images: Tensor, embed: Embed, chunk: int) -> Tensor:
-        ctx.embed, ctx.chunk = embed, chunk
-        ctx.save_for_backward(parameters, images)
-        return torch.cat([embed(part, parameters) for part in images.split(chunk)])
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        parameters, images = ctx.saved_tensors
-        total = torch.zeros_like(parameters)
-        for part, share in zip(images.split(ctx.chunk), gradient.split(ctx.chunk), strict=True):
-            leaf = parameters.detach().requires_grad_(True)
-            with torch.enable_grad():
-                features = ctx.embed(part, leaf)
-            total += torch.autograd.grad(features, leaf, share)[0]
-        return total, None, None, None
-
-
-def embed_in_chunks(embed: Embed, images: Tensor, parameters: Tensor, chunk: int) -> Tensor:
-    """``embed(images, parameters)`` with the activations of only ``chunk`` images in memory at a time.
-
-    Args:
-        embed: ``(n, 3, S, S)`` images and θ ``(P,)`` → ``(n, d)``; each image must be independent of the others.
-        images: ``(N, 3, S, S)``.
-        parameters: θ; gradients flow to it as without chunks.
-        chunk: images at a time, ≥ 1.
-    """
-    if len(images) <= chunk:
-        return embed(images, parameters)
-    return _Replay.apply(parameters, images, embed, chunk)
 
 
 def activation_bytes(embed: Embed, image: Tensor, parameters: Tensor) -> int:

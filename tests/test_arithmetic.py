@@ -1,0 +1,128 @@
+"""Arithmetic is known before a run: what a turn holds, what a run takes, and what is refused in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers import CLASSES, labelled_source, random_images, small_backbone
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cliptta_demo import limits
+from cliptta_demo.backend.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.methods import METHODS
+from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.page import cost
+from cliptta_demo.page.form import FormValues
+
+SETTINGS = RunSettings(
+    methods=METHOD_NAMES,
+    stream=StreamSettings(batch_size=10, batches=3),
+    adaptation=AdaptationSettings(steps=2, memory_shots=2, memory_sample=6),
+)
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    return small_backbone()
+
+
+def counted(backbone: Backbone, name: str) -> float:
+    """GFLOP that a method's second batch really takes."""
+    method = METHODS[name](backbone, backbone.prototypes(CLASSES), SETTINGS.adaptation)
+    backbone.images_that_fit()
+    *_, first = method.adapt(random_images(10), method.start(), 0)
+    with FlopCounterMode(display=False) as counter:
+        list(method.adapt(random_images(10, seed=1), first.state, 1))
+    return counter.get_total_flops() / 1e9
+
+
+@pytest.mark.parametrize("name", METHOD_NAMES)
+def test_no_method_takes_more_than_is_said(backbone: Backbone, name: str) -> None:
+    cost = cost_of(replace(SETTINGS, methods=(name,)), Towers.of(backbone), len(CLASSES), 5)
+    assert 0.4 * cost.batch < counted(backbone, name) <= 1.05 * cost.batch  # losses and heads are the twentieth
+    assert cost.total == cost.prompts + 3 * cost.batch
+
+
+def test_a_turn_holds_what_it_may_and_at_least_one_image() -> None:
+    towers = Towers(image=10.0, prompt=5.0)
+    turn = towers.turn(300)
+    assert turn.images * THERE_AND_BACK * towers.image <= 300
+    assert turn.prompts * towers.prompt <= 300
+    assert (turn.images, turn.prompts) == (10, 60)
+    assert (towers.turn(1).images, towers.turn(1).prompts) == (1, 1)
+
+
+def test_a_pace_is_guessed_then_learnt() -> None:
+    pace = Pace()
+    assert 0 < pace.seconds("vit", 100.0) < 1e6
+    pace.learn("vit", 100.0, 2.0)
+    assert pace.seconds("vit", 100.0) == pytest.approx(2.0)
+    pace.learn("vit", 100.0, 1.0)
+    assert 1.0 < pace.seconds("vit", 100.0) < 2.0
+    assert [duration(seconds) for seconds in (0.2, 40, 600, 3 * 3600)] == ["1 s", "40 s", "10 min", "3.0 h"]
+
+
+def bounded(monkeypatch: pytest.MonkeyPatch, **values: int) -> None:
+    monkeypatch.setattr(cost, "LIMITS", limits.Limits(**values))
+
+
+def test_a_run_over_the_limit_is_refused_with_its_time(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = Experiment(SETTINGS, backbone, labelled_source(60))
+    assert cost.check_cost(experiment) > 0
+    bounded(monkeypatch, run_teraflops=1)
+    monkeypatch.setattr(Towers, "of", lambda backbone: Towers(image=10.0, prompt=1.0))
+    with pytest.raises(UserError, match=r"take about .* on this machine, .* Choose fewer batches, steps or methods"):
+        cost.check_cost(experiment)
+
+
+def test_many_prompts_are_refused_as_prompts(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded(monkeypatch, run_teraflops=1)
+    monkeypatch.setattr(cost, "PACE", Pace())
+    experiment = Experiment(SETTINGS, backbone, labelled_source(60))
+    monkeypatch.setattr(Towers, "of", lambda backbone: Towers(image=0.01, prompt=1000.0))
+    with pytest.raises(UserError, match="fewer classes or prompt templates"):
+        cost.check_cost(experiment)
+
+
+def test_a_batch_that_can_not_be_cut_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded(monkeypatch, pass_gigaflops=1)
+    tower = nn.Sequential(nn.Conv2d(3, 64, 3), nn.BatchNorm2d(64), nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+    whole = small_backbone(nn.Sequential(tower, nn.Linear(64, 32)))
+    experiment = Experiment(replace(SETTINGS, stream=StreamSettings(batch_size=512)), whole, labelled_source(600))
+    with pytest.raises(UserError, match=r"can't be cut into turns: 512 images .* batch size of at most (\d+)") as told:
+        cost.check_cost(experiment)
+    fitting = int(str(told.value).split("at most ")[1].split(",")[0])
+    smaller = replace(
+        SETTINGS, stream=StreamSettings(batch_size=fitting), adaptation=AdaptationSettings(memory_shots=0)
+    )
+    assert cost.check_cost(Experiment(smaller, whole, labelled_source(600))) > 0
+    whole.batch_statistics = False  # the same tower by its source's statistics can be cut
+    assert cost.check_cost(experiment) > 0
+
+
+def test_the_form_says_how_long_its_run_takes() -> None:
+    assert "Takes about" in cost.estimate_html(FormValues())
+    assert "too-much" in cost.estimate_html(FormValues(backbone="ViT-L-14/openai", batch_size=512, batches=80))
+    assert "too-much" not in cost.estimate_html(FormValues(backbone="ViT-L-14/openai", batches=80), "cuda")
+    assert "is said when" in cost.estimate_html(FormValues(backbone="ViT-B-32/laion2b_s34b_b79k"))
+    assert "><" in cost.estimate_html(FormValues(batches=None))
+
+
+def test_the_text_tower_rests_between_pieces_and_turns_hold_no_more(backbone: Backbone) -> None:
+    sizes: list[int] = []
+    encode = backbone.encode_text
+
+    def watched(prompts: list[str]) -> torch.Tensor:
+        sizes.append(len(prompts))
+        return encode(prompts)
+
+    backbone.encode_text = watched
+    experiment = Experiment(SETTINGS, backbone, labelled_source(60), turn=Towers(1.0, 1.0).turn(7))
+    list(experiment.prepare())
+    assert sizes == [7, 7, 7, 4]
