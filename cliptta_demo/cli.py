@@ -1,9 +1,9 @@
-"""The engine on the command line.
+"""The engine on the command line; ``cliptta-demo`` in an installation, ``python -m cliptta_demo`` anywhere.
 
-    python -m cliptta_demo run --backbone tiny --dataset pictures --corruption fog --severity 5 \\
+    cliptta-demo run --backbone tiny --dataset pictures --corruption fog --severity 5 \\
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
-    python -m cliptta_demo bench --backbone tiny --corruptions --forms --grow --json bench.json
-    python -m cliptta_demo table --dataset pictures --classes all --severity 5 --out results/pictures
+    cliptta-demo bench --backbone tiny --corruptions --forms --grow --json bench.json
+    cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from cliptta_demo import VERSION
 from cliptta_demo.backend.backbones import TINY, load_backbone
 from cliptta_demo.backend.bench import bench, compare_forms, corruption_costs, grow
 from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
@@ -37,6 +38,10 @@ from cliptta_demo.backend.settings import (
 from cliptta_demo.tables.command import add_table_parser
 from cliptta_demo.tables.variants import ADAPTATION_WORDS
 
+DESCRIPTION = (
+    "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
+    "GRADIO_SERVER_NAME in the environment change port and address."
+)
 _HUB_HELP = f"{', '.join(PRESETS)} (fetched from the hub once), hf:ORGANISATION/NAME[:SPLIT], folder:PATH"
 DATASET_HELP = f"{', '.join(DATASETS)}, {_HUB_HELP}, cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY], cifar100c:…"
 OOD_HELP = f"out-of-distribution images: {', '.join(OOD_SOURCES)}, {_HUB_HELP}"
@@ -44,7 +49,8 @@ OOD_HELP = f"out-of-distribution images: {', '.join(OOD_SOURCES)}, {_HUB_HELP}"
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options. Their words are a promise to users: add, don't rename."""
-    parser = argparse.ArgumentParser(prog="python -m cliptta_demo", description="Test-time adaptation of CLIP.")
+    parser = argparse.ArgumentParser(prog="cliptta-demo", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run methods side by side on one stream and print what they reach")
     stream = StreamSettings()

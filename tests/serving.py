@@ -12,9 +12,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -50,12 +50,21 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+def serve_process(
+    script: str = "app.py", **settings: str
+) -> AbstractContextManager[tuple[str, subprocess.Popen, IO[bytes]]]:
+    """As :func:`serve_command`, for a script that is started from the root of the project."""
+    return serve_command([sys.executable, script], ROOT, **settings)
+
+
 @contextmanager
-def serve_process(script: str = "app.py", **settings: str) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
-    """As :func:`serve`; yields address, process, and the file of what the process writes.
+def serve_command(
+    command: Sequence[str | Path], folder: Path, **settings: str
+) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
+    """Starts a server on a free port; yields address, process, and the file of what the process writes.
 
     Args:
-        script: what is started, from the root of the project; settings: environment variables on top.
+        command: what is started; folder: where; settings: environment variables on top.
 
     Raises:
         RuntimeError: it did not start; the message ends with its output.
@@ -69,7 +78,7 @@ def serve_process(script: str = "app.py", **settings: str) -> Iterator[tuple[str
         **settings,
     }
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, script], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_for(address, process, log)

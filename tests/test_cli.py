@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 
+from cliptta_demo import VERSION
 from cliptta_demo.cli import main
 
 PROMISED = {
@@ -117,3 +119,14 @@ def test_templates_and_a_csv_of_every_image(tmp_path: Path) -> None:
     assert entropy[0] != entropy[1]
     with pytest.raises(SystemExit):
         main(["run", "--templates", "no place"])
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("--help", "--version"):
+        with pytest.raises(SystemExit) as caught:
+            main([word])
+        assert caught.value.code == 0
+    printed = capsys.readouterr().out
+    assert "serves the page" in printed
+    assert all(re.search(rf"^    {command} +\w", printed, re.M) for command in ("run", "bench", "table"))
+    assert printed.splitlines()[-1] == f"cliptta-demo {VERSION}"

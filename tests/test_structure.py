@@ -27,6 +27,13 @@ def test_the_engine_knows_no_page(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(forbidden)]
 
 
+def test_nothing_that_is_installed_needs_the_training() -> None:
+    installed = [path for path in PACKAGE.rglob("*.py") if PACKAGE / "training" not in path.parents]
+    names = {name for path in installed for name in imported(path)}
+    assert "cliptta_demo.page" in names
+    assert not [name for name in names if name.startswith("cliptta_demo.training")]
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "page").rglob("*.py")), ids=lambda path: path.stem)
 def test_the_page_works_through_the_engine(path: Path) -> None:
     forbidden = ("open_clip", "timm", "torch.nn", "cliptta_demo.backend.methods", "cliptta_demo.training")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cliptta_demo.page.panel import ASSETS, EXAMPLE_BATCHES, address, to_json
+from cliptta_demo.page.panel import EXAMPLE_BATCHES, address, to_json
 from cliptta_demo.page.view import PARTS
+from cliptta_demo.places import ASSETS
 
 EXAMPLE = ASSETS / "example.json"
 

@@ -15,14 +15,13 @@ from typing import Any
 
 import gradio as gr
 
-ASSETS = Path(__file__).parents[2] / "assets"
+from cliptta_demo.places import ASSETS
+
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 SCRIPTS = tuple(
     ASSETS / name for name in ("page.js", "plots.js", "batches.js", "gallery.js", "loss.js", "upload.js", "results.js")
 )
 STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
-
-
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 

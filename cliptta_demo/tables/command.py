@@ -1,6 +1,6 @@
 """The ``table`` command: the paper's protocol, resumable.
 
-    python -m cliptta_demo table --dataset pictures --classes all --severity 5 --batches 16 --out results/pictures
+    cliptta-demo table --dataset pictures --classes all --severity 5 --batches 16 --out results/pictures
 
 writes ``runs.jsonl`` (a line per finished stream), ``table.csv``, ``table.md`` and ``report.html`` into the directory,
 after every stream. Started again with the same words it goes on where it was stopped.

@@ -11,11 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from cliptta_demo.places import ASSETS
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import CLEAN, corruptions_of, mean_over_seeds, percent, sentence_of, title_of, totals
 from cliptta_demo.tables.variants import Variant
 
-ASSETS = Path(__file__).parents[2] / "assets"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js"))
 STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "report.css"))

@@ -23,13 +23,14 @@ from torch import Tensor
 
 from cliptta_demo.backend.data.picture_backgrounds import backgrounds
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.places import ASSETS
 
 STYLES = ("noto", "twemoji", "fluent", "openmoji")
 TRAINED_STYLES = STYLES[:3]
 UNSEEN_STYLE = "openmoji"
 STRANGER_GROUPS = ("flags", "symbols", "letters")
 SMALLEST_SIZE, LARGEST_SIZE = 32, 256
-PICTURE_FOLDER = Path(__file__).parents[3] / "assets" / "pictures"
+PICTURE_FOLDER = ASSETS / "pictures"
 
 SPRITE_SIDE = (0.55, 0.95)  # share of the image's side
 TURN_DEGREES, LARGEST_TURN = 12.0, 35.0  # standard deviation and limit of the angle
@@ -85,8 +86,8 @@ class PictureWorld:
             lists: dict[str, Any] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UserError(
-                f"The built-in pictures are missing ({error.filename}). Get a complete copy of the project, "
-                "or build them with python -m cliptta_demo.training.build_pictures."
+                f"The built-in pictures are missing ({error.filename}). Install the project anew, "
+                "or get a complete copy of it."
             ) from error
         sprites = tuple(
             Sprite(i, codepoint, name, tuple(words.split(",")) if words else (), group, split)

@@ -1,0 +1,27 @@
+"""The page as ``app.py`` and the command ``cliptta-demo`` start it: what has to come first does."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+
+def make_demo() -> gr.Blocks:
+    """The page with its opening example. To be called before anything imports gradio or torch."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    if os.environ.get("SPACES_ZERO_GPU"):  # on ZeroGPU
+        import spaces  # noqa: F401
+
+    from cliptta_demo.page import build_demo, load_example
+
+    return build_demo(load_example())
+
+
+def serve(demo: gr.Blocks) -> None:
+    """Serves the page until told to stop, see :func:`.page.serve.launch`."""
+    from cliptta_demo.page import launch
+
+    launch(demo)
