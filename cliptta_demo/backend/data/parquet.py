@@ -29,7 +29,7 @@ from cliptta_demo.backend.errors import UserError
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
 ORDERS_KEPT = 2  # permutations remembered by a source
-_UNDECODED_BYTES = 64 * 2**20  # copies of encoded images that wait for a thread: a batch of large ones holds gigabytes
+_UNDECODED_BYTES = 32 * 2**20  # copies of encoded images that wait for a thread: a batch of large ones holds gigabytes
 
 
 class ParquetSource:

@@ -40,7 +40,7 @@ _BUFFER_BYTES = 65_536  # read from the disk at once; without it Arrow reads a w
 
 @dataclass(frozen=True)
 class ParquetLimits:
-    """What one data set may cost. Reading takes some three times ``max_block_bytes`` at worst, one image at a time."""
+    """What one data set may cost. Reading takes at most some eight times the block, as measured: Arrow copies."""
 
     max_rows: int = 1_500_000  # ImageNet's training images are 1.28 million; some 30 bytes of each stay in memory
     max_footer_bytes: int = 8 * 2**20  # 4,000 row groups with long statistics
@@ -48,7 +48,7 @@ class ParquetLimits:
     max_columns: int = 1000  # of a table of images; nested ones count at every level
     max_features_bytes: int = 2**20  # of JSON with class names; ImageNet-21k's take 0.6 MB
     max_pages: int = 250_000  # of a MB each in most files; walking them takes seconds
-    max_block_bytes: int = 256 * 2**20  # a page and its dictionary: writers put 100 or 1000 photos into one
+    max_block_bytes: int = 128 * 2**20  # a page and its dictionary: writers put 100 or 1000 photos into one
     free_block_bytes: int = 32 * 2**20  # so large a block may be whatever its file holds of it
     max_inflation: int = 4  # of larger ones: encoded images don't get smaller by packing
     max_label_bytes: int = 16 * 2**20  # all pages of a label column in a row group, which a million rows seldom fill
@@ -222,6 +222,7 @@ def read_cells(
             if not left:
                 return
             start += len(batch)
+            batch = cells = images = paths = None  # before the next one takes as much
     raise ValueError("a row group ends early")
 
 
