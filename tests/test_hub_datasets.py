@@ -19,7 +19,8 @@ from cliptta_demo.backend.catalog import open_source, open_strangers
 from cliptta_demo.backend.data import hub_dataset, parquet
 from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.data.hub_dataset import parts_of, read_hub_spec, readable
-from cliptta_demo.backend.data.parquet import ParquetSource, read_rows, windowed_shuffle
+from cliptta_demo.backend.data.parquet import ParquetSource, windowed_shuffle
+from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.data.sources import OOD_LABEL
 from cliptta_demo.backend.errors import UserError

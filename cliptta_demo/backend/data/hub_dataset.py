@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections import OrderedDict
@@ -12,7 +11,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.data.parquet import ParquetSource, read_rows, split_columns
+from cliptta_demo.backend.data.parquet import ParquetSource
+from cliptta_demo.backend.data.parquet_file import open_parquet
+from cliptta_demo.backend.data.parquet_rows import Rows, features_of_file, read_rows, split_columns
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import Listing, RemoteFile, check_repository, fetch, forget, list_repository
@@ -24,8 +25,11 @@ _PART = re.compile(r"(?:([A-Za-z0-9_.+-]{1,80})/)?([A-Za-z0-9_.-]{1,80})", re.AS
 _WORDNET = re.compile(r"n\d{8}")
 OPEN_TABLES = 6  # data sets whose labels stay in memory
 
-_tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Any]] = OrderedDict()
+_tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Rows]] = OrderedDict()
 _lock = threading.Lock()
+_opening = threading.BoundedSemaphore(
+    2
+)  # at once: what opening takes in memory is bounded, and a slow one holds no line
 
 
 def read_hub_spec(spec: str) -> HubDataset:
@@ -83,7 +87,7 @@ def open_hub_dataset(
     return ParquetSource(known[1], class_names, label=label, templates=dataset.templates)
 
 
-def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Any]:
+def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Rows]:
     listing = list_repository("dataset", dataset.repository, visitor=visitor)
     files = choose_files(listing, dataset)
     if not files:
@@ -93,10 +97,8 @@ def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Any]:
         raise UserError(_no_files(listing, dataset))
     paths = fetch(listing, files, visitor=visitor)
     try:
-        features = {**features_of_card(listing.card, dataset.config), **features_of_file(paths[0])}
-        image, labels = split_columns(paths[0], features, dataset)
-        names = dataset.class_names or tuple(features.get(labels, ()) or ())
-        rows = read_rows(paths, image, labels, names, dataset.where)
+        with _opening:
+            rows = _read_table(paths, listing, dataset)
     except UserError:
         raise
     except Exception as error:  # whatever pyarrow makes of a damaged file
@@ -104,6 +106,15 @@ def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Any]:
             forget(path)
         raise UserError(f"A file of {dataset.repository} is damaged. Try again: it is fetched anew.") from error
     return paths, replace(rows, name=dataset.label or dataset.repository, class_names=readable(rows.class_names))
+
+
+def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:
+    with open_parquet(paths[0], dataset.repository) as file:
+        schema = file.schema_arrow
+    features = {**features_of_card(listing.card, dataset.config), **features_of_file(schema, dataset.repository)}
+    image, labels = split_columns(schema, features, dataset)
+    names = dataset.class_names or tuple(features.get(labels, ()) or ())
+    return read_rows(paths, image, labels, names, dataset.where, dataset.repository)
 
 
 def _converted(listing: Listing, visitor: bool) -> Listing:
@@ -166,25 +177,6 @@ def _data_files(entries: Any) -> list[tuple[str, str]]:
             split = str(entry.get("split", "train"))
             pairs += [(split, path) for path in ([paths] if isinstance(paths, str) else paths)]
     return pairs
-
-
-def features_of_file(path: Path) -> dict[str, tuple[str, ...] | None]:
-    """Column → class names (of labels) or None (of images), from what `datasets` writes into a parquet file."""
-    import pyarrow.parquet
-
-    metadata = pyarrow.parquet.read_schema(path).metadata or {}
-    try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-    except (KeyError, ValueError, TypeError):
-        return {}
-    found: dict[str, tuple[str, ...] | None] = {}
-    for column, feature in features.items() if isinstance(features, dict) else ():
-        kind = feature.get("_type") if isinstance(feature, dict) else None
-        if kind == "ClassLabel" and feature.get("names"):
-            found[column] = tuple(map(str, feature["names"]))
-        elif kind == "Image":
-            found[column] = None
-    return found
 
 
 def features_of_card(card: dict[str, Any], config: str = "") -> dict[str, tuple[str, ...] | None]:
