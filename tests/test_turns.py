@@ -53,6 +53,28 @@ def test_who_comes_late_starts_with_as_much_as_the_least_of_the_others() -> None
         assert alone.used == 0.0
 
 
+def test_who_waited_for_a_disk_has_saved_up_no_turns() -> None:
+    turns, order = Turns(), []
+    with turns.joined() as busy, turns.joined() as sleeper:
+        for _ in range(3):
+            busy.call(lambda: time.sleep(0.01))
+        assert busy.used > sleeper.used == 0
+        held, go_on = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            held.set()
+            go_on.wait(10)
+
+        waiting = [turns._put(busy, hold)]
+        held.wait(10)
+        before = busy.used
+        waiting += [turns._put(sleeper, lambda: order.append("sleeper")) for _ in range(2)]
+        assert sleeper.used == before  # level with who was at work, not three turns ahead
+        go_on.set()
+        for future in waiting:
+            future.result(10)
+
+
 def test_an_error_goes_to_who_asked_and_the_rest_goes_on() -> None:
     turns = Turns()
     with turns.joined() as share:

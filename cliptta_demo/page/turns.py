@@ -4,7 +4,8 @@ All steps are done by one thread: a step uses all cores anyway, only its activat
 keep for each thread is kept once. Whose step is next is decided by time used: the run that has had least of it goes
 first, so that a step of a large model is paid for by waiting. Before such a step there is a short pause for a lighter
 run that is about to ask for its next one; else it would always just miss its turn. A new run starts with as much as the
-least of the others has used; it neither jumps the line for long nor waits for all.
+least of the others has used; it neither jumps the line for long nor waits for all. Who did not ask for turns, waiting
+for a slow disk say, has saved up none: when they come back, those who kept working are not put behind them.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Turns:
     _shares: set[Share] = field(default_factory=set)
     _line: list[tuple[float, int, Share, Callable[[], Any], Future]] = field(default_factory=list)  # a heap
     _arrivals: int = 0
+    _now: float = 0.0  # what the run at work had used before its turn: nobody in line counts as having used less
     _process: int = 0  # a forked process has no thread yet
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -65,6 +67,7 @@ class Turns:
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._work, name="steps", daemon=True).start()
+            share.used = max(share.used, self._now)
             self._arrivals += 1  # among equals, first come, first served
             heapq.heappush(self._line, (share.used, self._arrivals, share, step, future))
             self._changed.notify_all()
@@ -77,6 +80,7 @@ class Turns:
                 patience = min(PATIENCE * self._line[0][2].last, MOST_PATIENCE)
                 self._changed.wait_for(lambda: not self._lighter_ones(), patience)
                 _, _, share, step, future = heapq.heappop(self._line)
+                self._now = max(self._now, share.used)
             began = time.monotonic()
             try:
                 result, error = step(), None
