@@ -79,6 +79,11 @@ def _takes(*arguments: str) -> Callable[[Any], bool]:
     return fits
 
 
+def _takes_one(value: Any) -> bool:
+    """Fits callables with one argument, whatever it is called."""
+    return len(inspect.signature(value).parameters) == 1
+
+
 @cache
 def _blocks() -> gr.Blocks:
     """An app as small as can be, with one function; one for all of a check."""
@@ -89,9 +94,7 @@ def _blocks() -> gr.Blocks:
 
 # The queue of calls, and its letter boxes
 _QUEUE = _part("gradio.Blocks", "_queue", _blocks, lambda queue: queue is not None)
-_ANALYTICS = _part(
-    "gradio.queueing.Queue", "compute_analytics_summary", lambda: _QUEUE.of(_blocks()), _takes("records")
-)
+_ANALYTICS = _part("gradio.queueing.Queue", "compute_analytics_summary", lambda: _QUEUE.of(_blocks()), _takes_one)
 _EVENTS = _part("gradio.queueing.Queue", "event_ids_to_events", lambda: _QUEUE.of(_blocks()), _of_type(MutableMapping))
 _MESSAGES = _part(
     "gradio.queueing.Queue", "pending_messages_per_session", lambda: _QUEUE.of(_blocks()), _of_type(MutableMapping)
@@ -157,8 +160,9 @@ _PARSER = _in_module("gradio.route_utils", "GradioMultiPartParser", inspect.iscl
 
 
 def _parser() -> Any:
-    options = {"max_files": 1, "max_fields": 1, "upload_dir": "", "max_file_size": 1}
-    return _PARSER.of(import_module("gradio.route_utils"))({}, None, **options)
+    parser = _PARSER.of(import_module("gradio.route_utils"))
+    options = {"max_file_size": 1, "upload_dir": ""}  # the second from some release on
+    return parser({}, None, **{name: options[name] for name in options if name in inspect.signature(parser).parameters})
 
 
 _PARSER_FILES = _part("gradio.route_utils.GradioMultiPartParser", "_files_to_close_on_error", _parser, _of_type(list))
