@@ -7,7 +7,7 @@ start with a sentence, and not a visitor's run in the middle.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
@@ -222,11 +222,6 @@ def delete_letter_box(demo: gr.Blocks, session: str) -> None:
     queue = _QUEUE.of(demo)
     _MESSAGES.of(queue).pop(session, None)
     _EVENT_IDS.of(queue).pop(session, None)
-
-
-def known_sessions(demo: gr.Blocks) -> Container[str]:
-    """The visitors of whom something is kept."""
-    return _SESSIONS.of(_HOLDER.of(demo))
 
 
 def upload_folder() -> Path:
