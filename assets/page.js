@@ -33,9 +33,12 @@
     return svg;
   };
 
+  /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
+  cliptta.root = () => document.querySelector(".gradio-container") || document.body;
+
   /** The value of the style sheet's variable `--name` (`--m-name` for a method) under the present theme. */
   cliptta.colour = function (name) {
-    const style = getComputedStyle(document.querySelector(".gradio-container") || document.body);
+    const style = getComputedStyle(cliptta.root());
     return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";
   };
 

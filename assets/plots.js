@@ -42,7 +42,7 @@
     const base = {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(document.querySelector(".gradio-container")).fontFamily, size: 12, color: "@ink" },
+      font: { family: getComputedStyle(window.cliptta.root()).fontFamily, size: 12, color: "@ink" },
       margin: { l: 44, r: 10, t: 10, b: 36 },
       showlegend: false,
       hovermode: "closest",

@@ -3,9 +3,11 @@
     GET  /api/{models,datasets}/ORG/NAME[/revision/REV]?blobs=true   what the repository holds
     HEAD, GET  [/datasets]/ORG/NAME/resolve/REV/FILE                 small files: the bytes; large ones: 302 to the CDN
     GET  /cdn/SHA256                                                 the bytes, with Range (on another host name)
+    GET  /api/…/ORG/NAME/xet-read-token/REV                          where Xet storage is, and a token for it
+    GET  /cas/v1/reconstructions/HASH, /xorb/HASH                    large files as Xet storage keeps them
 
 Headers and error codes are those that ``huggingface_hub`` reads: X-Repo-Commit, X-Linked-Size, X-Linked-Etag, ETag,
-X-Error-Code.
+X-Error-Code; with ``xet`` those of Xet storage too.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +26,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from xet_stand_in import reconstruction, xorb_of
 
 COMMIT = "1234567890abcdef1234567890abcdef12345678"
 LARGE = 10_000  # bytes from which on a file lies on the CDN, as Git LFS files do
@@ -67,7 +72,9 @@ class Hub:
         repositories: ("dataset" or "model", "ORG/NAME") → repository.
         cut_after: break the next download off after this many bytes, once.
         down_after: go down once so many more bytes of files have been sent; down: break off whatever is asked for.
-        bytes_per_second: speed of downloads, None for no limit.
+        bytes_per_second: speed of downloads, None for no limit; stalled: send nothing more, and close nothing.
+        xet: offer large files from Xet storage too.
+        sent: bytes of files sent so far; sending: downloads at work.
         spoil: change one byte of every download.
         requests: (method, path, Range header) of all that was asked; tokens: all Authorization headers.
     """
@@ -77,6 +84,10 @@ class Hub:
     down_after: int | None = None
     down: bool = False
     bytes_per_second: float | None = None
+    stalled: bool = False
+    xet: bool = False
+    sent: int = 0
+    sending: int = 0
     spoil: bool = False
     address: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -108,9 +119,27 @@ class _Handler(BaseHTTPRequestHandler):
         elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/(refs/convert/\w+|[^/]+)/(.+)", path):
             self._resolve("dataset" if match[1] else "model", match[2], match[3], match[4])
         elif match := re.fullmatch(r"/cdn/(\w+)", path):
-            self._bytes(next(blob for blob in self._all_blobs() if blob.sha256 == match[1]))
+            self._bytes(self._blob(match[1]))
+        elif re.fullmatch(r"/api/(model|dataset)s/[^/]+/[^/]+/xet-read-token/.+", path):
+            storage = {"X-Xet-Cas-Url": f"{self.hub.address}/cas", "X-Xet-Access-Token": "abc"}
+            self._answer(200, b"{}", {**storage, "X-Xet-Token-Expiration": str(int(time.time()) + 3600)})
+        elif match := re.fullmatch(r"/cas/v1/reconstructions/(\w+)", path):
+            data = self._blob(match[1]).bytes
+            first, last = map(int, re.findall(r"\d+", self.headers.get("Range") or f"0-{len(data) - 1}"))
+            if first >= len(data):
+                self._refuse(416, "")
+                return
+            terms = reconstruction(
+                data, first, min(last, len(data) - 1), match[1], f"{self.hub.address}/xorb/{match[1]}"
+            )
+            self._answer(200, json.dumps(terms).encode(), {"Content-Type": "application/json"})
+        elif match := re.fullmatch(r"/xorb/(\w+)", path):
+            self._bytes(Blob(xorb_of(self._blob(match[1]).bytes)))
         else:
             self._refuse(404, "")
+
+    def _blob(self, sha256: str) -> Blob:
+        return next(blob for blob in self._all_blobs() if blob.sha256 == sha256)
 
     def _all_blobs(self) -> Iterator[Blob]:
         for repository in self.hub.repositories.values():
@@ -176,6 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
             # Another host than the hub's own, as the real CDN is.
             "Location": f"{self.hub.address.replace('127.0.0.1', 'localhost')}/cdn/{blob.sha256}?signature=abc",
         }
+        if self.hub.xet:
+            token = f"{self.hub.address}/api/{kind}s/{name}/xet-read-token/{revision}"
+            headers |= {"X-Xet-Hash": blob.sha256, "X-Xet-Refresh-Route": token}
         self._answer(302, b"", headers)
 
     def _bytes(self, blob: Blob, headers: dict[str, str] | None = None) -> None:
@@ -194,6 +226,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        self.hub.sending += 1
+        try:
+            self._send(data)
+        finally:
+            self.hub.sending -= 1
+
+    def _send(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
             if self.hub.cut_after is not None and start >= self.hub.cut_after:
                 self.hub.cut_after = None
@@ -205,7 +244,10 @@ class _Handler(BaseHTTPRequestHandler):
             if self.hub.down:
                 self.close_connection = True
                 return
+            while self.hub.stalled and not select.select([self.connection], [], [], 0.05)[0]:
+                pass  # until it goes on, or the other side closes
             self.wfile.write(data[start : start + PIECE])
+            self.hub.sent += len(data[start : start + PIECE])
             if self.hub.bytes_per_second:
                 time.sleep(PIECE / self.hub.bytes_per_second)
 

@@ -14,6 +14,7 @@ from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 
 from cliptta_demo.backend import hub
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.transfer import PIECE
 
 LARGE = os.urandom(3_000_000)
 NAME = "somebody/things"
@@ -32,6 +33,7 @@ def fetch_all(**options) -> list[bytes]:
 
 
 def test_files_arrive_once_and_are_then_found_without_the_hub(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.bytes_per_second = 3_000_000
     seen: list[hub.Progress] = []
     with hub.watch(seen.append):
         assert fetch_all() == [b"hello", LARGE]
@@ -52,7 +54,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(stand_in: Hub) -> None:
         assert fetch_all()[1] == LARGE
     first, second = stand_in.asked("/cdn/")
     assert first[2] is None
-    assert second[2] == f"bytes={2 * 2**20}-"  # whole pieces of 1 MiB are kept
+    assert second[2] == f"bytes={39 * PIECE}-"  # whole pieces are kept
     assert seen[-1].done == seen[-1].total
 
 
@@ -123,7 +125,9 @@ def test_visitors_are_bounded_and_bring_no_token(stand_in: Hub, monkeypatch: pyt
 
 def test_a_watcher_can_break_a_download_off(stand_in: Hub, tmp_path: Path) -> None:
     class Enough(Exception):
-        breaks_off = True
+        pass
+
+    stand_in.bytes_per_second = 1_000_000
 
     def watcher(progress: hub.Progress) -> None:
         if progress.done > 1_000_000:

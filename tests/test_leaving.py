@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cliptta_demo.page import leaving
+from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.page import leaving, leftovers, uploads
 from cliptta_demo.page.leaving import Leaving
+from cliptta_demo.page.leftovers import Leftovers
 
 
 class Holder:
@@ -22,7 +25,14 @@ class Holder:
         self.time_last_used = {"ann": 1, "bob": 2}
         self.deleted: list[str] = []
 
+        self.failures = 0  # of the next deletions
+        self.tries = 0
+
     def delete_state(self, key: str) -> None:
+        self.tries += 1
+        if self.failures:
+            self.failures -= 1
+            raise OSError("no")
         self.deleted.append(key)
 
 
@@ -40,6 +50,17 @@ def demo_of(holder: Holder, *events: Any) -> SimpleNamespace:
 def short(monkeypatch):
     monkeypatch.setattr(leaving, "GRACE", 0.1)
     monkeypatch.setattr(leaving, "AGAIN", 0.05)
+    monkeypatch.setattr(leaving, "PAUSES", (0.01, 0.02, 0.04, 0.08))
+
+
+def ended(visitors: Leaving) -> bool:
+    """Whether nothing is left to do, nor a thread that would do it."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if not visitors._since and not [thread for thread in threading.enumerate() if type(thread) is threading.Timer]:
+            return visitors._timers == {}
+        time.sleep(0.01)
+    return False
 
 
 def test_who_left_is_forgotten_and_nobody_else():
@@ -87,3 +108,110 @@ def test_a_sign_of_life_keeps_everything():
     time.sleep(0.25)
     assert holder.deleted == []
     assert len(holder.session_data) == 2
+
+
+def test_a_deletion_that_fails_is_tried_again_and_the_rest_is_deleted_meanwhile(caplog):
+    holder, visitors = Holder(), Leaving()
+    holder.failures = 2
+    demo = demo_of(holder)
+    visitors.gone("ann", demo)
+    assert ended(visitors)
+    assert (holder.tries, holder.deleted, visitors.undeleted) == (3, ["ann"], 0)
+    assert list(holder.session_data) == list(demo._queue.pending_messages_per_session) == ["bob"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+
+
+def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(caplog):
+    holder, visitors = Holder(), Leaving()
+    holder.failures = 10**6
+    demo = demo_of(holder)
+    for key in ("ann", "bob"):
+        visitors.gone(key, demo)
+    assert ended(visitors)
+    assert holder.tries == 2 * (1 + len(leaving.PAUSES))
+    assert (holder.deleted, visitors.undeleted) == ([], 2)
+    assert not holder.session_data
+    assert not demo._queue.pending_messages_per_session
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == ["a session could not be deleted: states"] * 2
+
+
+@pytest.mark.parametrize("broken", ["session_data", "pending_messages_per_session"])
+def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
+    holder, visitors = Holder(), Leaving()
+    demo = demo_of(holder)
+    setattr(holder if broken == "session_data" else demo._queue, broken, None)
+    visitors.gone("ann", demo)
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+    assert visitors.undeleted == 1
+    if broken == "session_data":
+        assert list(demo._queue.pending_messages_per_session) == ["bob"]
+    else:
+        assert list(holder.session_data) == ["bob"]
+
+
+def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
+    monkeypatch.setattr(leaving, "PAUSES", (60.0,))
+    holder, visitors = Holder(), Leaving()
+    holder.failures = 1
+    visitors.gone("ann", demo_of(holder))
+    until = time.monotonic() + 20
+    while (not holder.tries or not visitors._timers) and time.monotonic() < until:
+        time.sleep(0.01)
+    visitors.here("ann")
+    assert ended(visitors)
+    assert list(holder.session_data) == ["ann", "bob"]
+
+
+def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
+    holder, visitors = Holder(), Leaving()
+    monkeypatch.setattr(leaving, "end_events", lambda *_: 1 / 0)
+    visitors.gone("ann", demo_of(holder))
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+
+
+def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(leftovers, "FIRST_PAUSE", 0.0)
+    left = Leftovers()
+    monkeypatch.setattr(uploads, "LEFTOVERS", left)
+    files = [tmp_path / name / "a.png" for name in ("bad", "good")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_bytes(b"x")
+    given = tuple(GivenFile(str(file), file.name) for file in files)
+    unlink, refused = Path.unlink, [2]
+
+    def fail(path, **options):
+        if path == files[0] and refused[0]:
+            refused[0] -= 1
+            raise PermissionError(str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    monkeypatch.setattr(uploads, "_TAKEN", {str(file) for file in files})
+    uploads.forget_files(SimpleNamespace(files=given))
+    assert (len(left), files[0].exists(), files[1].parent.exists()) == (1, True, False)
+    assert {str(files[0])} == uploads._TAKEN  # nobody else can take it meanwhile
+    left.try_again()
+    assert (len(left), files[0].exists()) == (1, True)
+    left.try_again()
+    assert (len(left), files[0].parent.exists()) == (0, False)
+
+
+def test_pauses_between_tries_grow(tmp_path, monkeypatch):
+    left, now = Leftovers(), [0.0]
+    monkeypatch.setattr(leftovers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    tries = []
+
+    def fail(path, **_):
+        tries.append(now[0])
+        raise OSError
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    left.delete(tmp_path / "x")
+    for second in range(40):
+        now[0] = float(second)
+        left.try_again()
+    assert tries == [0.0, 1.0, 3.0, 7.0, 15.0, 31.0]

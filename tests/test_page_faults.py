@@ -18,6 +18,7 @@ from test_page_handlers import BACKBONE, message, press, same, small_model  # no
 from test_page_hub import ZOO
 
 from cliptta_demo.backend.data import hub_dataset
+from cliptta_demo.backend.transfer import PIECE
 from cliptta_demo.page import api, gpu
 from cliptta_demo.page.session import Session
 from cliptta_demo.page.texts import NO_MEMORY
@@ -192,8 +193,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield server
 
 
-def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 2**16)  # small files, small pieces
+def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub) -> None:
     stand_in.down_after = sum(map(len, SHARDS.values())) - 100_000
 
     def come_back() -> None:
@@ -207,7 +207,7 @@ def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub, monkey
     asked = [(path, where) for method, path, where in stand_in.requests if path.startswith("/cdn/") and method == "GET"]
     assert [where for _, where in asked][:2] == [None, None]
     assert {path for path, where in asked[2:]} == {asked[1][0]}  # the one that broke off
-    assert asked[-1][1] == f"bytes={4 * 2**16}-"  # from where it broke
+    assert asked[-1][1] == f"bytes={4 * PIECE}-"  # from where it broke
 
 
 def test_a_hub_that_stays_away_is_a_sentence_and_a_later_try_fetches_what_is_missing(

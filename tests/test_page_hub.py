@@ -14,8 +14,9 @@ from test_page_handlers import message, press, values
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.page import api, choices, handlers, links, runner
+from cliptta_demo.page import api, choices, gpu, handlers, links, runner
 from cliptta_demo.page.form import FIELDS, FormValues
+from cliptta_demo.page.service import Service
 from cliptta_demo.page.sidebar import fit_widgets
 
 BACKBONE = small_backbone()
@@ -58,6 +59,22 @@ def test_giving_a_download_up_ends_it(stand_in: Hub, tmp_path: Path) -> None:
     run.close()
     deadline = time.monotonic() + 20
     stand_in.bytes_per_second = None
+    while list((tmp_path / "cache").rglob("*.incomplete")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+
+
+def test_a_server_that_stops_gives_downloads_up(stand_in: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    monkeypatch.setattr(gpu, "SERVICE", service)
+    stand_in.bytes_per_second = 100_000
+    updates = []
+    for update in handlers.run(None, None, values(**ZOO), 1, "visitor"):
+        updates.append(update)
+        if "Downloading" in update.get("progress", ""):
+            service.stop()
+    assert "being restarted" in message(updates)
+    deadline = time.monotonic() + 20
     while list((tmp_path / "cache").rglob("*.incomplete")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not list((tmp_path / "cache").rglob("*.incomplete"))

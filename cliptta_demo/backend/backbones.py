@@ -44,7 +44,7 @@ from cliptta_demo.backend.backbone_list import (
     check_visitor_backbone,
 )
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub import check_repository
+from cliptta_demo.backend.hub import check_repository, patiently
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.tokens import Tokenize, load_tokenizer
 from cliptta_demo.backend.weights import Weights, fetch_repository, fetch_tag
@@ -68,7 +68,7 @@ def tuned_adaptation(name: str) -> AdaptationSettings:
 
 _cache: OrderedDict[tuple[str, str], Backbone] = OrderedDict()
 _cache_lock = threading.Lock()
-_loading: dict[tuple[str, str], threading.Lock] = {}  # a slow download keeps nobody from another backbone
+_loading: dict[tuple[str, str], threading.Lock] = {}  # a slow one keeps nobody from another backbone
 _cache_size = CACHE_SIZE
 
 
@@ -113,11 +113,13 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
             _cache.move_to_end(key)
             return _cache[key]
         mine = _loading.setdefault(key, threading.Lock())
-    with mine:
+    # Fetched before the lock: all who wait for the same download share it, and any of them can give it up.
+    weights = None if name == TINY else _find_weights(name, visitor)
+    with patiently(mine, name):
         with _cache_lock:
             if key in _cache:  # somebody else was faster
                 return _cache[key]
-        backbone = _load_tiny(device) if name == TINY else _load(name, device, visitor)
+        backbone = _load_tiny(device) if weights is None else _build(name, weights, device, visitor)
         with _cache_lock:
             _cache[key] = backbone
             _loading.pop(key, None)
@@ -147,14 +149,14 @@ def _processor_has_bfloat16() -> bool:
     return bool(probe and probe())
 
 
-def _load(name: str, device: str, visitor: bool) -> Backbone:
+def _find_weights(name: str, visitor: bool) -> Weights:
+    """The weights behind a name, fetched where they are not on this machine yet."""
     import open_clip
 
     if name.startswith(HUB_PREFIX):
-        repository = check_repository(name.removeprefix(HUB_PREFIX))
-        return _build(name, fetch_repository(repository, visitor=visitor), device, visitor)
+        return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
     if name.startswith(LOCAL_PREFIX):
-        return _build(name, Weights(name), device)
+        return Weights(name)
     untrained = name.startswith(RANDOM_PREFIX)
     architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
     known = open_clip.list_models()
@@ -163,7 +165,7 @@ def _load(name: str, device: str, visitor: bool) -> Backbone:
         hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
         raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
     if untrained:
-        return _build(name, Weights(architecture), device)
+        return Weights(architecture)
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if not weights:
         raise UserError(
@@ -172,14 +174,14 @@ def _load(name: str, device: str, visitor: bool) -> Backbone:
         )
     if weights in tags:
         _refuse_without_transformers(name, architecture)
-        return _build(name, fetch_tag(architecture, weights, visitor=visitor), device, visitor)
+        return fetch_tag(architecture, weights, visitor=visitor)
     path = Path(weights).expanduser()
     if visitor or not path.is_file():
         raise UserError(
             f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
             f"(tags: {', '.join(tags) or 'none'})."
         )
-    return _build(name, Weights(architecture, path), device)
+    return Weights(architecture, path)
 
 
 def _refuse_without_transformers(name: str, architecture: str) -> None:

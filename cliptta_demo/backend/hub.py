@@ -9,22 +9,25 @@ never used, so that they reach public repositories only, and what they may downl
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub_errors import explain, no_connection
+from cliptta_demo.backend.hub_files import Listing, Progress, RemoteFile, Watcher, forget, is_intact
+from cliptta_demo.backend.shared_transfer import LOOK_SECONDS, bring_together
+from cliptta_demo.backend.transfer import bring
+
+__all__ = ["Listing", "Progress", "RemoteFile", "fetch", "forget", "is_intact", "list_repository", "watch"]
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.2 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
@@ -34,59 +37,33 @@ REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file of a repository. ``sha256`` is known for large files only."""
-
-    path: str
-    size: int
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a repository holds at one commit.
-
-    Attributes:
-        kind: "model" or "dataset"; name: ORGANISATION/NAME; revision: the commit.
-        files: all of them; card: the front matter of its README.
-    """
-
-    kind: str
-    name: str
-    revision: str
-    files: tuple[RemoteFile, ...]
-    card: dict[str, Any] = field(default_factory=dict)
-
-    def find(self, path: str) -> RemoteFile | None:
-        """The file with this path, None when there is none."""
-        return next((file for file in self.files if file.path == path), None)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a download is: bytes ``done`` of ``total``."""
-
-    name: str
-    done: int
-    total: int
-
-
-Watcher = Callable[[Progress], None]
 _watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=None)
 
 
 @contextmanager
 def watch(watcher: Watcher) -> Iterator[None]:
-    """While inside, ``watcher`` hears of every piece that arrives, in the thread that asked for the download.
+    """While inside, ``watcher`` hears now and then how far a download is, in the thread that asked for it.
 
-    An exception that it raises breaks the download off. Without a watcher a bar is drawn on stderr.
+    An exception that it raises gives the download up. Without a watcher a bar is drawn on stderr.
     """
     token = _watcher.set(watcher)
     try:
         yield
     finally:
         _watcher.reset(token)
+
+
+@contextmanager
+def patiently(lock: threading.Lock, name: str) -> Iterator[None]:
+    """Holds a lock; whoever waits for it under a watcher can give up. ``name``: what it is for, to be shown."""
+    watcher = _watcher.get()
+    while not lock.acquire(timeout=LOOK_SECONDS):
+        if watcher is not None:
+            watcher(Progress(name, 0, 0))
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def bound_downloads(count: int) -> None:
@@ -150,34 +127,17 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
     missing = [file for file in files if _cached(listing, file) is None]
     if visitor:
         _refuse_too_much(listing, missing)
-    total, done = sum(file.size for file in missing), 0
-    for file in missing:
-        _download(listing, file, done, total, visitor)
-        done += file.size
+    watcher = _watcher.get()
+    if missing and watcher is None:
+        bring(listing, missing, visitor)
+    elif missing:
+        bring_together(listing, files, missing, visitor, watcher)
     return [_cached(listing, file) or _vanished(listing, file) for file in files]
 
 
 def missing_bytes(listing: Listing, files: Sequence[RemoteFile]) -> int:
     """How much :func:`fetch` would download."""
     return sum(file.size for file in files if _cached(listing, file) is None)
-
-
-def forget(path: Path) -> None:
-    """Removes a damaged file from the cache, so that the next :func:`fetch` brings it anew."""
-    with suppress(OSError):
-        path.resolve().unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-
-
-def is_intact(path: Path, file: RemoteFile) -> bool:
-    """Whether a file has the sha256 that the hub names; if not, it is removed from the cache."""
-    if file.sha256 is None:
-        return True
-    with path.open("rb") as content:
-        right = hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
-    if not right:
-        forget(path)
-    return right
 
 
 def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
@@ -216,60 +176,6 @@ def _cached(listing: Listing, file: RemoteFile) -> Path | None:
 
 def _vanished(listing: Listing, file: RemoteFile) -> Path:
     raise UserError(f"{file.path} of {listing.name} is not in the cache any more. Try again.")
-
-
-def _download(listing: Listing, file: RemoteFile, done: int, total: int, visitor: bool) -> None:
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    # The library reports, and keeps when a connection breaks, pieces of 10 MB: too coarse to watch on a slow line.
-    constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, 2**20)
-    watcher = _watcher.get()
-    name = f"{listing.name}, {file.path.rpartition('/')[2]}"
-    if watcher is not None:
-        watcher(Progress(name, done, total))
-    options = {}
-    if watcher is not None and "tqdm_class" in inspect.signature(huggingface_hub.hf_hub_download).parameters:
-        options["tqdm_class"] = _bar_class(watcher, name, done, total)  # older versions only tell of whole files
-    try:
-        path = huggingface_hub.hf_hub_download(
-            listing.name,
-            file.path,
-            repo_type=listing.kind,
-            revision=listing.revision,
-            token=False if visitor else None,
-            **options,
-        )
-    except Exception as error:
-        if getattr(error, "breaks_off", False):
-            raise
-        log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
-        raise UserError(explain(listing.kind, listing.name, error)) from error
-    if not is_intact(Path(path), file):
-        raise UserError(f"{file.path} of {listing.name} did not arrive intact: its sha256 is wrong. Try again.")
-
-
-def _bar_class(watcher: Watcher, name: str, before: int, total: int) -> type:
-    """A tqdm that draws nothing and tells the watcher; ``before`` bytes of other files came first."""
-    from tqdm import tqdm
-
-    class Reporting(tqdm):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            options.pop("name", None)
-            super().__init__(*args, **{**options, "disable": False})
-
-        def display(self, *_: Any, **__: Any) -> None:
-            pass
-
-        def update(self, n: float | None = 1) -> bool | None:
-            shown = super().update(n)
-            watcher(Progress(name, before + int(self.n), total))
-            return shown
-
-        def update_transfer(self, _: float) -> None:
-            """Bytes on the line, as Xet storage counts them beside bytes written: of no interest here."""
-
-    return Reporting
 
 
 def _memory_file(kind: str, name: str, revision: str | None) -> Path:

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import gradio as gr
-from gradio.context import LocalContext
+
+from cliptta_demo.page.gradio_parts import calls_known, present_call
 
 
 class Calls:
@@ -26,7 +27,7 @@ class Calls:
     def answered_by(self, run: Generator[Any, None, None]) -> Iterator[Generator[Any, None, None]]:
         """``run``, which answers the present call; closed when left, as by ``contextlib.closing``."""
         with self._lock:
-            self._runs[id(run)] = (LocalContext.event_id.get(None), run)
+            self._runs[id(run)] = (present_call(), run)
         try:
             yield run
         finally:
@@ -39,7 +40,7 @@ class Calls:
         """Ends the runs whose call has ended. One in the middle of a step is left for the next time."""
         with self._lock:
             runs = list(self._runs.items())
-        known = demo._queue.event_ids_to_events
+        known = calls_known(demo)
         for key, (event, run) in runs:
             if event in known:
                 continue
@@ -49,12 +50,6 @@ class Calls:
                 continue
             with self._lock:
                 self._runs.pop(key, None)
-
-
-def asked_at(demo: gr.Blocks) -> float | None:
-    """When the present call was made, on the monotonic clock: it may have waited in line. None where it did not."""
-    event = demo._queue.event_ids_to_events.get(LocalContext.event_id.get(None) or "")
-    return event.enqueue_time if event is not None else None
 
 
 CALLS = Calls()

@@ -131,7 +131,10 @@ def follow(
     with SERVICE.run(recipe, by) as record:
         try:
             with closing(watched(partial(fetch, recipe))) as progress:
-                yield from (Look(None, download=part) for part in progress if part is not None)
+                for part in progress:
+                    SERVICE.check()  # a server that stops waits for no download
+                    if part is not None:
+                        yield Look(None, download=part)
         except (RuntimeError, MemoryError) as error:
             raise UserError(_no_memory(error)) from error
         with closing(perform(recipe, session, uploads, batches)) as looks:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
-from gradio_client.utils import traverse
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cliptta_demo.page.gradio_parts import API_PREFIX, OpenBlocks, parts_like
 from cliptta_demo.page.texts import BAD_REQUEST, CLOSED, TOO_LARGE
 
 log = logging.getLogger(__name__)
-API_PREFIX = "/gradio_api"
 UPLOADS = f"{API_PREFIX}/upload"  # has Gradio's own limit, max_file_size
 MAX_BODY = 16 * 2**20  # bytes of any other request; the names of a thousand files take one megabyte
 # Calls past the queue, other hosts' files, a copy of a session on disk, who used what how often, Gradio's editor.
@@ -94,23 +94,13 @@ class Door:
             await JSONResponse({"detail": words}, status)(scope, receive, send)
 
 
-class Page(gr.Blocks):
+class Page(OpenBlocks):
     """Gradio's app whose functions can be called with anything by anybody."""
 
-    def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
-        """As Gradio's, without its statistics of calls.
-
-        One call in the name of a session with broken Unicode made them fail at the end of every later call, before
-        its data were let go.
-        """
-        super().queue(*args, **kwargs)
-        self._queue.compute_analytics_summary = lambda records: {}
-        return self
-
-    async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As Gradio's; whatever goes wrong is a sentence for the caller, and a line without their words in the log."""
+    async def answer(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        """Does a call; whatever goes wrong is a sentence for the caller, and a line without their words in the log."""
         try:
-            return await super().process_api(*args, **kwargs)
+            return await call
         except gr.Error as error:
             error.print_exception = False
             raise
@@ -118,19 +108,17 @@ class Page(gr.Blocks):
             log.warning("a call failed", exc_info=True)
             raise gr.Error(BAD_REQUEST, print_exception=False) from None
 
-    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+    def check(self, function: Callable[..., Any] | None, inputs: list[Any], values: list[Any]) -> None:
         """Refuses a call with too few values, or with a file or an address that Gradio would open."""
-        wanted = block_fn.inputs
-        names = list(inspect.signature(block_fn.fn).parameters) if block_fn.fn else []
-        if len(inputs) < len(wanted):
-            listed = f": {', '.join(names)}" if len(names) == len(wanted) else ""
-            words = f"This call brings {len(inputs)} values; it takes {len(wanted)}{listed}."
+        names = list(inspect.signature(function).parameters) if function else []
+        named = len(names) == len(inputs)
+        if len(values) < len(inputs):
+            listed = f": {', '.join(names)}" if named else ""
+            words = f"This call brings {len(values)} values; it takes {len(inputs)}{listed}."
             raise gr.Error(words, print_exception=False)
-        for index, value in enumerate(inputs[: len(wanted)]):
-            found: list[Any] = []
-            traverse(value, found.append, _looks_like_file)
-            if found:
-                name = names[index] if len(names) == len(wanted) else wanted[index].label or "A value"
+        for index, value in enumerate(values[: len(inputs)]):
+            if parts_like(value, _looks_like_file):
+                name = names[index] if named else inputs[index].label or "A value"
                 words = f"{name} holds a file, and none is read there: add images on the page, under Your images."
                 raise gr.Error(words, print_exception=False)
 

@@ -16,12 +16,13 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page import handlers
 from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.api import add_api
-from cliptta_demo.page.calls import CALLS, asked_at
+from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.cards import message_html
 from cliptta_demo.page.cost import COSTLY, estimate_html
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS, FormValues
 from cliptta_demo.page.gpu import device, load_backbone
+from cliptta_demo.page.gradio_parts import asked_at, check_gradio
 from cliptta_demo.page.guard import RAW, Page
 from cliptta_demo.page.leaving import LEAVING
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
@@ -38,7 +39,11 @@ OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function
 
 
 def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
-    """The whole app. ``example`` is a finished run's stage to open with; None opens with placeholders."""
+    """The whole app. ``example`` is a finished run's stage to open with; None opens with placeholders.
+
+    Ends the program with a sentence where the installed Gradio does not do.
+    """
+    check_gradio()
     with Page(
         title=f"{TITLE}: test-time adaptation, live",
         analytics_enabled=False,

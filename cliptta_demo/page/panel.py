@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.page.gradio_parts import API_PREFIX
 from cliptta_demo.places import ASSETS
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
@@ -33,7 +34,7 @@ def static_files() -> list[Path]:
 def address(path: Path) -> str:
     """Where the browser finds a static file, relative to the page."""
     version = int(path.stat().st_mtime)  # a new version of a file is never hidden by the browser's cache
-    return f"gradio_api/file={html.escape(path.as_posix())}?v={version}"
+    return f"{API_PREFIX[1:]}/file={html.escape(path.as_posix())}?v={version}"
 
 
 def script(path: Path) -> str:

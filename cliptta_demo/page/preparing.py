@@ -16,16 +16,14 @@ from cliptta_demo.page.defaults import LIVE_INTERVAL
 Result = TypeVar("Result")
 
 
-class GivenUp(Exception):
-    """The visitor stopped the run: the download ends. Never shown."""
-
-    breaks_off = True
+class GivenUp(BaseException):
+    """The visitor stopped the run: the download ends. Never shown, and nobody's error to handle."""
 
 
 def watched(work: Callable[[], Result]) -> Iterator[Progress | Result]:
     """Runs ``work`` in a thread; yields how far its downloads are, and last what it returned (or raises its error).
 
-    Closing the iterator in between breaks a download off.
+    Closing the iterator in between gives a download up; it ends within seconds unless somebody else waits for it.
     """
     state: dict[str, object] = {}
     done, given_up = threading.Event(), threading.Event()
@@ -68,6 +66,7 @@ class DownloadLine:
         if self.began is None or progress.done < self.began[1]:
             self.began = (now, progress.done)
         if progress.done >= progress.total:
+            self.began = None  # what comes next has a pace of its own
             return progress_bar(1.0, f"Opening {html.escape(progress.name.partition(',')[0])}…", busy=True)
         words = [f"Downloading: <b>{megabytes(progress.done)}</b> of {megabytes(progress.total)}"]
         seconds, arrived = now - self.began[0], progress.done - self.began[1]

@@ -32,7 +32,10 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.gpu import ON_ZERO_GPU
+from cliptta_demo.page.gradio_parts import check_gradio
 from cliptta_demo.page.guard import Door
+from cliptta_demo.page.leaving import LEAVING
+from cliptta_demo.page.leftovers import LEFTOVERS
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.receiving import guard_uploads
 from cliptta_demo.page.runner import warm_up
@@ -52,6 +55,7 @@ def launch(demo: gr.Blocks) -> None:
     ``LIMITS.stop_seconds``, the process ends with status 1. The first run's one-time work is done while the first
     visitor still reads.
     """
+    check_gradio()
     start_log(os.environ)
     Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(LIMITS.loaded_backbones)
@@ -77,7 +81,7 @@ def launch(demo: gr.Blocks) -> None:
     log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
-    SERVICE.wait_for_stop(partial(CALLS.close_abandoned, demo), _give_memory_back)
+    SERVICE.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)
     _close(demo, warming)
 
 
@@ -90,6 +94,8 @@ def health(request: Request) -> JSONResponse:
         "uptime_seconds": round(SERVICE.uptime, 1),
         "runs_at_work": SERVICE.runs,
         "loaded_backbones": list(loaded_backbones()),
+        "undeleted_sessions": LEAVING.undeleted,
+        "undeleted_files": len(LEFTOVERS),
     }
     return JSONResponse(body, 503 if SERVICE.stopping else 200, {"Cache-Control": "no-store"})
 
@@ -117,6 +123,12 @@ def _stop_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+
+
+def _tidy_up(demo: gr.Blocks) -> None:
+    """What is looked after every second."""
+    CALLS.close_abandoned(demo)
+    LEFTOVERS.try_again()
 
 
 def _give_memory_back() -> None:

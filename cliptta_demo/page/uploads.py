@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradio.utils import get_upload_folder
-
 from cliptta_demo.backend.data.collection import GivenFile, collect
 from cliptta_demo.backend.data.labels import distinct_labels, match_labels
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
+from cliptta_demo.page.gradio_parts import upload_folder
+from cliptta_demo.page.leftovers import LEFTOVERS
 from cliptta_demo.page.session import Uploads
 
 MOST_TAKEN = 100_000  # paths kept in mind
@@ -88,7 +88,7 @@ def own_files(files: tuple[GivenFile, ...]) -> tuple[GivenFile, ...]:
 
     Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that.
     """
-    folder = Path(get_upload_folder()).resolve()
+    folder = upload_folder().resolve()
     kept = []
     if len(_TAKEN) > MOST_TAKEN:  # sessions that were never told to end leave some behind
         _TAKEN.intersection_update({path for path in _TAKEN.copy() if Path(path).exists()})
@@ -113,14 +113,10 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "") ->
 
 
 def forget_files(uploads: Uploads | None) -> None:
-    """Deletes the uploaded files, and the folders that held nothing else. Never fails."""
+    """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftovers`."""
     for file in uploads.files if uploads is not None else ():
-        path = Path(file.path)
-        _TAKEN.discard(file.path)
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty: somebody else's
-            path.parent.rmdir()
+        if LEFTOVERS.delete(Path(file.path)):
+            _TAKEN.discard(file.path)
 
 
 def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:
