@@ -65,7 +65,8 @@ def test_a_pace_is_guessed_then_learnt() -> None:
     assert pace.seconds("vit", 100.0) == pytest.approx(2.0)
     pace.learn("vit", 100.0, 1.0)
     assert 1.0 < pace.seconds("vit", 100.0) < 2.0
-    assert [duration(seconds) for seconds in (0.2, 40, 600, 3 * 3600)] == ["1 s", "40 s", "10 min", "3.0 h"]
+    shown = [duration(seconds) for seconds in (0.2, 40, 600, 3 * 3600, 4e6)]
+    assert shown == ["1 s", "40 s", "10 min", "3.0 h", "46 days"]
 
 
 def bounded(monkeypatch: pytest.MonkeyPatch, **values: int) -> None:

@@ -162,7 +162,8 @@ def _probe() -> float:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: "40 s", "12 min", "3.5 h"."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+    """Seconds for people: "40 s", "12 min", "3.5 h", "6 days"."""
+    for most, unit, name in ((90, 1, "s"), (90 * 60, 60, "min")):
+        if seconds < most:
+            return f"{max(seconds / unit, 1):.0f} {name}"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86_400:,.0f} days"

@@ -9,7 +9,7 @@ from cliptta_demo.backend.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.backbone_list import BACKBONES, label_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.limits import GPU_TIMES, LIMITS, variable
+from cliptta_demo.limits import GPU_TIMES, LIMITS
 from cliptta_demo.page.form import FormValues, read_form
 
 # What the estimate depends on, by the names of the form.
@@ -72,8 +72,7 @@ def _refuse_long(name: str, cost: Cost, times: int) -> None:
     less = "fewer classes or prompt templates" if cost.prompts > most / 2 else "fewer batches, steps or methods"
     raise UserError(
         f"This run would take about {long} on this machine, {cost.total / most:.1f} times what one run may take on "
-        f"this page. Choose {less}, a smaller batch size or a smaller backbone. (Whoever runs the page can allow more: "
-        f"{variable('run_teraflops')}.)"
+        f"this page. Choose {less}, a smaller batch size or a smaller backbone."
     )
 
 
