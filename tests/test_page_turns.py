@@ -1,0 +1,85 @@
+"""What SECURITY.md promises of turns: each is bounded in work, and reading images takes none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.limits import Limits
+from cliptta_demo.page import cost, runner
+from cliptta_demo.page.form import FormValues, read_form
+from cliptta_demo.page.gpu import perform
+from cliptta_demo.page.turns import Share
+
+NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
+ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")
+
+
+def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of the page with the real model, from the class names to the last batch, each turn counted."""
+    most = 1
+    monkeypatch.setattr(cost, "LIMITS", Limits(turn_gigaflops=most))
+    turns: list[float] = []
+    call = Share.call
+
+    def counted(share: Share, step: Callable[[], Any]) -> Any:
+        def work() -> Any:
+            with FlopCounterMode(display=False) as counter:
+                result = step()
+            turns.append(counter.get_total_flops() / 1e9)
+            return result
+
+        return call(share, work)
+
+    monkeypatch.setattr(Share, "call", counted)
+    words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
+    recipe = read_form(FormValues(batches=2, batch_size=24, steps=2, methods=ALL, class_names=words))
+    looks = list(perform(recipe, None, None, None))
+    assert looks[-1].session.state.next_batch == 2
+    assert sum(turns) > 20 * most  # much more than one turn may hold
+    assert max(turns) <= 1.05 * most
+
+
+def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody's images don't come, another run goes through all of its batches."""
+    stuck, go_on = threading.Event(), threading.Event()
+    plain = runner.open_source
+
+    class Stuck:
+        def __init__(self, source: Source) -> None:
+            self.source, self.class_names = source, source.class_names
+
+        def length(self) -> int | None:
+            return self.source.length()
+
+        def take(self, *arguments: Any) -> Any:
+            stuck.set()
+            assert go_on.wait(60)
+            return self.source.take(*arguments)
+
+    def opened(name: str, *arguments: Any, **options: Any) -> Any:
+        source = plain(name, *arguments, **options)
+        return Stuck(source) if threading.current_thread().name == "slow" else source
+
+    monkeypatch.setattr(runner, "open_source", opened)
+    recipe = read_form(FormValues(batches=3, batch_size=8, steps=1))
+    ends: list[int] = []
+
+    def run() -> None:
+        ends.append(list(perform(recipe, None, None, None))[-1].session.state.next_batch)
+
+    slow = threading.Thread(target=run, name="slow")
+    slow.start()
+    try:
+        assert stuck.wait(60)
+        run()
+        assert ends == [3]
+    finally:
+        go_on.set()
+        slow.join(60)
+    assert ends == [3, 3]
