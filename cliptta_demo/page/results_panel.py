@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.page.cards import message_html
+from cliptta_demo.page.keeping import KEEPING
 from cliptta_demo.page.panel import build_panel, to_json
 from cliptta_demo.page.results import NOTHING_YET, csv_download, json_download, results_data
 from cliptta_demo.page.texts import PANELS
@@ -37,8 +38,9 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     session, table, is_open = parts["session"], parts["results"], parts["table_open"]
     quick = {"concurrency_limit": None, **PRIVATE}
 
-    def toggle(session: Any, is_open: bool) -> tuple[Any, bool, Any]:
-        value = "" if is_open else to_json(results_data(session))
+    def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
+        lost = KEEPING.advice(request.session_hash or "") if session is None else ""
+        value = "" if is_open else to_json({"empty": lost} if lost else results_data(session))
         return value, not is_open, gr.Button(SHOW if is_open else HIDE)
 
     def follow(session: Any, is_open: bool) -> Any:
@@ -53,7 +55,7 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
         )
 
 
-def _save(download: Callable[[Any], str], session: Any) -> tuple[str, str]:
+def _save(download: Callable[[Any], str], session: Any, request: gr.Request) -> tuple[str, str]:
     """What the browser saves, and the message."""
     text = download(session)
-    return text, message_html("" if text else NOTHING_YET)
+    return text, message_html("" if text else KEEPING.advice(request.session_hash or "") or NOTHING_YET)

@@ -33,8 +33,10 @@ from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.gpu import ON_ZERO_GPU
 from cliptta_demo.page.guard import Door
+from cliptta_demo.page.leaving import bound_sessions
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.receiving import guard_uploads
+from cliptta_demo.page.room import ROOM
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.theme import build_theme
@@ -70,14 +72,15 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         max_threads=LIMITS.runs_at_once + SPARE_THREADS,
         max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
-        state_session_capacity=LIMITS.sessions,
+        state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
         app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(Door)]},
         prevent_thread_lock=True,
     )
+    bound_sessions(demo)
     log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
-    SERVICE.wait_for_stop(partial(CALLS.close_abandoned, demo), _give_memory_back)
+    SERVICE.wait_for_stop(partial(_tidy, demo), _give_memory_back)
     _close(demo, warming)
 
 
@@ -117,6 +120,14 @@ def _stop_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+
+
+def _tidy(demo: gr.Blocks) -> None:
+    """Every second: ends what nobody waits for, deletes what nobody has taken."""
+    CALLS.close_abandoned(demo)
+    ROOM.sweep()
+    if len(demo.upload_file_set) > ROOM.count:  # Gradio's list of files to delete when it ends
+        demo.upload_file_set.intersection_update(ROOM.paths)
 
 
 def _give_memory_back() -> None:
