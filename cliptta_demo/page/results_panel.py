@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -50,12 +49,16 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     for event in finished:
         event.then(follow, [session, is_open], table, **quick)
     for name, download in (("csv", csv_download), ("json", json_download)):
-        parts[name].click(partial(_save, download), session, [parts["file"], parts["message"]], **quick).then(
+        parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **quick).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )
 
 
-def _save(download: Callable[[Any], str], session: Any, request: gr.Request) -> tuple[str, str]:
-    """What the browser saves, and the message."""
-    text = download(session)
-    return text, message_html("" if text else KEEPING.advice(request.session_hash or "") or NOTHING_YET)
+def _saver(download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
+    """What a button calls: what the browser saves, and the message."""
+
+    def save(session: Any, request: gr.Request) -> tuple[str, str]:
+        text = download(session)
+        return text, message_html("" if text else KEEPING.advice(request.session_hash or "") or NOTHING_YET)
+
+    return save
