@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hub_layouts import DATASETS, IDS, MENDED, NET_DOMAINS, SYNONYMS, WRONG_IDS, Layout, shards
@@ -16,6 +17,7 @@ from cliptta_demo.backend.catalog import open_source
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.hub_dataset import read_hub_spec
 from cliptta_demo.backend.data.imagenet_words import readable
+from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.choices import PAGE_PRESETS
@@ -67,6 +69,11 @@ def test_a_domain_that_is_a_class_label_is_chosen_by_its_name(stand_in: Hub) -> 
     assert sorted(everything(open_source("domainnet?domain=5"))[0]) == sorted(everything(sketches)[0])
 
 
+def test_of_two_class_labels_the_one_named_so_is_the_label(stand_in: Hub) -> None:
+    stand_in.repositories["dataset", "somebody/net"] = DATASETS["wltjr1007/DomainNet"].repository()
+    assert open_source("hf:somebody/net").class_names[:2] == ("thing_0", "thing_1")
+
+
 def test_conditions_replace_a_presets_own_and_hold_together(stand_in: Hub) -> None:
     def seen(spec: str) -> set[int]:
         return {row % 6 for row in everything(open_source(spec))[0]}
@@ -114,6 +121,17 @@ def test_odd_conditions_never_reach_the_hub(stand_in: Hub, spec: str, says: str)
 def test_conditions_are_on_columns_of_texts_and_numbers(stand_in: Hub, column: str) -> None:
     with pytest.raises(UserError, match=rf"no column '{column}' of texts or whole numbers\. It has: image, "):
         open_source(f"hf:robro/cifar10-c-parquet?{column}=1")
+
+
+def test_a_later_file_may_not_hide_images_in_a_conditions_column(tmp_path: Path) -> None:
+    """They would be read whole, as labels are, without having been measured."""
+    files = []
+    for number, cells in enumerate(([1, 2], [{"bytes": b"large"}] * 2)):
+        files.append(tmp_path / f"{number}.parquet")
+        pq.write_table(pa.table({"image": [b"a", b"b"], "label": [0, 1], "part": cells}), files[-1])
+    assert len(read_rows(files[:1], "image", "label", where=[("part", "2")]).labels) == 1
+    with pytest.raises(LookupError):  # to the reader a damaged file
+        read_rows(files, "image", "label", where=[("part", "2")])
 
 
 def test_tiny_imagenets_wrong_ids_get_words(stand_in: Hub) -> None:

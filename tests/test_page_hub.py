@@ -116,6 +116,14 @@ def test_odd_choices_are_sentences(stand_in: Hub, change: dict, words: str) -> N
     assert words in message(updates)
 
 
+def test_a_visitor_reads_that_a_data_set_is_a_part(stand_in: Hub) -> None:
+    copies = {"default/partial-test/0000.parquet": table([0, 1, 2] * 10, names=ANIMALS)}
+    publish(stand_in, "zoo/large", {"images.zip": b"zip"}, revisions={"refs/convert/parquet": copies})
+    session, updates = press(batches=2, **{**ZOO, "hub_dataset": "zoo/large"})
+    assert "is a part of the whole" in message(updates)
+    assert session.snapshot.notes == ()  # said once, with the first batch
+
+
 def test_a_name_may_bring_conditions(stand_in: Hub) -> None:
     rows = table([0, 1, 2] * 20, names=ANIMALS, extra={"place": ["sea", "zoo"] * 30})
     publish(stand_in, "zoo/places", {"data/test-0.parquet": rows})
