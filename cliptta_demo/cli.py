@@ -42,7 +42,8 @@ DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
     "GRADIO_SERVER_NAME in the environment change port and address."
 )
-_HUB_HELP = f"{', '.join(PRESETS)} (fetched from the hub once), hf:ORGANISATION/NAME[:SPLIT], folder:PATH"
+_HUB_NAMES = f"{', '.join(PRESETS)} (fetched from the hub once), hf:ORGANISATION/NAME[:SPLIT]"
+_HUB_HELP = f"{_HUB_NAMES}, either with ?COLUMN=VALUE, folder:PATH"
 DATASET_HELP = f"{', '.join(DATASETS)}, {_HUB_HELP}, cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY], cifar100c:…"
 OOD_HELP = f"out-of-distribution images: {', '.join(OOD_SOURCES)}, {_HUB_HELP}"
 

@@ -46,7 +46,9 @@ class Limits:
     # All runs
     runs_at_once: int = _limit(48, 1, 256)  # a class of forty and some; they take turns step by step
     queue_size: int = _limit(64, 1, 10_000)  # visitors in line behind them; more are told that it is full
-    gpu_seconds: int = _limit(60, 10, 600)  # one call on ZeroGPU, where a visitor without account has 120 a day
+    # One call on ZeroGPU. It counts each second 1.5 times, and refuses a call that asks for more than is left of the
+    # day: a visitor without account has 120, enough for two such calls.
+    gpu_seconds: int = _limit(40, 10, 600)
 
     # Sessions
     sessions: int = _limit(128, 1, 10_000)  # kept in memory, more than can run and wait; the longest unused goes first
@@ -70,7 +72,7 @@ class Limits:
     leave_seconds: int = _limit(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
 
     # Models and data sets
-    download_megabytes: int = _limit(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,200
+    download_megabytes: int = _limit(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,149
     loaded_backbones: int = _limit(2, 1, 16)  # ViT-L/14 alone takes 1.7 GB
 
     # The server

@@ -51,12 +51,16 @@ class Blob:
 
 @dataclass
 class Repository:
-    """Files by path; ``revisions`` are further branches. ``refuses``: None, or an (HTTP status, error code)."""
+    """Files by path; ``revisions`` are further branches. ``refuses``: None, or an (HTTP status, error code).
+
+    ``gated``: behind conditions that were accepted; checksums are then masked, as the hub does.
+    """
 
     files: dict[str, bytes | Path]
     card: dict[str, Any] = field(default_factory=dict)
     revisions: dict[str, dict[str, bytes | Path]] = field(default_factory=dict)
     refuses: tuple[int, str] | None = None
+    gated: bool = False
 
     @cached_property
     def blobs(self) -> dict[str, dict[str, Blob]]:
@@ -166,7 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
         for path, blob in repository.blobs[revision].items():
             entry: dict[str, Any] = {"rfilename": path, "size": len(blob.bytes), "blobId": blob.sha256[:40]}
             if len(blob.bytes) >= LARGE:
-                entry["lfs"] = {"sha256": blob.sha256, "size": len(blob.bytes), "pointerSize": 134}
+                sha256 = "*" * 16 if repository.gated else blob.sha256
+                entry["lfs"] = {"sha256": sha256, "size": len(blob.bytes), "pointerSize": 134}
             siblings.append(entry)
         answer = {
             "_id": "621ffdd236468d709f181d58",
@@ -174,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             "author": name.split("/")[0],
             "sha": COMMIT if revision == "main" else hashlib.sha1(revision.encode()).hexdigest(),
             "private": False,
-            "gated": False,
+            "gated": "auto" if repository.gated else False,
             "disabled": False,
             "tags": [],
             "downloads": 0,

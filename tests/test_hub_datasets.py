@@ -242,7 +242,7 @@ def test_a_known_repository_brings_its_presets_knowledge() -> None:
     assert read_hub_spec("hf:uoft-cs/cifar10").class_names == PRESETS["cifar10"].class_names
     train = read_hub_spec("hf:uoft-cs/cifar100:train")
     assert (train.split, train.label_column) == ("train", "fine_label")
-    assert read_hub_spec("hf:flwrlabs/pacs").where is None
+    assert read_hub_spec("hf:flwrlabs/pacs").where == ()
 
 
 def test_parts_without_front_matter_follow_the_paths() -> None:

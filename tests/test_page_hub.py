@@ -27,7 +27,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
     monkeypatch.setattr(runner, "load_backbone", lambda name, **_: BACKBONE)
     with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
-        publish(server, "zoo/animals", {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)})
+        files = {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)}
+        publish(server, "zoo/animals", files, {"license": "cc-by-4.0"})
         yield server
 
 
@@ -44,6 +45,7 @@ def test_a_visitors_data_set_runs_and_the_download_is_watched(stand_in: Hub) -> 
     assert lines
     assert "zoo/animals" in lines[-1]
     assert "MB" in lines[-1]
+    assert "licence: cc-by-4.0" in lines[-1]
     again, _ = press(session, batches=1, **ZOO)
     assert again.state.images_done == 16  # the same session goes on
     renamed, _ = press(batches=1, **{**ZOO, "class_names": "sea lion = seal, cat"})
@@ -100,6 +102,8 @@ def test_without_the_internet_one_sentence_and_the_session_is_kept(
         ({"dataset": "cifar10c:/etc"}, "dataset is &#x27;cifar10c:/etc&#x27;"),
         ({"dataset": ["x"]}, "dataset is"),
         ({"dataset": "imagenet"}, "it must be one of"),  # 6.7 GB: for the command line
+        ({"dataset": "cifar10-c"}, "it must be one of"),  # of unknown size: likewise
+        ({"dataset": "hub", "hub_dataset": "zoo/animals?sort=owl"}, "has no column &#x27;sort&#x27; of texts"),
         ({"backbone": "local-dir:/etc"}, "backbone is"),
         ({"backbone": "ViT-B-32//etc/passwd"}, "backbone is"),
         ({"ood_source": "hf:a/b"}, "OOD source is"),
@@ -110,6 +114,22 @@ def test_without_the_internet_one_sentence_and_the_session_is_kept(
 def test_odd_choices_are_sentences(stand_in: Hub, change: dict, words: str) -> None:
     _, updates = press(**{"class_names": "", **change})
     assert words in message(updates)
+
+
+def test_a_visitor_reads_that_a_data_set_is_a_part(stand_in: Hub) -> None:
+    copies = {"default/partial-test/0000.parquet": table([0, 1, 2] * 10, names=ANIMALS)}
+    publish(stand_in, "zoo/large", {"images.zip": b"zip"}, revisions={"refs/convert/parquet": copies})
+    session, updates = press(batches=2, **{**ZOO, "hub_dataset": "zoo/large"})
+    assert "is a part of the whole" in message(updates)
+    assert session.snapshot.notes == ()  # said once, with the first batch
+
+
+def test_a_name_may_bring_conditions(stand_in: Hub) -> None:
+    rows = table([0, 1, 2] * 20, names=ANIMALS, extra={"place": ["sea", "zoo"] * 30})
+    publish(stand_in, "zoo/places", {"data/test-0.parquet": rows})
+    session, _ = press(batches=1, **{**ZOO, "hub_dataset": "zoo/places?place=sea"})
+    assert session.recipe.dataset == "hf:zoo/places?place=sea"
+    assert session.state.images_done == 8
 
 
 def test_presets_may_be_strangers(stand_in: Hub) -> None:
@@ -139,14 +159,16 @@ def test_choosing_fills_the_form_and_tells_the_size() -> None:
     fold, note, text = handlers.take_backbone("ViT-B-16/openai")  # told before anything is loaded
     assert fold[0] == 1e-4
     assert "598 MB download" in note
+    assert "Apache 2.0" in note
+    assert "see huggingface.co/somebody/clip" in handlers.take_backbone("hf-hub:somebody/clip")[1]
     assert "error" not in text
     assert "times" not in handlers.take_backbone("hf-hub:somebody/clip")[1]
 
 
 def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> None:
-    form = FormValues(**{**ZOO, "hub_dataset": "zoo/animals:test", "backbone": "ViT-B-32/laion2b_s34b_b79k"})
+    form = FormValues(**{**ZOO, "hub_dataset": "zoo/animals:test?a=b&c=d", "backbone": "ViT-B-32/laion2b_s34b_b79k"})
     query, problem = handlers.address_of(tuple(getattr(form, name) for name in FIELDS))
-    assert "hub_dataset=zoo%2Fanimals%3Atest" in query
+    assert "hub_dataset=zoo%2Fanimals%3Atest%3Fa%3Db%26c%3Dd" in query
     assert "note" not in problem
     opened = links.open_link({"dataset": "cifar10", "corruption": "fog"})
     assert opened.class_names.startswith("airplane, automobile")

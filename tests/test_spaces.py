@@ -12,6 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from cliptta_demo.backend.weights import SAFE
 from cliptta_demo.limits import LIMITS, Limits, variable
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,8 @@ def requirements(name: str = "requirements.txt") -> dict[str, Requirement]:
 
 def test_the_front_matter_is_complete() -> None:
     assert FRONT["sdk"] == "gradio"
-    assert FRONT["python_version"] == "3.12"  # as text: 3.12 alone would be a number
+    assert FRONT["python_version"] in ("3.12.12", "3.10.13")  # in full, as ZeroGPU lists them
+    assert Version(FRONT["python_version"]) >= Version("3.11")
     assert (ROOT / FRONT["app_file"]).is_file()
     assert FRONT["app_port"] == 7860  # of a Docker Space
     assert 0 < len(FRONT["short_description"]) <= 60
@@ -81,6 +83,18 @@ def test_the_container_is_unprivileged_and_asks_for_health() -> None:
 def test_the_guide_names_every_limit_with_its_default() -> None:
     for item in fields(Limits):
         assert f"| `{variable(item.name)}` | {getattr(LIMITS, item.name):,} |" in GUIDE, item.name
+
+
+def test_a_visitor_without_an_account_may_run_twice_on_zero_gpu() -> None:
+    """What a call asks for is counted 1.5 times, and a call that asks for more than is left of 120 s is refused."""
+    assert 2 * 1.5 * Limits().gpu_seconds <= 120
+
+
+def test_the_guide_preloads_the_one_file_that_is_loaded() -> None:
+    (line,) = re.findall(r"preload_from_hub:\n\s+- (.*)", GUIDE)
+    repository, file = line.split()
+    assert repository in FRONT["models"]
+    assert file == SAFE[0]
 
 
 def test_the_guides_pins_for_zero_gpu_lie_in_the_ranges() -> None:

@@ -29,6 +29,7 @@ from cliptta_demo.backend.transfer import PIECE
 
 LISTED = [name for name, entry in BACKBONES.items() if isinstance(entry, BackboneEntry)]
 OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points
+LAION = "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"  # and ViT-L-14/laion2b_s32b_b82k
 SMALL = {"embed_dim": 16, "text_cfg": TEXT, **ARCHITECTURES["test-vit"]}
 
 
@@ -123,6 +124,54 @@ def test_visitors_get_no_pickles(stand_in: Hub) -> None:
         load_backbone("hf-hub:somebody/else", "cpu")
 
 
+@pytest.mark.parametrize("name", ["ViT-L-14/laion2b_s32b_b82k", f"hf-hub:{LAION}"])
+def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
+    stand_in: Hub, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of laion's repository, and what its card says of the licence."""
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-L-14", SMALL)
+    config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}
+    files = {
+        "config.json": b"{}",
+        "model.safetensors": save({"vision_model.embeddings.class_embedding": torch.zeros(20_000)}),
+        "open_clip_config.json": json.dumps(config).encode(),
+        "open_clip_pytorch_model.bin": b"pickle" * 4000,
+        "open_clip_pytorch_model.safetensors": weights(SMALL),
+        "pytorch_model.bin": b"pickle" * 4001,
+    }
+    publish(stand_in, LAION, files, card={"license": "mit", "library_name": "open_clip"})
+    assert f"Licence of the weights: see huggingface.co/{LAION}." in note_of(name)
+    assert forward(load_backbone(name, "cpu", visitor=True)).shape == (1, 16)
+    asked = {path.rpartition("/")[2] for _, path, _ in stand_in.asked(f"{LAION}/resolve/")}
+    assert asked <= {"open_clip_config.json", "open_clip_pytorch_model.safetensors"}
+    assert note_of(name).endswith("Licence of the weights: MIT.")  # known by now, without asking again
+    del files["open_clip_pytorch_model.safetensors"]
+    publish(stand_in, LAION, files)
+    backbones._cache.clear()
+    with pytest.raises(UserError, match=r"has no open_clip_model\.safetensors"):  # not transformers', not a pickle
+        load_backbone(f"hf-hub:{LAION}", "cpu", visitor=True)
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ({}, ""),
+        ({"license": "apache-2.0"}, "Apache 2.0"),
+        ({"license": ["mit"]}, "MIT"),
+        ({"license": "apple-amlr"}, "Apple, research only"),
+        ({"license": "other"}, ""),
+        ({"license": "other", "license_name": "own-terms"}, "own-terms"),
+        ({"license": "cc-by-nc-4.0"}, "cc-by-nc-4.0"),
+        ({"license": ["mit", "apache-2.0"]}, ""),
+        ({"license": "<b>free</b>"}, ""),
+        ({"license": "x" * 50}, ""),
+        ({"license": {"a": 1}}, ""),
+    ],
+)
+def test_a_licence_is_what_the_card_names(card: dict, licence: str) -> None:
+    assert hub.Listing("model", "a/b", "main", (), card).licence == licence
+
+
 def test_what_can_go_wrong_is_a_sentence(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="The hub has no model timm/vit_base"):
         load_backbone("ViT-B-16/openai", "cpu")
@@ -196,6 +245,8 @@ def test_the_list_says_what_the_architecture_says(name: str) -> None:
     with FlopCounterMode(display=False) as counter:
         model.encode_text(torch.zeros(1, getattr(model, "context_length", 77), dtype=torch.int64, device="meta"))
     assert counter.get_total_flops() / 1e9 == pytest.approx(entry.prompt_gigaflops, abs=0.06)
+    research = architecture.startswith("MobileCLIP")
+    assert entry.note.endswith(f"Licence of the weights: {'Apple, research only' if research else 'Apache 2.0'}.")
     assert f"{entry.download / 1e6:.0f} MB" in entry.note or f"{entry.download / 1e9:.1f} GB" in entry.note
 
 

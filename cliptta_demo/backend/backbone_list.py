@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.hub import REPOSITORY, megabytes
+from cliptta_demo.backend.hub import REPOSITORY, known_licence, megabytes
 
 TINY = "tiny"
 HUB_PREFIX = "hf-hub:"
@@ -25,6 +25,7 @@ class BackboneEntry:
 
     Attributes:
         label: its name for people; about: what is worth knowing, one or two sentences.
+        licence: of its weights, as the card of their repository names it.
         parameters: of both towers; image_size: side in pixels.
         gigaflops, prompt_gigaflops: of the towers for one image and one prompt.
         times: time of a forward and backward pass on a processor, against that of ViT-B/16.
@@ -32,6 +33,7 @@ class BackboneEntry:
 
     label: str
     about: str
+    licence: str
     parameters: int
     gigaflops: float
     prompt_gigaflops: float
@@ -47,7 +49,7 @@ class BackboneEntry:
     def note(self) -> str:
         """Shown before anything is loaded."""
         pace = "" if self.times == 1 else f", {self.times:.2g} × ViT-B/16's time per image"
-        return f"{self.about} {megabytes(self.download)} download{pace}."
+        return f"{self.about} {megabytes(self.download)} download{pace}. Licence of the weights: {self.licence}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "ViT-B-16/openai": BackboneEntry(
         label="CLIP ViT-B/16",
         about="The paper's model; wants a GPU.",
+        licence="Apache 2.0",
         parameters=149_620_737,
         gigaflops=35.1,
         prompt_gigaflops=6.0,
@@ -81,6 +84,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "ViT-B-32/openai": BackboneEntry(
         label="CLIP ViT-B/32",
         about="OpenAI's fastest; works on a patient laptop.",
+        licence="Apache 2.0",
         parameters=151_277_313,
         gigaflops=8.8,
         prompt_gigaflops=6.0,
@@ -90,6 +94,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "ViT-L-14/openai": BackboneEntry(
         label="CLIP ViT-L/14",
         about="OpenAI's large one; needs a GPU.",
+        licence="Apache 2.0",
         parameters=427_616_513,
         gigaflops=162.0,
         prompt_gigaflops=13.3,
@@ -99,6 +104,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "RN50/openai": BackboneEntry(
         label="CLIP ResNet-50",
         about="Batch normalisation throughout: while adapting it uses the batch's own statistics.",
+        licence="Apache 2.0",
         parameters=102_007_137,
         gigaflops=12.2,
         prompt_gigaflops=6.0,
@@ -108,6 +114,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "MobileCLIP2-S0/dfndr2b": BackboneEntry(
         label="MobileCLIP2-S0",
         about="Small, for telephones; batch normalisation, as in ResNet-50.",
+        licence="Apple, research only",
         parameters=74_835_073,
         gigaflops=4.8,
         prompt_gigaflops=6.0,
@@ -117,6 +124,7 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "ViT-B-16-SigLIP/webli": BackboneEntry(
         label="SigLIP ViT-B/16",
         about="Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are.",
+        licence="Apache 2.0",
         parameters=203_155_970,
         gigaflops=35.4,
         prompt_gigaflops=11.0,
@@ -164,7 +172,21 @@ def note_of(name: str) -> str:
     """What to know before a backbone is loaded; of names outside the list only what can be said of all."""
     if name in BACKBONES:
         return BACKBONES[name].note
-    return "Fetched when you press Run; the size is shown then. One of ViT-B/16's kind is about 600 MB."
+    fetched = "Fetched when you press Run; the size is shown then. One of ViT-B/16's kind is about 600 MB."
+    repository = repository_of(name)
+    licence = known_licence("model", repository) if repository else ""
+    place = f"see huggingface.co/{repository}" if repository else "see the model's page"
+    return f"{fetched} Licence of the weights: {licence or place}."
+
+
+def repository_of(name: str) -> str:
+    """Where the weights of a name are on the hub; "" where they are elsewhere."""
+    if name.startswith(HUB_PREFIX):
+        return name.removeprefix(HUB_PREFIX)
+    import open_clip
+
+    architecture, _, tag = name.partition("/")
+    return open_clip.get_pretrained_cfg(architecture, tag).get("hf_hub", "").rpartition("/")[0]
 
 
 def image_size_of(name: str) -> int:

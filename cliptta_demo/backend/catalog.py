@@ -57,9 +57,9 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
 
     Args:
         spec: a key of ``DATASETS``; a data set of the hub, which is downloaded once: a key of ``PRESETS``, or
-            ``hf:ORGANISATION/NAME`` with ``:SPLIT`` or ``:CONFIG/SPLIT`` after it where one is wanted; a path of this
-            machine: ``folder:PATH`` (one sub-folder per class), ``cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY]``,
-            ``cifar100c:…``.
+            ``hf:ORGANISATION/NAME`` with ``:SPLIT`` or ``:CONFIG/SPLIT`` after it where one is wanted, and conditions
+            (:func:`.hub_dataset.read_hub_spec`); a path of this machine: ``folder:PATH`` (one sub-folder per class),
+            ``cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY]``, ``cifar100c:…``.
         class_names: the classes to show, in this order; None takes the default twelve pictures, or all classes.
         visitor: the spec comes from a page's visitor: no path of this machine, no token, bounded downloads.
 

@@ -123,6 +123,7 @@ class Experiment:
         self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
         self.batches = AheadOfTime(self.stream)
         self.templates = tuple(templates or getattr(source, "templates", None) or backbone.info.templates)
+        self.source_notes = tuple(note for part in (source, strangers) if (note := getattr(part, "note", "")))
         self.turn = turn
         self.score = ID_SCORES[settings.adaptation.score]
         self._methods: dict[str, Method] = {}
@@ -274,7 +275,8 @@ class Experiment:
         methods = {
             name: self._method_snapshot(name, state, views[name], lanes[name].losses) for name in self.settings.methods
         }
-        notes = [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
+        notes = list(self.source_notes) if state.next_batch == 1 else []
+        notes += [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
         notes += [_unread(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
         return Snapshot(
             batch=state.next_batch - 1,

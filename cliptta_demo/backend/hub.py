@@ -23,13 +23,21 @@ from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub_errors import explain, no_connection
-from cliptta_demo.backend.hub_files import Listing, Progress, RemoteFile, Watcher, forget, is_intact
+from cliptta_demo.backend.hub_files import (
+    Listing,
+    Progress,
+    RemoteFile,
+    Watcher,
+    forget,
+    is_intact,
+    readable_sha256,
+)
 from cliptta_demo.backend.shared_transfer import LOOK_SECONDS, bring_together
 from cliptta_demo.backend.transfer import bring
 
 __all__ = ["Listing", "Progress", "RemoteFile", "fetch", "forget", "is_intact", "list_repository", "watch"]
 
-VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.2 GB
+VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
 ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
@@ -104,13 +112,19 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
             return known
         raise UserError(explain(kind, name, error)) from error
     files = tuple(
-        RemoteFile(item.rfilename, int(item.size or 0), item.lfs.sha256 if item.lfs else None)
+        RemoteFile(item.rfilename, int(item.size or 0), readable_sha256(item.lfs.sha256) if item.lfs else None)
         for item in info.siblings or ()
     )
     card = info.card_data.to_dict() if info.card_data is not None else {}
     listing = Listing(kind, name, info.sha, files, card)
     _remember(listing, revision)
     return listing
+
+
+def known_licence(kind: str, name: str) -> str:
+    """What a repository's card said of its licence when it was last asked; "" where nothing is known. Asks nobody."""
+    known = _recall(kind, name, None) if REPOSITORY.fullmatch(name) else None
+    return known.licence if known is not None else ""
 
 
 def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = False) -> list[Path]:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+_LICENCE_WORDS = {
+    "apache-2.0": "Apache 2.0",
+    "mit": "MIT",
+    "apple-amlr": "Apple, research only",
+}
+_SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def readable_sha256(text: str | None) -> str | None:
+    """A checksum, None where the hub doesn't tell it: those of gated repositories are masked."""
+    return text if text and _SHA256.fullmatch(text) else None
+
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a repository. ``sha256`` is known for large files only."""
+    """A file of a repository. ``sha256`` is known for large files only, and not in gated repositories."""
 
     path: str
     size: int
@@ -33,6 +47,15 @@ class Listing:
     revision: str
     files: tuple[RemoteFile, ...]
     card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def licence(self) -> str:
+        """As the front matter has it, in words where we know some; "" where it names none that can be shown."""
+        name = self.card.get("license")
+        if name == "other":
+            name = self.card.get("license_name")
+        name = name[0] if isinstance(name, list) and len(name) == 1 else name
+        return _LICENCE_WORDS.get(name, name) if isinstance(name, str) and _SHOWN.fullmatch(name) else ""
 
     def find(self, path: str) -> RemoteFile | None:
         """The file with this path, None when there is none."""

@@ -17,8 +17,10 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import Listing, RemoteFile, fetch, is_intact, list_repository
 
 CONFIG = "open_clip_config.json"
-SAFE = ("open_clip_model.safetensors", "model.safetensors")  # in the order of open_clip's own choice
-PICKLED = ("open_clip_pytorch_model.bin",)
+# In the order of open_clip's own choice. The last is transformers' where one of the others lies beside it.
+SAFE = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+PICKLED = "open_clip_pytorch_model.bin"
+OTHERS = "model.safetensors"
 # A visitor may name any repository: what its configuration may ask for.
 _LARGEST = {
     "image_size": 512,
@@ -113,12 +115,14 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
 
 
 def _weights_file(listing: Listing, named: tuple[str, ...], pickled: bool) -> RemoteFile:
-    safe = tuple(re.sub(r"\.(bin|pth)$", ".safetensors", name) for name in named)
-    for name in (*safe, *named) if named else (*SAFE, *(PICKLED if pickled else ())):
-        file = listing.find(name)
-        if file is not None:
-            return file
-    kinds = SAFE[0] if not pickled else f"{SAFE[0]} or {PICKLED[0]}"
+    if named:
+        names = (*(re.sub(r"\.(bin|pth)$", ".safetensors", name) for name in named), *named)
+    else:
+        names = (*SAFE, PICKLED, OTHERS)
+    file = next((file for name in names if (file := listing.find(name)) is not None), None)
+    if file is not None and (pickled or file.path.endswith(".safetensors")):
+        return file
+    kinds = f"{SAFE[0]} or {PICKLED}" if pickled else SAFE[0]
     raise UserError(f"{listing.name} has no {named[0] if named else kinds}. Choose another backbone.")
 
 

@@ -15,9 +15,9 @@ from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOA
 
 HUB = "hub"  # the choice that takes its name from a text field
 HUB_LABEL = "Another, from the hub…"
-# Those that a visitor may fetch; the command line takes the others too.
+# Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
-    name: preset for name, preset in PRESETS.items() if preset.megabytes <= LIMITS.download_megabytes
+    name: preset for name, preset in PRESETS.items() if 0 < preset.megabytes <= LIMITS.download_megabytes
 }
 _SHIFTED = ("cifar10", "cifar100")  # clean photos: corruption is the shift that the paper studies on them
 

@@ -39,12 +39,13 @@ from cliptta_demo.page.texts import FAILED, NO_MEMORY
 log = logging.getLogger(__name__)
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
 
-# What a run is taken to need, on the safe side of half an H200. A run that needs longer pauses by itself.
+# What a run is taken to need on ZeroGPU's card, half an RTX PRO 6000 Blackwell (48 GB): reckoned from its data sheet on
+# the safe side, not measured there. A run that needs longer pauses by itself.
 START_SECONDS = 10.0  # the worker's start and the model's way to the GPU
 BATCH_SECONDS = 0.5  # drawing, corrupting, sending the snapshot
 STEP_SECONDS = 0.03  # starting the kernels of one step of one method
-IMAGE_SECONDS = 0.001  # forward and backward of ViT-B/16: 53 GFLOP
-TINY_IMAGE_SECONDS = 0.0001
+IMAGE_SECONDS = 0.002  # forward and backward of ViT-B/16: 53 GFLOP, at a tenth of the card's pace in bfloat16
+TINY_IMAGE_SECONDS = 0.0002
 
 
 def load_backbone(name: str) -> Backbone:

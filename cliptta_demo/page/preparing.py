@@ -55,10 +55,11 @@ def watched(work: Callable[[], Result]) -> Iterator[Progress | Result]:
 
 
 class DownloadLine:
-    """The progress bar of a download, with its pace."""
+    """The progress bar of a download, with its pace, and the licence as its repository names it."""
 
     def __init__(self) -> None:
         self.began: tuple[float, int] | None = None
+        self.licences: dict[str, str] = {}
 
     def html(self, progress: Progress) -> str:
         """Bar and line of text."""
@@ -73,5 +74,9 @@ class DownloadLine:
         if seconds > 1 and arrived:
             left = (progress.total - progress.done) * seconds / arrived
             words.append(f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left")
-        words.append(html.escape(progress.name.partition(",")[0]))
+        name = progress.name.partition(",")[0]
+        if name not in self.licences:  # asked for once: it is read from the disk
+            self.licences[name] = hub.known_licence("model", name) or hub.known_licence("dataset", name)
+        licence = f"licence: {self.licences[name]}" if self.licences[name] else ""
+        words += [html.escape(word) for word in (name, licence) if word]
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)

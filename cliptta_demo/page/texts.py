@@ -58,7 +58,7 @@ PANELS: dict[str, tuple[str, str]] = {
 HELP = {
     "class_names": "Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens.",
     "class_names_hub": "Some of the data set's own names, or empty for all of them; “cat = kitten” renames.",
-    "hub_dataset": "An image data set of the Hugging Face hub; its test split, or NAME:SPLIT.",
+    "hub_dataset": "Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows.",
     "class_names_upload": "Any words. The built-in model knows photos of these ten best.",
     "corruption": "ImageNet-C's, applied to every image.",
     "ramp": "From 1 up to the severity, over the stream.",

@@ -11,9 +11,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from cliptta_demo.backend.data.columns import check_conditions, features_of_card, features_of_file, split_columns
+from cliptta_demo.backend.data.imagenet_words import readable
 from cliptta_demo.backend.data.parquet import ParquetSource
 from cliptta_demo.backend.data.parquet_file import open_parquet
-from cliptta_demo.backend.data.parquet_rows import Rows, features_of_file, read_rows, split_columns
+from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import Listing, RemoteFile, check_repository, fetch, forget, list_repository
@@ -22,7 +24,9 @@ PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
 SPLITS = ("test", "validation", "valid", "val", "dev", "train")  # the first that there is
 _PART = re.compile(r"(?:([A-Za-z0-9_.+-]{1,80})/)?([A-Za-z0-9_.-]{1,80})", re.ASCII)
-_WORDNET = re.compile(r"n\d{8}")
+_CONDITION = re.compile(r"([^=&]{1,80})=([^&]{0,80})")
+MAX_CONDITIONS = 4  # each is a column more to read
+PARTIAL = "partial-"  # what the hub calls a split in its own copies where it has copied the first gigabytes alone
 OPEN_TABLES = 6  # data sets whose labels stay in memory
 
 _tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Rows]] = OrderedDict()
@@ -36,12 +40,19 @@ def read_hub_spec(spec: str) -> HubDataset:
     """The data set that ``cifar10`` (a preset), ``hf:ORG/NAME``, ``hf:ORG/NAME:SPLIT`` or
     ``hf:ORG/NAME:CONFIG/SPLIT`` stands for; nothing is fetched.
 
+    Each may end in conditions, ``?COLUMN=VALUE`` or ``?COLUMN=VALUE&COLUMN=VALUE``: only rows that fulfil all of them.
+    A preset's own conditions on other columns stay.
+
     Raises:
         UserError: the text is none of these.
     """
-    if spec in PRESETS:
-        return PRESETS[spec]
-    name, colon, part = spec.removeprefix(PREFIX).partition(":")
+    rest, mark, text = spec.partition("?")
+    where = _read_conditions(text) if mark else ()
+    if rest in PRESETS:
+        preset = PRESETS[rest]
+        label = ", ".join((preset.label, *(value for _, value in where)))
+        return replace(preset, label=label, where=tuple({**dict(preset.where), **dict(where)}.items()))
+    name, colon, part = rest.removeprefix(PREFIX).partition(":")
     check_repository(name)
     match = _PART.fullmatch(part)
     if colon and not match:
@@ -50,13 +61,24 @@ def read_hub_spec(spec: str) -> HubDataset:
     for preset in PRESETS.values():
         if preset.repository == name:  # its columns, names and captions are known
             config, split = config or preset.config, split or preset.split
-            return replace(preset, config=config, split=split, where=None, label=name, megabytes=0)
-    return HubDataset(repository=name, config=config, split=split, label=name)
+            return replace(preset, config=config, split=split, where=where, label=name, megabytes=0)
+    return HubDataset(repository=name, config=config, split=split, label=name, where=where)
+
+
+def _read_conditions(text: str) -> tuple[tuple[str, str], ...]:
+    parts = text.split("&")
+    found = [match.groups() for part in parts if (match := _CONDITION.fullmatch(part))]
+    if len(found) < len(parts) or len(found) > MAX_CONDITIONS or len(dict(found)) < len(found):
+        raise UserError(
+            f"{text[:80]!r} is no condition; after ? come at most {MAX_CONDITIONS} of COLUMN=VALUE, joined by &, each "
+            "with a column of its own, as in ?domain=sketch."
+        )
+    return tuple(found)
 
 
 def is_hub_spec(spec: str) -> bool:
     """Whether :func:`open_hub_dataset` is the one to ask for this spec."""
-    return spec in PRESETS or spec.startswith(PREFIX)
+    return spec.partition("?")[0] in PRESETS or spec.startswith(PREFIX)
 
 
 def open_hub_dataset(
@@ -105,7 +127,10 @@ def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Rows]:
         for path in paths:
             forget(path)
         raise UserError(f"A file of {dataset.repository} is damaged. Try again: it is fetched anew.") from error
-    return paths, replace(rows, name=dataset.label or dataset.repository, class_names=readable(rows.class_names))
+    mended = dict(dataset.mended_names)
+    names = readable(tuple(mended.get(name, name) for name in rows.class_names))
+    name = dataset.label or dataset.repository
+    return paths, replace(rows, name=name, class_names=names, note=_part_note(files, name))
 
 
 def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:
@@ -113,8 +138,21 @@ def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Row
         schema = file.schema_arrow
     features = {**features_of_card(listing.card, dataset.config), **features_of_file(schema, dataset.repository)}
     image, labels = split_columns(schema, features, dataset)
+    check_conditions(schema, dataset.where, dataset.repository)
     names = dataset.class_names or tuple(features.get(labels, ()) or ())
-    return read_rows(paths, image, labels, names, dataset.where, dataset.repository)
+    where = [(column, _stored(value, features.get(column))) for column, value in dataset.where]
+    return read_rows(paths, image, labels, names, where, dataset.repository)
+
+
+def _stored(value: str, names: tuple[str, ...] | None) -> str:
+    """How a column has this value: a column of class labels holds their numbers."""
+    return str(names.index(value)) if names and value in names else value
+
+
+def _part_note(files: list[RemoteFile], name: str) -> str:
+    if not any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1]):
+        return ""
+    return f"The hub's copy of {name} is a part of the whole: the first gigabytes."
 
 
 def _converted(listing: Listing, visitor: bool) -> Listing:
@@ -134,8 +172,9 @@ def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:
     for config in configs:
         wanted = (dataset.split,) if dataset.split else SPLITS
         for split in wanted:
-            if parts.get((config, split)):
-                return parts[config, split]
+            for known in (split, PARTIAL + split):
+                if parts.get((config, known)):
+                    return parts[config, known]
         if not dataset.split:  # a split of an unusual name
             return next(files for (name, _), files in parts.items() if name == config)
     return []
@@ -177,39 +216,6 @@ def _data_files(entries: Any) -> list[tuple[str, str]]:
             split = str(entry.get("split", "train"))
             pairs += [(split, path) for path in ([paths] if isinstance(paths, str) else paths)]
     return pairs
-
-
-def features_of_card(card: dict[str, Any], config: str = "") -> dict[str, tuple[str, ...] | None]:
-    """The same from ``dataset_info`` in the README's front matter."""
-    infos = card.get("dataset_info") or ()
-    infos = [info for info in ([infos] if isinstance(infos, dict) else infos) if isinstance(info, dict)]
-    matching = [info for info in infos if info.get("config_name") == config] or infos
-    found: dict[str, tuple[str, ...] | None] = {}
-    for feature in matching[0].get("features") or () if matching else ():
-        if not isinstance(feature, dict):
-            continue
-        kind = feature.get("dtype")
-        if kind == "image":
-            found[feature["name"]] = None
-        elif isinstance(kind, dict) and isinstance(kind.get("class_label"), dict):
-            names = kind["class_label"].get("names") or {}
-            ordered = sorted(names.items(), key=lambda item: int(item[0])) if isinstance(names, dict) else ()
-            found[feature["name"]] = tuple(str(name) for _, name in ordered) or tuple(map(str, names))
-    return found
-
-
-def readable(names: tuple[str, ...]) -> tuple[str, ...]:
-    """ImageNet's WordNet numbers and lists of synonyms become OpenAI's words for the classes; other names stay."""
-    synonyms = len(names) == 1000 and names[0].startswith("tench,")
-    if not synonyms and not (names and all(_WORDNET.fullmatch(name) for name in names)):
-        return names
-    from open_clip import IMAGENET_CLASSNAMES
-    from timm.data import ImageNetInfo
-
-    if synonyms:  # "tench, Tinca tinca", in the order of the 1,000 classes
-        return tuple(IMAGENET_CLASSNAMES)
-    words = dict(zip(ImageNetInfo("imagenet-1k").label_names(), IMAGENET_CLASSNAMES, strict=True))
-    return tuple(words.get(name, name) for name in names)
 
 
 def _no_files(listing: Listing, dataset: HubDataset) -> str:

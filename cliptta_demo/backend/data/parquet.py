@@ -56,6 +56,7 @@ class ParquetSource:
         self.rows = rows
         self.label = label
         self.templates = templates
+        self.note = rows.note
         self.limits = limits
         self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, label is not None)
         self._orders: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from cliptta_demo.backend.data.presets import HubDataset
-
-LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "target", "category", "y")
-IMAGE_COLUMNS = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LABELS_AT_ONCE = 65_536
 
 
@@ -44,7 +40,7 @@ class Rows:
         group_rows: ``(G,)`` how many of its rows to read at once; group_large: ``(G,)`` whether that takes much memory.
         row_group, row_in_group: ``(N,)`` int32 for each row its row group and place there.
         labels: ``(N,)`` int32 into ``class_names``, or ``UNLABELLED``.
-        name: of the data set, for messages.
+        name: of the data set, for messages; note: a sentence about it for the person, "" where there is nothing to say.
     """
 
     files: tuple[Path, ...]
@@ -59,56 +55,7 @@ class Rows:
     labels: np.ndarray
     class_names: tuple[str, ...]
     name: str = "The data set"
-
-
-def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDataset) -> tuple[str, str]:
-    """(image column, label column): as the data set says, as its metadata says, or by their usual names and types.
-
-    Raises:
-        UserError: no such column.
-    """
-    import pyarrow as pa
-
-    def holds_images(kind: pa.DataType) -> bool:
-        inner = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
-        return pa.types.is_binary(inner)
-
-    images = [field.name for field in schema if holds_images(field.type)]
-    told = [dataset.image_column, *(name for name, words in features.items() if words is None), *IMAGE_COLUMNS, *images]
-    image = next((name for name in told if name in images), None)
-    labels = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_string(field.type)]
-    told = [dataset.label_column, *(name for name, words in features.items() if words), *LABEL_COLUMNS]
-    label = next((name for name in told if name in labels), None)
-    if image is None or label is None:
-        missing = "images" if image is None else "labels"
-        raise UserError(
-            f"{dataset.repository} has no column of {missing} that is known here (it has: "
-            f"{', '.join(schema.names)[:200]}). Choose a data set for image classification."
-        )
-    return image, label
-
-
-def features_of_file(schema: pa.Schema, name: str) -> dict[str, tuple[str, ...] | None]:
-    """Column → class names (of labels) or None (of images), from what `datasets` writes into a parquet file.
-
-    Raises:
-        UserError: more metadata than can be read; ``name`` is the data set's.
-    """
-    text = (schema.metadata or {}).get(b"huggingface", b"")
-    if len(text) > DEFAULT_LIMITS.max_features_bytes:
-        raise refuse(name, f"{size(len(text))} of metadata", size(DEFAULT_LIMITS.max_features_bytes))
-    features = None
-    with suppress(KeyError, ValueError, TypeError, RecursionError):
-        features = json.loads(text)["info"]["features"]
-    found: dict[str, tuple[str, ...] | None] = {}
-    for column, feature in features.items() if isinstance(features, dict) else ():
-        kind = feature.get("_type") if isinstance(feature, dict) else None
-        names = feature.get("names") if kind == "ClassLabel" else None
-        if names and isinstance(names, list):
-            found[column] = tuple(map(str, names))
-        elif kind == "Image":
-            found[column] = None
-    return found
+    note: str = ""
 
 
 def read_rows(
@@ -116,7 +63,7 @@ def read_rows(
     image_column: str,
     label_column: str,
     class_names: Sequence[str] = (),
-    where: tuple[str, str] | None = None,
+    where: Sequence[tuple[str, str]] = (),
     name: str = "The data set",
     limits: ParquetLimits = DEFAULT_LIMITS,
 ) -> Rows:
@@ -125,7 +72,8 @@ def read_rows(
     Args:
         files: in order; all with the same columns.
         class_names: in the order of integer labels; () numbers them, or takes the sorted texts of a text column.
-        where: (column, value) that a row must have; name: of the data set, for messages.
+        where: (column, value) that a row must have, all of them; columns that :func:`.columns.check_conditions` passed.
+        name: of the data set, for messages.
 
     Raises:
         UserError: beyond the limits, a label that has no name, or no row at all.
@@ -135,11 +83,9 @@ def read_rows(
     groups: list[tuple[int, int, int, int, bool]] = []
     row_group, row_in_group, numbers = [], [], []
     seen = pages = 0
-    texts = [label_column, *([where[0]] if where else [])]
+    texts = list(dict.fromkeys((label_column, *(column for column, _ in where))))
     for index, path in enumerate(files):
         with open_parquet(path, name, limits, texts=texts) as file:
-            if where and where[0] not in file.schema_arrow.names:
-                raise UserError(f"{name} has no column {where[0]!r} any more. Choose another data set.")
             if seen + file.metadata.num_rows > limits.max_rows:
                 raise refuse(name, f"{seen + file.metadata.num_rows:,} rows", f"{limits.max_rows:,}")
             for number in range(file.num_row_groups):
@@ -149,7 +95,7 @@ def read_rows(
                 described = measure(file, path, number, texts, name, limits.max_pages - pages, limits)
                 pages += sum(chunk.pages for chunk in described)
                 count = _check_chunks(images, described, seen, name, limits)
-                places, found = _read_labels(file, number, label_column, where, labels)
+                places, found = _read_labels(file, number, texts, where, labels)
                 row_group.append(np.full(len(found), len(groups), np.int32))
                 row_in_group.append(places)
                 numbers.append(found)
@@ -201,26 +147,29 @@ def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str
 
 
 def _read_labels(
-    file: pq.ParquetFile, group: int, column: str, where: tuple[str, str] | None, labels: _Labels
+    file: pq.ParquetFile, group: int, columns: list[str], where: Sequence[tuple[str, str]], labels: _Labels
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(places in the row group, raw numbers) of the rows wanted."""
-    columns = [column, *([where[0]] if where else [])]
+    """(places in the row group, raw numbers) of the rows wanted; the first column is that of the labels."""
     places, numbers, start = [np.empty(0, np.int32)], [np.empty(0, np.int32)], 0
     for batch in file.iter_batches(_LABELS_AT_ONCE, row_groups=[group], columns=columns, use_threads=False):
-        wanted = np.arange(len(batch)) if not where else np.flatnonzero(_equals(batch.column(where[0]), where[1]))
-        numbers.append(labels.numbers(batch.column(column))[wanted])
+        fits = np.ones(len(batch), bool)
+        for column, value in where:
+            fits &= _equals(batch.column(column), value)
+        wanted = np.flatnonzero(fits)
+        numbers.append(labels.numbers(batch.column(columns[0]))[wanted])
         places.append((start + wanted).astype(np.int32))
         start += len(batch)
     return np.concatenate(places), np.concatenate(numbers)
 
 
-def _equals(array: pa.Array, text: str) -> np.ndarray:
-    """Which cells of a dictionary of texts are this text; none of any other kind of column."""
+def _equals(array: pa.Array, value: str) -> np.ndarray:
+    """Which cells of texts (a dictionary) or whole numbers say this."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(array.type):
-        return np.zeros(len(array), bool)
-    place = array.dictionary.index(text).as_py()
+        number = int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+        return np.zeros(len(array), bool) if number is None else _whole(array) == number
+    place = array.dictionary.index(value).as_py()
     return _whole(array.indices) == place if place >= 0 else np.zeros(len(array), bool)
 
 

@@ -46,8 +46,9 @@ class HubDataset:
         label: as a person reads it; megabytes: rough size of the split, 0 where nobody has counted.
         image_column, label_column: "" to find them.
         class_names: in the order of the labels; () takes those that the data set brings.
+        mended_names: (name that it brings, the right one).
         templates: captions that suit it; None leaves the choice to the backbone.
-        where: (column, value): only these rows.
+        where: (column, value) of texts or whole numbers: only the rows that have all of them.
     """
 
     repository: str
@@ -58,8 +59,9 @@ class HubDataset:
     image_column: str = ""
     label_column: str = ""
     class_names: tuple[str, ...] = ()
+    mended_names: tuple[tuple[str, str], ...] = ()
     templates: tuple[str, ...] | None = None
-    where: tuple[str, str] | None = None
+    where: tuple[tuple[str, str], ...] = ()
 
 
 def _pacs(style: str, word: str) -> HubDataset:
@@ -71,8 +73,29 @@ def _pacs(style: str, word: str) -> HubDataset:
         label_column="label",
         class_names=PACS_CLASSES,
         templates=PAPER_TEMPLATES,
-        where=("domain", style) if style else None,
+        where=(("domain", style),) if style else (),
     )
+
+
+def _office_home(domain: str, word: str) -> HubDataset:
+    return HubDataset(
+        repository="flwrlabs/office-home",
+        split="train",  # its only split: all 15,588 images
+        label=f"OfficeHome, {word}",
+        megabytes=1159,
+        label_column="label",
+        templates=PAPER_TEMPLATES,
+        where=(("domain", domain),) if domain else (),
+    )
+
+
+# WordNet ids of the copy on the hub that are not those of the data set itself.
+_TINY_IMAGENET_IDS = """
+    n02666347:n02666196 n03373237:n02190166 n04465666:n04465501 n04598010:n04597913 n07056680:n04067472
+    n07646821:n01855672 n07647870:n03250847 n07657664:n07579787 n07975909:n02206856 n08496334:n02730930
+    n08620881:n03976657 n08742578:n02085620 n12520864:n02906734 n13001041:n07734744 n13652335:n03804744
+    n13652994:n02999410 n13719102:n01945685 n14991210:n07747607
+"""
 
 
 PRESETS: dict[str, HubDataset] = {
@@ -98,12 +121,17 @@ PRESETS: dict[str, HubDataset] = {
     "pacs-cartoon": _pacs("cartoon", "cartoons"),
     "pacs-photo": _pacs("photo", "photos"),
     "pacs-sketch": _pacs("sketch", "sketches"),
+    "office-home": _office_home("", "all four domains"),
+    "office-home-art": _office_home("Art", "art"),
+    "office-home-clipart": _office_home("Clipart", "clipart"),
+    "office-home-product": _office_home("Product", "product photos"),
+    "office-home-real": _office_home("Real World", "ordinary photos"),
     "svhn": HubDataset(
         repository="ufldl-stanford/svhn",
         config="cropped_digits",
         split="test",
         label="SVHN, house numbers",
-        megabytes=65,
+        megabytes=47,
         class_names=DIGITS,
         templates=('a photo of the number: "{}".',),
     ),
@@ -111,7 +139,7 @@ PRESETS: dict[str, HubDataset] = {
         repository="timm/eurosat-rgb",
         split="test",
         label="EuroSAT, satellite photos",
-        megabytes=20,
+        megabytes=18,
         class_names=EUROSAT_CLASSES,
         templates=(
             "a centered satellite photo of {}.",
@@ -123,29 +151,30 @@ PRESETS: dict[str, HubDataset] = {
         repository="ethz/food101",
         split="validation",
         label="Food-101",
-        megabytes=1270,
+        megabytes=1275,
         templates=("a photo of {}, a type of food.",),
+    ),
+    "tiny-imagenet": HubDataset(
+        repository="zh-plus/tiny-imagenet",
+        split="valid",
+        label="Tiny ImageNet",
+        megabytes=15,
+        mended_names=tuple(tuple(pair.split(":")) for pair in _TINY_IMAGENET_IDS.split()),
+        templates=PAPER_TEMPLATES,
     ),
     "imagenet-a": HubDataset(
         repository="barkermrl/imagenet-a",
         split="train",  # its only split: all 7,500 images
         label="ImageNet-A, hard photos",
-        megabytes=690,
+        megabytes=682,
         templates=PAPER_TEMPLATES,
     ),
     "imagenet-r": HubDataset(
         repository="axiong/imagenet-r",
         split="test",
         label="ImageNet-R, renditions",
-        megabytes=2200,
+        megabytes=2149,
         label_column="wnid",
-        templates=PAPER_TEMPLATES,
-    ),
-    "imagenet-sketch": HubDataset(
-        repository="songweig/imagenet_sketch",
-        split="train",  # its only split: all 50,889 images
-        label="ImageNet-Sketch",
-        megabytes=7600,
         templates=PAPER_TEMPLATES,
     ),
     "imagenet": HubDataset(
@@ -153,6 +182,24 @@ PRESETS: dict[str, HubDataset] = {
         split="validation",
         label="ImageNet (needs a token)",
         megabytes=6700,
+        templates=PAPER_TEMPLATES,
+    ),
+    # For the command line: the size of the first is unknown, the second's both splits together are far over the page's.
+    "cifar10-c": HubDataset(
+        repository="robro/cifar10-c-parquet",
+        split="train",  # its only split: 10,000 images for each of 19 corruptions at 5 levels
+        label="CIFAR-10-C",
+        label_column="label",
+        class_names=CIFAR10_CLASSES,
+        templates=PAPER_TEMPLATES,
+        where=(("corruption_name", "gaussian_noise"), ("corruption_level", "5")),
+    ),
+    "domainnet": HubDataset(
+        repository="wltjr1007/DomainNet",
+        split="test",
+        label="DomainNet",
+        megabytes=18_500,
+        label_column="label",
         templates=PAPER_TEMPLATES,
     ),
 }

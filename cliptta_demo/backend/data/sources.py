@@ -43,7 +43,11 @@ class Images:
 
 
 class Source(Protocol):
-    """Images by position. A source may also have ``templates``: captions that suit it, with ``{}`` for the class."""
+    """Images by position.
+
+    A source may also have ``templates``: captions that suit it, with ``{}`` for the class; and ``note``: a sentence
+    about it that the person should read.
+    """
 
     class_names: tuple[str, ...]
 
