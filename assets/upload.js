@@ -43,6 +43,9 @@
     let busy = false;
     let said = "";
     let patience = 0;
+    let sent = 0; // uploads so far
+    // Nobody can guess where the files lie; by its beginning the server counts what one visitor sends.
+    const token = crypto.getRandomValues(new Uint32Array(4)).join("-");
 
     const value = () => {
       try {
@@ -92,7 +95,6 @@
         wanted.length = limits.files;
       }
       busy = true;
-      const token = crypto.getRandomValues(new Uint32Array(4)).join("-"); // nobody can guess where the files lie
       const added = [];
       let next = 0;
       let done = 0;
@@ -102,7 +104,7 @@
           const [file, path] = wanted[index];
           const ending = (path.match(/\.[a-z0-9]{1,5}$/i) || [""])[0];
           try {
-            const { path: place } = await upload(new File([file], `${token}-${index}${ending}`));
+            const { path: place } = await upload(new File([file], `${token}-${sent++}${ending}`));
             added[index] = { path: place, name: path };
           } catch (error) {
             const reason = /^HTTP \d+: (.*?)\.?$/s.exec(error.message)?.[1]; // the server's own words

@@ -50,6 +50,8 @@ class Limits:
 
     # Sessions
     sessions: int = _limit(128, 1, 10_000)  # kept in memory, more than can run and wait; the longest unused goes first
+    session_megabytes: int = _limit(600, 1, 100_000)  # of one: both CLIPTTAs with 8 shots × 200 classes at 224 pixels
+    sessions_megabytes: int = _limit(6000, 1, 1_000_000)  # all, and runs at work; leaves a Space 10 GB for models
     session_minutes: int = _limit(360, 1, 10_080)  # until an idle session is forgotten: a school day
     cache_check_minutes: int = _limit(10, 1, 1440)  # how often files older than a session are deleted
 
@@ -61,6 +63,10 @@ class Limits:
     archive_megabytes: int = _limit(200, 1, 4096)  # per zip
     archive_members: int = _limit(2000, 1, 100_000)  # looked at in a zip, whatever they are
     archive_unpacked_megabytes: int = _limit(500, 1, 16_384)  # all zips of a visitor's, one member at a time
+    visitor_megabytes: int = _limit(1000, 1, 100_000)  # on disk, of one visitor: 250 photos of 4 MB, or five zips
+    uploads_megabytes: int = _limit(8000, 1, 1_000_000)  # on disk, of all: forty visitors with fifty photos each
+    disk_reserve_megabytes: int = _limit(1000, 0, 1_000_000)  # stays free whatever comes: for logs and others' files
+    upload_minutes: int = _limit(30, 1, 1440)  # for a file to arrive and be taken: the most of a visitor at 5 Mbit/s
     leave_seconds: int = _limit(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
 
     # Models and data sets

@@ -69,7 +69,11 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         told["first log"] = text_of(log)
     with (
         small_disk(folder) as mounted,
-        serve_process(GRADIO_SERVER_PORT=port, GRADIO_TEMP_DIR=str(folder)) as (address, process, log),
+        serve_process(GRADIO_SERVER_PORT=port, GRADIO_TEMP_DIR=str(folder), CLIPTTA_DISK_RESERVE_MEGABYTES="0") as (
+            address,
+            process,
+            log,
+        ),
     ):
         page.wait_for_selector(f"{PROGRESS} .example")  # the page has opened itself anew
         if not mounted:  # then no file may be larger, which is another error of the system's

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
-from cliptta_demo.page import leaving, leftovers, uploads
+from cliptta_demo.page import leaving, leftovers, room, uploads
 from cliptta_demo.page.leaving import Leaving
 from cliptta_demo.page.leftovers import Leftovers
 
@@ -175,7 +175,9 @@ def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
 def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(leftovers, "FIRST_PAUSE", 0.0)
     left = Leftovers()
-    monkeypatch.setattr(uploads, "LEFTOVERS", left)
+    monkeypatch.setattr(room, "LEFTOVERS", left)
+    kept = room.Room()
+    monkeypatch.setattr(uploads, "ROOM", kept)
     files = [tmp_path / name / "a.png" for name in ("bad", "good")]
     for file in files:
         file.parent.mkdir()
@@ -190,14 +192,15 @@ def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, 
         unlink(path, **options)
 
     monkeypatch.setattr(Path, "unlink", fail)
-    monkeypatch.setattr(uploads, "_TAKEN", {str(file) for file in files})
+    assert all(kept.take(file) for file in files)
     uploads.forget_files(SimpleNamespace(files=given))
     assert (len(left), files[0].exists(), files[1].parent.exists()) == (1, True, False)
-    assert {str(files[0])} == uploads._TAKEN  # nobody else can take it meanwhile
+    assert kept.paths == {str(files[0])}  # still counted
+    assert not kept.take(files[0])  # nobody else can take it meanwhile
     left.try_again()
     assert (len(left), files[0].exists()) == (1, True)
     left.try_again()
-    assert (len(left), files[0].parent.exists()) == (0, False)
+    assert (len(left), files[0].parent.exists(), kept.used) == (0, False, 0)
 
 
 def test_pauses_between_tries_grow(tmp_path, monkeypatch):

@@ -25,7 +25,9 @@ from starlette.responses import JSONResponse
 
 from cliptta_demo.page import launch, serve
 from cliptta_demo.page.activity import ACTIVITY
+from cliptta_demo.page.keeping import KEEPING
 from cliptta_demo.page.leaving import LEAVING
+from cliptta_demo.page.room import ROOM
 from cliptta_demo.page.turns import TURNS
 
 
@@ -45,6 +47,9 @@ def held() -> dict[str, Any]:
         "at_work": len(ACTIVITY._running),
         "turns": len(TURNS._shares) + len(TURNS._line),
         "leaving": len(LEAVING._timers),
+        "aside": len(KEEPING._aside),
+        "session_bytes": KEEPING.used,
+        "upload_bytes": ROOM.used,
         "files": sum(path.is_file() for path in Path(tempfile.gettempdir()).rglob("*")),
         "threads": dict(threads),
         "descriptors": len(os.listdir("/proc/self/fd")),

@@ -29,6 +29,10 @@ class Activity:
                     del self._running[key]
                 self._changed.notify_all()
 
+    def is_busy(self, key: str) -> bool:
+        """Whether a run of this session is at work."""
+        return key in self._running
+
     def wait(self, key: str, seconds: float = 30.0) -> bool:
         """Returns True when no run of this session is left, False when the time is over."""
         with self._changed:

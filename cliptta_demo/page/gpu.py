@@ -25,8 +25,11 @@ from cliptta_demo.backend.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
 from cliptta_demo.backend.device_memory import is_out_of_memory
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.cost import check_cost
+from cliptta_demo.page.defaults import UPLOAD
+from cliptta_demo.page.keeping import KEEPING, UPLOAD_BYTES, check_size
 from cliptta_demo.page.preparing import watched
 from cliptta_demo.page.runner import Begun, Look, open_experiment, read_class_names, work
 from cliptta_demo.page.service import SERVICE
@@ -118,26 +121,28 @@ def _no_memory(error: BaseException) -> str:
 
 
 def follow(
-    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
 ) -> Iterator[Look]:
     """:func:`perform` as the page and the API see it: counted, written down, and ended when the server stops.
 
     Args:
-        by: "page" or "api".
+        by: "page" or "api"; key: names the visitor.
 
     Raises:
         UserError: what stands in the run's way, in a sentence.
     """
     with SERVICE.run(recipe, by) as record:
         try:
-            with closing(watched(partial(fetch, recipe))) as progress:
+            with closing(watched(partial(prepare, recipe, session, uploads, batches))) as progress:
                 for part in progress:
                     SERVICE.check()  # a server that stops waits for no download
-                    if part is not None:
+                    if isinstance(part, RunSize):
+                        size = part
+                    elif part is not None:
                         yield Look(None, download=part)
         except (RuntimeError, MemoryError) as error:
             raise UserError(_no_memory(error)) from error
-        with closing(perform(recipe, session, uploads, batches)) as looks:
+        with KEEPING.set_aside(key, size), closing(perform(recipe, session, uploads, batches)) as looks:
             before = None
             for look in looks:
                 if look.refusal:
@@ -154,10 +159,30 @@ def words_of(error: gr.Error) -> str:
     return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
 
 
-def fetch(recipe: Recipe) -> None:
-    """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts."""
-    load_backbone(recipe.backbone)
+def prepare(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> RunSize:
+    """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
+
+    Takes what a run takes.
+
+    Returns:
+        What the run may hold, which is no more than a visitor may have.
+
+    Raises:
+        UserError: what can't be opened, or would hold too much.
+    """
+    backbone = load_backbone(recipe.backbone)
+    classes, length, own = len(recipe.class_names), None, 0
     if is_hub_spec(recipe.dataset):
-        open_source(recipe.dataset, recipe.source_names or None, visitor=True)
+        source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
+        classes, length = len(source.class_names), source.length()
     if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
         open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
+    if uploads is not None:
+        length = len(uploads.names) if recipe.dataset == UPLOAD else length
+        side = backbone.info.image_size if recipe.dataset == UPLOAD else uploads.size
+        own = len(uploads.names) * (3 * side**2 + UPLOAD_BYTES)
+    kept = plan(session, recipe).session
+    done = None if batches is None else (kept.state.next_batch if kept is not None else 0) + batches
+    size = replace(run_size(recipe.settings, backbone, classes, length, done), uploads=own)
+    check_size(size, recipe, classes)
+    return size

@@ -7,156 +7,98 @@ start with a sentence, and not a visitor's run in the middle.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import io
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping, MutableSet
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 
-REQUIREMENT = "gradio>=6.20,<7"  # as in requirements.txt
+from cliptta_demo.page.gradio_part import blocks, check_gradio, in_module, of_type, part, takes, takes_one
+
+__all__ = ["API_PREFIX", "check_gradio"]  # and all functions below
+
 API_PREFIX = "/gradio_api"  # before the paths of all of Gradio's own routes
 
-
-@dataclass(frozen=True)
-class Part:
-    """A name of Gradio's that its documentation does not promise.
-
-    Attributes:
-        owner: what it is looked for in, in words; name: of the attribute.
-        example: makes an owner to look at; fits: whether a value is what we use.
-    """
-
-    owner: str
-    name: str
-    example: Callable[[], Any]
-    fits: Callable[[Any], bool]
-
-    def of(self, owner: Any) -> Any:
-        """The part of an owner."""
-        return getattr(owner, self.name)
-
-    def put(self, owner: Any, value: Any) -> None:
-        """Puts something of ours in its place."""
-        setattr(owner, self.name, value)
-
-    def missing(self) -> bool:
-        """Whether the installed Gradio lacks it, or has something else of that name."""
-        try:
-            return not self.fits(self.of(self.example()))
-        except Exception:  # whatever a change of Gradio's leads to on the way there
-            return True
-
-
-PARTS: list[Part] = []
-
-
-def _part(owner: str, name: str, example: Callable[[], Any], fits: Callable[[Any], bool]) -> Part:
-    PARTS.append(Part(owner, name, example, fits))
-    return PARTS[-1]
-
-
-def _in_module(module: str, name: str, fits: Callable[[Any], bool]) -> Part:
-    return _part(module, name, lambda: import_module(module), fits)
-
-
-def _of_type(*kinds: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, kinds)
-
-
-def _takes(*arguments: str) -> Callable[[Any], bool]:
-    """Fits callables with these parameters."""
-
-    def fits(value: Any) -> bool:
-        parameters = inspect.signature(value).parameters
-        return {*arguments} <= {*parameters}
-
-    return fits
-
-
-def _takes_one(value: Any) -> bool:
-    """Fits callables with one argument, whatever it is called."""
-    return len(inspect.signature(value).parameters) == 1
-
-
-@cache
-def _blocks() -> gr.Blocks:
-    """An app as small as can be, with one function; one for all of a check."""
-    with gr.Blocks(analytics_enabled=False) as demo:
-        gr.on(fn=lambda: None, inputs=[], outputs=[])
-    return demo.queue()
-
-
 # The queue of calls, and its letter boxes
-_QUEUE = _part("gradio.Blocks", "_queue", _blocks, lambda queue: queue is not None)
-_ANALYTICS = _part("gradio.queueing.Queue", "compute_analytics_summary", lambda: _QUEUE.of(_blocks()), _takes_one)
-_EVENTS = _part("gradio.queueing.Queue", "event_ids_to_events", lambda: _QUEUE.of(_blocks()), _of_type(MutableMapping))
-_MESSAGES = _part(
-    "gradio.queueing.Queue", "pending_messages_per_session", lambda: _QUEUE.of(_blocks()), _of_type(MutableMapping)
+_QUEUE = part("gradio.Blocks", "_queue", blocks, lambda queue: queue is not None)
+_ANALYTICS = part("gradio.queueing.Queue", "compute_analytics_summary", lambda: _QUEUE.of(blocks()), takes_one)
+_EVENTS = part("gradio.queueing.Queue", "event_ids_to_events", lambda: _QUEUE.of(blocks()), of_type(MutableMapping))
+_MESSAGES = part(
+    "gradio.queueing.Queue", "pending_messages_per_session", lambda: _QUEUE.of(blocks()), of_type(MutableMapping)
 )
-_EVENT_IDS = _part(
-    "gradio.queueing.Queue", "pending_event_ids_session", lambda: _QUEUE.of(_blocks()), _of_type(MutableMapping)
+_EVENT_IDS = part(
+    "gradio.queueing.Queue", "pending_event_ids_session", lambda: _QUEUE.of(blocks()), of_type(MutableMapping)
 )
 
 # One call in the queue
-_EVENT = _in_module("gradio.queueing", "Event", callable)
+_EVENT = in_module("gradio.queueing", "Event", callable)
 
 
 def _event() -> Any:
     return _EVENT.of(import_module("gradio.queueing"))("session", SimpleNamespace(concurrency_id=""), None, None)
 
 
-_EVENT_SESSION = _part("gradio.queueing.Event", "session_hash", _event, lambda value: value == "session")
-_EVENT_ALIVE = _part("gradio.queueing.Event", "alive", _event, lambda value: value is True)
-_EVENT_TIME = _part("gradio.queueing.Event", "enqueue_time", _event, _of_type(float))
-_LOCAL = _in_module("gradio.context", "LocalContext", lambda value: value is not None)
-_EVENT_ID = _part(
-    "gradio.context.LocalContext", "event_id", lambda: _LOCAL.of(import_module("gradio.context")), _of_type(ContextVar)
+_EVENT_SESSION = part("gradio.queueing.Event", "session_hash", _event, lambda value: value == "session")
+_EVENT_ALIVE = part("gradio.queueing.Event", "alive", _event, lambda value: value is True)
+_EVENT_TIME = part("gradio.queueing.Event", "enqueue_time", _event, of_type(float))
+_LOCAL = in_module("gradio.context", "LocalContext", lambda value: value is not None)
+_EVENT_ID = part(
+    "gradio.context.LocalContext", "event_id", lambda: _LOCAL.of(import_module("gradio.context")), of_type(ContextVar)
 )
 
 # What it keeps of every visitor
-_HOLDER = _part("gradio.Blocks", "state_holder", _blocks, lambda holder: holder is not None)
-_DELETE_STATE = _part(
-    "gradio.state_holder.StateHolder", "delete_state", lambda: _HOLDER.of(_blocks()), _takes("session_id")
+_HOLDER = part("gradio.Blocks", "state_holder", blocks, lambda holder: holder is not None)
+_DELETE_STATE = part(
+    "gradio.state_holder.StateHolder", "delete_state", lambda: _HOLDER.of(blocks()), takes("session_id")
 )
-_SESSIONS = _part(
-    "gradio.state_holder.StateHolder", "session_data", lambda: _HOLDER.of(_blocks()), _of_type(MutableMapping)
+_SESSIONS = part(
+    "gradio.state_holder.StateHolder", "session_data", lambda: _HOLDER.of(blocks()), of_type(MutableMapping)
 )
-_LAST_USED = _part(
-    "gradio.state_holder.StateHolder", "time_last_used", lambda: _HOLDER.of(_blocks()), _of_type(MutableMapping)
+_LAST_USED = part(
+    "gradio.state_holder.StateHolder", "time_last_used", lambda: _HOLDER.of(blocks()), of_type(MutableMapping)
 )
-_HOLDER_LOCK = _part(
+_HOLDER_LOCK = part(
     "gradio.state_holder.StateHolder",
     "lock",
-    lambda: _HOLDER.of(_blocks()),
+    lambda: _HOLDER.of(blocks()),
     lambda lock: hasattr(lock, "__enter__") and hasattr(lock, "__exit__"),
 )
 
+_HOLDER_UPDATE = part("gradio.state_holder.StateHolder", "update", lambda: _HOLDER.of(blocks()), takes("session_id"))
+
+
+def _visitor() -> Any:
+    return _HOLDER.of(blocks())["visitor"]
+
+
+_STATE_DATA = part("gradio.state_holder.SessionState", "state_data", _visitor, of_type(MutableMapping))
+_SHOWN = part("gradio.state_holder.SessionState", "config_values", _visitor, of_type(Mapping))
+_UPLOADED = part("gradio.Blocks", "upload_file_set", blocks, of_type(MutableSet))
+
 # What it does with a call
-_VALIDATE = _part("gradio.Blocks", "validate_inputs", lambda: gr.Blocks, _takes("self", "block_fn", "inputs"))
-_PROCESS = _part("gradio.Blocks", "process_api", lambda: gr.Blocks, inspect.iscoroutinefunction)
-_FUNCTIONS = _part("gradio.Blocks", "fns", _blocks, lambda value: isinstance(value, Mapping) and len(value) > 0)
+_VALIDATE = part("gradio.Blocks", "validate_inputs", lambda: gr.Blocks, takes("self", "block_fn", "inputs"))
+_PROCESS = part("gradio.Blocks", "process_api", lambda: gr.Blocks, inspect.iscoroutinefunction)
+_FUNCTIONS = part("gradio.Blocks", "fns", blocks, lambda value: isinstance(value, Mapping) and len(value) > 0)
 
 
 def _function() -> Any:
-    return next(iter(_FUNCTIONS.of(_blocks()).values()))
+    return next(iter(_FUNCTIONS.of(blocks()).values()))
 
 
-_FUNCTION = _part("gradio.blocks.BlockFunction", "fn", _function, callable)
-_INPUTS = _part("gradio.blocks.BlockFunction", "inputs", _function, _of_type(list, tuple))
-_TRAVERSE = _in_module("gradio_client.utils", "traverse", _takes("json_obj", "func", "is_root"))
+_FUNCTION = part("gradio.blocks.BlockFunction", "fn", _function, callable)
+_INPUTS = part("gradio.blocks.BlockFunction", "inputs", _function, of_type(list, tuple))
+_TRAVERSE = in_module("gradio_client.utils", "traverse", takes("json_obj", "func", "is_root"))
 
 # Uploads
-_PREFIX = _in_module("gradio.route_utils", "API_PREFIX", lambda value: value == API_PREFIX)
-_FOLDER = _in_module("gradio.utils", "get_upload_folder", lambda value: isinstance(value(), str))
-_UPLOAD = _in_module("gradio.route_utils", "upload_fn", inspect.iscoroutinefunction)
-_UPLOAD_USED = _in_module("gradio.routes", "upload_fn", inspect.iscoroutinefunction)
-_PARSER = _in_module("gradio.route_utils", "GradioMultiPartParser", inspect.isclass)
+_PREFIX = in_module("gradio.route_utils", "API_PREFIX", lambda value: value == API_PREFIX)
+_FOLDER = in_module("gradio.utils", "get_upload_folder", lambda value: isinstance(value(), str))
+_UPLOAD = in_module("gradio.route_utils", "upload_fn", inspect.iscoroutinefunction)
+_UPLOAD_USED = in_module("gradio.routes", "upload_fn", inspect.iscoroutinefunction)
+_PARSER = in_module("gradio.route_utils", "GradioMultiPartParser", inspect.isclass)
 
 
 def _parser() -> Any:
@@ -165,24 +107,37 @@ def _parser() -> Any:
     return parser({}, None, **{name: options[name] for name in options if name in inspect.signature(parser).parameters})
 
 
-_PARSER_FILES = _part("gradio.route_utils.GradioMultiPartParser", "_files_to_close_on_error", _parser, _of_type(list))
+_PARSER_FILES = part("gradio.route_utils.GradioMultiPartParser", "_files_to_close_on_error", _parser, of_type(list))
+_PARSER_ITEMS = part("gradio.route_utils.GradioMultiPartParser", "items", _parser, of_type(list))
+_HEADERS_FINISHED = part("gradio.route_utils.GradioMultiPartParser", "on_headers_finished", _parser, callable)
+_PART_DATA = part("gradio.route_utils.GradioMultiPartParser", "on_part_data", _parser, takes("data", "start", "end"))
+_CURRENT = part("gradio.route_utils.GradioMultiPartParser", "_current_part", _parser, lambda value: value is not None)
+_CURRENT_FILE = part(
+    "gradio.route_utils.MultipartPart", "file", lambda: _CURRENT.of(_parser()), lambda value: value is None
+)
+_FILE = in_module("gradio.route_utils", "GradioUploadFile", inspect.isclass)
 
 
-def check_gradio() -> None:
-    """Ends the program with a sentence and status 1 if the installed Gradio lacks a part that the page needs."""
-    _blocks.cache_clear()
-    missing = list(dict.fromkeys(f"{part.name} of {part.owner}" for part in PARTS if part.missing()))
-    _blocks.cache_clear()
-    if missing:
-        raise SystemExit(
-            f"This page needs {', '.join(missing)}, and Gradio {version('gradio')}, which is installed, has no such "
-            f'part, or another of that name. Install a release that fits: pip install "{REQUIREMENT}".'
-        )
+def _file_class() -> type:
+    return _FILE.of(import_module("gradio.route_utils"))
+
+
+_FILE_HASH = part(
+    "gradio.route_utils.GradioUploadFile",
+    "sha",
+    lambda: _file_class()(io.BytesIO()),
+    lambda value: callable(value.hexdigest),
+)
+
+
+def calls_of(demo: gr.Blocks, session: str) -> list[Any]:
+    """A visitor's calls, at work or in line."""
+    return [event for event in tuple(calls_known(demo).values()) if _EVENT_SESSION.of(event) == session]
 
 
 def end_events(demo: gr.Blocks, session: str) -> bool:
     """Tells a visitor's calls, at work or in line, to end at their next step; whether there was any."""
-    events = [event for event in tuple(calls_known(demo).values()) if _EVENT_SESSION.of(event) == session]
+    events = calls_of(demo, session)
     for event in events:
         _EVENT_ALIVE.put(event, False)
     return bool(events)
@@ -202,6 +157,38 @@ def asked_at(demo: gr.Blocks) -> float | None:
     """When the present call was made, on the monotonic clock: it may have waited in line. None where it did not."""
     event = calls_known(demo).get(present_call() or "")
     return _EVENT_TIME.of(event) if event is not None else None
+
+
+def sessions_known(demo: gr.Blocks) -> list[str]:
+    """The visitors of whom something is kept, the longest unused first."""
+    holder = _HOLDER.of(demo)
+    with _HOLDER_LOCK.of(holder):
+        return list(_SESSIONS.of(holder))
+
+
+def states_of(demo: gr.Blocks, session: str) -> MutableMapping[int, Any]:
+    """The values of a visitor's ``gr.State``s, to be read and changed; empty where there is no such visitor."""
+    visitor = _SESSIONS.of(_HOLDER.of(demo)).get(session)
+    return _STATE_DATA.of(visitor) if visitor is not None else {}
+
+
+def shown_of(demo: gr.Blocks, session: str) -> Iterable[dict[str, Any]]:
+    """What a visitor's page last showed, part by part."""
+    visitor = _SESSIONS.of(_HOLDER.of(demo)).get(session)
+    return list(_SHOWN.of(visitor).values()) if visitor is not None else []
+
+
+def when_session_is_used(demo: gr.Blocks, then: Callable[[str], None]) -> None:
+    """Calls ``then`` with a visitor's key whenever their session is used; Gradio drops none by count any more."""
+    holder = _HOLDER.of(demo)
+
+    def update(session_id: str) -> None:
+        with _HOLDER_LOCK.of(holder):
+            if session_id in _SESSIONS.of(holder):
+                _SESSIONS.of(holder).move_to_end(session_id)
+        then(session_id)
+
+    _HOLDER_UPDATE.put(holder, update)
 
 
 def delete_states(demo: gr.Blocks, session: str) -> None:
@@ -229,26 +216,69 @@ def upload_folder() -> Path:
     return Path(_FOLDER.of(import_module("gradio.utils"))())
 
 
-def wrap_uploads(receive: Callable[..., Awaitable[Any]], begun: Callable[[list[Any]], None]) -> None:
-    """Changes the upload route of this process.
+class UploadWatcher(Protocol):
+    """What sees one upload request while it arrives; an exception of it ends the upload."""
+
+    def begins(self, name: str) -> None:
+        """A file of this name begins."""
+
+    def grows(self, count: int, is_file: bool) -> None:
+        """So many bytes are about to be written, of a file or of something else."""
+
+
+class UploadParts:
+    """What Gradio's parser of a request has made so far."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    def open_files(self) -> list[Any]:
+        """The files that were begun, open."""
+        return list(_PARSER_FILES.of(self._parser))
+
+    def folders(self) -> list[str]:
+        """Names of the folders that whole files were meant for."""
+        files = [item for _, item in _PARSER_ITEMS.of(self._parser) if isinstance(item, _file_class())]
+        return [_FILE_HASH.of(file).hexdigest() for file in files]
+
+
+def wrap_uploads(receive: Callable[..., Awaitable[Any]], watch: Callable[[UploadParts], UploadWatcher]) -> None:
+    """Changes the upload route of this process; a request may bring one file.
 
     Args:
-        receive: called in place of Gradio's own, with that as first argument; begun: is told the list of open files
-            that an upload in this context will fill.
+        receive: called in place of Gradio's own, with that as first argument; watch: makes a request's watcher.
     """
     utils, routes = import_module("gradio.route_utils"), import_module("gradio.routes")
     upload = _UPLOAD.of(utils)
+    base = _PARSER.of(utils)
 
-    class Parser(_PARSER.of(utils)):
+    class Parser(base):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            begun(_PARSER_FILES.of(self))
+            super().__init__(*args, **options | {"max_files": 1, "max_fields": 1})
+            self.watcher = watch(UploadParts(self))
+
+        def on_headers_finished(self) -> None:
+            _HEADERS_FINISHED.of(super())()
+            file = _CURRENT_FILE.of(_CURRENT.of(self))
+            if file is not None:
+                self.watcher.begins(file.filename or "")
+
+        def on_part_data(self, data: bytes, start: int, end: int) -> None:
+            self.watcher.grows(end - start, _CURRENT_FILE.of(_CURRENT.of(self)) is not None)
+            _PART_DATA.of(super())(data, start, end)
 
     async def wrapped(*args: Any, **options: Any) -> Any:
         return await receive(upload, *args, **options)
 
     _PARSER.put(utils, Parser)
     _UPLOAD_USED.put(routes, wrapped)
+
+
+def forget_uploaded(demo: gr.Blocks, known: Collection[str], most: int) -> None:
+    """Takes files that are not ``known`` from the list of those to delete when the app ends, once it is longer."""
+    files = _UPLOADED.of(demo)
+    if len(files) > most:
+        files.intersection_update(known)
 
 
 def parts_like(value: Any, like: Callable[[Any], bool]) -> list[Any]:

@@ -21,6 +21,7 @@ from cliptta_demo.page.choices import HUB, images_note
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
 from cliptta_demo.page.form import FIELDS, FormValues, read_form
 from cliptta_demo.page.gpu import follow, words_of
+from cliptta_demo.page.keeping import KEEPING
 from cliptta_demo.page.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.links import LINKED, check_form, open_link, to_query
 from cliptta_demo.page.preparing import DownloadLine
@@ -33,6 +34,7 @@ from cliptta_demo.page.uploads import (
     class_text_for,
     decode_uploads,
     forget_files,
+    forget_files_of,
     label_note,
     own_files,
     ready_sentence,
@@ -78,8 +80,10 @@ def run(
     with ACTIVITY.at_work(key):
         try:
             form = FormValues(**dict(zip(FIELDS, values, strict=True)))
-            for update in _run(session, uploads, form, batches):
-                session = update.get("session", session)
+            for update in _run(session, uploads, form, batches, key):
+                session, uploads = update.get("session", session), update.get("uploads", uploads)
+                if "session" in update:
+                    KEEPING.keep(key, session, uploads)
                 yield update
         except UserError as error:
             yield {"message": message_html(str(error), "error"), **settled(session)}
@@ -91,11 +95,13 @@ def run(
             yield {"message": message_html(FAILED, "error"), **settled(session)}
 
 
-def _run(session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None) -> Iterator[Update]:
+def _run(
+    session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None, key: str
+) -> Iterator[Update]:
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "message": message_html()}
-    with closing(follow(recipe, session, uploads, batches, "page")) as looks:
+    with closing(follow(recipe, session, uploads, batches, "page", key)) as looks:
         line = DownloadLine()
         for look in looks:
             if look.download is not None:
@@ -109,19 +115,19 @@ def _run(session: Session | None, uploads: Uploads | None, values: FormValues, b
                 own = uploads if recipe.dataset == UPLOAD else None
                 refused = (*label_note(own, session.recipe.class_names), *own.refused) if own is not None else ()
                 kind = "warning" if refused else "info"
-                message = message_html(look.begun.message, kind, refused)
+                words = look.begun.message or KEEPING.apology(key)
+                message = message_html(words, kind, refused)
                 first: Update = {"session": session, "uploads": uploads, "message": message}
                 if look.begun.fresh:
                     first |= waiting_stage(recipe.settings.methods)
                 seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
                 yield {**first, **preparing, "progress": progress_html(session, None, "preparing", seconds)}
-                begun = look.begun
             else:
                 session = look.session
                 update: Update = {"session": session, **stage(session, "running")}
                 if session.snapshot.notes:
                     notes = (*refused, *session.snapshot.notes)
-                    update["message"] = message_html(begun.message, "warning", notes)
+                    update["message"] = message_html(words, "warning", notes)
                 yield update
     yield settled(session)
 
@@ -201,11 +207,15 @@ def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | Non
     if given.cleared:
         forget_files(uploads)
         return {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
-    added = own_files(given.added)
+    added = own_files(given.added, uploads.files if uploads is not None else ())
     before = uploads.filled if uploads is not None else ""
     files = (*(uploads.files if uploads is not None else ()), *added)
     size = image_size_of(backbone)
-    uploads = decode_uploads(files, size, before)
+    try:
+        uploads = decode_uploads(files, size, before)
+    except BaseException:
+        forget_files_of(added)
+        raise
     lost = len(given.added) - len(added)
     refused = (f"{lost:,} of the files did not arrive: add them again.",) * bool(lost) + uploads.refused
     text = class_text_for(uploads, typed, before)

@@ -24,7 +24,8 @@ from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS, FormValues
 from cliptta_demo.page.gpu import device, load_backbone
 from cliptta_demo.page.gradio_parts import asked_at, check_gradio
 from cliptta_demo.page.guard import RAW, Page
-from cliptta_demo.page.leaving import LEAVING
+from cliptta_demo.page.keeping import KEEPING
+from cliptta_demo.page.leaving import LEAVING, in_use, put_away
 from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.loss import toy
 from cliptta_demo.page.panel import build_panel, build_toy
@@ -172,7 +173,10 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     def key_of(request: gr.Request) -> str:
         key = request.session_hash or "nobody"
         LEAVING.here(key, asked_at(demo))
+        KEEPING.touch(key)
         return key
+
+    KEEPING.busy, KEEPING.let_go = partial(in_use, demo=demo), partial(put_away, demo=demo)
 
     def work(batches: int | None, session: Any, uploads: Any, request: gr.Request, values: tuple) -> Iterator[dict]:
         with CALLS.answered_by(handlers.run(session, uploads, values, batches, key_of(request))) as updates:
@@ -231,9 +235,10 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
         button.click(wait, **quick).then(partial(open_lesson, key), None, lesson_outputs, **quick)
 
     def files_came(value: Any, backbone: Any, typed: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
-        key_of(request)
+        key = key_of(request)
         try:
             update = handlers.take_uploads(read_news(value), backbone, typed, uploads)
+            KEEPING.keep_uploads(key, update["uploads"])
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
         except Exception:

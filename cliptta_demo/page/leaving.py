@@ -11,18 +11,34 @@ import logging
 import threading
 import time
 from collections.abc import Collection
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.activity import ACTIVITY
 from cliptta_demo.page.calls import CALLS
-from cliptta_demo.page.gradio_parts import delete_letter_box, delete_page, delete_states, end_events
+from cliptta_demo.page.gradio_parts import (
+    calls_of,
+    delete_letter_box,
+    delete_page,
+    delete_states,
+    end_events,
+    sessions_known,
+    shown_of,
+    states_of,
+    when_session_is_used,
+)
+from cliptta_demo.page.keeping import KEEPING
 from cliptta_demo.page.service import SERVICE
+from cliptta_demo.page.session import Session, Uploads
 
 if TYPE_CHECKING:
     import gradio as gr
 
 log = logging.getLogger(__name__)
 GRACE = float(LIMITS.leave_seconds)
+LONGEST_SHOWN = 1000  # characters of a part of the page that may stay
 AGAIN = 0.5  # seconds between two looks at a run that has yet to end its step
 PAUSES = (1.0, 5.0, 30.0, 120.0)  # seconds before each new try to delete what could not be deleted
 # What is deleted, in order; the page goes after the states, which Gradio finds through it.
@@ -98,6 +114,41 @@ def _delete_parts(key: str, demo: gr.Blocks, left: Collection[str], last: bool) 
             log.warning("the %s of a session could not be deleted", name, exc_info=True)
             failed.append(name)
     return failed
+
+
+def put_away(key: str, demo: gr.Blocks) -> None:
+    """Takes an idle visitor's run and decoded images out of memory. Files stay, and are decoded again when needed."""
+    states = states_of(demo, key)
+    for number, value in list(states.items()):
+        if isinstance(value, Session):
+            KEEPING.lose(key, value.state.next_batch)
+            states[number] = None
+        elif isinstance(value, Uploads):
+            states[number] = replace(value, size=0, pixels=value.pixels[:0].clone())
+    for part in shown_of(demo, key):  # what the page last showed; only links of Gradio's read it
+        if len(str(part.get("props", {}).get("value") or "")) > LONGEST_SHOWN:
+            part["props"]["value"] = ""
+    SERVICE.forgot()
+
+
+def bound_sessions(demo: gr.Blocks) -> None:
+    """Of more than ``LIMITS.sessions`` the longest unused goes, as with Gradio; but with its files, and none in use."""
+
+    def used(key: str) -> None:
+        known = sessions_known(demo)
+        surplus = len(known) - LIMITS.sessions
+        if surplus > 0:
+            for other in islice((other for other in known if other != key and not in_use(other, demo)), surplus):
+                put_away(other, demo)  # so that they are told
+                _delete_parts(other, demo, tuple(PARTS), last=True)
+                SERVICE.forgot()
+
+    when_session_is_used(demo, used)
+
+
+def in_use(key: str, demo: gr.Blocks) -> bool:
+    """Whether a run of this visitor's is at work, or a call of theirs in line."""
+    return ACTIVITY.is_busy(key) or bool(calls_of(demo, key))
 
 
 def _end_runs(key: str, demo: gr.Blocks) -> bool:

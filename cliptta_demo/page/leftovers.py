@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,21 +17,25 @@ class Leftovers:
     """Deletes files, and keeps what it could not delete. Thread-safe, without a thread of its own."""
 
     def __init__(self) -> None:
-        self._next: dict[Path, tuple[float, float]] = {}  # when to try again, and the pause before
+        self._next: dict[Path, tuple[float, float, Callable[[], None]]] = {}  # when, the pause before, what then
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._next)
 
-    def delete(self, path: Path) -> bool:
-        """Deletes a file, and its folder if that held nothing else; whether the file is gone. Never fails."""
+    def delete(self, path: Path, then: Callable[[], None] = lambda: None) -> bool:
+        """Deletes a file, and its folder if that held nothing else; whether the file is gone. Never fails.
+
+        Args:
+            then: called once the file is gone, now or later.
+        """
         try:
             path.unlink(missing_ok=True)
         except OSError:
             with self._lock:
                 known = self._next.get(path)
                 pause = min(2 * known[1], LONGEST_PAUSE) if known else FIRST_PAUSE
-                self._next[path] = (time.monotonic() + pause, pause)
+                self._next[path] = (time.monotonic() + pause, pause, then)
             if known is None:
                 log.error("a visitor's file could not be deleted; it is tried again", exc_info=True)
             return False
@@ -38,15 +43,16 @@ class Leftovers:
             self._next.pop(path, None)
         with suppress(OSError):  # not empty: somebody else's
             path.parent.rmdir()
+        then()
         return True
 
     def try_again(self) -> None:
         """Tries those again whose pause is over."""
         now = time.monotonic()
         with self._lock:
-            due = [path for path, (when, _) in self._next.items() if when <= now]
-        for path in due:
-            self.delete(path)
+            due = [(path, then) for path, (when, _, then) in self._next.items() if when <= now]
+        for path, then in due:
+            self.delete(path, then)
 
 
 LEFTOVERS = Leftovers()

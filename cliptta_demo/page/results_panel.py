@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from cliptta_demo.page.cards import message_html
+from cliptta_demo.page.keeping import KEEPING
 from cliptta_demo.page.panel import build_panel, to_json
 from cliptta_demo.page.results import NOTHING_YET, csv_download, json_download, results_data
 from cliptta_demo.page.texts import PANELS
@@ -37,8 +37,9 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     session, table, is_open = parts["session"], parts["results"], parts["table_open"]
     quick = {"concurrency_limit": None, **PRIVATE}
 
-    def toggle(session: Any, is_open: bool) -> tuple[Any, bool, Any]:
-        value = "" if is_open else to_json(results_data(session))
+    def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
+        lost = KEEPING.advice(request.session_hash or "") if session is None else ""
+        value = "" if is_open else to_json({"empty": lost} if lost else results_data(session))
         return value, not is_open, gr.Button(SHOW if is_open else HIDE)
 
     def follow(session: Any, is_open: bool) -> Any:
@@ -48,12 +49,16 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     for event in finished:
         event.then(follow, [session, is_open], table, **quick)
     for name, download in (("csv", csv_download), ("json", json_download)):
-        parts[name].click(partial(_save, download), session, [parts["file"], parts["message"]], **quick).then(
+        parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **quick).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )
 
 
-def _save(download: Callable[[Any], str], session: Any) -> tuple[str, str]:
-    """What the browser saves, and the message."""
-    text = download(session)
-    return text, message_html("" if text else NOTHING_YET)
+def _saver(download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
+    """What a button calls: what the browser saves, and the message."""
+
+    def save(session: Any, request: gr.Request) -> tuple[str, str]:
+        text = download(session)
+        return text, message_html("" if text else KEEPING.advice(request.session_hash or "") or NOTHING_YET)
+
+    return save

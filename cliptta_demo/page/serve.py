@@ -32,12 +32,13 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.calls import CALLS
 from cliptta_demo.page.gpu import ON_ZERO_GPU
-from cliptta_demo.page.gradio_parts import check_gradio
+from cliptta_demo.page.gradio_parts import check_gradio, forget_uploaded
 from cliptta_demo.page.guard import Door
-from cliptta_demo.page.leaving import LEAVING
+from cliptta_demo.page.leaving import LEAVING, bound_sessions
 from cliptta_demo.page.leftovers import LEFTOVERS
 from cliptta_demo.page.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.receiving import guard_uploads
+from cliptta_demo.page.room import ROOM
 from cliptta_demo.page.runner import warm_up
 from cliptta_demo.page.service import SERVICE
 from cliptta_demo.page.theme import build_theme
@@ -74,10 +75,11 @@ def launch(demo: gr.Blocks) -> None:
         footer_links=["api"],
         max_threads=LIMITS.runs_at_once + SPARE_THREADS,
         max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
-        state_session_capacity=LIMITS.sessions,
+        state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
         app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(Door)]},
         prevent_thread_lock=True,
     )
+    bound_sessions(demo)
     log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
@@ -126,9 +128,11 @@ def _stop_on_signals() -> None:
 
 
 def _tidy_up(demo: gr.Blocks) -> None:
-    """What is looked after every second."""
+    """Every second: ends runs that nobody waits for, deletes files that nobody has taken or that would not go."""
     CALLS.close_abandoned(demo)
+    ROOM.sweep()
     LEFTOVERS.try_again()
+    forget_uploaded(demo, ROOM.paths, ROOM.count)
 
 
 def _give_memory_back() -> None:

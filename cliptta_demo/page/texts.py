@@ -88,6 +88,15 @@ LINK_NOTE = """
 """
 FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
 NO_ROOM = "The server has no room for more images at the moment. Try again later, or with fewer or smaller ones."
+TOO_SLOW = "This upload took too long and was broken off: try again, with fewer or smaller images."
+MEMORY_TAKEN = (
+    "Other visitors' runs take all memory that this server has for runs at the moment: try again in a minute, or "
+    "choose a smaller batch size, fewer shots or fewer classes."
+)
+LOST = (
+    "The server needed the memory, and your run had rested the longest: its {batches} and their results are gone. Your "
+    "settings and images are still here"
+)
 NO_MEMORY = (
     "The memory of this machine ran out. Your run is kept up to its last whole batch: choose a smaller batch size or "
     "backbone, or try again in a minute."

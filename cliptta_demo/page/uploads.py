@@ -21,11 +21,9 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 from cliptta_demo.page.gradio_parts import upload_folder
-from cliptta_demo.page.leftovers import LEFTOVERS
+from cliptta_demo.page.room import ROOM
 from cliptta_demo.page.session import Uploads
 
-MOST_TAKEN = 100_000  # paths kept in mind
-_TAKEN: set[str] = set()  # uploaded files that belong to somebody's session already
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
 NO_IMAGES = "No image was given yet: add some under Your images, or choose the built-in pictures."
 STALE = "Your images are not there any more, or not yet: wait a moment, or add them again."
@@ -83,21 +81,22 @@ def upload_value(uploads: Uploads | None) -> str:
     return json.dumps({"key": uploads.key, "images": len(uploads.names), "labelled": _labelled(uploads)})
 
 
-def own_files(files: tuple[GivenFile, ...]) -> tuple[GivenFile, ...]:
+def own_files(files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()) -> tuple[GivenFile, ...]:
     """Those that really are uploads: plain files below the upload folder, whatever the request says.
 
-    Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that.
+    Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that. Together
+    with those taken ``before`` they are no more bytes than a visitor may have.
     """
     folder = upload_folder().resolve()
+    given = sum(ROOM.cost(file.path) for file in before)
     kept = []
-    if len(_TAKEN) > MOST_TAKEN:  # sessions that were never told to end leave some behind
-        _TAKEN.intersection_update({path for path in _TAKEN.copy() if Path(path).exists()})
     for file in files:
         with suppress(OSError, ValueError):
             path = Path(file.path)
             real = path.resolve(strict=True)
-            if real.is_relative_to(folder) and real.is_file() and not path.is_symlink() and str(real) not in _TAKEN:
-                _TAKEN.add(str(real))
+            plain = real.is_relative_to(folder) and real.is_file() and not path.is_symlink()
+            if plain and ROOM.take(real, given):
+                given += ROOM.cost(str(real))
                 kept.append(GivenFile(str(real), file.name))
     return tuple(kept)
 
@@ -114,9 +113,13 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "") ->
 
 def forget_files(uploads: Uploads | None) -> None:
     """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftovers`."""
-    for file in uploads.files if uploads is not None else ():
-        if LEFTOVERS.delete(Path(file.path)):
-            _TAKEN.discard(file.path)
+    forget_files_of(uploads.files if uploads is not None else ())
+
+
+def forget_files_of(files: Sequence[GivenFile]) -> None:
+    """As :func:`forget_files`, for files alone."""
+    for file in files:
+        ROOM.remove(file.path)
 
 
 def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:

@@ -34,6 +34,11 @@ class Batch:
     seed: int
 
 
+def strangers_of(settings: StreamSettings) -> int:
+    """OOD images in one full batch; at least one image of each batch is none, however small the batch is."""
+    return min(round(settings.batch_size * settings.ood_share), settings.batch_size - 1)
+
+
 class Stream:
     """Batches by number.
 
@@ -63,8 +68,8 @@ class Stream:
 
     @property
     def stranger_count(self) -> int:
-        """OOD images in one full batch; at least one image of each batch is none, however small the batch is."""
-        return min(round(self.settings.batch_size * self.settings.ood_share), self.settings.batch_size - 1)
+        """See :func:`strangers_of`."""
+        return strangers_of(self.settings)
 
     def __len__(self) -> int:
         """Batches to come: as many as asked for, fewer when the images run out."""
