@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers import random_images, small_backbone
 
-from cliptta_demo.backend.bench import GROWTH, BareLoop, bench, compare_forms, grow, medians, random_prototypes
+from cliptta_demo.backend.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.cli import main
 
@@ -84,13 +84,3 @@ def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) ->
 def test_an_untrained_architecture_can_be_timed() -> None:
     result = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1)
     assert result["machine"]["precision"] == "float32"
-
-
-def test_forms_are_compared_with_float32_and_the_backbone_keeps_its_own() -> None:
-    backbone = small_backbone()
-    own = backbone.memory_format, backbone.autocast
-    forms = compare_forms(backbone, random_images(40), batch_size=4, memory=4, steps=1, repeats=1, compiler="aot_eager")
-    assert forms["own form, compiled"]["same_neighbour"] > 0.9
-    assert forms["contiguous, float32"]["same_neighbour"] == 1
-    assert forms["channels last, float32"]["same_neighbour"] > 0.9
-    assert (backbone.memory_format, backbone.autocast) == own

@@ -64,13 +64,18 @@ def replace_attention(model: nn.Module) -> int:
 def keep_weights_in(dtype: torch.dtype, tower: nn.Module) -> None:
     """Stores the frozen weights of products in ``dtype``, so that autocast need not cast them at every pass.
 
-    Normalisation, embeddings and positions stay as they are, and so does the first convolution, whose output is the
-    stream that all blocks add to.
+    Normalisation, embeddings and positions stay as they are. In a transformer so does what cuts the image into patches,
+    whose output is the stream that all blocks add to.
     """
-    stem = next((module for module in tower.modules() if isinstance(module, nn.Conv2d)), None)
+    patches = [m for m in tower.modules() if isinstance(m, nn.Conv2d)] if is_transformer(tower) else []
     for module in tower.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | PlainAttention) and module is not stem:
+        if isinstance(module, nn.Linear | nn.Conv2d | PlainAttention) and module not in patches:
             for parameter in module.parameters(recurse=False):
                 parameter.data = parameter.data.to(dtype)
-    if stem is not None:
-        stem.register_forward_hook(lambda module, inputs, output: output.float())
+    for convolution in patches:
+        convolution.register_forward_hook(lambda module, inputs, output: output.float())
+
+
+def is_transformer(tower: nn.Module) -> bool:
+    """Whether an image tower is a stack of transformer blocks, with nothing convolved but the patches."""
+    return sum(isinstance(module, nn.Conv2d) for module in tower.modules()) == 1

@@ -7,14 +7,12 @@ times how cost rises with batch size, classes, steps and sessions; ``corruption_
 from __future__ import annotations
 
 import copy
-import logging
 import platform
 import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -179,59 +177,6 @@ def corruption_costs(backbone: Backbone, batch_size: int = 64, repeats: int = 5)
     images = random_images(batch_size, backbone.info.image_size, backbone.device)
     works = {name: lambda name=name: corrupt(images, name, 5, 0) for name in CORRUPTIONS}
     return medians(works, backbone.device, repeats)
-
-
-def compare_forms(
-    backbone: Backbone,
-    images: Tensor,
-    batch_size: int = 64,
-    memory: int = 64,
-    steps: int = 10,
-    repeats: int = 3,
-    compiler: str = "inductor",
-) -> dict[str, dict[str, float]]:
-    """The bare loop in other orders of pixels and precisions, and compiled.
-
-    Args:
-        backbone: restored to its own form in the end.
-        images: ``(N, 3, S, S)`` uint8; how often each form's nearest neighbour among the other images agrees with that
-            of float32 is the check that a form changes nothing.
-        compiler: ``torch.compile``'s backend.
-
-    Returns:
-        Form → ``{"seconds": median per batch, "same_neighbour": share}``; "compiled" where torch can compile here.
-    """
-    own = backbone.memory_format, backbone.autocast
-    batch, remembered = random_images(batch_size, backbone.info.image_size, backbone.device), images[:memory]
-    result: dict[str, dict[str, float]] = {}
-    reference: Tensor | None = None
-
-    def take(name: str, bare: BareLoop) -> None:
-        nonlocal reference
-        taken = medians({name: partial(bare, batch, remembered, steps)}, backbone.device, repeats)[name]
-        features = bare.features(images)
-        neighbours = (features @ features.T).fill_diagonal_(-2).argmax(1)
-        reference = neighbours if reference is None else reference
-        result[name] = {"seconds": taken, "same_neighbour": float((neighbours == reference).float().mean())}
-
-    try:
-        for order in (torch.contiguous_format, torch.channels_last):
-            for precision in (None, torch.bfloat16):
-                backbone.memory_format, backbone.autocast = order, precision
-                name = "channels last" if order == torch.channels_last else "contiguous"
-                bare = BareLoop(backbone)
-                bare.tower.to(memory_format=order)
-                take(f"{name}, {'bfloat16' if precision else 'float32'}", bare)
-        backbone.memory_format, backbone.autocast = own
-        bare = BareLoop(backbone)
-        bare.tower = torch.compile(bare.tower, backend=compiler)
-        try:
-            take("own form, compiled", bare)
-        except Exception as error:  # no compiler on this machine
-            logging.getLogger(__name__).warning("torch.compile does not work here: %s", error)
-    finally:
-        backbone.memory_format, backbone.autocast = own
-    return result
 
 
 def grow(
