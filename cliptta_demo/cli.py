@@ -168,8 +168,8 @@ def bench_command(arguments: argparse.Namespace) -> None:
     result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
     print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
     print("seconds per batch     median  ratio to the bare loop")
-    for name, taken in result["bare"].items():
-        print(f"bare loop, {name:16} {taken:7.3f}")
+    for count, taken in result["bare"].items():
+        print(f"bare, memory of {count:4} {taken:7.3f}")
     for name, method in result["methods"].items():
         ratio = f"{method['ratio']:6.2f}" if method["ratio"] else ""
         print(f"{name:20} {method['seconds']:7.3f}  {ratio}")

@@ -25,12 +25,13 @@ def test_the_command_writes_a_ratio_for_every_adapting_method(
     assert result["methods"]["zero-shot"]["ratio"] is None
     for name in ("tent", "cliptta", "cliptta-oce"):
         method = result["methods"][name]
-        floor = result["bare"]["batch" if name == "tent" else "batch and memory"]
+        floor = result["bare"][str(method["memory_images"])]  # the very same passes
         assert method["ratio"] == pytest.approx(method["seconds"] / floor)
-    assert result["methods"]["cliptta"]["memory_images"] == 8  # a full sample, so that the comparison is fair
+    assert 0 < result["methods"]["cliptta"]["memory_images"] <= 12  # one of each class that was predicted
+    assert result["methods"]["tent"]["memory_images"] == 0
     assert set(result["corruptions"]) == set(CORRUPTIONS)
     printed = capsys.readouterr().out
-    assert "bare loop, batch and memory" in printed
+    assert "bare, memory of" in printed
     assert "share of a CLIPTTA batch" in printed
 
 

@@ -127,7 +127,7 @@ def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 
     Returns:
-        ``{"machine": {…}, "bare": {"batch": s, "batch and memory": s}, "methods": {name: {"seconds", "ratio"}}}``;
+        ``{"machine": {…}, "bare": {memory images: s}, "methods": {name: {"seconds", "ratio", "memory_images"}}}``;
         zero-shot has no bare loop.
     """
     device = backbone.device
@@ -137,29 +137,28 @@ def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int
     shots = -(-2 * memory // CLASSES)
     settings = replace(backbone.info.adaptation, steps=steps, memory_sample=memory, memory_shots=shots)
     bare = BareLoop(backbone)
-    works: dict[str, Callable[[], Any]] = {
-        "batch": lambda: bare(images, remembered[:0], steps),
-        "batch and memory": lambda: bare(images, remembered, steps),
-    }
+    works: dict[str, Callable[[], Any]] = {"bare 0": lambda: bare(images, remembered[:0], steps)}
     memories = {}
     for name, kind in METHODS.items():
         method = kind(backbone, prototypes, settings)
         rounds = -(-2 * memory // batch_size) if name in WITH_MEMORY else 0
         primers = [random_images(batch_size, backbone.info.image_size, device, seed) for seed in range(rounds)]
         state = _primed(method, primers) if primers else method.start()
-        memories[name] = min(memory, len(state.memory)) if primers else 0
+        # As many as are really drawn: the sample is balanced over the classes.
+        count = len(state.memory.sample(memory, CLASSES, torch.Generator())) if primers else 0
+        memories[name] = count
+        works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
         works[name] = _work(method, images, state)
     taken = medians(works, device, repeats)
     methods: dict[str, dict[str, Any]] = {}
-    for name in METHODS:
-        floor = taken["batch and memory" if name in WITH_MEMORY else "batch"]
-        ratio = taken[name] / floor if issubclass(METHODS[name], AdaptingMethod) else None
+    for name, kind in METHODS.items():
+        ratio = taken[name] / taken[f"bare {memories[name]}"] if issubclass(kind, AdaptingMethod) else None
         methods[name] = {"seconds": taken[name], "ratio": ratio, "memory_images": memories[name]}
     return {
         "backbone": backbone.info.name,
         "machine": machine(backbone),
         "settings": {"batch_size": batch_size, "memory": memory, "steps": steps, "repeats": repeats},
-        "bare": {name: taken[name] for name in ("batch", "batch and memory")},
+        "bare": {count: taken[f"bare {count}"] for count in sorted(set(memories.values()))},
         "methods": methods,
     }
 
