@@ -2,7 +2,7 @@
 
     cliptta-demo run --backbone tiny --dataset pictures --corruption fog --severity 5 \\
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
-    cliptta-demo bench --backbone tiny --corruptions --forms --grow --json bench.json
+    cliptta-demo bench --backbone tiny --corruptions --grow --json bench.json
     cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
 """
 
@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.backbones import TINY, load_backbone
-from cliptta_demo.backend.bench import bench, compare_forms, corruption_costs, grow
+from cliptta_demo.backend.backbones import PRECISIONS, TINY, load_backbone
+from cliptta_demo.backend.bench import bench, corruption_costs, grow
 from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
 from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import CORRUPTIONS
@@ -94,7 +94,9 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--repeats", type=int, default=5, help="medians are over this many")
     bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
     bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
-    bench.add_argument("--forms", action="store_true", help="time the bare loop in other pixel orders and precisions")
+    bench.add_argument(
+        "--precision", choices=PRECISIONS, help="of the tower's products (default: what suits the device)"
+    )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     bench.set_defaults(work=bench_command)
     add_table_parser(commands)
@@ -163,12 +165,12 @@ def bench_command(arguments: argparse.Namespace) -> None:
     """The ``bench`` command."""
     for name in ("batch_size", "memory", "steps", "repeats"):
         check_number(name, getattr(arguments, name), 1, 1024, whole=True)
-    backbone = load_backbone(arguments.backbone, arguments.device)
+    backbone = load_backbone(arguments.backbone, arguments.device, precision=arguments.precision)
     result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
     print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
     print("seconds per batch     median  ratio to the bare loop")
-    for name, taken in result["bare"].items():
-        print(f"bare loop, {name:16} {taken:7.3f}")
+    for count, taken in result["bare"].items():
+        print(f"bare, memory of {count:4} {taken:7.3f}")
     for name, method in result["methods"].items():
         ratio = f"{method['ratio']:6.2f}" if method["ratio"] else ""
         print(f"{name:20} {method['seconds']:7.3f}  {ratio}")
@@ -178,13 +180,6 @@ def bench_command(arguments: argparse.Namespace) -> None:
         print("\ncorruption              ms   share of a CLIPTTA batch")
         for name, taken in result["corruptions"].items():
             print(f"{name:20} {1000 * taken:6.1f}  {taken / adapting:7.1%}")
-    if arguments.forms:
-        pictures = open_source("pictures").take(0, 256, backbone.info.image_size, "shuffled", 0, 256).pixels
-        sizes = (arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
-        result["forms"] = compare_forms(backbone, pictures.to(backbone.device), *sizes)
-        print("\nbare loop, form            seconds  nearest neighbour as in float32")
-        for name, form in result["forms"].items():
-            print(f"{name:26} {form['seconds']:7.3f}  {form['same_neighbour']:7.1%}")
     if arguments.grow:
         result["grow"] = grow(backbone, arguments.repeats)
         for title, times in result["grow"].items():

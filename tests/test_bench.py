@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers import random_images, small_backbone
 
-from cliptta_demo.backend.bench import GROWTH, BareLoop, bench, compare_forms, grow, medians, random_prototypes
+from cliptta_demo.backend.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.cli import main
 
@@ -25,12 +25,13 @@ def test_the_command_writes_a_ratio_for_every_adapting_method(
     assert result["methods"]["zero-shot"]["ratio"] is None
     for name in ("tent", "cliptta", "cliptta-oce"):
         method = result["methods"][name]
-        floor = result["bare"]["batch" if name == "tent" else "batch and memory"]
+        floor = result["bare"][str(method["memory_images"])]  # the very same passes
         assert method["ratio"] == pytest.approx(method["seconds"] / floor)
-    assert result["methods"]["cliptta"]["memory_images"] == 8  # a full sample, so that the comparison is fair
+    assert 0 < result["methods"]["cliptta"]["memory_images"] <= 12  # one of each class that was predicted
+    assert result["methods"]["tent"]["memory_images"] == 0
     assert set(result["corruptions"]) == set(CORRUPTIONS)
     printed = capsys.readouterr().out
-    assert "bare loop, batch and memory" in printed
+    assert "bare, memory of" in printed
     assert "share of a CLIPTTA batch" in printed
 
 
@@ -84,13 +85,3 @@ def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) ->
 def test_an_untrained_architecture_can_be_timed() -> None:
     result = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1)
     assert result["machine"]["precision"] == "float32"
-
-
-def test_forms_are_compared_with_float32_and_the_backbone_keeps_its_own() -> None:
-    backbone = small_backbone()
-    own = backbone.memory_format, backbone.autocast
-    forms = compare_forms(backbone, random_images(40), batch_size=4, memory=4, steps=1, repeats=1, compiler="aot_eager")
-    assert forms["own form, compiled"]["same_neighbour"] > 0.9
-    assert forms["contiguous, float32"]["same_neighbour"] == 1
-    assert forms["channels last, float32"]["same_neighbour"] > 0.9
-    assert (backbone.memory_format, backbone.autocast) == own

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cliptta_demo.backend.attention import replace_attention
 from cliptta_demo.backend.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.losses import (
     marginal_entropy,
@@ -52,6 +53,7 @@ def backbone() -> Backbone:
         text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
     )
     model.visual.load_state_dict(load_file(GOLDEN / "vision_tower.safetensors"))
+    replace_attention(model.visual)  # as for every backbone that is loaded
     info = BackboneInfo(name="golden", image_size=32, mean=(0.0,) * 3, std=(1.0,) * 3)
     return Backbone(info, model.visual, encode_text=lambda prompts: torch.zeros(0), logit_scale=LOGIT_SCALE)
 

@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.allocator import keep_freed_memory
+from cliptta_demo.backend.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.backbone_list import (
     BACKBONES,
@@ -45,13 +46,14 @@ from cliptta_demo.backend.backbone_list import (
 )
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import check_repository, patiently
-from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.settings import AdaptationSettings, check_choice
 from cliptta_demo.backend.tokens import Tokenize, load_tokenizer
 from cliptta_demo.backend.weights import Weights, fetch_repository, fetch_tag
 
 __all__ = ["BACKBONES", "RANDOM_PREFIX", "TINY", "load_backbone", "tuned_adaptation"]
 
 TINY_DIRECTORY = Path(__file__).parents[1] / "weights" / "tiny"
+PRECISIONS = ("float32", "bfloat16")
 CACHE_SIZE = 2  # loaded backbones kept unless told otherwise; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
@@ -66,9 +68,9 @@ def tuned_adaptation(name: str) -> AdaptationSettings:
     return TINY_ADAPTATION if name == TINY else AdaptationSettings()
 
 
-_cache: OrderedDict[tuple[str, str], Backbone] = OrderedDict()
+_cache: OrderedDict[tuple[str, str, str], Backbone] = OrderedDict()
 _cache_lock = threading.Lock()
-_loading: dict[tuple[str, str], threading.Lock] = {}  # a slow one keeps nobody from another backbone
+_loading: dict[tuple[str, str, str], threading.Lock] = {}  # a slow one keeps nobody from another backbone
 _cache_size = CACHE_SIZE
 
 
@@ -81,7 +83,7 @@ def keep_loaded(count: int) -> None:
 
 def loaded_backbones() -> tuple[str, ...]:
     """Names of the loaded backbones, the one used last at the end."""
-    return tuple(name for name, _ in tuple(_cache))
+    return tuple(name for name, *_ in tuple(_cache))
 
 
 def best_device() -> str:
@@ -89,7 +91,14 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def load_backbone(name: str, device: str | None = None, *, visitor: bool = False) -> Backbone:
+def best_precision(device: str) -> str:
+    """Of a tower's products: "bfloat16" where the device multiplies it natively, "float32" elsewhere."""
+    return "bfloat16" if torch.device(device).type == "cuda" or _processor_has_bfloat16() else "float32"
+
+
+def load_backbone(
+    name: str, device: str | None = None, *, precision: str | None = None, visitor: bool = False
+) -> Backbone:
     """The backbone of that name, loaded once and kept (the last two, see :func:`keep_loaded`).
 
     Downloads can be watched: :func:`.hub.watch`.
@@ -97,6 +106,8 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
     Args:
         name: see the module's text.
         device: "cpu", "cuda", …; None takes the GPU when there is one.
+        precision: of the image tower's products, one of ``PRECISIONS``; None: :func:`best_precision`. Normalisation,
+            the text tower and all losses are in float32.
         visitor: the name comes from a page's visitor: no path of this machine, no token, bounded downloads.
 
     Raises:
@@ -105,9 +116,11 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
     if visitor:
         check_visitor_backbone(name)
     device = device or best_device()
+    precision = precision or best_precision(device)
+    check_choice("precision", precision, PRECISIONS)
     if torch.device(device).type == "cpu":
         keep_freed_memory()
-    key = (name, device)
+    key = (name, device, precision)
     with _cache_lock:
         if key in _cache:
             _cache.move_to_end(key)
@@ -119,7 +132,9 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
         with _cache_lock:
             if key in _cache:  # somebody else was faster
                 return _cache[key]
-        backbone = _load_tiny(device) if weights is None else _build(name, weights, device, visitor)
+        backbone = (
+            _load_tiny(device, precision) if weights is None else _build(name, weights, device, precision, visitor)
+        )
         with _cache_lock:
             _cache[key] = backbone
             _loading.pop(key, None)
@@ -128,18 +143,15 @@ def load_backbone(name: str, device: str | None = None, *, visitor: bool = False
         return backbone
 
 
-def _load_tiny(device: str) -> Backbone:
+def _load_tiny(device: str, precision: str) -> Backbone:
     from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
 
-    backbone = _build(TINY, Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}"), device)
+    backbone = _build(TINY, Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}"), device, precision)
     # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
     # ViT. With the statistics of the batch, most of the repair would be done before the first step.
     backbone.batch_statistics = False
     backbone.memory_format = torch.channels_last
-    backbone.tower.to(memory_format=torch.channels_last)  # a third faster than contiguous; see ``bench --forms``
-    if torch.device(device).type == "cpu" and _processor_has_bfloat16():
-        # Measured with tiny: half the processor time at the same accuracy.
-        backbone.autocast = torch.bfloat16
+    backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
     return backbone
 
 
@@ -195,7 +207,7 @@ def _refuse_without_transformers(name: str, architecture: str) -> None:
         raise UserError(f"{name} needs the Python package transformers, which is not installed: choose another.")
 
 
-def _build(name: str, weights: Weights, device: str, visitor: bool = False) -> Backbone:
+def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool = False) -> Backbone:
     import open_clip
 
     untrained = name.startswith(RANDOM_PREFIX)
@@ -237,7 +249,10 @@ def _build(name: str, weights: Weights, device: str, visitor: bool = False) -> B
     )
     bias = getattr(model, "logit_bias", None)
     model.eval().requires_grad_(False).to(device)
-    on_gpu = torch.device(device).type == "cuda"
+    replace_attention(model.visual)
+    half = precision == "bfloat16"
+    if half and name != TINY and torch.device(device).type == "cpu":
+        keep_weights_in(torch.bfloat16, model.visual)
     return Backbone(
         info,
         model.visual,
@@ -245,7 +260,7 @@ def _build(name: str, weights: Weights, device: str, visitor: bool = False) -> B
         logit_scale=math.exp(float(model.logit_scale)),
         logit_bias=float(bias) if bias is not None else 0.0,
         device=device,
-        autocast=torch.bfloat16 if on_gpu else None,
+        autocast=torch.bfloat16 if half else None,
     )
 
 

@@ -7,14 +7,12 @@ times how cost rises with batch size, classes, steps and sessions; ``corruption_
 from __future__ import annotations
 
 import copy
-import logging
 import platform
 import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -129,7 +127,7 @@ def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 
     Returns:
-        ``{"machine": {…}, "bare": {"batch": s, "batch and memory": s}, "methods": {name: {"seconds", "ratio"}}}``;
+        ``{"machine": {…}, "bare": {memory images: s}, "methods": {name: {"seconds", "ratio", "memory_images"}}}``;
         zero-shot has no bare loop.
     """
     device = backbone.device
@@ -139,29 +137,28 @@ def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int
     shots = -(-2 * memory // CLASSES)
     settings = replace(backbone.info.adaptation, steps=steps, memory_sample=memory, memory_shots=shots)
     bare = BareLoop(backbone)
-    works: dict[str, Callable[[], Any]] = {
-        "batch": lambda: bare(images, remembered[:0], steps),
-        "batch and memory": lambda: bare(images, remembered, steps),
-    }
+    works: dict[str, Callable[[], Any]] = {"bare 0": lambda: bare(images, remembered[:0], steps)}
     memories = {}
     for name, kind in METHODS.items():
         method = kind(backbone, prototypes, settings)
         rounds = -(-2 * memory // batch_size) if name in WITH_MEMORY else 0
         primers = [random_images(batch_size, backbone.info.image_size, device, seed) for seed in range(rounds)]
         state = _primed(method, primers) if primers else method.start()
-        memories[name] = min(memory, len(state.memory)) if primers else 0
+        # As many as are really drawn: the sample is balanced over the classes.
+        count = len(state.memory.sample(memory, CLASSES, torch.Generator())) if primers else 0
+        memories[name] = count
+        works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
         works[name] = _work(method, images, state)
     taken = medians(works, device, repeats)
     methods: dict[str, dict[str, Any]] = {}
-    for name in METHODS:
-        floor = taken["batch and memory" if name in WITH_MEMORY else "batch"]
-        ratio = taken[name] / floor if issubclass(METHODS[name], AdaptingMethod) else None
+    for name, kind in METHODS.items():
+        ratio = taken[name] / taken[f"bare {memories[name]}"] if issubclass(kind, AdaptingMethod) else None
         methods[name] = {"seconds": taken[name], "ratio": ratio, "memory_images": memories[name]}
     return {
         "backbone": backbone.info.name,
         "machine": machine(backbone),
         "settings": {"batch_size": batch_size, "memory": memory, "steps": steps, "repeats": repeats},
-        "bare": {name: taken[name] for name in ("batch", "batch and memory")},
+        "bare": {count: taken[f"bare {count}"] for count in sorted(set(memories.values()))},
         "methods": methods,
     }
 
@@ -179,59 +176,6 @@ def corruption_costs(backbone: Backbone, batch_size: int = 64, repeats: int = 5)
     images = random_images(batch_size, backbone.info.image_size, backbone.device)
     works = {name: lambda name=name: corrupt(images, name, 5, 0) for name in CORRUPTIONS}
     return medians(works, backbone.device, repeats)
-
-
-def compare_forms(
-    backbone: Backbone,
-    images: Tensor,
-    batch_size: int = 64,
-    memory: int = 64,
-    steps: int = 10,
-    repeats: int = 3,
-    compiler: str = "inductor",
-) -> dict[str, dict[str, float]]:
-    """The bare loop in other orders of pixels and precisions, and compiled.
-
-    Args:
-        backbone: restored to its own form in the end.
-        images: ``(N, 3, S, S)`` uint8; how often each form's nearest neighbour among the other images agrees with that
-            of float32 is the check that a form changes nothing.
-        compiler: ``torch.compile``'s backend.
-
-    Returns:
-        Form → ``{"seconds": median per batch, "same_neighbour": share}``; "compiled" where torch can compile here.
-    """
-    own = backbone.memory_format, backbone.autocast
-    batch, remembered = random_images(batch_size, backbone.info.image_size, backbone.device), images[:memory]
-    result: dict[str, dict[str, float]] = {}
-    reference: Tensor | None = None
-
-    def take(name: str, bare: BareLoop) -> None:
-        nonlocal reference
-        taken = medians({name: partial(bare, batch, remembered, steps)}, backbone.device, repeats)[name]
-        features = bare.features(images)
-        neighbours = (features @ features.T).fill_diagonal_(-2).argmax(1)
-        reference = neighbours if reference is None else reference
-        result[name] = {"seconds": taken, "same_neighbour": float((neighbours == reference).float().mean())}
-
-    try:
-        for order in (torch.contiguous_format, torch.channels_last):
-            for precision in (None, torch.bfloat16):
-                backbone.memory_format, backbone.autocast = order, precision
-                name = "channels last" if order == torch.channels_last else "contiguous"
-                bare = BareLoop(backbone)
-                bare.tower.to(memory_format=order)
-                take(f"{name}, {'bfloat16' if precision else 'float32'}", bare)
-        backbone.memory_format, backbone.autocast = own
-        bare = BareLoop(backbone)
-        bare.tower = torch.compile(bare.tower, backend=compiler)
-        try:
-            take("own form, compiled", bare)
-        except Exception as error:  # no compiler on this machine
-            logging.getLogger(__name__).warning("torch.compile does not work here: %s", error)
-    finally:
-        backbone.memory_format, backbone.autocast = own
-    return result
 
 
 def grow(
