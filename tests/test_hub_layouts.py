@@ -20,6 +20,7 @@ from cliptta_demo.backend.data.imagenet_words import readable
 from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.cli import main
 from cliptta_demo.page.choices import PAGE_PRESETS
 
 TINY_IMAGENET = Path(__file__).parents[2] / "shared" / "data" / "tiny-imagenet-val.parquet"
@@ -60,6 +61,27 @@ def test_a_preset_reads_what_is_published(stand_in: Hub, name: str) -> None:
     assert labels == [row // apart for row in rows]
     asked = stand_in.asked(f"{preset.repository}/resolve/")
     assert {path.rpartition("/resolve/")[2].partition("/")[2] for _, path, _ in asked} == set(wanted)  # no other split
+
+
+def test_the_papers_preset_runs_on_the_published_files(
+    stand_in: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the built-in model and little of it: what is given after the preset holds, the rest is the paper's."""
+    words = "table --preset paper --backbone tiny --batches 1 --batch-size 2 --seeds 0 --corruptions gaussian_noise,fog"
+    main([*words.split(), "--out", str(tmp_path)])
+    told = capsys.readouterr()
+    assert "2 streams to come, about " in told.err
+    assert "80.7" in told.out  # the paper's own numbers stand beside
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert (settings["dataset"], settings["stream"]["severity"], settings["backbone"]) == ("cifar10-c", 5, "tiny")
+    assert [variant["changes"] for variant in settings["variants"]] == [
+        {},
+        {"learning_rate": 1e-3, "steps": 10},
+        {"learning_rate": 1e-4, "steps": 10},
+        {"learning_rate": 1e-4, "steps": 10, "memory_shots": 4},
+    ]
+    rows = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    assert [row["corruption"] for row in rows] == ["gaussian_noise", "fog"]
 
 
 def test_a_domain_that_is_a_class_label_is_chosen_by_its_name(stand_in: Hub) -> None:

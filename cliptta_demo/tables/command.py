@@ -12,7 +12,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from cliptta_demo.backend.arithmetic import PACE, Towers, cost_of, duration
+from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.backbones import TINY, load_backbone
 from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.class_names import parse_class_names
@@ -20,15 +23,27 @@ from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
 from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, StreamSettings, check_choice, check_number
+from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, RunSettings, StreamSettings, check_choice, check_number
+from cliptta_demo.tables.paper import PRESETS
 from cliptta_demo.tables.report import to_html
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
 from cliptta_demo.tables.text import percent, to_csv, to_markdown
 from cliptta_demo.tables.variants import ALIASES, Variant, parse_variants
 
 ALL = "all"
+CIFAR_C_TABLE = "cifar10-c"  # the hub's, all corruptions and severities in one
 DEFAULT_METHODS = "zero-shot,tent,tent-regularised,cliptta"
 DEFAULT_OPEN_METHODS = "zero-shot,tent,cliptta,cliptta-oce"
+
+
+class _Preset(argparse.Action):
+    """Takes the values of a preset for every option that has not been given yet."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, *_: Any) -> None:
+        for name, preset in PRESETS[value].items():
+            if getattr(namespace, name) == parser.get_default(name):
+                setattr(namespace, name, preset)
+        namespace.preset = value
 
 
 def add_table_parser(commands: argparse._SubParsersAction) -> None:
@@ -42,6 +57,7 @@ def add_table_parser(commands: argparse._SubParsersAction) -> None:
         f"{', '.join(METHOD_NAMES)}, {', '.join(ALIASES)}; METHOD@WORD=VALUE changes a setting, as in tent@lr=1e-4"
     )
     table.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed")
+    table.add_argument("--preset", choices=PRESETS, action=_Preset, help="all options of a published table")
     table.add_argument("--backbone", default=TINY, help="as for run")
     table.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     table.add_argument("--dataset", default="pictures", help="as for run; cifar10c:DIRECTORY takes its own files")
@@ -64,7 +80,8 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
     """The settings that the words ask for; raises :class:`UserError`."""
     variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
     words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
-    corrupted = arguments.dataset.startswith(tuple(CIFAR_C_PREFIXES))  # there is no clean row among its files
+    # There is no clean row among CIFAR-10-C's own files.
+    corrupted = arguments.dataset.startswith((*CIFAR_C_PREFIXES, CIFAR_C_TABLE))
     everything = COMMON_CORRUPTIONS if corrupted else ("none", *COMMON_CORRUPTIONS)
     corruptions = tuple(everything) if words == [ALL] else tuple(dict.fromkeys(words))
     if not corruptions:
@@ -116,6 +133,8 @@ def table_command(arguments: argparse.Namespace) -> None:
     if rows:
         print(f"{len(rows)} streams are there already; going on.", file=sys.stderr)
     described = describe(settings, adaptation, class_names)
+    rest = len(settings.jobs()) - len(rows)
+    print(f"{rest} streams to come, about {_estimate(settings, backbone, source, rest)} here.", file=sys.stderr)
     for row, done, count, left in run_table(settings, backbone, source_of, strangers, store):
         rows = store.rows()
         write_results(arguments.out, rows, settings.variants, described)
@@ -124,11 +143,26 @@ def table_command(arguments: argparse.Namespace) -> None:
     print(to_markdown(rows, settings.variants, described))
 
 
+def _estimate(settings: TableSettings, backbone: Backbone, source: Source, streams: int) -> str:
+    """How long so many streams take on this machine, in words: a guess from their arithmetic, before any was run."""
+    towers = Towers.of(backbone)
+    gigaflops = 0.0
+    for variant in settings.variants:
+        own = variant.settings(backbone.info.adaptation)
+        run = RunSettings(methods=(variant.method,), stream=settings.stream, adaptation=own)
+        gigaflops += cost_of(run, towers, len(source.class_names), 0).total
+    return duration(streams * PACE.seconds(backbone.info.name, gigaflops))
+
+
 def open_rows(settings: TableSettings, names: Sequence[str] | None) -> Callable[[str], tuple[Source, str]]:
     """Corruption → (source, corruption still to be drawn): CIFAR-10-C's own files where they are the data set."""
     if settings.dataset.startswith(tuple(CIFAR_C_PREFIXES)):
         spec, severity = settings.dataset.rstrip("/"), settings.stream.severity
         return lambda corruption: (open_source(f"{spec}/{corruption}:{severity}", names), "none")
+    if settings.dataset == CIFAR_C_TABLE:
+        level = settings.stream.severity
+        where = f"{CIFAR_C_TABLE}?corruption_name={{}}&corruption_level={level}"
+        return lambda corruption: (open_source(where.format(corruption), names), "none")
     source = open_source(settings.dataset, names)
     return lambda corruption: (source, corruption)
 
