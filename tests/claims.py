@@ -19,8 +19,8 @@ _COMPARES = re.compile(
 
 
 def words_of(text: str) -> str:
-    """Prose without code, tables, comments and marks of Markdown, on one line."""
-    text = re.sub(r"```.*?```|<!--.*?-->", "", text, flags=re.S)
+    """Prose without front matter, code, tables, tags and marks of Markdown, on one line."""
+    text = re.sub(r"\A---\n.*?\n---\n|```.*?```|<[^>]*>", "", text, flags=re.S)
     lines = [line for line in text.splitlines() if not line.startswith(("|", "    ", "#"))]
     plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", "\n".join(lines))
     return " ".join(plain.replace("*", "").replace("`", "").split())
