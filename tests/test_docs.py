@@ -17,7 +17,7 @@ from test_hub_datasets import table
 
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
-from cliptta_demo.claims.readme import streams_table
+from cliptta_demo.claims.readme import strangers_table, streams_table
 from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import collapse_sentence
@@ -121,6 +121,7 @@ def test_every_folder_of_tables_is_known_with_its_command() -> None:
 
 def test_the_readmes_tables_are_the_records() -> None:
     assert streams_table(RECORD) in TEXTS["README"]
+    assert strangers_table(RECORD) in TEXTS["README"]
 
 
 @pytest.mark.parametrize("document", TEXTS)

@@ -31,6 +31,18 @@ README: dict[str, tuple[Claim, ...]] = {
         Claim(sentence="TENT ends {} points below zero-shot", quantity=lead("zero-shot", "tent"), above=0),
         Claim(sentence="CLIPTTA {} points above it", quantity=lead("cliptta"), above=0),
     ),
+    "lesson-strangers": (
+        Claim(
+            sentence="OCE parts them better than zero-shot, by {} points of AUROC",
+            quantity=lead("cliptta-oce", name="auroc"),
+            above=0,
+        ),
+        Claim(
+            sentence="OCE parts them better than CLIPTTA alone, by {}",
+            quantity=lead("cliptta-oce", "cliptta", name="auroc"),
+            above=0,
+        ),
+    ),
     "cifar10-5": (
         Claim(sentence="TENT loses {} points against zero-shot", quantity=lead("zero-shot", "tent"), above=0),
         Claim(sentence="CLIPTTA gains {}", quantity=lead("cliptta"), above=0),
