@@ -4,6 +4,7 @@
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
     cliptta-demo bench --backbone tiny --corruptions --grow --json bench.json
     cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
+    cliptta-demo claims
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from cliptta_demo.backend.settings import (
     StreamSettings,
     check_number,
 )
+from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.tables.command import add_table_parser
 from cliptta_demo.tables.variants import ADAPTATION_WORDS
 
@@ -100,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     bench.set_defaults(work=bench_command)
     add_table_parser(commands)
+    add_claims_parser(commands)
     return parser
 
 

@@ -140,7 +140,11 @@ def test_without_the_hub_one_sentence_says_so(tmp_path: Path) -> None:
 
 
 def test_tiny_is_a_real_clip() -> None:
-    """It reads pictures far above chance (1/12), and a corruption costs it something."""
+    """It reads pictures far above chance (1/12), and a corruption costs it something.
+
+    On these 256 images it reads 100 % and 41 %, in bfloat16 and in float32: with standard deviations of at most 3
+    points, both are ten and more of them away from the limits.
+    """
     backbone = load_backbone(TINY, "cpu")
     run_all(backbone)
 

@@ -152,12 +152,19 @@ def test_csv_and_markdown_say_the_same() -> None:
     variants = parse_variants("zero-shot,cliptta")
     described = describe(settings_of(), load_backbone(TINY, "cpu").info.adaptation, ("a", "b", "c"))
     lines = list(csv.DictReader(io.StringIO(to_csv(ROWS))))
-    assert len(lines) == 8
+    assert len(lines) == 8 + 3 * 2 * 2  # mean and standard error of three corruptions and two columns
+    fog = [line for line in lines if (line["corruption"], line["method"]) == ("fog", "zero-shot")]
+    assert [(line["seed"], line["accuracy"]) for line in fog[2:]] == [("mean", "0.45"), ("standard error", "0.05")]
     assert lines[3] == lines[3] | {"corruption": "fog", "method": "cliptta", "accuracy": "0.7", "auroc": ""}
     text = to_markdown(ROWS, variants, described)
     assert "| none | 90.0 | 91.0 |" in text
     assert "| snow | 60.0 | 50.0* |" in text
-    assert "| mean gain over zero-shot | +0.0 | +10.0 |" in text
+    assert "| fog | 45.0 ± 5.0 | 75.0 ± 5.0 |" in text
+    assert "| mean gain over zero-shot | +0.0 | +10.0 |" in text  # one seed alone has every corruption
+    both = [*ROWS, row("snow", 1, 0.7, 0.5)]
+    text = to_markdown(both, variants, described)
+    assert "| **mean of 2** | 55.0 ± 0.0 | 62.5 ± 2.5 |" in text  # 55 and 55, 60 and 65 with the two seeds
+    assert "| mean gain over zero-shot | +0.0 | +7.5 ± 2.5 |" in text
     assert "| CIFAR-10-C | 60.2 | 56.4 | 80.7 |" in text
 
 

@@ -20,7 +20,7 @@ class PageDefaults:
 
     dataset: str = "pictures"
     class_names: tuple[str, ...] = DEFAULT_PICTURE_CLASSES
-    corruption: str = "impulse_noise"  # measured: TENT collapses within ten batches, CLIPTTA gains most
+    corruption: str = "impulse_noise"  # TENT collapses within ten batches, CLIPTTA repairs much: docs/claims.md
     severity: int = 4  # heavy enough for TENT to collapse, mild enough for CLIPTTA to repair much
     ramp: bool = False
     ood_share: float = 0.0

@@ -115,16 +115,18 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
     )
 
 
+def read_classes(arguments: argparse.Namespace) -> tuple[str, ...] | None:
+    """The class names that the words ask for; None for the data set's own."""
+    if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
+        return picture_class_names()
+    return parse_class_names(arguments.classes) if arguments.classes not in (None, ALL) else None
+
+
 def table_command(arguments: argparse.Namespace) -> None:
     """The ``table`` command."""
     settings = read_settings(arguments)
     backbone = load_backbone(arguments.backbone, arguments.device)
-    names = None
-    if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
-        names = picture_class_names()
-    elif arguments.classes not in (None, ALL):
-        names = parse_class_names(arguments.classes)
-    source_of = open_rows(settings, names)
+    source_of = open_rows(settings, read_classes(arguments))
     source, _ = source_of(settings.corruptions[0])
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     adaptation, class_names = backbone.info.adaptation, source.class_names

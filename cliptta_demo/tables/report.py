@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import math
-import statistics
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +12,16 @@ from typing import Any
 
 from cliptta_demo.places import ASSETS
 from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.text import CLEAN, corruptions_of, mean_over_seeds, percent, sentence_of, title_of, totals
+from cliptta_demo.tables.text import (
+    CLEAN,
+    corruptions_of,
+    error_over_seeds,
+    mean_over_seeds,
+    percent,
+    sentence_of,
+    title_of,
+    totals,
+)
 from cliptta_demo.tables.variants import Variant
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
@@ -214,13 +222,13 @@ def _table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
         for variant in variants:
             value = mean_over_seeds(rows, name, variant.name, "accuracy")
             known = [row.columns[variant.name] for row in rows if row.corruption == name]
-            spread = statistics.pstdev([s["accuracy"] for s in known]) if len(known) > 1 and value is not None else None
+            error = error_over_seeds(rows, name, variant.name, "accuracy")
             text = percent(value) + ("*" if any(s["collapsed"] for s in known) else "")
-            cells.append(f"<td>{text}{'' if spread is None else f' <small>± {100 * spread:.1f}</small>'}</td>")
+            cells.append(f"<td>{text}{'' if error is None else f' <small>± {100 * error:.1f}</small>'}</td>")
         lines.append(f'<tr><th scope="row">{html.escape(_label(name))}</th>{"".join(cells)}</tr>')
     return (
         '<section class="panel"><header><h2>Numbers</h2><p class="sentence">Accuracy in %; a star marks a collapse, '
-        "± the spread over seeds.</p></header>"
+        "± the standard error over seeds.</p></header>"
         f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
         "</div></section>"
     )

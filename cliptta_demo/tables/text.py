@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_OPEN_SET
@@ -40,8 +42,22 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def standard_error(values: Sequence[float | None]) -> float | None:
+    """Of the mean of the values that are there; None for fewer than two."""
+    known = [value for value in values if value is not None]
+    return statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """A share as a percentage with its standard error, where there is one."""
+    return percent(value) + ("" if error is None else f" ± {100 * error:.1f}")
+
+
 def to_csv(rows: Sequence[Row]) -> str:
-    """A line for each stream and column, every measure beside it."""
+    """A line for each stream and column, every measure beside it.
+
+    With several seeds also the mean over them and its standard error, with these words in the place of the seed.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["corruption", "seed", "method", *MEASURES])
@@ -49,7 +65,19 @@ def to_csv(rows: Sequence[Row]) -> str:
         for name, summary in row.columns.items():
             values = [summary[measure] for measure in MEASURES]
             writer.writerow([row.corruption, row.seed, name, *("" if value is None else value for value in values)])
+    if len(seeds_of(rows)) > 1:
+        for corruption in corruptions_of(rows):
+            for name in rows[0].columns:
+                for word, value_of in (("mean", mean_over_seeds), ("standard error", error_over_seeds)):
+                    values = [value_of(rows, corruption, name, measure) for measure in MEASURES]
+                    shown = ["" if value is None else round(value, 6) for value in values]
+                    writer.writerow([corruption, word, name, *shown])
     return file.getvalue()
+
+
+def seeds_of(rows: Sequence[Row]) -> list[int]:
+    """The seeds in the order of the rows."""
+    return list(dict.fromkeys(row.seed for row in rows))
 
 
 def mean_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
@@ -57,6 +85,27 @@ def mean_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: st
     values = [row.columns[name][measure] for row in rows if row.corruption == corruption]
     known = [float(value) for value in values if value is not None]
     return statistics.fmean(known) if known else None
+
+
+def error_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
+    """The standard error of :func:`mean_over_seeds`; None where fewer than two seeds have it."""
+    return standard_error([row.columns[name][measure] for row in rows if row.corruption == corruption])
+
+
+def error_of_total(rows: Sequence[Row], name: str, measure: str, reference: str | None = None) -> float | None:
+    """The standard error over seeds of a measure's mean over all corruptions but clean.
+
+    With a ``reference``, of its difference from that column. None where fewer than two seeds have every corruption.
+    """
+    shifted = [row for row in rows if row.corruption != CLEAN] or list(rows)
+    means = []
+    for seed in seeds_of(shifted):
+        columns = [row.columns for row in shifted if row.seed == seed]
+        values = [c[name][measure] for c in columns if c[name][measure] is not None]
+        if len(values) == len(corruptions_of(shifted)):
+            before = [c[reference][measure] for c in columns] if reference else [0.0]
+            means.append(statistics.fmean(values) - statistics.fmean(before))
+    return standard_error(means)
 
 
 def corruptions_of(rows: Sequence[Row]) -> list[str]:
@@ -92,8 +141,10 @@ def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict
     parts = [
         f"# {title_of(settings)}",
         sentence_of(settings),
-        "Accuracy in %; a star marks a collapse: over the last "
-        "four batches the predictions have less than half of the entropy that all classes would give.",
+        "Accuracy in %"
+        + (f", mean ± standard error over {len(seeds_of(rows))} seeds" if len(seeds_of(rows)) > 1 else "")
+        + "; a star marks a collapse, with one seed at least: over the last four batches the predictions have less "
+        "than half of the entropy that all classes would give.",
         _accuracy_table(rows, variants),
     ]
     collapses = collapse_sentence(rows)
@@ -148,27 +199,31 @@ def sentence_of(settings: dict[str, Any]) -> str:
 def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
     def cell(corruption: str, name: str) -> str:
         fallen = any(row.columns[name]["collapsed"] for row in rows if row.corruption == corruption)
-        return percent(mean_over_seeds(rows, corruption, name, "accuracy")) + "*" * fallen
+        error = error_over_seeds(rows, corruption, name, "accuracy")
+        return with_error(mean_over_seeds(rows, corruption, name, "accuracy"), error) + "*" * fallen
 
     lines = [[corruption, *(cell(corruption, v.name) for v in variants)] for corruption in corruptions_of(rows)]
     sums = {v.name: totals(rows, v.name) for v in variants}
     count = len([c for c in corruptions_of(rows) if c != CLEAN]) or 1
-    lines.append([f"**mean of {count}**", *(percent(sums[v.name]["accuracy"]) for v in variants)])
-    lines.append(["mean gain over zero-shot", *(_signed(sums[v.name]["mean_gain"]) for v in variants)])
+    lines.append([f"**mean of {count}**", *(_total(rows, v.name, "accuracy") for v in variants)])
+    lines.append(["mean gain over zero-shot", *(_gain(rows, v.name, sums[v.name]) for v in variants)])
     lines.append(["worst of them", *(_signed(sums[v.name]["worst_gain"]) for v in variants)])
     lines.append(["collapsed", *(f"{sums[v.name]['collapsed']} of {sums[v.name]['streams']}" for v in variants)])
     return markdown_table(["", *(v.title for v in variants)], lines)
 
 
 def _open_set_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    def cells(value: Callable[[str, str], float | None]) -> list[str]:
-        return [f"{percent(value(v.name, 'auroc'))} / {percent(value(v.name, 'fpr95'))}" for v in variants]
+    def both(cell: Callable[[str], str]) -> str:
+        return " / ".join(cell(measure) for measure in ("auroc", "fpr95"))
+
+    def one(corruption: str, name: str, measure: str) -> str:
+        value = mean_over_seeds(rows, corruption, name, measure)
+        return with_error(value, error_over_seeds(rows, corruption, name, measure))
 
     lines = [
-        [corruption, *cells(lambda name, measure, c=corruption: mean_over_seeds(rows, c, name, measure))]
-        for corruption in corruptions_of(rows)
+        [corruption, *(both(partial(one, corruption, v.name)) for v in variants)] for corruption in corruptions_of(rows)
     ]
-    lines.append(["**mean of the corruptions**", *cells(lambda name, measure: totals(rows, name)[measure])])
+    lines.append(["**mean of the corruptions**", *(both(partial(_total, rows, v.name)) for v in variants)])
     return markdown_table(["", *(v.title for v in variants)], lines)
 
 
@@ -189,6 +244,16 @@ def _paper(settings: dict[str, Any]) -> str:
             ["", *(LABELS[c] for c in columns)], lines
         )
     return text
+
+
+def _total(rows: Sequence[Row], name: str, measure: str) -> str:
+    return with_error(totals(rows, name)[measure], error_of_total(rows, name, measure))
+
+
+def _gain(rows: Sequence[Row], name: str, sums: dict[str, Any]) -> str:
+    compared = sums["mean_gain"] is not None and name != REFERENCE
+    error = error_of_total(rows, name, "accuracy", REFERENCE) if compared else None
+    return _signed(sums["mean_gain"]) + ("" if error is None else f" ± {100 * error:.1f}")
 
 
 def _signed(value: float | None) -> str:

@@ -1,0 +1,103 @@
+"""A claim: a sentence, the number of a stream that it is about, and the limits that it needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cliptta_demo.tables.variants import ALIAS_LABELS, LABELS
+
+REFERENCE = "zero-shot"
+MEASURES = ("accuracy", "auroc", "fpr95", "entropy_share", "largest_share", "collapsed")
+
+Numbers = Mapping[str, float | None]
+Columns = Mapping[str, Numbers]  # column → measure → number, of one stream
+
+
+def numbers_of(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """The measures that claims are made of, each 0 to 1, from a stream's summary (see :func:`.tables.runs.run_stream`).
+
+    ``entropy_share``: collapse entropy of the last batch as a share of its ceiling; ``largest_share``: the share of the
+    last batch that its commonest prediction has; ``collapsed``: 1 where the stream ended in a collapse.
+    """
+    found = {
+        "accuracy": summary["accuracy"],
+        "auroc": summary["auroc"],
+        "fpr95": summary["fpr95"],
+        "entropy_share": summary["collapse_entropy"] / summary["collapse_entropy_ceiling"],
+        "largest_share": summary["series"]["largest_class_share"][-1],
+        "collapsed": float(summary["collapsed"]),
+    }
+    return {name: None if value is None else round(value, 5) for name, value in found.items()}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of one stream.
+
+    Attributes:
+        words: what it is, for people; of: computes it, as a share or a difference of shares.
+    """
+
+    words: str
+    of: Callable[[Columns], float]
+
+
+def measure(name: str, column: str) -> Quantity:
+    """One measure of one column."""
+    return Quantity(f"{_WORDS[name]} of {label(column)}", lambda columns: columns[column][name])
+
+
+def lead(column: str, other: str = REFERENCE, name: str = "accuracy") -> Quantity:
+    """How far a measure of ``column`` is above that of ``other``."""
+    words = f"{_WORDS[name]}, {label(column)} − {label(other)}"
+    return Quantity(words, lambda columns: columns[column][name] - columns[other][name])
+
+
+_WORDS = {
+    "accuracy": "accuracy",
+    "auroc": "AUROC",
+    "fpr95": "FPR95",
+    "entropy_share": "entropy at the end, share of the ceiling,",
+    "largest_share": "largest class at the end, share of the batch,",
+    "collapsed": "streams that collapse, share",
+}
+
+
+def label(column: str) -> str:
+    """A column's name for people."""
+    return (LABELS | ALIAS_LABELS).get(column, column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A sentence that compares, and when it is true.
+
+    Attributes:
+        sentence: its words as they stand in the text; ``{}`` stands for the measured mean and its standard error in
+            points.
+        quantity: of one stream; above, below: the limits between which it has to be.
+        where: the streams that count, by their numbers; None: all.
+    """
+
+    sentence: str
+    quantity: Quantity
+    above: float = -math.inf
+    below: float = math.inf
+    where: Callable[[Columns], bool] | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is between the limits."""
+        return self.above < value < self.below
+
+    def distance(self, value: float) -> float:
+        """How far a value is from the nearer limit; negative on its wrong side."""
+        return min(value - self.above, self.below - value)
+
+    @property
+    def limits(self) -> str:
+        """The limits in words, in %."""
+        sides = [(f"above {100 * self.above:g}", self.above), (f"below {100 * self.below:g}", self.below)]
+        return " and ".join(text for text, limit in sides if math.isfinite(limit))

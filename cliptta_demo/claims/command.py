@@ -1,0 +1,37 @@
+"""The ``claims`` command: every claim of a lesson, the README and the model card, with its distance to its limits.
+
+    python -m cliptta_demo claims --lessons collapse,style --seeds 0,1,2
+    python -m cliptta_demo claims --record docs
+
+runs each claim's streams with one and two threads, in bfloat16 and in float32, and prints its mean, standard error and
+margin, and where it would fail. A stopped one goes on where it was. ``--record`` keeps what was measured: numbers
+(``claims.json``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_claims_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds ``claims`` and its options."""
+    claims = commands.add_parser("claims", help="measure what lessons and README claim", description=__doc__)
+    claims.formatter_class = argparse.RawDescriptionHelpFormatter
+    claims.add_argument("--out", type=Path, default=Path("results/claims"), metavar="DIRECTORY", help="of the runs")
+    claims.add_argument("--lessons", help="keys of the lessons to measure, separated by commas, or none; default: all")
+    claims.add_argument("--tables", help="tables to measure, as their folders in docs/tables, or none; default: all")
+    claims.add_argument("--seeds", help="these alone, separated by commas; default: 20 of a lesson, 3 or 5 of a table")
+    claims.add_argument("--threads", default="1,2", help="default: 1,2")
+    claims.add_argument("--precisions", default="bfloat16,float32", help="default: bfloat16,float32")
+    claims.add_argument(
+        "--record", type=Path, metavar="DIRECTORY", help="write everything there; takes no choice above"
+    )
+    claims.set_defaults(work=claims_command)
+
+
+def claims_command(arguments: argparse.Namespace) -> None:
+    """The ``claims`` command."""
+    from cliptta_demo.claims.measure import measure  # the page's form comes with it: no other command waits for that
+
+    measure(arguments)

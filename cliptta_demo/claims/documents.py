@@ -1,0 +1,68 @@
+"""What the README and the model card claim, and the tables behind it.
+
+A test holds each sentence to its document, and each document to have no other sentence that compares methods.
+"""
+
+from __future__ import annotations
+
+from cliptta_demo.claims.claim import Claim, lead, measure
+from cliptta_demo.claims.studies import Study, table_study
+
+# A noise, a weather and a digital corruption.
+SAMPLE = ("gaussian_noise", "frost", "contrast")
+
+_SEEDS = "--seeds 0,1,2"
+_METHODS = "--methods zero-shot,tent,tent-regularised,cliptta"
+
+TABLES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        table_study("cifar10-5", f"--dataset cifar10 --severity 5 {_METHODS} {_SEEDS}", SAMPLE),
+        table_study(
+            "cifar10-clean", "--dataset cifar10 --corruptions none --methods zero-shot,tent,cliptta --seeds 0,1,2,3,4"
+        ),
+    )
+}
+
+README: dict[str, tuple[Claim, ...]] = {
+    "lesson-collapse": (
+        Claim(sentence="TENT collapses", quantity=measure("collapsed", "tent"), above=0.5),
+        Claim(sentence="CLIPTTA recovers", quantity=lead("cliptta"), above=0),
+        Claim(sentence="TENT ends {} points below zero-shot", quantity=lead("zero-shot", "tent"), above=0),
+        Claim(sentence="CLIPTTA {} points above it", quantity=lead("cliptta"), above=0),
+    ),
+    "lesson-strangers": (
+        Claim(
+            sentence="OCE parts them better than zero-shot, by {} points of AUROC",
+            quantity=lead("cliptta-oce", name="auroc"),
+            above=0,
+        ),
+        Claim(
+            sentence="OCE parts them better than CLIPTTA alone, by {}",
+            quantity=lead("cliptta-oce", "cliptta", name="auroc"),
+            above=0,
+        ),
+    ),
+    "cifar10-5": (
+        Claim(sentence="TENT loses {} points against zero-shot", quantity=lead("zero-shot", "tent"), above=0),
+        Claim(sentence="CLIPTTA gains {}", quantity=lead("cliptta"), above=0),
+        Claim(
+            sentence="TENT with CLIPTTA's regulariser stays within two points of it",
+            quantity=lead("cliptta", "tent-regularised"),
+            above=-0.02,
+            below=0.02,
+        ),
+        Claim(
+            sentence="TENT collapses on most streams of which zero-shot reads less than half",
+            quantity=measure("collapsed", "tent"),
+            where=lambda columns: columns["zero-shot"]["accuracy"] < 0.5,
+            above=0.5,
+        ),
+    ),
+    "cifar10-clean": (
+        Claim(sentence="CLIPTTA costs {} points", quantity=lead("zero-shot", "cliptta"), above=0),
+        Claim(sentence="TENT {}", quantity=lead("zero-shot", "tent"), above=0),
+    ),
+}
+MODEL_CARD: dict[str, tuple[Claim, ...]] = {}
+DOCUMENTS = {"README": README, "Model card": MODEL_CARD}

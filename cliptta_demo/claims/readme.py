@@ -1,0 +1,53 @@
+"""The two tables of the README, out of the record."""
+
+from __future__ import annotations
+
+from cliptta_demo.claims.claim import Claim, measure
+from cliptta_demo.claims.margins import mean_and_error
+from cliptta_demo.claims.record import CLEAN, Record
+from cliptta_demo.claims.studies import COMBINATIONS
+from cliptta_demo.tables.paper import PAPER_ACCURACY
+from cliptta_demo.tables.text import markdown_table
+
+STREAMS = {
+    "cifar10-5": "CIFAR-10, severity 5",
+    "cifar10-clean": "CIFAR-10, clean",
+    "lesson-collapse": "pictures, impulse noise, severity 4",
+}
+
+
+def streams_table(record: Record) -> str:
+    """Accuracy of each method, mean ± standard error over seeds, and how many streams collapse."""
+    columns = ("zero-shot", "tent", "tent-regularised", "cliptta")
+    lines = [
+        [title, *(_accuracy(record, study, name) for name in columns)]
+        for study, title in STREAMS.items()
+        if study in record.runs
+    ]
+    paper = PAPER_ACCURACY["CIFAR-10-C"]
+    known = [f"*{paper[name]:.1f}*" if name in paper else "" for name in columns]
+    lines.insert(1, ["*the paper: ViT-B/16, CIFAR-10-C, severity 5*", *known])
+    return markdown_table(["stream", "zero-shot", "TENT", "TENT + CLIPTTA's regulariser", "CLIPTTA"], lines)
+
+
+def strangers_table(record: Record) -> str:
+    """How well the lesson with strangers parts them, in both measures, mean ± standard error over seeds."""
+    columns = ("zero-shot", "cliptta", "cliptta-oce")
+    lines = [
+        [title, *(_cell(record, "lesson-strangers", column, name) for column in columns)]
+        for name, title in (("auroc", "AUROC in %"), ("fpr95", "FPR95 in %"), ("accuracy", "accuracy in %"))
+    ]
+    return markdown_table(["", "zero-shot", "CLIPTTA", "CLIPTTA + OCE"], lines)
+
+
+def _cell(record: Record, study: str, column: str, name: str) -> str:
+    return mean_and_error(record.read(study, Claim(sentence="", quantity=measure(name, column))))
+
+
+def _accuracy(record: Record, study: str, column: str) -> str:
+    runs = record.runs[study][COMBINATIONS[0].name]
+    if column not in runs[0].columns:
+        return ""
+    shifted = [run for run in runs if run.corruption != CLEAN] or runs
+    fallen = sum(bool(run.columns[column]["collapsed"]) for run in shifted)
+    return _cell(record, study, column, "accuracy") + (f" ({fallen} of {len(shifted)})" if fallen else "")

@@ -1,0 +1,158 @@
+"""The streams behind the claims, and the combinations of threads and precision in which each is run."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cliptta_demo.backend.backbone import Backbone
+from cliptta_demo.backend.backbones import TINY_ADAPTATION
+from cliptta_demo.backend.catalog import open_strangers
+from cliptta_demo.page.form import read_form
+from cliptta_demo.page.lessons import Lesson, lesson_values
+from cliptta_demo.tables.command import add_table_parser, open_rows, read_classes, read_settings
+from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
+from cliptta_demo.tables.variants import LABELS, Variant
+
+LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
+SAMPLE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How the numbers are computed.
+
+    Attributes:
+        threads: of the processor; precision: of the tower's products, "bfloat16" (emulated where the processor has
+            none) or "float32".
+    """
+
+    threads: int
+    precision: str
+
+    @property
+    def name(self) -> str:
+        """Of its folder and in the record."""
+        return f"{self.threads}-{self.precision}"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.threads} thread{'s' if self.threads > 1 else ''}, {self.precision}"
+
+    @contextmanager
+    def applied(self, backbone: Backbone) -> Iterator[None]:
+        """For as long as the block lasts, ``backbone`` and this process compute in this way."""
+        threads, autocast = torch.get_num_threads(), backbone.autocast
+        torch.set_num_threads(self.threads)
+        backbone.autocast = torch.bfloat16 if self.precision == "bfloat16" else None
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            backbone.autocast = autocast
+
+
+# The first is the one in which tables are shown.
+COMBINATIONS = tuple(Combination(threads, name) for threads in (1, 2) for name in ("bfloat16", "float32"))
+
+
+@dataclass(frozen=True)
+class Study:
+    """Streams that belong together.
+
+    Attributes:
+        name: of its folder and in the record.
+        settings: of the streams; class_names: None for the data set's own.
+        sample: corruptions of the streams that the further combinations run again, with the first seed alone; empty:
+            they run everything.
+        words: of the ``table`` command that runs it too, without ``--out``; empty for a lesson.
+    """
+
+    name: str
+    settings: TableSettings
+    class_names: tuple[str, ...] | None = None
+    sample: tuple[str, ...] = ()
+    words: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of all that defines its streams, the tuned settings included; known without opening the data."""
+        about = [asdict(self.settings), self.class_names, self.sample, asdict(TINY_ADAPTATION)]
+        text = json.dumps(about, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def settings_in(self, combination: Combination) -> TableSettings:
+        """What of it a combination runs."""
+        if not self.sample or combination == COMBINATIONS[0]:
+            return self.settings
+        return replace(self.settings, corruptions=self.sample, seeds=(SAMPLE_SEED,))
+
+
+def lesson_study(lesson: Lesson) -> Study:
+    """A lesson as one click runs it, for the seeds that a visitor could type."""
+    recipe = read_form(lesson_values(lesson))
+    stream, own = recipe.settings.stream, recipe.settings.adaptation
+    changes = {
+        name: value
+        for name, value in vars(own).items()
+        if value != getattr(TINY_ADAPTATION, name) and name != "memory_sample"  # has no widget: the backbone's own
+    }
+    return Study(
+        f"lesson-{lesson.key}",
+        TableSettings(
+            backbone=recipe.backbone,
+            dataset=recipe.dataset,
+            ood=recipe.ood_source if stream.ood_share else None,
+            variants=tuple(Variant(name, LABELS[name], name, changes) for name in recipe.settings.methods),
+            corruptions=(stream.corruption,),
+            seeds=LESSON_SEEDS,
+            stream=stream,
+        ),
+        recipe.source_names,
+    )
+
+
+def table_study(name: str, words: str, sample: tuple[str, ...] = ()) -> Study:
+    """The streams of a ``table`` command, written as on the command line without ``--out``."""
+    parser = argparse.ArgumentParser()
+    add_table_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["table", "--out", name, *words.split()])
+    return Study(name, read_settings(arguments), read_classes(arguments), sample, words)
+
+
+class StudyRun:
+    """A study in one combination, in ``directory/STUDY/COMBINATION``.
+
+    Raises:
+        UserError: data that can't be fetched, or a directory that holds runs of other settings.
+    """
+
+    def __init__(self, study: Study, combination: Combination, backbone: Backbone, directory: Path) -> None:
+        self.settings = study.settings_in(combination)
+        self.combination, self.backbone = combination, backbone
+        self.source_of = open_rows(self.settings, study.class_names)
+        names = self.source_of(self.settings.corruptions[0])[0].class_names
+        dataset, ood = self.settings.dataset, self.settings.ood
+        self.strangers = open_strangers(ood, dataset, names) if ood else None
+        known = (self.settings, backbone.info.adaptation, names)
+        self.store = TableStore(directory / study.name / combination.name, *known)
+        self.described = describe(*known)
+
+    def rest(self) -> Iterator[Row]:
+        """Runs the streams that are missing."""
+        with self.combination.applied(self.backbone):
+            for row, *_ in run_table(self.settings, self.backbone, self.source_of, self.strangers, self.store):
+                yield row
+
+    def rows(self) -> list[Row]:
+        """The finished streams in the study's order; the directory may hold more, of another choice of seeds."""
+        found = {(row.corruption, row.seed): row for row in self.store.rows()}
+        return [found[job] for job in self.settings.jobs() if job in found]

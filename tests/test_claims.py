@@ -1,0 +1,166 @@
+"""The claims: how margins are computed, whether what was recorded still is what is installed, and the command."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from claims import RECORD, ROOT
+
+from cliptta_demo.backend.backbones import TINY, load_backbone
+from cliptta_demo.backend.memory import ConfidentMemory
+from cliptta_demo.claims import fingerprint as prints
+from cliptta_demo.claims import measure as claims_command
+from cliptta_demo.claims.claim import Claim, lead, measure
+from cliptta_demo.claims.documents import DOCUMENTS, TABLES
+from cliptta_demo.claims.margins import to_markdown
+from cliptta_demo.claims.measure import all_studies
+from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
+from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
+from cliptta_demo.cli import main
+from cliptta_demo.page.lessons import LESSONS, by_key
+
+FIRST, SECOND = COMBINATIONS[:2]
+GAIN = Claim(sentence="gains {}", quantity=lead("cliptta"), above=0.1)
+CLAIMS = [(f"lesson-{lesson.key}", claim) for lesson in LESSONS for claim in lesson.claims] + [
+    (study, claim) for document in DOCUMENTS.values() for study, claims in document.items() for claim in claims
+]
+
+
+@pytest.fixture(scope="module")
+def present() -> dict:
+    return prints.fingerprint()
+
+
+@pytest.mark.parametrize(("study", "claim"), CLAIMS, ids=[f"{study}: {claim.sentence}" for study, claim in CLAIMS])
+def test_every_claim_has_its_margin_in_every_combination(study: str, claim: Claim) -> None:
+    margins = RECORD.margins(study, claim)
+    assert list(margins) == list(COMBINATIONS)
+    assert {combination.words: margin for combination, margin in margins.items() if not margin >= MARGIN} == {}
+
+
+@pytest.mark.slow
+def test_the_record_is_of_what_is_installed(present: dict) -> None:
+    """Otherwise measure anew: python -m cliptta_demo claims --record docs."""
+    assert prints.differences(RECORD.fingerprint, present) == []
+    assert RECORD.digests == {study.name: study.digest for study in all_studies()}
+
+
+@pytest.mark.slow
+def test_another_method_or_stream_is_noticed(present: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unbalanced(self: ConfidentMemory, size: int, classes: int, generator: torch.Generator) -> torch.Tensor:
+        return self.images[torch.randperm(len(self), generator=generator)[:size].sort().values]
+
+    monkeypatch.setattr(ConfidentMemory, "sample", unbalanced)
+    assert prints.differences(present, present | {"methods": prints.method_probe()}) == ["cliptta", "cliptta-oce"]
+    brighter = {name: value + 0.5 * (name == "fog") for name, value in present["corruptions"].items()}
+    assert prints.differences(present, present | {"corruptions": brighter, "weights": "x"}) == ["weights", "fog"]
+
+
+def test_the_page_of_claims_is_the_records() -> None:
+    assert (ROOT / "docs" / "claims.md").read_text(encoding="utf-8") == to_markdown(RECORD)
+
+
+def runs_with(*gains: tuple[str, int, float]) -> list[Run]:
+    return [
+        Run(corruption, seed, {"zero-shot": {"accuracy": 0.5}, "cliptta": {"accuracy": 0.5 + gain}})
+        for corruption, seed, gain in gains
+    ]
+
+
+WHOLE = runs_with(
+    ("none", 0, 0.0), ("fog", 0, 0.2), ("snow", 0, 0.4), ("none", 1, 0.0), ("fog", 1, 0.3), ("snow", 1, 0.5)
+)
+
+
+def test_a_margin_is_the_distance_in_standard_errors_over_seeds() -> None:
+    record = Record({}, {}, {"s": {FIRST.name: WHOLE}})
+    reading = record.read("s", GAIN)
+    assert reading.values == pytest.approx({0: 0.3, 1: 0.4})  # clean streams are left out
+    assert (reading.mean, reading.error) == pytest.approx((0.35, 0.05))
+    assert record.margins("s", GAIN) == pytest.approx({FIRST: 5.0})
+    below = Claim(sentence="", quantity=lead("cliptta"), above=-1, below=0.4)
+    assert record.margins("s", below) == pytest.approx({FIRST: 1.0})  # the nearer limit counts
+    assert record.margins("s", Claim(sentence="", quantity=lead("cliptta"), above=0.4))[FIRST] == pytest.approx(-1)
+    only_snow = Claim(
+        sentence="", quantity=lead("cliptta"), where=lambda columns: columns["cliptta"]["accuracy"] > 0.85
+    )
+    assert record.read("s", only_snow).values == pytest.approx({0: 0.4, 1: 0.5})
+
+
+def test_a_sample_shifts_the_mean_and_adds_its_error() -> None:
+    record = Record({}, {}, {"s": {FIRST.name: WHOLE, SECOND.name: runs_with(("fog", 0, 0.23), ("snow", 0, 0.41))}})
+    reading = record.read("s", GAIN, SECOND)
+    assert reading.sampled
+    assert reading.mean == pytest.approx(0.35 + 0.02)
+    assert reading.error == pytest.approx(math.hypot(0.05, 0.01))
+    one = Record({}, {}, {"s": {FIRST.name: WHOLE, SECOND.name: runs_with(("fog", 0, 0.23))}})
+    assert one.margins("s", GAIN)[SECOND] == 0  # one stream tells nothing of the spread
+
+
+def test_seeds_that_fail_are_named() -> None:
+    record = Record({}, {}, {"s": {FIRST.name: runs_with(("fog", 4, 0.05), ("fog", 5, 0.2), ("fog", 6, 0.3))}})
+    ceiling = Claim(sentence="", quantity=measure("accuracy", "cliptta"), below=0.75)
+    assert record.failing_seeds("s", (GAIN, ceiling), FIRST) == [4, 6]
+
+
+def test_a_record_survives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text(to_text(RECORD))
+    assert load_record(path) == RECORD
+    assert path.stat().st_size < 400_000
+
+
+def test_a_combination_is_undone_whatever_happens() -> None:
+    backbone, threads = load_backbone(TINY, "cpu"), torch.get_num_threads()
+    before = (backbone.autocast, threads)
+    inside = []
+    with suppress(RuntimeError), Combination(threads + 1, "float32").applied(backbone):
+        inside = [backbone.autocast, torch.get_num_threads()]
+        raise RuntimeError
+    assert inside == [None, threads + 1]
+    assert (backbone.autocast, torch.get_num_threads()) == before
+
+
+def test_the_command_measures_prints_and_resumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = lesson_study(by_key("collapse"))
+    short = replace(study.settings.stream, batches=1, batch_size=8)
+    small = replace(study, settings=replace(study.settings, stream=short))
+    monkeypatch.setattr(claims_command, "all_studies", lambda: [small])
+    words = ["claims", "--out", str(tmp_path), "--lessons", "collapse", "--tables", "none", "--seeds", "0,1"]
+    words += ["--threads", "1", "--precisions", "bfloat16"]
+    main(words)
+    first = capsys.readouterr()
+    assert "lesson-collapse, 1 thread, bfloat16: impulse_noise, seed 1: zero-shot" in first.err
+    assert "of 2 with 1 thread, bfloat16" in first.out
+    assert "| its accuracy climbs above zero-shot's | accuracy, CLIPTTA − zero-shot | above 0 |" in first.out
+    kept = (tmp_path / "lesson-collapse" / "1-bfloat16" / "runs.jsonl").read_text()
+    assert len([json.loads(line) for line in kept.splitlines()]) == 2
+    main(words)
+    again = capsys.readouterr()
+    assert (again.out, again.err) == (first.out, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--lessons", "colapse"], "lessons has 'colapse'; it must be out of: collapse"),
+        (["--threads", "7"], "threads has '7'; it must be out of: 1, 2"),
+        (["--lessons", "style", "--record", "docs"], "--record keeps everything"),
+    ],
+)
+def test_a_wrong_choice_is_named(words: list[str], part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["claims", *words])
+    assert part in capsys.readouterr().err
+
+
+def test_tables_are_known_by_their_folders() -> None:
+    assert all((ROOT / "docs" / "tables" / name / "table.csv").is_file() for name in TABLES)
