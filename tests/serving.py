@@ -22,7 +22,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 120
+PATIENCE = 120  # seconds, for what takes one or two on an idle machine
+START_SECONDS = 300
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as start.py looks for them
 # Chromium as root in a container, without phoning home.
 BROWSER_FLAGS = (
@@ -85,14 +86,14 @@ def serve_command(
             yield address, process, log
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: IO[bytes]) -> None:
     began = time.monotonic()
     while time.monotonic() - began < START_SECONDS and process.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=5).close()
+            urllib.request.urlopen(address, timeout=PATIENCE).close()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)

@@ -54,7 +54,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str | N
         path = folder / f"{name}.parquet"
         path.write_bytes(bomb.make())
         paths.append(str(path))
-    done = subprocess.run([sys.executable, "-c", PROBE, *paths], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", PROBE, *paths], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     lines = map(json.loads, done.stdout.splitlines())
     found = {name: (says, images, peak) for name, says, images, peak in lines}
