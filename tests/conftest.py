@@ -10,7 +10,7 @@ import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come 
 import pytest
 import torch
 from playwright.sync_api import Browser
-from serving import PATIENCE, chromium, serve
+from serving import PATIENCE, chromium, serve, watch_streams
 
 # Gradio's own upload widget warns about this; nothing on the page depends on it.
 HARMLESS = ("Method not implemented.",)
@@ -65,6 +65,7 @@ def visit(browser, server):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE)
+        watch_streams(page)
         contexts.append(context)
         watches.append(Watch(page, server))
         page.goto(server + query)

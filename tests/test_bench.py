@@ -85,7 +85,9 @@ def test_growth_is_measured_for_all_four(monkeypatch: pytest.MonkeyPatch) -> Non
         "sessions": [1, 4, 16, 64],
     }
     assert {title: tuple(times) for title, times in result.items()} == sizes
-    print(result)
+    assert result["batch size"][16] > 1.5 * result["batch size"][1]
+    assert result["steps"][20] > 10 * result["steps"][1]
+    assert result["sessions"][4] == 4 * result["sessions"][1]
 
 
 def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

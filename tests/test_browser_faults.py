@@ -17,7 +17,7 @@ import pytest
 from load import API
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from serving import PATIENCE, free_port, serve_process
+from serving import PATIENCE, free_port, serve_process, watch_streams
 from test_browser_run import PROGRESS, choose, done, small, step, wait_done
 
 pytestmark = pytest.mark.browser
@@ -51,6 +51,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     port, folder, told = free_port(), tmp_path_factory.mktemp("disk") / "uploads", {}
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(1000 * PATIENCE)
+    watch_streams(page)
     with serve_process(GRADIO_SERVER_PORT=port) as (address, process, log):
         opened(page, address)
         small(page, batch_size=4, batches=200)
