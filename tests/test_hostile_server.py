@@ -29,6 +29,7 @@ from hostile_values import (
 )
 from serving import serve_process
 
+pytestmark = pytest.mark.slow
 AT_ONCE = 4
 SEED = 20_251_114
 INSIDES = re.compile(r"Traceback|File \"|\.py\b|site-packages|root:x:0")  # of a server, never for a visitor

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hostile_tables import BOMBS, MEGABYTE
 
+pytestmark = pytest.mark.slow
 MOST_MEGABYTES = 300  # above what a process holds that has read a harmless file; a block of 30 MB takes most of it
 # Opens a file as the hub's data sets are opened, and reads a batch; in a process of its own, whose peak is its own.
 PROBE = """

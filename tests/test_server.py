@@ -14,6 +14,7 @@ import pytest
 from load import Server, Visit, visit
 from serving import PATIENCE, run_apart, serve_process
 
+pytestmark = pytest.mark.slow
 SHORT = {"batches": 2, "batch_size": 8, "steps": 2}
 SECRET = "Zanzibar"  # a word of a visitor's
 

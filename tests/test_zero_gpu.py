@@ -21,6 +21,7 @@ from cliptta_demo.page import gpu
 from cliptta_demo.page.session import Session
 from cliptta_demo.page.texts import FAILED
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 
 
