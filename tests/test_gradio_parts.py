@@ -75,10 +75,10 @@ BROKEN = {  # what is taken away → how it is named
     "del gradio.context.LocalContext": "event_id of gradio.context.LocalContext",
     "del gradio.utils.get_upload_folder": "get_upload_folder of gradio.utils",
 }
-# Starts app.py without each of them, in a process of its own that has imported Gradio and torch, and nothing of ours.
+# Starts app.py without each of them, in a process of its own that has imported what others made, and nothing of ours.
 STARTS = """
 import os, runpy, sys
-import gradio, gradio.context, gradio.queueing, gradio.utils, open_clip, plotly.graph_objects
+import gradio, gradio.context, gradio.queueing, gradio.utils, open_clip, plotly.graph_objects, timm
 for change in sys.argv[1:]:
     if child := os.fork():
         print("status", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=sys.stderr, flush=True)
