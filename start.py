@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-REFERENCE_CORRUPTIONS = "imagecorruptions-imaug==1.1.5"  # see requirements-test.txt
 
 
 def call(*command: str | Path) -> None:
@@ -35,7 +34,7 @@ def pip(*arguments: str) -> None:
     call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
 
-def prepare(requirements: str, *without_dependencies: str) -> None:
+def prepare(requirements: str) -> None:
     """Makes the environment and installs into it, unless the same requirements were installed before."""
     if not PYTHON.exists():
         print("Making an environment in .venv …", flush=True)
@@ -46,13 +45,11 @@ def prepare(requirements: str, *without_dependencies: str) -> None:
             sys.exit(f"Python could not make an environment ({error}). On Debian or Ubuntu: apt install python3-venv")
     text = "".join(path.read_text() for path in sorted(ROOT.glob("requirements*.txt")))
     mark = ENVIRONMENT / f".installed-{requirements}"
-    key = hashlib.sha256((text + sys.version + " ".join(without_dependencies)).encode()).hexdigest()
+    key = hashlib.sha256((text + sys.version).encode()).hexdigest()
     if mark.exists() and mark.read_text() == key:
         return
     print(f"Installing {requirements} (the first time takes some minutes) …", flush=True)
     pip("-r", requirements)
-    if without_dependencies:
-        pip("--no-deps", *without_dependencies)
     mark.write_text(key)
 
 
@@ -85,12 +82,14 @@ def main() -> None:
             os.execv(PYTHON, [str(PYTHON), "app.py"])
         call(PYTHON, "app.py")
     elif arguments[0] == "test":
-        prepare("requirements-test.txt", REFERENCE_CORRUPTIONS)
+        prepare("requirements-test.txt")
         install_browser()
         call(PYTHON, "-m", "ruff", "check", ".")
         call(PYTHON, "-m", "ruff", "format", "--check", ".")
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a process of its own
-        call(PYTHON, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *arguments[1:])
+        # By file, so that what a file's tests share is made once; in the order that tests/conftest.py gives them.
+        spread = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+        call(PYTHON, "-m", "pytest", *spread, *arguments[1:])
     else:
         sys.exit(__doc__)
 

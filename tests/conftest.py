@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come before torch)
 
@@ -10,7 +11,17 @@ import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come 
 import pytest
 import torch
 from playwright.sync_api import Browser
-from serving import chromium, serve
+from serving import PATIENCE, chromium, serve, watch_streams
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: whoever of several processes is done early then finds short ones to do."""
+    weight: dict[Path, int] = {}
+    for item in items:
+        here = 2 if item.get_closest_marker("browser") else 1 if item.get_closest_marker("slow") else 0
+        weight[item.path] = max(here, weight.get(item.path, 0))
+    items.sort(key=lambda item: -weight[item.path])
+
 
 # Gradio's own upload widget warns about this; nothing on the page depends on it.
 HARMLESS = ("Method not implemented.",)
@@ -64,7 +75,8 @@ def visit(browser, server):
     def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(1000 * PATIENCE)
+        watch_streams(page)
         contexts.append(context)
         watches.append(Watch(page, server))
         page.goto(server + query)

@@ -17,12 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 120
+PATIENCE = 120  # seconds, for what takes one or two on an idle machine
+START_SECONDS = 300
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as start.py looks for them
 # Chromium as root in a container, without phoning home.
 BROWSER_FLAGS = (
@@ -85,14 +87,14 @@ def serve_command(
             yield address, process, log
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: IO[bytes]) -> None:
     began = time.monotonic()
     while time.monotonic() - began < START_SECONDS and process.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=5).close()
+            urllib.request.urlopen(address, timeout=PATIENCE).close()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
@@ -104,6 +106,26 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` in a thread of its own: the tests' browser, where one is open, has a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+_streams: WeakKeyDictionary[Page, set[Request]] = WeakKeyDictionary()
+
+
+def watch_streams(page: Page) -> None:
+    """Keeps which streams of updates a page has open, for :func:`wait_for_streams`."""
+    open_ones = _streams[page] = set()
+    page.on("request", lambda request: open_ones.add(request) if "/queue/data" in request.url else None)
+    page.on("requestfinished", lambda request: open_ones.discard(request))
+    page.on("requestfailed", lambda request: open_ones.discard(request))
+
+
+def wait_for_streams(page: Page) -> None:
+    """Until the page's calls have ended for Gradio too, which drops a click before that."""
+    until = time.monotonic() + PATIENCE
+    while _streams[page]:
+        assert time.monotonic() < until, "a call does not end"
+        page.wait_for_timeout(20)
+    page.evaluate("() => new Promise(done => setTimeout(done, 100))")  # behind what is in line on the page
 
 
 @contextmanager

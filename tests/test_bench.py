@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from helpers import random_images, small_backbone
 
+from cliptta_demo.backend import bench as module
 from cliptta_demo.backend.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.cli import main
@@ -62,9 +65,19 @@ def test_prototypes_of_the_bench_use_every_class() -> None:
 
 
 @pytest.mark.slow
-def test_growth_is_measured_for_all_four() -> None:
+def test_growth_is_measured_for_all_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed is counted here, in images that go through the tower."""
     sizes = {"batch size": (1, 16), "classes": (2, 10), "steps": (1, 20), "sessions": (1, 4)}
-    result = grow(small_backbone(), repeats=1, sizes=sizes)
+    backbone, passed = small_backbone(), []
+    backbone.tower.register_forward_hook(lambda tower, inputs, output: passed.append(len(inputs[0])))
+
+    def images(work: Callable[[], Any], device: torch.device) -> float:
+        passed.clear()
+        work()
+        return float(sum(passed))
+
+    monkeypatch.setattr(module, "seconds", images)
+    result = grow(backbone, repeats=1, sizes=sizes)
     assert sizes.keys() == GROWTH.keys()
     assert {title: list(values) for title, values in GROWTH.items()} == {
         "batch size": [1, 4, 16, 64, 128, 256, 512],
@@ -73,7 +86,9 @@ def test_growth_is_measured_for_all_four() -> None:
         "sessions": [1, 4, 16, 64],
     }
     assert {title: tuple(times) for title, times in result.items()} == sizes
-    assert result["steps"][20] > result["steps"][1]
+    assert result["batch size"][16] > 1.5 * result["batch size"][1]
+    assert result["steps"][20] > 10 * result["steps"][1]
+    assert result["sessions"][4] == 4 * result["sessions"][1]
 
 
 def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+from test_browser_run import wait_idle
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +45,7 @@ def test_nor_after_a_run_with_strangers_nor_beside_an_error(visit, scheme: str) 
     page.wait_for_function(FINISHED)
     assert violations(page) == []
     page.fill("#class-names textarea", "cat")
+    wait_idle(page)
     page.click("#run")
     page.wait_for_selector("[data-testid=message]")
     assert violations(page) == []

@@ -17,7 +17,7 @@ import pytest
 from load import API
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from serving import free_port, serve_process
+from serving import PATIENCE, free_port, serve_process, watch_streams
 from test_browser_run import PROGRESS, choose, done, small, step, wait_done
 
 pytestmark = pytest.mark.browser
@@ -50,7 +50,8 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A page and a program at work when their server is killed; it is started again, its disk almost full."""
     port, folder, told = free_port(), tmp_path_factory.mktemp("disk") / "uploads", {}
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(1000 * PATIENCE)
+    watch_streams(page)
     with serve_process(GRADIO_SERVER_PORT=port) as (address, process, log):
         opened(page, address)
         small(page, batch_size=4, batches=200)
@@ -65,7 +66,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         process.wait()
         page.wait_for_selector(".toast-body")
         told["toast"] = page.inner_text(".toast-body")
-        told["exception"] = job.exception(timeout=60)
+        told["exception"] = job.exception(timeout=PATIENCE)
         told["first log"] = text_of(log)
     with (
         small_disk(folder) as mounted,
@@ -106,7 +107,7 @@ def test_a_killed_server_is_a_sentence_and_then_a_fresh_session(story: dict[str,
 def test_a_program_goes_on_with_the_server_that_came_after(story: dict[str, Any]) -> None:
     assert story["program"].predict(batches=1, **SETTINGS)["batch"] == 1
     params = {"session_hash": "before"}  # whose run the killed server took with it
-    with httpx.stream("GET", f"{story['address']}{API}/queue/data", params=params, timeout=30) as stream:
+    with httpx.stream("GET", f"{story['address']}{API}/queue/data", params=params, timeout=PATIENCE) as stream:
         words = next(line for line in stream.iter_lines() if "session_not_found" in line)
     assert "Traceback" not in words
 
@@ -147,7 +148,7 @@ def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[st
         while sent < ROOM // 2:
             yield bytes(2**16)
             sent += 2**16
-        patience = time.monotonic() + 10
+        patience = time.monotonic() + PATIENCE
         while not half_written(story["folder"]) and time.monotonic() < patience:
             time.sleep(0.05)
         seen.extend(half_written(story["folder"]))
@@ -158,7 +159,7 @@ def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[st
     with pytest.raises(ConnectionError):
         httpx.post(f"{story['address']}{API}/upload", content=part(), headers=headers)
     assert len(seen) == 1
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while half_written(story["folder"]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert half_written(story["folder"]) == []

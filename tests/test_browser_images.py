@@ -12,6 +12,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 from PIL import Image
+from serving import PATIENCE
 from test_browser_run import PROGRESS, choose
 
 from cliptta_demo.page import leaving
@@ -171,7 +172,7 @@ def test_the_images_are_gone_when_their_owner_has_left(browser, short_grace, pet
     sessions = [key for key, state in demo.state_holder.session_data.items() if state.state_data]
     assert len(sessions) == 2
     pages[0].close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while len(stored(cache)) > 6 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert len(stored(cache)) == 6

@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio_client
 import pytest
 from PIL import Image, ImageDraw
+from serving import PATIENCE
 from test_browser_run import PROGRESS, choose, done, set_number, small, step, wait_idle
 
 pytestmark = pytest.mark.browser
@@ -147,7 +148,7 @@ def test_programs_can_run_it_too(server):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {"/run"}
     job = client.submit(corruption="fog", batch_size=8, batches=2, adaptation={"steps": 2}, api_name="/run")
-    result = job.result(timeout=60)
+    result = job.result(timeout=PATIENCE)
     assert result["batch"] == 2
     assert len(job.outputs()) == 2
     assert set(result["methods"]) == {"zero-shot", "tent", "cliptta"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from serving import wait_for_streams
 
 pytestmark = pytest.mark.browser
 PROGRESS = "[data-testid=progress]"
@@ -32,9 +33,9 @@ def wait_done(page, count):
 
 
 def wait_idle(page):
-    """Also waits as long as a person's hand takes: Gradio drops a click while the end of the last run is on its way."""
+    """The last run has ended, and Gradio has heard of it."""
     page.wait_for_selector("#step:not([disabled])")
-    page.wait_for_timeout(250)
+    wait_for_streams(page)
 
 
 def done(page):
@@ -197,8 +198,10 @@ def test_two_visitors_at_once_get_the_numbers_of_one_alone(visit):
     alone.click("#run")
     alone.wait_for_selector(f"{PROGRESS}:has-text('finished')")
     expected = picture(alone)
-    alone.click("#run")
-    other.click("#run")
+    wait_idle(alone)
+    for page in (alone, other):
+        page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
+        page.click("#run")
     for page in (alone, other):
         page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
     assert picture(other) == expected

@@ -6,7 +6,6 @@ import contextlib
 import io
 import re
 import struct
-import time
 import warnings
 import zlib
 
@@ -17,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cliptta_demo.backend.data.decode import MAX_SIZE, ImageLimits, decode_image
+from cliptta_demo.backend.data.decode import MAX_SIZE, ImageLimits, _plain_gif, decode_image
 from cliptta_demo.backend.errors import UserError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -195,11 +194,10 @@ def test_a_file_cut_short_is_refused(kind: str) -> None:
     assert "photo.jpg is damaged" in refusal(data[: len(data) * 6 // 10])
 
 
-def test_decompression_bombs_are_refused_before_decoding() -> None:
-    start = time.perf_counter()
+def test_decompression_bombs_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
     for width, height in [(50_000, 50_000), (2**31 - 1, 2**31 - 1), (40_000_001, 1), (10_000, 10_000)]:
         assert "more than 40 million pixels" in refusal(png_with_header(width, height), "bomb.png")
-    assert time.perf_counter() - start < 2
 
 
 def test_the_limits_are_kept() -> None:
@@ -239,15 +237,14 @@ def test_a_jpeg_with_thousands_of_scans_is_refused() -> None:
     assert "damaged" in refusal(data[:2] + b"\xff\xfe\0\2" * 20_000 + data[2:])
 
 
-def test_gif_comments_cost_no_time() -> None:
+def test_gif_comments_are_left_out_before_pillow_joins_them() -> None:
     palette = Image.new("P", (8, 8), 1)
     palette.putpalette([*RED, *BLUE])
     data = encode(palette, "GIF", transparency=1, comment=b"hello")
     picture = data.index(b"!\xfe")
-    start = time.perf_counter()
-    tensor = decode_image(data[:picture] + b"!\xfe\1a\0" * 800_000 + data[picture:], "a", 8)
-    assert corners(tensor) == [WHITE] * 4  # what makes it transparent lies between the comments
-    assert time.perf_counter() - start < 4  # reading them takes several times as long
+    many = data[:picture] + b"!\xfe\1a\0" * 800_000 + data[picture:]
+    assert corners(decode_image(many, "a", 8)) == [WHITE] * 4  # what makes it transparent lies between the comments
+    assert len(_plain_gif(many)) < len(data)
 
 
 def test_pillows_warnings_stay_inside() -> None:

@@ -1,14 +1,16 @@
-"""Hundreds of visitors who stop or leave at random moments; other faults: test_page_faults, test_browser_faults."""
+"""Many visitors who stop or leave at drawn moments; other faults: test_page_faults, test_browser_faults."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -19,16 +21,16 @@ from serving import run_apart, serve_process
 WATCHED = "tests/watched_server.py"
 SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
 WAYS = ("cancel", "close", "deaf")  # Pause and leave; close the tab; close it before the page listens
-VISITS, AT_ONCE = 300, 8
-LATEST = 0.6  # seconds from Run to the moment that is drawn; most runs last longer on two busy cores
-QUIET_SECONDS = 20
+VISITS, AT_ONCE = 100, 8
+LATEST = 0.6  # seconds from Run to the moment at which who doesn't listen leaves
+PATIENCE = 120  # seconds, for what needs one or two
 
 
 @asynccontextmanager
 async def visitors(address: str) -> AsyncIterator[httpx.AsyncClient]:
     """Connections for many at a time."""
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
         yield client
 
 
@@ -36,47 +38,88 @@ async def health(client: httpx.AsyncClient) -> dict[str, Any]:
     return (await client.get("/health")).json()
 
 
-async def leave_early(client: httpx.AsyncClient, server: Server, number: int) -> str:
-    """Presses Run, and stops or leaves at a moment that the number draws. Returns how it ended."""
+async def leave_early(client: httpx.AsyncClient, server: Server, number: int, updates: dict[bool, int]) -> str:
+    """Presses Run, and stops or leaves at a moment that the number draws. Returns how it ended.
+
+    Who listens counts what the server tells, so that runs are cut off at all their stages on a machine of any speed;
+    ``updates`` says how much that is for a whole run, by the page and by the API.
+    """
     dice = random.Random(number)
-    way, moment, session = dice.choice(WAYS), dice.uniform(0, LATEST), f"early{number}"
-    function, data = request(server, number % 2 == 0, seed=number, **SHORT)
+    way, by_page, session = dice.choice(WAYS), dice.random() < 0.5, f"early{number}"
     async with heartbeat(client, session):
-        body = {"data": data, "fn_index": function, "session_hash": session}
-        event = (await client.post(f"{API}/queue/join", json=body)).json()["event_id"]
+        function, event = await press_run(client, server, session, by_page, number)
         if way == "deaf":
-            await asyncio.sleep(moment)
+            await asyncio.sleep(dice.uniform(0, LATEST))
             return way
-        listening = asyncio.create_task(last_word(client, session))
-        if (await asyncio.wait([listening], timeout=moment))[0]:
+        run = Listener(client, session, dice.randrange(updates[by_page]))
+        listening = asyncio.create_task(run.last_word())
+        await run.reached.wait()
+        if listening.done():
             return f"ended before: {listening.result()}"
         if way == "cancel":
             await client.post(f"{API}/cancel", json={"session_hash": session, "fn_index": function, "event_id": event})
-            return f"cancel: {await asyncio.wait_for(listening, 30)}"
+            return f"cancel: {await asyncio.wait_for(listening, PATIENCE)}"
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening
         return way
 
 
-async def last_word(client: httpx.AsyncClient, session: str) -> str:
-    """Listens to a run to its end: "success", or what went wrong."""
-    async with client.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as stream:
-        async for line in stream.aiter_lines():
-            message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
-            if message["msg"] in ("process_completed", "unexpected_error"):
-                return "success" if message.get("success") else str(message)
-    return "silence"
+async def press_run(
+    client: httpx.AsyncClient, server: Server, session: str, by_page: bool, seed: int
+) -> tuple[int, str]:
+    """(function, event) of a short run that has begun or stands in line."""
+    function, data = request(server, by_page, seed=seed, **SHORT)
+    body = {"data": data, "fn_index": function, "session_hash": session}
+    return function, (await client.post(f"{API}/queue/join", json=body)).json()["event_id"]
 
 
-async def crowd(client: httpx.AsyncClient, server: Server, numbers: Iterable[int]) -> Counter[str]:
+@dataclass
+class Listener:
+    """Who watches a run: ``reached`` is set after so many ``updates``, or at its end; ``told`` counts them."""
+
+    client: httpx.AsyncClient
+    session: str
+    updates: float
+    told: int = 0
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def last_word(self) -> str:
+        """Listens to the end: "success", or what went wrong."""
+        try:
+            async with self.client.stream("GET", f"{API}/queue/data", params={"session_hash": self.session}) as stream:
+                async for line in stream.aiter_lines():
+                    message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
+                    if message["msg"] in ("process_completed", "unexpected_error"):
+                        return "success" if message.get("success") else str(message)
+                    self.told += message["msg"] == "process_generating"
+                    if self.told >= self.updates:
+                        self.reached.set()
+            return "silence"
+        finally:
+            self.reached.set()
+
+
+async def updates_of_a_run(client: httpx.AsyncClient, server: Server, by_page: bool) -> int:
+    """How often the server tells of a whole run."""
+    session = f"whole{by_page}"
+    async with heartbeat(client, session):
+        await press_run(client, server, session, by_page, 0)
+        run = Listener(client, session, math.inf)
+        assert await run.last_word() == "success"
+        return run.told
+
+
+async def crowd(
+    client: httpx.AsyncClient, server: Server, numbers: Iterable[int], updates: dict[bool, int]
+) -> Counter[str]:
     """All of them, several at a time, no faster than the server lets go of those before."""
     ends: Counter[str] = Counter()
     line = iter(numbers)
 
     async def lane() -> None:
         for number in line:
-            ends[await leave_early(client, server, number)] += 1
+            ends[await leave_early(client, server, number, updates)] += 1
             while (await health(client))["runs_at_work"] > 2 * AT_ONCE:
                 await asyncio.sleep(0.1)
 
@@ -87,7 +130,7 @@ async def crowd(client: httpx.AsyncClient, server: Server, numbers: Iterable[int
 async def quiet(client: httpx.AsyncClient) -> dict[str, Any]:
     """What the server holds once nobody is there any more (or after a while, if that never comes)."""
     began = time.monotonic()
-    while time.monotonic() - began < QUIET_SECONDS:
+    while time.monotonic() - began < PATIENCE:
         state = await health(client)
         held = state["held"]
         busy = ("sessions", "messages", "events", "jobs", "at_work", "turns", "leaving")
@@ -108,9 +151,11 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             while (await health(client))["status"] != "ok":
                 await asyncio.sleep(0.1)
             told["first"] = await visit(server, False, seed=1, **SHORT)
-            await crowd(client, server, range(10_000, 10_000 + 2 * AT_ONCE))  # threads and files that stay
+            updates = {by_page: await updates_of_a_run(client, server, by_page) for by_page in (True, False)}
+            warm = range(10_000, 10_000 + 2 * AT_ONCE)
+            await crowd(client, server, warm, updates)  # threads and files that stay
             told["before"] = await quiet(client)
-            told["ends"] = await crowd(client, server, range(VISITS))
+            told["ends"] = await crowd(client, server, range(VISITS), updates)
             told["after"] = await quiet(client)
             told["last"] = await visit(server, False, seed=1, **SHORT)
 

@@ -21,10 +21,10 @@ from cliptta_demo.backend.hub import Progress
 from cliptta_demo.page.preparing import watched
 
 ROOT = Path(__file__).parents[1]
-LARGE = os.urandom(3_000_000)
+LARGE = os.urandom(9_000_000)
 NAME = "somebody/things"
-SLOW = 100_000  # bytes a second: half a minute for all
-SOON = 20.0  # seconds, on however busy a machine; to its own end none of these downloads comes in that time
+SLOW = 100_000  # bytes a second: a minute and a half for all
+SOON = 60.0  # seconds, on however busy a machine; to its own end none of these downloads comes in that time
 
 
 @pytest.fixture(params=["http", "xet"])
@@ -81,7 +81,7 @@ def test_it_ends_with_its_thread_its_connection_and_what_it_had_brought(
 
 
 def test_xet_storage_is_really_used_and_tells_nobody_about_it(stand_in: Hub) -> None:
-    stand_in.bytes_per_second = 2_000_000
+    stand_in.bytes_per_second = 6_000_000
     *progress, content = watched(fetch)
     assert content == LARGE
     assert any(0 < step.done < step.total / 2 for step in progress)

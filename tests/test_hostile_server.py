@@ -29,6 +29,7 @@ from hostile_values import (
 )
 from serving import serve_process
 
+pytestmark = pytest.mark.slow
 AT_ONCE = 4
 SEED = 20_251_114
 INSIDES = re.compile(r"Traceback|File \"|\.py\b|site-packages|root:x:0")  # of a server, never for a visitor
@@ -108,7 +109,8 @@ def test_each_setting_of_the_api_is_taken_or_refused_by_name(story: dict[str, An
 
     def ask(case: tuple[str, Any]) -> None:
         field, value = case
-        answer = asker.call(asker.api, arguments(field, value))
+        # A visitor for each thread: a new one costs Gradio as much as the call.
+        answer = asker.call(asker.api, arguments(field, value), f"lane{threading.get_ident()}")
         one_sentence(answer)
         if answer.success:
             assert answer.data[0]["batch"] >= 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hostile_tables import BOMBS, MEGABYTE
 
+pytestmark = pytest.mark.slow
 MOST_MEGABYTES = 300  # above what a process holds that has read a harmless file; a block of 30 MB takes most of it
 # Opens a file as the hub's data sets are opened, and reads a batch; in a process of its own, whose peak is its own.
 PROBE = """
@@ -54,7 +55,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str | N
         path = folder / f"{name}.parquet"
         path.write_bytes(bomb.make())
         paths.append(str(path))
-    done = subprocess.run([sys.executable, "-c", PROBE, *paths], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", PROBE, *paths], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     lines = map(json.loads, done.stdout.splitlines())
     found = {name: (says, images, peak) for name, says, images, peak in lines}

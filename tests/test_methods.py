@@ -166,7 +166,8 @@ def test_sessions_in_threads_do_not_disturb_each_other(backbone: Backbone) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+    for mine, beside in zip(alone, together, strict=True):
+        torch.testing.assert_close(beside, mine, atol=1e-5, rtol=0)  # another's weights would be a thousandth away
 
 
 def test_batch_normalisation_uses_the_batch_and_leaves_the_running_statistics() -> None:

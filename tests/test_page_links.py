@@ -31,7 +31,7 @@ def test_the_opening_experiment_has_an_empty_query() -> None:
     assert there_and_back(START) == START
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.fixed_dictionaries(
         {},

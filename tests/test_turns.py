@@ -3,42 +3,90 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
+from cliptta_demo.page import turns as module
 from cliptta_demo.page.turns import Turns
 
+LONG = 60  # seconds; what is waited for comes at once
 
-def steps_between(turns: Turns, seconds: dict[str, float], until: int) -> list[str]:
+
+class Clock:
+    """Time that passes in steps alone, as much as each of them says."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def step(self, seconds: float, then: Callable[[], None] = lambda: None) -> Callable[[], None]:
+        """A step that takes so long."""
+
+        def work() -> None:
+            self.now += seconds
+            then()
+
+        return work
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def steps_between(clock: Clock, seconds: dict[str, float], until: int) -> list[str]:
     """The order of steps of runs that always want the next one, until the first of them has had ``until``."""
-    order: list[str] = []
-    begin = threading.Barrier(len(seconds))
+    turns, order, done, together = Turns(), [], threading.Event(), threading.Event()
 
-    def run(name: str) -> None:
-        with turns.joined() as share:
-            begin.wait()
-            while order.count(next(iter(seconds))) < until:
-                share.call(lambda: (time.sleep(seconds[name]), order.append(name)))
+    def ask(name: str, share: module.Share) -> None:
+        """For the next step; the one after it is asked for when it is done, by the thread that did it."""
+        if order.count(next(iter(seconds))) == until:
+            done.set()
+            return
+        step = clock.step(seconds[name], partial(order.append, name))
+        turns._put(share, step).add_done_callback(lambda _: ask(name, share))
 
-    threads = [threading.Thread(target=run, args=(name,)) for name in seconds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    with ExitStack() as runs:
+        shares = {name: runs.enter_context(turns.joined()) for name in seconds}
+        turns._put(runs.enter_context(turns.joined()), together.wait)
+        for name, share in shares.items():
+            ask(name, share)
+        together.set()
+        assert done.wait(LONG)
     return order
 
 
-def test_equal_runs_alternate() -> None:
-    order = steps_between(Turns(), {"a": 0.01, "b": 0.01, "c": 0.01}, 20)
-    counts = [order.count(name) for name in "abc"]
-    assert max(counts) - min(counts) <= 4
+def test_equal_runs_alternate(clock: Clock) -> None:
+    order = steps_between(clock, {"a": 0.25, "b": 0.25, "c": 0.25}, 20)
+    assert order[:60] == ["a", "b", "c"] * 19 + order[57:60]
+    assert max(map(order.count, "abc")) - min(map(order.count, "abc")) <= 1
 
 
-def test_a_heavy_run_gets_fewer_steps_and_is_not_starved() -> None:
-    order = steps_between(Turns(), {"heavy": 0.1, "light": 0.01}, 4)
+def test_a_heavy_run_gets_fewer_steps_and_is_not_starved(clock: Clock) -> None:
+    order = steps_between(clock, {"heavy": 2.5, "light": 0.25}, 4)
     first, last = order.index("heavy"), len(order) - 1 - order[::-1].index("heavy")
-    assert 3 <= order[first:last].count("light") / 3 <= 15  # about ten; fewer where the machine is busy
+    assert order[first:last].count("light") / 3 == pytest.approx(10, abs=1)
+
+
+def test_a_heavy_step_waits_a_little_for_a_lighter_run(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is about to ask for its next one, and would always just miss its turn."""
+    monkeypatch.setattr(module, "PATIENCE", LONG)
+    monkeypatch.setattr(module, "MOST_PATIENCE", LONG)
+    turns, order = Turns(), []
+    with turns.joined() as light, turns.joined() as heavy:
+        light.call(clock.step(0.25))
+        heavy.call(clock.step(2.5))
+        steps = [turns._put(heavy, lambda: order.append("heavy")), turns._put(light, lambda: order.append("light"))]
+        for step in steps:
+            step.result(LONG)
+    assert order == ["light", "heavy"]
 
 
 def test_who_comes_late_starts_with_as_much_as_the_least_of_the_others() -> None:
@@ -53,26 +101,26 @@ def test_who_comes_late_starts_with_as_much_as_the_least_of_the_others() -> None
         assert alone.used == 0.0
 
 
-def test_who_waited_for_a_disk_has_saved_up_no_turns() -> None:
+def test_who_waited_for_a_disk_has_saved_up_no_turns(clock: Clock) -> None:
     turns, order = Turns(), []
     with turns.joined() as busy, turns.joined() as sleeper:
         for _ in range(3):
-            busy.call(lambda: time.sleep(0.01))
+            busy.call(clock.step(0.25))
         assert busy.used > sleeper.used == 0
         held, go_on = threading.Event(), threading.Event()
 
         def hold() -> None:
             held.set()
-            go_on.wait(10)
+            go_on.wait(LONG)
 
         waiting = [turns._put(busy, hold)]
-        held.wait(10)
+        assert held.wait(LONG)
         before = busy.used
         waiting += [turns._put(sleeper, lambda: order.append("sleeper")) for _ in range(2)]
         assert sleeper.used == before  # level with who was at work, not three turns ahead
         go_on.set()
         for future in waiting:
-            future.result(10)
+            future.result(LONG)
 
 
 def test_an_error_goes_to_who_asked_and_the_rest_goes_on() -> None:
@@ -95,5 +143,5 @@ def test_all_steps_are_done_by_one_thread() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(LONG)
     assert len(seen) == 1

@@ -24,7 +24,7 @@ from cliptta_demo import VERSION
 from cliptta_demo.page.panel import static_files
 
 pytestmark = pytest.mark.slow
-READY_SECONDS = 120
+READY_SECONDS = 300
 CONTENT_TYPES = {".js": "javascript", ".css": "text/css", ".json": "application/json"}
 
 
@@ -105,14 +105,14 @@ def address(installed: Installation) -> Iterator[str]:
             time.sleep(0.1)
         yield address
         process.terminate()
-        status = process.wait(30)
+        status = process.wait(120)
         log.seek(0)
         assert status == 0, log.read().decode(errors="replace")[-3000:]
 
 
 def get(address: str) -> tuple[bytes, Message]:
     """Content and head of an answer; raises where its status is an error."""
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         return answer.read(), answer.headers
 
 
