@@ -50,7 +50,7 @@ def to_markdown(record: Record) -> str:
         corruptions = ", ".join(dict.fromkeys(run.corruption for run in first))
         parts.append(
             f"With one thread and bfloat16 every stream of {', '.join(sampled)} was run. The other combinations ran a "
-            f"sample again, seed {first[0].seed} of each (of the 15 corruptions: {corruptions}). Their mean is the "
+            f"sample again, seed {first[0].seed} of each (corruptions: {corruptions}). Their mean is the "
             "full one, shifted by the mean difference on the sample; the error of that shift is added to its error."
         )
     return "\n\n".join(parts) + "\n"
