@@ -88,7 +88,7 @@ def main() -> None:
         call(PYTHON, "-m", "ruff", "format", "--check", ".")
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a process of its own
         # By file, so that what a file's tests share is made once; in the order that tests/conftest.py gives them.
-        spread = ("-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder")
+        spread = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
         call(PYTHON, "-m", "pytest", *spread, *arguments[1:])
     else:
         sys.exit(__doc__)
