@@ -10,8 +10,8 @@ import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come 
 # isort: split
 import pytest
 import torch
-from playwright.sync_api import Browser
-from serving import PATIENCE, chromium, serve, watch_streams
+from playwright.sync_api import Browser, BrowserContext
+from serving import PATIENCE, profile, serve, watch_streams
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,10 +44,16 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests."""
-    with chromium() as running:
-        yield running
+def known_browser() -> Iterator[BrowserContext]:
+    """One Chromium for all tests, in which the page has been before."""
+    with profile() as context:
+        yield context
+
+
+@pytest.fixture(scope="session")
+def browser(known_browser: BrowserContext) -> Browser:
+    """The same one, for contexts with an empty cache or other equipment."""
+    return known_browser.browser
 
 
 class Watch:
@@ -68,23 +74,30 @@ class Watch:
 
 
 @pytest.fixture
-def visit(browser, server):
-    """``visit(width, height, query, **context)`` opens the page as a new visitor; all visits are checked at the end."""
-    contexts, watches = [], []
+def visit(known_browser, browser, server):
+    """``visit(width, height, query)`` opens the page as a new visitor; all visits are checked at the end.
 
-    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    A ``phone`` has a touch screen; ``scheme`` is "light" or "dark". Only a test's first page is in the known browser:
+    of several pages in one window all but one stand still.
+    """
+    opened, watches = [], []
+
+    def open_page(width: int = 1440, height: int = 900, query: str = "", phone: bool = False, scheme: str = "light"):
+        anew = phone or bool(opened)
+        context = browser.new_context(has_touch=phone, is_mobile=phone) if anew else known_browser
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
         page.set_default_timeout(1000 * PATIENCE)
         watch_streams(page)
-        contexts.append(context)
+        opened.append(context if anew else page)
         watches.append(Watch(page, server))
         page.goto(server + query)
         page.wait_for_selector("#gallery .body > *", state="attached")
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for one in opened:
+        one.close()
     assert [error for watch in watches for error in watch.errors] == []
     assert [url for watch in watches for url in watch.elsewhere] == []

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
@@ -129,10 +129,20 @@ def wait_for_streams(page: Page) -> None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium, or Playwright's own."""
-    with sync_playwright() as driver:
+def profile() -> Iterator[BrowserContext]:
+    """The system's Chromium, or Playwright's own, with a profile on disk.
+
+    What one page has loaded and compiled, the next ones find there, as a returning visitor's do.
+    """
+    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
         executable = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
-        browser = driver.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
-        yield browser
-        browser.close()
+        launch = driver.chromium.launch_persistent_context
+        with launch(folder, executable_path=executable, args=list(BROWSER_FLAGS)) as context:
+            yield context
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The same browser; each context of it starts with an empty cache."""
+    with profile() as context:
+        yield context.browser

@@ -77,7 +77,7 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
 
 
 def test_on_a_phone_a_collapse_is_named_and_a_tap_keeps_a_batch(visit):
-    page = visit(390, 844, has_touch=True, is_mobile=True)
+    page = visit(390, 844, phone=True)
     page.wait_for_selector("#histogram .plot .main-svg")
     facts = page.locator("#histogram .facet").all_inner_texts()
     assert all("entropy" in text and "of 2.48" in text and "largest class" in text for text in facts)

@@ -29,7 +29,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str, width: int, height: int) -> None:
-    page = visit(width, height, color_scheme=scheme)
+    page = visit(width, height, scheme=scheme)
     page.wait_for_selector("#run:enabled")
     page.wait_for_selector("#drift .plot", state="attached")
     assert violations(page) == []
@@ -39,7 +39,7 @@ def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str, width: int, height: i
 def test_nor_after_a_run_with_strangers_nor_beside_an_error(visit, scheme: str) -> None:
     page = visit(
         query="?ood_share=0.5&methods=zero-shot,cliptta,cliptta-oce&batches=2&batch_size=16&steps=1",
-        color_scheme=scheme,
+        scheme=scheme,
     )
     page.click("#run:enabled")
     page.wait_for_function(FINISHED)

@@ -209,7 +209,7 @@ def test_two_visitors_at_once_get_the_numbers_of_one_alone(visit):
 
 
 def test_on_a_phone_the_controls_are_in_sight_and_nothing_scrolls_sideways(visit):
-    page = visit(390, 844, has_touch=True, is_mobile=True)
+    page = visit(390, 844, phone=True)
     assert not page.is_visible("#sidebar")
     page.tap("#settings")
     page.wait_for_selector("#sidebar", state="visible")
