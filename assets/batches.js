@@ -81,7 +81,7 @@
     return counts.map((value) => value / Math.max(numbers.length, 1));
   };
 
-  /** Improvement and deterioration within one batch, in the words of cliptta_demo/page/histograms.py. */
+  /** Improvement and deterioration within one batch, in the words of cliptta_demo/page/panels/histograms.py. */
   function ratios(method) {
     const count = (status) => method.status.filter((item) => item === status).length;
     const share = (part, rest) => (part + rest ? `${Math.round((100 * part) / (part + rest))}%` : "–");

@@ -1,4 +1,4 @@
-// The gallery (cliptta_demo/page/gallery.py): tiles of the batch, a filter, and a choice of the method compared.
+// The gallery (cliptta_demo/page/panels/gallery.py): tiles of the batch, a filter, and a choice of the method compared.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   /** Sign and words of each status; the table of results uses them too. */

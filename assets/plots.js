@@ -1,4 +1,4 @@
-// Figures (cliptta_demo/page/figure.py) → Plotly, updated in place: zoom and hover survive.
+// Figures (cliptta_demo/page/panels/figure.py) → Plotly, updated in place: zoom and hover survive.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   const touch = window.matchMedia("(pointer: coarse)").matches;

@@ -1,4 +1,4 @@
-// The table of results (cliptta_demo/page/results.py): every image, sortable; and files made in the browser.
+// The table of results (cliptta_demo/page/panels/results_table.py): every image, sortable; and files made in the browser.
 (function () {
   const cliptta = window.cliptta;
   const make = cliptta.make;

@@ -1,4 +1,4 @@
-// The place for a visitor's own files (cliptta_demo/page/uploader.py): files, folders and archives, dropped or chosen.
+// The place for a visitor's own files (cliptta_demo/page/form/uploader.py): files, folders and archives, dropped or chosen.
 (function () {
   const cliptta = window.cliptta;
   const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;

@@ -16,18 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.backbones import PRECISIONS, TINY, load_backbone
-from cliptta_demo.backend.bench import bench, corruption_costs, grow
-from cliptta_demo.backend.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
-from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.prompts import check_templates
-from cliptta_demo.backend.report import format_table, full_report
-from cliptta_demo.backend.results import BatchResults, results_of, to_csv
-from cliptta_demo.backend.scores import ID_SCORES
+from cliptta_demo.backend.methods.scores import ID_SCORES
+from cliptta_demo.backend.models.class_names import parse_class_names
+from cliptta_demo.backend.models.loading import PRECISIONS, TINY, load_backbone
+from cliptta_demo.backend.models.prompts import check_templates
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
+from cliptta_demo.backend.run.summary import format_table, full_report
 from cliptta_demo.backend.settings import (
     METHOD_NAMES,
     ORDERS,
@@ -36,6 +35,7 @@ from cliptta_demo.backend.settings import (
     StreamSettings,
     check_number,
 )
+from cliptta_demo.bench import bench, corruption_costs, grow
 from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.tables.command import add_table_parser
 from cliptta_demo.tables.variants import ADAPTATION_WORDS

@@ -21,7 +21,7 @@ def make_demo() -> gr.Blocks:
 
 
 def serve(demo: gr.Blocks) -> None:
-    """Serves the page until told to stop, see :func:`.page.serve.launch`."""
+    """Serves the page until told to stop, see :func:`.page.server.serve.launch`."""
     from cliptta_demo.page import launch
 
     launch(demo)

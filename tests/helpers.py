@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cliptta_demo.backend.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER, PictureWorld
 from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32

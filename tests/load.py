@@ -34,11 +34,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from serving import serve_process
 
-from cliptta_demo.backend.backbones import TINY, tuned_adaptation
+from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.api import run
-from cliptta_demo.page.form import FIELDS
-from cliptta_demo.page.links import starting_values
+from cliptta_demo.page.form.links import starting_values
+from cliptta_demo.page.form.reading import FIELDS
+from cliptta_demo.page.runs.api import run
 
 API = "/gradio_api"
 SEEDS = 4  # different runs among the visitors; each is first done alone

@@ -14,7 +14,7 @@ glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 
 STEPS = """
 import os, resource, torch
-from cliptta_demo.backend.allocator import give_memory_back, keep_freed_memory
+from cliptta_demo.backend.models.allocator import give_memory_back, keep_freed_memory
 def step():
     layers = [torch.ones(2 * 2**20) for _ in range(8)]  # 8 MB each, all alive at once, as a step's activations are
 def resident():
@@ -51,7 +51,7 @@ def test_freed_memory_is_kept_for_the_next_step() -> None:
 
 
 def test_a_backbone_on_the_processor_keeps_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cliptta_demo.backend import backbones
+    from cliptta_demo.backend.models import loading as backbones
 
     told: list[bool] = []
     monkeypatch.setattr(backbones, "keep_freed_memory", lambda: told.append(True))
@@ -61,7 +61,7 @@ def test_a_backbone_on_the_processor_keeps_memory(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cliptta_demo.backend import allocator
+    from cliptta_demo.backend.models import allocator
 
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
     assert allocator.keep_freed_memory.__wrapped__() is False

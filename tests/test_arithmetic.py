@@ -11,14 +11,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo import limits
-from cliptta_demo.backend.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
-from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.methods import METHODS
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
+from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.page import cost
-from cliptta_demo.page.form import FormValues
+from cliptta_demo.page.form import cost
+from cliptta_demo.page.form.reading import FormValues
 
 SETTINGS = RunSettings(
     methods=METHOD_NAMES,

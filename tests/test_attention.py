@@ -11,11 +11,11 @@ from helpers import random_images, small_backbone
 from test_backbones import ARCHITECTURES, checkpoints  # noqa: F401  (a fixture)
 from torch import nn
 
-from cliptta_demo.backend.attention import PlainAttention, is_transformer, keep_weights_in, replace_attention
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods import METHODS
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.attention import PlainAttention, is_transformer, keep_weights_in, replace_attention
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.settings import AdaptationSettings
 
 

@@ -13,13 +13,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cliptta_demo.backend import backbones
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import TINY, load_backbone
-from cliptta_demo.backend.catalog import open_source
+from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.models import loading as backbones
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}

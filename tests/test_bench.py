@@ -11,9 +11,9 @@ import pytest
 import torch
 from helpers import random_images, small_backbone
 
-from cliptta_demo.backend import bench as module
-from cliptta_demo.backend.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
+from cliptta_demo import bench as module
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
 from cliptta_demo.cli import main
 
 

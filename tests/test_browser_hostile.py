@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from test_browser_run import PROGRESS, choose, set_number
 
-from cliptta_demo.page.links import LINKED
+from cliptta_demo.page.form.links import LINKED
 
 pytestmark = pytest.mark.browser
 ATTACK = "<img src=x onerror=window.hacked=1>"

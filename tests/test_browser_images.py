@@ -15,9 +15,9 @@ from PIL import Image
 from serving import PATIENCE
 from test_browser_run import PROGRESS, choose
 
-from cliptta_demo.page import leaving
 from cliptta_demo.page.layout import build_demo
-from cliptta_demo.page.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.session import leaving
 
 pytestmark = pytest.mark.browser
 HOSTILE = "=<img src=x onerror=alert(1)>.png"

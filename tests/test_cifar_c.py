@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cliptta_demo.backend.catalog import open_source
+from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.errors import UserError
 
 COUNT = 20  # images per severity; 10,000 in the real files

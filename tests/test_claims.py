@@ -12,8 +12,8 @@ import pytest
 import torch
 from claims import RECORD, ROOT
 
-from cliptta_demo.backend.backbones import TINY, load_backbone
-from cliptta_demo.backend.memory import ConfidentMemory
+from cliptta_demo.backend.methods.memory import ConfidentMemory
+from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.claims import fingerprint as prints
 from cliptta_demo.claims import measure as claims_command
 from cliptta_demo.claims.claim import Claim, lead, measure
@@ -23,7 +23,7 @@ from cliptta_demo.claims.measure import all_studies
 from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
 from cliptta_demo.cli import main
-from cliptta_demo.page.lessons import LESSONS, by_key
+from cliptta_demo.page.form.lessons import LESSONS, by_key
 
 FIRST, SECOND = COMBINATIONS[:2]
 GAIN = Claim(sentence="gains {}", quantity=lead("cliptta"), above=0.1)

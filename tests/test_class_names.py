@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliptta_demo.backend.class_names import display_name, parse_class_names
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name, parse_class_names
 
 
 def refusal(text: str, **options: int) -> str:

@@ -10,13 +10,13 @@ import pytest
 import torch
 from helpers import CLASSES, labelled_source, random_images, small_backbone
 
-from cliptta_demo.backend.arithmetic import Turn
-from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment, RunState
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.arithmetic import Turn
+from cliptta_demo.backend.run.experiment import Experiment, RunState
+from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.backend.snapshot import LiveStep, Snapshot
 
 SETTINGS = RunSettings(
     methods=METHOD_NAMES,

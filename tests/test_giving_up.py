@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 
-from cliptta_demo.backend import hub, shared_transfer
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub import Progress
-from cliptta_demo.page.preparing import watched
+from cliptta_demo.backend.hub import downloads as hub
+from cliptta_demo.backend.hub import shared_transfer
+from cliptta_demo.backend.hub.downloads import Progress
+from cliptta_demo.page.runs.preparing import watched
 
 ROOT = Path(__file__).parents[1]
 LARGE = os.urandom(9_000_000)
@@ -124,7 +125,7 @@ def test_a_process_that_does_not_react_is_killed(
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system kills otherwise")
 def test_it_ends_with_the_server(stand_in: Hub, tmp_path: Path) -> None:
     code = (
-        "from cliptta_demo.backend import hub\n"
+        "from cliptta_demo.backend.hub import downloads as hub\n"
         f"listing = hub.list_repository('dataset', {NAME!r})\n"
         "with hub.watch(lambda progress: None):\n"
         "    hub.fetch(listing, listing.files)"

@@ -10,17 +10,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cliptta_demo.backend.attention import replace_attention
-from cliptta_demo.backend.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.losses import (
+from cliptta_demo.backend.methods.losses import (
     marginal_entropy,
     mean_entropy,
     outlier_contrastive_exposure,
     pseudo_captions,
     soft_contrastive,
 )
-from cliptta_demo.backend.methods import METHODS
-from cliptta_demo.backend.scores import max_log_probability, otsu_threshold
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.scores import max_log_probability, otsu_threshold
+from cliptta_demo.backend.models.attention import replace_attention
+from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.settings import AdaptationSettings
 
 GOLDEN = Path(__file__).parent / "golden"

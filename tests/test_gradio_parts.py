@@ -16,8 +16,11 @@ import gradio.state_holder
 import pytest
 from serving import free_port
 
-from cliptta_demo.page import gradio_part, gradio_parts  # noqa: F401  (the second declares the parts)
-from cliptta_demo.page.gradio_part import PARTS, REQUIREMENT, Part, check_gradio
+from cliptta_demo.page.server import (
+    gradio_part,
+    gradio_parts,  # noqa: F401  (the second declares the parts)
+)
+from cliptta_demo.page.server.gradio_part import PARTS, REQUIREMENT, Part, check_gradio
 
 ROOT = Path(__file__).parents[1]
 PAGE = sorted((ROOT / "cliptta_demo" / "page").glob("*.py"))

@@ -14,11 +14,11 @@ import pytest
 import torch
 from hostile_files import Case, cases
 
-from cliptta_demo.backend.class_names import visible
 from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.collection import MOST_NOTES, Collection, GivenFile, collect
 from cliptta_demo.backend.data.decode import ImageLimits
 from cliptta_demo.backend.data.labels import distinct_labels
+from cliptta_demo.backend.models.class_names import visible
 
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # from drawing the cases
 COUNT, SEED, SIZE = 1_050, 20_251_114, 8

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.form import FormValues
-from cliptta_demo.page.handlers import address_of, open_address
-from cliptta_demo.page.links import LINKED, check_form, from_query, open_link, to_query
+from cliptta_demo.page.form.links import LINKED, check_form, from_query, open_link, to_query
+from cliptta_demo.page.form.reading import FormValues
+from cliptta_demo.page.runs.handlers import address_of, open_address
 
 CASES = 600
 SEEN: Counter[str] = Counter()

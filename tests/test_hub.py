@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 
-from cliptta_demo.backend import hub
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.transfer import PIECE
+from cliptta_demo.backend.hub import downloads as hub
+from cliptta_demo.backend.hub.transfer import PIECE
 
 LARGE = os.urandom(3_000_000)
 NAME = "somebody/things"
@@ -162,7 +162,7 @@ def test_other_things_than_names_never_reach_the_hub(name: str | None) -> None:
 def test_the_environment_points_at_a_hub(stand_in: Hub, tmp_path: Path) -> None:
     """HF_ENDPOINT and HF_HOME are read by a process of its own, and nothing else is asked for (no telemetry)."""
     code = (
-        "from cliptta_demo.backend import hub\n"
+        "from cliptta_demo.backend.hub import downloads as hub\n"
         f"listing = hub.list_repository('dataset', {NAME!r})\n"
         "print(hub.fetch(listing, listing.files)[1].stat().st_size)"
     )

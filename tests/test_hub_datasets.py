@@ -15,8 +15,8 @@ import torch
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from PIL import Image
 
-from cliptta_demo.backend.catalog import open_source, open_strangers
 from cliptta_demo.backend.data import hub_dataset, parquet
+from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.data.hub_dataset import parts_of, read_hub_spec, readable
 from cliptta_demo.backend.data.parquet import ParquetSource, windowed_shuffle
@@ -24,7 +24,7 @@ from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.data.sources import OOD_LABEL
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub import Listing, RemoteFile
+from cliptta_demo.backend.hub.downloads import Listing, RemoteFile
 from cliptta_demo.cli import main
 
 CIFAR = Path(__file__).parents[2] / "shared" / "data" / "cifar10-test.parquet"

@@ -13,15 +13,15 @@ from hub_layouts import DATASETS, IDS, MENDED, NET_DOMAINS, SYNONYMS, WRONG_IDS,
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from test_hub_datasets import everything
 
-from cliptta_demo.backend.catalog import open_source
 from cliptta_demo.backend.data import hub_dataset
+from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.hub_dataset import read_hub_spec
 from cliptta_demo.backend.data.imagenet_words import readable
 from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cli import main
-from cliptta_demo.page.choices import PAGE_PRESETS
+from cliptta_demo.page.form.choices import PAGE_PRESETS
 
 TINY_IMAGENET = Path(__file__).parents[2] / "shared" / "data" / "tiny-imagenet-val.parquet"
 

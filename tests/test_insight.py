@@ -10,9 +10,9 @@ import torch
 from helpers import CLASSES, labelled_source, random_images, small_backbone
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.insight import caption_matrix, toy_paths
-from cliptta_demo.backend.losses import pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.insight import caption_matrix, toy_paths
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 

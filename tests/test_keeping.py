@@ -12,12 +12,13 @@ from helpers import small_backbone
 from test_page_handlers import BACKBONE, message, press, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import RunState
-from cliptta_demo.backend.size import RunSize, nbytes, run_size
-from cliptta_demo.page import handlers, keeping
-from cliptta_demo.page.form import FormValues, read_form
-from cliptta_demo.page.keeping import Keeping, check_size
-from cliptta_demo.page.session import Session, Uploads
+from cliptta_demo.backend.run.experiment import RunState
+from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
+from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.session import keeping
+from cliptta_demo.page.session.keeping import Keeping, check_size
+from cliptta_demo.page.session.state import Session, Uploads
 
 METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")
 MB = 1_000_000

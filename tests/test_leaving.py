@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
-from cliptta_demo.page import leaving, leftovers, room, uploads
-from cliptta_demo.page.leaving import Leaving
-from cliptta_demo.page.leftovers import Leftovers
+from cliptta_demo.page.server import room
+from cliptta_demo.page.session import leaving, leftovers, uploads
+from cliptta_demo.page.session.leaving import Leaving
+from cliptta_demo.page.session.leftovers import Leftovers
 
 PATIENCE = 60  # seconds
 

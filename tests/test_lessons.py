@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from claims import RECORD, comparing_sentences, words_of
 
-from cliptta_demo.backend.report import summarise
+from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.claims.claim import numbers_of
 from cliptta_demo.claims.record import Run
 from cliptta_demo.claims.studies import COMBINATIONS, LESSON_SEEDS, lesson_study
-from cliptta_demo.page.form import read_form
-from cliptta_demo.page.lessons import LESSONS, Lesson, by_key, lesson_html, lesson_values
-from cliptta_demo.page.runner import open_experiment, work
-from cliptta_demo.page.session import Session
+from cliptta_demo.page.form.lessons import LESSONS, Lesson, by_key, lesson_html, lesson_values
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs.runner import open_experiment, work
+from cliptta_demo.page.session.state import Session
 from cliptta_demo.tables.runs import collapsed
 
 RUNNING = [lesson for lesson in LESSONS if lesson.runs]

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cliptta_demo.backend.losses import (
+from cliptta_demo.backend.methods.losses import (
     marginal_entropy,
     mean_entropy,
     outlier_contrastive_exposure,
     pseudo_captions,
     soft_contrastive,
 )
-from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 
 
 def unit(rows: int, seed: int = 0) -> Tensor:

@@ -11,12 +11,12 @@ import torch
 from helpers import CLASSES, random_images, small_backbone
 from torch import Tensor, nn
 
-from cliptta_demo.backend.adaptation import AdaptationState, adam_step
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.memory import ConfidentMemory
-from cliptta_demo.backend.methods import METHODS, Method
-from cliptta_demo.backend.methods.base import Progress
-from cliptta_demo.backend.norm import find_normalisation
+from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.memory import ConfidentMemory
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
 
 ADAPTING = [name for name in METHODS if name != "zero-shot"]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cliptta_demo.backend.metrics import Tally, auroc, entropy_of, fpr95
+from cliptta_demo.backend.run.metrics import Tally, auroc, entropy_of, fpr95
 
 
 def scores(*values: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cliptta_demo.backend.tiny_tower import NARROW, WIDE, TinyTower
+from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE, TinyTower
 from cliptta_demo.training.narrowing import blocks_of, importance, narrowed
 
 

@@ -10,9 +10,9 @@ import pytest
 from claims import RECORD
 
 from cliptta_demo.claims.claim import measure
-from cliptta_demo.page.example import EXAMPLE, load_example
-from cliptta_demo.page.make_example import example_stage, make_example
-from cliptta_demo.page.view import PARTS
+from cliptta_demo.page.panels.example import EXAMPLE, load_example
+from cliptta_demo.page.panels.make_example import example_stage, make_example
+from cliptta_demo.page.panels.view import PARTS
 
 
 def shares(cards: str) -> list[float]:

@@ -18,9 +18,9 @@ from test_page_handlers import BACKBONE, message, press, same, small_model  # no
 from test_page_hub import ZOO
 
 from cliptta_demo.backend.data import hub_dataset
-from cliptta_demo.backend.transfer import PIECE
-from cliptta_demo.page import api, gpu
-from cliptta_demo.page.session import Session
+from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.page.runs import api, gpu
+from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.texts import NO_MEMORY
 
 NO_GPU_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")

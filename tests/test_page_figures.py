@@ -12,17 +12,17 @@ from helpers import CLASSES, labelled_source, random_images, small_backbone
 from PIL import Image
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.results import statuses
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.page.cards import cards_html, message_html, progress_html
-from cliptta_demo.page.curves import accuracy_figure, entropy_figure
-from cliptta_demo.page.gallery import gallery_data
-from cliptta_demo.page.histograms import histogram_figure, score_figure
-from cliptta_demo.page.runner import work
-from cliptta_demo.page.session import Mark, Recipe, Session
-from cliptta_demo.page.sheets import sprite_sheet
-from cliptta_demo.page.view import live_stage, stage
+from cliptta_demo.page.panels.cards import cards_html, message_html, progress_html
+from cliptta_demo.page.panels.curves import accuracy_figure, entropy_figure
+from cliptta_demo.page.panels.gallery import gallery_data
+from cliptta_demo.page.panels.histograms import histogram_figure, score_figure
+from cliptta_demo.page.panels.view import live_stage, stage
+from cliptta_demo.page.runs.runner import work
+from cliptta_demo.page.session.sheets import sprite_sheet
+from cliptta_demo.page.session.state import Mark, Recipe, Session
 
 HOSTILE = '<img src=x onerror="alert(1)">'
 METHODS = ("zero-shot", "tent", "cliptta")

@@ -9,11 +9,11 @@ import torch
 from helpers import small_backbone
 from PIL import Image
 
-from cliptta_demo.backend.backbones import tuned_adaptation
 from cliptta_demo.backend.data.collection import GivenFile
-from cliptta_demo.page import api, gpu, handlers, runner
-from cliptta_demo.page.form import FIELDS, FormValues
-from cliptta_demo.page.uploads import Given, read_news
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.page.form.reading import FIELDS, FormValues
+from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.session.uploads import Given, read_news
 
 BACKBONE = small_backbone()
 
@@ -315,6 +315,6 @@ def test_the_api_refuses_in_one_sentence(change, words):
 
 
 def test_only_public_files_are_served():
-    from cliptta_demo.page.panel import static_files
+    from cliptta_demo.page.panels.panel import static_files
 
     assert {Path(path).suffix for path in static_files()} == {".js", ".css", ".json"}

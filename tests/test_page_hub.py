@@ -14,10 +14,11 @@ from test_page_handlers import message, press, values
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.page import api, choices, gpu, handlers, links, runner
-from cliptta_demo.page.form import FIELDS, FormValues
-from cliptta_demo.page.service import Service
-from cliptta_demo.page.sidebar import fit_widgets
+from cliptta_demo.page.form import choices, links
+from cliptta_demo.page.form.reading import FIELDS, FormValues
+from cliptta_demo.page.form.sidebar import fit_widgets
+from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs.service import Service
 
 BACKBONE = small_backbone()
 

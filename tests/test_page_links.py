@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliptta_demo.backend.backbones import BACKBONES, TINY, tuned_adaptation
-from cliptta_demo.backend.catalog import OOD_SOURCES, picture_class_names
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.data.catalog import OOD_SOURCES, picture_class_names
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.scores import ID_SCORES
+from cliptta_demo.backend.methods.scores import ID_SCORES
+from cliptta_demo.backend.models.loading import BACKBONES, TINY, tuned_adaptation
 from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form import FormValues, read_form
-from cliptta_demo.page.links import from_query, open_link, recipe_query, starting_values, to_query
+from cliptta_demo.page.form.links import from_query, open_link, recipe_query, starting_values, to_query
+from cliptta_demo.page.form.reading import FormValues, read_form
 
 START = starting_values(tuned_adaptation(TINY))
 

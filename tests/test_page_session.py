@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import RunState
-from cliptta_demo.page.form import FormValues, read_form
-from cliptta_demo.page.session import Mark, Session, plan
-from cliptta_demo.page.view import waiting_stage
+from cliptta_demo.backend.run.experiment import RunState
+from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.panels.view import waiting_stage
+from cliptta_demo.page.session.state import Mark, Session, plan
 
 
 def recipe(**changes):

@@ -11,10 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.limits import Limits
-from cliptta_demo.page import cost, runner
-from cliptta_demo.page.form import FormValues, read_form
-from cliptta_demo.page.gpu import perform
-from cliptta_demo.page.turns import Share
+from cliptta_demo.page.form import cost
+from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.runs import runner
+from cliptta_demo.page.runs.gpu import perform
+from cliptta_demo.page.runs.turns import Share
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")

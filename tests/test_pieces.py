@@ -11,15 +11,15 @@ import torch
 from helpers import CLASSES, random_images, small_backbone
 from torch import nn
 
-from cliptta_demo.backend import backbone as backbone_module
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.device_memory import activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.losses import marginal_entropy, pseudo_captions, soft_contrastive
-from cliptta_demo.backend.methods import METHODS
-from cliptta_demo.backend.pieces import Passes
+from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models import backbone as backbone_module
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import finish
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from helpers import random_images, small_backbone
-from cliptta_demo.backend.pieces import Passes
-from cliptta_demo.backend.work import finish
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.run.work import finish
 torch.set_num_threads(1)
 
 

@@ -13,14 +13,14 @@ import pytest
 from helpers import CLASSES, labelled_source, random_images, small_backbone
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.results import to_csv
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.results import to_csv
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.page import results
-from cliptta_demo.page.links import open_link
-from cliptta_demo.page.results import csv_download, json_download, results_data
-from cliptta_demo.page.runner import work
-from cliptta_demo.page.session import Recipe, Session
+from cliptta_demo.page.form.links import open_link
+from cliptta_demo.page.panels import results_table as results
+from cliptta_demo.page.panels.results_table import csv_download, json_download, results_data
+from cliptta_demo.page.runs.runner import work
+from cliptta_demo.page.session.state import Recipe, Session
 
 METHODS = ("zero-shot", "tent", "cliptta")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.room import NOBODY, OVERHEAD, Room, owner_of
+from cliptta_demo.page.server.room import NOBODY, OVERHEAD, Room, owner_of
 from cliptta_demo.page.texts import NO_ROOM
 
 ANN, BOB = "1-2-3-4-", "5-6-7-8-"

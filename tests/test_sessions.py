@@ -13,14 +13,14 @@ import pytest
 import torch
 from helpers import labelled_source, random_images, small_backbone
 
-from cliptta_demo.backend.adaptation import AdaptationState
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.data.ahead import THREADS, AheadOfTime
 from cliptta_demo.backend.data.stream import Stream
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment, RunState
-from cliptta_demo.backend.methods import METHODS
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
 
 SETTINGS = RunSettings(

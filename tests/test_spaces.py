@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from cliptta_demo.backend.weights import SAFE
+from cliptta_demo.backend.models.weights import SAFE
 from cliptta_demo.limits import LIMITS, Limits, variable
 
 ROOT = Path(__file__).parents[1]

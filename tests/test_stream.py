@@ -10,8 +10,8 @@ import torch
 from helpers import CLASSES, labelled_source, random_images
 from PIL import Image
 
-from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
+from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
 from cliptta_demo.backend.data.stream import Stream
 from cliptta_demo.backend.errors import UserError

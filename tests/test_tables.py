@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import TINY, load_backbone
-from cliptta_demo.backend.catalog import open_source, open_strangers
+from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.cli import main
 from cliptta_demo.tables.report import to_html

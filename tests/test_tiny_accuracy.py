@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import TINY, TINY_DIRECTORY, load_backbone
-from cliptta_demo.backend.catalog import open_source, picture_class_names
+from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
 from cliptta_demo.training.measurements import accuracy, cifar_source, open_vocabulary, photo_source
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

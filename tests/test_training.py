@@ -16,10 +16,10 @@ import torch
 from helpers import few_pictures
 from PIL import Image
 
-from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, PictureWorld
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.tiny_tower import NARROW, WIDE
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE
 from cliptta_demo.training import train_tiny
 from cliptta_demo.training.evaluation import IMAGE_SIZE
 from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles

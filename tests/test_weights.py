@@ -15,17 +15,18 @@ from safetensors.torch import save
 from test_backbones import ARCHITECTURES, TEXT
 from torch.utils.flop_counter import FlopCounterMode
 
-from cliptta_demo.backend import backbones, hub
-from cliptta_demo.backend.arithmetic import Towers
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbone_list import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, note_of
-from cliptta_demo.backend.backbones import load_backbone
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.hub import downloads as hub
+from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.backend.models import loading as backbones
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.models.offered import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, note_of
+from cliptta_demo.backend.models.tokens import HubTokenizer
+from cliptta_demo.backend.run.arithmetic import Towers
+from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.backend.tokens import HubTokenizer
-from cliptta_demo.backend.transfer import PIECE
 
 LISTED = [name for name, entry in BACKBONES.items() if isinstance(entry, BackboneEntry)]
 OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points

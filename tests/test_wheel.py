@@ -21,7 +21,7 @@ import pytest
 from serving import ROOT, serve_command
 
 from cliptta_demo import VERSION
-from cliptta_demo.page.panel import static_files
+from cliptta_demo.page.panels.panel import static_files
 
 pytestmark = pytest.mark.slow
 READY_SECONDS = 300

@@ -77,8 +77,8 @@ def main() -> None:
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU
-    from cliptta_demo.page import api, gpu, handlers
-    from cliptta_demo.page.form import FIELDS
+    from cliptta_demo.page.form.reading import FIELDS
+    from cliptta_demo.page.runs import api, gpu, handlers
 
     assert app.demo is not None
     gpu.START_SECONDS = 500.0  # on a busy machine without a GPU a run must not run out of time

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from cliptta_demo.backend.backbones import TINY_ADAPTATION
-from cliptta_demo.page.form import FormValues, read_form
-from cliptta_demo.page.session import Recipe, Session
+from cliptta_demo.backend.models.loading import TINY_ADAPTATION
+from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.session.state import Recipe, Session
 
 _SMALL: dict[str, Any] = {
     "batch_size": 8,

@@ -11,7 +11,7 @@ from typing import Any
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.scores import ID_SCORES
+from cliptta_demo.backend.methods.scores import ID_SCORES
 
 METHOD_NAMES = ("zero-shot", "tent", "cliptta", "cliptta-oce")
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch

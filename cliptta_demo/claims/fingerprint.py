@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from cliptta_demo.backend.backbones import TINY, TINY_DIRECTORY, load_backbone
-from cliptta_demo.backend.catalog import open_source, open_strangers
 from cliptta_demo.backend.corruptions import CORRUPTIONS, corrupt
+from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
-from cliptta_demo.backend.experiment import Experiment
+from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings, StreamSettings
 from cliptta_demo.claims.studies import Combination
 

@@ -7,14 +7,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cliptta_demo.backend.backbones import TINY, load_backbone
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.claims.documents import TABLES
 from cliptta_demo.claims.fingerprint import fingerprint
 from cliptta_demo.claims.margins import to_markdown
 from cliptta_demo.claims.record import Record, runs_of, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
-from cliptta_demo.page.lessons import LESSONS
+from cliptta_demo.page.form.lessons import LESSONS
 from cliptta_demo.tables.command import progress_line
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import to_csv

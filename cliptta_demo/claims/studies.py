@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import TINY_ADAPTATION
-from cliptta_demo.backend.catalog import open_strangers
-from cliptta_demo.page.form import read_form
-from cliptta_demo.page.lessons import Lesson, lesson_values
+from cliptta_demo.backend.data.catalog import open_strangers
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import TINY_ADAPTATION
+from cliptta_demo.page.form.lessons import Lesson, lesson_values
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.tables.command import add_table_parser, open_rows, read_classes, read_settings
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
 from cliptta_demo.tables.variants import LABELS, Variant

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliptta_demo.backend.backbones import TINY
-from cliptta_demo.backend.catalog import DEFAULT_PICTURE_CLASSES
-from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.data.catalog import DEFAULT_PICTURE_CLASSES
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.settings import CORRUPTION_CYCLE
 
 UPLOAD = "upload"  # the data set that is the visitor's own images

@@ -13,27 +13,27 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page import handlers
-from cliptta_demo.page.activity import ACTIVITY
-from cliptta_demo.page.api import add_api
-from cliptta_demo.page.calls import CALLS
-from cliptta_demo.page.cards import message_html
-from cliptta_demo.page.cost import COSTLY, estimate_html
 from cliptta_demo.page.defaults import DEFAULTS
-from cliptta_demo.page.form import ADAPTATION_FIELDS, FIELDS, FormValues
-from cliptta_demo.page.gpu import device, load_backbone
-from cliptta_demo.page.gradio_parts import asked_at, check_gradio
-from cliptta_demo.page.guard import RAW, Page
-from cliptta_demo.page.keeping import KEEPING
-from cliptta_demo.page.leaving import LEAVING, in_use, put_away
-from cliptta_demo.page.lessons import LESSONS, by_key, lesson_html
-from cliptta_demo.page.loss import toy
-from cliptta_demo.page.panel import build_panel, build_toy
-from cliptta_demo.page.results_panel import PRIVATE, build_results, connect_results
-from cliptta_demo.page.sidebar import Sidebar, build_sidebar
+from cliptta_demo.page.form.cost import COSTLY, estimate_html
+from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
+from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues
+from cliptta_demo.page.form.sidebar import Sidebar, build_sidebar
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.inside_loss import toy
+from cliptta_demo.page.panels.panel import build_panel, build_toy
+from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, connect_results
+from cliptta_demo.page.panels.view import PARTS, waiting_stage
+from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.runs.activity import ACTIVITY
+from cliptta_demo.page.runs.api import add_api
+from cliptta_demo.page.runs.calls import CALLS
+from cliptta_demo.page.runs.gpu import device, load_backbone
+from cliptta_demo.page.server.gradio_parts import asked_at, check_gradio
+from cliptta_demo.page.server.guard import RAW, Page
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.leaving import LEAVING, in_use, put_away
+from cliptta_demo.page.session.uploads import forget_files, read_news, upload_value
 from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
-from cliptta_demo.page.uploads import forget_files, read_news, upload_value
-from cliptta_demo.page.view import PARTS, waiting_stage
 
 log = logging.getLogger(__name__)
 OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function of their own
@@ -120,7 +120,7 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
 
 
 def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
-    """Controls and panels, by the names that :mod:`.handlers` uses."""
+    """Controls and panels, by the names that :mod:`.runs.handlers` uses."""
     values = example or waiting_stage()
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="controls"):

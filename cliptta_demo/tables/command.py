@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.arithmetic import PACE, Towers, cost_of, duration
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import TINY, load_backbone
-from cliptta_demo.backend.catalog import open_source, open_strangers, picture_class_names
-from cliptta_demo.backend.class_names import parse_class_names
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
+from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.class_names import parse_class_names
+from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
 from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, RunSettings, StreamSettings, check_choice, check_number
 from cliptta_demo.tables.paper import PRESETS
 from cliptta_demo.tables.report import to_html

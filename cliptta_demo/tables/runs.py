@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.backbone import Backbone
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.experiment import Experiment
-from cliptta_demo.backend.report import summarise
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.tables.variants import Variant
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_STYLE, PictureWorld, compose
 from cliptta_demo.backend.data.sources import resize
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.photos import CIFAR10_CLASSES, load_cifar10
 
 IMAGE_SIZE = 64

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.backbones import TINY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.tables.text import markdown_table, percent
 from cliptta_demo.training import measurements as m
 

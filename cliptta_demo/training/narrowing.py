@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.tiny_tower import ResidualBlock, TinyTower
+from cliptta_demo.backend.models.tiny_tower import ResidualBlock, TinyTower
 
 
 def blocks_of(tower: TinyTower) -> list[ResidualBlock]:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import picture_world
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.extra_styles import add_training_styles
 from cliptta_demo.training.trainer import Trainer
 from cliptta_demo.training.training_settings import TrainingSettings

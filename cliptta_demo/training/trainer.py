@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from cliptta_demo.backend.backbones import TINY_DIRECTORY
 from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, PictureWorld, compose
-from cliptta_demo.backend.tiny_tower import NARROW, WIDE, TinyTower
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE, TinyTower
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
 from cliptta_demo.training.evaluation import IMAGE_SIZE, Evaluation, normalise
 from cliptta_demo.training.narrowing import importance, narrowed

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from cliptta_demo.backend.class_names import visible
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import visible
 
 _RANGES = {
     "max_archive_bytes": (1, 2**33),

@@ -10,7 +10,6 @@ from itertools import islice, takewhile
 
 from torch import Tensor
 
-from cliptta_demo.backend.class_names import visible
 from cliptta_demo.backend.data.archive import (
     DEFAULT_ARCHIVE_LIMITS,
     ArchiveLimits,
@@ -30,6 +29,7 @@ from cliptta_demo.backend.data.labels import (
     read_table,
 )
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import visible
 
 _AT_ONCE = 8  # files in memory at a time
 LONGEST_NAME = 120  # characters of a name shown

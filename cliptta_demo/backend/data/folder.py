@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_each, stack_images
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name
 
 UNLABELLED = -2  # the label of an image whose class nobody gave; -1 is left to images of no class at all
 

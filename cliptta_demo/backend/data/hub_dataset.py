@@ -18,7 +18,7 @@ from cliptta_demo.backend.data.parquet_file import open_parquet
 from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub import Listing, RemoteFile, check_repository, fetch, forget, list_repository
+from cliptta_demo.backend.hub.downloads import Listing, RemoteFile, check_repository, fetch, forget, list_repository
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
@@ -90,7 +90,7 @@ def open_hub_dataset(
         spec: see :func:`read_hub_spec`.
         class_names: only these of its classes, in this order; where it brings no names, the names of its labels.
         label: gives every image this label (``OOD_LABEL`` for strangers).
-        visitor: asked for by somebody else than the owner of the machine; see :mod:`..hub`.
+        visitor: asked for by somebody else than the owner of the machine; see :mod:`hub.downloads`.
 
     Raises:
         UserError: not found, no access, no connection, too large for a visitor, no image or label column, a class

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.class_names import display_name, visible
 from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name, visible
 
 MAX_TABLE_BYTES = 2 * 2**20
 FILE_HEADERS = ("file", "filename", "file_name", "name", "image", "path")

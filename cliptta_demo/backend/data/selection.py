@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cliptta_demo.backend.class_names import display_name
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name
 
 
 def select_classes(

@@ -15,14 +15,14 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.adaptation import AdaptationState, adam_step
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.device_memory import is_out_of_memory
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.losses import marginal_entropy
-from cliptta_demo.backend.pieces import Passes, embed_in_pieces
+from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.losses import marginal_entropy
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.device_memory import is_out_of_memory
+from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
+from cliptta_demo.backend.run.work import Work
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import Work
 
 T = TypeVar("T")
 

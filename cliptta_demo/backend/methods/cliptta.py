@@ -11,14 +11,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.adaptation import AdaptationState
-from cliptta_demo.backend.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
-from cliptta_demo.backend.memory import ConfidentMemory
+from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Progress
-from cliptta_demo.backend.pieces import Passes
-from cliptta_demo.backend.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.methods.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.memory import ConfidentMemory
+from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.run.work import Work
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import Work
 
 
 class Cliptta(AdaptingMethod):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cliptta_demo.backend.adaptation import AdaptationState
-from cliptta_demo.backend.losses import mean_entropy
+from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Progress
-from cliptta_demo.backend.work import Work
+from cliptta_demo.backend.methods.losses import mean_entropy
+from cliptta_demo.backend.run.work import Work
 
 
 class Tent(AdaptingMethod):

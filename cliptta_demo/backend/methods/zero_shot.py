@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import Tensor
 
-from cliptta_demo.backend.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method, Progress
 
 

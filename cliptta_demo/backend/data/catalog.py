@@ -1,0 +1,159 @@
+"""The data that a run can name: built-in pictures, the unseen style, data sets of the hub, folders, OOD sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
+from cliptta_demo.backend.data.cifar_c import open_cifar_c
+from cliptta_demo.backend.data.folder import FolderDataset, scan_folder
+from cliptta_demo.backend.data.hub_dataset import PREFIX as HUB_PREFIX
+from cliptta_demo.backend.data.hub_dataset import is_hub_spec, open_hub_dataset
+from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
+from cliptta_demo.backend.data.presets import PRESETS
+from cliptta_demo.backend.data.sources import OOD_LABEL, FolderSource, PictureSource, Source
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name
+
+FOLDER_PREFIX = "folder:"
+LOCAL_PREFIXES = (FOLDER_PREFIX, *CIFAR_C_PREFIXES)  # these open paths of this machine: not for a page's visitors
+
+DATASETS: dict[str, str] = {
+    "pictures": "Built-in pictures",
+    "unseen-style": "A style never seen in training",
+}
+OOD_SOURCES: dict[str, str] = {
+    "flags": "Flags",
+    "symbols": "Symbols",
+    "letters": "Letters and digits",
+    "near-strangers": "Other objects (near OOD)",
+    "others": "Classes left out of the list (near OOD)",
+}
+
+# Twelve easy-to-name things: enough classes to see a collapse, few enough to read the histogram.
+DEFAULT_PICTURE_CLASSES = (
+    "cat",
+    "dog",
+    "horse",
+    "bird",
+    "fish",
+    "flower",
+    "tree",
+    "car",
+    "airplane",
+    "ship",
+    "house",
+    "clock",
+)
+
+
+def picture_class_names() -> tuple[str, ...]:
+    """All class names of the built-in pictures."""
+    return tuple(picture_world().classes)
+
+
+def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor: bool = False) -> Source:
+    """The ID images of a run.
+
+    Args:
+        spec: a key of ``DATASETS``; a data set of the hub, which is downloaded once: a key of ``PRESETS``, or
+            ``hf:ORGANISATION/NAME`` with ``:SPLIT`` or ``:CONFIG/SPLIT`` after it where one is wanted, and conditions
+            (:func:`.hub_dataset.read_hub_spec`); a path of this machine: ``folder:PATH`` (one sub-folder per class),
+            ``cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY]``, ``cifar100c:…``.
+        class_names: the classes to show, in this order; None takes the default twelve pictures, or all classes.
+        visitor: the spec comes from a page's visitor: no path of this machine, no token, bounded downloads.
+
+    Raises:
+        UserError: unknown spec, a class name that the data set doesn't have, or a data set that can't be fetched.
+    """
+    refuse_local(spec, visitor)
+    if spec.startswith(FOLDER_PREFIX):
+        return FolderSource(scan_folder(spec.removeprefix(FOLDER_PREFIX), class_names))
+    if spec.startswith(tuple(CIFAR_C_PREFIXES)):
+        return open_cifar_c(spec, class_names)
+    if is_hub_spec(spec):
+        return open_hub_dataset(spec, class_names, visitor=visitor)
+    if spec not in DATASETS:
+        raise UserError(f"dataset is {spec!r}; it must be one of: {', '.join(_allowed(DATASETS, visitor))}.")
+    world = picture_world()
+    chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
+    known = {name.casefold(): name for name in world.classes}
+    groups: dict[str, tuple[int, ...]] = {}
+    unknown = []
+    for name in chosen:
+        key = display_name(name).casefold()
+        if key in known:
+            groups[known[key]] = world.classes[known[key]]
+        else:
+            unknown.append(name)
+    if unknown:
+        missing = ", ".join(map(repr, unknown))
+        raise UserError(f"The built-in pictures have no class {missing}. They have: {', '.join(world.classes)}.")
+    styles = (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES
+    return PictureSource(world, groups, styles)
+
+
+def refuse_local(spec: str, visitor: bool) -> None:
+    """Raises :class:`UserError` when a visitor names a path of this machine."""
+    if visitor and spec.startswith(LOCAL_PREFIXES):
+        raise UserError("Paths of this machine can be opened on the command line only. Choose another data set.")
+
+
+def _allowed(names: dict[str, str], visitor: bool) -> list[str]:
+    local = [] if visitor else [f"{FOLDER_PREFIX}PATH", *(f"{prefix}DIRECTORY" for prefix in CIFAR_C_PREFIXES)]
+    return [*names, *PRESETS, f"{HUB_PREFIX}ORGANISATION/NAME", *local]
+
+
+def open_strangers(
+    spec: str, like: str = "pictures", class_names: Sequence[str] | None = None, *, visitor: bool = False
+) -> Source:
+    """The OOD images of a run; every label is ``OOD_LABEL``.
+
+    Args:
+        spec: a key of ``OOD_SOURCES``, ``folder:PATH`` (sub-folders optional), or a data set of the hub as for
+            :func:`open_source`.
+        like: the ID data set; built-in strangers are drawn in the same art styles, "others" are its other classes.
+        class_names: the run's classes in the words of ``like``; only "others" asks for them.
+        visitor: as for :func:`open_source`.
+
+    Raises:
+        UserError: unknown spec, no class left for "others", or a data set that can't be fetched.
+    """
+    refuse_local(spec, visitor)
+    if spec == "others":
+        return _open_others(like, class_names, visitor)
+    if is_hub_spec(spec):
+        return open_hub_dataset(spec, label=OOD_LABEL, visitor=visitor)
+    if spec.startswith(FOLDER_PREFIX):
+        return FolderSource(_scan_strangers(spec.removeprefix(FOLDER_PREFIX)), OOD_LABEL)
+    if spec not in OOD_SOURCES:
+        raise UserError(f"ood is {spec!r}; it must be one of: {', '.join(_allowed(OOD_SOURCES, visitor))}.")
+    world = picture_world()
+    groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
+    styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES
+    return PictureSource(world, groups, styles, OOD_LABEL)
+
+
+def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
+    """The classes of ``like`` that the run leaves out, as in open-set recognition by splitting a data set's classes."""
+    world = picture_world()
+    hub = is_hub_spec(like)
+    if not hub and like not in DATASETS:
+        raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
+    known = open_hub_dataset(like, visitor=visitor).class_names if hub else tuple(world.classes)
+    listed = {display_name(name).casefold() for name in (class_names or open_source(like, visitor=visitor).class_names)}
+    others = tuple(name for name in known if display_name(name).casefold() not in listed)
+    if not others:
+        raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
+    if hub:
+        return open_hub_dataset(like, others, label=OOD_LABEL, visitor=visitor)
+    styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES
+    return PictureSource(world, {name: world.classes[name] for name in others}, styles, OOD_LABEL)
+
+
+def _scan_strangers(path: str) -> FolderDataset:
+    """Strangers need no classes: images may lie in sub-folders or loose."""
+    try:
+        return scan_folder(path)
+    except UserError:
+        return scan_folder(path, ("stranger",))

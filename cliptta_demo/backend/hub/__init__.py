@@ -1,0 +1,1 @@
+"""The Hugging Face hub: downloads that can be watched, bounded, shared and given up."""

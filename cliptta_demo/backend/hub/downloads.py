@@ -1,0 +1,231 @@
+"""Files of the Hugging Face hub: found, downloaded into its cache, checked, with progress, errors as sentences.
+
+``HF_ENDPOINT``, ``HF_HOME``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` mean what they mean to ``huggingface_hub``. What was
+downloaded once is found again without the internet. A connection that breaks is taken up where it broke.
+
+A *visitor* of a public page is somebody else than the person who runs it: for visitors the machine's own token is
+never used, so that they reach public repositories only, and what they may download is bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict
+from pathlib import Path
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.errors import explain, no_connection
+from cliptta_demo.backend.hub.files import (
+    Listing,
+    Progress,
+    RemoteFile,
+    Watcher,
+    forget,
+    is_intact,
+    readable_sha256,
+)
+from cliptta_demo.backend.hub.shared_transfer import LOOK_SECONDS, bring_together
+from cliptta_demo.backend.hub.transfer import bring
+
+__all__ = ["Listing", "Progress", "RemoteFile", "fetch", "forget", "is_intact", "list_repository", "watch"]
+
+VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
+FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
+ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
+
+log = logging.getLogger(__name__)
+
+
+_watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=None)
+
+
+@contextmanager
+def watch(watcher: Watcher) -> Iterator[None]:
+    """While inside, ``watcher`` hears now and then how far a download is, in the thread that asked for it.
+
+    An exception that it raises gives the download up. Without a watcher a bar is drawn on stderr.
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+@contextmanager
+def patiently(lock: threading.Lock, name: str) -> Iterator[None]:
+    """Holds a lock; whoever waits for it under a watcher can give up. ``name``: what it is for, to be shown."""
+    watcher = _watcher.get()
+    while not lock.acquire(timeout=LOOK_SECONDS):
+        if watcher is not None:
+            watcher(Progress(name, 0, 0))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def bound_downloads(count: int) -> None:
+    """How many bytes one choice of a visitor's may fetch from now on."""
+    global VISITOR_MAX_DOWNLOAD
+    VISITOR_MAX_DOWNLOAD = count
+
+
+def check_repository(name: str) -> str:
+    """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
+    if not isinstance(name, str) or not REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
+        shown = str(name)[:80]
+        raise UserError(f"{shown!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
+    return name
+
+
+def list_repository(kind: str, name: str, revision: str | None = None, *, visitor: bool = False) -> Listing:
+    """Asks the hub what a repository holds; without the internet, what it held when last asked.
+
+    Raises:
+        UserError: no such repository, no access, no connection.
+    """
+    import huggingface_hub
+
+    check_repository(name)
+    try:
+        info = huggingface_hub.HfApi().repo_info(
+            name,
+            repo_type=kind,
+            revision=revision,
+            files_metadata=True,
+            timeout=ANSWER_SECONDS,
+            token=False if visitor else None,
+        )
+    except Exception as error:
+        known = _recall(kind, name, revision) if no_connection(error) else None
+        if known is not None:
+            return known
+        raise UserError(explain(kind, name, error)) from error
+    files = tuple(
+        RemoteFile(item.rfilename, int(item.size or 0), readable_sha256(item.lfs.sha256) if item.lfs else None)
+        for item in info.siblings or ()
+    )
+    card = info.card_data.to_dict() if info.card_data is not None else {}
+    listing = Listing(kind, name, info.sha, files, card)
+    _remember(listing, revision)
+    return listing
+
+
+def known_licence(kind: str, name: str) -> str:
+    """What a repository's card said of its licence when it was last asked; "" where nothing is known. Asks nobody."""
+    known = _recall(kind, name, None) if REPOSITORY.fullmatch(name) else None
+    return known.licence if known is not None else ""
+
+
+def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = False) -> list[Path]:
+    """Brings files into the hub's cache; what is there already is not asked for again.
+
+    Size and, for large files, sha256 are checked once after the download.
+
+    Returns:
+        Their paths on this machine, in order.
+
+    Raises:
+        UserError: no connection, no access, too large for a visitor, a file that does not arrive intact.
+    """
+    missing = [file for file in files if _cached(listing, file) is None]
+    if visitor:
+        _refuse_too_much(listing, missing)
+    watcher = _watcher.get()
+    if missing and watcher is None:
+        bring(listing, missing, visitor)
+    elif missing:
+        bring_together(listing, files, missing, visitor, watcher)
+    return [_cached(listing, file) or _vanished(listing, file) for file in files]
+
+
+def missing_bytes(listing: Listing, files: Sequence[RemoteFile]) -> int:
+    """How much :func:`fetch` would download."""
+    return sum(file.size for file in files if _cached(listing, file) is None)
+
+
+def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
+    from huggingface_hub import constants
+
+    wanted = sum(file.size for file in missing)
+    if wanted > VISITOR_MAX_DOWNLOAD:
+        raise UserError(
+            f"{listing.name} is a download of {megabytes(wanted)}; on this page {megabytes(VISITOR_MAX_DOWNLOAD)} is "
+            "the most. Choose a smaller one, or run the demo on your own machine, where the command line has no limit."
+        )
+    place = Path(constants.HF_HUB_CACHE)
+    while not place.exists():
+        place = place.parent
+    if missing and shutil.disk_usage(place).free - wanted < FREE_DISK:
+        raise UserError(f"The disk of this machine has no room for {listing.name}. Choose what is built in.")
+
+
+def megabytes(count: float) -> str:
+    """Bytes for people: "24 MB", "2.1 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f} MB"
+
+
+def _cached(listing: Listing, file: RemoteFile) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(listing.name, file.path, revision=listing.revision, repo_type=listing.kind)
+    if not isinstance(found, str) or not os.path.isfile(found):
+        return None
+    path = Path(found)
+    if file.size and path.stat().st_size != file.size:
+        forget(path)
+        return None
+    return path
+
+
+def _vanished(listing: Listing, file: RemoteFile) -> Path:
+    raise UserError(f"{file.path} of {listing.name} is not in the cache any more. Try again.")
+
+
+def _memory_file(kind: str, name: str, revision: str | None) -> Path:
+    from huggingface_hub import cached_assets_path, constants
+
+    folder = cached_assets_path("cliptta-demo", kind, name, assets_dir=constants.HF_ASSETS_CACHE)
+    return Path(folder) / f"{(revision or 'main').replace('/', '--')}.json"
+
+
+def _remember(listing: Listing, revision: str | None) -> None:
+    """Keeps a listing for times without the internet; a read-only disk is no reason to fail."""
+    try:
+        text = json.dumps(asdict(listing), default=str)
+        _memory_file(listing.kind, listing.name, revision).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.info("the listing of %s was not kept: %s", listing.name, error)
+
+
+def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
+    """What was kept; for a model also what another program left in the hub's cache."""
+    try:
+        known = json.loads(_memory_file(kind, name, revision).read_text(encoding="utf-8"))
+        return Listing(**{**known, "files": tuple(RemoteFile(**file) for file in known["files"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return _in_cache(name) if kind == "model" and revision is None else None
+
+
+def _in_cache(name: str) -> Listing | None:
+    from huggingface_hub import constants
+
+    place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    try:
+        revision = (place / "refs" / "main").read_text().strip()
+    except OSError:
+        return None
+    snapshot = place / "snapshots" / revision
+    found = [path for path in snapshot.rglob("*") if path.is_file()]
+    files = tuple(RemoteFile(path.relative_to(snapshot).as_posix(), path.stat().st_size) for path in found)
+    return Listing("model", name, revision, files) if files else None

@@ -1,0 +1,212 @@
+"""One frozen CLIP, loaded once and shared by everybody who adapts it.
+
+The weights of the model never change. Whoever adapts owns a vector θ of normalisation parameters (see
+:mod:`.normalisation`), which takes the place of the tower's own for the length of one forward pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
+from cliptta_demo.backend.models.normalisation import find_normalisation
+from cliptta_demo.backend.run.work import finish
+from cliptta_demo.backend.settings import AdaptationSettings
+
+# A class name is put into each template; CLIP's plain prompt comes first.
+DEFAULT_TEMPLATES = (
+    "a photo of a {}.",
+    "a picture of a {}.",
+    "an image of a {}.",
+    "a drawing of a {}.",
+    "{}",
+)
+PROTOTYPE_CACHE = 32  # class lists remembered per backbone
+PROMPTS_AT_ONCE = 256  # through the text tower unless told otherwise
+MEMORY_SHARE = 0.5  # of what is free now: other sessions and the losses want some too
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneInfo:
+    """What a person may want to know of a backbone, and the settings that suit it."""
+
+    name: str
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    templates: tuple[str, ...] = DEFAULT_TEMPLATES
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+
+
+class Backbone:
+    """A frozen image tower, a text encoder, and the way in for adapted normalisation parameters.
+
+    Args:
+        info: name, input size, pixel statistics, defaults.
+        tower: image tower; ``(N, 3, S, S)`` normalised float → ``(N, d)``.
+        encode_text: list of prompts → ``(len, d)`` embeddings, any length.
+        logit_scale: τ; logit_bias: SigLIP's additive bias, 0 elsewhere.
+        device: where the tower runs; autocast: dtype of its matrix products, None for plain float32.
+        batch_statistics: whether batch normalisation, if the tower has any, uses the batch's own statistics while
+            adapting, as the authors' release does; False: the source's, so that weight and bias alone adapt.
+        channels_last: the order of the pixels in memory; a matter of speed alone.
+    """
+
+    def __init__(
+        self,
+        info: BackboneInfo,
+        tower: nn.Module,
+        encode_text: Callable[[list[str]], Tensor],
+        *,
+        logit_scale: float = 100.0,
+        logit_bias: float = 0.0,
+        device: torch.device | str = "cpu",
+        autocast: torch.dtype | None = None,
+        batch_statistics: bool = True,
+        channels_last: bool = False,
+    ) -> None:
+        self.info = info
+        self.device = torch.device(device)
+        self.tower = tower.to(self.device).eval().requires_grad_(False)
+        self.encode_text = encode_text
+        self.logit_scale = logit_scale
+        self.logit_bias = logit_bias
+        self.autocast = autocast
+        self.batch_statistics = batch_statistics
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._image_bytes: int | None = None  # of one image's activations; measured when first asked for
+        self.layout, self.source_parameters = find_normalisation(self.tower)
+        self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
+        self._prototypes: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
+        self._mean = torch.tensor(info.mean, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(info.std, device=self.device).view(1, 3, 1, 1)
+
+    def prototypes(self, class_names: Sequence[str], templates: Sequence[str] | None = None) -> Tensor:
+        """Class prototypes t_c ``(C, d)``: mean over templates of the normalised text embeddings, normalised again.
+
+        ``_`` in a class name becomes a space. The last few class lists are remembered.
+        """
+        return finish(self.prototypes_in_pieces(class_names, templates))
+
+    def prototypes_in_pieces(
+        self, class_names: Sequence[str], templates: Sequence[str] | None = None, at_once: int = PROMPTS_AT_ONCE
+    ) -> Generator[tuple[int, int], None, Tensor]:
+        """:meth:`prototypes`, ``at_once`` prompts at a time; yields (prompts done, prompts in all) in between."""
+        key = (tuple(class_names), tuple(templates or self.info.templates))
+        known = self._prototypes.get(key)
+        if known is None:
+            names = [display_name(name) for name in key[0]]
+            prompts = [template.replace("{}", name) for name in names for template in key[1]]
+            parts: list[Tensor] = []
+            for start in range(0, len(prompts), at_once):
+                if parts:
+                    yield start, len(prompts)
+                parts.append(self._encode(prompts[start : start + at_once]))
+            text = torch.cat(parts).view(len(names), len(key[1]), -1)
+            known = F.normalize(text.mean(dim=1), dim=-1)
+        with self.lock:
+            self._prototypes[key] = known
+            self._prototypes.move_to_end(key)
+            while len(self._prototypes) > PROTOTYPE_CACHE:
+                self._prototypes.popitem(last=False)
+        return known
+
+    @torch.no_grad()
+    def _encode(self, prompts: list[str]) -> Tensor:
+        with self.lock:
+            return F.normalize(self.encode_text(prompts).float(), dim=-1)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 ``(N, 3, S, S)`` → float with the model's mean and deviation; float input passes unchanged.
+
+        The result has the dtype of the tower's products, to which its first layer would round it anyway.
+        """
+        images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
+        if images.dtype == torch.uint8:
+            images = images.float().div_(255).sub_(self._mean).div_(self._std).to(self.autocast or torch.float32)
+        return images
+
+    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
+        """Normalised image embeddings z, in one pass; see :mod:`.pieces` for batches larger than memory.
+
+        Args:
+            images: ``(N, 3, S, S)`` uint8, or float already normalised.
+            parameters: θ ``(P,)``, the adapted normalisation parameters; gradients flow to it. None: the source model.
+
+        Returns:
+            ``(N, d)`` float32, each row of length 1.
+        """
+        pixels = self.normalise(images)
+        with self.lock, self._precision():
+            if parameters is None:
+                features = self.tower(pixels)
+            else:
+                with self._adapting() as statistics:
+                    tensors = {**self.layout.unflatten(parameters), **statistics}
+                    features = functional_call(self.tower, tensors, (pixels,))
+        return F.normalize(features.float(), dim=-1)
+
+    @property
+    def mixes_images(self) -> bool:
+        """Whether an image's embedding depends on its batch, which then can't be cut into pieces."""
+        return self.batch_statistics and bool(self.layout.batch_norms)
+
+    def images_that_fit(self) -> int:
+        """How many images' activations fit into the memory that is free now.
+
+        A power of two, so that a little more or less of free memory changes no rounding.
+        """
+        free = free_bytes(self.device)
+        if free is None or self.mixes_images:
+            return 2**30
+        if self._image_bytes is None:
+            size = self.info.image_size
+            image = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+            try:
+                self._image_bytes = activation_bytes(self.embed, image, self.source_parameters)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                return 1  # for now; asked again for the next batch
+        return 1 << (max(1, int(MEMORY_SHARE * free / self._image_bytes)).bit_length() - 1)
+
+    def logits(self, cosines: Tensor) -> Tensor:
+        """Scaled logits ``τ·cos + bias``, same shape."""
+        return self.logit_scale * cosines + self.logit_bias
+
+    def _precision(self) -> torch.autocast:
+        enabled = self.autocast is not None
+        return torch.autocast(self.device.type, self.autocast or torch.bfloat16, enabled=enabled)
+
+    @contextmanager
+    def _adapting(self) -> Iterator[dict[str, Tensor]]:
+        """Sets batch normalisation to what ``batch_statistics`` says, for one forward pass.
+
+        Yields throw-away copies of the running statistics, so that the shared model's own stay as they are.
+        """
+        if not self.batch_statistics:
+            yield {}
+            return
+        modules = [self.tower.get_submodule(name) for name in self.layout.batch_norms]
+        copies = {
+            f"{name}.{buffer}": value.clone()
+            for name, module in zip(self.layout.batch_norms, modules, strict=True)
+            for buffer, value in module.named_buffers(recurse=False)
+        }
+        try:
+            for module in modules:
+                module.training = True
+            yield copies
+        finally:
+            for module in modules:
+                module.training = False

@@ -1,0 +1,286 @@
+"""Backbones by name: the built-in tiny CLIP, any model that open_clip knows, a model of the hub, a local checkpoint.
+
+Names:
+
+- ``tiny``: in the package; nothing is downloaded.
+- ``ARCHITECTURE/TAG`` such as ``ViT-B-16/openai``: open_clip's architecture and pretrained tag, from the hub's cache
+  or the hub.
+- ``hf-hub:ORGANISATION/NAME``: a model of the hub in open_clip's format.
+- ``ARCHITECTURE/PATH`` such as ``ViT-B-16//data/my_clip.pt``: open_clip's architecture, weights from a local file.
+- ``local-dir:PATH``: as open_clip reads it.
+- ``random:ARCHITECTURE``: untrained weights (seed 0), to time a model without downloading it.
+
+Which parameters adapt follows from the tower itself (:mod:`.normalisation`): LayerNorm in ViT and SigLIP, BatchNorm in
+ResNet and MobileCLIP, both where a tower has both. BatchNorm uses the batch's own statistics while adapting, as the
+authors' release does; the running statistics of the shared model never change, so that a reset needs no repair.
+
+**SigLIP** was trained with a sigmoid for each image-text pair, whose logit is τ·cos + b. The methods ask for a softmax
+over classes (or over the captions of a batch), and a softmax is the same with or without the constant b: it is kept
+in ``Backbone.logit_bias`` and changes nothing. The scale τ = exp(logit_scale) is used as for CLIP; SigLIP's is
+about 117, CLIP's 100, so the paper's settings fit both. A SigLIP softmax says which class fits best; unlike SigLIP's
+own sigmoid it can't say that none does, which is what the ID score is for.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import check_repository, patiently
+from cliptta_demo.backend.models.allocator import keep_freed_memory
+from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
+from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.models.offered import (
+    BACKBONES,
+    HUB_PREFIX,
+    LOCAL_PREFIX,
+    RANDOM_PREFIX,
+    TINY,
+    check_visitor_backbone,
+)
+from cliptta_demo.backend.models.tokens import Tokenize, load_tokenizer
+from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
+from cliptta_demo.backend.settings import AdaptationSettings, check_choice
+
+__all__ = ["BACKBONES", "RANDOM_PREFIX", "TINY", "load_backbone", "tuned_adaptation"]
+
+TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
+PRECISIONS = ("float32", "bfloat16")
+CACHE_SIZE = 2  # loaded backbones kept unless told otherwise; ViT-L/14 alone takes 1.7 GB
+
+# Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
+# with its small logit scale the unscaled softmax is nearly flat: the largest cosine separates strangers far better.
+# Chosen on streams of 2,048 CIFAR-10 photos: smaller steps gain less under a shift; larger ones (three of 0.0015, or
+# four of 0.00125) lose more than two points under single corruptions.
+TINY_ADAPTATION = AdaptationSettings(learning_rate=1.4e-3, steps=3, score="max-cosine", oce_gamma=0.02, oce_weight=5.0)
+
+
+def tuned_adaptation(name: str) -> AdaptationSettings:
+    """The settings that suit a backbone, known without loading it: tiny's own, the paper's for all others."""
+    return TINY_ADAPTATION if name == TINY else AdaptationSettings()
+
+
+_cache: OrderedDict[tuple[str, str, str], Backbone] = OrderedDict()
+_cache_lock = threading.Lock()
+_loading: dict[tuple[str, str, str], threading.Lock] = {}  # a slow one keeps nobody from another backbone
+_cache_size = CACHE_SIZE
+
+
+def keep_loaded(count: int) -> None:
+    """How many loaded backbones are kept from now on; the one used longest ago goes first."""
+    global _cache_size
+    with _cache_lock:
+        _cache_size = count
+
+
+def loaded_backbones() -> tuple[str, ...]:
+    """Names of the loaded backbones, the one used last at the end."""
+    return tuple(name for name, *_ in tuple(_cache))
+
+
+def best_device() -> str:
+    """The GPU when there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def best_precision(device: str) -> str:
+    """Of a tower's products: "bfloat16" where the device multiplies it natively, "float32" elsewhere."""
+    return "bfloat16" if torch.device(device).type == "cuda" or _processor_has_bfloat16() else "float32"
+
+
+def load_backbone(
+    name: str, device: str | None = None, *, precision: str | None = None, visitor: bool = False
+) -> Backbone:
+    """The backbone of that name, loaded once and kept (the last two, see :func:`keep_loaded`).
+
+    Downloads can be watched: :func:`hub.downloads.watch`.
+
+    Args:
+        name: see the module's text.
+        device: "cpu", "cuda", …; None takes the GPU when there is one.
+        precision: of the image tower's products, one of ``PRECISIONS``; None: :func:`best_precision`. Normalisation,
+            the text tower and all losses are in float32.
+        visitor: the name comes from a page's visitor: no path of this machine, no token, bounded downloads.
+
+    Raises:
+        UserError: the name is unknown, or its weights can't be found or fetched.
+    """
+    if visitor:
+        check_visitor_backbone(name)
+    device = device or best_device()
+    precision = precision or best_precision(device)
+    check_choice("precision", precision, PRECISIONS)
+    if torch.device(device).type == "cpu":
+        keep_freed_memory()
+    key = (name, device, precision)
+    with _cache_lock:
+        if key in _cache:
+            _cache.move_to_end(key)
+            return _cache[key]
+        mine = _loading.setdefault(key, threading.Lock())
+    # Fetched before the lock: all who wait for the same download share it, and any of them can give it up.
+    weights = None if name == TINY else _find_weights(name, visitor)
+    with patiently(mine, name):
+        with _cache_lock:
+            if key in _cache:  # somebody else was faster
+                return _cache[key]
+        backbone = (
+            _load_tiny(device, precision) if weights is None else _build(name, weights, device, precision, visitor)
+        )
+        with _cache_lock:
+            _cache[key] = backbone
+            _loading.pop(key, None)
+            while len(_cache) > _cache_size:
+                _cache.popitem(last=False)
+        return backbone
+
+
+def _load_tiny(device: str, precision: str) -> Backbone:
+    from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
+
+    backbone = _build(TINY, Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}"), device, precision)
+    # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
+    # ViT. With the statistics of the batch, most of the repair would be done before the first step.
+    backbone.batch_statistics = False
+    backbone.memory_format = torch.channels_last
+    backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
+    return backbone
+
+
+def _processor_has_bfloat16() -> bool:
+    """Whether products in bfloat16 are native here; emulated ones would be slower than float32."""
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def _find_weights(name: str, visitor: bool) -> Weights:
+    """The weights behind a name, fetched where they are not on this machine yet."""
+    import open_clip
+
+    if name.startswith(HUB_PREFIX):
+        return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
+    if name.startswith(LOCAL_PREFIX):
+        return Weights(name)
+    untrained = name.startswith(RANDOM_PREFIX)
+    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
+    known = open_clip.list_models()
+    if architecture not in known:
+        close = [model for model in known if model.lower() == architecture.lower()]
+        hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
+        raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
+    if untrained:
+        return Weights(architecture)
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    if not weights:
+        raise UserError(
+            f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "
+            f"{', '.join(tags) or 'none'}, or {architecture}/PATH with a checkpoint file."
+        )
+    if weights in tags:
+        _refuse_without_transformers(name, architecture)
+        return fetch_tag(architecture, weights, visitor=visitor)
+    path = Path(weights).expanduser()
+    if visitor or not path.is_file():
+        raise UserError(
+            f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
+            f"(tags: {', '.join(tags) or 'none'})."
+        )
+    return Weights(architecture, path)
+
+
+def _refuse_without_transformers(name: str, architecture: str) -> None:
+    """Some architectures take their text tower from a package that is not among the requirements: say so first."""
+    import importlib.util
+
+    import open_clip
+
+    needed = "hf_model_name" in open_clip.get_model_config(architecture).get("text_cfg", {})
+    if needed and importlib.util.find_spec("transformers") is None:
+        raise UserError(f"{name} needs the Python package transformers, which is not installed: choose another.")
+
+
+def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool = False) -> Backbone:
+    import open_clip
+
+    untrained = name.startswith(RANDOM_PREFIX)
+    try:
+        with torch.random.fork_rng(enabled=untrained):
+            if untrained:
+                torch.manual_seed(0)
+            model = open_clip.create_model(
+                weights.model,
+                pretrained=None if weights.model.startswith(LOCAL_PREFIX) else _text(weights.checkpoint),
+                device="cpu",
+                require_pretrained=not untrained,
+                force_quick_gelu=weights.quick_gelu,
+                force_preprocess_cfg=weights.preprocess,
+            )
+        tokenize = load_tokenizer(
+            open_clip.get_model_config(weights.model) or {},
+            _directory(weights.model),
+            untrained=untrained,
+            visitor=visitor,
+        )
+    except UserError:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).warning("loading %s failed", name, exc_info=True)
+        if weights.damaged():
+            raise UserError(
+                f"The weights of {name} were damaged on this disk. Try again: they are fetched anew."
+            ) from error
+        raise UserError(_explain(name, error)) from error
+    config = open_clip.get_model_preprocess_cfg(model)
+    size = config["size"][0] if isinstance(config["size"], tuple | list) else config["size"]
+    info = BackboneInfo(
+        name=name,
+        image_size=int(size),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        adaptation=tuned_adaptation(name),
+    )
+    bias = getattr(model, "logit_bias", None)
+    model.eval().requires_grad_(False).to(device)
+    replace_attention(model.visual)
+    half = precision == "bfloat16"
+    if half and name != TINY and torch.device(device).type == "cpu":
+        keep_weights_in(torch.bfloat16, model.visual)
+    return Backbone(
+        info,
+        model.visual,
+        _text_encoder(model, tokenize, device),
+        logit_scale=math.exp(float(model.logit_scale)),
+        logit_bias=float(bias) if bias is not None else 0.0,
+        device=device,
+        autocast=torch.bfloat16 if half else None,
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _directory(model: str) -> Path | None:
+    return Path(model.removeprefix(LOCAL_PREFIX)) if model.startswith(LOCAL_PREFIX) else None
+
+
+def _text_encoder(model: torch.nn.Module, tokenize: Tokenize, device: str) -> Callable[[list[str]], Tensor]:
+    def encode(prompts: list[str]) -> Tensor:
+        return model.encode_text(tokenize(prompts).to(device))
+
+    return encode
+
+
+def _explain(name: str, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{name} needs the Python package {error.name}, which is not installed: pip install {error.name}."
+    first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    return f"{name} could not be loaded: {first_line.rstrip(chr(46))}. Choose another backbone."

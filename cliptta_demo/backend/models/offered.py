@@ -1,0 +1,194 @@
+"""The backbones that a page offers, what each costs, and which other names a visitor may type.
+
+Parameters and arithmetic are counted from the architecture (a test counts them again), seconds are measured with
+random weights on one processor core.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence, megabytes
+
+TINY = "tiny"
+HUB_PREFIX = "hf-hub:"
+LOCAL_PREFIX = "local-dir:"
+RANDOM_PREFIX = "random:"
+_PAIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneEntry:
+    """A line of the list that a page offers.
+
+    Attributes:
+        label: its name for people; about: what is worth knowing, one or two sentences.
+        licence: of its weights, as the card of their repository names it.
+        parameters: of both towers; image_size: side in pixels.
+        gigaflops, prompt_gigaflops: of the towers for one image and one prompt.
+        times: time of a forward and backward pass on a processor, against that of ViT-B/16.
+    """
+
+    label: str
+    about: str
+    licence: str
+    parameters: int
+    gigaflops: float
+    prompt_gigaflops: float
+    image_size: int
+    times: float
+
+    @property
+    def download(self) -> int:
+        """Bytes to fetch: the weights are published as 32-bit numbers."""
+        return 4 * self.parameters
+
+    @property
+    def note(self) -> str:
+        """Shown before anything is loaded."""
+        pace = "" if self.times == 1 else f", {self.times:.2g} × ViT-B/16's time per image"
+        return f"{self.about} {megabytes(self.download)} download{pace}. Licence of the weights: {self.licence}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltIn:
+    """The backbone that comes with the package."""
+
+    label: str
+    note: str
+    gigaflops: float
+    prompt_gigaflops: float
+    image_size: int
+
+
+BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
+    TINY: BuiltIn(
+        label="Tiny CLIP (built in)",
+        note="Ready at once, fast on any laptop, no download. Choose another, or type a name of open_clip's.",
+        gigaflops=0.1,
+        prompt_gigaflops=0.02,
+        image_size=64,
+    ),
+    "ViT-B-16/openai": BackboneEntry(
+        label="CLIP ViT-B/16",
+        about="The paper's model; wants a GPU.",
+        licence="Apache 2.0",
+        parameters=149_620_737,
+        gigaflops=35.1,
+        prompt_gigaflops=6.0,
+        image_size=224,
+        times=1.0,
+    ),
+    "ViT-B-32/openai": BackboneEntry(
+        label="CLIP ViT-B/32",
+        about="OpenAI's fastest; works on a patient laptop.",
+        licence="Apache 2.0",
+        parameters=151_277_313,
+        gigaflops=8.8,
+        prompt_gigaflops=6.0,
+        image_size=224,
+        times=0.26,
+    ),
+    "ViT-L-14/openai": BackboneEntry(
+        label="CLIP ViT-L/14",
+        about="OpenAI's large one; needs a GPU.",
+        licence="Apache 2.0",
+        parameters=427_616_513,
+        gigaflops=162.0,
+        prompt_gigaflops=13.3,
+        image_size=224,
+        times=5.3,
+    ),
+    "RN50/openai": BackboneEntry(
+        label="CLIP ResNet-50",
+        about="Batch normalisation throughout: while adapting it uses the batch's own statistics.",
+        licence="Apache 2.0",
+        parameters=102_007_137,
+        gigaflops=12.2,
+        prompt_gigaflops=6.0,
+        image_size=224,
+        times=0.26,
+    ),
+    "MobileCLIP2-S0/dfndr2b": BackboneEntry(
+        label="MobileCLIP2-S0",
+        about="Small, for telephones; batch normalisation, as in ResNet-50.",
+        licence="Apple, research only",
+        parameters=74_835_073,
+        gigaflops=4.8,
+        prompt_gigaflops=6.0,
+        image_size=256,
+        times=0.21,
+    ),
+    "ViT-B-16-SigLIP/webli": BackboneEntry(
+        label="SigLIP ViT-B/16",
+        about="Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are.",
+        licence="Apache 2.0",
+        parameters=203_155_970,
+        gigaflops=35.4,
+        prompt_gigaflops=11.0,
+        image_size=224,
+        times=0.72,
+    ),
+}
+
+
+def check_visitor_backbone(name: str) -> str:
+    """The name, if a page's visitor may have it loaded: one of the list, an open_clip ``ARCHITECTURE/TAG`` that
+    exists, or ``hf-hub:ORGANISATION/NAME``. Never a path of this machine.
+
+    Raises:
+        UserError: anything else.
+    """
+    if isinstance(name, str):
+        if name in BACKBONES:
+            return name
+        repository = name.removeprefix(HUB_PREFIX)
+        if name.startswith(HUB_PREFIX) and REPOSITORY.fullmatch(repository) and ".." not in repository:
+            return name
+        if _PAIR.fullmatch(name) and is_open_clip_tag(*name.split("/")):
+            return name
+    allowed = ", ".join(BACKBONES)
+    raise UserError(
+        f"backbone is {quoted(name)}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
+        "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME."
+    )
+
+
+def is_open_clip_tag(architecture: str, tag: str) -> bool:
+    """Whether open_clip knows pretrained weights of that name."""
+    import open_clip
+
+    return tag in open_clip.list_pretrained_tags_by_model(architecture)
+
+
+def label_of(name: str) -> str:
+    """A backbone's name for people."""
+    return BACKBONES[name].label if name in BACKBONES else name
+
+
+def note_of(name: str) -> str:
+    """What to know before a backbone is loaded; of names outside the list only what can be said of all."""
+    if name in BACKBONES:
+        return BACKBONES[name].note
+    fetched = "Fetched when you press Run; the size is shown then. One of ViT-B/16's kind is about 600 MB."
+    repository = repository_of(name)
+    licence = known_licence("model", repository) if repository else ""
+    place = f"see huggingface.co/{repository}" if repository else "see the model's page"
+    return f"{fetched} Licence of the weights: {licence or place}."
+
+
+def repository_of(name: str) -> str:
+    """Where the weights of a name are on the hub; "" where they are elsewhere."""
+    if name.startswith(HUB_PREFIX):
+        return name.removeprefix(HUB_PREFIX)
+    import open_clip
+
+    architecture, _, tag = name.partition("/")
+    return open_clip.get_pretrained_cfg(architecture, tag).get("hf_hub", "").rpartition("/")[0]
+
+
+def image_size_of(name: str) -> int:
+    """Side in pixels of a backbone's images, as far as that is known without loading it; ViT-B/16's otherwise."""
+    return BACKBONES[name].image_size if isinstance(name, str) and name in BACKBONES else 224

@@ -1,0 +1,74 @@
+"""The passes of one optimiser step, piece by piece: batches larger than memory, and turns of bounded work.
+
+The losses need the whole batch at once; the tower's activations need not be there at once. Features are first computed
+without a graph, piece by piece. When the loss's gradient with respect to the features is known, each piece is computed
+again, with its graph, and passes its share on to θ (gradient caching: Gao et al. 2021, "Scaling Deep Contrastive
+Learning Batch Size under Memory Limited Setup"). The gradient is that of the whole batch. What fits into one piece
+goes through the tower once, as without pieces.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.work import Work
+
+
+def embed_in_pieces(backbone: Backbone, images: Tensor, parameters: Tensor | None, at_once: int) -> Work[Tensor]:
+    """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time."""
+    parts = []
+    for part in images.split(at_once):
+        if parts:
+            yield
+        with torch.no_grad():
+            parts.append(backbone.embed(part, parameters))
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+class Passes:
+    """Forward passes of a step, and the way back from its loss to the parameters.
+
+    Args:
+        backbone: the shared model.
+        parameters: θ ``(P,)``; threshold: α, scalar. Both become leaves that ask for gradients.
+        at_once: images whose activations may be in memory at once, ≥ 1.
+    """
+
+    def __init__(self, backbone: Backbone, parameters: Tensor, threshold: Tensor, at_once: int) -> None:
+        self.backbone = backbone
+        self.parameters = parameters.detach().requires_grad_(True)
+        self.threshold = threshold.detach().requires_grad_(True)
+        self.at_once = at_once
+        self._kept = 0  # images whose graph is in memory
+        self._cut: list[tuple[Tensor, Tensor]] = []  # (images, their features as a leaf)
+
+    def embed(self, images: Tensor) -> Work[Tensor]:
+        """Embeddings ``(N, d)`` whose gradient finds its way to θ through :meth:`gradient`."""
+        if self._kept + len(images) <= self.at_once:
+            self._kept += len(images)
+            return self.backbone.embed(images, self.parameters)
+        if self._kept or self._cut:
+            yield
+        features = yield from embed_in_pieces(self.backbone, images, self.parameters, self.at_once)
+        features.requires_grad_(True)
+        self._cut.append((images, features))
+        return features
+
+    def gradient(self, loss: Tensor) -> Work[Tensor]:
+        """The gradient ``(P + 1,)`` of a scalar loss: that of θ, then that of α."""
+        leaves = (self.parameters, self.threshold, *(features for _, features in self._cut))
+        # In older releases of torch the zeros of materialize_grads ask for gradients: the graph would grow for ever.
+        total, threshold, *shares = (
+            part.detach() for part in torch.autograd.grad(loss, leaves, materialize_grads=True)
+        )
+        for (images, _), shares_of_images in zip(self._cut, shares, strict=True):
+            for part, share in zip(images.split(self.at_once), shares_of_images.split(self.at_once), strict=True):
+                yield
+                total = total + self._again(part, share)
+        return torch.cat([total, threshold.reshape(1)])
+
+    def _again(self, images: Tensor, share: Tensor) -> Tensor:
+        leaf = self.parameters.detach().requires_grad_(True)
+        return torch.autograd.grad(self.backbone.embed(images, leaf), leaf, share)[0]

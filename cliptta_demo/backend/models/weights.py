@@ -1,0 +1,161 @@
+"""From a backbone's name to files on this machine: open_clip's pretrained tags and models of the hub.
+
+open_clip would fetch them itself, but without progress, and it hides what went wrong behind one error for all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import Listing, RemoteFile, fetch, is_intact, list_repository
+
+CONFIG = "open_clip_config.json"
+# In the order of open_clip's own choice. The last is transformers' where one of the others lies beside it.
+SAFE = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+PICKLED = "open_clip_pytorch_model.bin"
+OTHERS = "model.safetensors"
+# A visitor may name any repository: what its configuration may ask for.
+_LARGEST = {
+    "image_size": 512,
+    "layers": 64,
+    "width": 4096,
+    "embed_dim": 4096,
+    "heads": 64,
+    "head_width": 256,
+    "vocab_size": 300_000,
+    "context_length": 256,
+    "mlp_ratio": 8,
+    "pooler_n_queries": 256,
+    "attn_pooler_heads": 64,
+    "attn_pooler_queries": 1024,
+}
+MAX_PATCHES = 4096
+_TIMM_NAME = re.compile(r"[a-z0-9_.]{1,80}")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What open_clip needs to build a model.
+
+    Attributes:
+        model: architecture, or ``local-dir:PATH`` with a configuration.
+        checkpoint: file of the weights, None where the directory holds it.
+        preprocess: mean, deviation and the like that belong to the weights.
+        quick_gelu: whether they were trained with OpenAI's QuickGELU.
+        source: where the checkpoint came from, None for a person's own file.
+    """
+
+    model: str
+    checkpoint: Path | None = None
+    preprocess: dict[str, Any] = field(default_factory=dict)
+    quick_gelu: bool = False
+    source: tuple[Listing, RemoteFile] | None = None
+
+    def damaged(self) -> bool:
+        """Whether the downloaded file has changed since; it is then removed, so that the next try fetches it anew."""
+        return (
+            self.source is not None and self.checkpoint is not None and not is_intact(self.checkpoint, self.source[1])
+        )
+
+
+def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
+    """The weights behind one of open_clip's pretrained tags, from the hub or its cache.
+
+    Raises:
+        UserError: no connection, no access, damaged.
+    """
+    import open_clip
+
+    known = open_clip.get_pretrained_cfg(architecture, tag)
+    repository, _, filename = known.get("hf_hub", "").rpartition("/")
+    preprocess = {key: known[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in known}
+    quick_gelu = bool(known.get("quick_gelu"))
+    if not repository:  # weights that lie on a server of their own; open_clip fetches them without progress
+        path = open_clip.download_pretrained(known)
+        return Weights(architecture, Path(path), preprocess, quick_gelu)
+    listing = list_repository("model", repository, visitor=visitor)
+    file = _weights_file(listing, (filename,) if filename else (), pickled=True)
+    (path,) = fetch(listing, [file], visitor=visitor)
+    return Weights(architecture, path, preprocess, quick_gelu, (listing, file))
+
+
+def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
+    """A model in open_clip's format from the hub: configuration and weights.
+
+    From a visitor only ``safetensors`` are taken, and only a configuration within bounds.
+
+    Raises:
+        UserError: not such a model, no connection, no access.
+    """
+    listing = list_repository("model", repository, visitor=visitor)
+    config_file = listing.find(CONFIG)
+    if config_file is None:
+        raise UserError(f"{repository} has no {CONFIG}: it is no model in open_clip's format. Choose another backbone.")
+    file = _weights_file(listing, (), pickled=not visitor)
+    (config_path,) = fetch(listing, [config_file], visitor=visitor)
+    try:
+        config = json.loads(config_path.read_text(encoding="utf-8"))["model_cfg"]
+        if not isinstance(config, dict):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"The configuration of {repository} can't be read. Choose another backbone.") from error
+    if visitor:
+        _check_config(config, repository, file.size)
+    (path,) = fetch(listing, [file], visitor=visitor)
+    if path.parent != config_path.parent:
+        raise UserError(f"The files of {repository} lie in different places. Choose another backbone.")
+    return Weights(f"local-dir:{config_path.parent}", path, source=(listing, file))
+
+
+def _weights_file(listing: Listing, named: tuple[str, ...], pickled: bool) -> RemoteFile:
+    if named:
+        names = (*(re.sub(r"\.(bin|pth)$", ".safetensors", name) for name in named), *named)
+    else:
+        names = (*SAFE, PICKLED, OTHERS)
+    file = next((file for name in names if (file := listing.find(name)) is not None), None)
+    if file is not None and (pickled or file.path.endswith(".safetensors")):
+        return file
+    kinds = f"{SAFE[0]} or {PICKLED}" if pickled else SAFE[0]
+    raise UserError(f"{listing.name} has no {named[0] if named else kinds}. Choose another backbone.")
+
+
+def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
+    """Refuses what would reach for files or other repositories, or for more memory than the weights could fill."""
+    vision, text = config.get("vision_cfg"), config.get("text_cfg")
+    if not isinstance(vision, dict) or not isinstance(text, dict) or "hf_model_name" in text:
+        raise UserError(f"{repository} is of a kind that this page does not load. Choose another backbone.")
+    for part in (config, vision, text):
+        for key, most in _LARGEST.items():
+            values = part.get(key, 0)
+            for value in values if isinstance(values, list) else [values]:
+                if value is not None and (not isinstance(value, int | float) or not 0 <= value <= most):
+                    raise UserError(f"{repository} asks for {key} = {str(value)[:20]}; at most {most} is loaded here.")
+    name = vision.get("timm_model_name")
+    if name is not None and not _TIMM_NAME.fullmatch(str(name)):
+        raise UserError(f"{repository} is of a kind that this page does not load. Choose another backbone.")
+    side, patch = vision.get("image_size", 224), vision.get("patch_size", 16)
+    side, patch = (max(value) if isinstance(value, list) else value for value in (side, patch))
+    if not isinstance(patch, int) or patch < 1 or (side / patch) ** 2 > MAX_PATCHES:
+        raise UserError(f"{repository} cuts images into more than {MAX_PATCHES} patches. Choose another backbone.")
+    parameters = count_parameters(config)
+    if 2 * parameters > 1.1 * size:  # published weights have at least 16 bits
+        raise UserError(f"The configuration and the weights of {repository} don't fit. Choose another backbone.")
+
+
+def count_parameters(config: dict[str, Any]) -> int:
+    """Parameters of an open_clip configuration, counted without allocating any."""
+    from open_clip.model import CLIP, CustomTextCLIP
+
+    arguments = json.loads(json.dumps(config))
+    custom = arguments.pop("custom_text", False)
+    arguments.pop("multimodal_cfg", None)
+    with torch.device("meta"):
+        model = (CustomTextCLIP if custom else CLIP)(**arguments)
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,169 @@
+"""What a run costs in arithmetic, before it runs: how much in one turn, how much in all, how long on this machine.
+
+Counted in GFLOP of the towers; a multiplication and an addition are two operations. Everything else (losses,
+corruptions, drawing) is small beside them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
+from cliptta_demo.backend.settings import RunSettings
+
+THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
+PROBE_SIDE = 1024  # of the square matrices by which the pace of an unknown model is guessed
+PROBES = 5  # the best of them counts
+PROBE_SHARE = 0.6  # of their pace that a tower reaches
+KEPT_SHARE = 0.7  # of what was known of a pace, when a batch tells anew
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How much is worked on between two rests.
+
+    Attributes:
+        images: through the image tower, None for as many as fit into memory; prompts: through the text tower.
+    """
+
+    images: int | None = None
+    prompts: int = PROMPTS_AT_ONCE
+
+
+WHOLE = Turn()
+
+
+@dataclass(frozen=True)
+class Towers:
+    """GFLOP of a forward pass: of one image and of one prompt."""
+
+    image: float
+    prompt: float
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> Towers:
+        """Counted on one image and one prompt, once for each backbone."""
+        if backbone not in _COUNTED:
+            size = backbone.info.image_size
+            image = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+            _COUNTED[backbone] = cls(
+                _gigaflops(lambda: backbone.embed(image)), _gigaflops(lambda: backbone.encode_text(["a photo"]))
+            )
+        return _COUNTED[backbone]
+
+    def turn(self, most: float) -> Turn:
+        """The turn that holds at most so many GFLOP; at least one image, and one prompt."""
+        images = int(most / max(THERE_AND_BACK * self.image, 1e-9))
+        prompts = int(most / max(self.prompt, 1e-9))
+        return Turn(max(1, images), max(1, min(PROMPTS_AT_ONCE, prompts)))
+
+
+_COUNTED: WeakKeyDictionary[Backbone, Towers] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def _gigaflops(work: Callable[[], object]) -> float:
+    """What ``work`` multiplies and adds. The counter can't see into torch's fused attention."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with FlopCounterMode(display=False) as counter:
+            work()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return counter.get_total_flops() / 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a run takes, in GFLOP.
+
+    Attributes:
+        prompts: class names in all templates through the text tower.
+        batch: one full batch under all methods; largest_pass: the largest of its passes, if it is not cut.
+        batches: how many there are.
+    """
+
+    prompts: float
+    batch: float
+    largest_pass: float
+    batches: int
+
+    @property
+    def total(self) -> float:
+        """Of the whole run."""
+        return self.prompts + self.batches * self.batch
+
+
+def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int, batches: int | None = None) -> Cost:
+    """What a run costs.
+
+    Args:
+        classes, templates: how many.
+        batches: of the stream, where it ends before ``settings`` say.
+    """
+    size, steps = settings.stream.batch_size, settings.adaptation.steps
+    batch, largest = 0.0, size
+    for name in settings.methods:
+        forward, trained = METHODS[name].images(settings.adaptation, size, classes)
+        batch += towers.image * (forward + THERE_AND_BACK * trained)
+        largest = max(largest, THERE_AND_BACK * trained / steps)
+    return Cost(
+        prompts=towers.prompt * classes * templates,
+        batch=batch,
+        largest_pass=towers.image * largest,
+        batches=settings.stream.batches if batches is None else batches,
+    )
+
+
+class Pace:
+    """How fast this machine works with each backbone: guessed at first, then learnt from its batches. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, float] = {}
+        self._guess: float | None = None
+        self._lock = threading.Lock()
+
+    def learn(self, backbone: str, gigaflops: float, seconds: float) -> None:
+        """A batch has taken so long."""
+        pace = gigaflops / max(seconds, 1e-6)
+        with self._lock:
+            self._known[backbone] = KEPT_SHARE * self._known.get(backbone, pace) + (1 - KEPT_SHARE) * pace
+
+    def seconds(self, backbone: str, gigaflops: float) -> float:
+        """How long so much will take, about."""
+        with self._lock:
+            if backbone not in self._known and self._guess is None:
+                self._guess = PROBE_SHARE * _probe()
+            return gigaflops / self._known.get(backbone, self._guess)
+
+
+PACE = Pace()
+
+
+def _probe() -> float:
+    """GFLOP a second of products of square matrices, in the precision that a large model would have."""
+    device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
+    square = torch.rand(PROBE_SIDE, PROBE_SIDE, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(PROBES):
+        began = time.perf_counter()
+        (square @ square).sum().item()
+        best = min(best, time.perf_counter() - began)
+    return 2 * PROBE_SIDE**3 / 1e9 / best
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: "40 s", "12 min", "3.5 h", "6 days"."""
+    for most, unit, name in ((90, 1, "s"), (90 * 60, 60, "min")):
+        if seconds < most:
+            return f"{max(seconds / unit, 1):.0f} {name}"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86_400:,.0f} days"

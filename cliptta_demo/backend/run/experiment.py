@@ -1,0 +1,347 @@
+"""An experiment: one stream, several methods side by side on one backbone, a snapshot after every batch.
+
+    experiment = Experiment(settings, backbone, source)
+    state = experiment.start()
+    for state, snapshot in experiment.run(state):
+        print(snapshot.batch, snapshot.methods["cliptta"].accuracy)
+
+A :class:`RunState` is immutable. Pausing is keeping it, resetting is dropping it, undoing a cancelled batch is never
+having taken the new one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.data.ahead import AheadOfTime
+from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.data.stream import Batch, Stream
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
+from cliptta_demo.backend.run.metrics import Tally, entropy_of
+from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
+from cliptta_demo.backend.run.work import finish
+from cliptta_demo.backend.settings import RunSettings
+
+REFERENCE = "zero-shot"  # deterioration and improvement are measured against it
+REST = (None, None)  # what advance yields between two turns that leave nothing to see
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where a run stands between two batches; small, immutable, picklable.
+
+    Attributes:
+        next_batch: number of the batch to come.
+        adaptations: each method's state; tallies: its counts; series: its curves.
+        images_done: images so far. true_histogram: ``(C,)`` true classes so far.
+    """
+
+    next_batch: int
+    adaptations: dict[str, AdaptationState | None]
+    tallies: dict[str, Tally]
+    series: dict[str, Series]
+    true_histogram: np.ndarray
+    images_done: int = 0
+
+    def to(self, device: torch.device | str) -> RunState:
+        """The same state with its tensors on another device ("cpu" before pickling)."""
+        moved = {name: state and state.to(device) for name, state in self.adaptations.items()}
+        return replace(self, adaptations=moved)
+
+
+@dataclass
+class _Lane:
+    """One method at work on the present batch."""
+
+    steps: Iterator[Progress | None]
+    done: bool = False
+    seconds: float = 0.0
+    last: Progress | None = None
+    unread: int = 0  # images of the last Progress for which the model gave no finite numbers
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+    def rests(self) -> bool:
+        """Works on to the next moment; whether that is a mere rest, in the middle of a step."""
+        began = time.perf_counter()
+        try:
+            progress = next(self.steps)
+        except StopIteration:
+            self.done = True
+            return False
+        finally:
+            self.seconds += time.perf_counter() - began
+        if progress is None:
+            return True
+        self.last = progress
+        self.losses = progress.losses or self.losses
+        return False
+
+
+class Experiment:
+    """Runs the methods of ``settings`` side by side on the same batches.
+
+    Args:
+        settings: everything that defines the run.
+        backbone: the shared model.
+        source: the ID images; its class names are the class list (at least two).
+        strangers: the OOD images, where ``settings.stream.ood_share`` > 0.
+        class_names: other words for the classes, in the source's order; None keeps the source's.
+        templates: prompt templates; None takes the source's where it brings some, or else the backbone's.
+        turn: how much is worked on between two rests.
+
+    Raises:
+        UserError: fewer than two classes.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        backbone: Backbone,
+        source: Source,
+        strangers: Source | None = None,
+        class_names: Sequence[str] | None = None,
+        templates: Sequence[str] | None = None,
+        turn: Turn = WHOLE,
+    ) -> None:
+        self.settings = settings
+        self.backbone = backbone
+        self.class_names = tuple(class_names or source.class_names)
+        if len(self.class_names) < 2:
+            raise UserError("One class leaves nothing to choose between: give at least two class names.")
+        self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
+        self.batches = AheadOfTime(self.stream)
+        self.templates = tuple(templates or getattr(source, "templates", None) or backbone.info.templates)
+        self.source_notes = tuple(note for part in (source, strangers) if (note := getattr(part, "note", "")))
+        self.turn = turn
+        self.score = ID_SCORES[settings.adaptation.score]
+        self._methods: dict[str, Method] = {}
+
+    def prepare(self) -> Generator[tuple[int, int], None, dict[str, Method]]:
+        """Sends the class names through the text tower, once; yields (prompts done, prompts in all) at each rest.
+
+        Whoever leaves it out has it done in one go by whatever needs it first.
+        """
+        if not self._methods:
+            backbone, settings = self.backbone, self.settings
+            prototypes = yield from backbone.prototypes_in_pieces(self.class_names, self.templates, self.turn.prompts)
+            names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
+            self._methods = {
+                name: METHODS[name](backbone, prototypes, settings.adaptation, self.turn.images) for name in names
+            }
+        return self._methods
+
+    @property
+    def cost(self) -> Cost:
+        """What the whole run takes in arithmetic."""
+        classes, templates = len(self.class_names), len(self.templates)
+        return cost_of(self.settings, Towers.of(self.backbone), classes, templates, len(self.stream))
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        """Those of the settings, and zero-shot, by name."""
+        return finish(self.prepare())
+
+    def start(self) -> RunState:
+        """The untouched source model, nothing seen yet."""
+        classes = len(self.class_names)
+        return RunState(
+            next_batch=0,
+            adaptations={name: method.start() for name, method in self.methods.items()},
+            tallies={name: Tally.start(classes) for name in self.methods},
+            series={name: Series() for name in self.methods},
+            true_histogram=np.zeros(classes, np.int64),
+        )
+
+    def run(self, state: RunState | None = None) -> Iterator[tuple[RunState, Snapshot]]:
+        """All batches to come, from ``state`` (or the start) to the end of the stream."""
+        state = state or self.start()
+        while not self.finished(state):
+            *_, (state, snapshot) = self.advance(state, live=False)
+            yield state, snapshot
+
+    def finished(self, state: RunState) -> bool:
+        """Whether the stream has no batch left."""
+        return state.next_batch >= len(self.stream)
+
+    def batch(self, state: RunState) -> Batch:
+        """The batch to come, read, decoded and corrupted; nothing of it needs the model.
+
+        Raises:
+            UserError: none of its images can be read.
+        """
+        batch = self.batches.batch(state.next_batch)
+        if not len(batch.images):
+            raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))
+        return batch
+
+    def advance(
+        self, state: RunState, live: bool | Callable[[], bool] = True, batch: Batch | None = None
+    ) -> Iterator[tuple[RunState | None, Snapshot | LiveStep | None]]:
+        """Works on one batch.
+
+        Yields ``REST`` wherever it can rest, ``(None, LiveStep)`` after an optimiser step (all methods in step with
+        each other), and last ``(new state, Snapshot)``. Stopping in between leaves ``state`` valid and everything else
+        untouched.
+
+        Args:
+            live: whether steps are looked at, asked after each of them: a look makes a GPU be waited for.
+            batch: what :meth:`batch` gave for this state; None gets it now.
+        """
+        began = time.perf_counter()
+        batch = batch or self.batch(state)
+        labels = batch.images.labels.numpy()
+        lanes = {
+            name: _Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
+            for name, method in self.methods.items()
+        }
+        step, steps = 0, self.settings.adaptation.steps
+        while not all(lane.done for lane in lanes.values()):
+            for lane in lanes.values():
+                while lane.rests():
+                    yield REST
+                yield REST
+            if step < steps and (live() if callable(live) else live):
+                views = {name: self._view(lanes[name], labels) for name in self.settings.methods}
+                yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
+            step += 1
+        views = {name: self._view(lane, labels) for name, lane in lanes.items()}
+        new_state = self._commit(state, labels, lanes, views)
+        yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
+
+    def _view(self, lane: _Lane, labels: np.ndarray) -> BatchView:
+        cosines, lane.unread = _finite(lane.last.cosines.float())
+        probabilities = self.backbone.logits(cosines).softmax(dim=1)
+        confidence, predicted = probabilities.max(dim=1)
+        predicted = predicted.cpu().numpy()
+        known = labels >= 0
+        return BatchView(
+            predicted=predicted,
+            confidence=confidence.cpu().numpy(),
+            scores=self.score(cosines).cpu().numpy(),
+            histogram=np.bincount(predicted[labels != -1], minlength=len(self.class_names)),
+            accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
+            collapse_entropy=entropy_of(probabilities.mean(dim=0).cpu().numpy()),
+            cosines=cosines.cpu().numpy(),
+        )
+
+    def _commit(
+        self, state: RunState, labels: np.ndarray, lanes: dict[str, _Lane], views: dict[str, BatchView]
+    ) -> RunState:
+        reference = views[REFERENCE].predicted
+        tallies, series = {}, {}
+        for name, lane in lanes.items():
+            view = views[name]
+            tally = state.tallies[name].add(labels, view.predicted, reference, view.scores)
+            old = state.series[name]
+            shown = view.histogram.sum()
+            series[name] = Series(
+                accuracy=(*old.accuracy, tally.accuracy),
+                batch_accuracy=(*old.batch_accuracy, view.accuracy),
+                collapse_entropy=(*old.collapse_entropy, view.collapse_entropy),
+                largest_class_share=(
+                    *old.largest_class_share,
+                    float(view.histogram.max() / shown) if shown else 0.0,
+                ),
+                deterioration=(*old.deterioration, tally.deterioration),
+                improvement=(*old.improvement, tally.improvement),
+                seconds=(*old.seconds, lane.seconds),
+            )
+            tallies[name] = tally
+        true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
+        return RunState(
+            next_batch=state.next_batch + 1,
+            adaptations={name: lane.last.state for name, lane in lanes.items()},
+            tallies=tallies,
+            series=series,
+            true_histogram=state.true_histogram + true,
+            images_done=state.images_done + len(labels),
+        )
+
+    def _snapshot(
+        self, state: RunState, batch: Batch, lanes: dict[str, _Lane], views: dict[str, BatchView], seconds: float
+    ) -> Snapshot:
+        methods = {
+            name: self._method_snapshot(name, state, views[name], lanes[name].losses) for name in self.settings.methods
+        }
+        notes = list(self.source_notes) if state.next_batch == 1 else []
+        notes += [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
+        notes += [_unread(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
+        return Snapshot(
+            batch=state.next_batch - 1,
+            batches=len(self.stream),
+            class_names=self.class_names,
+            images=batch.images.pixels.cpu().numpy(),
+            clean=batch.clean.pixels.cpu().numpy(),
+            labels=batch.images.labels.numpy(),
+            names=batch.images.names,
+            true_histogram=state.true_histogram,
+            corruption=batch.corruption,
+            severity=batch.severity,
+            methods=methods,
+            layers=self.backbone.layout.layers,
+            logit_scale=self.backbone.logit_scale,
+            images_done=state.images_done,
+            seconds=seconds,
+            notes=(*batch.images.refused, *notes),
+        )
+
+    def _method_snapshot(
+        self, name: str, state: RunState, view: BatchView, losses: dict[str, Tensor]
+    ) -> MethodSnapshot:
+        tally, adaptation = state.tallies[name], state.adaptations[name]
+        if METHODS[name].uses_threshold:
+            threshold = adaptation.threshold
+        else:
+            threshold = otsu_threshold(torch.from_numpy(view.scores))
+        return MethodSnapshot(
+            batch=view,
+            accuracy=tally.accuracy,
+            deterioration=tally.deterioration,
+            improvement=tally.improvement,
+            auroc=tally.auroc,
+            fpr95=tally.fpr95,
+            histogram=tally.histogram,
+            histogram_entropy=entropy_of(tally.histogram),
+            id_scores=tally.id_scores,
+            ood_scores=tally.ood_scores,
+            threshold=float(threshold),
+            skipped_steps=int(adaptation.skipped) if adaptation is not None else 0,
+            losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
+            drift=self._drift(adaptation),
+            series=state.series[name],
+        )
+
+    def _drift(self, adaptation: AdaptationState | None) -> tuple[float, ...]:
+        if adaptation is None:
+            return (0.0,) * len(self.backbone.layout.layers)
+        moved = adaptation.parameters - self.backbone.source_parameters
+        return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
+
+
+def _finite(cosines: Tensor) -> tuple[Tensor, int]:
+    """The cosines with zeros for images that got NaN or infinity (no class is likelier than another), and how many."""
+    bad = ~cosines.isfinite().all(dim=1)
+    return cosines.masked_fill(bad[:, None], 0.0), int(bad.sum())
+
+
+def _skipped(name: str, count: int) -> str:
+    steps = "1 step was" if count == 1 else f"{count} steps were"
+    return f"{name}: {steps} skipped so far, the loss was no finite number."
+
+
+def _unread(name: str, count: int, first: str) -> str:
+    images = "1 image" if count == 1 else f"{count} images"
+    return f"{name}: the model gave no finite numbers for {images} of this batch, shown as {first} without confidence."

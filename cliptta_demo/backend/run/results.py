@@ -1,0 +1,135 @@
+"""Image by image: what each method said before and after, small enough to keep for a whole stream, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.run.snapshot import Snapshot
+
+# How an image fares under a method, compared with zero-shot.
+STATUSES = ("fixed", "broken", "right", "wrong", "left-out", "let-in", "changed", "same")
+STRANGER = "stranger"  # the truth of an image of none of the classes
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # a spreadsheet would run a cell that begins so
+
+
+@dataclass(frozen=True)
+class MethodResults:
+    """One method on one batch.
+
+    Attributes:
+        predicted: ``(N,)`` int16 classes; confidence: ``(N,)`` float32, 0 to 1; scores: ``(N,)`` float32 ID scores.
+        accepted: ``(N,)`` bool, whether the score is above the threshold; statuses: N of ``STATUSES``.
+    """
+
+    predicted: NDArray[np.int16]
+    confidence: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    accepted: NDArray[np.bool_]
+    statuses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BatchResults:
+    """One batch, without its images. ``labels``: as in :class:`.snapshot.Snapshot`; ``methods``: by name."""
+
+    batch: int
+    corruption: str
+    severity: int
+    labels: NDArray[np.int16]
+    names: tuple[str, ...]
+    methods: dict[str, MethodResults]
+
+
+def results_of(snapshot: Snapshot, reference: str = "zero-shot") -> BatchResults:
+    """What is kept of a snapshot. Statuses compare with ``reference``, or with nothing where it takes no part."""
+    before = snapshot.methods[reference].batch.predicted if reference in snapshot.methods else None
+    methods = {}
+    for name, method in snapshot.methods.items():
+        view = method.batch
+        accepted = view.scores > method.threshold
+        found = statuses(snapshot.labels, view.predicted, accepted, view.predicted if before is None else before)
+        methods[name] = MethodResults(
+            view.predicted.astype(np.int16), view.confidence, view.scores, accepted, tuple(found)
+        )
+    labels = snapshot.labels.astype(np.int16)
+    return BatchResults(snapshot.batch, snapshot.corruption, snapshot.severity, labels, snapshot.names, methods)
+
+
+def statuses(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], accepted: NDArray[np.bool_], reference: NDArray[np.int64]
+) -> list[str]:
+    """One of ``STATUSES`` per image.
+
+    Args:
+        labels: ``(N,)``, −1 a stranger, −2 unknown; predicted, reference: ``(N,)`` this method's and zero-shot's
+            classes; accepted: ``(N,)`` whether the ID score is above the threshold.
+    """
+    found = []
+    for label, now, before, inside in zip(labels, predicted, reference, accepted, strict=True):
+        if label == -1:
+            found.append("let-in" if inside else "left-out")
+        elif label < 0:
+            found.append("same" if now == before else "changed")
+        elif now == label:
+            found.append("right" if before == label else "fixed")
+        else:
+            found.append("broken" if before == label else "wrong")
+    return found
+
+
+def truth_of(label: int, class_names: Sequence[str]) -> str:
+    """A label in words: the class, ``STRANGER``, or nothing where it is unknown."""
+    return display_name(class_names[label]) if label >= 0 else STRANGER if label == -1 else ""
+
+
+def rows(
+    results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool, first: int = 1
+) -> Iterator[dict[str, Any]]:
+    """One dict per image, in the order of the stream, numbered from ``first``; its keys are the columns of the CSV."""
+    names = [display_name(name) for name in class_names]
+    position = first - 1
+    for batch in results:
+        for index in range(len(batch.labels)):
+            position += 1
+            row: dict[str, Any] = {
+                "image": position,
+                "file": batch.names[index],
+                "batch": batch.batch + 1,
+                "corruption": batch.corruption,
+                "severity": batch.severity,
+                "truth": truth_of(int(batch.labels[index]), class_names),
+            }
+            for name, method in batch.methods.items():
+                row[f"{name} prediction"] = names[method.predicted[index]]
+                row[f"{name} confidence"] = round(float(method.confidence[index]), 4)
+                if name != "zero-shot":
+                    row[f"{name} outcome"] = method.statuses[index]
+                if with_scores:
+                    row[f"{name} ID score"] = round(float(method.scores[index]), 5)
+                    row[f"{name} accepted"] = "yes" if method.accepted[index] else "no"
+            yield row
+
+
+def to_csv(results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool) -> str:
+    """All images as CSV. Texts that a spreadsheet would take for a formula get an apostrophe in front."""
+    file = io.StringIO(newline="")
+    writer = None
+    for row in rows(results, class_names, with_scores):
+        if writer is None:
+            writer = csv.DictWriter(file, list(row), lineterminator="\r\n")
+            writer.writerow({name: _harmless(name) for name in row})
+        writer.writerow({name: _harmless(value) for name, value in row.items()})
+    return file.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    risky = isinstance(value, str) and (value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA))
+    return f"'{value}" if risky else value

@@ -1,0 +1,219 @@
+"""How near the methods are to the floor: the bare forward and backward passes that they can't do without.
+
+``bench`` times, interleaved and with medians over repeats, the bare loop and every method on the same batch; ``grow``
+times how cost rises with batch size, classes, steps and sessions; ``corruption_costs`` the 19 corruptions.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cliptta_demo.backend.corruptions import CORRUPTIONS, corrupt
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
+
+CLASSES = 12
+WITH_MEMORY = ("cliptta", "cliptta-oce")
+GROWTH: dict[str, tuple[int, ...]] = {
+    "batch size": (1, 4, 16, 64, 128, 256, 512),
+    "classes": (2, 10, 100, 1000),
+    "steps": (1, 3, 5, 10, 20),
+    "sessions": (1, 4, 16, 64),
+}
+
+
+def random_images(count: int, size: int, device: torch.device, seed: int = 0) -> Tensor:
+    """``(count, 3, size, size)`` uint8 blobs: smooth enough that a model tells them apart, random enough to be fair."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 5, 5, generator=generator)
+    return (F.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1) * 255).to(torch.uint8).to(device)
+
+
+def random_prototypes(backbone: Backbone, images: Tensor, classes: int) -> Tensor:
+    """``(classes, d)`` unit prototypes near the images' own embeddings, so that all classes are predicted."""
+    with torch.no_grad():
+        features = backbone.embed(images)
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(classes, features.shape[1], generator=generator).to(features)
+    chosen = features[torch.arange(classes, device=features.device) % len(features)]
+    return F.normalize(chosen + 0.1 * noise / noise.norm(dim=1, keepdim=True), dim=1)
+
+
+class BareLoop:
+    """The passes alone: a copy of the tower whose normalisation parameters ask for gradients, and nothing else."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+        self.tower = copy.deepcopy(backbone.tower)
+        for name in backbone.layout.batch_norms:
+            self.tower.get_submodule(name).train(backbone.batch_statistics)
+        self.parameters = [self.tower.get_parameter(name) for name in backbone.layout.names]
+        for parameter in self.parameters:
+            parameter.requires_grad_(True)
+
+    def __call__(self, batch: Tensor, memory: Tensor, steps: int) -> None:
+        """``steps`` forward and backward passes of batch and memory, and the final forward pass of the batch."""
+        batch, memory = self.backbone.normalise(batch), self.backbone.normalise(memory)
+        both = torch.cat([batch, memory]).contiguous(memory_format=self.backbone.memory_format)
+        for _ in range(steps):
+            with self.backbone._precision():
+                features = self.tower(both)
+            torch.autograd.grad(features.float().sum(), self.parameters)
+        with torch.no_grad(), self.backbone._precision():
+            self.tower(batch)
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """Unit embeddings ``(N, d)`` of the copied tower."""
+        with self.backbone._precision():
+            return F.normalize(self.tower(self.backbone.normalise(images)).float(), dim=1)
+
+
+def seconds(work: Callable[[], Any], device: torch.device) -> float:
+    """Wall-clock seconds of ``work()``, the device's queue included."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def medians(
+    works: dict[str, Callable[[], Any]], device: torch.device, repeats: int, warm_up: int = 1
+) -> dict[str, float]:
+    """Median seconds of each; the repeats go round in turn, so that a slow minute hits all alike."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(repeats + warm_up):
+        for name, work in works.items():
+            taken = seconds(work, device)
+            if turn >= warm_up:
+                times[name].append(taken)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _primed(method: AdaptingMethod, batches: Sequence[Tensor]) -> AdaptationState | None:
+    """The method's state once its memory is full enough to fill a sample."""
+    state = method.start()
+    short = METHODS[method.name](method.backbone, method.prototypes, replace(method.settings, steps=1))
+    for seed, images in enumerate(batches):
+        *_, last = short.adapt(images, state, seed)
+        state = last.state
+    return state
+
+
+def _work(method: AdaptingMethod, images: Tensor, state: AdaptationState | None) -> Callable[[], None]:
+    def work() -> None:
+        for _ in method.adapt(images, state, 0):
+            pass
+
+    return work
+
+
+def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int = 10, repeats: int = 5) -> dict:
+    """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
+
+    Returns:
+        ``{"machine": {…}, "bare": {memory images: s}, "methods": {name: {"seconds", "ratio", "memory_images"}}}``;
+        zero-shot has no bare loop.
+    """
+    device = backbone.device
+    images = random_images(batch_size, backbone.info.image_size, device)
+    prototypes = random_prototypes(backbone, images, CLASSES)
+    remembered = random_images(memory, backbone.info.image_size, device, seed=1)
+    shots = -(-2 * memory // CLASSES)
+    settings = replace(backbone.info.adaptation, steps=steps, memory_sample=memory, memory_shots=shots)
+    bare = BareLoop(backbone)
+    works: dict[str, Callable[[], Any]] = {"bare 0": lambda: bare(images, remembered[:0], steps)}
+    memories = {}
+    for name, kind in METHODS.items():
+        method = kind(backbone, prototypes, settings)
+        rounds = -(-2 * memory // batch_size) if name in WITH_MEMORY else 0
+        primers = [random_images(batch_size, backbone.info.image_size, device, seed) for seed in range(rounds)]
+        state = _primed(method, primers) if primers else method.start()
+        # As many as are really drawn: the sample is balanced over the classes.
+        count = len(state.memory.sample(memory, CLASSES, torch.Generator())) if primers else 0
+        memories[name] = count
+        works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
+        works[name] = _work(method, images, state)
+    taken = medians(works, device, repeats)
+    methods: dict[str, dict[str, Any]] = {}
+    for name, kind in METHODS.items():
+        ratio = taken[name] / taken[f"bare {memories[name]}"] if issubclass(kind, AdaptingMethod) else None
+        methods[name] = {"seconds": taken[name], "ratio": ratio, "memory_images": memories[name]}
+    return {
+        "backbone": backbone.info.name,
+        "machine": machine(backbone),
+        "settings": {"batch_size": batch_size, "memory": memory, "steps": steps, "repeats": repeats},
+        "bare": {count: taken[f"bare {count}"] for count in sorted(set(memories.values()))},
+        "methods": methods,
+    }
+
+
+def machine(backbone: Backbone) -> dict[str, Any]:
+    """What the times were measured on."""
+    device = backbone.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    precision = str(backbone.autocast).removeprefix("torch.") if backbone.autocast else "float32"
+    return {"device": name, "threads": torch.get_num_threads(), "precision": precision, "torch": torch.__version__}
+
+
+def corruption_costs(backbone: Backbone, batch_size: int = 64, repeats: int = 5) -> dict[str, float]:
+    """Median seconds of each corruption at severity 5 on one batch of the model's input size."""
+    images = random_images(batch_size, backbone.info.image_size, backbone.device)
+    works = {name: lambda name=name: corrupt(images, name, 5, 0) for name in CORRUPTIONS}
+    return medians(works, backbone.device, repeats)
+
+
+def grow(
+    backbone: Backbone, repeats: int = 3, sizes: Mapping[str, Sequence[int]] = GROWTH
+) -> dict[str, dict[int, float]]:
+    """Median seconds of one CLIPTTA batch as one thing of ``sizes`` grows and the rest stays at its default.
+
+    Batch size, classes and steps: seconds per batch. Sessions: seconds until that many sessions, each in a thread of
+    its own on the one backbone, have had one batch of 16 images and 3 steps.
+    """
+
+    def one(batch_size: int = 64, classes: int = CLASSES, steps: int = 10) -> Callable[[], None]:
+        images = random_images(batch_size, backbone.info.image_size, backbone.device)
+        prototypes = random_prototypes(backbone, images, classes)
+        method = METHODS["cliptta"](backbone, prototypes, replace(backbone.info.adaptation, steps=steps))
+        primer = random_images(64, backbone.info.image_size, backbone.device, 1)
+        return _work(method, images, _primed(method, [primer]))
+
+    def many(sessions: int) -> Callable[[], None]:
+        work = one(batch_size=16, steps=3)
+
+        def together() -> None:
+            threads = [threading.Thread(target=work) for _ in range(sessions)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        return together
+
+    make: dict[str, Callable[[int], Callable[[], None]]] = {
+        "batch size": lambda n: one(batch_size=n),
+        "classes": lambda n: one(classes=n),
+        "steps": lambda n: one(steps=n),
+        "sessions": many,
+    }
+    return {
+        title: {n: medians({"work": make[title](n)}, backbone.device, repeats)["work"] for n in values}
+        for title, values in sizes.items()
+    }

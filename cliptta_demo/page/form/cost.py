@@ -1,0 +1,84 @@
+"""What a run will take, said before it begins; and what is too much for a page that many share."""
+
+from __future__ import annotations
+
+import html
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
+from cliptta_demo.backend.models.offered import BACKBONES, label_of
+from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_of, duration
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.limits import GPU_TIMES, LIMITS
+from cliptta_demo.page.form.reading import FormValues, read_form
+
+# What the estimate depends on, by the names of the form.
+COSTLY = ("class_names", "methods", "batch_size", "batches", "backbone", "templates", "steps", "memory_shots")
+UNKNOWN = "How long it will take is said when the model is loaded."
+
+
+def turn_of(backbone: Backbone) -> Turn:
+    """How much of a backbone's work one turn holds on this page."""
+    return Towers.of(backbone).turn(LIMITS.turn_gigaflops * _times(backbone.device.type))
+
+
+def check_cost(experiment: Experiment) -> float:
+    """Seconds that the whole run will take on this machine, about.
+
+    Raises:
+        UserError: it is more than this page works on, or a batch that can't be cut is too large for one turn.
+    """
+    backbone, cost = experiment.backbone, experiment.cost
+    times = _times(backbone.device.type)
+    largest = LIMITS.pass_gigaflops * times
+    if backbone.mixes_images and cost.largest_pass > largest:
+        size = experiment.settings.stream.batch_size
+        fitting = int(size * largest / cost.largest_pass)
+        raise UserError(
+            f"{label_of(backbone.info.name)} normalises over the whole batch, which can't be cut into turns: "
+            f"{size} images and the memory are too many on this page. Choose a batch size of at most "
+            f"{max(1, fitting)}, or another backbone."
+        )
+    _refuse_long(backbone.info.name, cost, times)
+    return PACE.seconds(backbone.info.name, cost.total)
+
+
+def estimate_html(values: FormValues | None = None, device: str = "cpu") -> str:
+    """A line on how long the form's run will take on this machine; empty where the form makes no sense yet."""
+    try:
+        recipe = read_form(values) if values is not None else None
+    except UserError:
+        recipe = None
+    if recipe is None:
+        return _line("")
+    entry = BACKBONES.get(recipe.backbone)
+    if entry is None:
+        return _line(UNKNOWN)
+    towers = Towers(entry.gigaflops, entry.prompt_gigaflops)
+    templates = len(recipe.templates) or len(DEFAULT_TEMPLATES)
+    cost = cost_of(recipe.settings, towers, max(2, len(recipe.class_names)), templates)
+    try:
+        _refuse_long(recipe.backbone, cost, _times(device))
+    except UserError as error:
+        return _line(str(error), "too-much")
+    return _line(f"Takes about {duration(PACE.seconds(recipe.backbone, cost.total))} on this machine.")
+
+
+def _refuse_long(name: str, cost: Cost, times: int) -> None:
+    most = 1000 * LIMITS.run_teraflops * times
+    if cost.total <= most:
+        return
+    long = duration(PACE.seconds(name, cost.total))
+    less = "fewer classes or prompt templates" if cost.prompts > most / 2 else "fewer batches, steps or methods"
+    raise UserError(
+        f"This run would take about {long} on this machine, {cost.total / most:.1f} times what one run may take on "
+        f"this page. Choose {less}, a smaller batch size or a smaller backbone."
+    )
+
+
+def _times(device: str) -> int:
+    return 1 if device == "cpu" else GPU_TIMES
+
+
+def _line(text: str, kind: str = "quiet") -> str:
+    return f'<p class="estimate {kind}" data-testid="estimate">{html.escape(text)}</p>'

@@ -1,0 +1,137 @@
+"""Every experiment is a link: settings and seed as the query of the page's address, and back.
+
+Only what differs from the opening experiment is written, so that links stay short and readable:
+``?corruption=fog&severity=4&methods=zero-shot,cliptta&seed=7``. What is read is checked like the form itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from cliptta_demo.backend.data.catalog import DATASETS, open_source
+from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.models.offered import check_visitor_backbone
+from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
+from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
+from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues, read_form
+from cliptta_demo.page.session.state import Recipe
+
+MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
+FLAGS = ("ramp", "symmetric")
+WHOLE = ("severity", "batch_size", "batches", "seed", "steps", "memory_shots")
+DECIMAL = (
+    "ood_share",
+    "learning_rate",
+    "regulariser_weight",
+    "tent_regulariser_weight",
+    "oce_weight",
+    "oce_gamma",
+)
+LINKED = tuple(name for name in FIELDS if name != "files")  # a visitor's images never travel
+
+
+def starting_values(adaptation: AdaptationSettings, backbone: str = DEFAULTS.backbone) -> FormValues:
+    """The form as the page opens, with a backbone's tuned values in the Advanced fold."""
+    return FormValues(backbone=backbone, **{name: getattr(adaptation, name) for name in ADAPTATION_FIELDS})
+
+
+def to_query(values: FormValues) -> str:
+    """The query (without ``?``) that stands for these values; what the backbone brings by itself is left out."""
+    start = starting_values(tuned_adaptation(values.backbone))
+    changed = {}
+    for name in LINKED:
+        value, usual = getattr(values, name), getattr(start, name)
+        if name == "methods":
+            value, usual = tuple(value or ()), tuple(usual)
+        if value != usual and value is not None:
+            changed[name] = _write(value)
+    return urlencode(changed, errors="replace")
+
+
+def recipe_query(recipe: Recipe) -> str:
+    """The query of the link to a run, whatever the form says by now."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    renamed = zip(recipe.source_names, recipe.class_names, strict=True)
+    own = {name: getattr(stream, name) for name in FIELDS if hasattr(stream, name)}
+    tuned = {name: getattr(adaptation, name) for name in ADAPTATION_FIELDS}
+    return to_query(
+        FormValues(
+            dataset=recipe.dataset,
+            class_names=", ".join(source if source == word else f"{source} = {word}" for source, word in renamed),
+            ood_source=recipe.ood_source,
+            methods=recipe.settings.methods,
+            backbone=recipe.backbone,
+            templates="\n".join(recipe.templates),
+            **own,
+            **tuned,
+        )
+    )
+
+
+def from_query(query: Mapping[str, str]) -> dict[str, Any]:
+    """Field → value out of an address; unknown names are left to others (Gradio and Spaces have some of their own).
+
+    Raises:
+        UserError: a value that is no value of its field, in a sentence.
+    """
+    return {name: _read(name, query[name]) for name in LINKED if name in query}
+
+
+def open_link(query: Mapping[str, str]) -> FormValues:
+    """The whole form that a link asks for, checked.
+
+    Args:
+        query: of the page's address.
+
+    Raises:
+        UserError: what is wrong with the link and what is allowed.
+    """
+    given = from_query(query)
+    backbone = given.get("backbone", DEFAULTS.backbone)
+    check_visitor_backbone(backbone)
+    if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
+        given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
+    values = replace(starting_values(tuned_adaptation(backbone), backbone), **given)
+    recipe = check_form(values)
+    if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
+        open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
+    return values
+
+
+def check_form(values: FormValues) -> Recipe:
+    """:func:`.reading.read_form` for what a link may say: images of one to uploads are the visitor's to add later."""
+    return read_form(replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values)
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float):
+        short = f"{value:.10g}"
+        return short if float(short) == value else repr(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def _read(name: str, text: str) -> Any:
+    if len(text) > MAX_LENGTH:
+        raise UserError(f"{name} is {len(text):,} characters long; at most {MAX_LENGTH:,} are read.")
+    if name == "methods":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if name in FLAGS:
+        if text not in ("0", "1"):
+            raise UserError(f"{name} is {quoted(text)}; it must be 0 or 1.")
+        return text == "1"
+    if name not in WHOLE + DECIMAL:
+        return text
+    try:
+        return int(text) if name in WHOLE else float(text)
+    except ValueError:
+        kind = "a whole number" if name in WHOLE else "a number"
+        raise UserError(f"{name} is {quoted(text)}; it must be {kind}.") from None

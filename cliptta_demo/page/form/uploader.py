@@ -1,0 +1,48 @@
+"""The place for a visitor's own files. ``gr.File`` takes files or a folder, not both, and forgets where in the folder
+a file was; this one takes both and archives, and keeps the paths, which are labels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
+
+TEMPLATE = f"""
+<div class="drop" role="group" aria-label="Your images"
+     data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
+     data-archive="{LIMITS.archives.max_archive_bytes}">
+  <p class="call">Drop images, folders or a zip</p>
+  <div class="choose">
+    <button type="button">Choose files</button>
+    <button type="button">Choose a folder</button>
+    <button type="button" hidden>Remove all</button>
+  </div>
+  <p class="status" role="status"></p>
+  <input type="file" multiple hidden aria-label="Image files, zip archives or a table of labels">
+  <input type="file" webkitdirectory hidden aria-label="A folder of images">
+</div>
+<p class="hint">{UPLOAD_HINT}</p>
+<p class="hint">{UPLOAD_PRIVACY}</p>
+"""
+
+
+def build_uploader(head: str) -> gr.HTML:
+    """The widget, hidden at first; its value is JSON text, see :func:`session.uploads.read_news`."""
+    return gr.HTML(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="window.cliptta.uploader(element, props, watch, trigger, upload);",
+        head=head,
+        apply_default_css=False,
+        visible=False,
+        elem_id="files",
+    )
+
+
+def show_uploader(visible: bool) -> Any:
+    """The update that shows or hides it."""
+    return gr.HTML(visible=visible)

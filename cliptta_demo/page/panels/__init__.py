@@ -1,0 +1,1 @@
+"""The stage: each panel drawn from a session, as data for the browser."""

@@ -1,0 +1,56 @@
+"""What all figures share. A figure is plain data for the browser: numbers in, numbers out.
+
+A figure is ``{"facets": [facet, …], "legend": [method, …]}``. A facet is one small plot: its id, Plotly traces, the
+part of a Plotly layout that differs from the house style (assets/plots.js), a text for those who can't see it, and an
+optional head with a gauge. A colour such as "@tent" or "@ink" is looked up in the style sheet: light and dark both fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cliptta_demo.backend.run.metrics import entropy_of
+from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.page.defaults import METHOD_LABELS
+from cliptta_demo.page.session.state import Session
+
+Figure = dict[str, Any]
+
+
+def make_figure(facets: list[dict[str, Any]], methods: Sequence[str] = ()) -> Figure:
+    """A figure of these facets, with a legend of these methods."""
+    return {"facets": facets, "legend": [{"method": name, "label": METHOD_LABELS[name]} for name in methods]}
+
+
+def empty_figure(text: str) -> Figure:
+    """A figure with nothing to draw yet, and the sentence shown instead."""
+    return {"facets": [], "legend": [], "empty": text}
+
+
+def methods_of(session: Session) -> tuple[str, ...]:
+    """The methods compared, in the page's order."""
+    return session.recipe.settings.methods
+
+
+def entropy_now(session: Session, live: LiveStep | None, name: str) -> float:
+    """Collapse entropy of the batch at hand; before any batch, of the counts (0)."""
+    if live is not None:
+        return live.methods[name].collapse_entropy
+    if session.snapshot is not None:
+        return session.snapshot.methods[name].batch.collapse_entropy
+    return entropy_of(session.state.tallies[name].histogram)
+
+
+def rounded(values: Any, digits: int) -> list[float | None]:
+    """Plain numbers of few digits: the payload stays small."""
+    return [None if value is None else round(float(value), digits) for value in values]
+
+
+def plot_text(text: str) -> str:
+    """Text of a visitor's as Plotly has to be told it: left alone, it would draw tags in it, links included.
+
+    A leading "@" would be taken for a colour's name.
+    """
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"&#64;{safe[1:]}" if safe.startswith("@") else safe

@@ -1,0 +1,60 @@
+"""The batch at hand → data for the gallery: its images, and what every method says of each. Pure.
+
+The browser builds the tiles with ``textContent`` only (assets/gallery.js), so no name can become markup.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.backend.run.results import statuses
+from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.page.defaults import METHOD_LABELS, corruption_name
+from cliptta_demo.page.session.sheets import Sheets
+
+
+def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, Any]:
+    """Everything the gallery draws.
+
+    Returns:
+        ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
+        "predicted", "confidence", "status", "entropy"}}, "labelled", "batch", "batches", "title"}``, or
+        ``{"empty": text}`` without a snapshot.
+        ``clean`` is the sheet before corruption, None when there was none; ``truth`` is a class number, −1 a
+        stranger, −2 unknown.
+    """
+    if snapshot is None or sheets is None:
+        return {
+            "empty": "The images of each batch appear here, with what zero-shot and the adapted models say of them."
+        }
+    reference = snapshot.methods[REFERENCE].batch.predicted
+    clean = snapshot.corruption == "none"
+    shift = "" if clean else f" · {corruption_name(snapshot.corruption)}, severity {snapshot.severity}"
+    return {
+        "sheet": sheets.seen,
+        "clean": sheets.clean,
+        "columns": sheets.columns,
+        "rows": sheets.rows,
+        "classes": [display_name(name) for name in snapshot.class_names],
+        "tiles": [
+            {"truth": int(label), "name": name} for label, name in zip(snapshot.labels, snapshot.names, strict=True)
+        ],
+        "methods": {
+            name: {
+                "label": METHOD_LABELS[name],
+                "predicted": method.batch.predicted.tolist(),
+                "confidence": [round(float(value), 3) for value in method.batch.confidence],
+                "status": statuses(
+                    snapshot.labels, method.batch.predicted, method.batch.scores > method.threshold, reference
+                ),
+                "entropy": round(method.batch.collapse_entropy, 4),
+            }
+            for name, method in snapshot.methods.items()
+        },
+        "labelled": bool((snapshot.labels >= 0).any()),
+        "batch": snapshot.batch + 1,
+        "batches": snapshot.batches,
+        "title": f"Batch {snapshot.batch + 1} of {snapshot.batches}{shift}",
+    }

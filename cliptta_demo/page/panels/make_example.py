@@ -1,0 +1,71 @@
+"""Makes the finished run that the page opens with.
+
+    python -m cliptta_demo.page.panels.make_example
+
+runs the page's opening experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
+and ``assets/example-batches.json``, the gallery of each earlier batch, which the page fetches when somebody points at
+one.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+from PIL import Image
+
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.page.defaults import DEFAULTS, corruption_name
+from cliptta_demo.page.form.links import starting_values
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels.cards import example_progress_html
+from cliptta_demo.page.panels.example import EXAMPLE
+from cliptta_demo.page.panels.gallery import gallery_data
+from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, to_json
+from cliptta_demo.page.panels.view import stage
+from cliptta_demo.page.runs.runner import open_experiment, work
+from cliptta_demo.page.session.state import Session
+
+LIGHT_QUALITY = 50  # of the JPEG
+
+
+def make_example() -> list[Session]:
+    """The opening experiment, after each of its batches."""
+    recipe = read_form(starting_values(tuned_adaptation(DEFAULTS.backbone)))
+    experiment, _ = open_experiment(recipe, None)
+    return [look.session for look in work(experiment, Session(recipe, experiment.start())) if look.live is None]
+
+
+def example_stage(session: Session) -> dict[str, str]:
+    """Every part of the stage as after that run, marked as an example."""
+    return stage(session, "done") | {"progress": example_progress_html(*_words(session))}
+
+
+def light_gallery(session: Session) -> dict[str, Any]:
+    """The gallery of a session's last batch, its picture packed tighter and the clean one left out."""
+    data = gallery_data(session.snapshot, session.sheets)
+    packed = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(data["sheet"]))).save(packed, "JPEG", quality=LIGHT_QUALITY)
+    return data | {"sheet": base64.b64encode(packed.getvalue()).decode("ascii"), "clean": None}
+
+
+def _words(session: Session) -> tuple[str, int]:
+    stream = session.recipe.settings.stream
+    return corruption_name(stream.corruption), stream.severity
+
+
+def main() -> None:
+    """Writes the file and says what it shows."""
+    *earlier, session = make_example()
+    EXAMPLE.write_text(json.dumps(example_stage(session), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    for name, method in session.snapshot.methods.items():
+        print(f"{name} {method.accuracy:.1%}")
+    EXAMPLE_BATCHES.write_text(to_json([light_gallery(each) for each in earlier]) + "\n", encoding="utf-8")
+    print(f"{EXAMPLE_BATCHES.name}: {EXAMPLE_BATCHES.stat().st_size / 1e3:.0f} kB")
+    print(f"{EXAMPLE.name}: {EXAMPLE.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

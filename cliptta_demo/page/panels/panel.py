@@ -1,0 +1,91 @@
+"""Panels that the browser draws itself: their DOM stays in place while their data changes.
+
+``gr.Plot`` builds its plot anew at every update, which loses zoom and hover. Here the template of a ``gr.HTML`` never
+mentions its value, so Gradio leaves the DOM alone, and a script watches the value (JSON text) instead.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.page.server.gradio_parts import API_PREFIX
+from cliptta_demo.places import ASSETS
+
+PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
+SCRIPTS = tuple(
+    ASSETS / name for name in ("page.js", "plots.js", "batches.js", "gallery.js", "loss.js", "upload.js", "results.js")
+)
+STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
+EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
+
+
+def static_files() -> list[Path]:
+    """The files that the browser loads from this server; nothing else is made public."""
+    return [PLOTLY, *SCRIPTS, *STYLES, EXAMPLE_BATCHES]
+
+
+def address(path: Path) -> str:
+    """Where the browser finds a static file, relative to the page."""
+    version = int(path.stat().st_mtime)  # a new version of a file is never hidden by the browser's cache
+    return f"{API_PREFIX[1:]}/file={html.escape(path.as_posix())}?v={version}"
+
+
+def script(path: Path) -> str:
+    """The tag that loads a script from this server."""
+    return f'<script src="{address(path)}"></script>'
+
+
+def stylesheet(path: Path) -> str:
+    """The tag that loads a style sheet from this server."""
+    return f'<link rel="stylesheet" href="{address(path)}">'
+
+
+def scripts() -> str:
+    """The tags of all scripts, for the head of whatever needs them."""
+    return "".join(script(path) for path in (PLOTLY, *SCRIPTS))
+
+
+def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) -> gr.HTML:
+    """A titled panel whose body a script draws.
+
+    Args:
+        kind: "plot", "curves", "histogram", "gallery", "matrix" or "results", the script's drawing function.
+        value: JSON text, see :mod:`.figure` and :mod:`.gallery`.
+        title, sentence: heading and one sentence of explanation; name: its id in the page.
+    """
+    return _panel(value, kind, title, sentence, name, f"window.cliptta.mount({kind!r}, element, props, watch);")
+
+
+def build_toy(toy: Callable[..., Any], *, title: str, sentence: str, name: str) -> gr.HTML:
+    """The panel with the three-class toy; its script calls ``toy`` on the server whenever a point was dragged."""
+    script = "window.cliptta.toy(element, server);"
+    return _panel("", "toy", title, sentence, name, script, server_functions=[toy])
+
+
+def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load: str, **more: Any) -> gr.HTML:
+    template = (
+        f'<section class="panel" data-kind="{kind}"><header><h2>{html.escape(title)}</h2>'
+        f'<p class="sentence">{html.escape(sentence)}</p></header><div class="body"></div></section>'
+    )
+    return gr.HTML(
+        value,
+        html_template=template,
+        js_on_load=on_load,
+        head=scripts(),
+        apply_default_css=False,
+        elem_id=name,
+        min_width=280,
+        **more,
+    )
+
+
+def to_json(data: dict[str, Any] | list[Any]) -> str:
+    """Compact JSON; refuses NaN, which no browser would parse."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

@@ -1,0 +1,64 @@
+"""The panel of results: a table that is built only when somebody asks for it, and buttons that save files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.panel import build_panel, to_json
+from cliptta_demo.page.panels.results_table import NOTHING_YET, csv_download, json_download, results_data
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.texts import PANELS
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+SHOW, HIDE = "Show the table", "Hide the table"
+
+
+def build_results() -> dict[str, Any]:
+    """The panel's parts by name; "results" is the table."""
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_id="results-panel"):
+        title, sentence = PANELS["results"]
+        parts["results"] = build_panel("results", "", title=title, sentence=sentence, name="results")
+        with gr.Row(elem_id="results-buttons"):
+            parts["table"] = gr.Button(SHOW, size="sm", elem_id="show-table", min_width=0)
+            parts["csv"] = gr.Button("Save as CSV", size="sm", elem_id="save-csv", min_width=0)
+            parts["json"] = gr.Button("Save run as JSON", size="sm", elem_id="save-json", min_width=0)
+    parts["table_open"] = gr.State(False)
+    parts["file"] = gr.Textbox(visible=False)  # on its way from the server to the visitor's disk
+    return parts
+
+
+def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
+    """``finished``: the events that end a run; the open table follows each of them, and no batch waits for it."""
+    session, table, is_open = parts["session"], parts["results"], parts["table_open"]
+    quick = {"concurrency_limit": None, **PRIVATE}
+
+    def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
+        lost = KEEPING.advice(request.session_hash or "") if session is None else ""
+        value = "" if is_open else to_json({"empty": lost} if lost else results_data(session))
+        return value, not is_open, gr.Button(SHOW if is_open else HIDE)
+
+    def follow(session: Any, is_open: bool) -> Any:
+        return to_json(results_data(session)) if is_open else gr.skip()
+
+    parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **quick)
+    for event in finished:
+        event.then(follow, [session, is_open], table, **quick)
+    for name, download in (("csv", csv_download), ("json", json_download)):
+        parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **quick).then(
+            None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
+        )
+
+
+def _saver(download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
+    """What a button calls: what the browser saves, and the message."""
+
+    def save(session: Any, request: gr.Request) -> tuple[str, str]:
+        text = download(session)
+        return text, message_html("" if text else KEEPING.advice(request.session_hash or "") or NOTHING_YET)
+
+    return save

@@ -1,0 +1,98 @@
+"""Image by image: data for the table, and what the download buttons save. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.backend.run.results import rows, to_csv
+from cliptta_demo.backend.run.summary import full_report
+from cliptta_demo.page.defaults import METHOD_LABELS, TABLE_ROWS
+from cliptta_demo.page.form.links import recipe_query
+from cliptta_demo.page.panels.panel import to_json
+from cliptta_demo.page.session.state import Session
+
+NOTHING_YET = "No result yet: press Run first."
+
+
+def results_data(session: Session | None) -> dict[str, Any]:
+    """What the table draws: the newest images in the stream's order, at most ``TABLE_ROWS`` of them.
+
+    Returns:
+        ``{"columns": [{"title", "kind"}], "groups": [{"columns", "method", "title"}], "rows", "caption"}``, or
+        ``{"empty": sentence}`` before the first batch.
+    """
+    if session is None or not session.results:
+        return {"empty": NOTHING_YET}
+    kept, count = [], 0
+    for batch in reversed(session.results):  # whole batches, until there are enough rows
+        kept.insert(0, batch)
+        count += len(batch.labels)
+        if count >= TABLE_ROWS:
+            break
+    total = session.state.images_done
+    found = list(rows(kept, session.recipe.class_names, with_scores(session), first=total - count + 1))[-TABLE_ROWS:]
+    names = any(row["file"] for row in found)
+    labelled = any(row["truth"] for row in found)
+    columns = [{"key": "image", "title": "#", "kind": "count"}]
+    columns += [{"key": "file", "title": "file"}] * names
+    columns += [{"key": "batch", "title": "batch", "kind": "count"}]
+    columns += [{"key": "truth", "title": "truth"}] * labelled
+    groups: list[dict[str, Any]] = [{"columns": len(columns)}]
+    for name in session.recipe.settings.methods:
+        own = [
+            {"key": f"{name} prediction", "title": "prediction"},
+            {"key": f"{name} confidence", "title": "confidence", "kind": "share"},
+        ]
+        own += [{"key": f"{name} outcome", "title": "outcome", "kind": "outcome"}] * (name != REFERENCE)
+        if with_scores(session):
+            own += [
+                {"key": f"{name} ID score", "title": "ID score", "kind": "score"},
+                {"key": f"{name} accepted", "title": "accepted"},
+            ]
+        columns += own
+        groups.append({"columns": len(own), "method": name, "title": METHOD_LABELS[name]})
+    shown = f"the newest {len(found):,} of {total:,} images" if len(found) < total else f"{total:,} images"
+    return {
+        "columns": [{key: value for key, value in column.items() if key != "key"} for column in columns],
+        "groups": groups,
+        "rows": [[row[column["key"]] for column in columns] for row in found],
+        "caption": f"Results for {shown}. Press a column's name to sort; the CSV holds all of them.",
+    }
+
+
+def with_scores(session: Session) -> bool:
+    """Whether ID scores tell anything: strangers are mixed in, or a method looks for them."""
+    settings = session.recipe.settings
+    return settings.stream.ood_share > 0 or "cliptta-oce" in settings.methods
+
+
+def csv_download(session: Session | None) -> str:
+    """All results as a CSV for the browser to save, see ``saveFile`` in assets/results.js; empty before any."""
+    if session is None or not session.results:
+        return ""
+    text = "\ufeff" + to_csv(session.results, session.recipe.class_names, with_scores(session))
+    return to_json({"name": "cliptta-results.csv", "type": "text/csv;charset=utf-8", "text": text})
+
+
+def json_download(session: Session | None) -> str:
+    """Settings, seed, totals and series, as the command line writes them, and the link's query; empty before any."""
+    if session is None or session.snapshot is None:
+        return ""
+    recipe = session.recipe
+    sample = tuned_adaptation(recipe.backbone).memory_sample  # the one setting without a widget
+    settings = replace(recipe.settings, adaptation=replace(recipe.settings.adaptation, memory_sample=sample))
+    result = full_report(
+        session.snapshot,
+        settings,
+        backbone=recipe.backbone,
+        dataset=recipe.dataset,
+        ood=recipe.ood_source if recipe.settings.stream.ood_share > 0 else None,
+        templates=recipe.templates,
+    )
+    result["link"] = f"?{recipe_query(recipe)}"
+    result["changes"] = [{"batch": mark.batch + 1, "what": mark.label} for mark in session.marks]
+    result["shifts"] = [{"corruption": name, "severity": severity} for name, severity in session.shifts]
+    return to_json({"name": "cliptta-run.json", "type": "application/json", "text": to_json(result)})

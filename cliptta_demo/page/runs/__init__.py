@@ -1,0 +1,1 @@
+"""Runs at work: from a pressed button or a call to batches, in turns with others."""

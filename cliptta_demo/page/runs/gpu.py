@@ -1,0 +1,189 @@
+"""One call owns a run's loop. On ZeroGPU that call runs in a worker process with a GPU, elsewhere it is a plain call.
+
+A ZeroGPU worker is a fork: whatever changes in it is lost when it ends, and met by another visitor when it doesn't. So
+everything goes in and comes out as CPU data (a recipe, a session, uploads), the worker opens the experiment from them,
+and adapted weights are never put into a model: they live in the session (see :mod:`methods.adaptation`).
+
+The process that serves the page has no GPU there. What it must know of a backbone it reads from one on the CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+import gradio as gr
+
+from cliptta_demo.backend.data.catalog import open_source, open_strangers
+from cliptta_demo.backend.data.hub_dataset import is_hub_spec
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models import loading as backbones
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.device_memory import is_out_of_memory
+from cliptta_demo.backend.run.size import RunSize, run_size
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import UPLOAD
+from cliptta_demo.page.form.cost import check_cost
+from cliptta_demo.page.runs.preparing import watched
+from cliptta_demo.page.runs.runner import Begun, Look, open_experiment, read_class_names, work
+from cliptta_demo.page.runs.service import SERVICE
+from cliptta_demo.page.session.keeping import KEEPING, UPLOAD_BYTES, check_size
+from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
+from cliptta_demo.page.texts import FAILED, NO_MEMORY
+
+log = logging.getLogger(__name__)
+ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
+
+# What a run is taken to need on ZeroGPU's card, half an RTX PRO 6000 Blackwell (48 GB): reckoned from its data sheet on
+# the safe side, not measured there. A run that needs longer pauses by itself.
+START_SECONDS = 10.0  # the worker's start and the model's way to the GPU
+BATCH_SECONDS = 0.5  # drawing, corrupting, sending the snapshot
+STEP_SECONDS = 0.03  # starting the kernels of one step of one method
+IMAGE_SECONDS = 0.002  # forward and backward of ViT-B/16: 53 GFLOP, at a tenth of the card's pace in bfloat16
+TINY_IMAGE_SECONDS = 0.0002
+
+
+def load_backbone(name: str) -> Backbone:
+    """The backbone as the process that serves the page may have it: on ZeroGPU without a GPU."""
+    return backbones.load_backbone(name, "cpu" if ON_ZERO_GPU else None, visitor=True)
+
+
+def device() -> str:
+    """Where runs work: "cuda" or "cpu"."""
+    return "cuda" if ON_ZERO_GPU else backbones.best_device()
+
+
+def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> int:
+    """GPU seconds to ask for: those of the steps to come, at most ``LIMITS.gpu_seconds``. Takes what a run takes."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    kept = plan(session, recipe).session
+    left = max(1, stream.batches - (kept.state.next_batch if kept else 0))
+    left = left if batches is None else min(left, batches)
+    per_image = TINY_IMAGE_SECONDS if recipe.backbone == backbones.TINY else IMAGE_SECONDS
+    images = stream.batch_size + adaptation.memory_sample
+    adapting = sum(method != "zero-shot" for method in recipe.settings.methods)
+    steps = adapting * (adaptation.steps + 1) + 1
+    seconds = START_SECONDS + left * (BATCH_SECONDS + steps * (STEP_SECONDS + images * per_image))
+    return min(LIMITS.gpu_seconds, round(seconds))
+
+
+def _on_gpu(task: Callable[..., Iterator[Look]]) -> Callable[..., Iterator[Look]]:
+    """ZeroGPU's decorator where there is ZeroGPU; elsewhere nothing, without importing the package."""
+    if not ON_ZERO_GPU:
+        return task
+    import spaces
+
+    return spaces.GPU(duration=seconds_needed)(task)
+
+
+@_on_gpu
+def perform(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> Iterator[Look]:
+    """Opens the experiment and works through ``batches`` batches (None: to the end); arguments and looks pickle.
+
+    ``session`` is the visitor's last one; whether the run goes on from there is decided here, where the class names of
+    a data set are known. The first look says how it begins, with the decoded uploads; then as :func:`.runner.work`.
+    What a visitor has to read is a look too: an exception of ours would not find its way out of a worker.
+    """
+    ends = time.monotonic() + seconds_needed(recipe, session, uploads, batches) if ON_ZERO_GPU else None
+    try:
+        experiment, uploads = open_experiment(recipe, uploads)
+        expected = check_cost(experiment)
+        yield from read_class_names(experiment)
+        names = experiment.class_names
+        recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
+        planned = plan(session, recipe)
+        session = planned.session or Session(recipe, experiment.start().to("cpu"))
+        yield Look(session, begun=Begun(planned.session is None, planned.message, expected), uploads=uploads)
+        began = time.monotonic()
+        for look in work(experiment, session, batches):
+            yield look
+            if look.live is None and ends is not None:
+                now = time.monotonic()
+                if now + 2 * (now - began) > ends:  # the next batch might not end in time: the run is paused here
+                    return
+                began = now
+    except UserError as error:
+        yield Look(None, refusal=str(error))
+    except (RuntimeError, MemoryError) as error:
+        yield Look(None, refusal=_no_memory(error))
+
+
+def _no_memory(error: BaseException) -> str:
+    """The sentence where memory ran out at a place that can't do with less; another error is raised again."""
+    if not is_out_of_memory(error):
+        raise error
+    log.warning("memory ran out", exc_info=True)
+    return NO_MEMORY
+
+
+def follow(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
+) -> Iterator[Look]:
+    """:func:`perform` as the page and the API see it: counted, written down, and ended when the server stops.
+
+    Args:
+        by: "page" or "api"; key: names the visitor.
+
+    Raises:
+        UserError: what stands in the run's way, in a sentence.
+    """
+    with SERVICE.run(recipe, by) as record:
+        try:
+            with closing(watched(partial(prepare, recipe, session, uploads, batches))) as progress:
+                for part in progress:
+                    SERVICE.check()  # a server that stops waits for no download
+                    if isinstance(part, RunSize):
+                        size = part
+                    elif part is not None:
+                        yield Look(None, download=part)
+        except (RuntimeError, MemoryError) as error:
+            raise UserError(_no_memory(error)) from error
+        with KEEPING.set_aside(key, size), closing(perform(recipe, session, uploads, batches)) as looks:
+            before = None
+            for look in looks:
+                if look.refusal:
+                    raise UserError(look.refusal)
+                if look.session is not None:
+                    before = look.session.state.next_batch if before is None else before
+                    record.batches = look.session.state.next_batch - before
+                yield look
+                SERVICE.check()
+
+
+def words_of(error: gr.Error) -> str:
+    """What ZeroGPU says to a visitor (the quota is used up, no GPU is free); that a worker died is in our words."""
+    return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
+
+
+def prepare(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> RunSize:
+    """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
+
+    Takes what a run takes.
+
+    Returns:
+        What the run may hold, which is no more than a visitor may have.
+
+    Raises:
+        UserError: what can't be opened, or would hold too much.
+    """
+    backbone = load_backbone(recipe.backbone)
+    classes, length, own = len(recipe.class_names), None, 0
+    if is_hub_spec(recipe.dataset):
+        source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
+        classes, length = len(source.class_names), source.length()
+    if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
+        open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
+    if uploads is not None:
+        length = len(uploads.names) if recipe.dataset == UPLOAD else length
+        side = backbone.info.image_size if recipe.dataset == UPLOAD else uploads.size
+        own = len(uploads.names) * (3 * side**2 + UPLOAD_BYTES)
+    kept = plan(session, recipe).session
+    done = None if batches is None else (kept.state.next_batch if kept is not None else 0) + batches
+    size = replace(run_size(recipe.settings, backbone, classes, length, done), uploads=own)
+    check_size(size, recipe, classes)
+    return size

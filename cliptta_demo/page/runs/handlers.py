@@ -1,0 +1,239 @@
+"""What the buttons do. A run is a generator; each of its yields commits the session and the page together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of, note_of
+from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
+from cliptta_demo.page.form.choices import HUB, images_note
+from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
+from cliptta_demo.page.form.links import LINKED, check_form, open_link, to_query
+from cliptta_demo.page.form.reading import FIELDS, FormValues, read_form
+from cliptta_demo.page.form.sidebar import adaptation_updates
+from cliptta_demo.page.form.uploader import show_uploader
+from cliptta_demo.page.panels.cards import message_html, progress_html, prompts_html
+from cliptta_demo.page.panels.view import live_stage, stage, waiting_stage
+from cliptta_demo.page.runs.activity import ACTIVITY
+from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.runs.preparing import DownloadLine
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.state import Session, Uploads
+from cliptta_demo.page.session.uploads import (
+    Given,
+    class_text_for,
+    decode_uploads,
+    forget_files,
+    forget_files_of,
+    label_note,
+    own_files,
+    ready_sentence,
+    upload_value,
+)
+from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
+
+log = logging.getLogger(__name__)
+Update = dict[str, Any]  # new values by name: "session", "uploads", "message", a button, or a part of the stage
+
+
+def buttons(phase: str) -> Update:
+    """Which buttons can be pressed. ``phase``: idle, running, paused, done."""
+    busy = phase == "running"
+    words = {"running": "Running…", "paused": "Continue", "done": "Run again"}.get(phase, "Run")
+    return {
+        "run": gr.Button(words, interactive=not busy),
+        "pause": gr.Button(interactive=busy),
+        "step": gr.Button(interactive=not busy),
+    }
+
+
+def phase_of(session: Session | None) -> str:
+    """Where a session stands when nothing runs: idle, paused or done."""
+    if session is None or session.snapshot is None:
+        return "idle"
+    return "done" if session.state.next_batch >= session.snapshot.batches else "paused"
+
+
+def settled(session: Session | None) -> Update:
+    """What tells that nothing runs any more."""
+    phase = phase_of(session)
+    return {"progress": progress_html(session, None, phase), **buttons(phase)}
+
+
+def run(
+    session: Session | None, uploads: Uploads | None, values: tuple[Any, ...], batches: int | None, key: str
+) -> Iterator[Update]:
+    """Runs to the end of the stream, or ``batches`` batches of it.
+
+    Yields what changed. Whoever stops it in between keeps the session of the last yield. ``key`` names the visitor.
+    """
+    with ACTIVITY.at_work(key):
+        try:
+            form = FormValues(**dict(zip(FIELDS, values, strict=True)))
+            for update in _run(session, uploads, form, batches, key):
+                session, uploads = update.get("session", session), update.get("uploads", uploads)
+                if "session" in update:
+                    KEEPING.keep(key, session, uploads)
+                yield update
+        except UserError as error:
+            yield {"message": message_html(str(error), "error"), **settled(session)}
+        except gr.Error as error:  # ZeroGPU's
+            log.warning("no GPU", exc_info=True)
+            yield {"message": message_html(words_of(error), "error"), **settled(session)}
+        except Exception:
+            log.exception("a run failed")
+            yield {"message": message_html(FAILED, "error"), **settled(session)}
+
+
+def _run(
+    session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None, key: str
+) -> Iterator[Update]:
+    recipe = read_form(values)
+    preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
+    yield {**preparing, "message": message_html()}
+    with closing(follow(recipe, session, uploads, batches, "page", key)) as looks:
+        line = DownloadLine()
+        for look in looks:
+            if look.download is not None:
+                yield {"progress": line.html(look.download)}
+            elif look.prompts is not None:
+                yield {"progress": prompts_html(*look.prompts)}
+            elif look.live is not None:
+                yield live_stage(look.session, look.live)
+            elif look.begun is not None:
+                session, uploads = look.session, look.uploads
+                own = uploads if recipe.dataset == UPLOAD else None
+                refused = (*label_note(own, session.recipe.class_names), *own.refused) if own is not None else ()
+                kind = "warning" if refused else "info"
+                words = look.begun.message or KEEPING.apology(key)
+                message = message_html(words, kind, refused)
+                first: Update = {"session": session, "uploads": uploads, "message": message}
+                if look.begun.fresh:
+                    first |= waiting_stage(recipe.settings.methods)
+                seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
+                yield {**first, **preparing, "progress": progress_html(session, None, "preparing", seconds)}
+            else:
+                session = look.session
+                update: Update = {"session": session, **stage(session, "running")}
+                if session.snapshot.notes:
+                    notes = (*refused, *session.snapshot.notes)
+                    update["message"] = message_html(words, "warning", notes)
+                yield update
+    yield settled(session)
+
+
+def pause(session: Session | None) -> Update:
+    """Draws the session as committed, after the run was cancelled."""
+    drawn = stage(session, phase_of(session)) if session is not None else waiting_stage()
+    return {**drawn, **settled(session)}
+
+
+def reset(methods: Any) -> Update:
+    """Drops the session: what adapted is gone, the source model was never touched."""
+    chosen = methods if isinstance(methods, list | tuple) else ()
+    known = [name for name in METHOD_LABELS if name == REFERENCE or name in chosen]
+    return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
+
+
+def open_lesson(key: str) -> Update:
+    """What a lesson puts on the page: the form, its text, and a stage that waits for its run."""
+    lesson = by_key(key)
+    values = lesson_values(lesson)
+    return {
+        "session": None,
+        "message": message_html(),
+        "lesson": lesson_html(lesson),
+        **_form_update(values),
+        **waiting_stage(values.methods),
+        **buttons("idle"),
+    }
+
+
+def _form_update(values: FormValues) -> Update:
+    """The widgets' values; a CheckboxGroup takes lists only, and the place for files shows where it is needed."""
+    special = {
+        "methods": list(values.methods),
+        "files": show_uploader(values.dataset == UPLOAD),
+        "hub_dataset": gr.Textbox(values.hub_dataset, visible=values.dataset == HUB),
+        "ood_source": gr.Dropdown(value=values.ood_source, info=images_note(values.ood_source)),
+        "backbone": gr.Dropdown(value=values.backbone, info=note_of(values.backbone)),
+    }
+    return {name: getattr(values, name) for name in LINKED} | special
+
+
+def open_address(query: Mapping[str, str]) -> Update:
+    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
+    if not any(name in query for name in LINKED):
+        return {}
+    try:
+        values = open_link(query)
+    except UserError as error:
+        return {"message": message_html(f"This link can't be opened as it is: {error}", "error")}
+    return {
+        **_form_update(values),
+        **waiting_stage(values.methods),  # the example that the page opens with is another experiment
+        "message": message_html(LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED),
+    }
+
+
+def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
+    """("?" and the query of the link to what the form says, message); a form with an error has no link: ""."""
+    form = FormValues(**dict(zip(FIELDS, values, strict=True)))
+    try:
+        check_form(form)
+        query = to_query(form)
+        open_link(dict(parse_qsl(query, max_num_fields=len(FIELDS))))
+        return f"?{query}", message_html()
+    except UserError as error:
+        return "", message_html(str(error), "error")
+
+
+def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
+    """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
+
+    Labels become the class names unless the visitor ``typed`` some. Names of the update: "uploads", "files",
+    "upload_note", and "class_names" where they change.
+    """
+    if given.cleared:
+        forget_files(uploads)
+        return {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
+    added = own_files(given.added, uploads.files if uploads is not None else ())
+    before = uploads.filled if uploads is not None else ""
+    files = (*(uploads.files if uploads is not None else ()), *added)
+    size = image_size_of(backbone)
+    try:
+        uploads = decode_uploads(files, size, before)
+    except BaseException:
+        forget_files_of(added)
+        raise
+    lost = len(given.added) - len(added)
+    refused = (f"{lost:,} of the files did not arrive: add them again.",) * bool(lost) + uploads.refused
+    text = class_text_for(uploads, typed, before)
+    uploads = replace(uploads, filled=text or before)
+    update: Update = {"uploads": uploads, "files": upload_value(uploads)}
+    if not uploads.names:
+        return update | {"upload_note": message_html("None of these files can be used.", "error", refused)}
+    note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
+    return update | {"upload_note": note} | ({"class_names": text} if text else {})
+
+
+def take_backbone(name: Any) -> tuple[list[Any], str, str]:
+    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values.
+
+    Nothing is loaded: that is for Run, when size and speed have been read.
+    """
+    try:
+        check_visitor_backbone(name)
+    except UserError as error:
+        return [], "", message_html(str(error), "error")
+    return adaptation_updates(tuned_adaptation(name)), note_of(name), message_html()

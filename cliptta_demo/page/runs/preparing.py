@@ -1,0 +1,82 @@
+"""Opens a run's images and backbone beside the page, so that a download can be watched, and given up."""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from cliptta_demo.backend.hub import downloads as hub
+from cliptta_demo.backend.hub.downloads import Progress, megabytes
+from cliptta_demo.page.defaults import LIVE_INTERVAL
+from cliptta_demo.page.panels.cards import progress_bar
+
+Result = TypeVar("Result")
+
+
+class GivenUp(BaseException):
+    """The visitor stopped the run: the download ends. Never shown, and nobody's error to handle."""
+
+
+def watched(work: Callable[[], Result]) -> Iterator[Progress | Result]:
+    """Runs ``work`` in a thread; yields how far its downloads are, and last what it returned (or raises its error).
+
+    Closing the iterator in between gives a download up; it ends within seconds unless somebody else waits for it.
+    """
+    state: dict[str, object] = {}
+    done, given_up = threading.Event(), threading.Event()
+
+    def watcher(progress: Progress) -> None:
+        if given_up.is_set():
+            raise GivenUp
+        state["progress"] = progress
+
+    def target() -> None:
+        try:
+            with hub.watch(watcher):
+                state["result"] = work()
+        except BaseException as error:
+            state["error"] = error
+        finally:
+            done.set()
+
+    threading.Thread(target=target, name="preparing", daemon=True).start()
+    try:
+        while not done.wait(LIVE_INTERVAL):
+            if "progress" in state:
+                yield state["progress"]
+    finally:
+        given_up.set()
+    if "error" in state:
+        raise state["error"]
+    yield state["result"]
+
+
+class DownloadLine:
+    """The progress bar of a download, with its pace, and the licence as its repository names it."""
+
+    def __init__(self) -> None:
+        self.began: tuple[float, int] | None = None
+        self.licences: dict[str, str] = {}
+
+    def html(self, progress: Progress) -> str:
+        """Bar and line of text."""
+        now = time.monotonic()
+        if self.began is None or progress.done < self.began[1]:
+            self.began = (now, progress.done)
+        if progress.done >= progress.total:
+            self.began = None  # what comes next has a pace of its own
+            return progress_bar(1.0, f"Opening {html.escape(progress.name.partition(',')[0])}…", busy=True)
+        words = [f"Downloading: <b>{megabytes(progress.done)}</b> of {megabytes(progress.total)}"]
+        seconds, arrived = now - self.began[0], progress.done - self.began[1]
+        if seconds > 1 and arrived:
+            left = (progress.total - progress.done) * seconds / arrived
+            words.append(f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left")
+        name = progress.name.partition(",")[0]
+        if name not in self.licences:  # asked for once: it is read from the disk
+            self.licences[name] = hub.known_licence("model", name) or hub.known_licence("dataset", name)
+        licence = f"licence: {self.licences[name]}" if self.licences[name] else ""
+        words += [html.escape(word) for word in (name, licence) if word]
+        return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)

@@ -1,0 +1,178 @@
+"""From a recipe to batches: opens the sources, loads the backbone, and works through the stream for one session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from cliptta_demo.backend.data.catalog import open_source, open_strangers
+from cliptta_demo.backend.data.labels import match_labels
+from cliptta_demo.backend.data.sources import GivenImages, Source
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import Progress
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.arithmetic import PACE
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
+from cliptta_demo.page.form.cost import turn_of
+from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.runs.service import SERVICE
+from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.session.uploads import STALE, decode_uploads
+
+T = TypeVar("T")
+DONE = object()  # nothing is left to do
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a run begins: ``fresh`` from the source model or going on, what the visitor is told of it, and about how
+    many ``seconds`` the whole of it takes on this machine.
+    """
+
+    fresh: bool
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a run at work; plain data that pickles.
+
+    Attributes:
+        session: as it stands after the last whole batch; None where there is only a refusal.
+        live: the step inside the batch to come, if any.
+        begun: how the work begins; with the look before any work alone.
+        uploads: the visitor's decoded images, with that look.
+        download: how far a download is; prompts: how many class names in templates have been read, and how many there
+            are; both before that look.
+        refusal: what stands in the run's way, in a sentence; the last look.
+    """
+
+    session: Session | None
+    live: LiveStep | None = None
+    begun: Begun | None = None
+    uploads: Uploads | None = None
+    download: Progress | None = None
+    prompts: tuple[int, int] | None = None
+    refusal: str = ""
+
+
+def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
+    """Everything that a run needs, checked; its class names have yet to be read.
+
+    Raises:
+        UserError: a class that the data set doesn't have, no readable image, a backbone that can't be loaded.
+    """
+    backbone = load_backbone(recipe.backbone, visitor=True)
+    source, uploads = _open_source(recipe, backbone, uploads)
+    stream = recipe.settings.stream
+    strangers = None
+    if stream.ood_share > 0:
+        strangers = open_strangers(recipe.ood_source, recipe.dataset, source.class_names, visitor=True)
+    # The one setting without a widget keeps the backbone's value.
+    sample = backbone.info.adaptation.memory_sample
+    adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
+    settings = replace(recipe.settings, adaptation=adaptation)
+    names, templates = recipe.class_names or None, recipe.templates or None
+    with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
+        turn = share.call(partial(turn_of, backbone))
+    return Experiment(settings, backbone, source, strangers, names, templates, turn), uploads
+
+
+def read_class_names(experiment: Experiment) -> Iterator[Look]:
+    """Sends the class names through the text tower, a turn at a time; yields a look now and then."""
+    reading, shown = experiment.prepare(), time.monotonic()
+    with TURNS.joined() as share:
+        while (prompts := share.call(partial(_next, reading))) is not DONE:
+            if time.monotonic() - shown >= LIVE_INTERVAL:
+                yield Look(None, prompts=prompts)
+                shown = time.monotonic()
+
+
+def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
+    if recipe.dataset != UPLOAD:
+        source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
+        if len(source.class_names) > LIMITS.max_classes:
+            count = f"{len(source.class_names):,}"
+            most = LIMITS.max_classes
+            raise UserError(f"This data set has {count} classes: type at most {most} of them as class names.")
+        return source, uploads
+    if uploads is None or uploads.key != recipe.upload_key:
+        raise UserError(STALE)
+    size = backbone.info.image_size
+    if uploads.size != size:
+        uploads = replace(decode_uploads(uploads.files, size, uploads.filled), key=uploads.key)
+    if not uploads.names:
+        raise UserError("None of these files can be used. " + " ".join(uploads.refused))
+    labels, _ = match_labels(uploads.labels, recipe.class_names)
+    return GivenImages(uploads.pixels, recipe.source_names, labels, uploads.names), uploads
+
+
+def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[Look]:
+    """Works through the next ``batches`` batches (None: to the end of the stream).
+
+    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
+    tensors on the CPU: a visitor who reads keeps no GPU memory. A batch is read before the first turn is asked for, and
+    each turn is one piece of work, so that others wait for neither.
+
+    Raises:
+        UserError: the server is about to stop.
+    """
+    state = session.state.to(experiment.backbone.device)
+    cost = experiment.cost.batch / session.recipe.settings.stream.batch_size
+    done = 0
+    shown = 0.0
+
+    def due() -> bool:
+        return time.monotonic() - shown >= LIVE_INTERVAL
+
+    with TURNS.joined() as share:
+        while not experiment.finished(state) and (batches is None or done < batches):
+            began = time.perf_counter()
+            batch = experiment.batch(state)
+            steps = experiment.advance(state, due, batch)
+            while (moment := share.call(partial(_next, steps))) is not DONE:
+                new_state, seen = moment
+                if new_state is not None:
+                    taken = time.perf_counter() - began
+                    PACE.learn(experiment.backbone.info.name, cost * len(batch.images), _worked(seen))
+                    state = new_state
+                    session = session.after(state.to("cpu"), replace(seen, seconds=taken))
+                    yield Look(session)
+                elif seen is not None:
+                    yield Look(session, seen)
+                else:
+                    continue
+                shown = time.monotonic()
+            done += 1
+
+
+def _worked(snapshot: Snapshot) -> float:
+    """Seconds of arithmetic in the last batch, others' turns left out."""
+    return sum(method.series.seconds[-1] for method in snapshot.methods.values())
+
+
+def _next(steps: Iterator[T]) -> T | object:
+    SERVICE.check()
+    return next(steps, DONE)
+
+
+def warm_up() -> None:
+    """Does once what the first run of the process would wait for: pictures decoded, kernels chosen.
+
+    One batch of the opening experiment, thrown away; sessions and models stay as they are.
+    """
+    recipe = read_form(FormValues(batches=1, steps=2))
+    experiment, _ = open_experiment(recipe, None)
+    with closing(work(experiment, Session(recipe, experiment.start()))) as looks:
+        for _ in looks:
+            pass

@@ -1,0 +1,204 @@
+"""What uploads take on the disk, counted while they arrive: bounded per visitor, for all together, and by what is free.
+
+A visitor is known here by the beginning of the files' names, which the page's script draws by chance (see
+assets/upload.js); uploads without it count as one visitor's, and whoever makes many up meets the bound of all.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.session.leftovers import LEFTOVERS
+from cliptta_demo.page.texts import NO_ROOM
+
+MB = 1_000_000
+# What each file costs beside its bytes: it and its folder take a block and an inode, of which ext4 has one for 16 KB.
+OVERHEAD = 32_768
+NOBODY = ""
+_OWNER = re.compile(r"(?:\d{1,10}-){4}")  # as assets/upload.js draws it
+
+
+def owner_of(name: str) -> str:
+    """Whose upload a file of this name is."""
+    found = _OWNER.match(name)
+    return found.group() if found else NOBODY
+
+
+def free_bytes(folder: Path) -> int:
+    """What the disk that holds the folder has left."""
+    return shutil.disk_usage(folder).free
+
+
+@dataclass
+class _File:
+    """A whole file: whose it is, what it costs, when it began to arrive, whether a session has it."""
+
+    owner: str
+    cost: int
+    since: float
+    taken: bool = False
+
+
+@dataclass(eq=False)
+class Arrival:
+    """One file on its way in. Its bytes are counted before they are written."""
+
+    room: Room
+    folder: Path
+    owner: str
+    since: float
+    cost: int = 0
+
+    def add(self, count: int) -> None:
+        """``count`` more bytes are about to be written.
+
+        Raises:
+            UserError: they would be too many.
+        """
+        self.room._grow(self, count)
+
+    def done(self, path: Path) -> None:
+        """The file lies there now, whole, until somebody takes it or its time is over."""
+        self.room._keep(self, path)
+
+    def end(self) -> None:
+        """What arrived is deleted, or counted elsewhere now."""
+        self.room._shrink(self)
+
+
+class Room:
+    """All uploads of this process. Thread-safe.
+
+    Args:
+        visitor: most bytes of one visitor; total: of all together.
+        reserve: bytes of the disk that stay free; seconds: from a file's first byte until it must have been taken.
+        free: bytes that are left on the disk of a folder.
+    """
+
+    def __init__(
+        self,
+        visitor: int = LIMITS.visitor_megabytes * MB,
+        total: int = LIMITS.uploads_megabytes * MB,
+        reserve: int = LIMITS.disk_reserve_megabytes * MB,
+        seconds: float = LIMITS.upload_minutes * 60.0,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self.visitor, self.total, self.reserve, self.seconds, self.free = visitor, total, reserve, seconds, free
+        self._files: dict[str, _File] = {}
+        self._of: Counter[str] = Counter()
+        self._used = 0
+        self._lock = threading.RLock()
+
+    @property
+    def used(self) -> int:
+        """Bytes that count at the moment."""
+        return self._used
+
+    @property
+    def count(self) -> int:
+        """How many whole files count."""
+        return len(self._files)
+
+    @property
+    def paths(self) -> set[str]:
+        """All whole files that count."""
+        with self._lock:
+            return set(self._files)
+
+    def arriving(self, name: str, folder: Path) -> Arrival:
+        """A file of this name begins to arrive in the folder.
+
+        Raises:
+            UserError: there is no room for it.
+        """
+        arrival = Arrival(self, folder, owner_of(name), time.monotonic())
+        self._grow(arrival, OVERHEAD)
+        return arrival
+
+    def take(self, path: Path, given: int = 0) -> bool:
+        """A session takes a file, which nobody can then take again; False where it can't have it.
+
+        Args:
+            given: what the session's other files cost.
+        """
+        with self._lock:
+            file = self._files.get(str(path))
+            if file is None:  # put there past the server's door
+                file = _File(NOBODY, path.stat().st_size + OVERHEAD, time.monotonic())
+                self._count(file.owner, file.cost)
+                self._files[str(path)] = file
+            if file.taken or given + file.cost > self.visitor:
+                return False
+            file.taken = True
+            return True
+
+    def cost(self, path: str) -> int:
+        """What a file counts; 0 where there is none."""
+        file = self._files.get(path)
+        return file.cost if file is not None else 0
+
+    def remove(self, path: str) -> None:
+        """Deletes a file and, where it held nothing else, its folder. Never fails: see :mod:`session.leftovers`."""
+        with self._lock:
+            if path in self._files:
+                self._files[path].taken = True  # nobody can take what is about to go
+        LEFTOVERS.delete(Path(path), partial(self._forget, path))
+
+    def _forget(self, path: str) -> None:
+        with self._lock:
+            file = self._files.pop(path, None)
+            if file is not None:
+                self._count(file.owner, -file.cost)
+
+    def sweep(self, now: float | None = None) -> None:
+        """Deletes what nobody has taken in time, and forgets what Gradio has deleted with its session."""
+        now = time.monotonic() if now is None else now
+        longest = {False: self.seconds, True: 60.0 * LIMITS.session_minutes}
+        with self._lock:
+            late = [path for path, file in self._files.items() if now - file.since > longest[file.taken]]
+        for path in late:
+            self.remove(path)
+
+    def _grow(self, arrival: Arrival, count: int) -> None:
+        with self._lock:
+            if self._of[arrival.owner] + count > self.visitor:
+                raise UserError(
+                    f"Your images have reached {self.visitor // MB:,} MB, the most that this server keeps for one "
+                    "visitor. Press Remove all, or add fewer or smaller ones."
+                )
+            if self._used + count > self.total or self.free(arrival.folder) - count < self.reserve:
+                raise UserError(NO_ROOM)
+            self._count(arrival.owner, count)
+            arrival.cost += count
+
+    def _keep(self, arrival: Arrival, path: Path) -> None:
+        with self._lock:
+            if str(path) in self._files:  # the very same file once more lies in the same place
+                self._shrink(arrival)
+                return
+            self._files[str(path)] = _File(arrival.owner, arrival.cost, arrival.since)
+            arrival.cost = 0  # counted there from now on
+
+    def _shrink(self, arrival: Arrival) -> None:
+        with self._lock:
+            self._count(arrival.owner, -arrival.cost)
+            arrival.cost = 0
+
+    def _count(self, owner: str, count: int) -> None:
+        self._used += count
+        self._of[owner] += count
+        if not self._of[owner]:
+            del self._of[owner]
+
+
+ROOM = Room()

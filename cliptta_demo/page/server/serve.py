@@ -1,0 +1,167 @@
+"""Serving the page: limits and log set up, a health answer beside it, and a clean end when told to stop."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+from importlib.metadata import version
+from types import FrameType
+
+import gradio as gr
+import torch
+from PIL import Image
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from cliptta_demo import VERSION
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import bound_downloads
+from cliptta_demo.backend.models.allocator import give_memory_back
+from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.log import log_event, start_log
+from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.runs.calls import CALLS
+from cliptta_demo.page.runs.gpu import ON_ZERO_GPU
+from cliptta_demo.page.runs.runner import warm_up
+from cliptta_demo.page.runs.service import SERVICE
+from cliptta_demo.page.server.gradio_parts import check_gradio, forget_uploaded
+from cliptta_demo.page.server.guard import Door
+from cliptta_demo.page.server.receiving import guard_uploads
+from cliptta_demo.page.server.room import ROOM
+from cliptta_demo.page.server.theme import build_theme
+from cliptta_demo.page.session.leaving import LEAVING, bound_sessions
+from cliptta_demo.page.session.leftovers import LEFTOVERS
+
+log = logging.getLogger(__name__)
+SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each
+LAST_WORD_SECONDS = 0.5  # for the sentence that ends a run to reach its visitor
+CLOSE_SECONDS = 6  # Gradio gives its server five to close
+
+
+def launch(demo: gr.Blocks) -> None:
+    """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
+
+    Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within
+    ``LIMITS.stop_seconds``, the process ends with status 1. The first run's one-time work is done while the first
+    visitor still reads.
+    """
+    check_gradio()
+    start_log(os.environ)
+    Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
+    keep_loaded(LIMITS.loaded_backbones)
+    bound_downloads(LIMITS.download_megabytes * 1_000_000)
+    guard_uploads()
+    _stop_on_signals()
+    gr.set_static_paths(static_files())
+    _, address, _ = demo.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
+        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        theme=build_theme(),
+        head="".join(stylesheet(path) for path in STYLES),  # css= would put Gradio's own prefix on every rule
+        show_error=False,
+        run_history=False,
+        ssr_mode=False,
+        footer_links=["api"],
+        max_threads=LIMITS.runs_at_once + SPARE_THREADS,
+        max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
+        state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
+        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(Door)]},
+        prevent_thread_lock=True,
+    )
+    bound_sessions(demo)
+    log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
+    warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
+    warming.start()
+    SERVICE.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)
+    _close(demo, warming)
+
+
+def health(request: Request) -> JSONResponse:
+    """What a load balancer or a container asks: status 200 while runs can be started, 503 once it is stopping."""
+    status = "stopping" if SERVICE.stopping else "ok" if SERVICE.ready else "starting"
+    body = {
+        "status": status,
+        "version": VERSION,
+        "uptime_seconds": round(SERVICE.uptime, 1),
+        "runs_at_work": SERVICE.runs,
+        "loaded_backbones": list(loaded_backbones()),
+        "undeleted_sessions": LEAVING.undeleted,
+        "undeleted_files": len(LEFTOVERS),
+    }
+    return JSONResponse(body, 503 if SERVICE.stopping else 200, {"Cache-Control": "no-store"})
+
+
+def _get_ready() -> None:
+    if not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
+        try:
+            with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
+                warm_up()
+        except Exception:  # a server that can't do a run must not look as if it were still starting
+            log.exception("the first run failed")
+            sys.stderr.flush()
+            os._exit(1)
+    if SERVICE.stopping:
+        return
+    SERVICE.ready = True
+    log_event("ready", seconds=round(SERVICE.uptime, 3))
+
+
+def _stop_on_signals() -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        SERVICE.stop()
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+
+    if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+
+def _tidy_up(demo: gr.Blocks) -> None:
+    """Every second: ends runs that nobody waits for, deletes files that nobody has taken or that would not go."""
+    CALLS.close_abandoned(demo)
+    ROOM.sweep()
+    LEFTOVERS.try_again()
+    forget_uploaded(demo, ROOM.paths, ROOM.count)
+
+
+def _give_memory_back() -> None:
+    """Returns to the system what finished runs used; glibc would keep it for the next ones."""
+    gc.collect()
+    give_memory_back()
+
+
+def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
+    runs = SERVICE.runs
+    log_event("stopping", runs=runs)
+    ended = SERVICE.wait_for_runs(LIMITS.stop_seconds)
+    if runs:
+        time.sleep(LAST_WORD_SECONDS)
+    closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)
+    log_event("stopped", runs=SERVICE.runs, seconds=round(SERVICE.uptime, 3))
+    # A step in the middle of a kernel can't be interrupted, and would crash the interpreter's end.
+    if not ended or warming.is_alive():
+        sys.stderr.flush()
+        os._exit(0 if ended else 1)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "version": VERSION,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "gradio": version("gradio"),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }

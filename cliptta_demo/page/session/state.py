@@ -1,0 +1,203 @@
+"""What one visitor's run is, as plain immutable data, and how it goes on when settings change.
+
+Pausing is keeping a :class:`Session`, resetting is dropping it. Nothing here touches a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from torch import Tensor
+
+from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.backend.run.experiment import RunState
+from cliptta_demo.backend.run.results import BatchResults, results_of
+from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.page.defaults import corruption_name
+from cliptta_demo.page.session.sheets import Sheets, make_sheets
+
+
+@dataclass(frozen=True, eq=False)
+class Uploads:
+    """A visitor's own images, decoded once.
+
+    Attributes:
+        key: stands for exactly these images; files: as uploaded; size: side in pixels that they were decoded to.
+        pixels: ``(N, 3, size, size)`` uint8; names: N file names; labels: N labels in words, None where nobody said.
+        refused: a sentence for whatever was left out.
+        filled: the class names that the labels put into the form, empty where they did not.
+    """
+
+    key: str
+    files: tuple[GivenFile, ...]
+    size: int
+    pixels: Tensor
+    names: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    refused: tuple[str, ...]
+    filled: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that defines a run: with the same recipe, the same numbers.
+
+    Attributes:
+        settings: methods, stream and adaptation.
+        backbone, dataset, ood_source: as the engine names them (or "upload").
+        source_names: classes of the data set, in order (empty before it is opened: all of them); class_names: the
+            words used for them.
+        upload_key: stands for the visitor's own images, empty for other data sets.
+        templates: prompt templates; empty for the backbone's own.
+    """
+
+    settings: RunSettings
+    backbone: str
+    dataset: str
+    ood_source: str
+    source_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    upload_key: str = ""
+    templates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A change of settings in the middle of a stream: drawn before batch ``batch`` (from 0)."""
+
+    batch: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run between two batches, with all that is needed to draw it again.
+
+    Attributes:
+        recipe: the settings it runs under; state: where it stands.
+        snapshot: after the last batch, None before the first; its pixels are dropped, sheets holds them compressed.
+        marks: changes of settings so far; shifts: (corruption, severity) of every batch so far.
+        seconds: of every batch so far; results: of every batch so far, image by image.
+    """
+
+    recipe: Recipe
+    state: RunState
+    snapshot: Snapshot | None = None
+    sheets: Sheets | None = None
+    marks: tuple[Mark, ...] = ()
+    shifts: tuple[tuple[str, int], ...] = ()
+    seconds: tuple[float, ...] = ()
+    results: tuple[BatchResults, ...] = ()
+
+    def after(self, state: RunState, snapshot: Snapshot) -> Session:
+        """The session one batch later."""
+        nothing = snapshot.images[:0]
+        return replace(
+            self,
+            state=state,
+            snapshot=replace(snapshot, images=nothing.copy(), clean=nothing.copy()),
+            sheets=make_sheets(snapshot),
+            shifts=(*self.shifts, (snapshot.corruption, snapshot.severity)),
+            seconds=(*self.seconds, snapshot.seconds),
+            results=(*self.results, results_of(snapshot)),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the next batch starts from: a session to go on with, or None for a new one, and what to tell."""
+
+    session: Session | None
+    message: str = ""
+
+
+# Changing one of these changes what the numbers mean: the run starts anew. Words as on the page.
+_RESTART = {
+    "backbone": "the backbone",
+    "dataset": "the images",
+    "upload_key": "the images",
+    "source_names": "the classes",
+    "class_names": "the classes",
+    "templates": "the prompt templates",
+    "methods": "the methods",
+    "batch_size": "the batch size",
+    "seed": "the seed",
+    "order": "the stream order",
+    "ood_share": "the OOD share",
+    "ood_source": "the OOD source",
+    "score": "the ID score",
+}
+
+_MARK_LABELS = {
+    "learning_rate": "lr {:g}",
+    "steps": "{} steps",
+    "regulariser_weight": "λ_reg {:g}",
+    "tent_regulariser_weight": "TENT λ_reg {:g}",
+    "memory_shots": "{} shots",
+    "memory_sample": "{} memory images",
+    "oce_weight": "λ_oce {:g}",
+    "oce_gamma": "γ {:g}",
+}
+
+
+def plan(session: Session | None, recipe: Recipe) -> Plan:
+    """Whether a run goes on from ``session`` under ``recipe``, with a mark where it changed, or starts anew."""
+    if session is None:
+        return Plan(None)
+    changed = _changed(session.recipe, recipe)
+    broken = [words for name, words in _RESTART.items() if name in changed]
+    if "batches" in changed and recipe.settings.stream.order == "sorted":
+        broken.append("the length of a sorted stream")
+    if broken:
+        reasons = " and ".join(dict.fromkeys(broken))
+        return Plan(None, f"{reasons[0].upper()}{reasons[1:]} changed, so the run started again from the source model.")
+    if session.snapshot is not None and session.state.next_batch >= _length(session, recipe):
+        return Plan(None, "The stream had ended, so the run started again from the source model.")
+    label = mark_label(changed, recipe)
+    marks = session.marks
+    if label and session.state.next_batch > 0:
+        earlier = (mark for mark in marks if mark.batch < session.state.next_batch)
+        marks = (*earlier, Mark(session.state.next_batch, label))
+    message = f"Going on with the adapted model: {label}." if label and session.state.next_batch > 0 else ""
+    return Plan(replace(session, recipe=recipe, marks=marks), message)
+
+
+def mark_label(changed: set[str], recipe: Recipe) -> str:
+    """Short words for what changed in the middle of a stream, such as "fog 5"; empty when nothing to draw."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    parts = []
+    if {"corruption", "severity", "ramp"} & changed:
+        name = corruption_name(stream.corruption)
+        name = name if name.startswith("JPEG") else f"{name[:1].lower()}{name[1:]}"
+        clean = stream.corruption == "none"
+        parts.append(name if clean else f"{name} {'to ' if stream.ramp else ''}{stream.severity}")
+    for name, label in _MARK_LABELS.items():
+        if name in changed:
+            parts.append(label.format(getattr(adaptation, name)))
+    if "symmetric" in changed:
+        parts.append("symmetric" if adaptation.symmetric else "rows only")
+    return ", ".join(parts)
+
+
+def _length(session: Session, recipe: Recipe) -> int:
+    """Batches of the stream: as many as asked for, fewer when the images ran out."""
+    asked, before = recipe.settings.stream.batches, session.recipe.settings.stream.batches
+    ran_out = session.snapshot.batches if session.snapshot and session.snapshot.batches < before else asked
+    return min(asked, ran_out)
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    outer = {item.name: getattr(recipe, item.name) for item in fields(recipe) if item.name != "settings"}
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    inner = {item.name: getattr(part, item.name) for part in (stream, adaptation) for item in fields(part)}
+    flat = {**outer, **inner, "methods": recipe.settings.methods}
+    if not recipe.settings.stream.ood_share:
+        flat["ood_source"] = ""  # strangers that never come make no difference
+    return flat
+
+
+def _changed(old: Recipe, new: Recipe) -> set[str]:
+    before, after = _flat(old), _flat(new)
+    return {name for name in after if before[name] != after[name]}

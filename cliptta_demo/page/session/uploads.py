@@ -1,0 +1,163 @@
+"""A visitor's own images on their way in: what the browser sends, what is taken, and when it is deleted.
+
+The browser (assets/upload.js) uploads files under names that nobody can guess, one upload after the other, and tells
+the page where they lie and what they are called. They stay in Gradio's own folder until the visitor takes them away or
+leaves.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cliptta_demo.backend.data.collection import GivenFile, collect
+from cliptta_demo.backend.data.labels import distinct_labels, match_labels
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
+from cliptta_demo.page.server.gradio_parts import upload_folder
+from cliptta_demo.page.server.room import ROOM
+from cliptta_demo.page.session.state import Uploads
+
+LONGEST_PATH = 1000  # characters of a relative path that a browser tells
+NO_IMAGES = "No image was given yet: add some under Your images, or choose the built-in pictures."
+STALE = "Your images are not there any more, or not yet: wait a moment, or add them again."
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the place for files says.
+
+    Attributes:
+        key: of the images that the page has taken already, empty before.
+        added: files that have just been uploaded; cleared: whether all images shall go.
+    """
+
+    key: str = ""
+    added: tuple[GivenFile, ...] = ()
+    cleared: bool = False
+
+
+def read_upload(value: Any) -> Given:
+    """The value of the place for files, checked.
+
+    Raises:
+        UserError: it holds no images.
+    """
+    given = read_news(value)
+    if not given.key:
+        raise UserError(NO_IMAGES)
+    return given
+
+
+def read_news(value: Any) -> Given:
+    """Like :func:`read_upload`, where there may be none. The browser's word is not taken for anything.
+
+    Raises:
+        UserError: too many files, or no answer of our own script.
+    """
+    if not value:
+        return Given()
+    try:
+        data = json.loads(value)
+        key, added = str(data.get("key") or ""), data.get("added") or []
+        files = tuple(GivenFile(str(item["path"]), str(item["name"])[-LONGEST_PATH:]) for item in added)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise UserError(STALE) from None
+    if len(files) > LIMITS.drop_files:
+        raise UserError(f"There are {len(files):,} files: add at most {LIMITS.drop_files:,} at once, or a zip.")
+    return Given(key, files, bool(data.get("clear")))
+
+
+def upload_value(uploads: Uploads | None) -> str:
+    """The value of the place for files that stands for what the page has taken."""
+    if uploads is None:
+        return json.dumps({"key": ""})
+    return json.dumps({"key": uploads.key, "images": len(uploads.names), "labelled": _labelled(uploads)})
+
+
+def own_files(files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()) -> tuple[GivenFile, ...]:
+    """Those that really are uploads: plain files below the upload folder, whatever the request says.
+
+    Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that. Together
+    with those taken ``before`` they are no more bytes than a visitor may have.
+    """
+    folder = upload_folder().resolve()
+    given = sum(ROOM.cost(file.path) for file in before)
+    kept = []
+    for file in files:
+        with suppress(OSError, ValueError):
+            path = Path(file.path)
+            real = path.resolve(strict=True)
+            plain = real.is_relative_to(folder) and real.is_file() and not path.is_symlink()
+            if plain and ROOM.take(real, given):
+                given += ROOM.cost(str(real))
+                kept.append(GivenFile(str(real), file.name))
+    return tuple(kept)
+
+
+def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "") -> Uploads:
+    """The images of these files, decoded to ``size`` pixels a side.
+
+    What can't be read is named in ``refused``; whether any is left is for the caller to ask.
+    """
+    found = collect(files, size, LIMITS.images, LIMITS.archives)
+    key = secrets.token_hex(8)
+    return Uploads(key, files, size, found.images, found.names, found.labels, found.notes, filled)
+
+
+def forget_files(uploads: Uploads | None) -> None:
+    """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftovers`."""
+    forget_files_of(uploads.files if uploads is not None else ())
+
+
+def forget_files_of(files: Sequence[GivenFile]) -> None:
+    """As :func:`forget_files`, for files alone."""
+    for file in files:
+        ROOM.remove(file.path)
+
+
+def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:
+    """The class names out of the labels, where the visitor has not typed any; None leaves the form alone.
+
+    Args:
+        typed: what the form says; before: what earlier labels had put there.
+    """
+    names = distinct_labels(uploads.labels)
+    usual = (", ".join(DATASET_DEFAULTS[UPLOAD][0]), DEFAULTS.class_text, before, "")
+    if not 2 <= len(names) <= LIMITS.max_classes or (isinstance(typed, str) and typed.strip() not in usual):
+        return None
+    return ", ".join(names)
+
+
+def label_note(uploads: Uploads | None, class_names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence on labels that are none of the classes, if there are any."""
+    _, strange = match_labels(uploads.labels if uploads is not None else (), class_names)
+    if not strange:
+        return ()
+    count = sum(strange.values())
+    some = ", ".join(f"“{label[:60]}”" for label, _ in strange.most_common(3)) + (", …" if len(strange) > 3 else "")
+    what = "1 image has a label" if count == 1 else f"{count:,} images have labels"
+    return (f"{what} outside the class names ({some}): counted as unlabelled.",)
+
+
+def ready_sentence(uploads: Uploads, filled: bool) -> str:
+    """What was taken, in a sentence."""
+    count = len(uploads.names)
+    labelled = _labelled(uploads)
+    ready = f"{count:,} image{'' if count == 1 else 's'} ready"
+    if not labelled:
+        return f"{ready}. Name the classes below, then press Run."
+    share = "all" if labelled == count else f"{labelled:,}"
+    classes = len(distinct_labels(uploads.labels))
+    what = f"{ready}, {share} with labels of {classes} class{'' if classes == 1 else 'es'}"
+    return f"{what}. {'The labels are the class names now: press Run.' if filled else 'Press Run.'}"
+
+
+def _labelled(uploads: Uploads) -> int:
+    return sum(label is not None for label in uploads.labels)
