@@ -86,7 +86,7 @@ def test_the_page_opens_with_a_finished_example(visit):
 
 def test_run_zoom_pause_step_and_reset(visit):
     page = visit()
-    small(page)
+    small(page, batches=200)  # it must not end before it is paused, however slow this browser
     step(page)
     first = picture(page)
     assert done(page) == 1
@@ -101,7 +101,7 @@ def test_run_zoom_pause_step_and_reset(visit):
     page.mouse.move(box["x"] + 200, box["y"] + 130, steps=4)
     page.mouse.up()
     zoomed = page.evaluate("document.querySelector('#accuracy .plot').layout.xaxis.range")
-    assert zoomed[1] - zoomed[0] < 20
+    assert zoomed[1] - zoomed[0] < 150
     seen = done(page)
     wait_done(page, seen + 2)
     assert page.inner_text("#cards") != cards
