@@ -12,7 +12,7 @@ from claims import RECORD
 from cliptta_demo.claims.claim import measure
 from cliptta_demo.page.panels.example import EXAMPLE, load_example
 from cliptta_demo.page.panels.make_example import example_stage, make_example
-from cliptta_demo.page.panels.view import PARTS
+from cliptta_demo.page.panels.stage import PARTS
 
 
 def shares(cards: str) -> list[float]:

@@ -15,11 +15,13 @@ from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.page.panels.accuracy import accuracy_figure
 from cliptta_demo.page.panels.cards import cards_html, message_html, progress_html
-from cliptta_demo.page.panels.curves import accuracy_figure, entropy_figure
+from cliptta_demo.page.panels.entropy import entropy_figure
 from cliptta_demo.page.panels.gallery import gallery_data
-from cliptta_demo.page.panels.histograms import histogram_figure, score_figure
-from cliptta_demo.page.panels.view import live_stage, stage
+from cliptta_demo.page.panels.histogram import histogram_figure
+from cliptta_demo.page.panels.scores import score_figure
+from cliptta_demo.page.panels.stage import live_stage, stage
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Mark, Recipe, Session
@@ -145,7 +147,7 @@ def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled):
 
 
 def test_gallery_data_says_what_each_method_predicts(unlabelled):
-    data = gallery_data(unlabelled.snapshot, unlabelled.sheets)
+    data = gallery_data(unlabelled)
     json.dumps(data, allow_nan=False)
     assert {tile["name"] for tile in data["tiles"]} == {HOSTILE, "b.png", "c.png", "d.png", "e.png"}
     assert data["labelled"] is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,10 @@ from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues
 from cliptta_demo.page.form.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.panels.cards import message_html
-from cliptta_demo.page.panels.inside_loss import toy
-from cliptta_demo.page.panels.panel import build_panel, build_toy
+from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, connect_results
-from cliptta_demo.page.panels.view import PARTS, waiting_stage
+from cliptta_demo.page.panels.results_table import PANEL as RESULTS
+from cliptta_demo.page.panels.stage import PARTS, ROWS, waiting_stage
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.activity import ACTIVITY
 from cliptta_demo.page.runs.api import add_api
@@ -33,10 +34,9 @@ from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.leaving import LEAVING, in_use, put_away
 from cliptta_demo.page.session.uploads import forget_files, read_news, upload_value
-from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, PANELS, TITLE
+from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, TITLE
 
 log = logging.getLogger(__name__)
-OWN_KINDS = ("gallery", "histogram", "matrix")  # panels with a drawing function of their own
 
 
 def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
@@ -143,23 +143,14 @@ def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
     parts["cards"] = gr.HTML(values["cards"], apply_default_css=False, elem_id="cards")
-    with gr.Row(elem_classes="pair"):
-        for name in ("accuracy", "entropy"):
-            parts[name] = _panel(name, values)
-    for name in ("histogram", "gallery", "scores", "matrix"):
-        parts[name] = _panel(name, values)
-    parts |= build_results()
-    with gr.Row(elem_classes="pair"):
-        title, sentence = PANELS["toy"]
-        build_toy(toy, title=title, sentence=sentence, name="toy")
-        parts["drift"] = _panel("drift", values)
+    for row in ROWS:
+        with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
+            for panel in row:
+                if panel is RESULTS:
+                    parts |= build_results()
+                else:
+                    parts[panel.name] = build_panel(panel, values.get(panel.name, ""))
     return parts
-
-
-def _panel(name: str, values: dict[str, str]) -> gr.HTML:
-    title, sentence = PANELS[name]
-    kind = {"accuracy": "curves", "entropy": "curves"}.get(name, name if name in OWN_KINDS else "plot")
-    return build_panel(kind, values[name], title=title, sentence=sentence, name=name)
 
 
 def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:

@@ -11,50 +11,6 @@ HEADER = f"""
 </header>
 """
 
-PANELS: dict[str, tuple[str, str]] = {
-    "accuracy": (
-        "Accuracy over the stream",
-        "Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work.",
-    ),
-    "entropy": (
-        "Collapse entropy",
-        "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls.",
-    ),
-    "histogram": (
-        "Where the predictions go",
-        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
-        "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
-        "images that are now wrong.",
-    ),
-    "gallery": (
-        "The batch, image by image",
-        "Each image as the model saw it, its true class, and what zero-shot and the adapted model call it.",
-    ),
-    "matrix": (
-        "Inside the loss: the batch matrix",
-        "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
-        "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart.",
-    ),
-    "drift": (
-        "Which layers move",
-        "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model.",
-    ),
-    "toy": (
-        "Three classes, two losses",
-        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow keys; "
-        "arrows show where each loss pulls. "
-        "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called.",
-    ),
-    "results": (
-        "Results, image by image",
-        "What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after.",
-    ),
-    "scores": (
-        "Known or stranger?",
-        "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD).",
-    ),
-}
-
 HELP = {
     "class_names": "Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens.",
     "class_names_hub": "Some of the data set's own names, or empty for all of them; “cat = kitten” renames.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, address, to_json
-from cliptta_demo.page.panels.view import PARTS
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, address
+from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.places import ASSETS
 
 EXAMPLE = ASSETS / "example.json"

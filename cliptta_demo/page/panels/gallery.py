@@ -10,25 +10,21 @@ from typing import Any
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
-from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.page.defaults import METHOD_LABELS, corruption_name
-from cliptta_demo.page.session.sheets import Sheets
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.session.state import Session
 
 
-def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, Any]:
+def gallery_data(session: Session) -> dict[str, Any]:
     """Everything the gallery draws.
 
     Returns:
         ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
-        "predicted", "confidence", "status", "entropy"}}, "labelled", "batch", "batches", "title"}``, or
-        ``{"empty": text}`` without a snapshot.
+        "predicted", "confidence", "status", "entropy"}}, "labelled", "batch", "batches", "title"}``.
         ``clean`` is the sheet before corruption, None when there was none; ``truth`` is a class number, −1 a
         stranger, −2 unknown.
     """
-    if snapshot is None or sheets is None:
-        return {
-            "empty": "The images of each batch appear here, with what zero-shot and the adapted models say of them."
-        }
+    snapshot, sheets = session.snapshot, session.sheets
     reference = snapshot.methods[REFERENCE].batch.predicted
     clean = snapshot.corruption == "none"
     shift = "" if clean else f" · {corruption_name(snapshot.corruption)}, severity {snapshot.severity}"
@@ -58,3 +54,13 @@ def gallery_data(snapshot: Snapshot | None, sheets: Sheets | None) -> dict[str, 
         "batches": snapshot.batches,
         "title": f"Batch {snapshot.batch + 1} of {snapshot.batches}{shift}",
     }
+
+
+PANEL = Panel(
+    name="gallery",
+    title="The batch, image by image",
+    sentence="Each image as the model saw it, its true class, and what zero-shot and the adapted model call it.",
+    kind="gallery",
+    waiting={"empty": "The images of each batch appear here, with what zero-shot and the adapted models say of them."},
+    draw=gallery_data,
+)

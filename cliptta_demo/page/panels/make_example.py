@@ -21,10 +21,11 @@ from cliptta_demo.page.defaults import DEFAULTS, corruption_name
 from cliptta_demo.page.form.links import starting_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import example_progress_html
+from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.example import EXAMPLE
 from cliptta_demo.page.panels.gallery import gallery_data
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, to_json
-from cliptta_demo.page.panels.view import stage
+from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES
+from cliptta_demo.page.panels.stage import stage
 from cliptta_demo.page.runs.runner import open_experiment, work
 from cliptta_demo.page.session.state import Session
 
@@ -45,7 +46,7 @@ def example_stage(session: Session) -> dict[str, str]:
 
 def light_gallery(session: Session) -> dict[str, Any]:
     """The gallery of a session's last batch, its picture packed tighter and the clean one left out."""
-    data = gallery_data(session.snapshot, session.sheets)
+    data = gallery_data(session)
     packed = io.BytesIO()
     Image.open(io.BytesIO(base64.b64decode(data["sheet"]))).save(packed, "JPEG", quality=LIGHT_QUALITY)
     return data | {"sheet": base64.b64encode(packed.getvalue()).decode("ascii"), "clean": None}

@@ -7,14 +7,12 @@ mentions its value, so Gradio leaves the DOM alone, and a script watches the val
 from __future__ import annotations
 
 import html
-import json
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.server.gradio_parts import API_PREFIX
 from cliptta_demo.places import ASSETS
 
@@ -52,40 +50,20 @@ def scripts() -> str:
     return "".join(script(path) for path in (PLOTLY, *SCRIPTS))
 
 
-def build_panel(kind: str, value: str, *, title: str, sentence: str, name: str) -> gr.HTML:
-    """A titled panel whose body a script draws.
-
-    Args:
-        kind: "plot", "curves", "histogram", "gallery", "matrix" or "results", the script's drawing function.
-        value: JSON text, see :mod:`.figure` and :mod:`.gallery`.
-        title, sentence: heading and one sentence of explanation; name: its id in the page.
-    """
-    return _panel(value, kind, title, sentence, name, f"window.cliptta.mount({kind!r}, element, props, watch);")
-
-
-def build_toy(toy: Callable[..., Any], *, title: str, sentence: str, name: str) -> gr.HTML:
-    """The panel with the three-class toy; its script calls ``toy`` on the server whenever a point was dragged."""
-    script = "window.cliptta.toy(element, server);"
-    return _panel("", "toy", title, sentence, name, script, server_functions=[toy])
-
-
-def _panel(value: str, kind: str, title: str, sentence: str, name: str, on_load: str, **more: Any) -> gr.HTML:
+def build_panel(panel: Panel, value: str = "") -> gr.HTML:
+    """A titled panel whose body a script draws from its value, JSON text."""
     template = (
-        f'<section class="panel" data-kind="{kind}"><header><h2>{html.escape(title)}</h2>'
-        f'<p class="sentence">{html.escape(sentence)}</p></header><div class="body"></div></section>'
+        f'<section class="panel" data-kind="{panel.kind}"><header><h2>{html.escape(panel.title)}</h2>'
+        f'<p class="sentence">{html.escape(panel.sentence)}</p></header><div class="body"></div></section>'
     )
+    mount = f"window.cliptta.mount({panel.kind!r}, element, props, watch);"
     return gr.HTML(
         value,
         html_template=template,
-        js_on_load=on_load,
+        js_on_load="window.cliptta.toy(element, server);" if panel.server else mount,
         head=scripts(),
         apply_default_css=False,
-        elem_id=name,
+        elem_id=panel.name,
         min_width=280,
-        **more,
+        server_functions=[panel.server] if panel.server else None,
     )
-
-
-def to_json(data: dict[str, Any] | list[Any]) -> str:
-    """Compact JSON; refuses NaN, which no browser would parse."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

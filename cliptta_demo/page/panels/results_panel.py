@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.page.panels.cards import message_html
-from cliptta_demo.page.panels.panel import build_panel, to_json
-from cliptta_demo.page.panels.results_table import NOTHING_YET, csv_download, json_download, results_data
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.panel import build_panel
+from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
 from cliptta_demo.page.session.keeping import KEEPING
-from cliptta_demo.page.texts import PANELS
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 SHOW, HIDE = "Show the table", "Hide the table"
@@ -21,8 +21,7 @@ def build_results() -> dict[str, Any]:
     """The panel's parts by name; "results" is the table."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="results-panel"):
-        title, sentence = PANELS["results"]
-        parts["results"] = build_panel("results", "", title=title, sentence=sentence, name="results")
+        parts["results"] = build_panel(PANEL)
         with gr.Row(elem_id="results-buttons"):
             parts["table"] = gr.Button(SHOW, size="sm", elem_id="show-table", min_width=0)
             parts["csv"] = gr.Button("Save as CSV", size="sm", elem_id="save-csv", min_width=0)

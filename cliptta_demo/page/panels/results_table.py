@@ -11,10 +11,16 @@ from cliptta_demo.backend.run.results import rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.page.defaults import METHOD_LABELS, TABLE_ROWS
 from cliptta_demo.page.form.links import recipe_query
-from cliptta_demo.page.panels.panel import to_json
+from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.session.state import Session
 
 NOTHING_YET = "No result yet: press Run first."
+PANEL = Panel(
+    name="results",
+    title="Results, image by image",
+    sentence="What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after.",
+    kind="results",
+)
 
 
 def results_data(session: Session | None) -> dict[str, Any]:

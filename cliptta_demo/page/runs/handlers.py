@@ -23,7 +23,7 @@ from cliptta_demo.page.form.reading import FIELDS, FormValues, read_form
 from cliptta_demo.page.form.sidebar import adaptation_updates
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html, progress_html, prompts_html
-from cliptta_demo.page.panels.view import live_stage, stage, waiting_stage
+from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.activity import ACTIVITY
 from cliptta_demo.page.runs.gpu import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine

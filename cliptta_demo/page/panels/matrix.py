@@ -1,25 +1,22 @@
-"""Inside the loss: the batch matrix, how far each normalisation layer has moved, and the toy that a person drags."""
+"""The panel of the batch matrix: every image of the batch against every pseudo-caption of it."""
 
 from __future__ import annotations
 
 import base64
-import logging
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.insight import caption_matrix, toy_paths
+from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import Snapshot
-from cliptta_demo.page.defaults import METHOD_DASHES, METHOD_LABELS, METHOD_SYMBOLS
-from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, methods_of, rounded
+from cliptta_demo.page.defaults import METHOD_LABELS
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.figure import methods_of
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.texts import FAILED
 
-log = logging.getLogger(__name__)
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
 STRANGER, UNKNOWN = "stranger", "image"
 
@@ -82,54 +79,12 @@ def _entropy(fit: NDArray[np.float32]) -> float:
     return float(-(fit * np.log(np.maximum(fit, 1e-30))).sum(axis=1).mean())
 
 
-def drift_figure(session: Session) -> Figure:
-    """How far weight and bias of each normalisation layer have moved from the source model, input to output."""
-    snapshot = session.snapshot
-    if snapshot is None:
-        return empty_figure("How far each normalisation layer moves appears after the first batch.")
-    names = [name for name in methods_of(session) if name != REFERENCE]
-    if not names:
-        return empty_figure("Zero-shot moves nothing. Choose a method that adapts to see which layers move.")
-    positions = list(range(1, len(snapshot.layers) + 1))
-    few = len(positions) <= 30
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers" if few else "lines",
-            "x": positions,
-            "y": rounded(snapshot.methods[name].drift, 5),
-            "text": list(snapshot.layers),
-            "line": {"color": f"@{name}", "width": 2, "dash": METHOD_DASHES[name]},
-            "marker": {"color": f"@{name}", "symbol": METHOD_SYMBOLS[name], "size": 7},
-            "hovertemplate": f"{METHOD_LABELS[name]}: %{{y:.4f}}<br>%{{text}}<extra></extra>",
-        }
-        for name in names
-    ]
-    highest = max(max(snapshot.methods[name].drift) for name in names)
-    layout = {
-        "xaxis": {"title": {"text": "normalisation layer, from the input on"}, "dtick": 1 if few else None},
-        "yaxis": {"title": {"text": "movement (RMS)"}, "range": [0, max(highest, 1e-6) * 1.1]},
-    }
-    alt = "Movement of each normalisation layer. Largest: " + ", ".join(
-        f"{METHOD_LABELS[name]} {max(snapshot.methods[name].drift):.4f}" for name in names
-    )
-    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": f"{alt}."}], names)
-
-
-def toy(question: Any) -> dict[str, Any]:
-    """The toy's server side: paths of the dragged points under both losses, or a sentence that says what is wrong.
-
-    ``question`` is ``{"points": [[p, p, p], …], "steps": n}``, unchecked, as a browser sent it.
-    """
-    asked = question if isinstance(question, dict) else {}
-    try:
-        paths = toy_paths(asked.get("points"), asked.get("steps", 40), rate=0.25)
-        return {
-            name: [[[round(p, 4) for p in row] for row in position] for position in path]
-            for name, path in paths.items()
-        }
-    except UserError as error:
-        return {"error": str(error)}
-    except Exception:
-        log.exception("the toy failed")
-        return {"error": FAILED}
+PANEL = Panel(
+    name="matrix",
+    title="Inside the loss: the batch matrix",
+    sentence="Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
+    "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart.",
+    kind="matrix",
+    waiting={"matrices": []},
+    draw=matrix_data,
+)

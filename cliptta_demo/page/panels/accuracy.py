@@ -1,0 +1,46 @@
+"""The panel of accuracy over the stream."""
+
+from __future__ import annotations
+
+from cliptta_demo.backend.run.snapshot import LiveStep, Series
+from cliptta_demo.page.defaults import METHOD_LABELS
+from cliptta_demo.page.panels.curves import count, dots, level, level_label, line, ring, shift_texts, stream_layout
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, methods_of
+from cliptta_demo.page.session.state import Session
+
+
+def accuracy_figure(session: Session, live: LiveStep | None = None) -> Figure:
+    """Running accuracy over the stream, each batch alone as a faint dot, and the batch at work hollow."""
+    snapshot = session.snapshot
+    series = {name: method.series for name, method in snapshot.methods.items()} if snapshot else {}
+    if snapshot is None and live is None:
+        return empty_figure("Accuracy appears after the first batch.")
+    if snapshot is not None and all(value is None for s in series.values() for value in s.accuracy):
+        return empty_figure("These images have no labels, so there is no accuracy to show. Everything else works.")
+    traces = []
+    for name in methods_of(session):
+        own = series.get(name, Series())
+        traces.append(dots(name, own.batch_accuracy, "this batch alone %{y:.1%}"))
+        traces.append(line(name, own.accuracy, "so far %{y:.1%}", shift_texts(session)))
+        if live is not None and live.methods[name].accuracy is not None:
+            traces.append(ring(name, live.batch, live.methods[name].accuracy, "%{y:.1%}"))
+    chance = 1 / len(session.recipe.class_names)
+    layout = stream_layout(session, live, "accuracy")
+    layout["yaxis"] |= {"range": [0, 1.02], "tickformat": ".0%"}
+    layout["shapes"] = [*layout["shapes"], level(chance)]
+    layout["annotations"] = [*layout["annotations"], level_label(chance, f"chance {chance:.0%}", "left")]
+    last = [f"{METHOD_LABELS[n]} {s.accuracy[-1]:.1%}" for n, s in series.items() if s.accuracy[-1] is not None]
+    alt = f"Accuracy over {count(session)}. " + ("Now: " + ", ".join(last) + "." if last else "")
+    return make_figure([{"id": "accuracy", "data": traces, "layout": layout, "alt": alt}], methods_of(session))
+
+
+PANEL = Panel(
+    name="accuracy",
+    title="Accuracy over the stream",
+    sentence="Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work.",
+    kind="curves",
+    waiting=empty_figure("Press Run: one curve per method grows here, batch by batch."),
+    draw=accuracy_figure,
+    live=True,
+)

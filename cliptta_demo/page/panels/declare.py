@@ -1,0 +1,47 @@
+"""What a panel of the stage is: said once in the file that draws it, and read in loops by page, view and example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.page.session.state import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One panel.
+
+    Attributes:
+        name: its id in the page; title, sentence: heading, and one sentence of explanation.
+        kind: the script's drawing function (``cliptta.kinds``).
+        waiting: data before the first batch.
+        draw: a session → data for the script; None for a panel that no batch changes. Where it is ``live``, it takes
+            the step at work as its second argument and is drawn inside a batch too.
+        server: a function that its script calls on the server.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    kind: str = "plot"
+    waiting: Any = None
+    draw: Callable[..., Any] | None = None
+    live: bool = False
+    server: Callable[..., Any] | None = None
+
+    def value(self, session: Session | None, step: LiveStep | None = None) -> str:
+        """What the script reads, as JSON text."""
+        if self.draw is None:
+            return ""
+        if session is None:
+            return to_json(self.waiting)
+        return to_json(self.draw(session, step) if self.live else self.draw(session))
+
+
+def to_json(data: dict[str, Any] | list[Any]) -> str:
+    """Compact JSON; refuses NaN, which no browser would parse."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

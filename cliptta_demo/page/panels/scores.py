@@ -1,0 +1,93 @@
+"""The panel of ID scores: how familiar known classes and strangers look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cliptta_demo.backend.run.snapshot import MethodSnapshot
+from cliptta_demo.page.defaults import METHOD_LABELS
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, rounded
+from cliptta_demo.page.session.state import Session
+
+SCORE_BINS = 32
+SIDES = "Solid bars are images of known classes (ID), hatched bars strangers (OOD); further apart is better."
+NO_STRANGERS = "Only known classes here. Raise the OOD share to mix strangers in, then AUROC and FPR95 appear."
+NO_LABELS = (
+    "Nobody said which of these images are strangers. AUROC and FPR95 appear when built-in strangers are mixed in."
+)
+
+
+def score_figure(session: Session) -> Figure:
+    """Histograms of the ID scores, one small plot per method; strangers hatched, the threshold dashed."""
+    snapshot = session.snapshot
+    if snapshot is None:
+        return empty_figure("ID scores appear after the first batch.")
+    figure = make_figure([_score_facet(name, method) for name, method in snapshot.methods.items()])
+    if any(len(method.ood_scores) for method in snapshot.methods.values()):
+        figure["note"] = SIDES
+    else:
+        figure["note"] = NO_STRANGERS if (snapshot.labels >= 0).any() else NO_LABELS
+    return figure
+
+
+def _score_facet(name: str, method: MethodSnapshot) -> dict[str, Any]:
+    scores = np.concatenate([method.id_scores, method.ood_scores])
+    low, high = float(scores.min()), float(scores.max())
+    high = high if high > low else low + 1e-3
+    edges = np.linspace(low, high, SCORE_BINS + 1)
+    hatched = {"color": "@stranger", "pattern": {"shape": "/", "size": 5, "solidity": 0.45}}
+    traces = [
+        _score_bars("known (ID)", method.id_scores, edges, {"color": f"@{name}"}),
+        _score_bars("stranger (OOD)", method.ood_scores, edges, hatched),
+    ]
+    traces = [trace for trace in traces if trace]
+    highest = max(max(trace["y"]) for trace in traces)
+    left = method.threshold > (low + high) / 2
+    note = {"x": method.threshold, "y": 1, "yref": "paper", "text": "threshold", "showarrow": False}
+    line = {"type": "line", "xref": "x", "yref": "paper", "x0": method.threshold, "x1": method.threshold}
+    layout = {
+        "barmode": "overlay",
+        "bargap": 0.04,
+        "xaxis": {"title": {"text": "ID score"}, "nticks": 5},
+        "yaxis": {"tickformat": ".0%", "nticks": 4, "range": [0, 1.2 * highest]},  # room for the threshold's label
+        "shapes": [line | {"y0": 0, "y1": 1, "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}],
+        "annotations": [note | {"xanchor": "right" if left else "left", "yanchor": "top", "xshift": -4 if left else 4}],
+    }
+    lines = ["No known strangers"]
+    if method.auroc is not None and method.fpr95 is not None:
+        lines = [f"AUROC {method.auroc:.1%}", f"FPR95 {method.fpr95:.1%}"]
+    label = METHOD_LABELS[name]
+    return {
+        "id": f"scores-{name}",
+        "data": traces,
+        "layout": layout,
+        "alt": f"{label}: ID scores. {', '.join(lines)}.",
+        "head": {"method": name, "title": label, "lines": lines},
+    }
+
+
+def _score_bars(label: str, values: np.ndarray, edges: np.ndarray, marker: dict[str, Any]) -> dict[str, Any] | None:
+    if not len(values):
+        return None
+    counts, _ = np.histogram(values, edges)
+    return {
+        "type": "bar",
+        "name": label,
+        "x": rounded((edges[:-1] + edges[1:]) / 2, 5),
+        "y": rounded(counts / len(values), 4),
+        "marker": marker | {"opacity": 0.72, "line": {"width": 0}},
+        "hovertemplate": f"{label}, score %{{x:.4f}}: %{{y:.1%}}<extra></extra>",
+    }
+
+
+PANEL = Panel(
+    name="scores",
+    title="Known or stranger?",
+    sentence="An ID score says how familiar an image looks; images left of the threshold are taken for strangers "
+    "(OOD).",
+    waiting=empty_figure("Press Run: see how well each method tells known classes from strangers."),
+    draw=score_figure,
+)

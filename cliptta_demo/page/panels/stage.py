@@ -1,0 +1,49 @@
+"""The stage: which panels there are, in their order, and what each shows of a run. Pure: no widget, no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.panels import accuracy, drift, entropy, gallery, histogram, matrix, results_table, scores, toy
+from cliptta_demo.page.panels.cards import cards_html, progress_html
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.session.state import Session
+
+# To add a panel: write its file, add it here. Those of one row stand side by side.
+ROWS: tuple[tuple[Panel, ...], ...] = (
+    (accuracy.PANEL, entropy.PANEL),
+    (histogram.PANEL,),
+    (gallery.PANEL,),
+    (scores.PANEL,),
+    (matrix.PANEL,),
+    (results_table.PANEL,),
+    (toy.PANEL, drift.PANEL),
+)
+DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
+PARTS = ("progress", "cards", *(panel.name for panel in DRAWN))
+
+
+def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
+    """The stage before the first run: it says what will appear where."""
+    heads = {"progress": progress_html(None), "cards": cards_html(None, methods)}
+    return heads | {panel.name: panel.value(None) for panel in DRAWN}
+
+
+def stage(session: Session, phase: str) -> dict[str, str]:
+    """Everything, after a whole batch. ``phase``: running, paused, done."""
+    methods = session.recipe.settings.methods
+    if session.snapshot is None:
+        return waiting_stage(methods)
+    heads = {"progress": progress_html(session, None, phase), "cards": cards_html(session, methods)}
+    return heads | {panel.name: panel.value(session) for panel in DRAWN}
+
+
+def live_stage(session: Session, step: LiveStep) -> dict[str, str]:
+    """What moves inside a batch, after an optimiser step; images and score histograms wait for its end."""
+    heads = {
+        "progress": progress_html(session, step, "running"),
+        "cards": cards_html(session, session.recipe.settings.methods, step),
+    }
+    return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}
