@@ -22,7 +22,8 @@ from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.models.class_names import parse_class_names
-from cliptta_demo.backend.models.loading import PRECISIONS, TINY, load_backbone
+from cliptta_demo.backend.models.loading import PRECISIONS, TINY, best_device, load_backbone
+from cliptta_demo.backend.models.offered import BACKBONES, PAPERS
 from cliptta_demo.backend.models.prompts import check_templates
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
@@ -57,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run methods side by side on one stream and print what they reach")
     stream = StreamSettings()
-    run.add_argument("--backbone", default=TINY, help="tiny, ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME")
+    run.add_argument("--backbone", help="tiny (the default), ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME")
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
     run.add_argument("--classes", help="class names, separated by commas; default: the data set's")
@@ -88,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     tuning.add_argument("--symmetric", action="store_const", const=True, help="rows and columns in the loss")
     run.set_defaults(work=run_command)
     bench = commands.add_parser("bench", help="time every method against the bare forward and backward passes")
-    bench.add_argument("--backbone", default=TINY, help="as for run; random:ARCHITECTURE needs no weights")
+    bench.add_argument("--backbone", help="as for run; random:ARCHITECTURE needs no weights")
     bench.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     bench.add_argument("--batch-size", type=int, default=64)
     bench.add_argument("--memory", type=int, default=64, help="memory images that join each step")
@@ -197,9 +198,20 @@ def _write_json(path: Path, result: dict) -> None:
     path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def choose_backbone(arguments: argparse.Namespace) -> None:
+    """Takes the built-in backbone where none was named; where there is a GPU to use, says which one would suit it."""
+    if getattr(arguments, "backbone", TINY) is not None:
+        return
+    arguments.backbone = TINY
+    if (arguments.device or best_device()).startswith("cuda"):
+        label = BACKBONES[PAPERS].label
+        print(f"There is a GPU here: --backbone {PAPERS} takes {label}, the paper's model.", file=sys.stderr)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Entry point; a :class:`UserError` ends with its sentence and exit status 2."""
     arguments = build_parser().parse_args(argv)
+    choose_backbone(arguments)
     try:
         arguments.work(arguments)
     except UserError as error:

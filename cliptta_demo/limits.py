@@ -13,10 +13,12 @@ from dataclasses import asdict, dataclass, field, fields
 
 from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
+from cliptta_demo.backend.errors import UserError
 
 PREFIX = "CLIPTTA_"
 GPU_TIMES = 100  # a GPU's pace, in processors' of two cores: 20 TFLOP a second is what a small one reaches
-OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL",)  # see .log
+BACKBONE_VARIABLE, DATASET_VARIABLE = "CLIPTTA_BACKBONE", "CLIPTTA_DATASET"  # see .page.form.opening
+OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL", BACKBONE_VARIABLE, DATASET_VARIABLE)  # the first: see .log
 
 
 def _limit(default: int, low: int, high: int) -> int:
@@ -30,7 +32,7 @@ def variable(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """All limits, whole numbers. Raises ValueError with variable, value and range for one out of range."""
+    """All limits, whole numbers. Raises UserError with variable, value and range for one out of range."""
 
     # One run
     max_batches: int = _limit(200, 1, 1000)  # curves stay readable, and a link can't keep a core busy for hours
@@ -83,19 +85,19 @@ class Limits:
             value, (low, high) = getattr(self, item.name), item.metadata["range"]
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 name = variable(item.name)
-                raise ValueError(f"{name} is {value!r}; it must be a whole number from {low:,} to {high:,}.")
+                raise UserError(f"{name} is {value!r}; it must be a whole number from {low:,} to {high:,}.")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Limits:
         """The defaults, changed by what the environment says; an empty variable counts as not set.
 
         Raises:
-            ValueError: a value that is no whole number of its range, or a variable of ours that there is not.
+            UserError: a value that is no whole number of its range, or a variable of ours that there is not.
         """
         known = {variable(item.name): item.name for item in fields(cls)}
         ours = {name for name in environment if name.startswith(PREFIX)} - set(OTHER_VARIABLES)
         if unknown := sorted(ours - set(known)):
-            raise ValueError(f"{', '.join(unknown)} sets no limit; there are: {', '.join(known)}.")
+            raise UserError(f"{', '.join(unknown)} sets no limit; there are: {', '.join(known)}.")
         given = {known[name]: _whole(environment[name]) for name in sorted(ours) if environment[name].strip()}
         return cls(**given)
 

@@ -10,14 +10,22 @@ if TYPE_CHECKING:
 
 
 def make_demo() -> gr.Blocks:
-    """The page with its opening example. To be called before anything imports gradio or torch."""
+    """The page with its opening example. To be called before anything imports gradio or torch.
+
+    Ends the program with a sentence where the environment asks for what there is not.
+    """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     if os.environ.get("SPACES_ZERO_GPU"):  # on ZeroGPU
         import spaces  # noqa: F401
 
-    from cliptta_demo.page import build_demo, load_example
+    from cliptta_demo.backend.errors import UserError
 
-    return build_demo(load_example())
+    try:
+        from cliptta_demo.page import build_demo, load_example
+
+        return build_demo(load_example())
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def serve(demo: gr.Blocks) -> None:

@@ -101,7 +101,7 @@ def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[A
     form = starting_values(tuned_adaptation(TINY))
     if by_page:
         values = [settings.get(name, getattr(form, name)) for name in FIELDS]
-        return server.page["id"], [None, None, *(list(v) if isinstance(v, tuple) else v for v in values)]
+        return server.page["id"], [None, None, None, *(list(v) if isinstance(v, tuple) else v for v in values)]
     names = [name for name in signature(run).parameters if name != "adaptation"]
     values = [settings.get(name, getattr(form, name)) for name in names]
     return server.api["id"], [*(list(v) if isinstance(v, tuple) else v for v in values), {"steps": settings["steps"]}]

@@ -14,8 +14,12 @@ def choose(page, dropdown: str, label: str) -> None:
 
 def run_says(page, words: str) -> None:
     page.click("#run")
-    page.wait_for_function("words => document.querySelector('#message').innerText.includes(words)", arg=words)
+    says(page, words)
     page.wait_for_selector("#run:enabled")
+
+
+def says(page, words: str) -> None:
+    page.wait_for_function("words => document.querySelector('#message').innerText.includes(words)", arg=words)
 
 
 def test_choices_tell_their_cost_and_failing_keeps_the_page(visit) -> None:
@@ -26,14 +30,16 @@ def test_choices_tell_their_cost_and_failing_keeps_the_page(visit) -> None:
     page.wait_for_function("() => document.querySelector('#class-names textarea').value.startsWith('airplane, auto')")
     assert not page.is_visible("#twelve-classes")
     run_says(page, "data set uoft-cs/cifar10 is not on this machine and the model hub could not be reached")
+    says(page, "The form is back at Built-in pictures")
     assert page.inner_text("[data-testid=accuracy-cliptta]") == shown
+    assert page.is_visible(".example")  # what is drawn is still the example
     choose(page, "#dataset", "Another, from the hub…")
     page.fill("#hub-dataset input, #hub-dataset textarea", "../../etc/passwd")
     run_says(page, "must look like ORGANISATION/NAME")
     choose(page, "#dataset", "Built-in pictures")
     page.wait_for_selector("#hub-dataset", state="hidden")
     choose(page, "#backbone", "CLIP ViT-B/16")
-    page.wait_for_function("() => document.querySelector('#backbone').innerText.includes('598 MB download')")
+    page.wait_for_function("() => document.querySelector('#backbone-note').innerText.includes('598 MB')")
     page.fill("#backbone input", "ViT-B-32//etc/passwd")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#message').innerText.includes('it must be one of')")

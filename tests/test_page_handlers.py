@@ -283,11 +283,10 @@ def test_decoded_images_follow_the_backbones_size(photos):
 
 
 def test_a_backbone_brings_its_own_settings():
-    fold, note, text = handlers.take_backbone("tiny")
+    fold, text = handlers.take_backbone("tiny")
     assert fold[0] == tuned_adaptation("tiny").learning_rate
-    assert "no download" in note
     assert "note" not in text
-    fold, _, text = handlers.take_backbone("local-dir:/")
+    fold, text = handlers.take_backbone("local-dir:/")
     assert fold == []
     assert "must be one of" in text
 

@@ -157,13 +157,9 @@ def test_choosing_fills_the_form_and_tells_the_size() -> None:
     assert "2.5 GB" in dataset.info
     for name in [value for _, value in choices.dataset_choices()]:
         assert choices.images_note(name) or name in ("pictures", "unseen-style", "upload")
-    fold, note, text = handlers.take_backbone("ViT-B-16/openai")  # told before anything is loaded
+    fold, text = handlers.take_backbone("ViT-B-16/openai")
     assert fold[0] == 1e-4
-    assert "598 MB download" in note
-    assert "Apache 2.0" in note
-    assert "see huggingface.co/somebody/clip" in handlers.take_backbone("hf-hub:somebody/clip")[1]
     assert "error" not in text
-    assert "times" not in handlers.take_backbone("hf-hub:somebody/clip")[1]
 
 
 def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> None:

@@ -13,7 +13,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from cliptta_demo.backend.models.weights import SAFE
-from cliptta_demo.limits import LIMITS, Limits, variable
+from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS, Limits, variable
+from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.form.opening import read_opening
 
 ROOT = Path(__file__).parents[1]
 FRONT = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
@@ -83,6 +85,14 @@ def test_the_container_is_unprivileged_and_asks_for_health() -> None:
 def test_the_guide_names_every_limit_with_its_default() -> None:
     for item in fields(Limits):
         assert f"| `{variable(item.name)}` | {getattr(LIMITS, item.name):,} |" in GUIDE, item.name
+
+
+def test_the_guide_opens_with_what_can_be_opened() -> None:
+    given = dict(re.findall(r"(CLIPTTA_[A-Z]+)=(\S+)", GUIDE.split("## Opening with another model")[1]))
+    form = read_opening(given)
+    assert {BACKBONE_VARIABLE: form.backbone, DATASET_VARIABLE: form.dataset} == given
+    for name, default in ((BACKBONE_VARIABLE, DEFAULTS.backbone), (DATASET_VARIABLE, DEFAULTS.dataset)):
+        assert f"| `{name}` | `{default}` |" in GUIDE
 
 
 def test_a_visitor_without_an_account_may_run_twice_on_zero_gpu() -> None:

@@ -22,8 +22,9 @@ from cliptta_demo.backend.hub.transfer import PIECE
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.backend.models.offered import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, note_of
+from cliptta_demo.backend.models.offered import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, licence_of
 from cliptta_demo.backend.models.tokens import HubTokenizer
+from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import Towers
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
@@ -142,11 +143,11 @@ def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
         "pytorch_model.bin": b"pickle" * 4001,
     }
     publish(stand_in, LAION, files, card={"license": "mit", "library_name": "open_clip"})
-    assert f"Licence of the weights: see huggingface.co/{LAION}." in note_of(name)
+    assert (licence_of(name), is_fetched(name)) == ("", False)
     assert forward(load_backbone(name, "cpu", visitor=True)).shape == (1, 16)
     asked = {path.rpartition("/")[2] for _, path, _ in stand_in.asked(f"{LAION}/resolve/")}
     assert asked <= {"open_clip_config.json", "open_clip_pytorch_model.safetensors"}
-    assert note_of(name).endswith("Licence of the weights: MIT.")  # known by now, without asking again
+    assert (licence_of(name), is_fetched(name)) == ("MIT", True)  # known by now, without asking again
     del files["open_clip_pytorch_model.safetensors"]
     publish(stand_in, LAION, files)
     backbones._cache.clear()
@@ -229,7 +230,6 @@ def test_a_visitor_may_not_name_this(name: object) -> None:
 def test_a_visitor_may_name_any_tag_of_open_clip() -> None:
     for name in (*BACKBONES, "ViT-B-32/laion2b_s34b_b79k", "hf-hub:somebody/some-clip_2.0"):
         assert check_visitor_backbone(name) == name
-        assert note_of(name)
 
 
 @pytest.mark.parametrize("name", LISTED)
@@ -248,8 +248,7 @@ def test_the_list_says_what_the_architecture_says(name: str) -> None:
         model.encode_text(torch.zeros(1, getattr(model, "context_length", 77), dtype=torch.int64, device="meta"))
     assert counter.get_total_flops() / 1e9 == pytest.approx(entry.prompt_gigaflops, abs=0.06)
     research = architecture.startswith("MobileCLIP")
-    assert entry.note.endswith(f"Licence of the weights: {'Apple, research only' if research else 'Apache 2.0'}.")
-    assert f"{entry.download / 1e6:.0f} MB" in entry.note or f"{entry.download / 1e9:.1f} GB" in entry.note
+    assert entry.licence == licence_of(name) == ("Apple, research only" if research else "Apache 2.0")
 
 
 def test_the_list_knows_the_built_in_ones_image_size_and_arithmetic() -> None:

@@ -12,23 +12,25 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.models.offered import PAPERS
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
+from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.cost import COSTLY, estimate_html
 from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues
+from cliptta_demo.page.form.opening import opening, packaged
+from cliptta_demo.page.form.reading import ADAPTATION_FIELDS
 from cliptta_demo.page.form.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, connect_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
-from cliptta_demo.page.panels.stage import PARTS, ROWS, waiting_stage
+from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.activity import ACTIVITY
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.calls import CALLS
-from cliptta_demo.page.runs.gpu import device, load_backbone
+from cliptta_demo.page.runs.gpu import device
 from cliptta_demo.page.server.gradio_parts import asked_at, check_gradio
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
@@ -40,11 +42,14 @@ log = logging.getLogger(__name__)
 
 
 def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
-    """The whole app. ``example`` is a finished run's stage to open with; None opens with placeholders.
+    """The whole app. ``example`` is the stage after a finished run of the package's experiment, to open with.
 
-    Ends the program with a sentence where the installed Gradio does not do.
+    Without it, and where the page opens with another experiment, there are sentences in place of plots. Ends the
+    program with a sentence where the installed Gradio does not do.
     """
+    form = opening()
     check_gradio()
+    shown = example if example and form == packaged() else opening_stage(form)
     with Page(
         title=f"{TITLE}: test-time adaptation, live",
         analytics_enabled=False,
@@ -56,14 +61,15 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
-                sidebar = build_sidebar(_tuned(DEFAULTS.backbone))
+                sidebar = build_sidebar(form, device())
             with gr.Column(elem_id="stage", scale=1, min_width=280):
-                parts = _build_stage(example)
+                parts = _build_stage(shown)
                 gr.HTML(FOOTER, apply_default_css=False)
-        parts |= {"session": session, "uploads": uploads, "go": gr.State("")}
+        parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
+        parts["choice"] = gr.State(Choice(form, idle=shown["progress"]))
         _connect(demo, sidebar, parts)
         _connect_address(demo, sidebar, parts)
-        _connect_estimate(demo, sidebar)
+        _connect_backbone(demo, sidebar, parts)
         add_api()
 
         def left(request: gr.Request) -> None:
@@ -74,35 +80,40 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
     return demo
 
 
-def _tuned(backbone: str) -> AdaptationSettings:
-    """The backbone's own settings; the paper's where it can't be loaded (the run will say why)."""
-    try:
-        return load_backbone(backbone).info.adaptation
-    except UserError:
-        return AdaptationSettings()
+def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
+    """Says how long a run will take, and what the chosen backbone costs, whenever that may have changed."""
 
-
-def _connect_estimate(demo: gr.Blocks, sidebar: Sidebar) -> None:
-    """Says how long a run will take, whenever something changes on which that depends."""
-
-    def estimate(*values: Any) -> str:
-        return estimate_html(FormValues(**dict(zip(FIELDS, values, strict=True))), device())
+    def tell(model: str, *values: Any) -> tuple[Any, ...]:
+        form = handlers.form_of(values)
+        advice = gpu_advice(form.backbone, device())
+        shown = gr.Button(advice, visible=bool(advice))
+        return estimate_html(form, device()), backbone_note_html(form, model), shown
 
     gr.on(
-        [demo.load, *(sidebar.widgets[name].change for name in COSTLY)],
-        estimate,
-        sidebar.inputs,
-        sidebar.estimate,
+        [demo.load, parts["model"].change, *(sidebar.widgets[name].change for name in COSTLY)],
+        tell,
+        [parts["model"], *sidebar.inputs],
+        [sidebar.estimate, sidebar.backbone_note, sidebar.advice],
         concurrency_limit=None,
         trigger_mode="always_last",
         **RAW,
         **PRIVATE,
     )
 
+    def chosen(name: str) -> list[Any]:
+        values, message = handlers.take_backbone(name)
+        return [message, *(values or [gr.skip()] * len(ADAPTATION_FIELDS))]
+
+    backbone = sidebar.widgets["backbone"]
+    outputs = [parts["message"], *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
+    quick = {"concurrency_limit": None, **RAW, **PRIVATE}
+    backbone.input(chosen, backbone, outputs, **quick)
+    sidebar.advice.click(lambda: [PAPERS, *chosen(PAPERS)], None, [backbone, *outputs], **quick)
+
 
 def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
-    targets = {**sidebar.widgets, **{name: parts[name] for name in ("message", *PARTS)}}
+    targets = {**sidebar.widgets, **{name: parts[name] for name in ("choice", "message", *PARTS)}}
 
     def opened(request: gr.Request) -> dict[Any, Any]:
         update = handlers.open_address(dict(request.query_params)) or {"message": gr.skip()}  # Gradio refuses {}
@@ -119,9 +130,8 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
     ).success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
 
-def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
+def _build_stage(values: dict[str, str]) -> dict[str, Any]:
     """Controls and panels, by the names that :mod:`.runs.handlers` uses."""
-    values = example or waiting_stage()
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="controls"):
         with gr.Row(elem_id="buttons"):
@@ -155,7 +165,7 @@ def _build_stage(example: dict[str, str] | None) -> dict[str, Any]:
 
 def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     session, uploads = parts["session"], parts["uploads"]
-    names = ("session", "uploads", "message", "run", "pause", "step", *PARTS)
+    names = ("session", "uploads", "choice", "model", "message", "run", "pause", "step", *PARTS)
     outputs = [parts[name] for name in names]
 
     def spread(update: dict[str, Any]) -> dict[Any, Any]:
@@ -169,22 +179,24 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
 
     KEEPING.busy, KEEPING.let_go = partial(in_use, demo=demo), partial(put_away, demo=demo)
 
-    def work(batches: int | None, session: Any, uploads: Any, request: gr.Request, values: tuple) -> Iterator[dict]:
-        with CALLS.answered_by(handlers.run(session, uploads, values, batches, key_of(request))) as updates:
+    def work(
+        batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, *values: Any
+    ) -> Iterator:
+        with CALLS.answered_by(handlers.run(session, uploads, values, batches, key_of(request), choice)) as updates:
             for update in updates:
                 yield spread(update)
 
-    def run_all(session: Any, uploads: Any, request: gr.Request, *values: Any) -> Iterator[dict]:
-        yield from work(None, session, uploads, request, values)
+    def run_all(request: gr.Request, *inputs: Any) -> Iterator[dict]:
+        yield from work(None, request, *inputs)
 
-    def run_one(session: Any, uploads: Any, request: gr.Request, *values: Any) -> Iterator[dict]:
-        yield from work(1, session, uploads, request, values)
+    def run_one(request: gr.Request, *inputs: Any) -> Iterator[dict]:
+        yield from work(1, request, *inputs)
 
     def wait(request: gr.Request) -> None:
         CALLS.close_abandoned(demo)
         ACTIVITY.wait(key_of(request))
 
-    inputs = [session, uploads, *sidebar.inputs]
+    inputs = [session, uploads, parts["choice"], *sidebar.inputs]
     shared = {
         "concurrency_limit": LIMITS.runs_at_once,
         "concurrency_id": "experiment",
@@ -203,17 +215,36 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
         button.click(None, cancels=running, api_visibility="private")  # a listener of its own, and the first one
     # Gradio doesn't wait for a cancelled run to end; we do, and only then read the session.
     paused = parts["pause"].click(wait, **quick)
-    paused = paused.then(lambda session: spread(handlers.pause(session)), session, outputs, **quick)
+    paused = paused.then(lambda *kept: spread(handlers.pause(*kept)), [session, parts["choice"]], outputs, **quick)
     reset = (
         parts["reset"]
         .click(wait, **quick)
-        .then(lambda methods: spread(handlers.reset(methods)), sidebar.widgets["methods"], outputs, **RAW, **quick)
+        .then(
+            lambda *kept: spread(handlers.reset(*kept)),
+            [sidebar.widgets["methods"], parts["choice"]],
+            outputs,
+            **RAW,
+            **quick,
+        )
     )
-    connect_results(parts, [*running, paused, reset])
+    ended = [*running, paused, reset]
+    connect_results(parts, ended)
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
 
     widgets = sidebar.widgets
     targets = {**parts, **widgets}
+
+    def put_back(choice: Any, *values: Any) -> dict[Any, Any]:
+        return {targets[name]: value for name, value in handlers.put_form_back(choice, values).items()}
+
+    for event in ended:
+        event.then(
+            put_back,
+            [parts["choice"], *sidebar.inputs],
+            [parts["choice"], parts["message"], *sidebar.inputs],
+            **RAW,
+            **quick,
+        )
 
     def open_lesson(key: str) -> dict[Any, Any]:
         update = handlers.open_lesson(key)
@@ -242,21 +273,6 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
         files_came,
         [widgets["files"], widgets["backbone"], widgets["class_names"], uploads],
         [widgets["files"], widgets["class_names"], sidebar.upload_note, uploads],
-        concurrency_limit=2,
-        **RAW,
-        **PRIVATE,
-    )
-
-    def backbone_chosen(name: str) -> list[Any]:
-        values, note, message = handlers.take_backbone(name)
-        values = values or [gr.skip()] * len(ADAPTATION_FIELDS)
-        return [gr.Dropdown(info=note), message, *values]
-
-    fold = [widgets[name] for name in ADAPTATION_FIELDS]
-    widgets["backbone"].input(
-        backbone_chosen,
-        widgets["backbone"],
-        [widgets["backbone"], parts["message"], *fold],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

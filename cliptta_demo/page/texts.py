@@ -32,6 +32,13 @@ HELP = {
     "symmetric": "Adds the text-to-image half of the contrastive loss.",
 }
 
+BACKBONE_UNLISTED = "Not in the list: its size is shown when you press Run, its time once it is loaded."
+BACKBONE_KEPT = (
+    "Images and settings stay; Advanced takes this model's values. What you see stays until it has loaded, then a "
+    "fresh run begins: adapted weights belong to their model."
+)
+GPU_ADVICE = "There is a GPU here: choose {label}, the paper's model"
+
 UPLOAD_HINT = (
     "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
     "With them, accuracy is shown."

@@ -58,7 +58,7 @@ def add_table_parser(commands: argparse._SubParsersAction) -> None:
     )
     table.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed")
     table.add_argument("--preset", choices=PRESETS, action=_Preset, help="all options of a published table")
-    table.add_argument("--backbone", default=TINY, help="as for run")
+    table.add_argument("--backbone", help="as for run")
     table.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     table.add_argument("--dataset", default="pictures", help="as for run; cifar10c:DIRECTORY takes its own files")
     table.add_argument("--classes", help="class names, separated by commas; all: every class; default: the data set's")
@@ -105,7 +105,7 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
         batches=arguments.batches,
     )
     return TableSettings(
-        backbone=arguments.backbone,
+        backbone=arguments.backbone or TINY,
         dataset=arguments.dataset,
         ood=arguments.ood,
         variants=variants,
@@ -125,7 +125,7 @@ def read_classes(arguments: argparse.Namespace) -> tuple[str, ...] | None:
 def table_command(arguments: argparse.Namespace) -> None:
     """The ``table`` command."""
     settings = read_settings(arguments)
-    backbone = load_backbone(arguments.backbone, arguments.device)
+    backbone = load_backbone(settings.backbone, arguments.device)
     source_of = open_rows(settings, read_classes(arguments))
     source, _ = source_of(settings.corruptions[0])
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None

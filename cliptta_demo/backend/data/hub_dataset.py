@@ -18,7 +18,15 @@ from cliptta_demo.backend.data.parquet_file import open_parquet
 from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import Listing, RemoteFile, check_repository, fetch, forget, list_repository
+from cliptta_demo.backend.hub.downloads import (
+    Listing,
+    RemoteFile,
+    announce,
+    check_repository,
+    fetch,
+    forget,
+    list_repository,
+)
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
@@ -110,6 +118,7 @@ def open_hub_dataset(
 
 
 def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Rows]:
+    announce(dataset.repository)
     listing = list_repository("dataset", dataset.repository, visitor=visitor)
     files = choose_files(listing, dataset)
     if not files:

@@ -61,13 +61,18 @@ def watch(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def announce(name: str) -> None:
+    """Tells the watcher, if there is one, that something is about to be opened: from here on it can be given up."""
+    watcher = _watcher.get()
+    if watcher is not None:
+        watcher(Progress(name, 0, 0))
+
+
 @contextmanager
 def patiently(lock: threading.Lock, name: str) -> Iterator[None]:
     """Holds a lock; whoever waits for it under a watcher can give up. ``name``: what it is for, to be shown."""
-    watcher = _watcher.get()
     while not lock.acquire(timeout=LOOK_SECONDS):
-        if watcher is not None:
-            watcher(Progress(name, 0, 0))
+        announce(name)
     try:
         yield
     finally:
@@ -121,9 +126,14 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
     return listing
 
 
+def known_listing(kind: str, name: str) -> Listing | None:
+    """What a repository held when it was last asked; None where nothing is known. Asks nobody."""
+    return _recall(kind, name, None) if REPOSITORY.fullmatch(name) else None
+
+
 def known_licence(kind: str, name: str) -> str:
-    """What a repository's card said of its licence when it was last asked; "" where nothing is known. Asks nobody."""
-    known = _recall(kind, name, None) if REPOSITORY.fullmatch(name) else None
+    """What a repository's card said of its licence then; "" where nothing is known."""
+    known = known_listing(kind, name)
     return known.licence if known is not None else ""
 
 

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import check_repository, patiently
+from cliptta_demo.backend.hub.downloads import announce, check_repository, patiently
 from cliptta_demo.backend.models.allocator import keep_freed_memory
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
@@ -126,6 +126,7 @@ def load_backbone(
             _cache.move_to_end(key)
             return _cache[key]
         mine = _loading.setdefault(key, threading.Lock())
+    announce(name)
     # Fetched before the lock: all who wait for the same download share it, and any of them can give it up.
     weights = None if name == TINY else _find_weights(name, visitor)
     with patiently(mine, name):

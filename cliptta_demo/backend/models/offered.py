@@ -1,7 +1,6 @@
 """The backbones that a page offers, what each costs, and which other names a visitor may type.
 
-Parameters and arithmetic are counted from the architecture (a test counts them again), seconds are measured with
-random weights on one processor core.
+Parameters and arithmetic are counted from the architecture (a test counts them again).
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ import re
 from dataclasses import dataclass
 
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence, megabytes
+from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence
 
 TINY = "tiny"
+PAPERS = "ViT-B-16/openai"  # what the paper's numbers are of
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
 RANDOM_PREFIX = "random:"
@@ -28,7 +28,6 @@ class BackboneEntry:
         licence: of its weights, as the card of their repository names it.
         parameters: of both towers; image_size: side in pixels.
         gigaflops, prompt_gigaflops: of the towers for one image and one prompt.
-        times: time of a forward and backward pass on a processor, against that of ViT-B/16.
     """
 
     label: str
@@ -38,18 +37,11 @@ class BackboneEntry:
     gigaflops: float
     prompt_gigaflops: float
     image_size: int
-    times: float
 
     @property
     def download(self) -> int:
         """Bytes to fetch: the weights are published as 32-bit numbers."""
         return 4 * self.parameters
-
-    @property
-    def note(self) -> str:
-        """Shown before anything is loaded."""
-        pace = "" if self.times == 1 else f", {self.times:.2g} × ViT-B/16's time per image"
-        return f"{self.about} {megabytes(self.download)} download{pace}. Licence of the weights: {self.licence}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +49,7 @@ class BuiltIn:
     """The backbone that comes with the package."""
 
     label: str
-    note: str
+    about: str
     gigaflops: float
     prompt_gigaflops: float
     image_size: int
@@ -66,12 +58,12 @@ class BuiltIn:
 BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     TINY: BuiltIn(
         label="Tiny CLIP (built in)",
-        note="Ready at once, fast on any laptop, no download. Choose another, or type a name of open_clip's.",
+        about="Ready at once, fast on any laptop. Choose another, or type a name of open_clip's.",
         gigaflops=0.1,
         prompt_gigaflops=0.02,
         image_size=64,
     ),
-    "ViT-B-16/openai": BackboneEntry(
+    PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",
         about="The paper's model; wants a GPU.",
         licence="Apache 2.0",
@@ -79,7 +71,6 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         gigaflops=35.1,
         prompt_gigaflops=6.0,
         image_size=224,
-        times=1.0,
     ),
     "ViT-B-32/openai": BackboneEntry(
         label="CLIP ViT-B/32",
@@ -89,7 +80,6 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         gigaflops=8.8,
         prompt_gigaflops=6.0,
         image_size=224,
-        times=0.26,
     ),
     "ViT-L-14/openai": BackboneEntry(
         label="CLIP ViT-L/14",
@@ -99,7 +89,6 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         gigaflops=162.0,
         prompt_gigaflops=13.3,
         image_size=224,
-        times=5.3,
     ),
     "RN50/openai": BackboneEntry(
         label="CLIP ResNet-50",
@@ -109,7 +98,6 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         gigaflops=12.2,
         prompt_gigaflops=6.0,
         image_size=224,
-        times=0.26,
     ),
     "MobileCLIP2-S0/dfndr2b": BackboneEntry(
         label="MobileCLIP2-S0",
@@ -119,7 +107,6 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         gigaflops=4.8,
         prompt_gigaflops=6.0,
         image_size=256,
-        times=0.21,
     ),
     "ViT-B-16-SigLIP/webli": BackboneEntry(
         label="SigLIP ViT-B/16",
@@ -129,7 +116,6 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
         gigaflops=35.4,
         prompt_gigaflops=11.0,
         image_size=224,
-        times=0.72,
     ),
 }
 
@@ -168,15 +154,13 @@ def label_of(name: str) -> str:
     return BACKBONES[name].label if name in BACKBONES else name
 
 
-def note_of(name: str) -> str:
-    """What to know before a backbone is loaded; of names outside the list only what can be said of all."""
-    if name in BACKBONES:
-        return BACKBONES[name].note
-    fetched = "Fetched when you press Run; the size is shown then. One of ViT-B/16's kind is about 600 MB."
-    repository = repository_of(name)
-    licence = known_licence("model", repository) if repository else ""
-    place = f"see huggingface.co/{repository}" if repository else "see the model's page"
-    return f"{fetched} Licence of the weights: {licence or place}."
+def licence_of(name: str) -> str:
+    """The licence of a backbone's weights as far as it is known without asking anybody; "" otherwise."""
+    entry = BACKBONES.get(name)
+    if isinstance(entry, BackboneEntry):
+        return entry.licence
+    repository = "" if entry else repository_of(name)
+    return known_licence("model", repository) if repository else ""
 
 
 def repository_of(name: str) -> str:

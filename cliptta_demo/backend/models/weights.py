@@ -14,7 +14,16 @@ from typing import Any
 import torch
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import Listing, RemoteFile, fetch, is_intact, list_repository
+from cliptta_demo.backend.hub.downloads import (
+    Listing,
+    RemoteFile,
+    fetch,
+    is_intact,
+    known_listing,
+    list_repository,
+    missing_bytes,
+)
+from cliptta_demo.backend.models.offered import HUB_PREFIX
 
 CONFIG = "open_clip_config.json"
 # In the order of open_clip's own choice. The last is transformers' where one of the others lies beside it.
@@ -74,7 +83,7 @@ def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
     import open_clip
 
     known = open_clip.get_pretrained_cfg(architecture, tag)
-    repository, _, filename = known.get("hf_hub", "").rpartition("/")
+    repository, _, filename = known.get("hf_hub", "").rpartition("/")  # mostly "ORGANISATION/NAME/", without a file
     preprocess = {key: known[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in known}
     quick_gelu = bool(known.get("quick_gelu"))
     if not repository:  # weights that lie on a server of their own; open_clip fetches them without progress
@@ -112,6 +121,22 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     if path.parent != config_path.parent:
         raise UserError(f"The files of {repository} lie in different places. Choose another backbone.")
     return Weights(f"local-dir:{config_path.parent}", path, source=(listing, file))
+
+
+def is_fetched(name: str) -> bool:
+    """Whether the weights of a visitor's choice are on this machine already; asks nobody."""
+    import open_clip
+
+    repository, filename = name.removeprefix(HUB_PREFIX), ""
+    if not name.startswith(HUB_PREFIX):
+        repository, _, filename = open_clip.get_pretrained_cfg(*name.split("/", 1)).get("hf_hub", "").rpartition("/")
+    listing = known_listing("model", repository)
+    if listing is None:
+        return False
+    try:
+        return not missing_bytes(listing, [_weights_file(listing, (filename,) if filename else (), pickled=True)])
+    except UserError:
+        return False
 
 
 def _weights_file(listing: Listing, named: tuple[str, ...], pickled: bool) -> RemoteFile:

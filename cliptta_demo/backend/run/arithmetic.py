@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
+from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.settings import RunSettings
 
 THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
@@ -151,8 +152,8 @@ PACE = Pace()
 
 def _probe() -> float:
     """GFLOP a second of products of square matrices, in the precision that a large model would have."""
-    device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
-    square = torch.rand(PROBE_SIDE, PROBE_SIDE, device=device, dtype=dtype)
+    device = best_device()
+    square = torch.rand(PROBE_SIDE, PROBE_SIDE, device=device, dtype=getattr(torch, best_precision(device)))
     best = float("inf")
     for _ in range(PROBES):
         began = time.perf_counter()

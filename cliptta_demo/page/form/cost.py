@@ -11,6 +11,7 @@ from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_o
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.limits import GPU_TIMES, LIMITS
 from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.session.state import Recipe
 
 # What the estimate depends on, by the names of the form.
 COSTLY = ("class_names", "methods", "batch_size", "batches", "backbone", "templates", "steps", "memory_shots")
@@ -45,23 +46,41 @@ def check_cost(experiment: Experiment) -> float:
 
 def estimate_html(values: FormValues | None = None, device: str = "cpu") -> str:
     """A line on how long the form's run will take on this machine; empty where the form makes no sense yet."""
-    try:
-        recipe = read_form(values) if values is not None else None
-    except UserError:
-        recipe = None
+    recipe = _readable(values) if values is not None else None
     if recipe is None:
         return _line("")
-    entry = BACKBONES.get(recipe.backbone)
-    if entry is None:
+    cost = _listed_cost(recipe)
+    if cost is None:
         return _line(UNKNOWN)
-    towers = Towers(entry.gigaflops, entry.prompt_gigaflops)
-    templates = len(recipe.templates) or len(DEFAULT_TEMPLATES)
-    cost = cost_of(recipe.settings, towers, max(2, len(recipe.class_names)), templates)
     try:
         _refuse_long(recipe.backbone, cost, _times(device))
     except UserError as error:
         return _line(str(error), "too-much")
     return _line(f"Takes about {duration(PACE.seconds(recipe.backbone, cost.total))} on this machine.")
+
+
+def seconds_per_batch(values: FormValues) -> float | None:
+    """How long the form's batches will take on this machine, about; None where that can't be told."""
+    recipe = _readable(values)
+    cost = _listed_cost(recipe) if recipe is not None else None
+    return PACE.seconds(recipe.backbone, cost.batch) if cost is not None else None
+
+
+def _readable(values: FormValues) -> Recipe | None:
+    try:
+        return read_form(values)
+    except UserError:
+        return None
+
+
+def _listed_cost(recipe: Recipe) -> Cost | None:
+    """None for a backbone whose arithmetic is counted when it is loaded."""
+    entry = BACKBONES.get(recipe.backbone)
+    if entry is None:
+        return None
+    towers = Towers(entry.gigaflops, entry.prompt_gigaflops)
+    templates = len(recipe.templates) or len(DEFAULT_TEMPLATES)
+    return cost_of(recipe.settings, towers, max(2, len(recipe.class_names)), templates)
 
 
 def _refuse_long(name: str, cost: Cost, times: int) -> None:

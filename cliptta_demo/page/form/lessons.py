@@ -14,7 +14,7 @@ from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
-from cliptta_demo.page.form.links import starting_values
+from cliptta_demo.page.form.opening import starting_values
 from cliptta_demo.page.form.reading import FormValues
 
 
@@ -25,7 +25,7 @@ class Lesson:
     Attributes:
         key: its name in the page; title: of its button.
         text: why one would run it; look_for: what to watch.
-        changes: settings that differ from the opening experiment, by the names of the form.
+        changes: settings that differ from the package's experiment, by the names of the form.
         claims: what its words say of the methods; each sentence is a part of ``text`` or ``look_for``.
         runs: False where the visitor must do something first.
     """

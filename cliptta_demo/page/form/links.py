@@ -1,7 +1,9 @@
 """Every experiment is a link: settings and seed as the query of the page's address, and back.
 
-Only what differs from the opening experiment is written, so that links stay short and readable:
-``?corruption=fog&severity=4&methods=zero-shot,cliptta&seed=7``. What is read is checked like the form itself.
+Only what differs from the package's experiment is written, so that links stay short and readable:
+``?corruption=fog&severity=4&methods=zero-shot,cliptta&seed=7``. They mean the same on a server that opens with another
+experiment (:mod:`.opening`): there, the backbone or data set that it opens with is always written. What is read is
+checked like the form itself.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
-from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
+from cliptta_demo.page.form.opening import opening, packaged, starting_values
 from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues, read_form
 from cliptta_demo.page.session.state import Recipe
 
@@ -35,20 +37,16 @@ DECIMAL = (
 LINKED = tuple(name for name in FIELDS if name != "files")  # a visitor's images never travel
 
 
-def starting_values(adaptation: AdaptationSettings, backbone: str = DEFAULTS.backbone) -> FormValues:
-    """The form as the page opens, with a backbone's tuned values in the Advanced fold."""
-    return FormValues(backbone=backbone, **{name: getattr(adaptation, name) for name in ADAPTATION_FIELDS})
-
-
 def to_query(values: FormValues) -> str:
     """The query (without ``?``) that stands for these values; what the backbone brings by itself is left out."""
     start = starting_values(tuned_adaptation(values.backbone))
     changed = {}
+    own = {name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)}
     for name in LINKED:
         value, usual = getattr(values, name), getattr(start, name)
         if name == "methods":
             value, usual = tuple(value or ()), tuple(usual)
-        if value != usual and value is not None:
+        if (value != usual or name in own) and value is not None:
             changed[name] = _write(value)
     return urlencode(changed, errors="replace")
 

@@ -9,9 +9,9 @@ import gradio as gr
 
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.models.offered import note_of
 from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings
 from cliptta_demo.page.defaults import DEFAULTS, METHOD_LABELS, UPLOAD, corruption_choices
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
 from cliptta_demo.page.form.choices import (
     HUB,
     backbone_choices,
@@ -22,7 +22,7 @@ from cliptta_demo.page.form.choices import (
     stranger_choices,
 )
 from cliptta_demo.page.form.cost import estimate_html
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS
+from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues
 from cliptta_demo.page.form.uploader import build_uploader, show_uploader
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
@@ -37,6 +37,8 @@ class Sidebar:
     widgets: dict[str, gr.components.Component]
     upload_note: gr.HTML
     estimate: gr.HTML
+    backbone_note: gr.HTML
+    advice: gr.Button
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -44,52 +46,56 @@ class Sidebar:
         return [self.widgets[name] for name in FIELDS]
 
 
-def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
-    """Builds the widgets inside the present layout; ``adaptation`` fills the Advanced fold.
+def build_sidebar(values: FormValues, device: str) -> Sidebar:
+    """Builds the widgets inside the present layout, with these values; ``device``: where runs work.
 
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
     """
     made: dict[str, Any] = {}
+    own, hub = values.dataset == UPLOAD, is_hub_choice(values.dataset)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Images</h2>", apply_default_css=False)
-        made["dataset"] = gr.Dropdown(dataset_choices(), value=DEFAULTS.dataset, label="Data", elem_id="dataset")
+        made["dataset"] = gr.Dropdown(
+            dataset_choices(), value=values.dataset, label="Data", info=images_note(values.dataset), elem_id="dataset"
+        )
         made["hub_dataset"] = gr.Textbox(
-            "",
+            values.hub_dataset,
             label="Name on the hub",
             info=HELP["hub_dataset"],
             placeholder="ORGANISATION/NAME",
             max_length=200,
-            visible=False,
+            visible=values.dataset == HUB,
             elem_id="hub-dataset",
         )
-        made["files"] = build_uploader(scripts())
+        made["files"] = build_uploader(scripts(), own)
         upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
         made["class_names"] = gr.Textbox(
-            DEFAULTS.class_text,
+            values.class_names,
             label="Class names",
-            info=HELP["class_names"],
+            info=class_names_help(values.dataset),
             lines=3,
             max_lines=8,
             elem_id="class-names",
         )
         with gr.Row(elem_classes="shortcuts"):
-            twelve = gr.Button("Twelve classes", size="sm", elem_id="twelve-classes")
-            every = gr.Button(f"All {len(picture_class_names())}", size="sm", elem_id="all-classes")
+            pictures = not own and not hub
+            twelve = gr.Button("Twelve classes", size="sm", elem_id="twelve-classes", visible=pictures)
+            every = gr.Button(f"All {len(picture_class_names())}", size="sm", elem_id="all-classes", visible=pictures)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Shift</h2>", apply_default_css=False)
         made["corruption"] = gr.Dropdown(
             corruption_choices(),
-            value=DEFAULTS.corruption,
+            value=values.corruption,
             label="Corruption",
             info=HELP["corruption"],
             elem_id="corruption",
         )
-        made["severity"] = gr.Slider(1, 5, DEFAULTS.severity, step=1, label="Severity", elem_id="severity", buttons=[])
-        made["ramp"] = gr.Checkbox(DEFAULTS.ramp, label="Ramp up", info=HELP["ramp"], elem_id="ramp")
+        made["severity"] = gr.Slider(1, 5, values.severity, step=1, label="Severity", elem_id="severity", buttons=[])
+        made["ramp"] = gr.Checkbox(values.ramp, label="Ramp up", info=HELP["ramp"], elem_id="ramp")
         made["ood_share"] = gr.Slider(
             0,
             0.9,
-            DEFAULTS.ood_share,
+            values.ood_share,
             step=0.05,
             label="OOD share",
             info=HELP["ood_share"],
@@ -97,46 +103,49 @@ def build_sidebar(adaptation: AdaptationSettings) -> Sidebar:
             buttons=[],
         )
         made["ood_source"] = gr.Dropdown(
-            stranger_choices(), value=DEFAULTS.ood_source, label="OOD source", elem_id="ood-source"
+            stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = gr.CheckboxGroup(
             [(METHOD_LABELS[name], name) for name in METHOD_NAMES],
-            value=list(DEFAULTS.methods),
+            value=list(values.methods),
             label="Compare",
             info=HELP["methods"],
             elem_id="methods",
         )
         made["backbone"] = gr.Dropdown(
             backbone_choices(),
-            value=DEFAULTS.backbone,
+            value=values.backbone,
             label="Backbone",
-            info=note_of(DEFAULTS.backbone),
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
+        advice = gpu_advice(values.backbone, device)
+        advice = gr.Button(advice, size="sm", visible=bool(advice), elem_id="gpu-advice", min_width=0)
+        note = backbone_note_html(values, values.backbone)
+        note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Stream</h2>", apply_default_css=False)
         with gr.Row():
-            made["batch_size"] = _whole_number(DEFAULTS.batch_size, "Batch size", "batch-size")
-            made["batches"] = _whole_number(DEFAULTS.batches, "Batches", "batches")
-            made["seed"] = _whole_number(DEFAULTS.seed, "Seed", "seed")
+            made["batch_size"] = _whole_number(values.batch_size, "Batch size", "batch-size")
+            made["batches"] = _whole_number(values.batches, "Batches", "batches")
+            made["seed"] = _whole_number(values.seed, "Seed", "seed")
         made["order"] = gr.Radio(
             [("Shuffled", "shuffled"), ("Sorted by class", "sorted")],
-            value=DEFAULTS.order,
+            value=values.order,
             label="Order",
             info=HELP["order"],
             elem_id="order",
         )
         estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
-    made.update(_advanced(adaptation))
-    sidebar = Sidebar({name: made[name] for name in FIELDS}, upload_note, estimate)
+    made.update(_advanced(values))
+    sidebar = Sidebar({name: made[name] for name in FIELDS}, upload_note, estimate, note, advice)
     _connect(sidebar, twelve, every)
     return sidebar
 
 
-def _advanced(values: AdaptationSettings) -> dict[str, Any]:
+def _advanced(values: FormValues) -> dict[str, Any]:
     made: dict[str, Any] = {}
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         made["learning_rate"] = gr.Number(
@@ -162,7 +171,7 @@ def _whole_number(value: int, label: str, elem_id: str) -> gr.Number:
     return gr.Number(value, label=label, precision=0, min_width=80, elem_id=elem_id)
 
 
-def _number(values: AdaptationSettings, name: str, label: str) -> gr.Number:
+def _number(values: FormValues, name: str, label: str) -> gr.Number:
     return gr.Number(getattr(values, name), label=label, info=HELP[name], step=0.001)
 
 
@@ -185,15 +194,21 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
 def fit_widgets(dataset: str) -> tuple[Any, ...]:
     """The widgets that fit a data set: a name, files, shortcuts for built-in pictures, and what to know of each."""
     own, hub = dataset == UPLOAD, is_hub_choice(dataset)
-    info = HELP["class_names_upload" if own else "class_names_hub" if hub else "class_names"]
     return (
         gr.Dropdown(info=images_note(dataset)),
         gr.Textbox(visible=dataset == HUB),
         show_uploader(own),
-        gr.Textbox(info=info),
+        gr.Textbox(info=class_names_help(dataset)),
         gr.Button(visible=not own and not hub),
         gr.Button(visible=not own and not hub),
     )
+
+
+def class_names_help(dataset: str) -> str:
+    """What to write as class names of these images."""
+    return HELP[
+        "class_names_upload" if dataset == UPLOAD else "class_names_hub" if is_hub_choice(dataset) else "class_names"
+    ]
 
 
 def adaptation_updates(adaptation: AdaptationSettings) -> list[Any]:

@@ -30,15 +30,15 @@ TEMPLATE = f"""
 """
 
 
-def build_uploader(head: str) -> gr.HTML:
-    """The widget, hidden at first; its value is JSON text, see :func:`session.uploads.read_news`."""
+def build_uploader(head: str, visible: bool) -> gr.HTML:
+    """The widget; its value is JSON text, see :func:`session.uploads.read_news`."""
     return gr.HTML(
         "",
         html_template=TEMPLATE,
         js_on_load="window.cliptta.uploader(element, props, watch, trigger, upload);",
         head=head,
         apply_default_css=False,
-        visible=False,
+        visible=visible,
         elem_id="files",
     )
 

@@ -2,7 +2,7 @@
 
     python -m cliptta_demo.page.panels.make_example
 
-runs the page's opening experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
+runs the package's experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
 and ``assets/example-batches.json``, the gallery of each earlier batch, which the page fetches when somebody points at
 one.
 """
@@ -16,9 +16,8 @@ from typing import Any
 
 from PIL import Image
 
-from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.page.defaults import DEFAULTS, corruption_name
-from cliptta_demo.page.form.links import starting_values
+from cliptta_demo.page.defaults import corruption_name
+from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import example_progress_html
 from cliptta_demo.page.panels.declare import to_json
@@ -33,8 +32,8 @@ LIGHT_QUALITY = 50  # of the JPEG
 
 
 def make_example() -> list[Session]:
-    """The opening experiment, after each of its batches."""
-    recipe = read_form(starting_values(tuned_adaptation(DEFAULTS.backbone)))
+    """The package's experiment, after each of its batches."""
+    recipe = read_form(packaged())
     experiment, _ = open_experiment(recipe, None)
     return [look.session for look in work(experiment, Session(recipe, experiment.start())) if look.live is None]
 

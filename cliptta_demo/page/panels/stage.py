@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
+from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.form.choice import dataset_label
+from cliptta_demo.page.form.reading import FormValues
 from cliptta_demo.page.panels import accuracy, drift, entropy, gallery, histogram, matrix, results_table, scores, toy
-from cliptta_demo.page.panels.cards import cards_html, progress_html
+from cliptta_demo.page.panels.cards import cards_html, progress_bar, progress_html
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.session.state import Session
 
@@ -29,6 +33,12 @@ def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
     """The stage before the first run: it says what will appear where."""
     heads = {"progress": progress_html(None), "cards": cards_html(None, methods)}
     return heads | {panel.name: panel.value(None) for panel in DRAWN}
+
+
+def opening_stage(form: FormValues) -> dict[str, str]:
+    """The stage of a page that opens without a finished run: it names the experiment that is in the form."""
+    words = f"Ready: {label_of(form.backbone)} on {dataset_label(form)}. Press Run."
+    return waiting_stage(form.methods) | {"progress": progress_bar(0.0, html.escape(words))}
 
 
 def stage(session: Session, phase: str) -> dict[str, str]:

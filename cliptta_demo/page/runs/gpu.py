@@ -29,7 +29,7 @@ from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import check_cost
-from cliptta_demo.page.runs.preparing import watched
+from cliptta_demo.page.runs.preparing import Loading, watched
 from cliptta_demo.page.runs.runner import Begun, Look, open_experiment, read_class_names, work
 from cliptta_demo.page.runs.service import SERVICE
 from cliptta_demo.page.session.keeping import KEEPING, UPLOAD_BYTES, check_size
@@ -133,16 +133,24 @@ def follow(
         UserError: what stands in the run's way, in a sentence.
     """
     with SERVICE.run(recipe, by) as record:
+        stage, waited = Loading(), False
         try:
-            with closing(watched(partial(prepare, recipe, session, uploads, batches))) as progress:
+            with closing(watched(partial(prepare, recipe, session, uploads, batches, stage))) as progress:
                 for part in progress:
                     SERVICE.check()  # a server that stops waits for no download
                     if isinstance(part, RunSize):
                         size = part
-                    elif part is not None:
-                        yield Look(None, download=part)
+                    else:
+                        waited = True
+                        yield Look(None, download=part, loading=stage.choice)
+            if waited:
+                yield Look(None, loading="")
         except (RuntimeError, MemoryError) as error:
+            yield Look(None, loading=stage.choice)
             raise UserError(_no_memory(error)) from error
+        except Exception:
+            yield Look(None, loading=stage.choice)
+            raise
         with KEEPING.set_aside(key, size), closing(perform(recipe, session, uploads, batches)) as looks:
             before = None
             for look in looks:
@@ -160,10 +168,16 @@ def words_of(error: gr.Error) -> str:
     return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
 
 
-def prepare(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> RunSize:
+def prepare(
+    recipe: Recipe,
+    session: Session | None = None,
+    uploads: Uploads | None = None,
+    batches: int | None = None,
+    stage: Loading | None = None,
+) -> RunSize:
     """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
 
-    Takes what a run takes.
+    Takes what a run takes, and ``stage``, which is kept up to date.
 
     Returns:
         What the run may hold, which is no more than a visitor may have.
@@ -171,13 +185,21 @@ def prepare(recipe: Recipe, session: Session | None, uploads: Uploads | None, ba
     Raises:
         UserError: what can't be opened, or would hold too much.
     """
+    stage = stage or Loading()
+    stage.choice = "backbone"
     backbone = load_backbone(recipe.backbone)
+    hub_data = is_hub_spec(recipe.dataset)
+    if hub_data:
+        stage.choice = "dataset"
+        open_source(recipe.dataset, visitor=True)
+    if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
+        stage.choice = "ood_source"
+        open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
+    stage.choice = ""
     classes, length, own = len(recipe.class_names), None, 0
-    if is_hub_spec(recipe.dataset):
+    if hub_data:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
         classes, length = len(source.class_names), source.length()
-    if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
-        open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
     if uploads is not None:
         length = len(uploads.names) if recipe.dataset == UPLOAD else length
         side = backbone.info.image_size if recipe.dataset == UPLOAD else uploads.size

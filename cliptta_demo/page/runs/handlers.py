@@ -13,12 +13,14 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of, note_of
+from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
+from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
 from cliptta_demo.page.form.links import LINKED, check_form, open_link, to_query
+from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import FIELDS, FormValues, read_form
 from cliptta_demo.page.form.sidebar import adaptation_updates
 from cliptta_demo.page.form.uploader import show_uploader
@@ -43,16 +45,18 @@ from cliptta_demo.page.session.uploads import (
 from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
 
 log = logging.getLogger(__name__)
-Update = dict[str, Any]  # new values by name: "session", "uploads", "message", a button, or a part of the stage
+# New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", a button, a part of the
+# stage, or a widget of the form.
+Update = dict[str, Any]
 
 
 def buttons(phase: str) -> Update:
-    """Which buttons can be pressed. ``phase``: idle, running, paused, done."""
-    busy = phase == "running"
-    words = {"running": "Running…", "paused": "Continue", "done": "Run again"}.get(phase, "Run")
+    """Which buttons can be pressed. ``phase``: idle, loading, running, paused, done."""
+    busy = phase in ("loading", "running")
+    words = {"loading": "Loading…", "running": "Running…", "paused": "Continue", "done": "Run again"}.get(phase, "Run")
     return {
         "run": gr.Button(words, interactive=not busy),
-        "pause": gr.Button(interactive=busy),
+        "pause": gr.Button("Cancel" if phase == "loading" else "Pause", interactive=busy),
         "step": gr.Button(interactive=not busy),
     }
 
@@ -64,39 +68,60 @@ def phase_of(session: Session | None) -> str:
     return "done" if session.state.next_batch >= session.snapshot.batches else "paused"
 
 
-def settled(session: Session | None) -> Update:
+def settled(session: Session | None, choice: Choice | None = None) -> Update:
     """What tells that nothing runs any more."""
     phase = phase_of(session)
-    return {"progress": progress_html(session, None, phase), **buttons(phase)}
+    idle = choice.idle if choice is not None and session is None else ""
+    return {"progress": idle or progress_html(session, None, phase), **buttons(phase)}
+
+
+def form_of(values: tuple[Any, ...]) -> FormValues:
+    """The form whose fields have these values, in order."""
+    return FormValues(**dict(zip(FIELDS, values, strict=True)))
 
 
 def run(
-    session: Session | None, uploads: Uploads | None, values: tuple[Any, ...], batches: int | None, key: str
+    session: Session | None,
+    uploads: Uploads | None,
+    values: tuple[Any, ...],
+    batches: int | None,
+    key: str,
+    choice: Choice | None = None,
 ) -> Iterator[Update]:
     """Runs to the end of the stream, or ``batches`` batches of it.
 
     Yields what changed. Whoever stops it in between keeps the session of the last yield. ``key`` names the visitor.
+    When it has ended or was stopped, :func:`put_form_back` is to be asked.
     """
+    choice = choice or Choice(opening())
     with ACTIVITY.at_work(key):
         try:
-            form = FormValues(**dict(zip(FIELDS, values, strict=True)))
-            for update in _run(session, uploads, form, batches, key):
+            for update in _run(session, uploads, form_of(values), batches, key, choice):
                 session, uploads = update.get("session", session), update.get("uploads", uploads)
+                choice = update.get("choice", choice)
                 if "session" in update:
                     KEEPING.keep(key, session, uploads)
                 yield update
+            return
         except UserError as error:
-            yield {"message": message_html(str(error), "error"), **settled(session)}
+            said = str(error)
         except gr.Error as error:  # ZeroGPU's
             log.warning("no GPU", exc_info=True)
-            yield {"message": message_html(words_of(error), "error"), **settled(session)}
+            said = words_of(error)
         except Exception:
             log.exception("a run failed")
-            yield {"message": message_html(FAILED, "error"), **settled(session)}
+            said = FAILED
+        message = message_html(said, "error")
+        yield {"message": message, "choice": replace(choice, said=said), **settled(session, choice)}
 
 
 def _run(
-    session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None, key: str
+    session: Session | None,
+    uploads: Uploads | None,
+    values: FormValues,
+    batches: int | None,
+    key: str,
+    choice: Choice,
 ) -> Iterator[Update]:
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
@@ -104,10 +129,13 @@ def _run(
     with closing(follow(recipe, session, uploads, batches, "page", key)) as looks:
         line = DownloadLine()
         for look in looks:
-            if look.download is not None:
-                yield {"progress": line.html(look.download)}
+            if look.loading is not None:
+                waiting: Update = {"choice": choice.trying(values, look.loading)}
+                if look.download is not None:
+                    waiting |= {"progress": line.html(look.download), **buttons("loading")}
+                yield waiting
             elif look.prompts is not None:
-                yield {"progress": prompts_html(*look.prompts)}
+                yield {"progress": prompts_html(*look.prompts), **buttons("running")}
             elif look.live is not None:
                 yield live_stage(look.session, look.live)
             elif look.begun is not None:
@@ -118,6 +146,7 @@ def _run(
                 words = look.begun.message or KEEPING.apology(key)
                 message = message_html(words, kind, refused)
                 first: Update = {"session": session, "uploads": uploads, "message": message}
+                first |= {"choice": Choice(values), "model": recipe.backbone}
                 if look.begun.fresh:
                     first |= waiting_stage(recipe.settings.methods)
                 seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
@@ -132,17 +161,29 @@ def _run(
     yield settled(session)
 
 
-def pause(session: Session | None) -> Update:
-    """Draws the session as committed, after the run was cancelled."""
-    drawn = stage(session, phase_of(session)) if session is not None else waiting_stage()
-    return {**drawn, **settled(session)}
+def pause(session: Session | None, choice: Choice | None = None) -> Update:
+    """Draws the session as committed, after the run was cancelled; one that had yet to begin has drawn nothing."""
+    drawn = stage(session, phase_of(session)) if session is not None else {}
+    return {**drawn, **settled(session, choice)}
 
 
-def reset(methods: Any) -> Update:
+def put_form_back(choice: Choice, values: tuple[Any, ...]) -> Update:
+    """After the end of a run: what could not be loaded, or was given up, goes out of the form again."""
+    changed, words = put_back(choice, form_of(values))
+    update: Update = {"choice": choice.settled}
+    if words:
+        message = message_html(choice.said or words, "error" if choice.said else "info", (words,) * bool(choice.said))
+        update |= {"message": message, **_widgets(changed)}
+    return update
+
+
+def reset(methods: Any, choice: Choice | None = None) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
     chosen = methods if isinstance(methods, list | tuple) else ()
     known = [name for name in METHOD_LABELS if name == REFERENCE or name in chosen]
-    return {"session": None, "message": message_html(RESET), **waiting_stage(known), **buttons("idle")}
+    choice = replace(choice or Choice(opening()), idle="")
+    empty = {"session": None, "choice": choice, "message": message_html(RESET)}
+    return {**empty, **waiting_stage(known), **buttons("idle")}
 
 
 def open_lesson(key: str) -> Update:
@@ -151,6 +192,8 @@ def open_lesson(key: str) -> Update:
     values = lesson_values(lesson)
     return {
         "session": None,
+        "choice": Choice(values),
+        "model": values.backbone,
         "message": message_html(),
         "lesson": lesson_html(lesson),
         **_form_update(values),
@@ -160,15 +203,19 @@ def open_lesson(key: str) -> Update:
 
 
 def _form_update(values: FormValues) -> Update:
-    """The widgets' values; a CheckboxGroup takes lists only, and the place for files shows where it is needed."""
+    """All widgets' values; the place for files shows where it is needed."""
+    update = _widgets({name: getattr(values, name) for name in LINKED})
+    return update | {"files": show_uploader(values.dataset == UPLOAD)}
+
+
+def _widgets(values: Mapping[str, Any]) -> Update:
+    """Fields' values as their widgets take them: a CheckboxGroup takes lists only, some widgets say more."""
     special = {
-        "methods": list(values.methods),
-        "files": show_uploader(values.dataset == UPLOAD),
-        "hub_dataset": gr.Textbox(values.hub_dataset, visible=values.dataset == HUB),
-        "ood_source": gr.Dropdown(value=values.ood_source, info=images_note(values.ood_source)),
-        "backbone": gr.Dropdown(value=values.backbone, info=note_of(values.backbone)),
+        "methods": list,
+        "hub_dataset": lambda name: gr.Textbox(name, visible=values.get("dataset") == HUB),
+        "ood_source": lambda name: gr.Dropdown(value=name, info=images_note(name)),
     }
-    return {name: getattr(values, name) for name in LINKED} | special
+    return {name: special[name](value) if name in special else value for name, value in values.items()}
 
 
 def open_address(query: Mapping[str, str]) -> Update:
@@ -180,6 +227,7 @@ def open_address(query: Mapping[str, str]) -> Update:
     except UserError as error:
         return {"message": message_html(f"This link can't be opened as it is: {error}", "error")}
     return {
+        "choice": Choice(opening()),
         **_form_update(values),
         **waiting_stage(values.methods),  # the example that the page opens with is another experiment
         "message": message_html(LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED),
@@ -188,7 +236,7 @@ def open_address(query: Mapping[str, str]) -> Update:
 
 def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
     """("?" and the query of the link to what the form says, message); a form with an error has no link: ""."""
-    form = FormValues(**dict(zip(FIELDS, values, strict=True)))
+    form = form_of(values)
     try:
         check_form(form)
         query = to_query(form)
@@ -227,13 +275,13 @@ def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | Non
     return update | {"upload_note": note} | ({"class_names": text} if text else {})
 
 
-def take_backbone(name: Any) -> tuple[list[Any], str, str]:
-    """(values of the Advanced fold, note of the backbone, message): each backbone brings its own tuned values.
+def take_backbone(name: Any) -> tuple[list[Any], str]:
+    """(values of the Advanced fold, message): each backbone brings its own tuned values.
 
     Nothing is loaded: that is for Run, when size and speed have been read.
     """
     try:
         check_visitor_backbone(name)
     except UserError as error:
-        return [], "", message_html(str(error), "error")
-    return adaptation_updates(tuned_adaptation(name)), note_of(name), message_html()
+        return [], message_html(str(error), "error")
+    return adaptation_updates(tuned_adaptation(name)), message_html()

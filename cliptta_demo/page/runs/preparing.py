@@ -6,10 +6,12 @@ import html
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from cliptta_demo.backend.hub import downloads as hub
 from cliptta_demo.backend.hub.downloads import Progress, megabytes
+from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.page.defaults import LIVE_INTERVAL
 from cliptta_demo.page.panels.cards import progress_bar
 
@@ -54,6 +56,13 @@ def watched(work: Callable[[], Result]) -> Iterator[Progress | Result]:
     yield state["result"]
 
 
+@dataclass
+class Loading:
+    """Which choice of the form a run is waiting for: the name of its field, "" for none."""
+
+    choice: str = ""
+
+
 class DownloadLine:
     """The progress bar of a download, with its pace, and the licence as its repository names it."""
 
@@ -68,7 +77,8 @@ class DownloadLine:
             self.began = (now, progress.done)
         if progress.done >= progress.total:
             self.began = None  # what comes next has a pace of its own
-            return progress_bar(1.0, f"Opening {html.escape(progress.name.partition(',')[0])}…", busy=True)
+            name = label_of(progress.name.partition(",")[0])
+            return progress_bar(1.0, f"Opening {html.escape(name)}…", busy=True)
         words = [f"Downloading: <b>{megabytes(progress.done)}</b> of {megabytes(progress.total)}"]
         seconds, arrived = now - self.began[0], progress.done - self.began[1]
         if seconds > 1 and arrived:

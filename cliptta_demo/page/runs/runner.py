@@ -52,8 +52,9 @@ class Look:
         live: the step inside the batch to come, if any.
         begun: how the work begins; with the look before any work alone.
         uploads: the visitor's decoded images, with that look.
-        download: how far a download is; prompts: how many class names in templates have been read, and how many there
-            are; both before that look.
+        download: how far a download is; loading: which choice of the form is being loaded, by the name of its field, ""
+            once all are; prompts: how many class names in templates have been read, and how many there
+            are; all three before that look.
         refusal: what stands in the run's way, in a sentence; the last look.
     """
 
@@ -62,6 +63,7 @@ class Look:
     begun: Begun | None = None
     uploads: Uploads | None = None
     download: Progress | None = None
+    loading: str | None = None
     prompts: tuple[int, int] | None = None
     refusal: str = ""
 
@@ -169,7 +171,7 @@ def _next(steps: Iterator[T]) -> T | object:
 def warm_up() -> None:
     """Does once what the first run of the process would wait for: pictures decoded, kernels chosen.
 
-    One batch of the opening experiment, thrown away; sessions and models stay as they are.
+    One batch of the package's experiment, thrown away; sessions and models stay as they are.
     """
     recipe = read_form(FormValues(batches=1, steps=2))
     experiment, _ = open_experiment(recipe, None)

@@ -25,14 +25,16 @@ from starlette.routing import Route
 
 from cliptta_demo import VERSION
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import bound_downloads
+from cliptta_demo.backend.hub.downloads import bound_downloads, watch
 from cliptta_demo.backend.models.allocator import give_memory_back
 from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
+from cliptta_demo.page.form.links import check_form
+from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.runs.calls import CALLS
-from cliptta_demo.page.runs.gpu import ON_ZERO_GPU
+from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.runs.service import SERVICE
 from cliptta_demo.page.server.gradio_parts import check_gradio, forget_uploaded
@@ -54,7 +56,7 @@ def launch(demo: gr.Blocks) -> None:
 
     Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within
     ``LIMITS.stop_seconds``, the process ends with status 1. The first run's one-time work is done while the first
-    visitor still reads.
+    visitor still reads, and then the page's own backbone and data set are fetched.
     """
     check_gradio()
     start_log(os.environ)
@@ -105,7 +107,7 @@ def health(request: Request) -> JSONResponse:
 def _get_ready() -> None:
     if not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
         try:
-            with suppress(UserError):  # without the opening backbone the page still stands; a run says what is wrong
+            with suppress(UserError):  # without the built-in model the page still stands; a run says what is wrong
                 warm_up()
         except Exception:  # a server that can't do a run must not look as if it were still starting
             log.exception("the first run failed")
@@ -115,6 +117,12 @@ def _get_ready() -> None:
         return
     SERVICE.ready = True
     log_event("ready", seconds=round(SERVICE.uptime, 3))
+    try:
+        with watch(lambda progress: SERVICE.check()):  # a visitor who presses Run meanwhile waits for the same download
+            prepare(check_form(opening()))
+    except UserError as error:
+        if not SERVICE.stopping:
+            log_event("opening-not-loaded", logging.WARNING, reason=str(error))
 
 
 def _stop_on_signals() -> None:

@@ -1,0 +1,78 @@
+"""What to know of a backbone before it is loaded: what it costs, under which licence it is, and what stays."""
+
+from __future__ import annotations
+
+import html
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import megabytes
+from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.backend.models.offered import (
+    BACKBONES,
+    PAPERS,
+    BackboneEntry,
+    check_visitor_backbone,
+    label_of,
+    licence_of,
+    repository_of,
+)
+from cliptta_demo.backend.models.weights import is_fetched
+from cliptta_demo.backend.run.arithmetic import duration
+from cliptta_demo.page.form.cost import seconds_per_batch
+from cliptta_demo.page.form.reading import FormValues
+from cliptta_demo.page.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE
+
+
+def backbone_note_html(values: FormValues, before: str) -> str:
+    """A line on the model, three facts, and, for another one than ``before``, what stays when it comes.
+
+    Args:
+        before: the backbone of what the page shows.
+    """
+    try:
+        name = check_visitor_backbone(values.backbone)
+    except UserError:
+        return ""
+    entry = BACKBONES.get(name)
+    about = entry.about if entry else BACKBONE_UNLISTED
+    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(name, values))
+    kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
+    return (
+        f'<div class="model-note" data-testid="backbone-note"><p>{html.escape(about)}</p><dl>{facts}</dl>{kept}</div>'
+    )
+
+
+def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
+    """(what, HTML) of each fact."""
+    facts = [_download(name)]
+    if name != TINY:
+        facts.append(("Licence", _licence(name)))
+    seconds = seconds_per_batch(values)
+    if seconds is not None:
+        time = f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)
+        facts.append((f"Batch of {int(values.batch_size)}", f"about {time}"))
+    return facts
+
+
+def _download(name: str) -> tuple[str, str]:
+    entry = BACKBONES.get(name)
+    if name == TINY:
+        return "Download", "none"
+    if is_fetched(name):
+        return "Download", "kept here"
+    return "Fetched once", megabytes(entry.download) if isinstance(entry, BackboneEntry) else "size on Run"
+
+
+def _licence(name: str) -> str:
+    if licence := licence_of(name):
+        return html.escape(licence)
+    repository = repository_of(name)
+    if not repository:
+        return "see its page"
+    address = html.escape(f"https://huggingface.co/{repository}", quote=True)
+    return f'<a href="{address}" target="_blank" rel="noopener">see its page</a>'
+
+
+def gpu_advice(backbone: object, device: str) -> str:
+    """What to choose where there is a GPU and the built-in model, made for processors, is chosen; "" otherwise."""
+    return GPU_ADVICE.format(label=label_of(PAPERS)) if device == "cuda" and backbone == TINY else ""
