@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -197,9 +198,12 @@ def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub) -> Non
     stand_in.down_after = sum(map(len, SHARDS.values())) - 100_000
 
     def come_back() -> None:
+        while not stand_in.down:
+            time.sleep(0.02)
+        time.sleep(1)
         stand_in.down_after, stand_in.down = None, False
 
-    back = threading.Timer(1.5, come_back)
+    back = threading.Thread(target=come_back, daemon=True)
     back.start()
     session, _ = press(**ZOO)
     back.join()
