@@ -13,6 +13,7 @@ from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.page.form.reading import FIELDS, FormValues
 from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.uploads import Given, read_news
 
 BACKBONE = small_backbone()
@@ -79,16 +80,16 @@ def test_running_on_equals_stepping():
 def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
     whole, _ = press(batches=None)
     committed = None
-    generator = handlers.run(None, None, values(), None, "visitor")
-    for update in generator:
-        committed = update.get("session", committed)
-        if committed is not None and committed.state.next_batch == 2:
-            break
-    generator.close()
+    with RUNS.answer(handlers.run(None, None, values(), None, "visitor"), "visitor") as updates:
+        for update in updates:
+            committed = update.get("session", committed)
+            if committed is not None and committed.state.next_batch == 2:
+                break
+        assert not RUNS.wait("visitor", 0.0)
     drawn = handlers.pause(committed)
     assert "<b>2</b> of 3 batches" in drawn["progress"]
     assert "paused" in drawn["progress"]
-    assert handlers.ACTIVITY.wait("visitor", 0.1)
+    assert RUNS.wait("visitor", 0.0)
     assert same(whole, press(committed, batches=None)[0])
 
 

@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from cliptta_demo.page import launch
-from cliptta_demo.page.runs.activity import ACTIVITY
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.server import serve
 from cliptta_demo.page.server.room import ROOM
@@ -45,7 +45,7 @@ def held() -> dict[str, Any]:
         "event_ids": len(queue.pending_event_ids_session),
         "jobs": sum(job is not None for job in queue.active_jobs),
         "iterators": len(demo.app.iterators),
-        "at_work": len(ACTIVITY._running),
+        "at_work": len(RUNS._answers),
         "turns": len(TURNS._shares) + len(TURNS._line),
         "leaving": len(LEAVING._timers),
         "aside": len(KEEPING._aside),

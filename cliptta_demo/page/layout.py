@@ -27,10 +27,9 @@ from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, conne
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.runs.activity import ACTIVITY
 from cliptta_demo.page.runs.api import add_api
-from cliptta_demo.page.runs.calls import CALLS
 from cliptta_demo.page.runs.gpu import device
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.gradio_parts import asked_at, check_gradio
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
@@ -182,7 +181,8 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     def work(
         batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, *values: Any
     ) -> Iterator:
-        with CALLS.answered_by(handlers.run(session, uploads, values, batches, key_of(request), choice)) as updates:
+        key = key_of(request)
+        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice), key) as updates:
             for update in updates:
                 yield spread(update)
 
@@ -193,8 +193,8 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
         yield from work(1, request, *inputs)
 
     def wait(request: gr.Request) -> None:
-        CALLS.close_abandoned(demo)
-        ACTIVITY.wait(key_of(request))
+        RUNS.close_abandoned(demo)
+        RUNS.wait(key_of(request))
 
     inputs = [session, uploads, parts["choice"], *sidebar.inputs]
     shared = {

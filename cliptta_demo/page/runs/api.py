@@ -16,8 +16,8 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice
 from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FormValues, read_form
-from cliptta_demo.page.runs.calls import CALLS
 from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def run(
         if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
             given["class_names"] = ""
         recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation)))
-        with CALLS.answered_by(follow(recipe, None, None, None, "api")) as looks:
+        with RUNS.answer(follow(recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}

@@ -30,8 +30,8 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import check_cost
 from cliptta_demo.page.runs.preparing import Loading, watched
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import Begun, Look, open_experiment, read_class_names, work
-from cliptta_demo.page.runs.service import SERVICE
 from cliptta_demo.page.session.keeping import KEEPING, UPLOAD_BYTES, check_size
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
 from cliptta_demo.page.texts import FAILED, NO_MEMORY
@@ -132,12 +132,12 @@ def follow(
     Raises:
         UserError: what stands in the run's way, in a sentence.
     """
-    with SERVICE.run(recipe, by) as record:
+    with RUNS.at_work(recipe, by) as record:
         stage, waited = Loading(), False
         try:
             with closing(watched(partial(prepare, recipe, session, uploads, batches, stage))) as progress:
                 for part in progress:
-                    SERVICE.check()  # a server that stops waits for no download
+                    RUNS.check()  # a server that stops waits for no download
                     if isinstance(part, RunSize):
                         size = part
                     else:
@@ -160,7 +160,7 @@ def follow(
                     before = look.session.state.next_batch if before is None else before
                     record.batches = look.session.state.next_batch - before
                 yield look
-                SERVICE.check()
+                RUNS.check()
 
 
 def words_of(error: gr.Error) -> str:

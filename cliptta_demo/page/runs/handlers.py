@@ -26,7 +26,6 @@ from cliptta_demo.page.form.sidebar import adaptation_updates
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html, progress_html, prompts_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
-from cliptta_demo.page.runs.activity import ACTIVITY
 from cliptta_demo.page.runs.gpu import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.session.keeping import KEEPING
@@ -94,25 +93,24 @@ def run(
     When it has ended or was stopped, :func:`put_form_back` is to be asked.
     """
     choice = choice or Choice(opening())
-    with ACTIVITY.at_work(key):
-        try:
-            for update in _run(session, uploads, form_of(values), batches, key, choice):
-                session, uploads = update.get("session", session), update.get("uploads", uploads)
-                choice = update.get("choice", choice)
-                if "session" in update:
-                    KEEPING.keep(key, session, uploads)
-                yield update
-            return
-        except UserError as error:
-            said = str(error)
-        except gr.Error as error:  # ZeroGPU's
-            log.warning("no GPU", exc_info=True)
-            said = words_of(error)
-        except Exception:
-            log.exception("a run failed")
-            said = FAILED
-        message = message_html(said, "error")
-        yield {"message": message, "choice": replace(choice, said=said), **settled(session, choice)}
+    try:
+        for update in _run(session, uploads, form_of(values), batches, key, choice):
+            session, uploads = update.get("session", session), update.get("uploads", uploads)
+            choice = update.get("choice", choice)
+            if "session" in update:
+                KEEPING.keep(key, session, uploads)
+            yield update
+        return
+    except UserError as error:
+        said = str(error)
+    except gr.Error as error:  # ZeroGPU's
+        log.warning("no GPU", exc_info=True)
+        said = words_of(error)
+    except Exception:
+        log.exception("a run failed")
+        said = FAILED
+    message = message_html(said, "error")
+    yield {"message": message, "choice": replace(choice, said=said), **settled(session, choice)}
 
 
 def _run(

@@ -23,7 +23,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.reading import FormValues, read_form
-from cliptta_demo.page.runs.service import SERVICE
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import STALE, decode_uploads
@@ -164,7 +164,7 @@ def _worked(snapshot: Snapshot) -> float:
 
 
 def _next(steps: Iterator[T]) -> T | object:
-    SERVICE.check()
+    RUNS.check()
     return next(steps, DONE)
 
 

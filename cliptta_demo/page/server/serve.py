@@ -33,10 +33,9 @@ from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.links import check_form
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
-from cliptta_demo.page.runs.calls import CALLS
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
-from cliptta_demo.page.runs.service import SERVICE
 from cliptta_demo.page.server.gradio_parts import check_gradio, forget_uploaded
 from cliptta_demo.page.server.guard import Door
 from cliptta_demo.page.server.receiving import guard_uploads
@@ -85,23 +84,23 @@ def launch(demo: gr.Blocks) -> None:
     log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
-    SERVICE.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)
+    RUNS.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)
     _close(demo, warming)
 
 
 def health(request: Request) -> JSONResponse:
     """What a load balancer or a container asks: status 200 while runs can be started, 503 once it is stopping."""
-    status = "stopping" if SERVICE.stopping else "ok" if SERVICE.ready else "starting"
+    status = "stopping" if RUNS.stopping else "ok" if RUNS.ready else "starting"
     body = {
         "status": status,
         "version": VERSION,
-        "uptime_seconds": round(SERVICE.uptime, 1),
-        "runs_at_work": SERVICE.runs,
+        "uptime_seconds": round(RUNS.uptime, 1),
+        "runs_at_work": RUNS.count,
         "loaded_backbones": list(loaded_backbones()),
         "undeleted_sessions": LEAVING.undeleted,
         "undeleted_files": len(LEFTOVERS),
     }
-    return JSONResponse(body, 503 if SERVICE.stopping else 200, {"Cache-Control": "no-store"})
+    return JSONResponse(body, 503 if RUNS.stopping else 200, {"Cache-Control": "no-store"})
 
 
 def _get_ready() -> None:
@@ -113,21 +112,21 @@ def _get_ready() -> None:
             log.exception("the first run failed")
             sys.stderr.flush()
             os._exit(1)
-    if SERVICE.stopping:
+    if RUNS.stopping:
         return
-    SERVICE.ready = True
-    log_event("ready", seconds=round(SERVICE.uptime, 3))
+    RUNS.ready = True
+    log_event("ready", seconds=round(RUNS.uptime, 3))
     try:
-        with watch(lambda progress: SERVICE.check()):  # a visitor who presses Run meanwhile waits for the same download
+        with watch(lambda progress: RUNS.check()):  # a visitor who presses Run meanwhile waits for the same download
             prepare(check_form(opening()))
     except UserError as error:
-        if not SERVICE.stopping:
+        if not RUNS.stopping:
             log_event("opening-not-loaded", logging.WARNING, reason=str(error))
 
 
 def _stop_on_signals() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
-        SERVICE.stop()
+        RUNS.stop()
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
 
     if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
@@ -137,7 +136,7 @@ def _stop_on_signals() -> None:
 
 def _tidy_up(demo: gr.Blocks) -> None:
     """Every second: ends runs that nobody waits for, deletes files that nobody has taken or that would not go."""
-    CALLS.close_abandoned(demo)
+    RUNS.close_abandoned(demo)
     ROOM.sweep()
     LEFTOVERS.try_again()
     forget_uploaded(demo, ROOM.paths, ROOM.count)
@@ -150,15 +149,15 @@ def _give_memory_back() -> None:
 
 
 def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
-    runs = SERVICE.runs
+    runs = RUNS.count
     log_event("stopping", runs=runs)
-    ended = SERVICE.wait_for_runs(LIMITS.stop_seconds)
+    ended = RUNS.wait_for_end(LIMITS.stop_seconds)
     if runs:
         time.sleep(LAST_WORD_SECONDS)
     closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
-    log_event("stopped", runs=SERVICE.runs, seconds=round(SERVICE.uptime, 3))
+    log_event("stopped", runs=RUNS.count, seconds=round(RUNS.uptime, 3))
     # A step in the middle of a kernel can't be interrupted, and would crash the interpreter's end.
     if not ended or warming.is_alive():
         sys.stderr.flush()

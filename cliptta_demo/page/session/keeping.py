@@ -16,7 +16,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.run.size import RunSize, nbytes
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.runs.activity import ACTIVITY
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.texts import LOST, MEMORY_TAKEN
 
@@ -33,9 +33,7 @@ class Keeping:
         busy: whether a visitor's run is at work.
     """
 
-    def __init__(
-        self, most: int = LIMITS.sessions_megabytes * MB, busy: Callable[[str], bool] = ACTIVITY.is_busy
-    ) -> None:
+    def __init__(self, most: int = LIMITS.sessions_megabytes * MB, busy: Callable[[str], bool] = RUNS.is_busy) -> None:
         self.most, self.busy = most, busy
         self.let_go: Callable[[str], None] = lambda key: None  # takes a visitor's session out of memory
         self._held: OrderedDict[str, list[tuple[weakref.ref, int]]] = OrderedDict()

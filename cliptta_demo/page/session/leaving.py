@@ -16,9 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.runs.activity import ACTIVITY
-from cliptta_demo.page.runs.calls import CALLS
-from cliptta_demo.page.runs.service import SERVICE
+from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.gradio_parts import (
     calls_of,
     delete_letter_box,
@@ -88,7 +86,7 @@ class Leaving:
                 return
         last = tries == len(PAUSES)
         failed = _delete_parts(key, demo, left, last)
-        SERVICE.forgot()
+        RUNS.forgot()
         with self._lock:
             if key in self._timers or key not in self._since:  # left again meanwhile, or came back
                 return
@@ -128,7 +126,7 @@ def put_away(key: str, demo: gr.Blocks) -> None:
     for part in shown_of(demo, key):  # what the page last showed; only links of Gradio's read it
         if len(str(part.get("props", {}).get("value") or "")) > LONGEST_SHOWN:
             part["props"]["value"] = ""
-    SERVICE.forgot()
+    RUNS.forgot()
 
 
 def bound_sessions(demo: gr.Blocks) -> None:
@@ -141,21 +139,21 @@ def bound_sessions(demo: gr.Blocks) -> None:
             for other in islice((other for other in known if other != key and not in_use(other, demo)), surplus):
                 put_away(other, demo)  # so that they are told
                 _delete_parts(other, demo, tuple(PARTS), last=True)
-                SERVICE.forgot()
+                RUNS.forgot()
 
     when_session_is_used(demo, used)
 
 
 def in_use(key: str, demo: gr.Blocks) -> bool:
     """Whether a run of this visitor's is at work, or a call of theirs in line."""
-    return ACTIVITY.is_busy(key) or bool(calls_of(demo, key))
+    return RUNS.is_busy(key) or bool(calls_of(demo, key))
 
 
 def _end_runs(key: str, demo: gr.Blocks) -> bool:
     """Tells the visitor's runs, at work or in line, to end at their next step; whether there was any."""
     try:
         found = end_events(demo, key)
-        CALLS.close_abandoned(demo)
+        RUNS.close_abandoned(demo)
         return found
     except Exception:  # must not keep the session from being deleted
         log.exception("the runs of who left could not be ended")

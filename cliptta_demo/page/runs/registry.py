@@ -1,0 +1,208 @@
+"""The runs of this server, in one place: whose they are, which call each answers, how many work, and how they end.
+
+Gradio closes the generator of a call that ends early, except where the call is cancelled before its first answer: it
+does not know the generator yet, and the run would stand still for ever, counted as at work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.data.catalog import DATASETS
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.offered import BACKBONES
+from cliptta_demo.log import log_event
+from cliptta_demo.page.defaults import UPLOAD
+from cliptta_demo.page.server.gradio_parts import calls_known, present_call
+from cliptta_demo.page.session.state import Recipe
+from cliptta_demo.page.texts import STOPPING
+
+
+@dataclass(eq=False)
+class Answer:
+    """A run as somebody waits for it: the visitor's key, Gradio's call, and the generator that answers it."""
+
+    visitor: str
+    call: str | None
+    updates: Generator[Any, None, None]
+
+
+@dataclass(eq=False)
+class RunRecord:
+    """A run at work as the log knows it: a number and how many batches it has done."""
+
+    number: int
+    batches: int = 0
+
+
+@dataclass(eq=False)
+class Runs:
+    """Counts runs, writes their beginning and end down, and ends those that nobody waits for. Thread-safe.
+
+    Attributes:
+        ready: whether the first run's one-time work is done.
+    """
+
+    ready: bool = False
+    _answers: set[Answer] = field(default_factory=set)
+    _working: set[RunRecord] = field(default_factory=set)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _freed: int = 0  # runs ended and sessions forgotten so far
+    _began: float = field(default_factory=time.monotonic)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @contextmanager
+    def answer(self, updates: Generator[Any, None, None], visitor: str = "") -> Iterator[Generator[Any, None, None]]:
+        """``updates``, which answer the present call of this visitor's; closed when left.
+
+        While inside, the visitor counts as busy, so that Pause and Reset can wait until a cancelled run has let go of
+        its session.
+        """
+        answer = Answer(visitor, present_call(), updates)
+        with self._changed:
+            self._answers.add(answer)
+        try:
+            yield updates
+        finally:
+            try:
+                with suppress(ValueError):  # another thread is closing it at this moment
+                    updates.close()
+            finally:
+                self._ended(answer)
+
+    def close_abandoned(self, demo: gr.Blocks) -> None:
+        """Ends the runs whose call has ended. One in the middle of a step is left for the next time."""
+        with self._changed:
+            answers = list(self._answers)
+        known = calls_known(demo)
+        for answer in answers:
+            if answer.call in known:
+                continue
+            with suppress(ValueError):  # at work at this moment
+                answer.updates.close()
+                self._ended(answer)
+
+    def _ended(self, answer: Answer) -> None:
+        with self._changed:
+            self._answers.discard(answer)
+            self._changed.notify_all()
+
+    def is_busy(self, visitor: str) -> bool:
+        """Whether a run of this visitor's is at work."""
+        with self._changed:
+            return any(answer.visitor == visitor for answer in self._answers)
+
+    def wait(self, visitor: str, seconds: float = 30.0) -> bool:
+        """Returns True when no run of this visitor's is left, False when the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self.is_busy(visitor), seconds)
+
+    @contextmanager
+    def at_work(self, recipe: Recipe, by: str) -> Iterator[RunRecord]:
+        """While inside, a run counts as at work; its end is written down whatever it is.
+
+        Args:
+            recipe: what is run; by: "page" or "api".
+
+        Raises:
+            UserError: the server is about to stop.
+        """
+        self.check()
+        record = RunRecord(next(self._numbers))
+        log_event("run-started", run=record.number, by=by, **_describe(recipe))
+        with self._changed:
+            self._working.add(record)
+        began, end, level = time.monotonic(), "run-finished", logging.INFO
+        try:
+            yield record
+        except GeneratorExit:
+            end = "run-cancelled"
+            raise
+        except UserError:
+            end = "run-stopped" if self.stopping else "run-refused"
+            raise
+        except BaseException:
+            end, level = "run-failed", logging.ERROR
+            raise
+        finally:
+            with self._changed:
+                self._working.discard(record)
+                self._freed += 1
+                self._changed.notify_all()
+            seconds = round(time.monotonic() - began, 3)
+            log_event(end, level, run=record.number, by=by, batches=record.batches, seconds=seconds)
+
+    @property
+    def count(self) -> int:
+        """Runs at work."""
+        return len(self._working)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._began
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server was told to stop."""
+        return self._stopping.is_set()
+
+    def check(self) -> None:
+        """Raises :class:`UserError` once the server is about to stop."""
+        if self.stopping:
+            raise UserError(STOPPING)
+
+    def forgot(self) -> None:
+        """A visitor's session was deleted."""
+        with self._changed:
+            self._freed += 1
+
+    def stop(self) -> None:
+        """Tells all runs to end at their next step."""
+        self._stopping.set()
+
+    def wait_for_stop(self, now_and_then: Callable[[], None], when_idle: Callable[[], None]) -> None:
+        """Returns when the server was told to stop.
+
+        Args:
+            now_and_then: called every second; when_idle: called, while no run is at work, after runs have ended or
+                sessions were forgotten.
+        """
+        seen = 0
+        while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
+            now_and_then()
+            if not self._working and self._freed != seen:
+                seen = self._freed
+                when_idle()
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Returns True when no run is at work, False when the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._working, seconds)
+
+
+def _describe(recipe: Recipe) -> dict[str, object]:
+    """Words and numbers of ours only: no class name, no file, nothing that a visitor typed."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    return {
+        "dataset": recipe.dataset if recipe.dataset in (*DATASETS, UPLOAD) else "other",
+        "backbone": recipe.backbone if recipe.backbone in BACKBONES else "other",
+        "methods": list(recipe.settings.methods),
+        "asked_batches": stream.batches,
+        "batch_size": stream.batch_size,
+        "steps": adaptation.steps,
+        "classes": len(recipe.class_names),
+    }
+
+
+RUNS = Runs()
