@@ -17,11 +17,10 @@ from cliptta_demo.backend.data.pictures import (
     compose,
     picture_world,
 )
+from cliptta_demo.backend.data.presets import CIFAR10_CLASSES
 from cliptta_demo.backend.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_words(world: PictureWorld) -> None:
 
 
 def test_cifar_names_are_covered(world: PictureWorld) -> None:
-    for name in CIFAR10:
+    for name in CIFAR10_CLASSES:
         holders = [
             title
             for title, members in world.classes.items()

@@ -11,32 +11,18 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-CIFAR10_CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)  # in the order of the labels
+from cliptta_demo.backend.data.presets import CIFAR10_CLASSES
 
 # Other everyday words for the same ten things: captions that the tiny model should also understand.
-CIFAR10_SYNONYMS = {
-    "airplane": ("airplane", "plane", "aeroplane", "aircraft", "jet"),
-    "automobile": ("automobile", "car", "auto"),
-    "bird": ("bird",),
-    "cat": ("cat", "kitten"),
-    "deer": ("deer",),
-    "dog": ("dog", "puppy"),
-    "frog": ("frog",),
-    "horse": ("horse",),
-    "ship": ("ship", "boat", "vessel"),
-    "truck": ("truck", "lorry"),
+_MORE_WORDS = {
+    "airplane": ("plane", "aeroplane", "aircraft", "jet"),
+    "automobile": ("car", "auto"),
+    "cat": ("kitten",),
+    "dog": ("puppy",),
+    "ship": ("boat", "vessel"),
+    "truck": ("lorry",),
 }
+CIFAR10_SYNONYMS = {name: (name, *_MORE_WORDS.get(name, ())) for name in CIFAR10_CLASSES}
 
 # ImageNet's names of photographs that show one of the ten things, as CIFAR-10 itself draws the line (none is a deer).
 PHOTO_CLASSES = {

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from cliptta_demo.backend.data.file_names import base_name
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import visible
 
@@ -121,17 +122,14 @@ def _members(
             continue
         if inner.lower().endswith(_ARCHIVES):
             yield Member(
-                inner, refused=f"{_last(inner)} is an archive inside {name}; it was left out: unpack it first."
+                inner, refused=f"{base_name(inner)} is an archive inside {name}; it was left out: unpack it first."
             )
             continue
         data, refused = _unpack(archive, entry, min(limits.max_member_bytes, max(left, 0)))
         left -= len(data)
         if refused or len(data) > limits.max_member_bytes:
-            refused = (
-                refused
-                or f"{_last(inner)} is over {limits.max_member_bytes / 2**20:.3g} MB; it was left out: shrink it first."
-            )
-            yield Member(inner, refused=refused, unpacked=len(data))
+            too_large = f"is over {limits.max_member_bytes / 2**20:.3g} MB; it was left out: shrink it first."
+            yield Member(inner, refused=refused or f"{base_name(inner)} {too_large}", unpacked=len(data))
         elif left < 0:
             words = f"{name} unpacks to more than may be read at once; the rest was left out: split it."
             yield Member("", refused=words, unpacked=len(data))
@@ -146,7 +144,7 @@ def _members(
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tuple[bytes, str]:
     """At most ``most`` + 1 bytes, whatever size the entry claims, and a sentence where that fails."""
-    shown = _last(entry.filename)
+    shown = base_name(entry.filename)
     if entry.compress_type not in _METHODS:
         return b"", f"{shown} is packed in a rare way; it was left out: pack the archive again as a plain zip."
     pieces, length = [], 0
@@ -158,12 +156,6 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tupl
     except Exception:  # damage makes zipfile and zlib raise nearly any error
         return b"", f"{shown} is damaged inside its archive; it was left out."
     return b"".join(pieces), ""
-
-
-def _last(name: str) -> str:
-    last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    shown = "".join(letter for letter in last if letter.isprintable()).strip()
-    return (shown if len(shown) <= 80 else f"{shown[:60]}…{shown[-15:]}") or "A file without a name"
 
 
 class _TooMuch(Exception):

@@ -19,6 +19,7 @@ from cliptta_demo.backend.data.archive import (
     read_archive,
 )
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_image, stack_images
+from cliptta_demo.backend.data.file_names import base_name, printable
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import (
     MAX_TABLE_BYTES,
@@ -32,7 +33,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import visible
 
 _AT_ONCE = 8  # files in memory at a time
-LONGEST_NAME = 120  # characters of a name shown
 MOST_NOTES = 100  # sentences; who gives thousands of bad files needs no list of them
 
 
@@ -119,7 +119,7 @@ def _images(
     others = 0
     for member, loose in _members(files, limits, archive_limits, notes):
         suffix = os.path.splitext(member.name)[1].lower()
-        shown = _base_name(member.name)
+        shown = base_name(member.name)
         if member.refused:
             notes.append(member.refused)
         elif suffix in TABLES:
@@ -148,7 +148,7 @@ def _members(
         if is_hidden(file.name):
             continue
         if is_archive(file.name):
-            name = _base_name(file.name)
+            name = base_name(file.name)
             if left <= 0:
                 notes.append(f"{name} was not opened: the archives before it unpack to all that is read at once.")
                 continue
@@ -176,7 +176,7 @@ def _read(file: GivenFile, most: int) -> Member:
         with open(file.path, "rb") as opened:
             return Member(file.name, opened.read(most + 1))
     except OSError:
-        return Member(file.name, refused=f"{_base_name(file.name)} could not be opened; it was left out: add it again.")
+        return Member(file.name, refused=f"{base_name(file.name)} could not be opened; it was left out: add it again.")
 
 
 def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:
@@ -198,20 +198,10 @@ def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | No
 
 def _shown(paths: Sequence[str]) -> tuple[str, ...]:
     """File names; with the folders that tell them apart where two are equal."""
-    parts = [[part for part in path.split("/") if part] or [""] for path in map(_printable, paths)]
+    parts = [[part for part in map(printable, path.split("/")) if part] or [""] for path in paths]
     last = [names[-1] for names in parts]
     if len(set(last)) == len(last):
         return tuple(last)
     levels = zip(*(names[:-1] for names in parts), strict=False)
     shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
-    return tuple("/".join(names[shared:]) for names in parts)
-
-
-def _base_name(path: str) -> str:
-    return _printable(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or "A file without a name"
-
-
-def _printable(path: str) -> str:
-    """Without control characters and broken Unicode, and short."""
-    shown = "".join(letter for letter in path if letter.isprintable()).strip()
-    return shown if len(shown) <= LONGEST_NAME else f"…{shown[-LONGEST_NAME:]}"
+    return tuple(printable("/".join(names[shared:])) for names in parts)

@@ -23,6 +23,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from cliptta_demo.backend.data.file_names import base_name
 from cliptta_demo.backend.errors import UserError
 
 Paths = Sequence[Path | str]
@@ -83,7 +84,7 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
     what can't be read or exceeds `limits`; ValueError if `size` is out of range.
     """
     _check_size(size)
-    name = _base_name(name)
+    name = base_name(name)
     if not data:
         raise UserError(f"{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
     if len(data) > limits.max_bytes:
@@ -158,7 +159,7 @@ def decode_each(paths: Paths, names: Sequence[str], size: int, limits: ImageLimi
         except UserError as error:
             return str(error)
         except OSError:
-            return f"{_base_name(name)} could not be opened; it was left out: check that it may be read."
+            return f"{base_name(name)} could not be opened; it was left out: check that it may be read."
 
     # Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
@@ -174,13 +175,6 @@ def stack_images(decoded: Sequence[Tensor | str], size: int) -> Tensor:
 def _check_size(size: int) -> None:
     if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
         raise ValueError(f"size is {size!r}; it must be a whole number from 1 to {MAX_SIZE}")
-
-
-def _base_name(name: str) -> str:
-    """The last part of a path, safe to print: no control characters or broken Unicode, and short."""
-    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
-    shown = "".join(letter for letter in last if letter.isprintable()).strip()
-    return (shown if len(shown) <= 80 else f"{shown[:60]}…{shown[-15:]}") or "A file without a name"
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
