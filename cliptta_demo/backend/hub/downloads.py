@@ -159,11 +159,6 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
     return [_cached(listing, file) or _vanished(listing, file) for file in files]
 
 
-def missing_bytes(listing: Listing, files: Sequence[RemoteFile]) -> int:
-    """How much :func:`fetch` would download."""
-    return sum(file.size for file in files if _cached(listing, file) is None)
-
-
 def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
     from huggingface_hub import constants
 
@@ -228,14 +223,12 @@ def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
 
 
 def _in_cache(name: str) -> Listing | None:
-    from huggingface_hub import constants
+    from huggingface_hub import snapshot_download
 
-    place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
     try:
-        revision = (place / "refs" / "main").read_text().strip()
+        snapshot = Path(snapshot_download(name, local_files_only=True, allow_patterns=[]))
     except OSError:
         return None
-    snapshot = place / "snapshots" / revision
     found = [path for path in snapshot.rglob("*") if path.is_file()]
     files = tuple(RemoteFile(path.relative_to(snapshot).as_posix(), path.stat().st_size) for path in found)
-    return Listing("model", name, revision, files) if files else None
+    return Listing("model", name, snapshot.name, files) if files else None

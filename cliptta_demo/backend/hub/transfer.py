@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,8 +44,7 @@ def _download(
     if watcher is not None:
         name = f"{listing.name}, {file.path.rpartition('/')[2]}"
         watcher(Progress(name, done, total))
-        if "tqdm_class" in inspect.signature(huggingface_hub.hf_hub_download).parameters:
-            options["tqdm_class"] = _bar_class(watcher, name, done, total)  # older versions only tell of whole files
+        options["tqdm_class"] = _bar_class(watcher, name, done, total)
     try:
         path = huggingface_hub.hf_hub_download(
             listing.name,
