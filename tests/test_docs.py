@@ -17,7 +17,7 @@ from test_hub_datasets import table
 
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
-from cliptta_demo.claims.readme import strangers_table, streams_table
+from cliptta_demo.claims.result_tables import strangers_table, streams_table
 from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import collapse_sentence
@@ -65,14 +65,10 @@ def test_every_block_of_the_api_page_runs(printed: tuple[str, str]) -> None:
     assert re.search(r"uoft-cs/cifar10, train-00000-of-00001.parquet: \d", printed[1])
 
 
-def test_what_the_api_page_links_to_is_there() -> None:
-    for name in re.findall(r"`(cliptta_demo/[\w/]+\.py)`", PAGE):
-        assert (ROOT / name).exists(), name
-
-
 FOLDERS = ROOT / "docs" / "tables"
 TEXTS = {
     "README": (ROOT / "README.md").read_text(encoding="utf-8"),
+    "What was measured": (ROOT / "docs" / "measured.md").read_text(encoding="utf-8"),
     "Model card": (ROOT / "cliptta_demo" / "weights" / "tiny" / "MODEL_CARD.md").read_text(encoding="utf-8"),
 }
 # Sentences that name a method beside a word of comparison and claim nothing that a run of the tiny model could show
@@ -80,7 +76,6 @@ TEXTS = {
 NOT_CLAIMED = {
     "TENT and CLIPTTA work on the very same batches": "what the page does",
     "TENT makes each prediction more certain": "its loss, by definition",
-    "The built-in tiny model, zero-shot on clean images": "the model alone: tests/test_tiny_accuracy.py",
     "what each corruption costs (here at most": "time, by the bench command",
     "How one CLIPTTA batch grows, in seconds": "time, by the bench command",
     "Every sentence above that compares methods has a margin": "what tests/test_claims.py holds",
@@ -119,9 +114,9 @@ def test_every_folder_of_tables_is_known_with_its_command() -> None:
         assert f"python -m cliptta_demo table {study.words} --out docs/tables/{study.name}" in commands
 
 
-def test_the_readmes_tables_are_the_records() -> None:
+def test_the_tables_of_results_are_the_records() -> None:
     assert streams_table(RECORD) in TEXTS["README"]
-    assert strangers_table(RECORD) in TEXTS["README"]
+    assert strangers_table(RECORD) in TEXTS["What was measured"]
 
 
 @pytest.mark.parametrize("document", TEXTS)

@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""What the README and the pages in docs/ show works as it stands there."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs").rglob("*.md"),
+    ROOT / "cliptta_demo" / "weights" / "tiny" / "MODEL_CARD.md",
+]
 
 
 @pytest.mark.browser
 def test_the_example_for_programs_streams_numbers(server: str) -> None:
-    (code,) = re.findall(r"```python\n(from gradio_client.*?)```", README, re.S)
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from gradio_client.*?)```", page, re.S)
     code = code.replace("http://localhost:7860", server)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     lines = [line for line in result.stdout.splitlines() if re.match(r"\d \{", line)]
@@ -23,16 +28,10 @@ def test_the_example_for_programs_streams_numbers(server: str) -> None:
     assert "'cliptta': 0." in lines[-1]
 
 
-def test_the_example_in_python_runs() -> None:
-    (code,) = re.findall(r"((?:    .*\n|\n)+)", README[README.index("## In Python") :])[:1]
-    code = "\n".join(line[4:] for line in code.splitlines())
-    code = code.replace('corruption="fog"', 'corruption="fog", batches=1, batch_size=8')
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert re.match(r"0 \{'zero-shot': ", result.stdout)
-
-
-def test_files_that_the_readme_names_are_there() -> None:
-    for name in re.findall(r"\]\(([^)#]+)\)", README):
-        assert name.startswith("http") or (ROOT / name).exists(), name
-    for name in re.findall(r"`(tests/\w+\.py)`", README):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert name.startswith("http") or (page.parent / name).exists(), name
+    for name in re.findall(r"`((?:tests|cliptta_demo)/[\w/]+\.py)`", text):
         assert (ROOT / name).exists(), name

@@ -1,4 +1,4 @@
-"""The ``claims`` command: every claim of a lesson, the README and the model card, with its distance to its limits.
+"""The ``claims`` command: every claim of a lesson or a document, with its distance to its limits.
 
     python -m cliptta_demo claims --lessons collapse,style --seeds 0,1,2
     python -m cliptta_demo claims --record docs
@@ -16,7 +16,7 @@ from pathlib import Path
 
 def add_claims_parser(commands: argparse._SubParsersAction) -> None:
     """Adds ``claims`` and its options."""
-    claims = commands.add_parser("claims", help="measure what lessons and README claim", description=__doc__)
+    claims = commands.add_parser("claims", help="measure what lessons and documents claim", description=__doc__)
     claims.formatter_class = argparse.RawDescriptionHelpFormatter
     claims.add_argument("--out", type=Path, default=Path("results/claims"), metavar="DIRECTORY", help="of the runs")
     claims.add_argument("--lessons", help="keys of the lessons to measure, separated by commas, or none; default: all")

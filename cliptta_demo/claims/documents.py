@@ -1,4 +1,4 @@
-"""What the README and the model card claim, and the tables behind it.
+"""What the README, docs/measured.md and the model card claim, and the tables behind it.
 
 A test holds each sentence to its document, and each document to have no other sentence that compares methods.
 """
@@ -35,6 +35,10 @@ README: dict[str, tuple[Claim, ...]] = {
     "lesson-collapse": (
         Claim(sentence="TENT collapses", quantity=measure("collapsed", "tent"), above=0.5),
         Claim(sentence="CLIPTTA recovers", quantity=lead("cliptta"), above=0),
+    ),
+}
+MEASURED: dict[str, tuple[Claim, ...]] = {
+    "lesson-collapse": (
         Claim(sentence="TENT ends {} points below zero-shot", quantity=lead("zero-shot", "tent"), above=0),
         Claim(sentence="CLIPTTA {} points above it", quantity=lead("cliptta"), above=0),
     ),
@@ -85,4 +89,4 @@ README: dict[str, tuple[Claim, ...]] = {
     ),
 }
 MODEL_CARD: dict[str, tuple[Claim, ...]] = {}
-DOCUMENTS = {"README": README, "Model card": MODEL_CARD}
+DOCUMENTS = {"README": README, "What was measured": MEASURED, "Model card": MODEL_CARD}

@@ -15,10 +15,11 @@ HOLDS = 0.95  # of the seeds show a whole lesson, at least
 HEAD = ("claim", "number", "needs", "mean ± SE", "margin", "least in", "margin below 2 from", "nearest seed")
 INTRODUCTION = f"""# Claims
 
-Every sentence of a lesson, of the README and of the model card that compares methods, the number that it is about, what
-it needs of it, and how far the mean is from that, in standard errors (SE): the least of the combinations of one and two
-threads with bfloat16 and float32. Numbers are in %, differences in points; means are with one thread and bfloat16. A
-claim stands with a margin of {MARGIN:g} in every combination, a lesson where {HOLDS:.0%} of the seeds show all of it.
+Every sentence of a lesson, the README, [what was measured](measured.md) and the model card that compares methods, the
+number that it is about, what it needs of it, and how far the mean is from that, in standard errors (SE): the least of
+the combinations of one and two threads with bfloat16 and float32. Numbers are in %, differences in points; means are
+with one thread and bfloat16. A claim stands with a margin of {MARGIN:g} in every combination, a lesson where
+{HOLDS:.0%} of the seeds show all of it.
 
     python -m cliptta_demo claims --record docs
 

@@ -1,4 +1,4 @@
-"""Measures the shipped tiny model, zero-shot on clean data: the accuracies of the README and of its model card.
+"""Measures the shipped tiny model, zero-shot on clean data: the accuracies of its model card.
 
     python -m cliptta_demo.training.measure --cifar DIRECTORY --photos DIRECTORY --json measured.json
 

@@ -1,4 +1,4 @@
-"""The two tables of the README, out of the record."""
+"""The tables of results in the README and in docs/measured.md, out of the record."""
 
 from __future__ import annotations
 
