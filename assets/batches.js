@@ -75,46 +75,15 @@
     },
   };
 
-  const shares = (numbers, count) => {
-    const counts = Array(count).fill(0);
-    for (const number of numbers) counts[number] += 1;
-    return counts.map((value) => value / Math.max(numbers.length, 1));
-  };
-
-  /** Improvement and deterioration within one batch, in the words of cliptta_demo/page/panels/histograms.py. */
-  function ratios(method) {
-    const count = (status) => method.status.filter((item) => item === status).length;
-    const share = (part, rest) => (part + rest ? `${Math.round((100 * part) / (part + rest))}%` : "–");
-    return [
-      `improvement: ${share(count("fixed"), count("wrong"))} of zero-shot's wrong`,
-      `deterioration: ${share(count("broken"), count("right"))} of zero-shot's right`,
-    ];
-  }
-
   function alone(facet, data) {
     const method = data.methods[facet.head.method];
-    const names = data.classes;
-    if (!method || facet.data[0].x.length !== names.length) return null;
-    const truths = data.tiles.map((tile) => tile.truth);
-    const share = shares(method.predicted.filter((_, index) => truths[index] !== -1), names.length);
-    const truth = shares(truths.filter((label) => label >= 0), names.length);
-    const most = share.indexOf(Math.max(...share));
-    const largest = `${Math.round(100 * share[most])}%`;
-    const top = Math.max(...facet.layout.yaxis.range, 1.05 * Math.max(...share, ...truth));
-    const ceiling = Math.log(names.length);
-    const head = {
-      ...facet.head,
-      gauge: {
-        share: method.entropy / ceiling,
-        text: `entropy ${method.entropy.toFixed(2)} of ${ceiling.toFixed(2)}`,
-        low: method.entropy < 0.75 * ceiling,
-      },
-      lines: [`largest class “${names[most]}”: ${largest}`, ...(facet.head.lines.length > 2 ? ratios(method) : facet.head.lines.slice(1))],
-    };
+    if (!method || facet.data[0].x.length !== data.classes.length) return null;
+    const { share, head } = method.histogram;
+    const top = Math.max(...facet.layout.yaxis.range, 1.05 * Math.max(...share, ...data.truth));
     return {
       ...facet,
       head,
-      data: [{ ...facet.data[0], y: share }, ...facet.data.slice(1).map((trace) => ({ ...trace, y: truth }))],
+      data: [{ ...facet.data[0], y: share }, ...facet.data.slice(1).map((trace) => ({ ...trace, y: data.truth }))],
       layout: { ...facet.layout, yaxis: { ...facet.layout.yaxis, range: [0, Math.min(top, 1.05)] } },
       alt: `${head.title}, batch ${data.batch} alone: ${head.gauge.text}. ${head.lines[0]}.`,
     };

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.page.defaults import METHOD_LABELS, corruption_name
 from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.figure import rounded
+from cliptta_demo.page.panels.histogram import batch_histogram
 from cliptta_demo.page.session.state import Session
 
 
@@ -20,12 +24,13 @@ def gallery_data(session: Session) -> dict[str, Any]:
 
     Returns:
         ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
-        "predicted", "confidence", "status", "entropy"}}, "labelled", "batch", "batches", "title"}``.
-        ``clean`` is the sheet before corruption, None when there was none; ``truth`` is a class number, −1 a
-        stranger, −2 unknown.
+        "predicted", "confidence", "status", "histogram"}}, "truth", "labelled", "batch", "batches", "title"}``.
+        ``clean`` is the sheet before corruption, None when there was none; a tile's ``truth`` is a class number, −1 a
+        stranger, −2 unknown; ``truth`` is the share of each class; ``histogram``: see :func:`.batch_histogram`.
     """
     snapshot, sheets = session.snapshot, session.sheets
     reference = snapshot.methods[REFERENCE].batch.predicted
+    truth = np.bincount(snapshot.labels[snapshot.labels >= 0], minlength=len(snapshot.class_names))
     clean = snapshot.corruption == "none"
     shift = "" if clean else f" · {corruption_name(snapshot.corruption)}, severity {snapshot.severity}"
     return {
@@ -45,11 +50,12 @@ def gallery_data(session: Session) -> dict[str, Any]:
                 "status": statuses(
                     snapshot.labels, method.batch.predicted, method.batch.scores > method.threshold, reference
                 ),
-                "entropy": round(method.batch.collapse_entropy, 4),
+                "histogram": batch_histogram(snapshot, name),
             }
             for name, method in snapshot.methods.items()
         },
-        "labelled": bool((snapshot.labels >= 0).any()),
+        "truth": rounded(truth / max(truth.sum(), 1), 4),
+        "labelled": bool(truth.any()),
         "batch": snapshot.batch + 1,
         "batches": snapshot.batches,
         "title": f"Batch {snapshot.batch + 1} of {snapshot.batches}{shift}",

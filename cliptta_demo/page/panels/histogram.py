@@ -9,7 +9,8 @@ import numpy as np
 
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.backend.run.metrics import Tally
+from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
 from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import (
@@ -24,12 +25,6 @@ from cliptta_demo.page.panels.figure import (
 from cliptta_demo.page.session.state import Session
 
 Y_STEPS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # tops of the histogram's axis: few, so that it seldom jumps
-SCORE_BINS = 32
-SIDES = "Solid bars are images of known classes (ID), hatched bars strangers (OOD); further apart is better."
-NO_STRANGERS = "Only known classes here. Raise the OOD share to mix strangers in, then AUROC and FPR95 appear."
-NO_LABELS = (
-    "Nobody said which of these images are strangers. AUROC and FPR95 appear when built-in strangers are mixed in."
-)
 
 
 def histogram_figure(session: Session, live: LiveStep | None = None) -> Figure:
@@ -74,7 +69,9 @@ def _class_facet(
                 "hovertemplate": "%{x}: truly %{y:.1%}<extra></extra>",
             }
         )
-    head = _collapse_head(session, live, name, share, names[int(share.argmax())])
+    method = session.snapshot.methods[name] if session.snapshot is not None else None
+    ratios = _ratios(name, method) if method is not None and method.accuracy is not None else []
+    head = _head(name, share, names, entropy_now(session, live, name), ratios)
     return {
         "id": f"histogram-{name}",
         "data": traces,
@@ -88,10 +85,19 @@ def _class_facet(
     }
 
 
-def _collapse_head(session: Session, live: LiveStep | None, name: str, share: np.ndarray, most: str) -> dict[str, Any]:
-    """Name, entropy gauge and largest class of one method."""
+def batch_histogram(snapshot: Snapshot, name: str) -> dict[str, Any]:
+    """What takes the place of a method's bars and facts where a batch is looked at alone: ``{"share", "head"}``."""
+    method, classes = snapshot.methods[name], [display_name(name) for name in snapshot.class_names]
+    view, before = method.batch, snapshot.methods[REFERENCE].batch.predicted
+    alone = Tally.start(len(classes)).add(snapshot.labels, view.predicted, before, view.scores)
+    share = alone.histogram / max(alone.histogram.sum(), 1)
+    ratios = _ratios(name, alone) if method.accuracy is not None else []
+    return {"share": rounded(share, 4), "head": _head(name, share, classes, view.collapse_entropy, ratios)}
+
+
+def _head(name: str, share: np.ndarray, classes: list[str], entropy: float, ratios: list[str]) -> dict[str, Any]:
+    """Name, entropy gauge and largest class of one method, and what else is to be said."""
     ceiling = math.log(len(share))
-    entropy = entropy_now(session, live, name)
     return {
         "method": name,
         "title": METHOD_LABELS[name],
@@ -100,18 +106,15 @@ def _collapse_head(session: Session, live: LiveStep | None, name: str, share: np
             "text": f"entropy {entropy:.2f} of {ceiling:.2f}",
             "low": entropy < 0.75 * ceiling,
         },
-        "lines": [f"largest class “{most}”: {share.max():.0%}", *_ratios(session, name)],
+        "lines": [f"largest class “{classes[int(share.argmax())]}”: {share.max():.0%}", *ratios],
     }
 
 
-def _ratios(session: Session, name: str) -> list[str]:
-    """Improvement and deterioration over the stream so far, in words; nothing without labels."""
-    method = session.snapshot.methods[name] if session.snapshot is not None else None
+def _ratios(name: str, counted: Tally | MethodSnapshot) -> list[str]:
+    """Improvement and deterioration in words."""
     if name == REFERENCE:
-        return ["the yardstick of both ratios"] if method is not None and method.accuracy is not None else []
-    if method is None or method.accuracy is None:
-        return []
-    better, worse = (_percent(value) for value in (method.improvement, method.deterioration))
+        return ["the yardstick of both ratios"]
+    better, worse = (_percent(value) for value in (counted.improvement, counted.deterioration))
     return [f"improvement: {better} of zero-shot's wrong", f"deterioration: {worse} of zero-shot's right"]
 
 
