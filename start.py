@@ -54,20 +54,26 @@ def prepare(requirements: str) -> None:
 
 
 def install_browser() -> None:
-    """A Chromium for the browser tests: the one on the path, Debian's, or Playwright's."""
-    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+    """A Chromium for the browser tests: one on the path, else Playwright's, else Debian's.
+
+    Playwright's servers get seconds to answer: where they are out of reach, Debian's may not be.
+    """
+    mark = ENVIRONMENT / ".installed-browser"
+    if mark.exists() or any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
         return
-    if shutil.which("apt-get"):
-        prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-        print("Installing chromium …", flush=True)
-        try:
-            subprocess.run([*prefix, "apt-get", "update", "-q"], **quiet)
-            if subprocess.run([*prefix, "apt-get", "install", "-q", "-y", "chromium"], **quiet).returncode == 0:
-                return
-        except OSError:  # no sudo: Playwright's browser needs no root
-            pass
-    call(PYTHON, "-m", "playwright", "install", "chromium")
+    print("Installing chromium …", flush=True)
+    os.environ |= {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "3000", "DEBIAN_FRONTEND": "noninteractive"}
+    root = ("sudo", "-n") if os.name == "posix" and os.geteuid() and shutil.which("sudo") else ()
+    playwright = (PYTHON, "-m", "playwright")
+    if subprocess.run([*playwright, "install", "chromium"]).returncode == 0:
+        # Most systems have what it needs: one that asks for a password gets none.
+        subprocess.run([*root, *playwright, "install-deps", "chromium"], stdin=subprocess.DEVNULL)
+        mark.touch()
+    elif shutil.which("apt-get"):
+        subprocess.run([*root, "apt-get", "-qq", "update"])
+        call(*root, "apt-get", "-qq", "-y", "install", "chromium")
+    else:
+        sys.exit("Chromium could not be installed: put one on the path, for the tests that drive a browser.")
 
 
 def main() -> None:
