@@ -1,7 +1,6 @@
 """Takes the pictures of the README anew: python tests/take_screenshots.py
 
-Runs the page's opening experiment in a real browser; writes assets/screenshot.png (wide), -dark.png and -phone.png,
-and run.gif, the run itself.
+Runs the page's opening experiment in a real browser; writes assets/screenshot.png, and run.gif, the run itself.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ FRAMES = 36  # of the moving picture, at most about so many
 FINISHED = "() => /finished/.test(document.querySelector('#progress').innerText)"
 
 
-def shoot(browser: Browser, address: str, name: str, width: int, height: int, scale: float = 1) -> None:
+def shoot(browser: Browser, address: str, name: str, width: int, height: int) -> None:
     """One finished run, photographed as a visitor with that window sees it."""
-    context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale)
-    page = context.new_page()
+    page = browser.new_page(viewport={"width": width, "height": height})
     page.goto(address)
     page.wait_for_selector("#run:enabled")
     page.wait_for_selector("#scores .plot", state="attached")
@@ -29,7 +27,7 @@ def shoot(browser: Browser, address: str, name: str, width: int, height: int, sc
     page.mouse.move(0, 0)
     page.wait_for_timeout(800)  # the gauges glide to their last value
     page.screenshot(path=ROOT / "assets" / name)
-    context.close()
+    page.close()
 
 
 def film(browser: Browser, address: str, name: str, width: int, height: int, shown: int) -> None:
@@ -70,11 +68,9 @@ def _frame(png: bytes, shown: int) -> Image.Image:
 
 
 def main() -> None:
-    """Wide, dark, phone and moving."""
+    """Still and moving."""
     with chromium() as browser, serve() as address:
         shoot(browser, address, "screenshot.png", 1440, 1180)
-        shoot(browser, f"{address}/?__theme=dark", "screenshot-dark.png", 1440, 1180)
-        shoot(browser, address, "screenshot-phone.png", 390, 844, scale=2)
         film(browser, address, "run.gif", 1280, 1000, shown=860)
 
 
