@@ -156,6 +156,10 @@ def test_gallery_data_says_what_each_method_predicts(unlabelled):
         assert data["methods"][name]["predicted"] == batch.predicted.tolist()
         assert data["methods"][name]["confidence"] == pytest.approx(batch.confidence, abs=1e-3)
         assert set(data["methods"][name]["status"]) <= {"same", "changed"}
+        alone = data["methods"][name]["histogram"]
+        assert alone["share"] == pytest.approx(batch.histogram / 5)
+        assert len(alone["head"]["lines"]) == 1  # no ratios without labels
+    assert not any(data["truth"])
     assert set(data["methods"]["zero-shot"]["status"]) == {"same"}
 
 
