@@ -159,6 +159,11 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
     return [_cached(listing, file) or _vanished(listing, file) for file in files]
 
 
+def is_here(listing: Listing, file: RemoteFile) -> bool:
+    """Whether :func:`fetch` would download nothing for this file."""
+    return _cached(listing, file) is not None
+
+
 def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
     from huggingface_hub import constants
 

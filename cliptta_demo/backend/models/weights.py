@@ -18,10 +18,10 @@ from cliptta_demo.backend.hub.downloads import (
     Listing,
     RemoteFile,
     fetch,
+    is_here,
     is_intact,
     known_listing,
     list_repository,
-    missing_bytes,
 )
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 
@@ -134,7 +134,7 @@ def is_fetched(name: str) -> bool:
     if listing is None:
         return False
     try:
-        return not missing_bytes(listing, [_weights_file(listing, (filename,) if filename else (), pickled=True)])
+        return is_here(listing, _weights_file(listing, (filename,) if filename else (), pickled=True))
     except UserError:
         return False
 
