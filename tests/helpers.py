@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,3 +80,20 @@ def few_pictures(folder: Path, classes: Sequence[str], others: Sequence[str] = (
     kept = {name: [new[old] for old in lists["classes"][name] if old in new] for name in classes}
     (folder / "classes.json").write_text(json.dumps({"classes": kept, "near_strangers": {}}))
     return PictureWorld.load(folder)
+
+
+def write_photos(
+    path: Path, column: str, images: np.ndarray, labels: Sequence[int], metadata: dict[str, str] | None = None
+) -> None:
+    """A parquet file in the hub's layout: ``(N, H, W, 3)`` uint8 images in ``column`` {bytes, path}, and ``label``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = []
+    for pixels in images:
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, "PNG")
+        rows.append({"bytes": data.getvalue(), "path": None})
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({column: pa.array(rows, kind), "label": pa.array(labels, pa.int64())})
+    pq.write_table(table.replace_schema_metadata(metadata), path)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import open_clip
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
-from helpers import few_pictures
-from PIL import Image
+from helpers import few_pictures, write_photos
 
 from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, PictureWorld
 from cliptta_demo.backend.errors import UserError
@@ -38,18 +34,12 @@ def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cifar")
     generator = np.random.default_rng(0)
     for split in ("train", "test"):
-        rows, labels = [], []
-        for index in range(100):
-            label = index % 10
-            pixels = np.full((32, 32, 3), (20 + 20 * label, 220 - 20 * label, 128), np.uint8)
-            pixels += generator.integers(0, 8, pixels.shape, dtype=np.uint8)
-            data = io.BytesIO()
-            Image.fromarray(pixels).save(data, "PNG")
-            rows.append({"bytes": data.getvalue(), "path": None})
-            labels.append(label)
-        kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        table = pa.table({"img": pa.array(rows, kind), "label": pa.array(labels, pa.int64())})
-        pq.write_table(table, folder / f"cifar10-{split}.parquet")
+        labels = [index % 10 for index in range(100)]
+        images = np.stack(
+            [np.full((32, 32, 3), (20 + 20 * label, 220 - 20 * label, 128), np.uint8) for label in labels]
+        )
+        images += generator.integers(0, 8, images.shape, dtype=np.uint8)
+        write_photos(folder / f"cifar10-{split}.parquet", "img", images, labels)
     return folder
 
 
@@ -211,7 +201,7 @@ def test_weights_are_averaged_mixed_and_rounded_between_rounds(cifar: Path, worl
 @needs_muon
 def test_the_narrowed_tower_learns_from_the_wide_one_and_the_text_tower_stays(cifar: Path, world: PictureWorld) -> None:
     world, has_style = add_training_styles(world, None)
-    last = Round(steps=2, rate=0.3, photo_share=0.5, light_share=0, warmup=0, narrow=True)
+    last = Round(steps=2, rate=0.3, photo_share=0.5, light_share=0, warmup=0, inner=NARROW, taught=True)
     settings = TrainingSettings(main_steps=1, rounds=(last,), batch_size=8)
     trainer = Trainer(settings, cifar, world, has_style)
     wide = trainer.model.visual.trunk
@@ -251,7 +241,7 @@ def test_training_resumes_exactly_and_exports_a_model(train: Callable[..., None]
     kinds = (
         {"sharpened": True, "weight": 0.5, "new_optimisers": False},
         {"mean_share": 1, "weight": 0.5},
-        {"narrow": True},
+        {"inner": NARROW, "taught": True},
         {},
     )
     rounds = tuple(Round(steps=2, rate=0.3, photo_share=0.8, light_share=0.5, warmup=1, **kind) for kind in kinds)

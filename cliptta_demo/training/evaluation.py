@@ -13,6 +13,7 @@ from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_ST
 from cliptta_demo.backend.data.sources import resize
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.photos import CIFAR10_CLASSES, load_cifar10
+from cliptta_demo.training.tiny_imagenet import VALIDATION, load_tiny_imagenet, read_kinds
 
 IMAGE_SIZE = 64
 TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
@@ -26,13 +27,23 @@ class Evaluation:
         world: the pictures.
         token_ids: ``(V,)`` int64, the tokens that the model's reduced vocabulary knows, in order.
         count: images of each data set.
+        imagenet: directory of Tiny ImageNet's two parquet files, or None.
     """
 
-    def __init__(self, cifar: Path, world: PictureWorld, token_ids: Tensor, count: int) -> None:
+    def __init__(
+        self, cifar: Path, world: PictureWorld, token_ids: Tensor, count: int, imagenet: Path | None = None
+    ) -> None:
         self.world, self.token_ids, self.count = world, token_ids, count
         photos, self.photo_labels = load_cifar10(cifar / "cifar10-test.parquet")
         self.photos = resize(photos[:count], IMAGE_SIZE)
         self.photo_labels = self.photo_labels[:count]
+        self.imagenet = imagenet
+        if imagenet:
+            parquet = imagenet / VALIDATION
+            images, labels = load_tiny_imagenet(parquet)
+            chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:count]
+            self.imagenet_images, self.imagenet_labels = images[chosen], labels[chosen]
+            self.imagenet_names = tuple(kind.word for kind in read_kinds(parquet))
 
     @torch.no_grad()
     def __call__(self, model: nn.Module) -> dict[str, float]:
@@ -53,6 +64,9 @@ class Evaluation:
         for key, chosen in (("pictures", styles), ("unseen_style", unseen)):
             images = compose(world, torch.tensor(sprites), chosen, IMAGE_SIZE, generator)
             result[key] = self._accuracy(model, images, labels, names)
+        if self.imagenet:
+            images, labels = self.imagenet_images, self.imagenet_labels
+            result["tiny_imagenet"] = self._accuracy(model, images, labels, self.imagenet_names)
         result["logit_scale"] = model.logit_scale.exp().item()
         model.train()
         return result

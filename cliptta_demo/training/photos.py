@@ -17,7 +17,7 @@ from cliptta_demo.backend.data.presets import CIFAR10_CLASSES
 _MORE_WORDS = {
     "airplane": ("plane", "aeroplane", "aircraft", "jet"),
     "automobile": ("car", "auto"),
-    "cat": ("kitten",),
+    "cat": ("kitten", "kitty"),
     "dog": ("puppy",),
     "ship": ("boat", "vessel"),
     "truck": ("lorry",),
@@ -54,11 +54,14 @@ def load_cifar10(parquet: Path) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), labels
 
 
-def augment(images: Tensor, size: int, generator: torch.Generator, lightly: bool = False) -> Tensor:
+def augment(
+    images: Tensor, size: int, generator: torch.Generator, lightly: bool = False, small_share: float = 0.2
+) -> Tensor:
     """Random flip, zoom, shift and small rotation of ``(N, 3, H, W)`` uint8; ``(N, 3, size, size)`` uint8.
 
-    Geometry only. A fifth of the photos is shown small, beside its own mirror images: sharper to the pixel than a
-    32-pixel photo that fills the frame, as ordinary photographs are. ``lightly``: only flips and small shifts.
+    Geometry only. A fifth of the photos (``small_share``) is shown small, beside its own mirror images: sharper to the
+    pixel than a 32-pixel photo that fills the frame, as ordinary photographs are. ``lightly``: only flips and small
+    shifts.
     """
     count = len(images)
 
@@ -66,7 +69,7 @@ def augment(images: Tensor, size: int, generator: torch.Generator, lightly: bool
         return torch.rand(count, generator=generator) * (high - low) + low
 
     angle = uniform(-0.2, 0.2)  # radians, about ±11 degrees
-    small = torch.rand(count, generator=generator) < 0.2
+    small = torch.rand(count, generator=generator) < small_share
     zoom = torch.where(small, uniform(1.08, 1.6), uniform(0.65, 1.08))  # the share of the photo's side that is seen
     stretch = uniform(0.92, 1.08)
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)

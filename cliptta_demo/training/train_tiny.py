@@ -15,6 +15,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,11 +23,18 @@ from cliptta_demo.backend.data.pictures import picture_world
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.extra_styles import add_training_styles
 from cliptta_demo.training.trainer import Trainer
-from cliptta_demo.training.training_settings import TrainingSettings
+from cliptta_demo.training.training_settings import PHOTO_ROUNDS, ROUNDS, WIDE_ROUNDS, TrainingSettings
 
 
 def train(
-    settings: TrainingSettings, cifar: Path, packages: Path | None, out: Path, work: Path, every: int = 500
+    settings: TrainingSettings,
+    cifar: Path,
+    packages: Path | None,
+    out: Path,
+    work: Path,
+    every: int = 500,
+    imagenet: Path | None = None,
+    start_from: Path | None = None,
 ) -> None:
     """Trains to the end, writing a checkpoint and a line of the learning curve every ``every`` steps.
 
@@ -37,18 +45,22 @@ def train(
         out: where the weights go.
         work: where checkpoint, learning curve and drawn art are kept.
         every: steps between two checkpoints.
+        imagenet: directory of Tiny ImageNet's two parquet files, where a round takes photographs of them.
+        start_from: weights of a wide tower that an earlier run has written, instead of a main part.
     """
     work.mkdir(parents=True, exist_ok=True)
     world, has_style = add_training_styles(picture_world(), packages, work / "extra_styles.pt")
-    trainer = Trainer(settings, cifar, world, has_style)
+    trainer = Trainer(settings, cifar, world, has_style, imagenet, work)
     checkpoint = work / "checkpoint.pt"
     start, seconds = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
-        if saved["settings"] != asdict(settings):
+        if not _same_until(saved["step"], settings, saved["settings"]):
             raise ValueError(f"{checkpoint} belongs to other settings: {saved['settings']}. Choose another --work.")
         trainer.load(saved)
         start, seconds = saved["step"], saved["seconds"]
+    elif start_from:
+        trainer.start_from(start_from)
     losses: list[float] = []
     began = time.monotonic()
     for step in range(start, settings.all_steps):
@@ -70,12 +82,25 @@ def train(
             trainer.export(out)
 
 
+def _same_until(step: int, settings: TrainingSettings, saved: dict[str, Any]) -> bool:
+    """Whether a checkpoint's settings are these; the rounds that lie ahead of its step may be others."""
+    begun = [end <= step for end in settings.ends[:-1]].count(True)
+    given = asdict(settings)
+    return given | {"rounds": given["rounds"][:begun]} == saved | {"rounds": saved["rounds"][:begun]}
+
+
 def main() -> None:
     """Command line of the training."""
     defaults = TrainingSettings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cifar", type=Path, required=True, help="directory with the two CIFAR-10 parquet files")
     parser.add_argument("--packages", type=Path, required=True, help="node_modules folder with the art for training")
+    parser.add_argument(
+        "--tiny-imagenet", type=Path, help="directory with its two parquet files: its 200 kinds are learnt too"
+    )
+    parser.add_argument(
+        "--start-from", type=Path, help="weights of a wide tower; only the rounds with photographs follow"
+    )
     parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")
     parser.add_argument("--share", type=float, default=1.0, help="of all steps; below 1 for a quick look")
@@ -84,12 +109,26 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--every", type=int, default=500, help="steps between two checkpoints")
     arguments = parser.parse_args()
+    if arguments.start_from and not arguments.tiny_imagenet:
+        parser.error("--start-from needs --tiny-imagenet: only its rounds follow.")
+    rounds = (*WIDE_ROUNDS, *PHOTO_ROUNDS) if arguments.tiny_imagenet else ROUNDS
     settings = TrainingSettings(
+        main_steps=0 if arguments.start_from else defaults.main_steps,
+        rounds=PHOTO_ROUNDS if arguments.start_from else rounds,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
     ).shortened(arguments.share)
-    train(settings, arguments.cifar, arguments.packages, arguments.out, arguments.work, arguments.every)
+    train(
+        settings,
+        arguments.cifar,
+        arguments.packages,
+        arguments.out,
+        arguments.work,
+        arguments.every,
+        arguments.tiny_imagenet,
+        arguments.start_from,
+    )
 
 
 if __name__ == "__main__":

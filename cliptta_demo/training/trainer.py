@@ -7,21 +7,23 @@ from typing import Any
 
 import open_clip
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, PictureWorld, compose
+from cliptta_demo.backend.data.pictures import PictureWorld
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
-from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE, TinyTower
+from cliptta_demo.backend.models.tiny_tower import WIDE, TinyTower
+from cliptta_demo.training.batches import Batches
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
-from cliptta_demo.training.evaluation import IMAGE_SIZE, Evaluation, normalise
-from cliptta_demo.training.narrowing import importance, narrowed
-from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, sharpen, vary_colours
+from cliptta_demo.training.evaluation import Evaluation, normalise
+from cliptta_demo.training.narrowing import blocks_of, importance, narrowed
+from cliptta_demo.training.photos import CIFAR10_CLASSES
+from cliptta_demo.training.tiny_imagenet import VALIDATION, read_kinds
 from cliptta_demo.training.training_settings import Round, TrainingSettings, schedule
 
-TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
+IGNORED = -1e4  # as a logit: neither right nor wrong
 
 
 class Trainer:
@@ -32,27 +34,29 @@ class Trainer:
         cifar: directory of the two parquet files.
         world: the pictures, with all styles that training may use.
         has_style: ``(sprites, styles)`` bool, which sprite may be drawn in which style.
+        imagenet: directory of Tiny ImageNet's two parquet files, where a round takes photographs of them.
+        work: where decoded photographs are kept between two runs.
     """
 
-    def __init__(self, settings: TrainingSettings, cifar: Path, world: PictureWorld, has_style: Tensor) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        cifar: Path,
+        world: PictureWorld,
+        has_style: Tensor,
+        imagenet: Path | None = None,
+        work: Path | None = None,
+    ) -> None:
         self.settings = settings
-        self.world = world
-        weight = torch.ones(has_style.shape[1])
-        weight[list(TRAINED_STYLE_IDS)] = settings.shipped_style_weight
-        self.style_weight = has_style * weight  # (sprites, styles)
-        self.table = build_caption_table(world)
+        self.batches = Batches(settings, cifar, world, has_style, imagenet, work)
+        self.table = build_caption_table(world, read_kinds(imagenet / VALIDATION) if imagenet else ())
         torch.manual_seed(settings.seed)
         self.model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}", load_weights=False)
         self.model.visual.trunk = TinyTower(self.model.visual.trunk.head.out_features, inner=WIDE)
         self.teacher: nn.Module | None = None  # the wide tower, once it is narrowed
         self.tokens = _tokenize_all(self.table.captions)  # (T, M, context)
         self.token_ids = _use_compact_vocabulary(self.model, self.tokens)
-        self.photos, self.photo_labels = load_cifar10(cifar / "cifar10-train.parquet")
-        self.evaluation = Evaluation(cifar, world, self.token_ids, settings.evaluation_images)
-        self.class_sprites = torch.tensor(
-            sorted({sprite for ids in world.classes.values() for sprite in ids}), dtype=torch.int64
-        )
-        self.train_sprites = torch.tensor([s.id for s in world.sprites if s.split == "train"])
+        self.evaluation = Evaluation(cifar, world, self.token_ids, settings.evaluation_images, imagenet)
         self.before: dict[str, Tensor] = {}  # the weights before the present round
         self.mean: dict[str, Tensor] = {}  # of the present round's last weights
         self.averaged = 0
@@ -84,35 +88,21 @@ class Trainer:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Images (N, 3, S, S) uint8 and kinds (N,) int64 of one step; a pure function of (seed, step)."""
-        settings = self.settings
-        size = settings.small_size if step < settings.small_share * settings.main_steps else IMAGE_SIZE
-        lightly = settings.lightly_at(step)
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        photo_count = round(settings.batch_size * settings.photo_share_at(step))
-        picture_count = settings.batch_size - photo_count
-        chosen = torch.randint(len(self.photos), (photo_count,), generator=generator)
-        photos = augment(self.photos[chosen], size, generator, lightly=lightly)
-        if settings.sharpened_at(step):
-            photos = sharpen(photos, generator)
-        class_count = round(picture_count * settings.class_share)
-        sprites = torch.cat(
-            [
-                self.class_sprites[torch.randint(len(self.class_sprites), (class_count,), generator=generator)],
-                self.train_sprites[
-                    torch.randint(len(self.train_sprites), (picture_count - class_count,), generator=generator)
-                ],
-            ]
-        )
-        styles = torch.multinomial(self.style_weight[sprites], 1, generator=generator).squeeze(1)
-        pictures = compose(self.world, sprites, styles, size, generator)
-        kinds = torch.cat([self.photo_labels[chosen], len(CIFAR10_CLASSES) + sprites])
-        images = torch.cat([photos, pictures])
-        return images if lightly else vary_colours(images, generator), kinds
+        return self.batches(step)
 
-    def _kinds_to_name(self, kinds: Tensor) -> Tensor:
-        """Every picture gets a caption of its own; photos share a few for each class, since they have so few words."""
-        photo_kinds = torch.arange(len(CIFAR10_CLASSES)).repeat(self.settings.captions_per_photo_class)
-        return torch.cat([photo_kinds, kinds[kinds >= len(CIFAR10_CLASSES)]])
+    def _captions(self, step: int, kinds: Tensor, generator: torch.Generator) -> Tensor:
+        """The captions of a batch ``(M,)``, each once.
+
+        Every picture gets a caption of its own. Photos share a few for each class, since they have so few words: all
+        classes are named whether the batch shows them or not, so each photo is told apart from all other classes.
+        """
+        photos = torch.arange(len(CIFAR10_CLASSES)).repeat(self.settings.captions_per_photo_class)
+        pictures = kinds[(kinds >= len(CIFAR10_CLASSES)) & (kinds < self.batches.first_imagenet)]
+        if not self.settings.imagenet_share_at(step):
+            return self.table.draw(torch.cat([photos, pictures]), generator).unique()
+        imagenet = torch.arange(self.batches.first_imagenet, len(self.table.truth))
+        drawn = self.table.draw(torch.cat([photos, pictures, imagenet]), generator)
+        return torch.cat([drawn, self.table.above]).unique()
 
     def step(self, step: int) -> float:
         """One training step; returns the loss."""
@@ -122,9 +112,10 @@ class Trainer:
                 group["lr"] = rate * schedule(step, settings)
         images, kinds = self.batch(step)
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step + 500_009)
-        captions = self.table.draw(self._kinds_to_name(kinds), generator)  # (M,)
+        captions = self._captions(step, kinds, generator)
         templates = torch.randint(len(TEMPLATES), (len(captions),), generator=generator)
-        positives = self.table.truth[kinds][:, captions]  # (N, M): caption j is true of image i
+        truth = self.table.truth[kinds][:, captions]  # (N, M): how much caption j is true of image i
+        unknown = self.table.unknown[kinds][:, captions]
         # Of torch's attention kernels the plain one is five times as fast on 16 tokens in bfloat16.
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             pixels = normalise(self.model, images)
@@ -132,7 +123,8 @@ class Trainer:
             text_features = self.model.encode_text(self.tokens[templates, captions], normalize=True)
         scale = self.model.logit_scale.exp().clamp(max=settings.max_logit_scale)
         logits = scale * image_features.float() @ text_features.float().T
-        loss = (_soft_cross_entropy(logits, positives) + _soft_cross_entropy(logits.T, positives.T)) / 2
+        logits = logits.masked_fill(unknown, IGNORED)
+        loss = (_soft_cross_entropy(logits, truth) + _soft_cross_entropy(logits.T, truth.T)) / 2
         if self.teacher:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 wanted = F.normalize(self.teacher(pixels).float(), dim=1)
@@ -145,6 +137,16 @@ class Trainer:
         self.adam.step()
         self.muon.step()
         return loss.item()
+
+    def start_from(self, weights: Path) -> None:
+        """Begins the first round with what :meth:`export` wrote; words unknown to it keep the embeddings they have."""
+        state = load_file(weights)
+        rows = state["token_embedding.weight"].float()[self.token_ids]
+        known = rows.any(1, keepdim=True)
+        state["token_embedding.weight"] = torch.where(known, rows, self.model.token_embedding.weight.detach())
+        self.model.load_state_dict(state)
+        first, _ = self.settings.round_at(0)
+        self._begin(first, 0)
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's present weights and statistics."""
@@ -177,21 +179,22 @@ class Trainer:
         if part.new_optimisers:
             state = self.model.state_dict()
             self.model.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in state.items()})
-        if part.narrow:
+        if part.inner:
             wide = self.model.visual.trunk
             images, _ = self.batch(step)
-            self._learn_from(wide, narrowed(wide, importance(wide, normalise(self.model, images)), NARROW))
+            self.model.visual.trunk = narrowed(wide, importance(wide, normalise(self.model, images)), part.inner)
+            if part.taught:
+                self._learn_from(wide)
         if part.new_optimisers:
             self._build_optimizers()
         self.before = self.weights()
 
-    def _learn_from(self, wide: TinyTower, narrow: TinyTower) -> None:
-        """Puts the narrow tower in the wide one's place, as its pupil; from here on the tower alone is trained.
+    def _learn_from(self, wide: TinyTower) -> None:
+        """Makes the present tower the wide one's pupil; from here on the tower alone is trained.
 
         Source: Hinton et al., "Distilling the knowledge in a neural network", 2015.
         """
         self.teacher = wide.requires_grad_(False).eval()
-        self.model.visual.trunk = narrow
         self.model.requires_grad_(False)
         self.model.visual.requires_grad_(True)
 
@@ -200,6 +203,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "before": self.before,
+            "inner": [block.first[0].out_channels for block in blocks_of(self.model.visual.trunk)],
             "teacher": self.teacher.state_dict() if self.teacher else None,
             "mean": self.mean,
             "averaged": self.averaged,
@@ -209,11 +213,12 @@ class Trainer:
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes on from what :meth:`state` gave."""
+        wide = self.model.visual.trunk
+        self.model.visual.trunk = TinyTower(wide.head.out_features, inner=state["inner"])
         if state["teacher"]:
-            wide = self.model.visual.trunk
             wide.load_state_dict(state["teacher"])
-            self._learn_from(wide, TinyTower(wide.head.out_features, inner=NARROW))
-            self._build_optimizers()
+            self._learn_from(wide)
+        self._build_optimizers()
         self.model.load_state_dict(state["model"])
         self.before, self.mean, self.averaged = state["before"], state["mean"], state["averaged"]
         self.adam.load_state_dict(state["adam"])
@@ -239,9 +244,9 @@ def _between(first: Tensor, second: Tensor, share: float) -> Tensor:
     return torch.lerp(first, second, share) if second.is_floating_point() else second
 
 
-def _soft_cross_entropy(logits: Tensor, positives: Tensor) -> Tensor:
-    target = positives.float()
-    return -(target / target.sum(1, keepdim=True).clamp_min(1) * logits.log_softmax(1)).sum(1).mean()
+def _soft_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
+    target = F.normalize(truth, p=1, dim=1)
+    return -(target * logits.log_softmax(1)).sum(1).mean()
 
 
 def _tokenize_all(captions: tuple[str, ...]) -> Tensor:

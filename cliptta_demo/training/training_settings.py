@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+
+from cliptta_demo.backend.tiny_tower import DEEP, NARROW
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """Further steps after the main ones: from a higher rate straight down to zero once more."""
+    """Further steps after the main ones: from a higher rate straight down, to zero as a rule."""
 
     steps: int
     rate: float  # of the full learning rates, at its start
-    photo_share: float  # of each batch; the rest are pictures
+    photo_share: float  # CIFAR-10's part of each batch; what no share names are pictures
     light_share: float  # its last part, with photos as they will be seen: hardly augmented, colours left alone
     warmup: int = 100
+    end_rate: float = 0.0  # of the full learning rates, at its end
+    imagenet_share: float = 0.0  # Tiny ImageNet's part of each batch
+    small: bool = False  # at the smaller image size
     sharpened: bool = False  # half of the photos
-    narrow: bool = False  # the tower is narrowed first, and from then on learns from what it was
+    inner: tuple[int, ...] | None = None  # the tower's blocks are narrowed to these channels first
+    taught: bool = False  # and from then on the tower learns from what it was
     new_optimisers: bool = True  # and weights rounded to half precision first, as a file holds them
     mean_share: float = 0.0  # its last part, whose weights are averaged; the mean counts as its end
     weight: float = 1.0  # of its end in the weights that go on; the rest are those before it
@@ -34,10 +41,23 @@ ROUNDS = (
         weight=0.25,
     ),
     Round(steps=2000, rate=0.3, photo_share=0.8, light_share=0.6, sharpened=True, mean_share=0.3, weight=0.15),
-    Round(steps=3500, rate=0.3, photo_share=0.8, light_share=0.5, narrow=True),
+    Round(steps=3500, rate=0.3, photo_share=0.8, light_share=0.5, inner=NARROW, taught=True),
     Round(steps=3000, rate=0.2, photo_share=0.8, light_share=0.7, weight=0.5),
     Round(steps=500, rate=0.15, photo_share=0.8, light_share=1.0, sharpened=True, weight=0.5),
 )
+
+# After the wide rounds, in place of the narrow ones: photographs of Tiny ImageNet's 200 kinds too.
+_SMALL = Round(steps=1000, rate=1.0, end_rate=1.0, photo_share=0.15, light_share=0, imagenet_share=0.65, small=True)
+_LARGE = Round(steps=1000, rate=1.0, photo_share=0.2, light_share=0, imagenet_share=0.6, warmup=0, new_optimisers=False)
+PHOTO_ROUNDS = (
+    replace(_SMALL, warmup=300, inner=DEEP),
+    *[replace(_SMALL, warmup=0, new_optimisers=False)] * 3,
+    replace(_LARGE, rate=1.0, end_rate=0.7),
+    replace(_LARGE, rate=0.7, end_rate=0.4),
+    replace(_LARGE, rate=0.4, end_rate=0.15),
+    replace(_LARGE, rate=0.15, light_share=0.7),
+)
+WIDE_ROUNDS = ROUNDS[: [part.taught for part in ROUNDS].index(True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +114,22 @@ class TrainingSettings:
         """Whether the weights after this step go into the round's mean."""
         return (found := self.round_at(step)) is not None and _in_last_part(*found, found[0].mean_share)
 
+    def small_at(self, step: int) -> bool:
+        """Whether images have the smaller size."""
+        if found := self.round_at(step):
+            return found[0].small
+        return step < self.small_share * self.main_steps
+
+    def imagenet_share_at(self, step: int) -> float:
+        """Which part of a batch are Tiny ImageNet's photographs."""
+        return found[0].imagenet_share if (found := self.round_at(step)) else 0.0
+
     def sharpened_at(self, step: int) -> bool:
         """Whether half of the photos are sharpened."""
         return (found := self.round_at(step)) is not None and found[0].sharpened
 
     def photo_share_at(self, step: int) -> float:
-        """Which part of a batch are photos."""
+        """Which part of a batch are CIFAR-10's photos."""
         if found := self.round_at(step):
             return found[0].photo_share
         late = step >= self.main_steps - round(self.late_share * self.main_steps)
@@ -110,7 +140,7 @@ class TrainingSettings:
         if not 0 < share <= 1:
             raise ValueError(f"share is {share}; it must be above 0, at most 1.")
         rounds = tuple(replace(part, steps=max(1, round(share * part.steps))) for part in self.rounds)
-        return replace(self, main_steps=max(1, round(share * self.main_steps)), rounds=rounds)
+        return replace(self, main_steps=math.ceil(share * self.main_steps), rounds=rounds)
 
 
 def _in_last_part(part: Round, step: int, share: float) -> bool:
@@ -122,7 +152,7 @@ def schedule(step: int, settings: TrainingSettings) -> float:
     if found := settings.round_at(step):
         part, done = found
         rise = min(1.0, (done + 1) / part.warmup) if part.warmup else 1.0
-        return part.rate * rise * (part.steps - done) / part.steps
+        return rise * (part.end_rate + (part.rate - part.end_rate) * (part.steps - done) / part.steps)
     rise = min(1.0, (step + 1) / settings.warmup)
     fall = (settings.main_steps - step) / (settings.main_steps * settings.decay_share)
     return min(rise, fall, 1.0)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 WIDE = (64, 128, 256)  # the tower is trained with blocks as wide inside as outside …
 NARROW = (32, 96, 128)  # … and narrowed in the end: see ``training/narrowing.py``
+DEEP = (32, 128, 256)  # with many kinds of photographs: narrow where maps are large and time is spent
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> nn.Sequential:
@@ -75,3 +76,9 @@ class TinyTower(nn.Module):
 def cliptta_tiny(pretrained: bool = False, num_classes: int = 128, **_: object) -> TinyTower:
     """timm's entry point; ``pretrained`` is ignored, since open_clip loads the whole model's weights."""
     return TinyTower(num_classes=num_classes)
+
+
+@register_model
+def cliptta_tiny_deep(pretrained: bool = False, num_classes: int = 128, **_: object) -> TinyTower:
+    """The same for the tower that knows more kinds of photographs."""
+    return TinyTower(num_classes=num_classes, inner=DEEP)
