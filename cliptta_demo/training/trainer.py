@@ -102,7 +102,8 @@ class Trainer:
             return self.table.draw(torch.cat([photos, pictures]), generator).unique()
         imagenet = torch.arange(self.batches.first_imagenet, len(self.table.truth))
         drawn = self.table.draw(torch.cat([photos, pictures, imagenet]), generator)
-        return torch.cat([drawn, self.table.above]).unique()
+        half = torch.rand(len(self.table.above), generator=generator) < 0.5
+        return torch.cat([drawn, self.table.above[half]]).unique()
 
     def step(self, step: int) -> float:
         """One training step; returns the loss."""
@@ -120,7 +121,7 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             pixels = normalise(self.model, images)
             image_features = self.model.encode_image(pixels, normalize=True)
-            text_features = self.model.encode_text(self.tokens[templates, captions], normalize=True)
+            text_features = _encode_captions(self.model, self.tokens[templates, captions])
         scale = self.model.logit_scale.exp().clamp(max=settings.max_logit_scale)
         logits = scale * image_features.float() @ text_features.float().T
         logits = logits.masked_fill(unknown, IGNORED)
@@ -238,6 +239,24 @@ class Trainer:
             {name: value.half().contiguous() for name, value in state.items()},
             directory / "open_clip_model.safetensors",
         )
+
+
+def _encode_captions(model: nn.Module, tokens: Tensor) -> Tensor:
+    """What ``encode_text`` gives, normalised, for ``(M, context)`` tokens; a third cheaper.
+
+    The shorter half goes alone, and neither half has more places than its longest caption needs: what comes behind the
+    end of a text can't change it.
+    """
+    lengths = tokens.argmax(1) + 1
+    order = lengths.argsort(stable=True)
+    parts = []
+    for chosen in order.tensor_split(2):
+        places = int(lengths[chosen].max())
+        x = model.token_embedding(tokens[chosen, :places]) + model.positional_embedding[:places]
+        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:places, :places]))
+        ends = x[torch.arange(len(chosen)), lengths[chosen] - 1]
+        parts.append(F.normalize(ends @ model.text_projection, dim=-1))
+    return torch.cat(parts)[order.argsort()]
 
 
 def _between(first: Tensor, second: Tensor, share: float) -> Tensor:
