@@ -14,6 +14,7 @@ from cliptta_demo.backend.data.pictures import PictureWorld
 from cliptta_demo.training.captions import CaptionTable, build_caption_table
 from cliptta_demo.training.everyday_names import BROAD, EVERYDAY, members, words_above
 from cliptta_demo.training.extra_styles import add_training_styles
+from cliptta_demo.training.photo_measurements import DRAWN_PHOTOS, KNOWN_PHOTOS, TWENTY, under_everyday_words
 from cliptta_demo.training.photos import CIFAR10_CLASSES
 from cliptta_demo.training.tiny_imagenet import (
     TRAINING,
@@ -153,3 +154,14 @@ def test_a_run_begins_with_other_weights_and_learns_all_three_sources(
     for name in ("visual.trunk.stem.0.weight", "token_embedding.weight", "transformer.resblocks.0.mlp.c_fc.weight"):
         assert not torch.equal(changed[name], weights[name])
     assert 0 <= trainer.evaluation(trainer.model)["tiny_imagenet"] <= 1
+
+
+def test_every_photograph_is_asked_for_by_one_of_twenty_words_or_by_none(data: Path) -> None:
+    images, wanted = under_everyday_words(data)
+    assert [TWENTY[word] for word in wanted.tolist()] == ["dog", "cat", "fruit"] * 3
+    assert images[2].float().mean((1, 2)).tolist() == [60, 15, 30]  # the lemon; the joystick is left out
+    for word in TWENTY:
+        assert not set(words_above(word)) & set(TWENTY)
+    assert set(DRAWN_PHOTOS).isdisjoint(KNOWN_PHOTOS)
+    assert KNOWN_PHOTOS["convertible"] == "car"
+    assert KNOWN_PHOTOS["umbrella"] == "umbrella"
