@@ -23,6 +23,7 @@ from cliptta_demo.training.tiny_imagenet import (
     load_tiny_imagenet,
     read_kinds,
 )
+from cliptta_demo.training.train_tiny import following
 from cliptta_demo.training.trainer import Trainer
 from cliptta_demo.training.training_settings import Round, TrainingSettings, schedule
 
@@ -119,6 +120,17 @@ def test_a_round_may_end_above_zero() -> None:
     level = Round(steps=2, rate=0.4, end_rate=0.4, photo_share=0, light_share=0, warmup=0)
     settings = TrainingSettings(main_steps=0, rounds=(slope, level))
     assert [schedule(step, settings) for step in range(6)] == pytest.approx([0.8, 0.7, 0.6, 0.5, 0.4, 0.4])
+
+
+def test_a_slow_machine_leaves_steps_out_but_no_rounds_last() -> None:
+    part = Round(steps=10, rate=1.0, photo_share=0, light_share=0)
+    settings = TrainingSettings(main_steps=0, rounds=(part, part))
+    assert [following(done, 0.0, settings) for done in (1, 10, 20)] == [1, 10, 20]
+    assert following(1, 0.25, settings) == 5
+    assert following(1, 0.9, settings) == 9
+    assert following(9, 0.9, settings) == 9
+    assert following(10, 0.9, settings) == 18
+    assert following(20, 1.5, settings) == 20
 
 
 @needs_muon

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +36,7 @@ def train(
     every: int = 500,
     imagenet: Path | None = None,
     start_from: Path | None = None,
+    minutes: float = math.inf,
 ) -> None:
     """Trains to the end, writing a checkpoint and a line of the learning curve every ``every`` steps.
 
@@ -46,30 +48,35 @@ def train(
         work: where checkpoint, learning curve and drawn art are kept.
         every: steps between two checkpoints.
         imagenet: directory of Tiny ImageNet's two parquet files, where a round takes photographs of them.
-        start_from: weights of a wide tower that an earlier run has written, instead of a main part.
+        start_from: weights that an earlier run has written, instead of a main part.
+        minutes: the run takes no longer; where the machine is too slow for that, steps are left out evenly.
     """
     work.mkdir(parents=True, exist_ok=True)
     world, has_style = add_training_styles(picture_world(), packages, work / "extra_styles.pt")
     trainer = Trainer(settings, cifar, world, has_style, imagenet, work)
     checkpoint = work / "checkpoint.pt"
-    start, seconds = 0, 0.0
+    start, seconds, taken = 0, 0.0, 0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         if not _same_until(saved["step"], settings, saved["settings"]):
             raise ValueError(f"{checkpoint} belongs to other settings: {saved['settings']}. Choose another --work.")
         trainer.load(saved)
-        start, seconds = saved["step"], saved["seconds"]
+        start, seconds, taken = saved["step"], saved["seconds"], saved["taken"]
     elif start_from:
         trainer.start_from(start_from)
     losses: list[float] = []
     began = time.monotonic()
-    for step in range(start, settings.all_steps):
+    step, written = start, start // every
+    while step < settings.all_steps:
         losses.append(trainer.step(step))
+        taken += 1
         trainer.finish(step)
         done = step + 1
-        if done % every == 0 or done in settings.ends:
-            elapsed = seconds + time.monotonic() - began
-            line = {"step": done, "images": done * settings.batch_size, "seconds": round(elapsed)}
+        elapsed = seconds + time.monotonic() - began
+        step = following(done, elapsed / (60 * minutes), settings)
+        if done // every > written or done in settings.ends:
+            written = done // every
+            line = {"step": done, "images": taken * settings.batch_size, "seconds": round(elapsed)}
             line |= {"loss": round(sum(losses) / len(losses), 4)}
             line |= {key: round(value, 4) for key, value in trainer.evaluation(trainer.model).items()}
             losses.clear()
@@ -77,9 +84,19 @@ def train(
             with (work / "curve.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
             partial = checkpoint.with_suffix(".partial")
-            torch.save({**trainer.state(), "step": done, "seconds": elapsed, "settings": asdict(settings)}, partial)
+            progress = {"step": done, "seconds": elapsed, "taken": taken, "settings": asdict(settings)}
+            torch.save({**trainer.state(), **progress}, partial)
             partial.replace(checkpoint)  # a kill leaves the old checkpoint or the new one, never half of one
             trainer.export(out)
+
+
+def following(done: int, elapsed: float, settings: TrainingSettings) -> int:
+    """The next step, when ``done`` are behind and ``elapsed`` of the time is over (0 to 1).
+
+    Later than its turn where time runs short, but no round's last step is left out, after which weights are mixed.
+    """
+    last = min((end for end in settings.ends if end > done), default=done + 1) - 1
+    return max(done, min(last, int(elapsed * settings.all_steps)))
 
 
 def _same_until(step: int, settings: TrainingSettings, saved: dict[str, Any]) -> bool:
@@ -99,7 +116,7 @@ def main() -> None:
         "--tiny-imagenet", type=Path, help="directory with its two parquet files: its 200 kinds are learnt too"
     )
     parser.add_argument(
-        "--start-from", type=Path, help="weights of a wide tower; only the rounds with photographs follow"
+        "--start-from", type=Path, help="weights of an earlier run; only the rounds with photographs follow"
     )
     parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")
@@ -107,6 +124,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=defaults.batch_size)
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="that the run may take; steps are left out where it is too slow"
+    )
     parser.add_argument("--every", type=int, default=500, help="steps between two checkpoints")
     arguments = parser.parse_args()
     if arguments.start_from and not arguments.tiny_imagenet:
@@ -128,6 +148,7 @@ def main() -> None:
         arguments.every,
         arguments.tiny_imagenet,
         arguments.start_from,
+        arguments.minutes,
     )
 
 

@@ -140,8 +140,15 @@ class Trainer:
         return loss.item()
 
     def start_from(self, weights: Path) -> None:
-        """Begins the first round with what :meth:`export` wrote; words unknown to it keep the embeddings they have."""
+        """Begins the first round with what :meth:`export` wrote; words unknown to it keep the embeddings they have.
+
+        The tower takes the widths of those weights, so that a run can go on from another's end.
+        """
         state = load_file(weights)
+        trunk = self.model.visual.trunk
+        blocks = [f"visual.trunk.stages.{n}.first.0.weight" for n, _ in trunk.stages.named_children()]
+        inner = [len(state[name]) for name in blocks if name in state]
+        self.model.visual.trunk = TinyTower(trunk.head.out_features, inner=inner)
         rows = state["token_embedding.weight"].float()[self.token_ids]
         known = rows.any(1, keepdim=True)
         state["token_embedding.weight"] = torch.where(known, rows, self.model.token_embedding.weight.detach())
@@ -180,7 +187,7 @@ class Trainer:
         if part.new_optimisers:
             state = self.model.state_dict()
             self.model.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in state.items()})
-        if part.inner:
+        if part.inner and list(part.inner) != _inner_widths(self.model.visual.trunk):
             wide = self.model.visual.trunk
             images, _ = self.batch(step)
             self.model.visual.trunk = narrowed(wide, importance(wide, normalise(self.model, images)), part.inner)
@@ -204,7 +211,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "before": self.before,
-            "inner": [block.first[0].out_channels for block in blocks_of(self.model.visual.trunk)],
+            "inner": _inner_widths(self.model.visual.trunk),
             "teacher": self.teacher.state_dict() if self.teacher else None,
             "mean": self.mean,
             "averaged": self.averaged,
@@ -257,6 +264,10 @@ def _encode_captions(model: nn.Module, tokens: Tensor) -> Tensor:
         ends = x[torch.arange(len(chosen)), lengths[chosen] - 1]
         parts.append(F.normalize(ends @ model.text_projection, dim=-1))
     return torch.cat(parts)[order.argsort()]
+
+
+def _inner_widths(tower: TinyTower) -> list[int]:
+    return [block.first[0].out_channels for block in blocks_of(tower)]
 
 
 def _between(first: Tensor, second: Tensor, share: float) -> Tensor:

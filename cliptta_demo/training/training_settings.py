@@ -47,15 +47,14 @@ ROUNDS = (
 )
 
 # After the wide rounds, in place of the narrow ones: photographs of Tiny ImageNet's 200 kinds too.
-_SMALL = Round(steps=300, rate=1.0, end_rate=1.0, photo_share=0.15, light_share=0, imagenet_share=0.65, small=True)
-_LARGE = Round(steps=300, rate=1.0, photo_share=0.2, light_share=0, imagenet_share=0.6, warmup=0, new_optimisers=False)
+_SMALL = Round(steps=1500, rate=1.0, end_rate=1.0, photo_share=0.15, light_share=0, imagenet_share=0.65, small=True)
+_LARGE = Round(steps=1500, rate=1.0, photo_share=0.2, light_share=0, imagenet_share=0.6, warmup=0, new_optimisers=False)
 PHOTO_ROUNDS = (
-    replace(_SMALL, warmup=100, inner=DEEP),
-    *[replace(_SMALL, warmup=0, new_optimisers=False)] * 3,
-    replace(_LARGE, rate=1.0, end_rate=0.7),
-    replace(_LARGE, rate=0.7, end_rate=0.4),
-    replace(_LARGE, rate=0.4, end_rate=0.15),
-    replace(_LARGE, rate=0.15, light_share=0.7),
+    replace(_SMALL, warmup=150, inner=DEEP),
+    *[replace(_SMALL, warmup=0, new_optimisers=False)] * 2,
+    replace(_LARGE, rate=1.0, end_rate=0.6),
+    replace(_LARGE, rate=0.6, end_rate=0.25),
+    replace(_LARGE, rate=0.25, light_share=0.5),
 )
 WIDE_ROUNDS = ROUNDS[: [part.taught for part in ROUNDS].index(True)]
 
