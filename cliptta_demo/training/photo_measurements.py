@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend import tiny_tower  # noqa: F401  (registers the tower with timm)
-from cliptta_demo.backend.backbone import Backbone
-from cliptta_demo.backend.backbones import load_backbone
-from cliptta_demo.backend.catalog import open_source, picture_class_names
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
+from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.sources import GivenImages, Source
+from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.tables.text import markdown_table, percent
 from cliptta_demo.training.everyday_names import words_above
 from cliptta_demo.training.measurements import cifar_source, clean_accuracies, open_vocabulary, predict

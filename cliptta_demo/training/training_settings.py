@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from cliptta_demo.backend.tiny_tower import DEEP, NARROW
+from cliptta_demo.backend.models.tiny_tower import DEEP, NARROW
 
 
 @dataclass(frozen=True, kw_only=True)
