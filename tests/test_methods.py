@@ -11,6 +11,7 @@ import torch
 from helpers import CLASSES, random_images, small_backbone
 from torch import Tensor, nn
 
+from cliptta_demo.backend.methods import base
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import Method, Progress
 from cliptta_demo.backend.methods.memory import ConfidentMemory
@@ -214,9 +215,8 @@ def test_a_memory_sample_is_seeded_distinct_and_balanced_over_the_classes() -> N
     memory = ConfidentMemory.empty_like(images).insert(images, labels, torch.ones(23), shots=12)
 
     def drawn(size: int, classes: int, seed: int) -> tuple[list[int], list[int]]:
-        sample = memory.sample(size, classes, torch.Generator().manual_seed(seed))
-        rows = [memory.images.eq(picture).all(dim=(1, 2, 3)).nonzero().item() for picture in sample]
-        assert len(set(rows)) == len(rows)
+        rows = memory.sample(size, classes, torch.Generator().manual_seed(seed)).tolist()
+        assert rows == sorted(set(rows))
         return memory.labels[rows].tolist(), rows
 
     # max(1, size // classes) of a class that holds more, all of one that holds fewer, as in the authors' release
@@ -225,9 +225,32 @@ def test_a_memory_sample_is_seeded_distinct_and_balanced_over_the_classes() -> N
         assert [found.count(number) for number in range(3)] == counts
         assert rows == drawn(size, classes, 1)[1]
     assert len({tuple(drawn(8, 4, seed)[1]) for seed in range(5)}) > 1
-    assert torch.equal(memory.sample(48, 4, torch.Generator()), memory.images)
+    assert torch.equal(memory.sample(48, 4, torch.Generator()), torch.arange(23))
     empty = ConfidentMemory.empty_like(images)
     assert len(empty.sample(4, 4, torch.Generator())) == 0
+
+
+def test_a_memory_is_normalised_once_where_it_is_small(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, images = make("cliptta", backbone), random_images(10)
+    *_, first = method.adapt(images, method.start(), 0)
+    counts: list[int] = []
+    normalise = backbone.normalise
+
+    def counting(given: Tensor) -> Tensor:
+        counts.extend([len(given)] * (given.dtype == torch.uint8))  # others are normalised already
+        return normalise(given)
+
+    monkeypatch.setattr(backbone, "normalise", counting)
+    ends = []
+    for most in (base.MOST_PREPARED, 0):
+        monkeypatch.setattr(base, "MOST_PREPARED", most)
+        *_, end = method.adapt(images, first.state, 1)
+        ends.append((end.state.values, list(counts)))
+        counts.clear()
+    (values, once), (same, each) = ends
+    assert torch.equal(values, same)
+    assert len(once) == 2
+    assert len(each) == 1 + SETTINGS.steps
 
 
 def test_an_empty_memory_adds_no_term(backbone: Backbone) -> None:

@@ -25,6 +25,7 @@ from cliptta_demo.backend.run.work import Work
 from cliptta_demo.backend.settings import AdaptationSettings
 
 T = TypeVar("T")
+MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,28 @@ class Progress:
     cosines: Tensor
     state: AdaptationState | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Prepared:
+    """The images of one batch as the tower wants them: normalised once, not at every step.
+
+    Args:
+        images: ``(N, 3, S, S)`` as they came.
+    """
+
+    def __init__(self, backbone: Backbone, images: Tensor) -> None:
+        self.backbone = backbone
+        self.images = images.to(backbone.device)
+        self.pixels = backbone.normalise(self.images)
+        self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
+
+    def remembered(self, images: Tensor, chosen: Tensor) -> Tensor:
+        """Those of the memory's ``images`` at the positions ``chosen``, normalised; one memory serves many steps."""
+        if images.numel() > MOST_PREPARED:
+            return self.backbone.normalise(images.index_select(0, chosen))
+        if self._memory is None or self._memory[0] is not images:
+            self._memory = images, self.backbone.normalise(images)
+        return self._memory[1][chosen]
 
 
 class Method:
@@ -134,24 +157,18 @@ class AdaptingMethod(Method):
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
         self.choose_piece(whole=self.backbone.mixes_images)
         state = state or self.start()
-        images = images.to(self.backbone.device)
-        pixels = self.backbone.normalise(images)  # once, not at every step
+        batch = Prepared(self.backbone, images)
         for step in range(self.settings.steps):
-            work = partial(self.step, images, pixels, state, step, seed)
+            work = partial(self.step, batch, state, step, seed)
             state, progress = yield from self.within_memory(len(images), work)
             yield progress
-        work = partial(self.predict, pixels, state.parameters)
+        work = partial(self.predict, batch.pixels, state.parameters)
         yield Progress(self.settings.steps, (yield from self.within_memory(len(images), work)), state)
 
     def step(
-        self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
-        """One optimiser step on one batch.
-
-        Args:
-            images: ``(N, 3, S, S)`` as they came; pixels: the same, normalised for the tower.
-            step: counts from 0 within the batch.
-        """
+        """One optimiser step on one batch; ``step`` counts from 0 within it."""
         raise NotImplementedError
 
     def passes(self, state: AdaptationState) -> Passes:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
 from cliptta_demo.backend.methods.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
@@ -32,12 +32,12 @@ class Cliptta(AdaptingMethod):
         return batch_size, settings.steps * (batch_size + remembered)
 
     def step(
-        self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         passes = self.passes(state)
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
-        remembered = self._sample(state.memory, step, seed) if step > 0 else None
-        features, memory_features = yield from self._embed(pixels, remembered, passes)
+        remembered = self._recall(batch, state.memory, step, seed) if step > 0 else None
+        features, memory_features = yield from self._embed(batch.pixels, remembered, passes)
         cosines = features @ self.prototypes.T
         keep = None
         if self.uses_threshold:
@@ -52,10 +52,10 @@ class Cliptta(AdaptingMethod):
             terms["oce"] = self.settings.oce_weight * contrast
         if self.settings.memory_shots > 0:
             if step == 0:
-                state = self._remember(state, images, cosines.detach(), keep)
-                remembered = self._sample(state.memory, step, seed)
+                state = self._remember(state, batch.images, cosines.detach(), keep)
+                remembered = self._recall(batch, state.memory, step, seed)
                 if len(remembered):
-                    memory_features = yield from passes.embed(self.backbone.normalise(remembered))
+                    memory_features = yield from passes.embed(remembered)
             if memory_features is not None:
                 memory_cosines = memory_features @ self.prototypes.T
                 memory_terms = self._terms(memory_features, memory_cosines, None)
@@ -67,7 +67,7 @@ class Cliptta(AdaptingMethod):
         """Embeddings of the batch and of the memory sample, in one forward pass."""
         if remembered is None or not len(remembered):
             return (yield from passes.embed(pixels)), None
-        both = yield from passes.embed(torch.cat([pixels, self.backbone.normalise(remembered)]))
+        both = yield from passes.embed(torch.cat([pixels, remembered]))
         return both[: len(pixels)], both[len(pixels) :]
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
@@ -92,11 +92,13 @@ class Cliptta(AdaptingMethod):
             images, confidence, predicted = images[keep], confidence[keep], predicted[keep]
         return replace(state, memory=memory.insert(images, predicted, confidence, self.settings.memory_shots))
 
-    def _sample(self, memory: ConfidentMemory | None, step: int, seed: int) -> Tensor | None:
+    def _recall(self, batch: Prepared, memory: ConfidentMemory | None, step: int, seed: int) -> Tensor | None:
+        """Normalised images of the memory that join this step."""
         if memory is None or self.settings.memory_shots == 0:
             return None
         generator = torch.Generator().manual_seed(seed * 1_009 + step)
-        return memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
+        chosen = memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
+        return batch.remembered(memory.images, chosen)
 
 
 class ClipttaOce(Cliptta):

@@ -55,18 +55,19 @@ def soft_contrastive(
         Scalar ≥ 0. Zero, with zero gradient, for one image or when ``keep`` is all false.
     """
     logits = logit_scale * features @ captions.T  # (N, N)
-    if keep is None:
-        keep = torch.ones(len(features), dtype=torch.bool, device=features.device)
-    logits = logits.masked_fill(~(keep[:, None] & keep[None, :]), MASKED_LOGIT)
+    if keep is not None:
+        logits = logits.masked_fill(~(keep[:, None] & keep[None, :]), MASKED_LOGIT)
     loss = _mean_row_entropy(logits, keep)
     if symmetric:
         loss = (loss + _mean_row_entropy(logits.T, keep)) / 2
     return loss
 
 
-def _mean_row_entropy(logits: Tensor, keep: Tensor) -> Tensor:
+def _mean_row_entropy(logits: Tensor, keep: Tensor | None) -> Tensor:
     """Mean over the kept rows of the entropy of each row's softmax; 0 when no row is kept."""
     entropy = entropy_of_logits(logits)  # (N,)
+    if keep is None:
+        return entropy.sum() / max(1, len(entropy))
     return torch.where(keep, entropy, 0.0).sum() / keep.sum().clamp(min=1)
 
 

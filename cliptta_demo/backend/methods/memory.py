@@ -52,7 +52,7 @@ class ConfidentMemory:
         return ConfidentMemory(torch.cat([self.images, images])[kept], labels[kept], confidence[kept])
 
     def sample(self, size: int, classes: int, generator: torch.Generator) -> Tensor:
-        """About ``size`` distinct images, balanced over the classes as in the authors' release.
+        """Rising positions ``(n,)`` of about ``size`` images, balanced over the classes as in the authors' release.
 
         Of each class that holds more, ``max(1, size // classes)`` are chosen at random; of one that holds fewer, all.
 
@@ -64,7 +64,7 @@ class ConfidentMemory:
         order = keys.argsort()
         order = order[self.labels[order].argsort(stable=True)]  # by class, inside a class at random
         chosen = order[_ranks(self.labels[order]) < max(1, size // classes)]
-        return self.images[chosen.sort().values]
+        return chosen.sort().values
 
     def to(self, device: torch.device | str) -> ConfidentMemory:
         """The same memory on another device."""

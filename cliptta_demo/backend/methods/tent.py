@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.run.work import Work
 
@@ -18,10 +16,10 @@ class Tent(AdaptingMethod):
     name = "tent"
 
     def step(
-        self, images: Tensor, pixels: Tensor, state: AdaptationState, step: int, seed: int
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         passes = self.passes(state)
-        cosines = (yield from passes.embed(pixels)) @ self.prototypes.T
+        cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         terms = {"entropy": mean_entropy(self.backbone.logits(cosines))}
         if self.settings.tent_regulariser_weight > 0:
             terms["regulariser"] = self.regulariser(cosines, self.settings.tent_regulariser_weight)
