@@ -18,7 +18,7 @@ import torch
 from cliptta_demo.backend.corruptions import CORRUPTIONS, corrupt
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
-from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.models.loading import TINY_ADAPTATION, TINY_DIRECTORY
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings, StreamSettings
 from cliptta_demo.claims.studies import Combination
@@ -68,14 +68,13 @@ def pixel_probe() -> dict[str, float]:
 
 def method_probe() -> dict[str, list[float]]:
     """Where each method moves the parameters in three batches of 24 with small steps, along fixed random directions."""
-    backbone = load_backbone(TINY, "cpu")
-    small = replace(backbone.info.adaptation, learning_rate=1e-4, steps=2, memory_shots=4, memory_sample=24)
+    small = replace(TINY_ADAPTATION, learning_rate=1e-4, steps=2, memory_shots=4, memory_sample=24)
     settings = RunSettings(
         methods=METHODS,
         stream=StreamSettings(corruption="gaussian_noise", severity=2, ood_share=0.25, batches=3, batch_size=24),
         adaptation=small,
     )
-    with Combination(1, "float32").applied(backbone):
+    with Combination(1, "float32").backbone() as backbone:
         experiment = Experiment(settings, backbone, open_source("pictures"), open_strangers("flags"))
         *_, (state, _) = experiment.run()
     size = len(backbone.source_parameters)

@@ -29,11 +29,10 @@ def measure(arguments: argparse.Namespace) -> None:
     studies, combinations = choose(arguments)
     if arguments.record and (studies, combinations) != (all_studies(), list(COMBINATIONS)):
         raise UserError("--record keeps everything: leave out --lessons, --tables, --seeds, --threads, --precisions.")
-    backbone = load_backbone(TINY, "cpu")
     record = Record(fingerprint() if arguments.record else {}, {study.name: study.digest for study in studies})
     for combination in combinations:
         for study in studies:
-            work = StudyRun(study, combination, backbone, arguments.out)
+            work = StudyRun(study, combination, arguments.out)
             for row in work.rest():
                 print(f"{study.name}, {combination.words}: {progress_line(row)}", file=sys.stderr, flush=True)
             rows = work.rows()

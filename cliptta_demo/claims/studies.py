@@ -14,7 +14,7 @@ import torch
 
 from cliptta_demo.backend.data.catalog import open_strangers
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY_ADAPTATION
+from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.page.form.lessons import Lesson, lesson_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.tables.command import add_table_parser, open_rows, read_classes, read_settings
@@ -48,16 +48,14 @@ class Combination:
         return f"{self.threads} thread{'s' if self.threads > 1 else ''}, {self.precision}"
 
     @contextmanager
-    def applied(self, backbone: Backbone) -> Iterator[None]:
-        """For as long as the block lasts, ``backbone`` and this process compute in this way."""
-        threads, autocast = torch.get_num_threads(), backbone.autocast
+    def backbone(self) -> Iterator[Backbone]:
+        """The built-in model in this precision; for as long as the block lasts, this process has so many threads."""
+        threads = torch.get_num_threads()
         torch.set_num_threads(self.threads)
-        backbone.autocast = torch.bfloat16 if self.precision == "bfloat16" else None
         try:
-            yield
+            yield load_backbone(TINY, "cpu", precision=self.precision)
         finally:
             torch.set_num_threads(threads)
-            backbone.autocast = autocast
 
 
 # The first is the one in which tables are shown.
@@ -135,21 +133,21 @@ class StudyRun:
         UserError: data that can't be fetched, or a directory that holds runs of other settings.
     """
 
-    def __init__(self, study: Study, combination: Combination, backbone: Backbone, directory: Path) -> None:
+    def __init__(self, study: Study, combination: Combination, directory: Path) -> None:
         self.settings = study.settings_in(combination)
-        self.combination, self.backbone = combination, backbone
+        self.combination = combination
         self.source_of = open_rows(self.settings, study.class_names)
         names = self.source_of(self.settings.corruptions[0])[0].class_names
         dataset, ood = self.settings.dataset, self.settings.ood
         self.strangers = open_strangers(ood, dataset, names) if ood else None
-        known = (self.settings, backbone.info.adaptation, names)
+        known = (self.settings, TINY_ADAPTATION, names)
         self.store = TableStore(directory / study.name / combination.name, *known)
         self.described = describe(*known)
 
     def rest(self) -> Iterator[Row]:
         """Runs the streams that are missing."""
-        with self.combination.applied(self.backbone):
-            for row, *_ in run_table(self.settings, self.backbone, self.source_of, self.strangers, self.store):
+        with self.combination.backbone() as backbone:
+            for row, *_ in run_table(self.settings, backbone, self.source_of, self.strangers, self.store):
                 yield row
 
     def rows(self) -> list[Row]:

@@ -252,7 +252,7 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     model.eval().requires_grad_(False).to(device)
     replace_attention(model.visual)
     half = precision == "bfloat16"
-    if half and name != TINY and torch.device(device).type == "cpu":
+    if half and torch.device(device).type == "cpu":
         keep_weights_in(torch.bfloat16, model.visual)
     return Backbone(
         info,
