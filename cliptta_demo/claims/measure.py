@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.claims.documents import TABLES
 from cliptta_demo.claims.fingerprint import fingerprint
 from cliptta_demo.claims.margins import to_markdown
