@@ -106,7 +106,7 @@ def medians(
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _primed(method: AdaptingMethod, batches: Sequence[Tensor]) -> AdaptationState | None:
+def primed(method: AdaptingMethod, batches: Sequence[Tensor]) -> AdaptationState | None:
     """The method's state once its memory is full enough to fill a sample."""
     state = method.start()
     short = METHODS[method.name](method.backbone, method.prototypes, replace(method.settings, steps=1))
@@ -116,7 +116,7 @@ def _primed(method: AdaptingMethod, batches: Sequence[Tensor]) -> AdaptationStat
     return state
 
 
-def _work(method: AdaptingMethod, images: Tensor, state: AdaptationState | None) -> Callable[[], None]:
+def work_of(method: AdaptingMethod, images: Tensor, state: AdaptationState | None) -> Callable[[], None]:
     def work() -> None:
         for _ in method.adapt(images, state, 0):
             pass
@@ -144,12 +144,12 @@ def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int
         method = kind(backbone, prototypes, settings)
         rounds = -(-2 * memory // batch_size) if name in WITH_MEMORY else 0
         primers = [random_images(batch_size, backbone.info.image_size, device, seed) for seed in range(rounds)]
-        state = _primed(method, primers) if primers else method.start()
+        state = primed(method, primers) if primers else method.start()
         # As many as are really drawn: the sample is balanced over the classes.
         count = len(state.memory.sample(memory, CLASSES, torch.Generator())) if primers else 0
         memories[name] = count
         works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
-        works[name] = _work(method, images, state)
+        works[name] = work_of(method, images, state)
     taken = medians(works, device, repeats)
     methods: dict[str, dict[str, Any]] = {}
     for name, kind in METHODS.items():
@@ -193,7 +193,7 @@ def grow(
         prototypes = random_prototypes(backbone, images, classes)
         method = METHODS["cliptta"](backbone, prototypes, replace(backbone.info.adaptation, steps=steps))
         primer = random_images(64, backbone.info.image_size, backbone.device, 1)
-        return _work(method, images, _primed(method, [primer]))
+        return work_of(method, images, primed(method, [primer]))
 
     def many(sessions: int) -> Callable[[], None]:
         work = one(batch_size=16, steps=3)
