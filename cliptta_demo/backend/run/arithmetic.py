@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
+from cliptta_demo.backend.models.offered import pace_of
 from cliptta_demo.backend.settings import RunSettings
 
 THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
@@ -144,14 +145,14 @@ class Pace:
         with self._lock:
             if backbone not in self._known and self._guess is None:
                 self._guess = PROBE_SHARE * _probe()
-            return gigaflops / self._known.get(backbone, self._guess)
+            return gigaflops / (self._known.get(backbone) or self._guess * pace_of(backbone))
 
 
 PACE = Pace()
 
 
 def _probe() -> float:
-    """GFLOP a second of products of square matrices, in the precision that a large model would have."""
+    """GFLOP a second of products of square matrices, in the precision that a backbone is loaded in."""
     device = best_device()
     square = torch.rand(PROBE_SIDE, PROBE_SIDE, device=device, dtype=getattr(torch, best_precision(device)))
     best = float("inf")
