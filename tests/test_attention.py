@@ -15,7 +15,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.attention import PlainAttention, is_transformer, keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.models.loading import best_precision, load_backbone
 from cliptta_demo.backend.settings import AdaptationSettings
 
 
@@ -84,6 +84,14 @@ def test_every_architecture_adapts_in_both_precisions(name: str, checkpoints: di
         assert backbone.autocast is (torch.bfloat16 if precision == "bfloat16" else None)
         ends.append(end.cosines)
     torch.testing.assert_close(*ends, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize(("matrix_units", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_bfloat16_is_for_processors_with_matrix_units(
+    matrix_units: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrix_units)
+    assert best_precision("cpu") == precision
 
 
 def test_an_unknown_precision_is_named() -> None:
