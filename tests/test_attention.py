@@ -13,6 +13,7 @@ from torch import nn
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models import loading
 from cliptta_demo.backend.models.attention import PlainAttention, is_transformer, keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import best_precision, load_backbone
@@ -86,11 +87,21 @@ def test_every_architecture_adapts_in_both_precisions(name: str, checkpoints: di
     torch.testing.assert_close(*ends, atol=0.05, rtol=0)
 
 
-@pytest.mark.parametrize(("matrix_units", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_bfloat16_is_for_processors_with_matrix_units(
-    matrix_units: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("matrix_units", "instructions", "maker", "precision"),
+    [
+        (True, True, "GenuineIntel", "bfloat16"),
+        (False, True, "GenuineIntel", "float32"),
+        (False, True, "AuthenticAMD", "bfloat16"),
+        (False, False, "AuthenticAMD", "float32"),
+    ],
+)
+def test_bfloat16_is_for_processors_that_are_faster_in_it(
+    matrix_units: bool, instructions: bool, maker: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrix_units)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions)
+    monkeypatch.setattr(loading, "_processor_maker", lambda: f"vendor_id : {maker}")
     assert best_precision("cpu") == precision
 
 
