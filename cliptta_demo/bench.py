@@ -21,12 +21,14 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS, corrupt
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = 12
-WITH_MEMORY = ("cliptta", "cliptta-oce")
+GROWING = "cliptta"  # the method whose cost is followed as things grow
 GROWTH: dict[str, tuple[int, ...]] = {
     "batch size": (1, 4, 16, 64, 128, 256, 512),
     "classes": (2, 10, 100, 1000),
@@ -106,17 +108,32 @@ def medians(
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def primed(method: AdaptingMethod, batches: Sequence[Tensor]) -> AdaptationState | None:
+def method_of(name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings) -> Method:
+    """A method with its own default settings, for classes without names."""
+    kind, names = METHODS[name], tuple(f"class {number}" for number in range(len(prototypes)))
+    parts = {"own": kind.own and kind.own(), "class_names": names, "templates": backbone.info.templates}
+    return kind(Task(backbone=backbone, prototypes=prototypes, settings=settings, **parts))
+
+
+def _drawn(method: Method, images: Tensor, state: AdaptationState | None) -> int:
+    """How many remembered images join the batch in a step."""
+    passes: list[int] = []
+    with method.backbone.tower.register_forward_hook(lambda tower, inputs, output: passes.append(len(inputs[0]))):
+        work_of(method, images, state)()
+    return max(passes) - len(images)
+
+
+def primed(method: Method, batches: Sequence[Tensor]) -> AdaptationState | None:
     """The method's state once its memory is full enough to fill a sample."""
     state = method.start()
-    short = METHODS[method.name](method.backbone, method.prototypes, replace(method.settings, steps=1))
+    short = type(method)(replace(method.task, settings=replace(method.settings, steps=1)))
     for seed, images in enumerate(batches):
         *_, last = short.adapt(images, state, seed)
         state = last.state
     return state
 
 
-def work_of(method: AdaptingMethod, images: Tensor, state: AdaptationState | None) -> Callable[[], None]:
+def work_of(method: Method, images: Tensor, state: AdaptationState | None) -> Callable[[], None]:
     def work() -> None:
         for _ in method.adapt(images, state, 0):
             pass
@@ -141,19 +158,19 @@ def bench(backbone: Backbone, batch_size: int = 64, memory: int = 64, steps: int
     works: dict[str, Callable[[], Any]] = {"bare 0": lambda: bare(images, remembered[:0], steps)}
     memories = {}
     for name, kind in METHODS.items():
-        method = kind(backbone, prototypes, settings)
-        rounds = -(-2 * memory // batch_size) if name in WITH_MEMORY else 0
+        method = method_of(name, backbone, prototypes, settings)
+        remembers, _ = kind.keeps(method.task.outline, backbone)
+        rounds = -(-2 * memory // batch_size) if remembers else 0
         primers = [random_images(batch_size, backbone.info.image_size, device, seed) for seed in range(rounds)]
         state = primed(method, primers) if primers else method.start()
-        # As many as are really drawn: the sample is balanced over the classes.
-        count = len(state.memory.sample(memory, CLASSES, torch.Generator())) if primers else 0
+        count = _drawn(method, images, state) if primers else 0
         memories[name] = count
         works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
         works[name] = work_of(method, images, state)
     taken = medians(works, device, repeats)
     methods: dict[str, dict[str, Any]] = {}
     for name, kind in METHODS.items():
-        ratio = taken[name] / taken[f"bare {memories[name]}"] if issubclass(kind, AdaptingMethod) else None
+        ratio = taken[name] / taken[f"bare {memories[name]}"] if kind.adapts else None
         methods[name] = {"seconds": taken[name], "ratio": ratio, "memory_images": memories[name]}
     return {
         "backbone": backbone.info.name,
@@ -191,7 +208,7 @@ def grow(
     def one(batch_size: int = 64, classes: int = CLASSES, steps: int = 10) -> Callable[[], None]:
         images = random_images(batch_size, backbone.info.image_size, backbone.device)
         prototypes = random_prototypes(backbone, images, classes)
-        method = METHODS["cliptta"](backbone, prototypes, replace(backbone.info.adaptation, steps=steps))
+        method = method_of(GROWING, backbone, prototypes, replace(backbone.info.adaptation, steps=steps))
         primer = random_images(64, backbone.info.image_size, backbone.device, 1)
         return work_of(method, images, primed(method, [primer]))
 

@@ -17,11 +17,10 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.methods.adaptation import ADAM_EPSILON
 from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_captions, soft_contrastive
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import PRECISIONS, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, RANDOM_PREFIX, TINY
-from cliptta_demo.bench import CLASSES, medians, primed, random_images, random_prototypes, work_of
+from cliptta_demo.bench import CLASSES, GROWING, medians, method_of, primed, random_images, random_prototypes, work_of
 
 # Ways of computing the same, in the order in which they are shown.
 WAYS = tuple(f"{maker} {precision}" for precision in PRECISIONS for maker in ("published", "here"))
@@ -105,10 +104,10 @@ def beside_published(name: str, batch_size: int, memory: int, steps: int, repeat
     passes: dict[str, Callable[[], Any]] = {}
     batches: dict[str, Callable[[], Any]] = {}
     for precision, backbone in here.items():
-        method = METHODS["cliptta"](backbone, prototypes, settings)
+        method = method_of(GROWING, backbone, prototypes, settings)
         state = primed(method, [primer])
-        chosen = state.memory.sample(memory, CLASSES, torch.Generator())
-        remembered = exact.normalise(state.memory.images[chosen])
+        kept = state.kept["memory"]
+        remembered = exact.normalise(kept.images[kept.sample(memory, CLASSES, torch.Generator())])
         passes[f"published {precision}"] = lambda p=precision: published.there_and_back(pixels, p)
         passes[f"here {precision}"] = lambda backbone=backbone: there_and_back(backbone, images)
         batches[f"published {precision}"] = lambda p=precision, r=remembered: published.cliptta(

@@ -29,12 +29,12 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report
 from cliptta_demo.backend.settings import (
-    METHOD_NAMES,
     ORDERS,
     AdaptationSettings,
     RunSettings,
     StreamSettings,
     check_number,
+    method_names,
 )
 from cliptta_demo.bench import bench, corruption_costs, grow
 from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
     run.add_argument("--classes", help="class names, separated by commas; default: the data set's")
     run.add_argument("--templates", nargs="+", metavar="TEMPLATE", help="prompts, {} for the class name")
-    run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(METHOD_NAMES))
+    run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(method_names()))
     run.add_argument("--corruption", default=stream.corruption, help=f"none, cycle, {', '.join(CORRUPTIONS)}")
     run.add_argument("--severity", type=int, default=stream.severity, help="1 to 5")
     run.add_argument("--ramp", action="store_true", help="let the severity rise from 1 over the stream")

@@ -17,7 +17,11 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER, PictureWorld
 from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
@@ -41,6 +45,13 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
             ).visual
     info = BackboneInfo(name="small", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3)
     return Backbone(info, tower, encode_words, logit_scale=50.0)
+
+
+def method_of(
+    name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
+) -> Method:
+    """A method for classes without names."""
+    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, settings=settings, images_at_once=at_once))
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:

@@ -6,22 +6,21 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import CLASSES, labelled_source, random_images, small_backbone
+from helpers import CLASSES, labelled_source, method_of, random_images, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo import limits
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.page.form import cost
 from cliptta_demo.page.form.reading import FormValues
 
 SETTINGS = RunSettings(
-    methods=METHOD_NAMES,
+    methods=method_names(),
     stream=StreamSettings(batch_size=10, batches=3),
     adaptation=AdaptationSettings(steps=2, memory_shots=2, memory_sample=6),
 )
@@ -34,7 +33,7 @@ def backbone() -> Backbone:
 
 def counted(backbone: Backbone, name: str) -> float:
     """GFLOP that a method's second batch really takes."""
-    method = METHODS[name](backbone, backbone.prototypes(CLASSES), SETTINGS.adaptation)
+    method = method_of(name, backbone, backbone.prototypes(CLASSES), SETTINGS.adaptation)
     backbone.images_that_fit()
     *_, first = method.adapt(random_images(10), method.start(), 0)
     with FlopCounterMode(display=False) as counter:
@@ -42,7 +41,7 @@ def counted(backbone: Backbone, name: str) -> float:
     return counter.get_total_flops() / 1e9
 
 
-@pytest.mark.parametrize("name", METHOD_NAMES)
+@pytest.mark.parametrize("name", method_names())
 def test_no_method_takes_more_than_is_said(backbone: Backbone, name: str) -> None:
     cost = cost_of(replace(SETTINGS, methods=(name,)), Towers.of(backbone), len(CLASSES), 5)
     assert 0.4 * cost.batch < counted(backbone, name) <= 1.05 * cost.batch  # losses and heads are the twentieth

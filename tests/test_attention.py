@@ -7,12 +7,11 @@ from pathlib import Path
 import open_clip.model
 import pytest
 import torch
-from helpers import random_images, small_backbone
+from helpers import method_of, random_images, small_backbone
 from test_backbones import ARCHITECTURES, checkpoints  # noqa: F401  (a fixture)
 from torch import nn
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models import loading
 from cliptta_demo.backend.models.attention import PlainAttention, is_transformer, keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone
@@ -79,7 +78,7 @@ def test_every_architecture_adapts_in_both_precisions(name: str, checkpoints: di
     for precision in ("float32", "bfloat16"):
         backbone = load_backbone(spec, "cpu", precision=precision)
         size = backbone.info.image_size
-        method = METHODS["cliptta"](backbone, backbone.prototypes(("cat", "dog", "ship")), settings)
+        method = method_of("cliptta", backbone, backbone.prototypes(("cat", "dog", "ship")), settings)
         *_, end = method.adapt(random_images(8, size=size), method.start(), 0)
         assert end.state.skipped == 0
         assert backbone.autocast is (torch.bfloat16 if precision == "bfloat16" else None)

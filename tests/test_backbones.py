@@ -20,7 +20,7 @@ from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 ARCHITECTURES = {
@@ -58,7 +58,7 @@ def run_all(backbone: Backbone) -> None:
     pixels = torch.randint(0, 256, (8, 3, size, size), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     source = GivenImages(pixels, ("cat", "dog", "ship"), torch.zeros(8, dtype=torch.int64))
     settings = RunSettings(
-        methods=METHOD_NAMES,
+        methods=method_names(),
         stream=StreamSettings(batch_size=4, batches=2),
         adaptation=AdaptationSettings(steps=2, learning_rate=1e-3),
     )

@@ -16,10 +16,10 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import Turn
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 
 SETTINGS = RunSettings(
-    methods=METHOD_NAMES,
+    methods=method_names(),
     stream=StreamSettings(batch_size=10, batches=3, ood_share=0.2, corruption="contrast"),
     adaptation=AdaptationSettings(learning_rate=1e-2, steps=2, memory_shots=2),
 )
@@ -46,7 +46,7 @@ def test_snapshots_count_what_happened(backbone: Backbone) -> None:
     snapshots = [snapshot for _, snapshot in experiment(backbone).run()]
     assert [snapshot.batch for snapshot in snapshots] == [0, 1, 2]
     end = snapshots[-1]
-    assert tuple(end.methods) == METHOD_NAMES
+    assert tuple(end.methods) == method_names()
     assert end.images_done == 30
     assert end.true_histogram.sum() == 24  # 8 of 10 are ID
     for method in end.methods.values():
@@ -96,7 +96,7 @@ def test_methods_move_in_step_and_live_views_have_the_batch(backbone: Backbone) 
     assert all(new_state is None for new_state, _ in moments)
     assert [step.step for step in live] == [0, 1]
     assert all(isinstance(step, LiveStep) for step in live)
-    assert set(live[0].methods) == set(METHOD_NAMES)
+    assert set(live[0].methods) == set(method_names())
     assert live[0].methods["tent"].predicted.shape == (10,)
     assert isinstance(snapshot, Snapshot)
     assert state.next_batch == 1
@@ -116,7 +116,7 @@ def test_views_are_built_for_steps_that_somebody_looks_at(backbone: Backbone, mo
     wanted = iter((False, True))
     *moments, _ = run.advance(run.start(), live=lambda: next(wanted))
     assert [step.step for _, step in moments if step is not None] == [1]
-    assert built == 2 * len(METHOD_NAMES)  # of that step, and of the batch's end
+    assert built == 2 * len(method_names())  # of that step, and of the batch's end
 
 
 def test_a_run_in_pieces_gives_the_same_numbers(backbone: Backbone) -> None:

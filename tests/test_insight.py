@@ -40,7 +40,7 @@ def test_a_snapshot_carries_what_the_matrix_and_the_drift_need() -> None:
     assert snapshot.methods["tent"].batch.cosines.shape == (8, len(CLASSES))
     assert len(snapshot.layers) == len(set(snapshot.layers)) > 4
     assert snapshot.methods["zero-shot"].drift == (0.0,) * len(snapshot.layers)
-    moved = state.adaptations["tent"].parameters - backbone.source_parameters
+    moved = state.adaptations["tent"].values - backbone.source_parameters
     drift = np.array(snapshot.methods["tent"].drift)
     sizes = [
         sum(

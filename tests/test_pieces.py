@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import CLASSES, random_images, small_backbone
+from helpers import CLASSES, method_of, random_images, small_backbone
 from torch import nn
 
 from cliptta_demo.backend.errors import UserError
@@ -28,13 +28,13 @@ def backbone() -> Backbone:
 
 
 def loss_and_gradient(backbone: Backbone, images: torch.Tensor, at_once: int) -> tuple[torch.Tensor, torch.Tensor]:
-    passes = Passes(backbone, backbone.source_parameters, torch.zeros(()), at_once)
+    passes, threshold = Passes(backbone, backbone.source_parameters, at_once), torch.zeros((), requires_grad=True)
     prototypes = backbone.prototypes(CLASSES)
     features = finish(passes.embed(images))
     cosines = features @ prototypes.T
     loss = soft_contrastive(features, pseudo_captions(cosines, prototypes), backbone.logit_scale)
-    loss = loss - marginal_entropy(backbone.logits(cosines)) + 3 * passes.threshold
-    return loss.detach(), finish(passes.gradient(loss))
+    loss = loss - marginal_entropy(backbone.logits(cosines)) + 3 * threshold
+    return loss.detach(), finish(passes.gradient(loss, threshold))
 
 
 @pytest.mark.parametrize("piece", [1, 7, 16, 39])
@@ -51,8 +51,8 @@ def test_pieces_give_the_gradient_of_the_whole_batch(backbone: Backbone, piece: 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_whole_run_in_pieces_predicts_the_same(backbone: Backbone, name: str) -> None:
     settings = AdaptationSettings(steps=3, learning_rate=1e-3)
-    whole = METHODS[name](backbone, backbone.prototypes(CLASSES), settings)
-    cut = METHODS[name](backbone, backbone.prototypes(CLASSES), settings, at_once=6)
+    whole = method_of(name, backbone, backbone.prototypes(CLASSES), settings)
+    cut = method_of(name, backbone, backbone.prototypes(CLASSES), settings, at_once=6)
     *steps, expected = whole.adapt(random_images(20), whole.start(), 0)
     moments = list(cut.adapt(random_images(20), cut.start(), 0))
     torch.testing.assert_close(moments[-1].cosines, expected.cosines, atol=1e-4, rtol=0)
@@ -73,7 +73,7 @@ def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatc
 
     backbone.images_that_fit()
     monkeypatch.setattr(backbone.tower, "forward", counted)
-    method = METHODS[name](backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2), at_once=5)
+    method = method_of(name, backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2), at_once=5)
     state = method.start()
     for seed in range(2):
         passed, largest = 0, 0
@@ -86,9 +86,9 @@ def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatc
 def test_a_batch_that_can_not_be_cut_is_worked_on_whole() -> None:
     backbone = small_backbone(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(7200, 32)))
     settings = AdaptationSettings(steps=2, memory_shots=0)
-    method = METHODS["tent"](backbone, backbone.prototypes(CLASSES), settings, at_once=4)
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
     assert None not in list(method.adapt(random_images(12), method.start(), 0))
-    zero_shot = METHODS["zero-shot"](backbone, backbone.prototypes(CLASSES), settings, at_once=4)
+    zero_shot = method_of("zero-shot", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
     assert list(zero_shot.adapt(random_images(12), None, 0)).count(None) == 2  # by the source's statistics: it can
 
 
@@ -99,7 +99,7 @@ def test_the_piece_is_chosen_from_what_is_free_at_each_batch(
     per_image = activation_bytes(backbone.embed, images[:1], backbone.source_parameters)
     pixels = 3 * 32 * 32 * 4
     assert per_image > pixels
-    method = METHODS["tent"](backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1))
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1))
     for room, piece in ((11, 4), (2, 1), (40, 16)):  # half of what is free, a power of two
         monkeypatch.setattr(backbone_module, "free_bytes", lambda device, room=room: room * per_image)
         list(method.adapt(images, method.start(), 0))
@@ -117,7 +117,7 @@ def test_class_names_go_through_the_text_tower_in_pieces(backbone: Backbone) -> 
 
 def test_out_of_memory_is_retried_in_smaller_pieces(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tower refuses more than 5 images, as a full device would."""
-    method = METHODS["cliptta"](backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
+    method = method_of("cliptta", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
     *_, expected = method.adapt(random_images(12), method.start(), 0)
     forward = backbone.tower.forward
 
@@ -129,7 +129,7 @@ def test_out_of_memory_is_retried_in_smaller_pieces(backbone: Backbone, monkeypa
     monkeypatch.setattr(backbone.tower, "forward", small_device)
     *_, got = method.adapt(random_images(12), method.start(), 0)
     assert 1 <= method.at_once <= 5
-    other = METHODS["cliptta"](backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
+    other = method_of("cliptta", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
     assert other.at_once is None  # nobody else works in smaller pieces for it
     torch.testing.assert_close(got.cosines, expected.cosines, atol=1e-4, rtol=0)
 
@@ -138,7 +138,7 @@ def test_what_never_fits_is_said_in_a_sentence(backbone: Backbone, monkeypatch: 
     def full(pixels: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
 
-    method = METHODS["tent"](backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1))
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1))
     state = method.start()
     monkeypatch.setattr(backbone.tower, "forward", full)
     with pytest.raises(UserError, match=r"12 images do not fit .* smaller batch size"):
@@ -173,7 +173,7 @@ for batch, piece in ((256, 64), (2048, 64), (2048, 2048)):
     backbone, images = small_backbone(), random_images(batch)
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far was that of importing torch
     before = peak()
-    passes = Passes(backbone, backbone.source_parameters, torch.zeros(()), piece)
+    passes = Passes(backbone, backbone.source_parameters, piece)
     finish(passes.gradient(finish(passes.embed(images)).sum()))
     print(peak() - before, flush=True)
     os._exit(0)

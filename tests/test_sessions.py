@@ -11,20 +11,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import labelled_source, random_images, small_backbone
+from helpers import labelled_source, method_of, random_images, small_backbone
 
 from cliptta_demo.backend.data.ahead import THREADS, AheadOfTime
 from cliptta_demo.backend.data.stream import Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment, RunState
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 
 SETTINGS = RunSettings(
-    methods=METHOD_NAMES,
+    methods=method_names(),
     stream=StreamSettings(batch_size=6, batches=4, corruption="fog", severity=3),
     adaptation=AdaptationSettings(learning_rate=1e-3, steps=2, memory_sample=6),
 )
@@ -38,17 +37,17 @@ def vit() -> Backbone:
 @pytest.mark.slow
 def test_a_session_on_vit_b_16_is_small(vit: Backbone) -> None:
     """Weights of the normalisation layers, Adam's moments, α, counters; the memory bank is 8-bit pixels."""
-    method = METHODS["cliptta-oce"](
-        vit, vit.prototypes(("cat", "dog")), AdaptationSettings(steps=1, memory_shots=2, memory_sample=2)
+    method = method_of(
+        "cliptta-oce", vit, vit.prototypes(("cat", "dog")), AdaptationSettings(steps=1, memory_shots=2, memory_sample=2)
     )
     *_, last = method.adapt(random_images(3, size=224), method.start(), 0)
     state: AdaptationState = last.state
-    assert not torch.equal(state.parameters, vit.source_parameters)
-    without_memory = len(pickle.dumps(replace(state, memory=None)))
+    assert not torch.equal(method.parameters(state), vit.source_parameters)
+    without_memory = len(pickle.dumps(replace(state, kept={})))
     assert without_memory < 1_000_000
     assert without_memory > 3 * 4 * vit.layout.size  # θ and both moments, all of them
-    assert state.memory.images.dtype == torch.uint8
-    assert len(pickle.dumps(state)) - without_memory < 1.1 * state.memory.images.numel() + 10_000
+    assert state.kept["memory"].images.dtype == torch.uint8
+    assert len(pickle.dumps(state)) - without_memory < 1.1 * state.kept["memory"].images.numel() + 10_000
 
 
 def run_from(state: RunState | None, stop: int) -> tuple[RunState, dict]:
@@ -88,14 +87,14 @@ def test_a_run_split_over_two_processes_equals_the_unsplit_run(tmp_path: Path) -
             assert torch.equal(state.values, resumed.adaptations[name].values)
             assert torch.equal(state.second_moment, resumed.adaptations[name].second_moment)
         if name.startswith("cliptta"):
-            assert torch.equal(state.memory.images, resumed.adaptations[name].memory.images)
+            assert torch.equal(state.kept["memory"].images, resumed.adaptations[name].kept["memory"].images)
 
 
 @pytest.mark.parametrize("failing", ["embed", "prototypes"])
 def test_a_failure_inside_a_step_leaves_backbone_and_session_as_before(failing: str) -> None:
     backbone = small_backbone()
     weights = {key: value.clone() for key, value in backbone.tower.state_dict().items()}
-    method = METHODS["cliptta"](backbone, backbone.prototypes(("a", "b", "c")), SETTINGS.adaptation)
+    method = method_of("cliptta", backbone, backbone.prototypes(("a", "b", "c")), SETTINGS.adaptation)
     *_, first = method.adapt(random_images(6), method.start(), 0)
     before = pickle.dumps(first.state)
     *_, expected = method.adapt(random_images(6, seed=1), first.state, 1)

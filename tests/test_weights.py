@@ -27,7 +27,7 @@ from cliptta_demo.backend.models.tokens import HubTokenizer
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import Towers
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 
 LISTED = [name for name, entry in BACKBONES.items() if isinstance(entry, BackboneEntry)]
 OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points
@@ -325,7 +325,9 @@ def test_a_constant_bias_changes_nothing() -> None:
         )
         pixels = torch.randint(0, 256, (8, 3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         settings = RunSettings(
-            methods=METHOD_NAMES, stream=StreamSettings(batch_size=8, batches=1), adaptation=AdaptationSettings(steps=2)
+            methods=method_names(),
+            stream=StreamSettings(batch_size=8, batches=1),
+            adaptation=AdaptationSettings(steps=2),
         )
         experiment = Experiment(settings, backbone, GivenImages(pixels, ("cat", "dog", "owl")), templates=("{}",))
         *_, (_, snapshot) = experiment.run()

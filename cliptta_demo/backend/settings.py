@@ -11,9 +11,7 @@ from typing import Any
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.methods.scores import ID_SCORES
 
-METHOD_NAMES = ("zero-shot", "tent", "cliptta", "cliptta-oce")
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
 ORDERS = ("shuffled", "sorted")
 
@@ -30,6 +28,20 @@ def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raises :class:`UserError` unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         raise UserError(f"{name} is {quoted(value)}; it must be one of: {', '.join(allowed)}.")
+
+
+def method_names() -> tuple[str, ...]:
+    """All methods, in the order in which they are offered."""
+    from cliptta_demo.backend.methods.registry import METHODS  # when asked: methods are built on these settings
+
+    return tuple(METHODS)
+
+
+def score_names() -> tuple[str, ...]:
+    """All ID scores, in the order in which they are offered."""
+    from cliptta_demo.backend.methods.scores import ID_SCORES
+
+    return tuple(ID_SCORES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +68,7 @@ class AdaptationSettings:
         check_number("memory_sample", self.memory_sample, 1, 1024, whole=True)
         check_number("oce_weight", self.oce_weight, 0, 1000)
         check_number("oce_gamma", self.oce_gamma, 1e-6, 10)
-        check_choice("score", self.score, tuple(ID_SCORES))
+        check_choice("score", self.score, score_names())
         if not isinstance(self.symmetric, bool):
             raise UserError(f"symmetric is {quoted(self.symmetric)}; it must be true or false.")
 
@@ -96,9 +108,9 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         if not self.methods:
-            raise UserError("methods is empty; choose at least one of: " + ", ".join(METHOD_NAMES) + ".")
+            raise UserError("methods is empty; choose at least one of: " + ", ".join(method_names()) + ".")
         for method in self.methods:
-            check_choice("methods", method, METHOD_NAMES)
+            check_choice("methods", method, method_names())
         if len(set(self.methods)) < len(self.methods):
             raise UserError(f"methods names one method twice: {', '.join(self.methods)}.")
 

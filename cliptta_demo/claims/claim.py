@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cliptta_demo.tables.variants import ALIAS_LABELS, LABELS
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.tables.variants import ALIAS_LABELS, label_of
 
-REFERENCE = "zero-shot"
 MEASURES = ("accuracy", "auroc", "fpr95", "entropy_share", "largest_share", "collapsed")
 
 Numbers = Mapping[str, float | None]
@@ -68,7 +68,7 @@ _WORDS = {
 
 def label(column: str) -> str:
     """A column's name for people."""
-    return (LABELS | ALIAS_LABELS).get(column, column)
+    return label_of(column) if column in METHODS else ALIAS_LABELS.get(column, column)
 
 
 @dataclass(frozen=True, kw_only=True)

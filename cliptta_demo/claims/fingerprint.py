@@ -79,7 +79,8 @@ def method_probe() -> dict[str, list[float]]:
         *_, (state, _) = experiment.run()
     size = len(backbone.source_parameters)
     directions = torch.randn(DIRECTIONS, size, generator=torch.Generator().manual_seed(0)) / math.sqrt(DIRECTIONS)
-    moved = {name: state.adaptations[name].parameters - backbone.source_parameters for name in METHODS}
+    theta = {name: experiment.methods[name].parameters(state.adaptations[name]) for name in METHODS}
+    moved = {name: values - backbone.source_parameters for name, values in theta.items()}
     return {
         name: [round(1000 * value, 4) for value in (directions @ vector).tolist()] for name, vector in moved.items()
     }

@@ -19,7 +19,7 @@ from cliptta_demo.page.form.lessons import Lesson, lesson_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.tables.command import add_table_parser, open_rows, read_classes, read_settings
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
-from cliptta_demo.tables.variants import LABELS, Variant
+from cliptta_demo.tables.variants import Variant, label_of
 
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
 SAMPLE_SEED = 0
@@ -109,7 +109,7 @@ def lesson_study(lesson: Lesson) -> Study:
             backbone=recipe.backbone,
             dataset=recipe.dataset,
             ood=recipe.ood_source if stream.ood_share else None,
-            variants=tuple(Variant(name, LABELS[name], name, changes) for name in recipe.settings.methods),
+            variants=tuple(Variant(name, label_of(name), name, changes) for name in recipe.settings.methods),
             corruptions=(stream.corruption,),
             seeds=LESSON_SEEDS,
             stream=stream,

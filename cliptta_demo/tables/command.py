@@ -23,7 +23,7 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
-from cliptta_demo.backend.settings import METHOD_NAMES, ORDERS, RunSettings, StreamSettings, check_choice, check_number
+from cliptta_demo.backend.settings import ORDERS, RunSettings, StreamSettings, check_choice, check_number, method_names
 from cliptta_demo.tables.paper import PRESETS
 from cliptta_demo.tables.report import to_html
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
@@ -54,7 +54,7 @@ def add_table_parser(commands: argparse._SubParsersAction) -> None:
     )
     table.formatter_class = argparse.RawDescriptionHelpFormatter
     columns = (
-        f"{', '.join(METHOD_NAMES)}, {', '.join(ALIASES)}; METHOD@WORD=VALUE changes a setting, as in tent@lr=1e-4"
+        f"{', '.join(method_names())}, {', '.join(ALIASES)}; METHOD@WORD=VALUE changes a setting, as in tent@lr=1e-4"
     )
     table.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed")
     table.add_argument("--preset", choices=PRESETS, action=_Preset, help="all options of a published table")

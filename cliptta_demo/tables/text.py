@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_OPEN_SET
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.variants import LABELS, Variant
 
-REFERENCE = "zero-shot"
 MEASURES = (
     "accuracy",
     "auroc",

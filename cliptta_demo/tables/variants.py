@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings, check_choice
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.settings import AdaptationSettings, check_choice, method_names
 
 # command-line word → field of AdaptationSettings
 ADAPTATION_WORDS = {
@@ -27,7 +28,6 @@ ADAPTATION_WORDS = {
     "symmetric": "symmetric",
 }
 ALIASES = {"tent-regularised": "tent@tent-lambda-reg=1"}
-LABELS = {"zero-shot": "zero-shot", "tent": "TENT", "cliptta": "CLIPTTA", "cliptta-oce": "CLIPTTA + OCE"}
 ALIAS_LABELS = {"tent-regularised": "TENT + regulariser"}
 
 
@@ -50,10 +50,15 @@ class Variant:
         return replace(own, **self.changes)
 
 
+def label_of(method: str) -> str:
+    """A method's name for people, as it stands within a sentence."""
+    return method if method == REFERENCE else METHODS[method].label
+
+
 def parse_variant(text: str) -> Variant:
     """Reads one column; raises :class:`UserError` that names what is wrong."""
     method, *changes = ALIASES.get(text, text).split("@")
-    check_choice("methods", method, METHOD_NAMES)
+    check_choice("methods", method, method_names())
     values: dict[str, Any] = {}
     for change in changes:
         word, equals, value = change.partition("=")
@@ -64,7 +69,7 @@ def parse_variant(text: str) -> Variant:
         values[name] = _read(name, value.strip(), text)
     if text in ALIASES:
         return Variant(text, ALIAS_LABELS[text], method, values)
-    title = ", ".join([LABELS[method], *(_spoken(change) for change in changes)])
+    title = ", ".join([label_of(method), *(_spoken(change) for change in changes)])
     variant = Variant(text, title, method, values)
     variant.settings(AdaptationSettings())  # out-of-range values are refused here, before any work
     return variant
@@ -74,7 +79,7 @@ def parse_variants(text: str) -> tuple[Variant, ...]:
     """Reads columns separated by commas; each may stand once."""
     variants = tuple(parse_variant(part.strip()) for part in text.split(",") if part.strip())
     if not variants:
-        raise UserError("methods is empty; choose at least one of: " + ", ".join([*METHOD_NAMES, *ALIASES]) + ".")
+        raise UserError("methods is empty; choose at least one of: " + ", ".join([*method_names(), *ALIASES]) + ".")
     titles = [variant.title for variant in variants]
     if len(set(titles)) < len(titles):
         raise UserError(f"methods names one column twice: {text}.")

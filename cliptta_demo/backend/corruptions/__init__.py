@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from . import blur, digital, jpeg, noise, spatter, weather
-from .constants import Setting, setting
+from .constants import PUBLISHED, Constants, Setting, setting
 
-__all__ = ["COMMON_CORRUPTIONS", "CORRUPTIONS", "EXTRA_CORRUPTIONS", "Corruption", "corrupt"]
+__all__ = ["COMMON_CORRUPTIONS", "CORRUPTIONS", "EXTRA_CORRUPTIONS", "Corruption", "corrupt", "register_corruption"]
 
 _SMALLEST_SIDE = 8
 
@@ -56,6 +56,18 @@ CORRUPTIONS: dict[str, Corruption] = {
 }
 COMMON_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[:15]
 EXTRA_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[15:]
+
+
+def register_corruption(entry: Corruption, constants: Constants) -> None:
+    """Offers another corruption everywhere, from anywhere; "cycle" stays ImageNet-C's 15.
+
+    constants: by the image's side (32, 64, 224), five tuples, one for each severity; as in `constants.PUBLISHED`.
+    Raises ValueError if another corruption has the name.
+    """
+    if entry.name in ("none", "cycle", *CORRUPTIONS):
+        raise ValueError(f"name: {entry.name!r} is taken; it must be another than {', '.join(CORRUPTIONS)}")
+    CORRUPTIONS[entry.name] = entry
+    PUBLISHED[entry.name] = constants
 
 
 def _check(images: Tensor, name: str, severity: int, seed: int) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 PUBLISHED_SIDES = (32, 64, 224)
 
 # name -> published side -> the constants of severities 1 to 5, in the order in which the script unpacks them.
-PUBLISHED: dict[str, dict[int, tuple[tuple[float, ...], ...]]] = {
+Constants = dict[int, tuple[tuple[float, ...], ...]]  # side → severity → values
+PUBLISHED: dict[str, Constants] = {
     # (standard deviation,)
     "gaussian_noise": {
         32: ((0.04,), (0.06,), (0.08,), (0.09,), (0.10,)),

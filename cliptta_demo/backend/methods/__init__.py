@@ -1,1 +1,12 @@
-"""The methods of test-time adaptation, and what they are made of: losses, scores, memory, optimiser."""
+"""The methods of test-time adaptation, and what they are made of: losses, scores, memory, optimiser.
+
+To add a method, write its file and import it here, where the order is the one in which they are offered. Its class
+derives from :class:`.base.Method` or :class:`.base.AdaptingMethod`, says of itself what a person wants to know, and is
+decorated with :func:`.registry.register`.
+"""
+
+from cliptta_demo.backend.methods import zero_shot  # isort: skip
+from cliptta_demo.backend.methods import tent  # isort: skip
+from cliptta_demo.backend.methods import cliptta  # isort: skip
+
+__all__ = ["cliptta", "tent", "zero_shot"]

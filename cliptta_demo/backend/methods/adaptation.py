@@ -1,17 +1,17 @@
 """What one person's adaptation owns, and how one optimiser step changes it. Everything here is immutable data.
 
-A state is small (the normalisation parameters, Adam's moments, the memory), pickles, and moves between devices. A
-step makes a new state from the old one, so that a failure or a cancel in the middle changes nothing.
+A state is small (what the method moves, Adam's moments, what it keeps), pickles, and moves between devices. A step
+makes a new state from the old one, so that a failure or a cancel in the middle changes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
-
-from cliptta_demo.backend.methods.memory import ConfidentMemory
 
 # Adam's constants as in the authors' release.
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-6
@@ -22,11 +22,12 @@ class AdaptationState:
     """Everything that adapts.
 
     Attributes:
-        values: ``(P + 1,)`` float32: the normalisation parameters θ, then the learnable threshold α.
+        values: ``(P,)`` float32, what the optimiser moves; which number is what is the method's own affair.
         first_moment, second_moment: Adam's, same shape.
         updates: scalar int64, optimiser steps taken.
         skipped: scalar int64, steps skipped because loss or gradient was not finite.
-        memory: the confident memory, None before the first batch.
+        kept: what else the method keeps from batch to batch, by name: tensors, plain numbers, and objects with a
+            ``to(device)`` of their own, also in tuples and dicts. Replaced, never changed.
     """
 
     values: Tensor
@@ -34,45 +35,39 @@ class AdaptationState:
     second_moment: Tensor
     updates: Tensor
     skipped: Tensor
-    memory: ConfidentMemory | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, source_parameters: Tensor) -> AdaptationState:
-        """The untouched source model: θ ``(P,)`` as loaded, α = 0, no moments, no memory."""
-        values = torch.cat([source_parameters, source_parameters.new_zeros(1)])
+    def start(cls, values: Tensor, kept: Mapping[str, Any] | None = None) -> AdaptationState:
+        """Nothing moved yet: these values, no moments."""
         counter = torch.zeros((), dtype=torch.int64, device=values.device)
-        return cls(values, torch.zeros_like(values), torch.zeros_like(values), counter, counter)
+        return cls(values, torch.zeros_like(values), torch.zeros_like(values), counter, counter, kept or {})
 
-    @property
-    def parameters(self) -> Tensor:
-        """θ ``(P,)``."""
-        return self.values[:-1]
-
-    @property
-    def threshold(self) -> Tensor:
-        """α, a scalar."""
-        return self.values[-1]
-
-    def with_threshold(self, threshold: Tensor) -> AdaptationState:
-        """The same state with another α, unless that is NaN; its Adam moments carry on, as in the authors' release."""
-        threshold = torch.where(threshold.isfinite(), threshold, self.threshold)
-        return replace(self, values=torch.cat([self.values[:-1], threshold.to(self.values).reshape(1)]))
+    def keep(self, **kept: Any) -> AdaptationState:
+        """The same state with these things kept, in the place of those of the same name."""
+        return replace(self, kept={**self.kept, **kept})
 
     def to(self, device: torch.device | str) -> AdaptationState:
         """The same state on another device."""
-        memory = self.memory.to(device) if self.memory is not None else None
-        tensors = (self.values, self.first_moment, self.second_moment, self.updates, self.skipped)
-        return AdaptationState(*(tensor.to(device) for tensor in tensors), memory)
+        return AdaptationState(*(_moved(part, device) for part in vars(self).values()))
+
+
+def _moved(value: Any, device: torch.device | str) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _moved(part, device) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_moved(part, device) for part in value)
+    return value.to(device) if hasattr(value, "to") else value
 
 
 def adam_step(state: AdaptationState, loss: Tensor, gradient: Tensor, learning_rate: float) -> AdaptationState:
-    """One step of Adam (Kingma & Ba 2015) over θ and α; the same numbers as ``torch.optim.Adam``.
+    """One step of Adam (Kingma & Ba 2015); the same numbers as ``torch.optim.Adam``.
 
     A step whose loss or gradient is not finite is skipped and counted. The choice is made on the device, without
     waiting for it.
 
     Args:
-        state: before the step; loss: scalar; gradient: ``(P + 1,)``.
+        state: before the step; loss: scalar; gradient: ``(P,)``.
     """
     fine = torch.isfinite(loss) & torch.isfinite(gradient).all()
     gradient = torch.where(fine, gradient, 0.0)
@@ -90,5 +85,5 @@ def adam_step(state: AdaptationState, loss: Tensor, gradient: Tensor, learning_r
         torch.where(fine, second, state.second_moment),
         torch.where(fine, updates, state.updates),
         state.skipped + (~fine).long(),
-        state.memory,
+        state.kept,
     )

@@ -1,8 +1,8 @@
-"""What every method is: a small object with one ``adapt(images, state, seed)``.
+"""What every method is: a small object with one ``adapt(images, state, seed)``, and what its class says of itself.
 
-``adapt`` is a generator. It yields one :class:`Progress` per optimiser step and a last one with the prediction made
-*after* the steps, and None where a step rests between two pieces. Only what the last Progress carries is the method's
-new state: whoever stops early keeps the old one.
+``adapt`` is a generator. It yields one :class:`Progress` per step and a last one with the prediction made *after* the
+steps, and None where a step rests between two pieces. Only what the last Progress carries is the method's new state:
+whoever stops early keeps the old one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch import Tensor
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.losses import marginal_entropy
+from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.backend.run.work import Work
-from cliptta_demo.backend.settings import AdaptationSettings
 
 T = TypeVar("T")
 MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224
@@ -30,19 +30,38 @@ MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,36
 
 @dataclass(frozen=True)
 class Progress:
-    """One moment of a method's work on a batch.
+    """One moment of a method's work on a batch. Of the three predictions the last that is there counts.
 
     Attributes:
-        step: optimiser steps done before these cosines, 0 … steps.
-        cosines: ``(N, C)`` cosines of the batch.
+        step: steps done before this prediction, 0 … steps.
+        cosines: ``(N, C)`` cosines of the batch's images and the prototypes.
         state: the new state in the last Progress, None before (and always for a method that keeps none).
         losses: the weighted terms of the loss at this step, scalars still on the device.
+        logits: ``(N, C)`` scaled logits, of a method whose prediction is more than scaled cosines.
+        probabilities: ``(N, C)``, of a method that has no logits.
     """
 
     step: int
-    cosines: Tensor
+    cosines: Tensor | None = None
     state: AdaptationState | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
+    logits: Tensor | None = None
+    probabilities: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one batch takes of the towers.
+
+    Attributes:
+        forward, trained: images that go forward through the image tower alone, and that go there and back.
+        prompts, trained_prompts: the same of the text tower.
+    """
+
+    forward: int
+    trained: int = 0
+    prompts: int = 0
+    trained_prompts: int = 0
 
 
 class Prepared:
@@ -70,29 +89,50 @@ class Prepared:
 class Method:
     """A way to predict a stream of batches.
 
-    Args:
-        backbone: the shared, frozen model.
-        prototypes: ``(C, d)`` class prototypes.
-        settings: what the method does with one batch.
-        at_once: images that go through the tower between two rests, at most; None: as many as fit into memory.
+    What a class says of itself:
+        name: in links, on the command line, in results. label, sentence: for people. paper, year: where it is from.
+        family: what moves, methods of one family stand together.
+        colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
+        uses: the fields of :class:`AdaptationSettings` that it uses; own: a frozen dataclass of settings of its own.
+        adapts: whether normalisation parameters move. uses_threshold: whether it decides itself what is ID.
     """
 
     name: ClassVar[str]
-    uses_threshold: ClassVar[bool] = False  # whether its own α decides what is ID
+    label: ClassVar[str]
+    sentence: ClassVar[str]
+    paper: ClassVar[str]
+    year: ClassVar[int]
+    family: ClassVar[str]
+    colour: ClassVar[str]
+    symbol: ClassVar[str]
+    dash: ClassVar[str] = "solid"
+    uses: ClassVar[tuple[str, ...]] = ()
+    own: ClassVar[type | None] = None
+    adapts: ClassVar[bool] = False
+    uses_threshold: ClassVar[bool] = False
 
-    def __init__(
-        self, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
-    ) -> None:
-        self.backbone = backbone
-        self.prototypes = prototypes
-        self.settings = settings
-        self.at_once = at_once
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.backbone = task.backbone
+        self.prototypes = task.prototypes
+        self.settings = task.settings
+        self.at_once = task.images_at_once
         self.piece = 2**30  # images in one pass on the present batch
 
     @classmethod
-    def images(cls, settings: AdaptationSettings, batch_size: int, classes: int) -> tuple[int, int]:
-        """What a batch costs: images that go forward through the tower alone, and images that go there and back."""
-        return batch_size, 0
+    def steps(cls, outline: Outline) -> int:
+        """How many steps a batch takes."""
+        return 0
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        """What a batch takes."""
+        return Cost(batch_size)
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        """What is kept between two batches, at most: images as the stream delivers them, and bytes beside them."""
+        return 0, 0
 
     def start(self) -> AdaptationState | None:
         """The state before the first batch; None for a method that keeps none."""
@@ -102,11 +142,23 @@ class Method:
         """Adapts to ``(N, 3, S, S)`` images and predicts them; see the module's text.
 
         Args:
-            images: uint8, or float already normalised.
+            images: uint8, or float already normalised; in the order of the stream.
             state: where the last batch ended.
             seed: of the method's own random choices on this batch.
         """
         raise NotImplementedError
+
+    def threshold(self, state: AdaptationState | None) -> Tensor | None:
+        """The ID score that splits ID from OOD, where ``uses_threshold``; None: Otsu's of the batch's scores."""
+        return None
+
+    def skipped(self, state: AdaptationState | None) -> int:
+        """Optimiser steps skipped so far because a number was not finite."""
+        return int(state.skipped) if state is not None else 0
+
+    def drift(self, state: AdaptationState | None) -> tuple[float, ...]:
+        """How far each normalisation layer has moved from the source model (root mean square), input to output."""
+        return (0.0,) * len(self.backbone.layout.layers)
 
     def predict(self, images: Tensor, parameters: Tensor | None = None) -> Work[Tensor]:
         """Cosines ``(N, C)`` under θ (None: the source model's), without a graph."""
@@ -145,44 +197,91 @@ class Method:
 
 
 class AdaptingMethod(Method):
-    """The loop that TENT and CLIPTTA share: forward, loss, Adam step, and a fresh forward pass in the end."""
+    """Moves the normalisation parameters of the image tower: forward, loss, Adam step, and a fresh forward pass.
+
+    Most methods have only to say what their loss is, in :meth:`terms`; others have a :meth:`step` of their own. The
+    values of the state begin with θ ``(P,)``; a method may add others to them in :meth:`start`.
+    """
+
+    adapts = True
 
     @classmethod
-    def images(cls, settings: AdaptationSettings, batch_size: int, classes: int) -> tuple[int, int]:
-        return batch_size, settings.steps * batch_size
+    def steps(cls, outline: Outline) -> int:
+        return outline.settings.steps
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        return Cost(batch_size, cls.steps(outline) * batch_size)
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        return 0, 3 * 4 * (backbone.layout.size + 1)  # θ, perhaps one number more, and two moments
 
     def start(self) -> AdaptationState:
         return AdaptationState.start(self.backbone.source_parameters)
+
+    def parameters(self, state: AdaptationState) -> Tensor:
+        """θ ``(P,)``."""
+        return state.values[: len(self.backbone.source_parameters)]
+
+    def drift(self, state: AdaptationState) -> tuple[float, ...]:
+        moved = self.parameters(state) - self.backbone.source_parameters
+        return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
 
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
         self.choose_piece(whole=self.backbone.mixes_images)
         state = state or self.start()
         batch = Prepared(self.backbone, images)
-        for step in range(self.settings.steps):
+        steps = self.steps(self.task.outline)
+        for step in range(steps):
             work = partial(self.step, batch, state, step, seed)
             state, progress = yield from self.within_memory(len(images), work)
             yield progress
-        work = partial(self.predict, batch.pixels, state.parameters)
-        yield Progress(self.settings.steps, (yield from self.within_memory(len(images), work)), state)
+        work = partial(self.predict, batch.pixels, self.parameters(state))
+        yield Progress(steps, (yield from self.within_memory(len(images), work)), state)
 
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         """One optimiser step on one batch; ``step`` counts from 0 within it."""
+        passes = self.passes(state)
+        features = yield from passes.embed(batch.pixels)
+        cosines = features @ self.prototypes.T
+        return (yield from self.descend(state, passes, self.terms(features, cosines), step, cosines))
+
+    def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
+        """The weighted terms of the loss, scalars by name.
+
+        Args:
+            features: ``(N, d)`` unit embeddings of the batch; cosines: ``(N, C)``, theirs with the prototypes.
+        """
         raise NotImplementedError
 
     def passes(self, state: AdaptationState) -> Passes:
         """The passes of a step that begins at ``state``."""
-        return Passes(self.backbone, state.parameters, state.threshold, self.piece)
+        return Passes(self.backbone, self.parameters(state), self.piece)
 
-    def descend(self, state: AdaptationState, passes: Passes, terms: dict[str, Tensor]) -> Work[AdaptationState]:
-        """Adam on the sum of the terms, which came from ``passes``."""
+    def descend(
+        self,
+        state: AdaptationState,
+        passes: Passes,
+        terms: dict[str, Tensor],
+        step: int,
+        cosines: Tensor,
+        *others: Tensor,
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        """Adam on the sum of the terms, which came from ``passes``, and what there is to see of the step.
+
+        Args:
+            others: leaves beside θ, the rest of the state's values in their order.
+        """
+        progress = Progress(step, cosines.detach(), None, {name: term.detach() for name, term in terms.items()})
         if not terms:  # every weight is 0: nothing to descend
-            return state
+            return state, progress
         loss = torch.stack(list(terms.values())).sum()
-        gradient = yield from passes.gradient(loss)
-        return adam_step(state, loss.detach(), gradient, self.settings.learning_rate)
+        gradient = yield from passes.gradient(loss, *others)
+        return adam_step(state, loss.detach(), gradient, self.settings.learning_rate), progress
 
-    def regulariser(self, cosines: Tensor, weight: float) -> Tensor:
-        """``−λ_reg · H(mean_i p_i)`` of ``(N, C)`` cosines."""
-        return -weight * marginal_entropy(self.backbone.logits(cosines))
+    def regulariser(self, cosines: Tensor, weight: float) -> dict[str, Tensor]:
+        """The term ``−λ_reg · H(mean_i p_i)`` of ``(N, C)`` cosines; none where λ_reg is 0."""
+        return {"regulariser": -weight * marginal_entropy(self.backbone.logits(cosines))} if weight > 0 else {}

@@ -12,97 +12,112 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
+from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
-from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.work import Work
-from cliptta_demo.backend.settings import AdaptationSettings
 
 
+@register
 class Cliptta(AdaptingMethod):
     """Soft contrastive loss, marginal-entropy regulariser and confident memory; every image counts as ID."""
 
-    name = "cliptta"
+    name, label = "cliptta", "CLIPTTA"
+    sentence = "Lets each image find its caption among those of the whole batch, which resists collapse."
+    paper, year = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025", 2025
+    family = "normalisation"
+    colour, symbol = "blue", "diamond"
+    uses = ("learning_rate", "steps", "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
 
     @classmethod
-    def images(cls, settings: AdaptationSettings, batch_size: int, classes: int) -> tuple[int, int]:
-        remembered = min(max(settings.memory_sample, classes), settings.memory_shots * classes)
-        return batch_size, settings.steps * (batch_size + remembered)
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        settings = outline.settings
+        remembered = min(max(settings.memory_sample, outline.classes), settings.memory_shots * outline.classes)
+        return Cost(batch_size, settings.steps * (batch_size + remembered))
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        return outline.settings.memory_shots * outline.classes, super().keeps(outline, backbone)[1]
 
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         passes = self.passes(state)
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
-        remembered = self._recall(batch, state.memory, step, seed) if step > 0 else None
-        features, memory_features = yield from self._embed(batch.pixels, remembered, passes)
+        remembered = self._recall(batch, state, step, seed) if step > 0 else batch.pixels[:0]
+        features, memory_features = yield from passes.embed_together(batch.pixels, remembered)
         cosines = features @ self.prototypes.T
-        keep = None
+        keep, leaves = None, ()
         if self.uses_threshold:
             scores = ID_SCORES[self.settings.score](cosines)
             if step == 0:
-                state = state.with_threshold(otsu_threshold(scores.detach()))
-                passes.threshold = state.threshold.detach().requires_grad_(True)
-            keep = scores.detach() > passes.threshold.detach()
+                state = self._with_threshold(state, otsu_threshold(scores.detach()))
+            leaves = (self.threshold(state).detach().requires_grad_(True),)
+            keep = scores.detach() > self.threshold(state)
         terms = self._terms(features, cosines, keep)
         if self.uses_threshold and self.settings.oce_weight > 0:
-            contrast = outlier_contrastive_exposure(scores, passes.threshold, self.settings.oce_gamma)
+            contrast = outlier_contrastive_exposure(scores, *leaves, self.settings.oce_gamma)
             terms["oce"] = self.settings.oce_weight * contrast
-        if self.settings.memory_shots > 0:
-            if step == 0:
-                state = self._remember(state, batch.images, cosines.detach(), keep)
-                remembered = self._recall(batch, state.memory, step, seed)
-                if len(remembered):
-                    memory_features = yield from passes.embed(remembered)
-            if memory_features is not None:
-                memory_cosines = memory_features @ self.prototypes.T
-                memory_terms = self._terms(memory_features, memory_cosines, None)
-                terms |= {f"memory {name}": term for name, term in memory_terms.items()}
-        losses = {name: term.detach() for name, term in terms.items()}
-        return (yield from self.descend(state, passes, terms)), Progress(step, cosines.detach(), None, losses)
-
-    def _embed(self, pixels: Tensor, remembered: Tensor | None, passes: Passes) -> Work[tuple[Tensor, Tensor | None]]:
-        """Embeddings of the batch and of the memory sample, in one forward pass."""
-        if remembered is None or not len(remembered):
-            return (yield from passes.embed(pixels)), None
-        both = yield from passes.embed(torch.cat([pixels, remembered]))
-        return both[: len(pixels)], both[len(pixels) :]
+        if step == 0 and self.settings.memory_shots > 0:
+            state = self._remember(state, batch.images, cosines.detach(), keep)
+            if len(remembered := self._recall(batch, state, step, seed)):
+                memory_features = yield from passes.embed(remembered)
+        if len(memory_features):
+            memory_terms = self._terms(memory_features, memory_features @ self.prototypes.T, None)
+            terms |= {f"memory {name}": term for name, term in memory_terms.items()}
+        return (yield from self.descend(state, passes, terms, step, cosines, *leaves))
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
         """Contrastive loss over the kept images, regulariser over all of them."""
-        settings = self.settings
+        settings, scale = self.settings, self.backbone.logit_scale
         captions = pseudo_captions(cosines, self.prototypes)
-        terms = {
-            "contrastive": soft_contrastive(
-                features, captions, self.backbone.logit_scale, keep=keep, symmetric=settings.symmetric
-            )
-        }
-        if settings.regulariser_weight > 0:
-            terms["regulariser"] = self.regulariser(cosines, settings.regulariser_weight)
-        return terms
+        contrast = soft_contrastive(features, captions, scale, keep=keep, symmetric=settings.symmetric)
+        return {"contrastive": contrast} | self.regulariser(cosines, settings.regulariser_weight)
 
     def _remember(
         self, state: AdaptationState, images: Tensor, cosines: Tensor, keep: Tensor | None
     ) -> AdaptationState:
-        memory = state.memory if state.memory is not None else ConfidentMemory.empty_like(images)
+        memory = state.kept.get("memory") or ConfidentMemory.empty_like(images)
         confidence, predicted = cosines.softmax(dim=1).max(dim=1)
         if keep is not None:
             images, confidence, predicted = images[keep], confidence[keep], predicted[keep]
-        return replace(state, memory=memory.insert(images, predicted, confidence, self.settings.memory_shots))
+        return state.keep(memory=memory.insert(images, predicted, confidence, self.settings.memory_shots))
 
-    def _recall(self, batch: Prepared, memory: ConfidentMemory | None, step: int, seed: int) -> Tensor | None:
+    def _recall(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Tensor:
         """Normalised images of the memory that join this step."""
+        memory = state.kept.get("memory")
         if memory is None or self.settings.memory_shots == 0:
-            return None
+            return batch.pixels[:0]
         generator = torch.Generator().manual_seed(seed * 1_009 + step)
         chosen = memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
         return batch.remembered(memory.images, chosen)
 
 
+@register
 class ClipttaOce(Cliptta):
-    """CLIPTTA for streams with strangers: Outlier Contrastive Exposure, a learnable threshold α and an ID filter."""
+    """CLIPTTA for streams with strangers: Outlier Contrastive Exposure, a learnable threshold α and an ID filter.
 
-    name = "cliptta-oce"
+    α is the last of the state's values, behind θ.
+    """
+
+    name, label = "cliptta-oce", "CLIPTTA + OCE"
+    sentence = "CLIPTTA that also learns which images are strangers, and leaves them out."
+    colour, symbol, dash = "green", "triangle-up", "dash"
+    uses = (*Cliptta.uses, "oce_weight", "oce_gamma", "score")
     uses_threshold = True
+
+    def start(self) -> AdaptationState:
+        source = self.backbone.source_parameters
+        return AdaptationState.start(torch.cat([source, source.new_zeros(1)]))
+
+    def threshold(self, state: AdaptationState) -> Tensor:
+        return state.values[-1]
+
+    def _with_threshold(self, state: AdaptationState, threshold: Tensor) -> AdaptationState:
+        """The same state with another α, unless that is NaN; its Adam moments carry on, as in the authors' release."""
+        threshold = torch.where(threshold.isfinite(), threshold, state.values[-1]).to(state.values)
+        return replace(state, values=torch.cat([state.values[:-1], threshold.reshape(1)]))

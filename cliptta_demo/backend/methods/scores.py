@@ -1,11 +1,13 @@
 """ID scores: how much an image looks in-distribution, and the threshold that splits ID from OOD.
 
-All scores work on the *unscaled* cosines ``(N, C)`` and are higher for in-distribution (ID) images.
+All scores work on the *unscaled* cosines ``(N, C)`` (or what a method has in their place, see
+:class:`.run.reading.Reading`) and are higher for in-distribution (ID) images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,38 +15,65 @@ from torch import Tensor
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 
 
+@dataclass(frozen=True)
+class Score:
+    """An ID score, callable: ``(N, C)`` → ``(N,)``. ``name`` is its word in settings, ``sentence`` says what it is."""
+
+    name: str
+    sentence: str
+    function: Callable[[Tensor], Tensor]
+
+    def __call__(self, cosines: Tensor) -> Tensor:
+        return self.function(cosines)
+
+
+ID_SCORES: dict[str, Score] = {}
+
+
+def register_score(name: str, sentence: str) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]:
+    """Offers a function as an ID score everywhere; a decorator, usable from anywhere.
+
+    Raises:
+        ValueError: another score has the name.
+    """
+
+    def add(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        if name in ID_SCORES:
+            raise ValueError(f"name is {name!r}; another ID score is registered under it already.")
+        ID_SCORES[name] = Score(name, sentence, function)
+        return function
+
+    return add
+
+
+@register_score("max-log-probability", "How likely the likeliest class is, as a logarithm; the paper's.")
 def max_log_probability(cosines: Tensor) -> Tensor:
     """``max_c log softmax_c(cos)``, the score of the paper; ``(N, C)`` → ``(N,)``."""
     return cosines.log_softmax(dim=1).amax(dim=1)
 
 
+@register_score("max-probability", "How likely the likeliest class is.")
 def max_probability(cosines: Tensor) -> Tensor:
     """``max_c softmax_c(cos)``; ``(N, C)`` → ``(N,)``."""
     return cosines.softmax(dim=1).amax(dim=1)
 
 
+@register_score("entropy", "How far the prediction is from an even spread over the classes.")
 def negative_entropy(cosines: Tensor) -> Tensor:
     """Minus the entropy of ``softmax(cos)``; ``(N, C)`` → ``(N,)``."""
     return -entropy_of_logits(cosines)
 
 
+@register_score("energy", "How near the image is to all classes together.")
 def energy(cosines: Tensor) -> Tensor:
     """``logsumexp_c(cos)``, the negative free energy; ``(N, C)`` → ``(N,)``."""
     return cosines.logsumexp(dim=1)
 
 
+@register_score("max-cosine", "How near the image is to the nearest class.")
 def max_cosine(cosines: Tensor) -> Tensor:
     """``max_c cos``: how near the nearest prototype is; ``(N, C)`` → ``(N,)``."""
     return cosines.amax(dim=1)
-
-
-ID_SCORES: dict[str, Callable[[Tensor], Tensor]] = {
-    "max-log-probability": max_log_probability,
-    "max-probability": max_probability,
-    "entropy": negative_entropy,
-    "energy": energy,
-    "max-cosine": max_cosine,
-}
 
 
 def otsu_threshold(scores: Tensor, bins: int = 256) -> Tensor:

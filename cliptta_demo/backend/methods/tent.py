@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
+from torch import Tensor
+
+from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import mean_entropy
-from cliptta_demo.backend.run.work import Work
+from cliptta_demo.backend.methods.registry import register
 
 
+@register
 class Tent(AdaptingMethod):
     """Wrong predictions reinforce themselves just as right ones do; with too many steps all images fall into few
     classes (class collapse). ``tent_regulariser_weight`` > 0 adds CLIPTTA's regulariser, for a fair comparison.
     """
 
     name = "tent"
+    label = "TENT"
+    sentence = "Makes each prediction surer of itself, right or wrong."
+    paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
+    year = 2021
+    family = "normalisation"
+    colour, symbol = "vermilion", "square"
+    uses = ("learning_rate", "steps", "tent_regulariser_weight")
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
-        passes = self.passes(state)
-        cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
-        terms = {"entropy": mean_entropy(self.backbone.logits(cosines))}
-        if self.settings.tent_regulariser_weight > 0:
-            terms["regulariser"] = self.regulariser(cosines, self.settings.tent_regulariser_weight)
-        losses = {name: term.detach() for name, term in terms.items()}
-        return (yield from self.descend(state, passes, terms)), Progress(step, cosines.detach(), None, losses)
+    def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
+        entropy = {"entropy": mean_entropy(self.backbone.logits(cosines))}
+        return entropy | self.regulariser(cosines, self.settings.tent_regulariser_weight)

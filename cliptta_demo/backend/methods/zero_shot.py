@@ -9,12 +9,20 @@ from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.registry import register
 
 
+@register
 class ZeroShot(Method):
     """Predicts with the source model and changes nothing."""
 
     name = "zero-shot"
+    label = "Zero-shot"
+    sentence = "The model as it was trained, the yardstick of all others."
+    paper = "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021"
+    year = 2021
+    family = "no adaptation"
+    colour, symbol, dash = "grey", "circle", "dot"
 
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
         self.choose_piece(whole=False)

@@ -54,7 +54,7 @@ class Backbone:
     Args:
         info: name, input size, pixel statistics, defaults.
         tower: image tower; ``(N, 3, S, S)`` normalised float → ``(N, d)``.
-        encode_text: list of prompts → ``(len, d)`` embeddings, any length.
+        encode_text: list of prompts → ``(len, d)`` embeddings, any length; see :class:`.text_tower.TextTower`.
         logit_scale: τ; logit_bias: SigLIP's additive bias, 0 elsewhere.
         device: where the tower runs; autocast: dtype of its matrix products, None for plain float32.
         batch_statistics: whether batch normalisation, if the tower has any, uses the batch's own statistics while
@@ -66,7 +66,7 @@ class Backbone:
         self,
         info: BackboneInfo,
         tower: nn.Module,
-        encode_text: Callable[[list[str]], Tensor],
+        encode_text: Callable[..., Tensor],
         *,
         logit_scale: float = 100.0,
         logit_bias: float = 0.0,
@@ -105,14 +105,7 @@ class Backbone:
         key = (tuple(class_names), tuple(templates or self.info.templates))
         known = self._prototypes.get(key)
         if known is None:
-            names = [display_name(name) for name in key[0]]
-            prompts = [template.replace("{}", name) for name in names for template in key[1]]
-            parts: list[Tensor] = []
-            for start in range(0, len(prompts), at_once):
-                if parts:
-                    yield start, len(prompts)
-                parts.append(self._encode(prompts[start : start + at_once]))
-            text = torch.cat(parts).view(len(names), len(key[1]), -1)
+            text = yield from self.template_prototypes_in_pieces(*key, at_once)
             known = F.normalize(text.mean(dim=1), dim=-1)
         with self.lock:
             self._prototypes[key] = known
@@ -121,10 +114,33 @@ class Backbone:
                 self._prototypes.popitem(last=False)
         return known
 
-    @torch.no_grad()
-    def _encode(self, prompts: list[str]) -> Tensor:
-        with self.lock:
-            return F.normalize(self.encode_text(prompts).float(), dim=-1)
+    def template_prototypes_in_pieces(
+        self, class_names: Sequence[str], templates: Sequence[str], at_once: int | None = None
+    ) -> Generator[tuple[int, int], None, Tensor]:
+        """Unit text embeddings ``(C, T, d)`` of each class name in each template, ``at_once`` prompts at a time.
+
+        Yields (prompts done, prompts in all) in between.
+        """
+        names = [display_name(name) for name in class_names]
+        prompts = [template.replace("{}", name) for name in names for template in templates]
+        at_once = at_once or PROMPTS_AT_ONCE
+        parts: list[Tensor] = []
+        for start in range(0, len(prompts), at_once):
+            if parts:
+                yield start, len(prompts)
+            parts.append(self.encode(prompts[start : start + at_once]))
+        return torch.cat(parts).view(len(names), len(templates), -1)
+
+    def encode(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+        """Unit text embeddings ``(len(prompts), d)`` float32; without a graph unless there is a context.
+
+        Args:
+            context: ``(n, width)`` vectors that stand in for the first n words' token embeddings, in every prompt;
+                gradients flow to it. See :class:`.text_tower.TextTower`.
+        """
+        with self.lock, torch.set_grad_enabled(context is not None):
+            text = self.encode_text(prompts) if context is None else self.encode_text(prompts, context)
+            return F.normalize(text.float(), dim=-1)
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``(N, 3, S, S)`` → float with the model's mean and deviation; float input passes unchanged.

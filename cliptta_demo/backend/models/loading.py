@@ -27,11 +27,9 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, patiently
@@ -46,7 +44,8 @@ from cliptta_demo.backend.models.offered import (
     TINY,
     check_visitor_backbone,
 )
-from cliptta_demo.backend.models.tokens import Tokenize, load_tokenizer
+from cliptta_demo.backend.models.text_tower import TextTower
+from cliptta_demo.backend.models.tokens import load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
 from cliptta_demo.backend.settings import AdaptationSettings, check_choice
 
@@ -272,7 +271,7 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     return Backbone(
         info,
         model.visual,
-        _text_encoder(model, tokenize, device),
+        TextTower(model, tokenize, device),
         logit_scale=math.exp(float(model.logit_scale)),
         logit_bias=float(bias) if bias is not None else 0.0,
         device=device,
@@ -286,13 +285,6 @@ def _text(path: Path | None) -> str | None:
 
 def _directory(model: str) -> Path | None:
     return Path(model.removeprefix(LOCAL_PREFIX)) if model.startswith(LOCAL_PREFIX) else None
-
-
-def _text_encoder(model: torch.nn.Module, tokenize: Tokenize, device: str) -> Callable[[list[str]], Tensor]:
-    def encode(prompts: list[str]) -> Tensor:
-        return model.encode_text(tokenize(prompts).to(device))
-
-    return encode
 
 
 def _explain(name: str, error: Exception) -> str:

@@ -32,14 +32,13 @@ class Passes:
 
     Args:
         backbone: the shared model.
-        parameters: θ ``(P,)``; threshold: α, scalar. Both become leaves that ask for gradients.
+        parameters: θ ``(P,)``; it becomes a leaf that asks for its gradient.
         at_once: images whose activations may be in memory at once, ≥ 1.
     """
 
-    def __init__(self, backbone: Backbone, parameters: Tensor, threshold: Tensor, at_once: int) -> None:
+    def __init__(self, backbone: Backbone, parameters: Tensor, at_once: int) -> None:
         self.backbone = backbone
         self.parameters = parameters.detach().requires_grad_(True)
-        self.threshold = threshold.detach().requires_grad_(True)
         self.at_once = at_once
         self._kept = 0  # images whose graph is in memory
         self._cut: list[tuple[Tensor, Tensor]] = []  # (images, their features as a leaf)
@@ -56,18 +55,23 @@ class Passes:
         self._cut.append((images, features))
         return features
 
-    def gradient(self, loss: Tensor) -> Work[Tensor]:
-        """The gradient ``(P + 1,)`` of a scalar loss: that of θ, then that of α."""
-        leaves = (self.parameters, self.threshold, *(features for _, features in self._cut))
+    def embed_together(self, *parts: Tensor) -> Work[tuple[Tensor, ...]]:
+        """Embeddings of several sets of images, in one forward pass; some may be empty."""
+        filled = [part for part in parts if len(part)]
+        features = yield from self.embed(torch.cat(filled) if len(filled) > 1 else filled[0])
+        return features.split([len(part) for part in parts]) if len(parts) > 1 else (features,)
+
+    def gradient(self, loss: Tensor, *others: Tensor) -> Work[Tensor]:
+        """The gradient of a scalar loss: that of θ ``(P,)``, then that of each of the other leaves, in one vector."""
+        leaves = (self.parameters, *others, *(features for _, features in self._cut))
         # In older releases of torch the zeros of materialize_grads ask for gradients: the graph would grow for ever.
-        total, threshold, *shares = (
-            part.detach() for part in torch.autograd.grad(loss, leaves, materialize_grads=True)
-        )
+        total, *rest = (part.detach() for part in torch.autograd.grad(loss, leaves, materialize_grads=True))
+        shares = rest[len(others) :]
         for (images, _), shares_of_images in zip(self._cut, shares, strict=True):
             for part, share in zip(images.split(self.at_once), shares_of_images.split(self.at_once), strict=True):
                 yield
                 total = total + self._again(part, share)
-        return torch.cat([total, threshold.reshape(1)])
+        return torch.cat([total, *(part.reshape(-1) for part in rest[: len(others)])]) if others else total
 
     def _again(self, images: Tensor, share: Tensor) -> Tensor:
         leaf = self.parameters.detach().requires_grad_(True)

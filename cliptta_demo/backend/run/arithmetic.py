@@ -16,6 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.task import Outline, own_settings
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of
@@ -112,12 +113,15 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         classes, templates: how many.
         batches: of the stream, where it ends before ``settings`` say.
     """
-    size, steps = settings.stream.batch_size, settings.adaptation.steps
+    size = settings.stream.batch_size
     batch, largest = 0.0, size
-    for name in settings.methods:
-        forward, trained = METHODS[name].images(settings.adaptation, size, classes)
-        batch += towers.image * (forward + THERE_AND_BACK * trained)
-        largest = max(largest, THERE_AND_BACK * trained / steps)
+    for kind in map(METHODS.get, settings.methods):
+        own = own_settings(settings, kind)
+        outline = Outline(settings=settings.adaptation, own=own, classes=classes, templates=templates)
+        taken = kind.cost(outline, size)
+        batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)
+        batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts)
+        largest = max(largest, THERE_AND_BACK * taken.trained / max(1, kind.steps(outline)))
     return Cost(
         prompts=towers.prompt * classes * templates,
         batch=batch,

@@ -26,16 +26,17 @@ from cliptta_demo.backend.data.stream import Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method, Progress
-from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.methods.task import Task, own_settings
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.metrics import Tally, entropy_of
+from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
 from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import RunSettings
 
-REFERENCE = "zero-shot"  # deterioration and improvement are measured against it
 REST = (None, None)  # what advance yields between two turns that leave nothing to see
 
 
@@ -137,9 +138,18 @@ class Experiment:
         if not self._methods:
             backbone, settings = self.backbone, self.settings
             prototypes = yield from backbone.prototypes_in_pieces(self.class_names, self.templates, self.turn.prompts)
+            task = Task(
+                backbone=backbone,
+                prototypes=prototypes,
+                settings=settings.adaptation,
+                class_names=self.class_names,
+                templates=self.templates,
+                images_at_once=self.turn.images,
+                prompts_at_once=self.turn.prompts,
+            )
             names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
             self._methods = {
-                name: METHODS[name](backbone, prototypes, settings.adaptation, self.turn.images) for name in names
+                name: METHODS[name](replace(task, own=own_settings(settings, METHODS[name]))) for name in names
             }
         return self._methods
 
@@ -207,7 +217,7 @@ class Experiment:
             name: _Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
             for name, method in self.methods.items()
         }
-        step, steps = 0, self.settings.adaptation.steps
+        step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values())
         while not all(lane.done for lane in lanes.values()):
             for lane in lanes.values():
                 while lane.rests():
@@ -222,19 +232,19 @@ class Experiment:
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
     def _view(self, lane: _Lane, labels: np.ndarray) -> BatchView:
-        cosines, lane.unread = _finite(lane.last.cosines.float())
-        probabilities = self.backbone.logits(cosines).softmax(dim=1)
-        confidence, predicted = probabilities.max(dim=1)
+        reading = read(lane.last, self.backbone)
+        lane.unread = reading.unread
+        confidence, predicted = reading.probabilities.max(dim=1)
         predicted = predicted.cpu().numpy()
         known = labels >= 0
         return BatchView(
             predicted=predicted,
             confidence=confidence.cpu().numpy(),
-            scores=self.score(cosines).cpu().numpy(),
+            scores=self.score(reading.scored).cpu().numpy(),
             histogram=np.bincount(predicted[labels != -1], minlength=len(self.class_names)),
             accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
-            collapse_entropy=entropy_of(probabilities.mean(dim=0).cpu().numpy()),
-            cosines=cosines.cpu().numpy(),
+            collapse_entropy=entropy_of(reading.probabilities.mean(dim=0).cpu().numpy()),
+            cosines=None if reading.cosines is None else reading.cosines.cpu().numpy(),
         )
 
     def _commit(
@@ -302,9 +312,9 @@ class Experiment:
         self, name: str, state: RunState, view: BatchView, losses: dict[str, Tensor]
     ) -> MethodSnapshot:
         tally, adaptation = state.tallies[name], state.adaptations[name]
-        if METHODS[name].uses_threshold:
-            threshold = adaptation.threshold
-        else:
+        method = self.methods[name]
+        threshold = method.threshold(adaptation)
+        if threshold is None:
             threshold = otsu_threshold(torch.from_numpy(view.scores))
         return MethodSnapshot(
             batch=view,
@@ -318,23 +328,11 @@ class Experiment:
             id_scores=tally.id_scores,
             ood_scores=tally.ood_scores,
             threshold=float(threshold),
-            skipped_steps=int(adaptation.skipped) if adaptation is not None else 0,
+            skipped_steps=method.skipped(adaptation),
             losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
-            drift=self._drift(adaptation),
+            drift=method.drift(adaptation),
             series=state.series[name],
         )
-
-    def _drift(self, adaptation: AdaptationState | None) -> tuple[float, ...]:
-        if adaptation is None:
-            return (0.0,) * len(self.backbone.layout.layers)
-        moved = adaptation.parameters - self.backbone.source_parameters
-        return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
-
-
-def _finite(cosines: Tensor) -> tuple[Tensor, int]:
-    """The cosines with zeros for images that got NaN or infinity (no class is likelier than another), and how many."""
-    bad = ~cosines.isfinite().all(dim=1)
-    return cosines.masked_fill(bad[:, None], 0.0), int(bad.sum())
 
 
 def _skipped(name: str, count: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.snapshot import Snapshot
 
@@ -48,7 +49,7 @@ class BatchResults:
     methods: dict[str, MethodResults]
 
 
-def results_of(snapshot: Snapshot, reference: str = "zero-shot") -> BatchResults:
+def results_of(snapshot: Snapshot, reference: str = REFERENCE) -> BatchResults:
     """What is kept of a snapshot. Statuses compare with ``reference``, or with nothing where it takes no part."""
     before = snapshot.methods[reference].batch.predicted if reference in snapshot.methods else None
     methods = {}
@@ -110,7 +111,7 @@ def rows(
             for name, method in batch.methods.items():
                 row[f"{name} prediction"] = names[method.predicted[index]]
                 row[f"{name} confidence"] = round(float(method.confidence[index]), 4)
-                if name != "zero-shot":
+                if name != REFERENCE:
                     row[f"{name} outcome"] = method.statuses[index]
                 if with_scores:
                     row[f"{name} ID score"] = round(float(method.scores[index]), 5)

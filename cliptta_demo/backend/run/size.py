@@ -10,14 +10,16 @@ import numpy as np
 from torch import Tensor
 
 from cliptta_demo.backend.data.stream import strangers_of
-from cliptta_demo.backend.methods.cliptta import Cliptta
-from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.methods.task import Outline, own_settings
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.settings import RunSettings
 
 # Upper bounds of what is kept beside pixels and parameters; a test compares them with real runs.
 IMAGE_BYTES = 240  # an image's name, label and place in the results
 RESULT_BYTES = 40  # what one method says of one image: class, confidence, score, verdict; its score in the tally
+LABEL_BYTES = 12  # class and confidence of an image that a method remembers
 BATCH_BYTES = 6_000  # of one method in one batch: the arrays' own heads, seven points of curves
 SHEET_BYTES = 3.0  # of one pixel of the two sheets of images, base64 included: noise is JPEG's worst
 LARGEST_SHEET_TILE = 112 * 112  # pixels of one image there
@@ -59,7 +61,7 @@ class RunSize:
     """Bytes that a run may hold at most.
 
     Attributes:
-        memory: the confident memories, all of them; images: how many one of them may hold; size: their side in pixels.
+        memory: the images that methods remember; images: how many one of them may; size: their side in pixels.
         uploads: a person's own decoded images; rest: parameters, moments, counts, results, sheets.
         working: what is there only while the run is at work, beside a step's activations.
     """
@@ -87,7 +89,7 @@ def run_size(
         length: known images that the source has; None for an endless one.
         batches: that the run will have done by then, where it is less than the stream has.
     """
-    stream, adaptation = settings.stream, settings.adaptation
+    stream = settings.stream
     strangers = strangers_of(stream)
     batches = stream.batches if batches is None else min(batches, stream.batches)
     if length is not None:
@@ -95,18 +97,23 @@ def run_size(
     images = batches * stream.batch_size
     if length is not None:
         images = min(images, length + batches * strangers)
-    names = dict.fromkeys(("zero-shot", *settings.methods))
+    names = dict.fromkeys((REFERENCE, *settings.methods))
     pixels = 3 * backbone.info.image_size**2
     batch = min(stream.batch_size, images)
-    adapting = sum(name != "zero-shot" for name in names)
-    remembering = sum(issubclass(METHODS[name], Cliptta) for name in names) if adaptation.memory_shots else 0
-    remembered = min(adaptation.memory_shots * classes, images)
-    memory = remembering * remembered * (pixels + 12)
-    rest = adapting * 3 * 4 * (backbone.layout.size + 1) + len(names) * batches * BATCH_BYTES
+    adapting = sum(METHODS[name].adapts for name in names)
+    kept = [_kept(settings, METHODS[name], backbone, classes) for name in names]
+    remembered = [min(count, images) for count, _ in kept]
+    memory = sum(remembered) * (pixels + LABEL_BYTES)
+    rest = sum(beside for _, beside in kept) + len(names) * batches * BATCH_BYTES
     rest += images * (IMAGE_BYTES + len(names) * RESULT_BYTES)
     rest += len(names) * (4 * batch * classes + 24 * classes + 64 * len(backbone.layout.layers)) + 500 * classes
     rest += round(batch * SHEET_BYTES * min(pixels // 3, LARGEST_SHEET_TILE))
     # This batch and the next, clean and corrupted; for each method the batch as floats, and the new memory beside the
     # old one, one of them with the batch before it is cut.
-    working = batch * pixels * (4 + 4 * adapting) + memory + (remembered + batch) * pixels * bool(remembering)
-    return RunSize(memory, remembered, backbone.info.image_size, 0, rest, working)
+    working = batch * pixels * (4 + 4 * adapting) + memory + (max(remembered) + batch) * pixels * any(remembered)
+    return RunSize(memory, max(remembered), backbone.info.image_size, 0, rest, working)
+
+
+def _kept(settings: RunSettings, kind: type[Method], backbone: Backbone, classes: int) -> tuple[int, int]:
+    outline = Outline(settings=settings.adaptation, own=own_settings(settings, kind), classes=classes)
+    return kind.keeps(outline, backbone)

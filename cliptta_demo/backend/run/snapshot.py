@@ -22,7 +22,7 @@ class BatchView:
         histogram: ``(C,)`` int64 predictions of this batch, strangers left out.
         accuracy: of the labelled ID images of the batch, 0 to 1; None without labels.
         collapse_entropy: entropy in nats of the batch's mean class probabilities; ceiling ln C.
-        cosines: ``(N, C)`` float32 cosines of images and class prototypes.
+        cosines: ``(N, C)`` float32 cosines of images and class prototypes; None of a method that has none.
     """
 
     predicted: NDArray[np.int64]
@@ -31,7 +31,7 @@ class BatchView:
     histogram: NDArray[np.int64]
     accuracy: float | None
     collapse_entropy: float
-    cosines: NDArray[np.float32]
+    cosines: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class MethodSnapshot:
         accuracy, deterioration, improvement, auroc, fpr95: over the stream so far; None where undefined.
         histogram: ``(C,)`` predictions so far; histogram_entropy: its entropy in nats.
         id_scores, ood_scores: ID scores of the ID and of the OOD images so far.
-        threshold: what splits ID from OOD: the learned α, or Otsu's threshold of this batch's scores.
+        threshold: what splits ID from OOD: the method's own, or Otsu's threshold of this batch's scores.
         skipped_steps: optimiser steps skipped so far because a number was not finite.
         losses: the loss terms of the batch's last step, those that are finite.
         drift: for each of the snapshot's layers, how far its weight and bias have moved (root mean square).
@@ -126,7 +126,7 @@ class LiveStep:
     """Inside a batch, after an optimiser step of every method.
 
     Attributes:
-        batch, batches: as in :class:`Snapshot`; step: steps done; steps: steps per batch.
+        batch, batches: as in :class:`Snapshot`; step: steps done; steps: of the method that takes most.
         methods: each method's view of the batch so far; a method that is done keeps its last view.
     """
 

@@ -12,6 +12,16 @@ T = TypeVar("T")
 Work = Generator[None, None, T]
 
 
+def resting(work: Generator[Any, None, T]) -> Work[T]:
+    """Rests where ``work`` does, without saying what that one yields."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+        yield
+
+
 def finish(work: Generator[Any, None, T]) -> T:
     """Drives it to its end without a rest, and returns its result."""
     while True:

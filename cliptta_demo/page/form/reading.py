@@ -15,12 +15,12 @@ from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.models.prompts import parse_templates
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import (
-    METHOD_NAMES,
     AdaptationSettings,
     RunSettings,
     StreamSettings,
     check_choice,
     check_number,
+    method_names,
 )
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
@@ -140,10 +140,10 @@ def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
 def _methods(chosen: Any) -> tuple[str, ...]:
     """In the page's order; zero-shot is the yardstick of every panel and always takes part."""
     if not isinstance(chosen, Sequence) or isinstance(chosen, str):
-        raise UserError(f"methods must be a list out of: {', '.join(METHOD_NAMES)}.")
+        raise UserError(f"methods must be a list out of: {', '.join(method_names())}.")
     for name in chosen:
-        check_choice("methods", name, METHOD_NAMES)
-    return tuple(name for name in METHOD_NAMES if name in chosen or name == REFERENCE)
+        check_choice("methods", name, method_names())
+    return tuple(name for name in method_names() if name in chosen or name == REFERENCE)
 
 
 def _refuse_empty(values: FormValues) -> None:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.settings import METHOD_NAMES, AdaptationSettings
+from cliptta_demo.backend.settings import AdaptationSettings, method_names
 from cliptta_demo.page.defaults import DEFAULTS, METHOD_LABELS, UPLOAD, corruption_choices
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
 from cliptta_demo.page.form.choices import (
@@ -108,7 +108,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = gr.CheckboxGroup(
-            [(METHOD_LABELS[name], name) for name in METHOD_NAMES],
+            [(METHOD_LABELS[name], name) for name in method_names()],
             value=list(values.methods),
             label="Compare",
             info=HELP["methods"],

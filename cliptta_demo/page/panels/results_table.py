@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import rows, to_csv
@@ -72,7 +73,7 @@ def results_data(session: Session | None) -> dict[str, Any]:
 def with_scores(session: Session) -> bool:
     """Whether ID scores tell anything: strangers are mixed in, or a method looks for them."""
     settings = session.recipe.settings
-    return settings.stream.ood_share > 0 or "cliptta-oce" in settings.methods
+    return settings.stream.ood_share > 0 or any(METHODS[name].uses_threshold for name in settings.methods)
 
 
 def csv_download(session: Session | None) -> str:

@@ -1,0 +1,64 @@
+"""How methods are told apart by eye: colours, and symbols for whoever sees the colours alike.
+
+A method's class says which it would like. Of methods that are shown together, no two get the same as long as there are
+as many as methods; the style sheet has the colours themselves, for light and dark, and the symbols' outlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cliptta_demo.backend.methods.registry import METHODS
+
+# Okabe and Ito's colours, told apart with any kind of colour vision; ``--m-NAME`` in the style sheet.
+COLOURS = ("grey", "vermilion", "blue", "green", "purple", "orange", "sky", "brown")
+# Names as Plotly's; ``.marker.NAME`` in the style sheet.
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down", "hexagon")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn.
+
+    Attributes:
+        label: its name for people.
+        colour: one of ``COLOURS``; symbol: one of ``SYMBOLS``; dash: of its lines, as Plotly has it.
+    """
+
+    label: str
+    colour: str
+    symbol: str
+    dash: str
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """What the browser needs to draw the marker (``cliptta.marker`` in assets/page.js)."""
+        return {"colour": self.colour, "symbol": self.symbol}
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """How these methods are drawn side by side, by name."""
+    names = tuple(names)
+    kinds = [METHODS[name] for name in names]
+    colours = share_out([kind.colour for kind in kinds], COLOURS)
+    symbols = share_out([kind.symbol for kind in kinds], SYMBOLS)
+    return {
+        name: Look(kind.label, colour, symbol, kind.dash)
+        for name, kind, colour, symbol in zip(names, kinds, colours, symbols, strict=True)
+    }
+
+
+def share_out(wanted: Sequence[str], offered: Sequence[str]) -> list[str]:
+    """Gives each what it wants; who comes second to the same takes the first that nobody wants.
+
+    Beyond as many as are offered they come round again.
+    """
+    free = [one for one in offered if one not in wanted] or list(offered)
+    given: list[str] = []
+    late = 0
+    for one in wanted:
+        if one in given:
+            one, late = free[late % len(free)], late + 1
+        given.append(one)
+    return given

@@ -1,0 +1,75 @@
+"""What a method is built from, and what of it is known before any model is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from cliptta_demo.backend.run.work import Work, resting
+
+if TYPE_CHECKING:
+    from cliptta_demo.backend.methods.base import Method
+    from cliptta_demo.backend.models.backbone import Backbone
+    from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """A task's settings and size.
+
+    Attributes:
+        settings: of all methods; own: the method's own, an instance of its class ``own``; None where it has none.
+        classes: C; templates: T.
+    """
+
+    settings: AdaptationSettings
+    classes: int
+    templates: int = 1
+    own: Any = None
+
+
+def own_settings(settings: RunSettings, kind: type[Method]) -> Any:
+    """A method's own settings in a run; None where it has none."""
+    return kind.own() if kind.own is not None else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """A shared model and the classes that are to be told apart.
+
+    Attributes:
+        backbone: the shared, frozen model.
+        prototypes: ``(C, d)`` class prototypes, unit vectors.
+        settings: what is done with one batch; own: the method's own settings, None where it has none.
+        class_names: C words; templates: T prompts with ``{}`` for the word.
+        images_at_once, prompts_at_once: that go through a tower between two rests, at most; None: as many as fit.
+    """
+
+    backbone: Backbone
+    prototypes: Tensor
+    settings: AdaptationSettings
+    own: Any = None
+    class_names: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    images_at_once: int | None = None
+    prompts_at_once: int | None = None
+    _made: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    @property
+    def outline(self) -> Outline:
+        """Its settings and size."""
+        size = {"classes": len(self.prototypes), "templates": len(self.templates)}
+        return Outline(settings=self.settings, own=self.own, **size)
+
+    def template_prototypes(self) -> Work[Tensor]:
+        """Prototypes per template ``(T, C, d)``, unit vectors; made when first asked for."""
+        if "templates" not in self._made:
+            work = self.backbone.template_prototypes_in_pieces(self.class_names, self.templates, self.prompts_at_once)
+            self._made["templates"] = (yield from resting(work)).transpose(0, 1)
+        return self._made["templates"]
+
+    def encode(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+        """Unit text embeddings ``(len(prompts), d)``; see :meth:`.backbone.Backbone.encode`."""
+        return self.backbone.encode(prompts, context)

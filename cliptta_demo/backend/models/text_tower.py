@@ -1,0 +1,42 @@
+"""The text tower of an open_clip model: prompts in, embeddings out; the prompts' first words may be learnt vectors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cliptta_demo.backend.models.tokens import Tokenize
+
+
+class TextTower:
+    """Called with prompts, it gives their embeddings ``(len(prompts), d)``.
+
+    Args:
+        model: of open_clip, frozen; tokenize: prompts → token numbers ``(len, length)``, a begin token first.
+    """
+
+    def __init__(self, model: nn.Module, tokenize: Tokenize, device: torch.device | str) -> None:
+        self.model, self.tokenize, self.device = model, tokenize, device
+
+    @property
+    def _embedding(self) -> nn.Embedding:
+        """The layer that makes vectors of token numbers: every text tower begins with it."""
+        named = self.model.named_modules()
+        return next(part for name, part in named if "visual" not in name and isinstance(part, nn.Embedding))
+
+    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+        tokens = self.tokenize(prompts).to(self.device)
+        if context is None:
+            return self.model.encode_text(tokens)
+
+        def exchange(module: nn.Module, inputs: tuple[Tensor], words: Tensor) -> Tensor:
+            learnt = context.to(words).expand(len(words), -1, -1)
+            return torch.cat([words[:, :1], learnt, words[:, 1 + len(context) :]], dim=1)
+
+        with self._embedding.register_forward_hook(exchange):
+            return self.model.encode_text(tokens)
+
+    def words(self, text: str, count: int) -> Tensor:
+        """Token embeddings ``(count, width)`` of the first words of a text: where a context may start from."""
+        with torch.no_grad():
+            return self._embedding(self.tokenize([text]).to(self.device))[0, 1 : 1 + count].clone()
