@@ -59,10 +59,10 @@
   /** One line per method: for images without truth, where the predictions themselves are what one reads. */
   function readings(data, index) {
     const list = cliptta.make("dl", { className: "readings" });
-    for (const [name, method] of Object.entries(data.methods)) {
-      const changed = method.predicted[index] !== data.methods["zero-shot"].predicted[index];
+    for (const method of Object.values(data.methods)) {
+      const changed = method.predicted[index] !== data.methods[data.reference].predicted[index];
       list.append(
-        cliptta.make("dt", { title: method.label }, cliptta.marker(name)),
+        cliptta.make("dt", { title: method.label }, cliptta.marker(method.mark)),
         cliptta.make(
           "dd",
           { className: changed ? "is-changed" : "" },
@@ -78,7 +78,7 @@
   function tile(data, method, index) {
     const status = method.status[index];
     const [sign, words] = SIGNS[status];
-    const before = data.classes[data.methods["zero-shot"].predicted[index]];
+    const before = data.classes[data.methods[data.reference].predicted[index]];
     const after = data.classes[method.predicted[index]];
     const figure = cliptta.make("figure", { className: "tile", title: describe(data, index) });
     figure.dataset.status = status;
@@ -122,7 +122,7 @@
       if (data.clean) state.addresses.clean = sheetAddress(data.clean);
     }
     const names = Object.keys(data.methods);
-    if (!names.includes(state.method)) state.method = names.includes("cliptta") ? "cliptta" : names[names.length - 1];
+    if (!names.includes(state.method)) state.method = data.shown;
     const method = data.methods[state.method];
     const counts = {};
     for (const status of method.status) counts[status] = (counts[status] || 0) + 1;
@@ -135,7 +135,7 @@
     };
     const methods = choices(
       "Method compared with zero-shot",
-      names.map((name) => [name, cliptta.marker(name), cliptta.make("span", { textContent: data.methods[name].label })]),
+      names.map((name) => [name, cliptta.marker(data.methods[name].mark), cliptta.make("span", { textContent: data.methods[name].label })]),
       state.method,
       (value) => again({ method: value }),
     );

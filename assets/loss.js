@@ -10,7 +10,7 @@
     canvas.width = canvas.height = size;
     const cells = Uint8Array.from(atob(matrix.cells), (letter) => letter.charCodeAt(0));
     const low = rgb(cliptta.colour("grid"));
-    const high = rgb(cliptta.colour(matrix.method));
+    const high = rgb(cliptta.colour(matrix.mark.colour));
     const context = canvas.getContext("2d");
     const image = context.createImageData(size, size);
     cells.forEach((cell, index) => {
@@ -33,12 +33,11 @@
     place = make(
       "figure",
       { className: "matrix" },
-      make("h3", {}, cliptta.marker(matrix.method), make("span", { textContent: matrix.label })),
+      make("h3", {}),
       make("div", { className: "frame" }, canvas, make("div", { className: "lines", ariaHidden: "true" })),
       reading,
     );
     place.dataset.id = matrix.method;
-    place.style.setProperty("--own", `var(--m-${matrix.method})`);
     canvas.addEventListener("pointermove", (event) => {
       const { data, matrix: own } = place;
       const box = canvas.getBoundingClientRect();
@@ -70,6 +69,8 @@
     matrices.forEach((matrix, index) => {
       const place = matrixPlace(holder, matrix);
       Object.assign(place, { data, matrix });
+      place.querySelector("h3").replaceChildren(...cliptta.who(matrix));
+      place.style.setProperty("--own", `var(--m-${matrix.mark.colour})`);
       if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
       const canvas = place.querySelector("canvas");
       canvas.setAttribute("aria-label", `${matrix.label}: image by pseudo-caption matrix. ${matrix.facts}.`);
@@ -146,11 +147,10 @@
     return element;
   }
 
-  const LABELS = { tent: "TENT", cliptta: "CLIPTTA" };
   const TRAIL = 9; // steps that an arrow stands for
   const KEYS = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
 
-  cliptta.toy = function (element, server) {
+  cliptta.toy = function (element, props, server) {
     const body = element.querySelector(".body");
     let points = PRESETS["All lean one way"].map((point) => [...point]);
     let paths = null;
@@ -159,20 +159,20 @@
     let asked = 0;
     let chosen = 0; // the point that the arrow keys move
     const note = make("p", { className: "footnote", attributes: { role: "status" } });
-    const triangles = Object.keys(LABELS).map((method) => {
+    const triangles = JSON.parse(props.value).map(({ method, label, mark }) => {
       const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "application", tabindex: 0 });
       const figure = make(
         "figure",
         { className: "triangle" },
-        make("h3", {}, cliptta.marker(method), make("span", { textContent: LABELS[method] })),
+        make("h3", {}, ...cliptta.who({ label, mark })),
         svg,
       );
-      figure.style.setProperty("--own", `var(--m-${method})`);
-      return { method, svg, figure };
+      figure.style.setProperty("--own", `var(--m-${mark.colour})`);
+      return { method, label, svg, figure };
     });
 
     function draw() {
-      for (const { method, svg } of triangles) {
+      for (const { method, label, svg } of triangles) {
         const path = paths?.[method];
         const parts = [
           drawn("polygon", { points: CORNERS.map((corner) => corner.join()).join(" "), class: "ground" }),
@@ -197,7 +197,7 @@
         const tip = drawn("marker", { id: `tip-${method}`, viewBox: "0 0 8 8", refX: 5, refY: 4, markerWidth: 5, markerHeight: 5, orient: "auto" });
         tip.append(drawn("path", { d: "M0 0 8 4 0 8z", class: "tip" }));
         svg.replaceChildren(tip, ...parts);
-        svg.setAttribute("aria-label", describe(method));
+        svg.setAttribute("aria-label", `${label}: ${describe(method)}`);
         svg.setAttribute("aria-description", `Arrow keys move point ${chosen + 1} of ${points.length}, space takes the next.`);
       }
     }
@@ -206,7 +206,7 @@
       const last = paths?.[method]?.[Math.min(frame, paths[method].length - 1)] || points;
       const counts = [0, 0, 0];
       for (const row of last) counts[row.indexOf(Math.max(...row))] += 1;
-      return `${LABELS[method]}: ${counts.map((count, index) => `${count} ${NAMES[index]}`).join(", ")}`;
+      return counts.map((count, index) => `${count} ${NAMES[index]}`).join(", ");
     }
 
     async function ask() {
@@ -237,9 +237,10 @@
       stop();
       const began = performance.now();
       const tick = (now) => {
-        frame = Math.min(Math.floor((now - began) / 45), paths ? paths.tent.length - 1 : 0);
+        const last = paths ? Object.values(paths)[0].length - 1 : 0;
+        frame = Math.min(Math.floor((now - began) / 45), last);
         draw();
-        playing = paths && frame < paths.tent.length - 1 ? requestAnimationFrame(tick) : 0;
+        playing = frame < last ? requestAnimationFrame(tick) : 0;
       };
       playing = requestAnimationFrame(tick);
     }

@@ -12,31 +12,20 @@
     return element;
   };
 
-  const SHAPES = {
-    "zero-shot": "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11z",
-    tent: "M3 3h10v10H3z",
-    cliptta: "M8 1.5 14.5 8 8 14.5 1.5 8z",
-    "cliptta-oce": "M8 2 14.5 13.5H1.5z",
+  /** The marker of a method, from its `mark`: symbol and colour, both by their names in the style sheet. */
+  cliptta.marker = function (mark) {
+    const element = cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" });
+    element.style.setProperty("--own", `var(--m-${mark.colour})`);
+    return element;
   };
 
-  /** The marker of a method, in its colour. */
-  cliptta.marker = function (method) {
-    const space = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(space, "svg");
-    svg.setAttribute("viewBox", "0 0 16 16");
-    svg.setAttribute("class", "marker");
-    svg.setAttribute("aria-hidden", "true");
-    svg.style.setProperty("--own", `var(--m-${method})`);
-    const path = document.createElementNS(space, "path");
-    path.setAttribute("d", SHAPES[method] || SHAPES["zero-shot"]);
-    svg.append(path);
-    return svg;
-  };
+  /** A method's marker and name. */
+  cliptta.who = (entry) => [cliptta.marker(entry.mark), cliptta.make("span", { textContent: entry.label })];
 
   /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
   cliptta.root = () => document.querySelector(".gradio-container") || document.body;
 
-  /** The value of the style sheet's variable `--name` (`--m-name` for a method) under the present theme. */
+  /** The value of the style sheet's variable `--name` (`--m-name` for a method's colour) under the present theme. */
   cliptta.colour = function (name) {
     const style = getComputedStyle(cliptta.root());
     return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";

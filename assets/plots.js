@@ -59,11 +59,7 @@
 
   function drawHead(head, place) {
     if (!place.firstChild) {
-      place.append(
-        cliptta.make("h3", {}, cliptta.marker(head.method), cliptta.make("span", { className: "name" })),
-        cliptta.make("p", { className: "facts" }),
-      );
-      place.style.setProperty("--own", `var(--m-${head.method})`);
+      place.append(cliptta.make("h3", {}), cliptta.make("p", { className: "facts" }));
       if (head.gauge) {
         const track = cliptta.make("div", { className: "track" }, cliptta.make("div", { className: "fill" }));
         place.insertBefore(
@@ -72,7 +68,9 @@
         );
       }
     }
-    place.querySelector(".name").textContent = head.title;
+    const name = cliptta.make("span", { className: "name", textContent: head.title });
+    place.querySelector("h3").replaceChildren(...(head.mark ? [cliptta.marker(head.mark)] : []), name);
+    if (head.mark) place.style.setProperty("--own", `var(--m-${head.mark.colour})`);
     place.querySelector(".facts").replaceChildren(
       ...head.lines.map((line) => cliptta.make("span", { textContent: line })),
     );
@@ -129,13 +127,13 @@
       child.remove();
     }
     holder.dataset.count = facets.length;
-    const key = (figure.legend || []).map((entry) => entry.method).join();
+    const key = JSON.stringify(figure.legend || []);
     const legend = body.querySelector(".legend");
     if (legend.dataset.key !== key) {
       legend.dataset.key = key;
       legend.replaceChildren(
         ...(figure.legend || []).map((entry) =>
-          cliptta.make("span", {}, cliptta.marker(entry.method), cliptta.make("span", { textContent: entry.label })),
+          cliptta.make("span", {}, ...cliptta.who(entry)),
         ),
       );
     }

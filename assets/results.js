@@ -70,8 +70,8 @@
     for (const group of data.groups) {
       const head = make("th", { colSpan: group.columns, scope: "colgroup" });
       if (group.method) {
-        head.append(make("span", { className: "who" }, cliptta.marker(group.method), make("span", { textContent: group.title })));
-        head.style.setProperty("--own", `var(--m-${group.method})`);
+        head.append(make("span", { className: "who" }, cliptta.marker(group.mark), make("span", { textContent: group.title })));
+        head.style.setProperty("--own", `var(--m-${group.mark.colour})`);
         head.className = "of-method";
       }
       groups.append(head);

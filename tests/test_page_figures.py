@@ -66,7 +66,7 @@ def test_accuracy_curves_hold_the_snapshots_numbers(labelled):
     assert [entry["method"] for entry in figure["legend"]] == list(METHODS)
     (facet,) = figure["facets"]
     lines = [trace for trace in facet["data"] if "lines" in trace["mode"]]
-    assert [line["line"]["color"] for line in lines] == ["@zero-shot", "@tent", "@cliptta"]
+    assert [line["line"]["color"] for line in lines] == ["@grey", "@vermilion", "@blue"]
     for name, line in zip(METHODS, lines, strict=True):
         series = session.snapshot.methods[name].series
         assert line["x"] == [1, 2, 3]

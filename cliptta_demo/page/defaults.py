@@ -48,22 +48,6 @@ DATASET_DEFAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     UPLOAD: (("airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"), "none"),
 }
 
-METHOD_LABELS: dict[str, str] = {
-    "zero-shot": "Zero-shot",
-    "tent": "TENT",
-    "cliptta": "CLIPTTA",
-    "cliptta-oce": "CLIPTTA + OCE",
-}
-
-# Shapes go with the colours, which are in the style sheet as --m-<method>: no reader depends on colour alone.
-METHOD_SYMBOLS: dict[str, str] = {
-    "zero-shot": "circle",
-    "tent": "square",
-    "cliptta": "diamond",
-    "cliptta-oce": "triangle-up",
-}
-METHOD_DASHES: dict[str, str] = {"zero-shot": "dot", "tent": "solid", "cliptta": "solid", "cliptta-oce": "dash"}
-
 LIVE_INTERVAL = 0.3  # seconds between two looks inside a batch: lively, and light on the line
 TABLE_ROWS = 1_000  # images in the table of results; the CSV holds all
 

@@ -158,7 +158,7 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
                 if panel is RESULTS:
                     parts |= build_results()
                 else:
-                    parts[panel.name] = build_panel(panel, values.get(panel.name, ""))
+                    parts[panel.name] = build_panel(panel, values.get(panel.name) or panel.value(None))
     return parts
 
 

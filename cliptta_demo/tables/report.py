@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from cliptta_demo.backend.methods.looks import Look, looks
+from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.places import ASSETS
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import (
@@ -27,8 +29,6 @@ from cliptta_demo.tables.variants import Variant
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js"))
 STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "report.css"))
-SYMBOLS = {"zero-shot": "circle", "tent": "square", "cliptta": "diamond", "cliptta-oce": "triangle-up"}
-EXTRA_COLOURS = ("#cc79a7", "#e69f00", "#56b4e9", "#a6761d")  # for columns beyond the page's four methods
 
 
 def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str
     data = {"panels": {name: figure for name, _, _, figure in panels}, "histograms": histograms}
     # "</" inside a string would end the script element
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
-    styles = "\n".join(path.read_text(encoding="utf-8") for path in STYLES) + _colours(variants)
+    styles = "\n".join(path.read_text(encoding="utf-8") for path in STYLES)
     scripts = "".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in SCRIPTS)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -92,7 +92,7 @@ def accuracy_figure(rows: Sequence[Row], variants: Sequence[Variant], measure: s
     """A measure of every column on every corruption."""
     names = corruptions_of(rows)
     traces = []
-    for variant in variants:
+    for variant, look in _looks(variants):
         values = [mean_over_seeds(rows, name, variant.name, measure) for name in names]
         traces.append(
             {
@@ -100,8 +100,8 @@ def accuracy_figure(rows: Sequence[Row], variants: Sequence[Variant], measure: s
                 "mode": "lines+markers",
                 "x": [_label(name) for name in names],
                 "y": [None if value is None else round(value, 4) for value in values],
-                "line": {"color": f"@{_key(variant)}", "width": 1, "dash": "dot"},
-                "marker": {"symbol": SYMBOLS[variant.method], "size": 10, "color": f"@{_key(variant)}"},
+                "line": {"color": f"@{look.colour}", "width": 1, "dash": "dot"},
+                "marker": {"symbol": look.symbol, "size": 10, "color": f"@{look.colour}"},
                 "hovertemplate": f"{html.escape(variant.title)}, %{{x}}: %{{y:.1%}}<extra></extra>",
             }
         )
@@ -121,7 +121,7 @@ def entropy_figure(rows: Sequence[Row], variants: Sequence[Variant]) -> dict[str
         row = next(row for row in rows if row.corruption == name)
         ceiling = next(iter(row.columns.values()))["collapse_entropy_ceiling"]
         traces = []
-        for variant in variants:
+        for variant, look in _looks(variants):
             values = row.columns[variant.name]["series"]["collapse_entropy"]
             traces.append(
                 {
@@ -129,7 +129,7 @@ def entropy_figure(rows: Sequence[Row], variants: Sequence[Variant]) -> dict[str
                     "mode": "lines",
                     "x": list(range(1, len(values) + 1)),
                     "y": [round(value, 3) for value in values],
-                    "line": {"color": f"@{_key(variant)}", "width": 2},
+                    "line": {"color": f"@{look.colour}", "width": 2},
                     "hovertemplate": f"{html.escape(variant.title)}, batch %{{x}}: %{{y:.2f}} nats<extra></extra>",
                 }
             )
@@ -143,7 +143,7 @@ def entropy_figure(rows: Sequence[Row], variants: Sequence[Variant]) -> dict[str
         }
         lines = [f"collapsed: {', '.join(fallen)}" if fallen else "no collapse"]
         alt = f"{_label(name)}: collapse entropy over the stream, ceiling {ceiling:.2f} nats; {lines[0]}."
-        head = {"method": "none", "title": _label(name), "lines": lines}
+        head = {"title": _label(name), "lines": lines}
         facets.append({"id": f"entropy-{name}", "data": traces, "layout": layout, "alt": alt, "head": head})
     return {"facets": facets, "legend": _legend(variants)}
 
@@ -154,7 +154,7 @@ def histogram_figure(
     """Predictions per class of the first seed, largest first, one small plot per column."""
     row = next(row for row in rows if row.corruption == corruption)
     facets = []
-    for variant in variants:
+    for variant, look in _looks(variants):
         summary = row.columns[variant.name]
         counts = sorted(zip(summary["histogram"], class_names, strict=True), reverse=True)
         total = sum(count for count, _ in counts) or 1
@@ -163,7 +163,7 @@ def histogram_figure(
             "type": "bar",
             "x": [html.escape(name) for _, name in counts],
             "y": [round(count / total, 4) for count, _ in counts],
-            "marker": {"color": f"@{_key(variant)}"},
+            "marker": {"color": f"@{look.colour}"},
             "hovertemplate": "%{x}: %{y:.1%} of predictions<extra></extra>",
         }
         layout = {
@@ -176,7 +176,7 @@ def histogram_figure(
         }
         entropy, ceiling = summary["histogram_entropy"], math.log(len(counts))
         head = {
-            "method": _key(variant),
+            "mark": look.mark,
             "title": variant.title,
             "gauge": {
                 "share": round(entropy / ceiling, 4),
@@ -186,7 +186,7 @@ def histogram_figure(
             "lines": [f"{counts[0][0] / total:.0%} are “{counts[0][1]}”"],
         }
         alt = f"{variant.title} under {_label(corruption)}: {head['lines'][0]}."
-        facets.append({"id": f"histogram-{_key(variant)}", "data": [bars], "layout": layout, "alt": alt, "head": head})
+        facets.append({"id": f"histogram-{variant.name}", "data": [bars], "layout": layout, "alt": alt, "head": head})
     return {"facets": facets, "legend": []}
 
 
@@ -199,15 +199,15 @@ def _loss_of_spread(rows: Sequence[Row], corruption: str) -> float:
 
 def _cards(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
     cards = []
-    for variant in variants:
+    for variant, look in _looks(variants):
         sums = totals(rows, variant.name)
-        gain = "" if sums["mean_gain"] is None or variant.method == "zero-shot" else f"{100 * sums['mean_gain']:+.1f}"
+        gain = "" if sums["mean_gain"] is None or variant.method == REFERENCE else f"{100 * sums['mean_gain']:+.1f}"
         details = f"{sums['collapsed']} of {sums['streams']} streams collapsed"
         if sums["auroc"] is not None:
             details += f" · AUROC {percent(sums['auroc'])}"
         shown = "" if sums["accuracy"] is None else percent(sums["accuracy"])
         cards.append(
-            f'<article class="card" style="--own:var(--m-{_key(variant)})"><h3>{html.escape(variant.title)}</h3>'
+            f'<article class="card" style="--own:var(--m-{look.colour})"><h3>{html.escape(variant.title)}</h3>'
             f'<p class="number">{shown}<small>%</small></p><p class="gain">{gain or "&nbsp;"}</p>'
             f'<p class="facts">{details}</p></article>'
         )
@@ -241,19 +241,15 @@ def _panel(name: str, title: str, sentence: str, more: str = "") -> str:
     )
 
 
-def _key(variant: Variant) -> str:
-    """The name of the variant's colour in the style sheet."""
-    return variant.method if not variant.changes else "x" + "".join(c if c.isalnum() else "-" for c in variant.name)
+def _looks(variants: Sequence[Variant]) -> list[tuple[Variant, Look]]:
+    """Each column with its look; a method as it is comes before one with changed settings."""
+    methods = {v.name: v.method for v in sorted(variants, key=lambda v: bool(v.changes))}
+    shown = looks(methods, methods)
+    return [(variant, shown[variant.name]) for variant in variants]
 
 
-def _colours(variants: Sequence[Variant]) -> str:
-    extra = [variant for variant in variants if variant.changes]
-    pairs = [f"--m-{_key(v)}: {EXTRA_COLOURS[i % len(EXTRA_COLOURS)]};" for i, v in enumerate(extra)]
-    return "\n:root, .gradio-container { --m-none: transparent; " + " ".join(pairs) + " }"
-
-
-def _legend(variants: Sequence[Variant]) -> list[dict[str, str]]:
-    return [{"method": _key(variant), "label": variant.title} for variant in variants]
+def _legend(variants: Sequence[Variant]) -> list[dict[str, Any]]:
+    return [{"method": v.name, "label": v.title, "mark": look.mark} for v, look in _looks(variants)]
 
 
 def _label(corruption: str) -> str:

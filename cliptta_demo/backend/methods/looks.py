@@ -6,13 +6,13 @@ as many as methods; the style sheet has the colours themselves, for light and da
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cliptta_demo.backend.methods.registry import METHODS
 
-# Okabe and Ito's colours, told apart with any kind of colour vision; ``--m-NAME`` in the style sheet.
-COLOURS = ("grey", "vermilion", "blue", "green", "purple", "orange", "sky", "brown")
+# Told apart with any kind of colour vision; ``--m-NAME`` in the style sheet.
+COLOURS = ("grey", "vermilion", "blue", "green", "purple", "gold", "teal", "brown")
 # Names as Plotly's; ``.marker.NAME`` in the style sheet.
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down", "hexagon")
 
@@ -37,10 +37,14 @@ class Look:
         return {"colour": self.colour, "symbol": self.symbol}
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """How these methods are drawn side by side, by name."""
+def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dict[str, Look]:
+    """How methods are drawn side by side, by name.
+
+    Args:
+        methods: what method each name stands for, where the names are others.
+    """
     names = tuple(names)
-    kinds = [METHODS[name] for name in names]
+    kinds = [METHODS[methods[name] if methods else name] for name in names]
     colours = share_out([kind.colour for kind in kinds], COLOURS)
     symbols = share_out([kind.symbol for kind in kinds], SYMBOLS)
     return {

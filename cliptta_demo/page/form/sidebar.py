@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.data.catalog import picture_class_names
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.settings import AdaptationSettings, method_names
-from cliptta_demo.page.defaults import DEFAULTS, METHOD_LABELS, UPLOAD, corruption_choices
+from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD, corruption_choices
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
 from cliptta_demo.page.form.choices import (
     HUB,
@@ -108,7 +109,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = gr.CheckboxGroup(
-            [(METHOD_LABELS[name], name) for name in method_names()],
+            [(kind.label, name) for name, kind in METHODS.items()],
             value=list(values.methods),
             label="Compare",
             info=HELP["methods"],

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
-from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.panels.curves import count, dots, level, level_label, line, ring, shift_texts, stream_layout
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, methods_of
+from cliptta_demo.page.panels.figure import Figure, empty_figure, looks_of, make_figure
 from cliptta_demo.page.session.state import Session
 
 
@@ -19,20 +18,21 @@ def accuracy_figure(session: Session, live: LiveStep | None = None) -> Figure:
     if snapshot is not None and all(value is None for s in series.values() for value in s.accuracy):
         return empty_figure("These images have no labels, so there is no accuracy to show. Everything else works.")
     traces = []
-    for name in methods_of(session):
+    shown = looks_of(session)
+    for name, look in shown.items():
         own = series.get(name, Series())
-        traces.append(dots(name, own.batch_accuracy, "this batch alone %{y:.1%}"))
-        traces.append(line(name, own.accuracy, "so far %{y:.1%}", shift_texts(session)))
+        traces.append(dots(look, own.batch_accuracy, "this batch alone %{y:.1%}"))
+        traces.append(line(look, own.accuracy, "so far %{y:.1%}", shift_texts(session)))
         if live is not None and live.methods[name].accuracy is not None:
-            traces.append(ring(name, live.batch, live.methods[name].accuracy, "%{y:.1%}"))
+            traces.append(ring(look, live.batch, live.methods[name].accuracy, "%{y:.1%}"))
     chance = 1 / len(session.recipe.class_names)
     layout = stream_layout(session, live, "accuracy")
     layout["yaxis"] |= {"range": [0, 1.02], "tickformat": ".0%"}
     layout["shapes"] = [*layout["shapes"], level(chance)]
     layout["annotations"] = [*layout["annotations"], level_label(chance, f"chance {chance:.0%}", "left")]
-    last = [f"{METHOD_LABELS[n]} {s.accuracy[-1]:.1%}" for n, s in series.items() if s.accuracy[-1] is not None]
+    last = [f"{shown[n].label} {s.accuracy[-1]:.1%}" for n, s in series.items() if s.accuracy[-1] is not None]
     alt = f"Accuracy over {count(session)}. " + ("Now: " + ", ".join(last) + "." if last else "")
-    return make_figure([{"id": "accuracy", "data": traces, "layout": layout, "alt": alt}], methods_of(session))
+    return make_figure([{"id": "accuracy", "data": traces, "layout": layout, "alt": alt}], shown)
 
 
 PANEL = Panel(

@@ -5,31 +5,25 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from cliptta_demo.backend.methods.looks import Look, looks
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
-from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
+from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Session
 
 WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word
-
-# The marker of each method, as on the curves, in a box of 16 × 16.
-SHAPES = {
-    "zero-shot": '<circle cx="8" cy="8" r="5.5"/>',
-    "tent": '<rect x="3" y="3" width="10" height="10"/>',
-    "cliptta": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8z"/>',
-    "cliptta-oce": '<path d="M8 2 14.5 13.5H1.5z"/>',
-}
 
 
 def cards_html(session: Session | None, methods: Sequence[str], live: LiveStep | None = None) -> str:
     """One card per method: accuracy, gain over zero-shot, what it fixed and broke."""
     snapshot = session.snapshot if session else None
-    cards = "".join(_card(name, snapshot, live) for name in methods)
+    cards = "".join(_card(name, look, snapshot, live) for name, look in looks(methods).items())
     return f'<div class="cards" role="group" aria-label="Results so far">{cards}</div>'
 
 
-def _card(name: str, snapshot: Snapshot | None, live: LiveStep | None) -> str:
+def _card(name: str, look: Look, snapshot: Snapshot | None, live: LiveStep | None) -> str:
     method = snapshot.methods.get(name) if snapshot else None
     number, gain = "–", '<span class="quiet">press Run</span>'
     details = _live_text(name, live)
@@ -43,16 +37,12 @@ def _card(name: str, snapshot: Snapshot | None, live: LiveStep | None) -> str:
     elif live is not None:
         gain = '<span class="quiet">first batch</span>'
     return (
-        f'<article class="card" data-method="{name}" style="--own: var(--m-{name})">'
-        f"<h3>{marker(name)}{html.escape(METHOD_LABELS[name])}</h3>"
+        f'<article class="card" data-method="{name}" style="--own: var(--m-{look.colour})">'
+        f'<h3 title="{html.escape(METHODS[name].sentence)}"><i class="marker {look.symbol}" aria-hidden="true"></i>'
+        f"{html.escape(look.label)}</h3>"
         f'<p class="number" data-testid="accuracy-{name}">{number}</p>'
         f'<p class="gain">{gain}</p><p class="details">{details or "&nbsp;"}</p>{_sparkline(method)}</article>'
     )
-
-
-def marker(name: str) -> str:
-    """The method's own shape as an inline drawing."""
-    return f'<svg class="marker" viewBox="0 0 16 16" aria-hidden="true">{SHAPES[name]}</svg>'
 
 
 def _gain(name: str, method: MethodSnapshot, reference: MethodSnapshot | None) -> str:

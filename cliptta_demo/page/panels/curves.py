@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cliptta_demo.backend.methods.looks import Look
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.page.defaults import METHOD_DASHES, METHOD_LABELS, METHOD_SYMBOLS, corruption_name
+from cliptta_demo.page.defaults import corruption_name
 from cliptta_demo.page.panels.figure import rounded
 from cliptta_demo.page.session.state import Session
 
@@ -26,7 +27,7 @@ def shift_texts(session: Session) -> list[str]:
     ]
 
 
-def line(name: str, values: Any, text: str, shifts: list[str]) -> dict[str, Any]:
+def line(look: Look, values: Any, text: str, shifts: list[str]) -> dict[str, Any]:
     """A method's curve over the batches."""
     many = len(values) > LONG_STREAM
     return {
@@ -35,33 +36,33 @@ def line(name: str, values: Any, text: str, shifts: list[str]) -> dict[str, Any]
         "x": list(range(1, len(values) + 1)),
         "y": rounded(values, 4),
         "text": shifts,
-        "line": {"color": f"@{name}", "width": 2.5, "dash": METHOD_DASHES[name]},
-        "marker": {"symbol": METHOD_SYMBOLS[name], "size": 7, "color": f"@{name}"},
-        "hovertemplate": f"{METHOD_LABELS[name]}, {text}<br>batch %{{x}}: %{{text}}<extra></extra>",
+        "line": {"color": f"@{look.colour}", "width": 2.5, "dash": look.dash},
+        "marker": {"symbol": look.symbol, "size": 7, "color": f"@{look.colour}"},
+        "hovertemplate": f"{look.label}, {text}<br>batch %{{x}}: %{{text}}<extra></extra>",
     }
 
 
-def dots(name: str, values: Any, text: str) -> dict[str, Any]:
+def dots(look: Look, values: Any, text: str) -> dict[str, Any]:
     """Single batches of a method, faint."""
     return {
         "type": "scatter",
         "mode": "markers",
         "x": list(range(1, len(values) + 1)),
         "y": rounded(values, 4),
-        "marker": {"symbol": METHOD_SYMBOLS[name], "size": 4, "color": f"@{name}", "opacity": 0.4},
-        "hovertemplate": f"{METHOD_LABELS[name]}, {text}<extra></extra>",
+        "marker": {"symbol": look.symbol, "size": 4, "color": f"@{look.colour}", "opacity": 0.4},
+        "hovertemplate": f"{look.label}, {text}<extra></extra>",
     }
 
 
-def ring(name: str, batch: int, value: float, text: str) -> dict[str, Any]:
+def ring(look: Look, batch: int, value: float, text: str) -> dict[str, Any]:
     """The batch at work, hollow."""
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [batch + 1],
         "y": [round(value, 4)],
-        "marker": {"symbol": f"{METHOD_SYMBOLS[name]}-open", "size": 12, "color": f"@{name}", "line": {"width": 2}},
-        "hovertemplate": f"{METHOD_LABELS[name]} at work: {text}<extra></extra>",
+        "marker": {"symbol": f"{look.symbol}-open", "size": 12, "color": f"@{look.colour}", "line": {"width": 2}},
+        "hovertemplate": f"{look.label} at work: {text}<extra></extra>",
     }
 
 

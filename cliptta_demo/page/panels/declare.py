@@ -18,7 +18,7 @@ class Panel:
     Attributes:
         name: its id in the page; title, sentence: heading, and one sentence of explanation.
         kind: the script's drawing function (``cliptta.kinds``).
-        waiting: data before the first batch.
+        waiting: data before the first batch, or for good.
         draw: a session → data for the script; None for a panel that no batch changes. Where it is ``live``, it takes
             the step at work as its second argument and is drawn inside a batch too.
         server: a function that its script calls on the server.
@@ -35,9 +35,7 @@ class Panel:
 
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:
         """What the script reads, as JSON text."""
-        if self.draw is None:
-            return ""
-        if session is None:
+        if session is None or self.draw is None:
             return to_json(self.waiting)
         return to_json(self.draw(session, step) if self.live else self.draw(session))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.page.defaults import METHOD_DASHES, METHOD_LABELS, METHOD_SYMBOLS
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, methods_of, rounded
+from cliptta_demo.page.panels.figure import Figure, empty_figure, looks_of, make_figure, rounded
 from cliptta_demo.page.session.state import Session
 
 
@@ -14,8 +13,8 @@ def drift_figure(session: Session) -> Figure:
     snapshot = session.snapshot
     if snapshot is None:
         return empty_figure("How far each normalisation layer moves appears after the first batch.")
-    names = [name for name in methods_of(session) if name != REFERENCE]
-    if not names:
+    shown = {name: look for name, look in looks_of(session).items() if METHODS[name].adapts}
+    if not shown:
         return empty_figure("Zero-shot moves nothing. Choose a method that adapts to see which layers move.")
     positions = list(range(1, len(snapshot.layers) + 1))
     few = len(positions) <= 30
@@ -26,21 +25,21 @@ def drift_figure(session: Session) -> Figure:
             "x": positions,
             "y": rounded(snapshot.methods[name].drift, 5),
             "text": list(snapshot.layers),
-            "line": {"color": f"@{name}", "width": 2, "dash": METHOD_DASHES[name]},
-            "marker": {"color": f"@{name}", "symbol": METHOD_SYMBOLS[name], "size": 7},
-            "hovertemplate": f"{METHOD_LABELS[name]}: %{{y:.4f}}<br>%{{text}}<extra></extra>",
+            "line": {"color": f"@{look.colour}", "width": 2, "dash": look.dash},
+            "marker": {"color": f"@{look.colour}", "symbol": look.symbol, "size": 7},
+            "hovertemplate": f"{look.label}: %{{y:.4f}}<br>%{{text}}<extra></extra>",
         }
-        for name in names
+        for name, look in shown.items()
     ]
-    highest = max(max(snapshot.methods[name].drift) for name in names)
+    highest = max(max(snapshot.methods[name].drift) for name in shown)
     layout = {
         "xaxis": {"title": {"text": "normalisation layer, from the input on"}, "dtick": 1 if few else None},
         "yaxis": {"title": {"text": "movement (RMS)"}, "range": [0, max(highest, 1e-6) * 1.1]},
     }
     alt = "Movement of each normalisation layer. Largest: " + ", ".join(
-        f"{METHOD_LABELS[name]} {max(snapshot.methods[name].drift):.4f}" for name in names
+        f"{look.label} {max(snapshot.methods[name].drift):.4f}" for name, look in shown.items()
     )
-    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": f"{alt}."}], names)
+    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": f"{alt}."}], shown)
 
 
 PANEL = Panel(

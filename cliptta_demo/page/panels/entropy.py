@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.panels.curves import level, level_label, line, ring, shift_texts, stream_layout
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, make_figure, methods_of
+from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, looks_of, make_figure
 from cliptta_demo.page.session.state import Session
 
 
@@ -19,21 +18,22 @@ def entropy_figure(session: Session, live: LiveStep | None = None) -> Figure:
         return empty_figure("The entropy of the predictions appears after the first batch.")
     ceiling = math.log(len(session.recipe.class_names))
     traces = []
-    for name in methods_of(session):
+    shown = looks_of(session)
+    for name, look in shown.items():
         values = snapshot.methods[name].series.collapse_entropy if snapshot else ()
-        traces.append(line(name, values, "%{y:.2f} nats", shift_texts(session)))
+        traces.append(line(look, values, "%{y:.2f} nats", shift_texts(session)))
         if live is not None:
-            traces.append(ring(name, live.batch, live.methods[name].collapse_entropy, "%{y:.2f} nats"))
+            traces.append(ring(look, live.batch, live.methods[name].collapse_entropy, "%{y:.2f} nats"))
     layout = stream_layout(session, live, "entropy (nats)")
     layout["yaxis"] |= {"range": [0, ceiling * 1.12], "tickformat": ".1f"}
     layout["shapes"] = [*layout["shapes"], level(ceiling)]
     label = level_label(ceiling, f"ceiling ln {len(session.recipe.class_names)} = {ceiling:.2f}")
     layout["annotations"] = [*layout["annotations"], label]
-    now = {name: entropy_now(session, live, name) for name in methods_of(session)}
+    now = {name: entropy_now(session, live, name) for name in shown}
     alt = f"Collapse entropy, ceiling {ceiling:.2f} nats: " + ", ".join(
-        f"{METHOD_LABELS[name]} {value:.2f}" for name, value in now.items()
+        f"{shown[name].label} {value:.2f}" for name, value in now.items()
     )
-    return make_figure([{"id": "entropy", "data": traces, "layout": layout, "alt": f"{alt}."}], methods_of(session))
+    return make_figure([{"id": "entropy", "data": traces, "layout": layout, "alt": f"{alt}."}], shown)
 
 
 PANEL = Panel(

@@ -1,26 +1,32 @@
 """What all figures share. A figure is plain data for the browser: numbers in, numbers out.
 
-A figure is ``{"facets": [facet, …], "legend": [method, …]}``. A facet is one small plot: its id, Plotly traces, the
+A figure is ``{"facets": [facet, …], "legend": [entry, …]}``. A facet is one small plot: its id, Plotly traces, the
 part of a Plotly layout that differs from the house style (assets/plots.js), a text for those who can't see it, and an
-optional head with a gauge. A colour such as "@tent" or "@ink" is looked up in the style sheet: light and dark both fit.
+optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark both fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from cliptta_demo.backend.methods.looks import Look, looks
 from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.session.state import Session
 
 Figure = dict[str, Any]
 
 
-def make_figure(facets: list[dict[str, Any]], methods: Sequence[str] = ()) -> Figure:
+def make_figure(facets: list[dict[str, Any]], methods: Mapping[str, Look] = MappingProxyType({})) -> Figure:
     """A figure of these facets, with a legend of these methods."""
-    return {"facets": facets, "legend": [{"method": name, "label": METHOD_LABELS[name]} for name in methods]}
+    return {"facets": facets, "legend": [entry(name, look) for name, look in methods.items()]}
+
+
+def entry(name: str, look: Look) -> dict[str, Any]:
+    """A method as the scripts know it: its name, what it is called, and its marker."""
+    return {"method": name, "label": look.label, "mark": look.mark}
 
 
 def empty_figure(text: str) -> Figure:
@@ -31,6 +37,11 @@ def empty_figure(text: str) -> Figure:
 def methods_of(session: Session) -> tuple[str, ...]:
     """The methods compared, in the page's order."""
     return session.recipe.settings.methods
+
+
+def looks_of(session: Session) -> dict[str, Look]:
+    """How the methods compared are drawn, in the page's order."""
+    return looks(methods_of(session))
 
 
 def entropy_now(session: Session, live: LiveStep | None, name: str) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
-from cliptta_demo.page.defaults import METHOD_LABELS, corruption_name
+from cliptta_demo.page.defaults import DEFAULTS, corruption_name
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import rounded
+from cliptta_demo.page.panels.figure import looks_of, rounded
 from cliptta_demo.page.panels.histogram import batch_histogram
 from cliptta_demo.page.session.state import Session
 
@@ -24,11 +24,13 @@ def gallery_data(session: Session) -> dict[str, Any]:
 
     Returns:
         ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
-        "predicted", "confidence", "status", "histogram"}}, "truth", "labelled", "batch", "batches", "title"}``.
+        "mark", "predicted", "confidence", "status", "histogram"}}, "truth", "reference", "shown", "labelled", "batch",
+        "batches", "title"}``; ``shown`` is the method that is compared at first.
         ``clean`` is the sheet before corruption, None when there was none; a tile's ``truth`` is a class number, −1 a
         stranger, −2 unknown; ``truth`` is the share of each class; ``histogram``: see :func:`.batch_histogram`.
     """
     snapshot, sheets = session.snapshot, session.sheets
+    shown, opening = looks_of(session), DEFAULTS.methods[-1]
     reference = snapshot.methods[REFERENCE].batch.predicted
     truth = np.bincount(snapshot.labels[snapshot.labels >= 0], minlength=len(snapshot.class_names))
     clean = snapshot.corruption == "none"
@@ -44,17 +46,20 @@ def gallery_data(session: Session) -> dict[str, Any]:
         ],
         "methods": {
             name: {
-                "label": METHOD_LABELS[name],
+                "label": shown[name].label,
+                "mark": shown[name].mark,
                 "predicted": method.batch.predicted.tolist(),
                 "confidence": [round(float(value), 3) for value in method.batch.confidence],
                 "status": statuses(
                     snapshot.labels, method.batch.predicted, method.batch.scores > method.threshold, reference
                 ),
-                "histogram": batch_histogram(snapshot, name),
+                "histogram": batch_histogram(snapshot, name, shown[name]),
             }
             for name, method in snapshot.methods.items()
         },
         "truth": rounded(truth / max(truth.sum(), 1), 4),
+        "reference": REFERENCE,
+        "shown": opening if opening in shown else list(shown)[-1],
         "labelled": bool(truth.any()),
         "batch": snapshot.batch + 1,
         "batches": snapshot.batches,

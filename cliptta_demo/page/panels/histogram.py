@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from cliptta_demo.backend.methods.looks import Look
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
-from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import (
     Figure,
     empty_figure,
     entropy_now,
+    looks_of,
     make_figure,
     methods_of,
     plot_text,
@@ -40,11 +41,19 @@ def histogram_figure(session: Session, live: LiveStep | None = None) -> Figure:
         shares[name] = counts / max(counts.sum(), 1)
     highest = max(float(share.max()) for share in (*shares.values(), truth) if share is not None)
     top = next((step for step in Y_STEPS if highest * 1.05 <= step), 1.0)
-    return make_figure([_class_facet(session, live, name, share, truth, top) for name, share in shares.items()])
+    return make_figure(
+        [_class_facet(session, live, name, look, shares[name], truth, top) for name, look in looks_of(session).items()]
+    )
 
 
 def _class_facet(
-    session: Session, live: LiveStep | None, name: str, share: np.ndarray, truth: np.ndarray | None, top: float
+    session: Session,
+    live: LiveStep | None,
+    name: str,
+    look: Look,
+    share: np.ndarray,
+    truth: np.ndarray | None,
+    top: float,
 ) -> dict[str, Any]:
     names = [display_name(name) for name in session.recipe.class_names]
     shown = [plot_text(name) for name in names]
@@ -53,7 +62,7 @@ def _class_facet(
             "type": "bar",
             "x": shown,
             "y": rounded(share, 4),
-            "marker": {"color": f"@{name}"},
+            "marker": {"color": f"@{look.colour}"},
             "hovertemplate": "%{x}: %{y:.1%} of predictions<extra></extra>",
         }
     ]
@@ -71,7 +80,7 @@ def _class_facet(
         )
     method = session.snapshot.methods[name] if session.snapshot is not None else None
     ratios = _ratios(name, method) if method is not None and method.accuracy is not None else []
-    head = _head(name, share, names, entropy_now(session, live, name), ratios)
+    head = _head(name, look, share, names, entropy_now(session, live, name), ratios)
     return {
         "id": f"histogram-{name}",
         "data": traces,
@@ -80,27 +89,30 @@ def _class_facet(
             "xaxis": {"tickangle": -55 if len(names) > 6 else 0, "type": "category", "range": [-0.6, len(names) - 0.4]},
             "bargap": 0.28,
         },
-        "alt": f"{METHOD_LABELS[name]}, predictions per class: {'. '.join([head['gauge']['text'], *head['lines']])}.",
+        "alt": f"{look.label}, predictions per class: {'. '.join([head['gauge']['text'], *head['lines']])}.",
         "head": head,
     }
 
 
-def batch_histogram(snapshot: Snapshot, name: str) -> dict[str, Any]:
+def batch_histogram(snapshot: Snapshot, name: str, look: Look) -> dict[str, Any]:
     """What takes the place of a method's bars and facts where a batch is looked at alone: ``{"share", "head"}``."""
     method, classes = snapshot.methods[name], [display_name(name) for name in snapshot.class_names]
     view, before = method.batch, snapshot.methods[REFERENCE].batch.predicted
     alone = Tally.start(len(classes)).add(snapshot.labels, view.predicted, before, view.scores)
     share = alone.histogram / max(alone.histogram.sum(), 1)
     ratios = _ratios(name, alone) if method.accuracy is not None else []
-    return {"share": rounded(share, 4), "head": _head(name, share, classes, view.collapse_entropy, ratios)}
+    return {"share": rounded(share, 4), "head": _head(name, look, share, classes, view.collapse_entropy, ratios)}
 
 
-def _head(name: str, share: np.ndarray, classes: list[str], entropy: float, ratios: list[str]) -> dict[str, Any]:
+def _head(
+    name: str, look: Look, share: np.ndarray, classes: list[str], entropy: float, ratios: list[str]
+) -> dict[str, Any]:
     """Name, entropy gauge and largest class of one method, and what else is to be said."""
     ceiling = math.log(len(share))
     return {
         "method": name,
-        "title": METHOD_LABELS[name],
+        "mark": look.mark,
+        "title": look.label,
         "gauge": {
             "share": round(entropy / ceiling, 4),
             "text": f"entropy {entropy:.2f} of {ceiling:.2f}",

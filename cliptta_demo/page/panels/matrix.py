@@ -12,9 +12,8 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import Snapshot
-from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import methods_of
+from cliptta_demo.page.panels.figure import entry, looks_of
 from cliptta_demo.page.session.state import Session
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
@@ -31,15 +30,16 @@ def matrix_data(session: Session) -> dict[str, Any]:
     if snapshot is None or not len(order):
         return {"matrices": []}
     matrices = []
-    for name in methods_of(session):
+    for name, look in looks_of(session).items():
         view = snapshot.methods[name].batch
+        if view.cosines is None:
+            continue
         predicted = view.predicted[order]
         fit = caption_matrix(view.cosines[order], predicted, snapshot.logit_scale)
         own = float((fit[np.arange(len(order)), np.arange(len(order))]).mean())
         matrices.append(
-            {
-                "method": name,
-                "label": METHOD_LABELS[name],
+            entry(name, look)
+            | {
                 "cells": _bytes(fit),
                 "captions": [display_name(snapshot.class_names[c]) for c in predicted],
                 "facts": f"{len(set(predicted.tolist()))} of {len(snapshot.class_names)} captions in use · "

@@ -60,7 +60,7 @@ def build_panel(panel: Panel, value: str = "") -> gr.HTML:
     return gr.HTML(
         value,
         html_template=template,
-        js_on_load="window.cliptta.toy(element, server);" if panel.server else mount,
+        js_on_load="window.cliptta.toy(element, props, server);" if panel.server else mount,
         head=scripts(),
         apply_default_css=False,
         elem_id=panel.name,

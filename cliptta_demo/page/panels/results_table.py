@@ -10,9 +10,10 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
-from cliptta_demo.page.defaults import METHOD_LABELS, TABLE_ROWS
+from cliptta_demo.page.defaults import TABLE_ROWS
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.figure import looks_of
 from cliptta_demo.page.session.state import Session
 
 NOTHING_YET = "No result yet: press Run first."
@@ -28,7 +29,7 @@ def results_data(session: Session | None) -> dict[str, Any]:
     """What the table draws: the newest images in the stream's order, at most ``TABLE_ROWS`` of them.
 
     Returns:
-        ``{"columns": [{"title", "kind"}], "groups": [{"columns", "method", "title"}], "rows", "caption"}``, or
+        ``{"columns": [{"title", "kind"}], "groups": [{"columns", "method", "mark", "title"}], "rows", "caption"}``, or
         ``{"empty": sentence}`` before the first batch.
     """
     if session is None or not session.results:
@@ -48,7 +49,7 @@ def results_data(session: Session | None) -> dict[str, Any]:
     columns += [{"key": "batch", "title": "batch", "kind": "count"}]
     columns += [{"key": "truth", "title": "truth"}] * labelled
     groups: list[dict[str, Any]] = [{"columns": len(columns)}]
-    for name in session.recipe.settings.methods:
+    for name, look in looks_of(session).items():
         own = [
             {"key": f"{name} prediction", "title": "prediction"},
             {"key": f"{name} confidence", "title": "confidence", "kind": "share"},
@@ -60,7 +61,7 @@ def results_data(session: Session | None) -> dict[str, Any]:
                 {"key": f"{name} accepted", "title": "accepted"},
             ]
         columns += own
-        groups.append({"columns": len(own), "method": name, "title": METHOD_LABELS[name]})
+        groups.append({"columns": len(own), "method": name, "mark": look.mark, "title": look.label})
     shown = f"the newest {len(found):,} of {total:,} images" if len(found) < total else f"{total:,} images"
     return {
         "columns": [{key: value for key, value in column.items() if key != "key"} for column in columns],

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from cliptta_demo.backend.methods.looks import Look
 from cliptta_demo.backend.run.snapshot import MethodSnapshot
-from cliptta_demo.page.defaults import METHOD_LABELS
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, rounded
+from cliptta_demo.page.panels.figure import Figure, empty_figure, looks_of, make_figure, rounded
 from cliptta_demo.page.session.state import Session
 
 SCORE_BINS = 32
@@ -25,7 +25,7 @@ def score_figure(session: Session) -> Figure:
     snapshot = session.snapshot
     if snapshot is None:
         return empty_figure("ID scores appear after the first batch.")
-    figure = make_figure([_score_facet(name, method) for name, method in snapshot.methods.items()])
+    figure = make_figure([_score_facet(name, look, snapshot.methods[name]) for name, look in looks_of(session).items()])
     if any(len(method.ood_scores) for method in snapshot.methods.values()):
         figure["note"] = SIDES
     else:
@@ -33,14 +33,14 @@ def score_figure(session: Session) -> Figure:
     return figure
 
 
-def _score_facet(name: str, method: MethodSnapshot) -> dict[str, Any]:
+def _score_facet(name: str, look: Look, method: MethodSnapshot) -> dict[str, Any]:
     scores = np.concatenate([method.id_scores, method.ood_scores])
     low, high = float(scores.min()), float(scores.max())
     high = high if high > low else low + 1e-3
     edges = np.linspace(low, high, SCORE_BINS + 1)
     hatched = {"color": "@stranger", "pattern": {"shape": "/", "size": 5, "solidity": 0.45}}
     traces = [
-        _score_bars("known (ID)", method.id_scores, edges, {"color": f"@{name}"}),
+        _score_bars("known (ID)", method.id_scores, edges, {"color": f"@{look.colour}"}),
         _score_bars("stranger (OOD)", method.ood_scores, edges, hatched),
     ]
     traces = [trace for trace in traces if trace]
@@ -59,13 +59,12 @@ def _score_facet(name: str, method: MethodSnapshot) -> dict[str, Any]:
     lines = ["No known strangers"]
     if method.auroc is not None and method.fpr95 is not None:
         lines = [f"AUROC {method.auroc:.1%}", f"FPR95 {method.fpr95:.1%}"]
-    label = METHOD_LABELS[name]
     return {
         "id": f"scores-{name}",
         "data": traces,
         "layout": layout,
-        "alt": f"{label}: ID scores. {', '.join(lines)}.",
-        "head": {"method": name, "title": label, "lines": lines},
+        "alt": f"{look.label}: ID scores. {', '.join(lines)}.",
+        "head": {"method": name, "mark": look.mark, "title": look.label, "lines": lines},
     }
 
 

@@ -12,10 +12,11 @@ from urllib.parse import parse_qsl
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.page.defaults import METHOD_LABELS, UPLOAD
+from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
@@ -178,7 +179,7 @@ def put_form_back(choice: Choice, values: tuple[Any, ...]) -> Update:
 def reset(methods: Any, choice: Choice | None = None) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
     chosen = methods if isinstance(methods, list | tuple) else ()
-    known = [name for name in METHOD_LABELS if name == REFERENCE or name in chosen]
+    known = [name for name in METHODS if name == REFERENCE or name in chosen]
     choice = replace(choice or Choice(opening()), idle="")
     empty = {"session": None, "choice": choice, "message": message_html(RESET)}
     return {**empty, **waiting_stage(known), **buttons("idle")}
