@@ -13,7 +13,7 @@ from typing import Any
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_OPEN_SET
 from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.variants import LABELS, Variant
+from cliptta_demo.tables.variants import Variant, label_of
 
 MEASURES = (
     "accuracy",
@@ -232,7 +232,7 @@ def _paper(settings: dict[str, Any]) -> str:
     lines = [[name, *(f"{values[c]:.1f}" for c in columns)] for name, values in PAPER_ACCURACY.items()]
     text = (
         "The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of 15 corruptions at severity 5 "
-        "(PACS: mean of its domains), accuracy in %.\n\n" + markdown_table(["", *(LABELS[c] for c in columns)], lines)
+        "(PACS: mean of its domains), accuracy in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
     )
     if settings["ood"]:
         columns = ("zero-shot", "tent", "cliptta-oce")
@@ -240,9 +240,7 @@ def _paper(settings: dict[str, Any]) -> str:
             [name, *(f"{values[c][0]:.1f} / {values[c][1]:.1f}" for c in columns)]
             for name, values in PAPER_OPEN_SET.items()
         ]
-        text += "\n\nIts open sets, AUROC / FPR95 in %.\n\n" + markdown_table(
-            ["", *(LABELS[c] for c in columns)], lines
-        )
+        text += "\n\nIts open sets, AUROC / FPR95 in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
     return text
 
 

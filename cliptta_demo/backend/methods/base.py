@@ -160,9 +160,13 @@ class Method:
         """How far each normalisation layer has moved from the source model (root mean square), input to output."""
         return (0.0,) * len(self.backbone.layout.layers)
 
+    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Work[Tensor]:
+        """Unit embeddings ``(N, d)`` under θ (None: the source model's), without a graph."""
+        return (yield from embed_in_pieces(self.backbone, images, parameters, self.piece))
+
     def predict(self, images: Tensor, parameters: Tensor | None = None) -> Work[Tensor]:
         """Cosines ``(N, C)`` under θ (None: the source model's), without a graph."""
-        features = yield from embed_in_pieces(self.backbone, images, parameters, self.piece)
+        features = yield from self.embed(images, parameters)
         with torch.no_grad():
             return features @ self.prototypes.T
 
@@ -244,7 +248,7 @@ class AdaptingMethod(Method):
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         """One optimiser step on one batch; ``step`` counts from 0 within it."""
-        passes = self.passes(state)
+        passes = self.passes(self.parameters(state))
         features = yield from passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T
         return (yield from self.descend(state, passes, self.terms(features, cosines), step, cosines))
@@ -257,9 +261,9 @@ class AdaptingMethod(Method):
         """
         raise NotImplementedError
 
-    def passes(self, state: AdaptationState) -> Passes:
-        """The passes of a step that begins at ``state``."""
-        return Passes(self.backbone, self.parameters(state), self.piece)
+    def passes(self, parameters: Tensor) -> Passes:
+        """Passes through the tower at θ ``(P,)``, and the way back to it."""
+        return Passes(self.backbone, parameters, self.piece)
 
     def descend(
         self,

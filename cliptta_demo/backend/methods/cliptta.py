@@ -46,7 +46,7 @@ class Cliptta(AdaptingMethod):
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
-        passes = self.passes(state)
+        passes = self.passes(self.parameters(state))
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
         remembered = self._recall(batch, state, step, seed) if step > 0 else batch.pixels[:0]
         features, memory_features = yield from passes.embed_together(batch.pixels, remembered)

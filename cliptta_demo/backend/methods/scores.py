@@ -36,10 +36,10 @@ def register_score(name: str, sentence: str) -> Callable[[Callable[[Tensor], Ten
     Raises:
         ValueError: another score has the name.
     """
+    if name in ID_SCORES:
+        raise ValueError(f"name is {name!r}; another ID score is registered under it already.")
 
     def add(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        if name in ID_SCORES:
-            raise ValueError(f"name is {name!r}; another ID score is registered under it already.")
         ID_SCORES[name] = Score(name, sentence, function)
         return function
 

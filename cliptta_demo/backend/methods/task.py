@@ -35,6 +35,12 @@ def own_settings(settings: RunSettings, kind: type[Method]) -> Any:
     return kind.own() if kind.own is not None else None
 
 
+def outline_of(settings: RunSettings, kind: type[Method], classes: int, templates: int = 1) -> Outline:
+    """A method's task in a run."""
+    size = {"classes": classes, "templates": templates}
+    return Outline(settings=settings.adaptation, own=own_settings(settings, kind), **size)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
     """A shared model and the classes that are to be told apart.

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -141,6 +142,11 @@ class Backbone:
         with self.lock, torch.set_grad_enabled(context is not None):
             text = self.encode_text(prompts) if context is None else self.encode_text(prompts, context)
             return F.normalize(text.float(), dim=-1)
+
+    @cached_property
+    def dimension(self) -> int:
+        """d, the length of an embedding."""
+        return self.encode([""]).shape[1]
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``(N, 3, S, S)`` → float with the model's mean and deviation; float input passes unchanged.

@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Outline, own_settings
+from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of
@@ -116,8 +116,7 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
     size = settings.stream.batch_size
     batch, largest = 0.0, size
     for kind in map(METHODS.get, settings.methods):
-        own = own_settings(settings, kind)
-        outline = Outline(settings=settings.adaptation, own=own, classes=classes, templates=templates)
+        outline = outline_of(settings, kind, classes, templates)
         taken = kind.cost(outline, size)
         batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)
         batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts)

@@ -10,9 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from cliptta_demo.backend.data.stream import strangers_of
-from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.task import Outline, own_settings
+from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.settings import RunSettings
 
@@ -100,8 +99,9 @@ def run_size(
     names = dict.fromkeys((REFERENCE, *settings.methods))
     pixels = 3 * backbone.info.image_size**2
     batch = min(stream.batch_size, images)
-    adapting = sum(METHODS[name].adapts for name in names)
-    kept = [_kept(settings, METHODS[name], backbone, classes) for name in names]
+    kinds = [METHODS[name] for name in names]
+    adapting = sum(kind.adapts for kind in kinds)
+    kept = [kind.keeps(outline_of(settings, kind, classes), backbone) for kind in kinds]
     remembered = [min(count, images) for count, _ in kept]
     memory = sum(remembered) * (pixels + LABEL_BYTES)
     rest = sum(beside for _, beside in kept) + len(names) * batches * BATCH_BYTES
@@ -112,8 +112,3 @@ def run_size(
     # old one, one of them with the batch before it is cut.
     working = batch * pixels * (4 + 4 * adapting) + memory + (max(remembered) + batch) * pixels * any(remembered)
     return RunSize(memory, max(remembered), backbone.info.image_size, 0, rest, working)
-
-
-def _kept(settings: RunSettings, kind: type[Method], backbone: Backbone, classes: int) -> tuple[int, int]:
-    outline = Outline(settings=settings.adaptation, own=own_settings(settings, kind), classes=classes)
-    return kind.keeps(outline, backbone)

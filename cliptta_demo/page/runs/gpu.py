@@ -23,7 +23,7 @@ from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
@@ -68,8 +68,10 @@ def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | N
     left = left if batches is None else min(left, batches)
     per_image = TINY_IMAGE_SECONDS if recipe.backbone == backbones.TINY else IMAGE_SECONDS
     images = stream.batch_size + adaptation.memory_sample
-    outline = Outline(settings=adaptation, classes=len(recipe.class_names), templates=len(recipe.templates) or 1)
-    steps = 1 + sum(kind.steps(outline) + kind.adapts for kind in map(METHODS.get, recipe.settings.methods))
+    steps = 1  # zero-shot's pass
+    for kind in map(METHODS.get, recipe.settings.methods):
+        outline = outline_of(recipe.settings, kind, len(recipe.class_names), max(1, len(recipe.templates)))
+        steps += kind.steps(outline) + kind.adapts
     seconds = START_SECONDS + left * (BATCH_SECONDS + steps * (STEP_SECONDS + images * per_image))
     return min(LIMITS.gpu_seconds, round(seconds))
 

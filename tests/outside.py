@@ -1,0 +1,160 @@
+"""Two methods, an ID score and a corruption as somebody else would add them: one file, and one import.
+
+As a script, with the project's root on the path, it serves the page with them on it.
+"""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.corruptions import CORRUPTIONS, Corruption, register_corruption
+from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
+from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Method, Prepared, Progress
+from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.registry import METHODS, register
+from cliptta_demo.backend.methods.scores import ID_SCORES, register_score
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.run.work import Work
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """Settings of its own."""
+
+    shots: int = 3
+
+
+class FeatureCache(Method):
+    """Moves nothing: the surest features seen so far, class by class, add to the logits. In the manner of TDA.
+
+    Its prediction is no cosines; images are taken in their order.
+    """
+
+    name, label = "feature-cache", "Feature cache"
+    sentence = "Remembers the surest images of each class and asks them too."
+    paper, year, family = (
+        "Karmanov et al., Efficient Test-Time Adaptation of Vision-Language Models, CVPR 2024",
+        2024,
+        "cache",
+    )
+    colour, symbol = "blue", "diamond"  # CLIPTTA has them already
+    own = CacheSettings
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        return 0, 4 * outline.own.shots * outline.classes * (backbone.dimension + 4)
+
+    def start(self) -> AdaptationState:
+        keys = self.prototypes[:0].clone()
+        cache = (keys, torch.zeros(0, dtype=torch.int64, device=keys.device), keys.new_zeros(0))
+        return AdaptationState.start(keys.new_zeros(0), {"cache": cache, "seen": 0})
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+        self.choose_piece(whole=False)
+        state = state or self.start()
+        features = yield from self.within_memory(len(images), partial(self.embed, images))
+        logits, cache = [], state.kept["cache"]
+        for feature in features:
+            own = self.backbone.logits(feature @ self.prototypes.T)
+            cache = self._insert(cache, feature, own)
+            keys, labels, _ = cache
+            near = 2 * (-5 * (1 - keys @ feature)).exp()
+            logits.append(own.index_add(0, labels, near))
+        state = state.keep(cache=cache, seen=state.kept["seen"] + len(images))
+        yield Progress(0, None, state, logits=torch.stack(logits))
+
+    def _insert(self, cache: tuple[Tensor, ...], feature: Tensor, logits: Tensor) -> tuple[Tensor, ...]:
+        new = (feature, logits.argmax(), entropy_of_logits(logits))
+        keys, labels, entropies = (torch.cat([old, one[None]]) for old, one in zip(cache, new, strict=True))
+        mine = (labels == new[1]).nonzero()[:, 0]
+        kept = torch.ones_like(labels, dtype=torch.bool)
+        kept[mine[entropies[mine].argsort(stable=True)[self.task.own.shots :]]] = False
+        return keys[kept], labels[kept], entropies[kept]
+
+
+class Sharp(AdaptingMethod):
+    """TENT with a sharpness-aware step (Foret et al. 2021), as SAR has it; two steps whatever is asked for."""
+
+    name, label = "sharp", "Sharpness-aware"
+    sentence = "Looks for parameters in whose whole neighbourhood predictions are sure."
+    paper, year, family = (
+        "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023",
+        2023,
+        "normalisation",
+    )
+    colour, symbol = "purple", "star"
+    uses = ("learning_rate",)
+
+    @classmethod
+    def steps(cls, outline: Outline) -> int:
+        return 2
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        return Cost(batch_size, 2 * cls.steps(outline) * batch_size)
+
+    def step(
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        here = self.passes(self.parameters(state))
+        loss, cosines = yield from self._entropy(here, batch.pixels)
+        slope = yield from here.gradient(loss)
+        there = self.passes(self.parameters(state) + 0.05 * slope / (slope.norm() + 1e-12))
+        loss, _ = yield from self._entropy(there, batch.pixels)
+        gradient = yield from there.gradient(loss)
+        loss = loss.detach()
+        average = 0.9 * state.kept["average"] + 0.1 * loss if "average" in state.kept else loss
+        state = adam_step(state, loss, gradient, self.settings.learning_rate).keep(average=average)
+        return state, Progress(step, cosines.detach(), None, {"entropy": loss})
+
+    def _entropy(self, passes: Passes, pixels: Tensor) -> Work[tuple[Tensor, Tensor]]:
+        cosines = (yield from passes.embed(pixels)) @ self.prototypes.T
+        return entropy_of_logits(self.backbone.logits(cosines)).mean(), cosines
+
+
+def margin(cosines: Tensor) -> Tensor:
+    """How far the nearest class is ahead of the second."""
+    best = cosines.topk(2, dim=1).values
+    return best[:, 0] - best[:, 1]
+
+
+def darken(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
+    """Night falls."""
+    return (images.float() * setting.values[0]).round().to(torch.uint8)
+
+
+def add_all() -> None:
+    """What an import would do."""
+    register(FeatureCache)
+    register(Sharp)
+    register_score("margin", "How far the nearest class is ahead of the second.")(margin)
+    night = tuple((share,) for share in (0.8, 0.6, 0.45, 0.3, 0.2))
+    register_corruption(Corruption("night", "weather", darken), {side: night for side in (32, 64, 224)})
+
+
+@contextmanager
+def added() -> Iterator[None]:
+    """For as long as the block lasts they are there."""
+    add_all()
+    try:
+        yield
+    finally:
+        for registry, name in ((METHODS, "feature-cache"), (METHODS, "sharp"), (ID_SCORES, "margin")):
+            del registry[name]
+        del CORRUPTIONS["night"], PUBLISHED["night"]
+
+
+if __name__ == "__main__":
+    add_all()
+    runpy.run_path(str(Path(__file__).parents[1] / "app.py"), run_name="__main__")

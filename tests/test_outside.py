@@ -1,0 +1,164 @@
+"""What somebody adds from outside the package is there everywhere: run, command line, table, bench, link, page."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import labelled_source, random_images, small_backbone
+from outside import added
+from playwright.sync_api import Browser
+from serving import PATIENCE, ROOT, serve_process
+
+from cliptta_demo.backend.methods.registry import METHODS, register
+from cliptta_demo.backend.methods.scores import register_score
+from cliptta_demo.backend.methods.tent import Tent
+from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.size import run_size
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.bench import bench
+from cliptta_demo.cli import main
+from cliptta_demo.page.form.links import open_link, recipe_query
+from cliptta_demo.page.form.reading import read_form
+
+NAMES = ("zero-shot", "cliptta", "feature-cache", "sharp")
+
+
+@pytest.fixture
+def outside() -> Iterator[None]:
+    with added():
+        yield
+
+
+def experiment(turn: Turn = WHOLE, **changes: object) -> Experiment:
+    settings = RunSettings(
+        methods=NAMES,
+        stream=StreamSettings(batch_size=10, batches=2, corruption="night", severity=3),
+        adaptation=AdaptationSettings(learning_rate=1e-3, steps=3, memory_shots=2, score="margin"),
+    )
+    return Experiment(replace(settings, **changes), small_backbone(), labelled_source(), turn=turn)
+
+
+def test_methods_of_another_shape_run_beside_the_others(outside: None) -> None:
+    run = experiment()
+    moments = list(run.advance(run.start()))
+    assert [live.step for _, live in moments if hasattr(live, "step")] == [0, 1, 2]
+    state, snapshot = moments[-1]
+    cache, sharp = snapshot.methods["feature-cache"], snapshot.methods["sharp"]
+    assert cache.batch.cosines is None
+    assert cache.drift == (0.0,) * len(snapshot.layers)
+    assert max(sharp.drift) > 0
+    assert state.adaptations["sharp"].updates.item() == 2  # steps of its own
+    assert state.adaptations["sharp"].kept["average"].item() > 0
+    assert cache.batch.confidence.max() <= 1
+    differs = cache.batch.confidence != snapshot.methods["zero-shot"].batch.confidence
+    assert differs.all()  # what the cache adds
+    for method in snapshot.methods.values():
+        assert (method.batch.scores >= 0).all()  # margins are never negative
+        assert np.isfinite(method.threshold)
+    *_, (after, last) = run.run(state)
+    *_, (again, same) = experiment().run(pickle.loads(pickle.dumps(state.to("cpu"))))
+    assert after.adaptations["feature-cache"].kept["seen"] == again.adaptations["feature-cache"].kept["seen"] == 20
+    for name in NAMES:
+        assert np.array_equal(last.methods[name].batch.scores, same.methods[name].batch.scores)
+
+
+def test_they_rest_between_pieces_and_predict_the_same(outside: None) -> None:
+    (_, (_, whole)), (_, (_, cut)) = (list(experiment(turn).run()) for turn in (WHOLE, Turn(images=3)))
+    for name in NAMES:
+        assert whole.methods[name].batch.scores == pytest.approx(cut.methods[name].batch.scores, abs=1e-4)
+    run = experiment(Turn(images=3))
+    cache = run.methods["feature-cache"]
+    assert list(cache.adapt(random_images(10), cache.start(), 0)).count(None) == 3
+
+
+def test_their_cost_and_size_are_known_before(outside: None) -> None:
+    run, towers = experiment(), Towers.of(small_backbone())
+    costs = {n: cost_of(replace(run.settings, methods=(n,)), towers, 5, 5).batch / towers.image for n in NAMES}
+    assert [costs["feature-cache"], costs["sharp"]] == pytest.approx([10, 10 + 3 * 2 * 2 * 10])
+    size, less = (run_size(replace(run.settings, methods=names), run.backbone, 5) for names in (NAMES, NAMES[:2]))
+    assert size.rest - less.rest > 3 * 5 * 4 * 32  # the cache's features, among others
+
+
+def test_a_name_is_given_once(outside: None) -> None:
+    assert register(METHODS["sharp"]) is METHODS["sharp"]
+    with pytest.raises(ValueError, match="'tent'; Tent is registered"):
+        register(type("Other", (Tent,), {}))
+    with pytest.raises(ValueError, match="'margin'"):
+        register_score("margin", "")
+
+
+def test_the_command_line_a_table_and_the_bench_know_them(
+    outside: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.json"
+    sizes = "--batches 1 --batch-size 8"
+    main(
+        [
+            *f"run {sizes} --methods zero-shot,feature-cache,sharp --corruption night --score margin --json".split(),
+            str(path),
+        ]
+    )
+    result = json.loads(path.read_text())
+    assert list(result["methods"]) == ["zero-shot", "feature-cache", "sharp"]
+    assert result["settings"]["stream"]["corruption"] == "night"
+    main(
+        [*f"table {sizes} --corruptions night --methods feature-cache,sharp,sharp@lr=0.1 --out".split(), str(tmp_path)]
+    )
+    report = (tmp_path / "report.html").read_text()
+    assert "Feature cache" in report
+    assert "Sharpness-aware, lr 0.1" in report
+    capsys.readouterr()
+    measured = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1)["methods"]
+    assert measured["sharp"]["ratio"] > 1
+    assert measured["feature-cache"]["ratio"] is None
+
+
+def test_a_link_leads_to_them(outside: None) -> None:
+    query = {"methods": "tent,feature-cache,sharp", "corruption": "night", "score": "margin"}
+    recipe = read_form(open_link(query))
+    assert recipe.settings.methods == ("zero-shot", "tent", "feature-cache", "sharp")
+    assert recipe_query(recipe) == "corruption=night&methods=zero-shot%2Ctent%2Cfeature-cache%2Csharp&score=margin"
+
+
+@pytest.mark.browser
+def test_the_page_offers_runs_and_draws_them(browser: Browser) -> None:
+    query = "?methods=tent,cliptta,cliptta-oce,feature-cache,sharp&corruption=night&score=margin&batches=2&batch_size=8"
+    errors: list[str] = []
+    with serve_process("tests/outside.py", PYTHONPATH=str(ROOT)) as (address, _, _):
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(1000 * PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address + query)
+        page.wait_for_selector("#methods label:has-text('Sharpness-aware') input:checked")
+        page.click("#run")
+        page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
+        page.wait_for_selector("#drift .legend .marker")
+        cards = page.evaluate(
+            """() => [...document.querySelectorAll('.card')].map(card => [
+                card.dataset.method, card.querySelector('.number').textContent, card.querySelector('.marker').className,
+                getComputedStyle(card.querySelector('.marker')).backgroundColor,
+                getComputedStyle(card.querySelector('.marker')).clipPath])"""
+        )
+        drift = page.inner_text("#drift .legend")
+        matrices = page.locator("#matrix figure").count()
+        lines = page.evaluate(
+            "[...new Set(document.querySelector('#accuracy .plot').data.map(t => t.marker.color + t.marker.symbol))]"
+        )
+        page.close()
+    names, numbers, *looks = zip(*cards, strict=True)
+    assert names == ("zero-shot", "tent", "cliptta", "cliptta-oce", "feature-cache", "sharp")
+    assert all(number.endswith("%") for number in numbers)
+    assert all(len(set(each)) == len(cards) for each in looks)  # symbol, colour and outline, each six different ones
+    assert "none" not in looks[2]
+    assert len(lines) == len(cards)
+    assert "Sharpness-aware" in drift
+    assert "Feature cache" not in drift
+    assert matrices == len(cards) - 1
+    assert errors == []
