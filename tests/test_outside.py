@@ -15,6 +15,7 @@ from outside import added
 from playwright.sync_api import Browser
 from serving import PATIENCE, ROOT, serve_process
 
+from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import register_score
 from cliptta_demo.backend.methods.tent import Tent
@@ -86,10 +87,12 @@ def test_their_cost_and_size_are_known_before(outside: None) -> None:
     assert size.rest - less.rest > 3 * 5 * 4 * 32  # the cache's features, among others
 
 
-def test_a_name_is_given_once(outside: None) -> None:
+def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> None:
     assert register(METHODS["sharp"]) is METHODS["sharp"]
     with pytest.raises(ValueError, match="'tent'; Tent is registered"):
         register(type("Other", (Tent,), {}))
+    with pytest.raises(ValueError, match="Silent does not say its paper, year"):
+        register(type("Silent", (Method,), {"name": "x", "label": "X", "sentence": "Says nothing."}))
     with pytest.raises(ValueError, match="'margin'"):
         register_score("margin", "")
 

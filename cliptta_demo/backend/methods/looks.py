@@ -54,7 +54,7 @@ def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dic
 
 
 def share_out(wanted: Sequence[str], offered: Sequence[str]) -> list[str]:
-    """Gives each what it wants; who comes second to the same takes the first that nobody wants.
+    """Gives each what it wants; who comes second, or wants what there is not, takes the first that nobody wants.
 
     Beyond as many as are offered they come round again.
     """
@@ -62,7 +62,7 @@ def share_out(wanted: Sequence[str], offered: Sequence[str]) -> list[str]:
     given: list[str] = []
     late = 0
     for one in wanted:
-        if one in given:
+        if one in given or one not in offered:
             one, late = free[late % len(free)], late + 1
         given.append(one)
     return given

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="type[Method]")
 
 METHODS: dict[str, type[Method]] = {}
+FACTS = ("name", "label", "sentence", "paper", "year", "family", "colour", "symbol")  # that each class says of itself
 REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 
 
@@ -17,8 +18,10 @@ def register(kind: Kind) -> Kind:
     """Offers a method everywhere: page, links, API, command line, tables, bench. Usable as a decorator, from anywhere.
 
     Raises:
-        ValueError: another class has the name.
+        ValueError: the class leaves something unsaid, or another one has the name.
     """
+    if unsaid := [fact for fact in FACTS if not hasattr(kind, fact)]:
+        raise ValueError(f"{kind.__qualname__} does not say its {', '.join(unsaid)}; see the class Method.")
     other = METHODS.setdefault(kind.name, kind)
     if other is not kind:
         raise ValueError(f"name is {kind.name!r}; {other.__qualname__} is registered under it already.")
