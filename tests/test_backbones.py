@@ -66,7 +66,7 @@ def run_all(backbone: Backbone) -> None:
     for name, method in snapshot.methods.items():
         assert torch.isfinite(torch.from_numpy(method.id_scores)).all(), name
         assert method.skipped_steps == 0
-    assert not torch.equal(state.adaptations["cliptta"].parameters, backbone.source_parameters)
+    assert not torch.equal(state.adaptations["cliptta"].values, backbone.source_parameters)
     assert all(torch.equal(value, before[key]) for key, value in backbone.tower.state_dict().items())
 
 

@@ -11,29 +11,28 @@ having taken the new one.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from cliptta_demo.backend.data.ahead import AheadOfTime
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.data.stream import Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task, own_settings
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
-from cliptta_demo.backend.run.metrics import Tally, entropy_of
-from cliptta_demo.backend.run.reading import read
-from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
+from cliptta_demo.backend.run.lane import Lane
+from cliptta_demo.backend.run.metrics import Tally
+from cliptta_demo.backend.run.reading import method_snapshot, read, view_of
+from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import RunSettings
 
@@ -61,34 +60,6 @@ class RunState:
         """The same state with its tensors on another device ("cpu" before pickling)."""
         moved = {name: state and state.to(device) for name, state in self.adaptations.items()}
         return replace(self, adaptations=moved)
-
-
-@dataclass
-class _Lane:
-    """One method at work on the present batch."""
-
-    steps: Iterator[Progress | None]
-    done: bool = False
-    seconds: float = 0.0
-    last: Progress | None = None
-    unread: int = 0  # images of the last Progress for which the model gave no finite numbers
-    losses: dict[str, Tensor] = field(default_factory=dict)
-
-    def rests(self) -> bool:
-        """Works on to the next moment; whether that is a mere rest, in the middle of a step."""
-        began = time.perf_counter()
-        try:
-            progress = next(self.steps)
-        except StopIteration:
-            self.done = True
-            return False
-        finally:
-            self.seconds += time.perf_counter() - began
-        if progress is None:
-            return True
-        self.last = progress
-        self.losses = progress.losses or self.losses
-        return False
 
 
 class Experiment:
@@ -214,7 +185,7 @@ class Experiment:
         batch = batch or self.batch(state)
         labels = batch.images.labels.numpy()
         lanes = {
-            name: _Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
+            name: Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
             for name, method in self.methods.items()
         }
         step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values())
@@ -231,44 +202,20 @@ class Experiment:
         new_state = self._commit(state, labels, lanes, views)
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
-    def _view(self, lane: _Lane, labels: np.ndarray) -> BatchView:
+    def _view(self, lane: Lane, labels: np.ndarray) -> BatchView:
         reading = read(lane.last, self.backbone)
         lane.unread = reading.unread
-        confidence, predicted = reading.probabilities.max(dim=1)
-        predicted = predicted.cpu().numpy()
-        known = labels >= 0
-        return BatchView(
-            predicted=predicted,
-            confidence=confidence.cpu().numpy(),
-            scores=self.score(reading.scored).cpu().numpy(),
-            histogram=np.bincount(predicted[labels != -1], minlength=len(self.class_names)),
-            accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
-            collapse_entropy=entropy_of(reading.probabilities.mean(dim=0).cpu().numpy()),
-            cosines=None if reading.cosines is None else reading.cosines.cpu().numpy(),
-        )
+        return view_of(reading, labels, self.score)
 
     def _commit(
-        self, state: RunState, labels: np.ndarray, lanes: dict[str, _Lane], views: dict[str, BatchView]
+        self, state: RunState, labels: np.ndarray, lanes: dict[str, Lane], views: dict[str, BatchView]
     ) -> RunState:
         reference = views[REFERENCE].predicted
         tallies, series = {}, {}
         for name, lane in lanes.items():
             view = views[name]
             tally = state.tallies[name].add(labels, view.predicted, reference, view.scores)
-            old = state.series[name]
-            shown = view.histogram.sum()
-            series[name] = Series(
-                accuracy=(*old.accuracy, tally.accuracy),
-                batch_accuracy=(*old.batch_accuracy, view.accuracy),
-                collapse_entropy=(*old.collapse_entropy, view.collapse_entropy),
-                largest_class_share=(
-                    *old.largest_class_share,
-                    float(view.histogram.max() / shown) if shown else 0.0,
-                ),
-                deterioration=(*old.deterioration, tally.deterioration),
-                improvement=(*old.improvement, tally.improvement),
-                seconds=(*old.seconds, lane.seconds),
-            )
+            series[name] = state.series[name].add(tally, view, lane.seconds)
             tallies[name] = tally
         true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
         return RunState(
@@ -281,10 +228,18 @@ class Experiment:
         )
 
     def _snapshot(
-        self, state: RunState, batch: Batch, lanes: dict[str, _Lane], views: dict[str, BatchView], seconds: float
+        self, state: RunState, batch: Batch, lanes: dict[str, Lane], views: dict[str, BatchView], seconds: float
     ) -> Snapshot:
         methods = {
-            name: self._method_snapshot(name, state, views[name], lanes[name].losses) for name in self.settings.methods
+            name: method_snapshot(
+                self.methods[name],
+                state.adaptations[name],
+                state.tallies[name],
+                state.series[name],
+                views[name],
+                lanes[name].losses,
+            )
+            for name in self.settings.methods
         }
         notes = list(self.source_notes) if state.next_batch == 1 else []
         notes += [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
@@ -306,32 +261,6 @@ class Experiment:
             images_done=state.images_done,
             seconds=seconds,
             notes=(*batch.images.refused, *notes),
-        )
-
-    def _method_snapshot(
-        self, name: str, state: RunState, view: BatchView, losses: dict[str, Tensor]
-    ) -> MethodSnapshot:
-        tally, adaptation = state.tallies[name], state.adaptations[name]
-        method = self.methods[name]
-        threshold = method.threshold(adaptation)
-        if threshold is None:
-            threshold = otsu_threshold(torch.from_numpy(view.scores))
-        return MethodSnapshot(
-            batch=view,
-            accuracy=tally.accuracy,
-            deterioration=tally.deterioration,
-            improvement=tally.improvement,
-            auroc=tally.auroc,
-            fpr95=tally.fpr95,
-            histogram=tally.histogram,
-            histogram_entropy=entropy_of(tally.histogram),
-            id_scores=tally.id_scores,
-            ood_scores=tally.ood_scores,
-            threshold=float(threshold),
-            skipped_steps=method.skipped(adaptation),
-            losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
-            drift=method.drift(adaptation),
-            series=state.series[name],
         )
 
 

@@ -1,14 +1,22 @@
-"""What a method's prediction says, whichever kind it is: probabilities, and the numbers that ID scores are made of."""
+"""From what a method yields to plain numbers, whichever kind of prediction it makes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cliptta_demo.backend.methods.base import Progress
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.scores import otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.metrics import Tally, entropy_of
+from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
 
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
 
@@ -44,6 +52,53 @@ def read(progress: Progress, backbone: Backbone) -> Reading:
         return Reading(logits.softmax(dim=1), logits / backbone.logit_scale, cosines, unread)
     cosines, unread = _finite(progress.cosines)
     return Reading(backbone.logits(cosines).softmax(dim=1), cosines, cosines, unread)
+
+
+def view_of(reading: Reading, labels: NDArray[np.int64], score: Callable[[Tensor], Tensor]) -> BatchView:
+    """What a prediction says of a batch with these labels ``(N,)``, −1 a stranger, −2 unknown."""
+    confidence, predicted = reading.probabilities.max(dim=1)
+    predicted = predicted.cpu().numpy()
+    known = labels >= 0
+    return BatchView(
+        predicted=predicted,
+        confidence=confidence.cpu().numpy(),
+        scores=score(reading.scored).cpu().numpy(),
+        histogram=np.bincount(predicted[labels != -1], minlength=reading.probabilities.shape[1]),
+        accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
+        collapse_entropy=entropy_of(reading.probabilities.mean(dim=0).cpu().numpy()),
+        cosines=None if reading.cosines is None else reading.cosines.cpu().numpy(),
+    )
+
+
+def method_snapshot(
+    method: Method,
+    adaptation: AdaptationState | None,
+    tally: Tally,
+    series: Series,
+    view: BatchView,
+    losses: Mapping[str, Tensor],
+) -> MethodSnapshot:
+    """A method after a whole batch."""
+    threshold = method.threshold(adaptation)
+    if threshold is None:
+        threshold = otsu_threshold(torch.from_numpy(view.scores))
+    return MethodSnapshot(
+        batch=view,
+        accuracy=tally.accuracy,
+        deterioration=tally.deterioration,
+        improvement=tally.improvement,
+        auroc=tally.auroc,
+        fpr95=tally.fpr95,
+        histogram=tally.histogram,
+        histogram_entropy=entropy_of(tally.histogram),
+        id_scores=tally.id_scores,
+        ood_scores=tally.ood_scores,
+        threshold=float(threshold),
+        skipped_steps=method.skipped(adaptation),
+        losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
+        drift=method.drift(adaptation),
+        series=series,
+    )
 
 
 def _finite(values: Tensor) -> tuple[Tensor, int]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cliptta_demo.backend.run.metrics import Tally
+
 
 @dataclass(frozen=True)
 class BatchView:
@@ -51,6 +53,19 @@ class Series:
     deterioration: tuple[float | None, ...] = ()
     improvement: tuple[float | None, ...] = ()
     seconds: tuple[float, ...] = ()
+
+    def add(self, tally: Tally, view: BatchView, seconds: float) -> Series:
+        """One batch more: its view, the counts that include it, and what it took."""
+        shown = view.histogram.sum()
+        return Series(
+            accuracy=(*self.accuracy, tally.accuracy),
+            batch_accuracy=(*self.batch_accuracy, view.accuracy),
+            collapse_entropy=(*self.collapse_entropy, view.collapse_entropy),
+            largest_class_share=(*self.largest_class_share, float(view.histogram.max() / shown) if shown else 0.0),
+            deterioration=(*self.deterioration, tally.deterioration),
+            improvement=(*self.improvement, tally.improvement),
+            seconds=(*self.seconds, seconds),
+        )
 
 
 @dataclass(frozen=True)
