@@ -5,6 +5,7 @@
     cliptta-demo bench --backbone tiny --corruptions --grow --json bench.json
     cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
     cliptta-demo claims
+    cliptta-demo settings
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
 from cliptta_demo.backend.data.presets import PRESETS
+from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import PRECISIONS, TINY, best_device, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, PAPERS
@@ -28,19 +27,13 @@ from cliptta_demo.backend.models.prompts import check_templates
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report
-from cliptta_demo.backend.settings import (
-    ORDERS,
-    AdaptationSettings,
-    RunSettings,
-    StreamSettings,
-    check_number,
-    method_names,
-)
+from cliptta_demo.backend.settings import RunSettings, method_names
 from cliptta_demo.bench import bench, corruption_costs, grow
 from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
 from cliptta_demo.claims.command import add_claims_parser
+from cliptta_demo.options import add_adaptation_options, add_stream_options, read_adaptation, read_own, read_stream
+from cliptta_demo.settings_table import settings_page
 from cliptta_demo.tables.command import add_table_parser
-from cliptta_demo.tables.variants import ADAPTATION_WORDS
 
 DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
@@ -58,36 +51,18 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run methods side by side on one stream and print what they reach")
-    stream = StreamSettings()
     run.add_argument("--backbone", help="tiny (the default), ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME")
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
     run.add_argument("--classes", help="class names, separated by commas; default: the data set's")
     run.add_argument("--templates", nargs="+", metavar="TEMPLATE", help="prompts, {} for the class name")
     run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(method_names()))
-    run.add_argument("--corruption", default=stream.corruption, help=f"none, cycle, {', '.join(CORRUPTIONS)}")
-    run.add_argument("--severity", type=int, default=stream.severity, help="1 to 5")
-    run.add_argument("--ramp", action="store_true", help="let the severity rise from 1 over the stream")
     run.add_argument("--ood", help=OOD_HELP)
-    run.add_argument("--ood-share", type=float, help="their share of each batch, 0 to 0.9; default 0.5 with --ood")
-    run.add_argument("--order", default=stream.order, choices=ORDERS)
-    run.add_argument("--batches", type=int, default=stream.batches)
-    run.add_argument("--batch-size", type=int, default=stream.batch_size)
-    run.add_argument("--seed", type=int, default=stream.seed)
+    add_stream_options(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write all results there")
     run.add_argument("--csv", type=Path, metavar="FILE", help="write there what every method said of every image")
     run.add_argument("--quiet", action="store_true", help="no line per batch")
-    tuning = run.add_argument_group("adaptation (default: the backbone's own values)")
-    tuning.add_argument("--lr", type=float, help="learning rate of Adam")
-    tuning.add_argument("--steps", type=int, help="optimiser steps per batch")
-    tuning.add_argument("--lambda-reg", type=float, help="weight of CLIPTTA's regulariser")
-    tuning.add_argument("--tent-lambda-reg", type=float, help="weight of the same regulariser in TENT")
-    tuning.add_argument("--memory-shots", type=int, help="images remembered per class; 0: no memory")
-    tuning.add_argument("--memory-sample", type=int, help="remembered images that join each step")
-    tuning.add_argument("--lambda-oce", type=float, help="weight of the outlier contrastive exposure")
-    tuning.add_argument("--gamma", type=float, help="softness of the ID/OOD split")
-    tuning.add_argument("--score", help=f"ID score: {', '.join(ID_SCORES)}")
-    tuning.add_argument("--symmetric", action="store_const", const=True, help="rows and columns in the loss")
+    add_adaptation_options(run)
     run.set_defaults(work=run_command)
     bench = commands.add_parser("bench", help="time every method against the bare forward and backward passes")
     bench.add_argument("--backbone", help="as for run; random:ARCHITECTURE needs no weights")
@@ -110,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     bench.set_defaults(work=bench_command)
+    settings = commands.add_parser("settings", help="write the table of all settings, as in docs/settings.md")
+    settings.set_defaults(work=lambda _: print(settings_page(), end=""))
     add_table_parser(commands)
     add_claims_parser(commands)
     return parser
@@ -118,24 +95,11 @@ def build_parser() -> argparse.ArgumentParser:
 def run_command(arguments: argparse.Namespace) -> None:
     """The ``run`` command."""
     backbone = load_backbone(arguments.backbone, arguments.device)
-    given = {field: getattr(arguments, word) for word, field in ADAPTATION_WORDS.items()}
-    adaptation: AdaptationSettings = replace(
-        backbone.info.adaptation, **{field: value for field, value in given.items() if value is not None}
-    )
-    share = arguments.ood_share if arguments.ood_share is not None else (0.5 if arguments.ood else 0.0)
     settings = RunSettings(
         methods=tuple(name.strip() for name in arguments.methods.split(",") if name.strip()),
-        stream=StreamSettings(
-            corruption=arguments.corruption,
-            severity=arguments.severity,
-            ramp=arguments.ramp,
-            ood_share=share,
-            order=arguments.order,
-            batch_size=arguments.batch_size,
-            batches=arguments.batches,
-            seed=arguments.seed,
-        ),
-        adaptation=adaptation,
+        stream=read_stream(arguments),
+        adaptation=read_adaptation(arguments, backbone.info.adaptation),
+        own=read_own(arguments.set),
     )
     names = parse_class_names(arguments.classes) if arguments.classes is not None else None
     source = open_source(arguments.dataset, names)
@@ -169,7 +133,7 @@ def run_command(arguments: argparse.Namespace) -> None:
         _write_json(arguments.json, result)
     if arguments.csv:
         arguments.csv.parent.mkdir(parents=True, exist_ok=True)
-        text = to_csv(results, experiment.class_names, with_scores=share > 0)
+        text = to_csv(results, experiment.class_names, with_scores=settings.stream.ood_share > 0)
         arguments.csv.write_text(text, encoding="utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
 
 

@@ -36,8 +36,8 @@ from serving import serve_process
 
 from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.links import starting_values
-from cliptta_demo.page.form.reading import FIELDS
+from cliptta_demo.page.form.fields import FIELDS
+from cliptta_demo.page.form.opening import starting_values
 from cliptta_demo.page.runs.api import run
 
 API = "/gradio_api"

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS, Corruption, register_corruption
 from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
+from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Method, Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits
@@ -28,11 +29,11 @@ from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.run.work import Work
 
 
-@dataclass(frozen=True)
-class CacheSettings:
+@dataclass(frozen=True, kw_only=True)
+class CacheSettings(Declared):
     """Settings of its own."""
 
-    shots: int = 3
+    shots: int = whole(3, 1, 16, "the paper's", label="Features per class", mark="{} features")
 
 
 class FeatureCache(Method):

@@ -17,7 +17,7 @@ from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, co
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.page.form import cost
-from cliptta_demo.page.form.reading import FormValues
+from cliptta_demo.page.form.fields import FormValues
 
 SETTINGS = RunSettings(
     methods=method_names(),

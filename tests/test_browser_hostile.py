@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from test_browser_run import PROGRESS, choose, set_number
 
-from cliptta_demo.page.form.links import LINKED
+from cliptta_demo.page.form.fields import linked_names
 
 pytestmark = pytest.mark.browser
 ATTACK = "<img src=x onerror=window.hacked=1>"
@@ -147,7 +147,7 @@ def test_hostile_names_inside_a_zip_become_labels_and_stay_text(visitor) -> None
 
 def test_hostile_links_run_nothing(visit) -> None:
     for number, value in enumerate((ATTACK, "<script>window.hacked=1</script>", '"><svg onload=window.hacked=1>')):
-        page = visit(query="?" + urlencode({name: value for name in LINKED[number::3]}))
+        page = visit(query="?" + urlencode({name: value for name in linked_names()[number::3]}))
         page.wait_for_selector("#message .note")
         untouched(page)
     page = visit(

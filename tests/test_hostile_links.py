@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.form.links import LINKED, check_form, from_query, open_link, to_query
-from cliptta_demo.page.form.reading import FormValues
+from cliptta_demo.page.form.fields import FIELDS, FormValues, linked_names
+from cliptta_demo.page.form.links import check_form, from_query, open_link, to_query
 from cliptta_demo.page.runs.handlers import address_of, open_address
 
 CASES = 600
@@ -32,6 +32,7 @@ TEXTS = st.one_of(
     st.floats().map(repr),
     st.sampled_from(["1", "2", "0", "0.5", "cat, dog", "tent", "pictures", "fog", "upload", "tiny", "sorted", "flags"]),
 )
+LINKED = linked_names()
 NAMES = st.one_of(st.sampled_from(LINKED), st.sampled_from(LINKED), st.text(max_size=12), st.just("files"))
 
 
@@ -80,7 +81,7 @@ def test_no_form_has_a_link_that_does_not_open(changes: dict[str, object]) -> No
     """What Share makes of raw values of a form."""
     SEEN["all"] += 1
     form = FormValues(**changes)
-    query, message = address_of(tuple(getattr(form, name) for name in FormValues.__dataclass_fields__))
+    query, message = address_of(tuple(getattr(form, name) for name in FIELDS))
     assert bool(query) != ("error" in message)
     if query:
         open_link(dict(parse_qsl(query[1:], keep_blank_values=True)))

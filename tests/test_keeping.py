@@ -14,7 +14,8 @@ from test_page_handlers import BACKBONE, message, press, small_model  # noqa: F4
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
-from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.session import keeping
 from cliptta_demo.page.session.keeping import Keeping, check_size

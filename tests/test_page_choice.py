@@ -15,8 +15,8 @@ from cliptta_demo.page import layout
 from cliptta_demo.page.form import backbone_note, links, opening
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.opening import packaged, read_opening
-from cliptta_demo.page.form.reading import FormValues
 from cliptta_demo.page.panels import cards
 from cliptta_demo.page.runs import handlers
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.page.form.reading import FIELDS, FormValues
+from cliptta_demo.page.form.fields import FIELDS, FormValues
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.uploads import Given, read_news

@@ -15,7 +15,7 @@ from test_page_handlers import message, press, values
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.page.form import choices, links
-from cliptta_demo.page.form.reading import FIELDS, FormValues
+from cliptta_demo.page.form.fields import FIELDS, FormValues
 from cliptta_demo.page.form.sidebar import fit_widgets
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import Runs

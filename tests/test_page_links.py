@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.catalog import OOD_SOURCES, picture_class_names
+from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.models.loading import BACKBONES, TINY, tuned_adaptation
-from cliptta_demo.backend.settings import ORDERS, method_names
+from cliptta_demo.backend.settings import StreamSettings, method_names
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.links import from_query, open_link, recipe_query, starting_values, to_query
-from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.form.reading import read_form
 
 START = starting_values(tuned_adaptation(TINY))
 
@@ -44,7 +46,7 @@ def test_the_opening_experiment_has_an_empty_query() -> None:
             "ood_share": st.floats(0, 0.9).map(lambda value: round(value, 6)),
             "ood_source": st.sampled_from(list(OOD_SOURCES)),
             "methods": st.lists(st.sampled_from(method_names()), min_size=1, unique=True),
-            "order": st.sampled_from(ORDERS),
+            "order": st.sampled_from(tuple(settings_of(StreamSettings)["order"].options)),
             "batch_size": st.integers(1, 512),
             "batches": st.integers(1, LIMITS.max_run_steps // 50),
             "seed": st.integers(0, 2**31 - 1),

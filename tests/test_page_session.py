@@ -7,7 +7,8 @@ import pytest
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.experiment import RunState
-from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.session.state import Mark, Session, plan
 

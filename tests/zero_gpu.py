@@ -77,7 +77,7 @@ def main() -> None:
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU
-    from cliptta_demo.page.form.reading import FIELDS
+    from cliptta_demo.page.form.fields import FIELDS
     from cliptta_demo.page.runs import api, gpu, handlers
 
     assert app.demo is not None

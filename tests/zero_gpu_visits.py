@@ -6,7 +6,8 @@ import hashlib
 from typing import Any
 
 from cliptta_demo.backend.models.loading import TINY_ADAPTATION
-from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe, Session
 
 _SMALL: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Settings of a run, as frozen dataclasses. Each default is the paper's unless the comment says otherwise.
+"""Settings of a run, each declared once (see :mod:`.declare`), with the reason of its default.
 
 Values are checked here, on the server's side, whatever a form or an address may claim: an unknown or out-of-range
 value raises :class:`UserError` (a ``ValueError``) that names the field, the value and what is allowed.
@@ -6,28 +6,37 @@ value raises :class:`UserError` (a ``ValueError``) that names the field, the val
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.declare import (
+    Declared,
+    Options,
+    Setting,
+    build,
+    check_choice,
+    choice,
+    number,
+    settings_of,
+    switch,
+    whole,
+)
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
-ORDERS = ("shuffled", "sorted")
+_NICE_NAMES = {
+    "jpeg_compression": "JPEG compression",
+    CORRUPTION_CYCLE: "all 15 in turn",
+    "none": "no corruption",
+}
 
 
-def check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
-    """Raises :class:`UserError` unless ``low ≤ value ≤ high`` (and a whole number where asked)."""
-    kind = "a whole number" if whole else "a number"
-    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not low <= value <= high:  # NaN is in no range
-        raise UserError(f"{name} is {quoted(value)}; it must be {kind} from {low:g} to {high:g}.")
-
-
-def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    """Raises :class:`UserError` unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
-        raise UserError(f"{name} is {quoted(value)}; it must be one of: {', '.join(allowed)}.")
+def corruption_name(name: str) -> str:
+    """A corruption's name for people: ``gaussian_noise`` → ``Gaussian noise``."""
+    return _NICE_NAMES.get(name) or display_name(name).capitalize()
 
 
 def method_names() -> tuple[str, ...]:
@@ -37,74 +46,134 @@ def method_names() -> tuple[str, ...]:
     return tuple(METHODS)
 
 
-def score_names() -> tuple[str, ...]:
-    """All ID scores, in the order in which they are offered."""
+def _corruptions() -> Options:
+    cycle = {"none": "None", CORRUPTION_CYCLE: "Cycle through all 15"}
+    return cycle | {name: corruption_name(name) for name in CORRUPTIONS}
+
+
+def _scores() -> Options:
     from cliptta_demo.backend.methods.scores import ID_SCORES
 
-    return tuple(ID_SCORES)
+    return {name: name for name in ID_SCORES}
 
 
+def _shift(stream: StreamSettings) -> str:
+    """The corruption in short words: "fog 5", "fog to 5" where it rises, "no corruption"."""
+    name = corruption_name(stream.corruption)
+    name = name if name.startswith("JPEG") else f"{name[:1].lower()}{name[1:]}"
+    return name if stream.corruption == "none" else f"{name} {'to ' if stream.ramp else ''}{stream.severity}"
+
+
+# fmt: off
 @dataclass(frozen=True, kw_only=True)
-class AdaptationSettings:
+class AdaptationSettings(Declared):
     """What the adapting methods do with one batch."""
 
-    learning_rate: float = 1e-4  # Adam's; small backbones want more and bring their own tuned value
-    steps: int = 10  # optimiser steps per batch
-    regulariser_weight: float = 1.0  # λ_reg of CLIPTTA's marginal-entropy regulariser
-    tent_regulariser_weight: float = 0.0  # TENT as published has no regulariser; 1 gives it CLIPTTA's
-    memory_shots: int = 8  # images kept per class; the paper uses 4 to 16
-    memory_sample: int = 64  # memory images that join each step, balanced over classes; the default batch
-    oce_weight: float = 1.0  # λ_oce
-    oce_gamma: float = 0.005  # γ, softness of the ID/OOD split
-    score: str = "max-log-probability"  # the paper's ID score
-    symmetric: bool = False  # the authors ran the row form of the contrastive loss only
-
-    def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, 0, 1)
-        check_number("steps", self.steps, 1, 50, whole=True)
-        check_number("regulariser_weight", self.regulariser_weight, 0, 100)
-        check_number("tent_regulariser_weight", self.tent_regulariser_weight, 0, 100)
-        check_number("memory_shots", self.memory_shots, 0, 64, whole=True)
-        check_number("memory_sample", self.memory_sample, 1, 1024, whole=True)
-        check_number("oce_weight", self.oce_weight, 0, 1000)
-        check_number("oce_gamma", self.oce_gamma, 1e-6, 10)
-        check_choice("score", self.score, score_names())
-        if not isinstance(self.symmetric, bool):
-            raise UserError(f"symmetric is {quoted(self.symmetric)}; it must be true or false.")
+    learning_rate: float = number(
+        1e-4, 0, 1, "the paper's; small backbones want more and bring their own tuned value",
+        label="Learning rate", help="Of Adam, on the normalisation layers only.", step=0.0001,
+        option="lr", spoken="learning rate of Adam", mark="lr {:g}",
+    )
+    steps: int = whole(
+        10, 1, 50, "the paper's",
+        label="Steps per batch", help="Optimiser steps on each batch.", slider=True, step=1, costly=True,
+        spoken="optimiser steps per batch", mark="{} steps",
+    )
+    regulariser_weight: float = number(
+        1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
+        label="λ_reg, CLIPTTA's regulariser", help="CLIPTTA's pull towards using all classes.",
+        option="lambda-reg", spoken="weight of CLIPTTA's regulariser", mark="λ_reg {:g}",
+    )
+    tent_regulariser_weight: float = number(
+        0.0, 0, 100, "TENT as published has none; 1 gives it CLIPTTA's",
+        label="λ_reg for TENT", help="0 is TENT as published; 1 lends it CLIPTTA's regulariser.",
+        option="tent-lambda-reg", spoken="weight of the same regulariser in TENT", mark="TENT λ_reg {:g}",
+    )
+    memory_shots: int = whole(
+        8, 0, 64, "the paper uses 4 to 16",
+        label="Memory shots per class", help="Confident images remembered per class.", slider=True, step=1, costly=True,
+        spoken="images remembered per class; 0: no memory", mark="{} shots",
+    )
+    memory_sample: int = whole(
+        64, 1, 1024, "as many as a batch has, balanced over classes",
+        spoken="remembered images that join each step", mark="{} memory images",
+    )
+    oce_weight: float = number(
+        1.0, 0, 1000, "the paper's λ_oce",
+        label="λ_oce, weight of OCE", help="Pushes known images and strangers apart.",
+        option="lambda-oce", spoken="weight of the outlier contrastive exposure", mark="λ_oce {:g}",
+    )
+    oce_gamma: float = number(
+        0.005, 1e-6, 10, "the paper's γ",
+        label="γ", help="Softness of that split.",
+        option="gamma", spoken="softness of the ID/OOD split", mark="γ {:g}",
+    )
+    score: str = choice(
+        "max-log-probability", _scores, "the paper's ID score",
+        label="ID score", spoken="ID score: {}", restart="the ID score",
+    )
+    symmetric: bool = switch(
+        False, "the authors ran the row form of the contrastive loss only",
+        label="Symmetric loss", help="Adds the text-to-image half of the contrastive loss.",
+        spoken="rows and columns in the loss", mark=lambda own: "symmetric" if own.symmetric else "rows only",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamSettings:
+class StreamSettings(Declared):
     """Which images arrive, in which order, and how they are corrupted."""
 
-    corruption: str = "none"  # a corruption's name, "none", or "cycle"
-    severity: int = 5  # 1 to 5; the paper reports 5
-    ramp: bool = False  # severity rises from 1 to ``severity`` over the stream
-    ood_share: float = 0.0  # of each batch, how much is out-of-distribution; the paper's open set: 0.5
-    order: str = "shuffled"  # "sorted" delivers class after class, a hard case
-    batch_size: int = 64  # paper: 128; 64 keeps a laptop live
-    batches: int = 10
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_choice("corruption", self.corruption, ("none", CORRUPTION_CYCLE, *CORRUPTIONS))
-        check_number("severity", self.severity, 1, 5, whole=True)
-        check_number("ood_share", self.ood_share, 0, 0.9)
-        check_choice("order", self.order, ORDERS)
-        check_number("batch_size", self.batch_size, 1, 512, whole=True)
-        check_number("batches", self.batches, 1, 1000, whole=True)
-        check_number("seed", self.seed, 0, 2**31 - 1, whole=True)
-        if not isinstance(self.ramp, bool):
-            raise UserError(f"ramp is {quoted(self.ramp)}; it must be true or false.")
+    corruption: str = choice(
+        "none", _corruptions, 'clean; "cycle" takes another of the 15 with every batch',
+        label="Corruption", help="ImageNet-C's, applied to every image.", group="shift", spoken="{}", mark=_shift,
+    )
+    severity: int = whole(
+        5, 1, 5, "the paper reports 5",
+        label="Severity", group="shift", slider=True, step=1, spoken="1 to 5; the paper reports 5", mark=_shift,
+    )
+    ramp: bool = switch(
+        False, "the paper's severity is constant",
+        label="Ramp up", help="From 1 up to the severity, over the stream.", group="shift",
+        spoken="let the severity rise from 1 over the stream", mark=_shift,
+    )
+    ood_share: float = number(
+        0.0, 0, 0.9, "none; the paper's open set has 0.5",
+        label="OOD share", help="Of each batch: classes not in the list.", group="shift", slider=True, step=0.05,
+        spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart="the OOD share",
+    )
+    order: str = choice(
+        "shuffled", {"shuffled": "Shuffled", "sorted": "Sorted by class"}, "the paper's",
+        label="Order", help="Sorted by class is a hard case: each batch holds few classes.", group="stream",
+        restart="the stream order",
+    )
+    batch_size: int = whole(
+        64, 1, 512, "the paper's is 128; 64 keeps a laptop live",
+        label="Batch size", group="stream", costly=True, restart="the batch size",
+    )
+    batches: int = whole(
+        10, 1, 1000, "short enough to be watched",
+        label="Batches", group="stream", costly=True,
+    )
+    seed: int = whole(
+        0, 0, 2**31 - 1, "any will do; the same one gives the same run",
+        label="Seed", group="stream", restart="the seed",
+    )
+# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """One whole experiment: with the same settings, the same images give the same numbers."""
+    """One whole experiment: with the same settings, the same images give the same numbers.
+
+    Attributes:
+        own: method → its own settings, of the dataclass that it names as ``own``: of each method of the run that has
+            some, at their defaults where they are not given.
+    """
 
     methods: tuple[str, ...] = ("zero-shot", "tent", "cliptta")
     stream: StreamSettings = field(default_factory=StreamSettings)
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+    own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.methods:
@@ -113,10 +182,26 @@ class RunSettings:
             check_choice("methods", method, method_names())
         if len(set(self.methods)) < len(self.methods):
             raise UserError(f"methods names one method twice: {', '.join(self.methods)}.")
+        kinds = {name: kind for name in self.methods if (kind := own_kind(name)) is not None}
+        own = {name: self.own.get(name) or kind() for name, kind in kinds.items()}
+        if wrong := [name for name, kind in kinds.items() if not isinstance(own[name], kind)]:
+            raise UserError(f"own has settings for {', '.join(wrong)} that are another method's.")
+        object.__setattr__(self, "own", own)
+
+    def declared(self) -> Iterator[tuple[str, Setting, Declared]]:
+        """(name, declaration, the settings that hold its value) of all settings; a method's own: METHOD.SETTING."""
+        own = ((f"{method}.", part) for method, part in self.own.items())
+        for prefix, part in (("", self.stream), ("", self.adaptation), *own):
+            for name, setting in settings_of(type(part)).items():
+                yield f"{prefix}{name}", setting, part
+
+    def flat(self) -> dict[str, Any]:
+        """Name → value, as in :meth:`declared`."""
+        return {name: getattr(part, setting.name) for name, setting, part in self.declared()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain nested dict, ready for JSON."""
-        return asdict(self)
+        """Plain nested dict, ready for JSON; without ``own`` where no method has settings of its own."""
+        return {name: value for name, value in asdict(self).items() if name != "own" or value}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunSettings:
@@ -125,15 +210,39 @@ class RunSettings:
         if "methods" in data:
             data["methods"] = tuple(data["methods"])
         if "stream" in data:
-            data["stream"] = _build(StreamSettings, data["stream"])
+            data["stream"] = build(StreamSettings, data["stream"])
         if "adaptation" in data:
-            data["adaptation"] = _build(AdaptationSettings, data["adaptation"])
-        return _build(cls, data)
+            data["adaptation"] = build(AdaptationSettings, data["adaptation"])
+        if "own" in data:
+            data["own"] = build_own(
+                {f"{m}.{name}": value for m, own in data["own"].items() for name, value in own.items()}
+            )
+        return build(cls, data)
 
 
-def _build(cls: type, data: dict[str, Any]) -> Any:
-    known = {item.name for item in fields(cls)}
-    unknown = set(data) - known
-    if unknown:
-        raise UserError(f"Unknown setting {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}.")
-    return cls(**data)
+def own_kind(method: str) -> type[Declared] | None:
+    """The dataclass of a method's own settings; None where it has none."""
+    from cliptta_demo.backend.methods.registry import METHODS
+
+    return getattr(METHODS.get(method), "own", None)
+
+
+def own_declared() -> dict[str, Setting]:
+    """METHOD.SETTING → declaration, of all methods' own settings: so they are named wherever a person names them."""
+    found = ((method, own_kind(method)) for method in method_names())
+    return {f"{method}.{name}": item for method, own in found if own for name, item in settings_of(own).items()}
+
+
+def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
+    """Method → its own settings, from METHOD.SETTING → value.
+
+    Raises:
+        UserError: a method or setting that there is not, or a value that is none of its setting's.
+    """
+    given: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        method, _, setting = name.partition(".")
+        if own_kind(method) is None:
+            raise UserError(f"{name} is no setting: {method} has none of its own.")
+        given.setdefault(method, {})[setting] = value
+    return {method: build(own_kind(method), own, f"{method}.") for method, own in given.items()}

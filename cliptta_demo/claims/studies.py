@@ -98,11 +98,7 @@ def lesson_study(lesson: Lesson) -> Study:
     """A lesson as one click runs it, for the seeds that a visitor could type."""
     recipe = read_form(lesson_values(lesson))
     stream, own = recipe.settings.stream, recipe.settings.adaptation
-    changes = {
-        name: value
-        for name, value in vars(own).items()
-        if value != getattr(TINY_ADAPTATION, name) and name != "memory_sample"  # has no widget: the backbone's own
-    }
+    changes = {name: value for name, value in vars(own).items() if value != getattr(TINY_ADAPTATION, name)}
     return Study(
         f"lesson-{lesson.key}",
         TableSettings(

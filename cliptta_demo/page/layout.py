@@ -16,10 +16,10 @@ from cliptta_demo.backend.models.offered import PAPERS
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.cost import COSTLY, estimate_html
+from cliptta_demo.page.form.cost import estimate_html
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, costly_names, form_of
 from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.form.opening import opening, packaged
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS
 from cliptta_demo.page.form.sidebar import Sidebar, build_sidebar
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
@@ -83,13 +83,13 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
     """Says how long a run will take, and what the chosen backbone costs, whenever that may have changed."""
 
     def tell(model: str, *values: Any) -> tuple[Any, ...]:
-        form = handlers.form_of(values)
+        form = form_of(values)
         advice = gpu_advice(form.backbone, device())
         shown = gr.Button(advice, visible=bool(advice))
         return estimate_html(form, device()), backbone_note_html(form, model), shown
 
     gr.on(
-        [demo.load, parts["model"].change, *(sidebar.widgets[name].change for name in COSTLY)],
+        [demo.load, parts["model"].change, *(sidebar.widgets[name].change for name in costly_names())],
         tell,
         [parts["model"], *sidebar.inputs],
         [sidebar.estimate, sidebar.backbone_note, sidebar.advice],

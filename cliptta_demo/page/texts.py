@@ -16,20 +16,8 @@ HELP = {
     "class_names_hub": "Some of the data set's own names, or empty for all of them; “cat = kitten” renames.",
     "hub_dataset": "Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows.",
     "class_names_upload": "Any words. The built-in model knows photos of these ten best.",
-    "corruption": "ImageNet-C's, applied to every image.",
-    "ramp": "From 1 up to the severity, over the stream.",
-    "ood_share": "Of each batch: classes not in the list.",
-    "order": "Sorted by class is a hard case: each batch holds few classes.",
     "methods": "Zero-shot always runs: it is the yardstick.",
-    "learning_rate": "Of Adam, on the normalisation layers only.",
-    "steps": "Optimiser steps on each batch.",
-    "regulariser_weight": "CLIPTTA's pull towards using all classes.",
-    "tent_regulariser_weight": "0 is TENT as published; 1 lends it CLIPTTA's regulariser.",
-    "memory_shots": "Confident images remembered per class.",
-    "oce_weight": "Pushes known images and strangers apart.",
-    "oce_gamma": "Softness of that split.",
     "templates": "One a line, {} for the class name. Empty: the backbone's own.",
-    "symmetric": "Adds the text-to-image half of the contrastive loss.",
 }
 
 BACKBONE_UNLISTED = "Not in the list: its size is shown when you press Run, its time once it is loaded."

@@ -18,12 +18,14 @@ from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
 from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
 from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
-from cliptta_demo.backend.settings import ORDERS, RunSettings, StreamSettings, check_choice, check_number, method_names
+from cliptta_demo.backend.settings import RunSettings, method_names
+from cliptta_demo.options import add_stream_options, read_stream
 from cliptta_demo.tables.paper import PRESETS
 from cliptta_demo.tables.report import to_html
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
@@ -48,7 +50,6 @@ class _Preset(argparse.Action):
 
 def add_table_parser(commands: argparse._SubParsersAction) -> None:
     """Adds ``table`` and its options."""
-    stream = StreamSettings()
     table = commands.add_parser(
         "table", help="methods × corruptions × seeds, resumable, with tables and a report", description=__doc__
     )
@@ -66,13 +67,9 @@ def add_table_parser(commands: argparse._SubParsersAction) -> None:
     table.add_argument(
         "--corruptions", default=ALL, help=f"all (none and the 15), or out of: none, {', '.join(CORRUPTIONS)}"
     )
-    table.add_argument("--severity", type=int, default=stream.severity, help="1 to 5; the paper reports 5")
     table.add_argument("--seeds", default="0", help="seeds, separated by commas")
-    table.add_argument("--batches", type=int, default=16, help="16 batches of 64 are 1,024 images")
-    table.add_argument("--batch-size", type=int, default=stream.batch_size)
-    table.add_argument("--order", default=stream.order, choices=ORDERS)
     table.add_argument("--ood", help="out-of-distribution images, as for run")
-    table.add_argument("--ood-share", type=float, help="their share of each batch, 0 to 0.9; default 0.5 with --ood")
+    add_stream_options(table, without=("corruption", "seed"), batches=(16, "16 batches of 64 are 1,024 images"))
     table.set_defaults(work=table_command)
 
 
@@ -94,16 +91,9 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
         raise UserError(f"seeds is {arguments.seeds!r}; it must be whole numbers, separated by commas.") from None
     for seed in seeds:
         check_number("seeds", seed, 0, 2**31 - 1, whole=True)
-    share = arguments.ood_share if arguments.ood_share is not None else (0.5 if arguments.ood else 0.0)
-    if share > 0 and not arguments.ood:
-        raise UserError(f"ood_share is {share}; name the strangers with --ood.")
-    stream = StreamSettings(
-        severity=arguments.severity,
-        ood_share=share,
-        order=arguments.order,
-        batch_size=arguments.batch_size,
-        batches=arguments.batches,
-    )
+    stream = read_stream(arguments)
+    if stream.ood_share > 0 and not arguments.ood:
+        raise UserError(f"ood_share is {stream.ood_share}; name the strangers with --ood.")
     return TableSettings(
         backbone=arguments.backbone or TINY,
         dataset=arguments.dataset,
@@ -151,7 +141,7 @@ def _estimate(settings: TableSettings, backbone: Backbone, source: Source, strea
     gigaflops = 0.0
     for variant in settings.variants:
         own = variant.settings(backbone.info.adaptation)
-        run = RunSettings(methods=(variant.method,), stream=settings.stream, adaptation=own)
+        run = RunSettings(methods=(variant.method,), stream=settings.stream, adaptation=own, own=variant.own)
         gigaflops += cost_of(run, towers, len(source.class_names), 0).total
     return duration(streams * PACE.seconds(backbone.info.name, gigaflops))
 

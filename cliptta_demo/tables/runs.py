@@ -82,7 +82,8 @@ def run_stream(
             group.append(variant)
     found: dict[str, Summary] = {}
     for adaptation, group in groups:
-        settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation)
+        own = {method: settings for v in group for method, settings in v.own.items()}
+        settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation, own=own)
         *_, (_, snapshot) = Experiment(settings, backbone, source, strangers, class_names).run()
         summaries = summarise(snapshot)["methods"]
         for variant in group:

@@ -7,26 +7,14 @@ CLIPTTA's regulariser, the fair opponent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.settings import AdaptationSettings, check_choice, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, build_own, method_names, own_declared
 
-# command-line word → field of AdaptationSettings
-ADAPTATION_WORDS = {
-    "lr": "learning_rate",
-    "steps": "steps",
-    "lambda_reg": "regulariser_weight",
-    "tent_lambda_reg": "tent_regulariser_weight",
-    "memory_shots": "memory_shots",
-    "memory_sample": "memory_sample",
-    "lambda_oce": "oce_weight",
-    "gamma": "oce_gamma",
-    "score": "score",
-    "symmetric": "symmetric",
-}
 ALIASES = {"tent-regularised": "tent@tent-lambda-reg=1"}
 ALIAS_LABELS = {"tent-regularised": "TENT + regulariser"}
 
@@ -37,7 +25,8 @@ class Variant:
 
     Attributes:
         name: as it was written; title: for people; method: the engine's name of the method.
-        changes: fields of :class:`AdaptationSettings` that differ from the backbone's own.
+        changes: fields of :class:`AdaptationSettings` that differ from the backbone's own, and the method's own
+            settings that differ from its defaults, as METHOD.SETTING.
     """
 
     name: str
@@ -47,7 +36,12 @@ class Variant:
 
     def settings(self, own: AdaptationSettings) -> AdaptationSettings:
         """The backbone's ``own`` settings with this column's changes; out-of-range values raise ``UserError``."""
-        return replace(own, **self.changes)
+        return replace(own, **{name: value for name, value in self.changes.items() if "." not in name})
+
+    @property
+    def own(self) -> dict[str, Declared]:
+        """Method → its own settings, where this column changes some; out-of-range values raise ``UserError``."""
+        return build_own({name: value for name, value in self.changes.items() if "." in name})
 
 
 def label_of(method: str) -> str:
@@ -59,20 +53,32 @@ def parse_variant(text: str) -> Variant:
     """Reads one column; raises :class:`UserError` that names what is wrong."""
     method, *changes = ALIASES.get(text, text).split("@")
     check_choice("methods", method, method_names())
+    known = words_of(method)
     values: dict[str, Any] = {}
     for change in changes:
         word, equals, value = change.partition("=")
-        name = ADAPTATION_WORDS.get(word.strip().lstrip("-").replace("-", "_"))
-        if name is None or not equals:
-            allowed = ", ".join(known.replace("_", "-") for known in ADAPTATION_WORDS)
+        name, setting = known.get(word.strip().lstrip("-").replace("_", "-"), ("", None))
+        if setting is None or not equals:
+            allowed = ", ".join(known)
             raise UserError(f"methods has {text!r}; after an @ write WORD=VALUE with a word out of: {allowed}.")
-        values[name] = _read(name, value.strip(), text)
+        try:
+            value = value.strip()
+            values[name] = setting.parse(value.lower() if setting.kind is bool else value)
+        except ValueError as error:
+            raise UserError(f"methods has {text!r}; {name} is {value!r}, it must be {error}.") from None
     if text in ALIASES:
         return Variant(text, ALIAS_LABELS[text], method, values)
     title = ", ".join([label_of(method), *(_spoken(change) for change in changes)])
     variant = Variant(text, title, method, values)
-    variant.settings(AdaptationSettings())  # out-of-range values are refused here, before any work
+    _ = variant.settings(AdaptationSettings()), variant.own  # out-of-range values are refused here, before any work
     return variant
+
+
+def words_of(method: str) -> dict[str, tuple[str, Setting]]:
+    """Option without dashes → (name, declaration) of each setting that a column of a method may change."""
+    found = {setting.word: (name, setting) for name, setting in settings_of(AdaptationSettings).items()}
+    own = {name: setting for name, setting in own_declared().items() if name.startswith(f"{method}.")}
+    return found | {setting.word: (name, setting) for name, setting in own.items()}
 
 
 def parse_variants(text: str) -> tuple[Variant, ...]:
@@ -89,14 +95,3 @@ def parse_variants(text: str) -> tuple[Variant, ...]:
 def _spoken(change: str) -> str:
     word, _, value = change.partition("=")
     return f"{word.strip().replace('-', ' ').replace('_', ' ')} {value.strip()}"
-
-
-def _read(name: str, value: str, text: str) -> Any:
-    kind = {item.name: type(item.default) for item in fields(AdaptationSettings)}[name]
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[value.lower()]
-        return kind(value)
-    except (KeyError, ValueError):
-        words = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise UserError(f"methods has {text!r}; {name} is {value!r}, it must be {words}.") from None

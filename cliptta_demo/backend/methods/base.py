@@ -93,7 +93,8 @@ class Method:
         name: in links, on the command line, in results. label, sentence: for people. paper, year: where it is from.
         family: what moves, methods of one family stand together.
         colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
-        uses: the fields of :class:`AdaptationSettings` that it uses; own: a frozen dataclass of settings of its own.
+        uses: the fields of :class:`AdaptationSettings` that it uses; own: a dataclass of settings of its own, see
+            :mod:`backend.declare`.
         adapts: whether normalisation parameters move. uses_threshold: whether it decides itself what is ID.
     """
 

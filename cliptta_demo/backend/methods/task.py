@@ -32,7 +32,7 @@ class Outline:
 
 def own_settings(settings: RunSettings, kind: type[Method]) -> Any:
     """A method's own settings in a run; None where it has none."""
-    return kind.own() if kind.own is not None else None
+    return settings.own.get(kind.name)
 
 
 def outline_of(settings: RunSettings, kind: type[Method], classes: int, templates: int = 1) -> Outline:

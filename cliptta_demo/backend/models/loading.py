@@ -31,6 +31,7 @@ from pathlib import Path
 
 import torch
 
+from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, patiently
 from cliptta_demo.backend.models.allocator import keep_freed_memory
@@ -47,7 +48,7 @@ from cliptta_demo.backend.models.offered import (
 from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.models.tokens import load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
-from cliptta_demo.backend.settings import AdaptationSettings, check_choice
+from cliptta_demo.backend.settings import AdaptationSettings
 
 __all__ = ["BACKBONES", "RANDOM_PREFIX", "TINY", "load_backbone", "tuned_adaptation"]
 

@@ -19,7 +19,7 @@ from cliptta_demo.backend.models.offered import (
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.page.form.cost import seconds_per_batch
-from cliptta_demo.page.form.reading import FormValues
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.page.form.choices import HUB, dataset_choices, stranger_choices
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FormValues
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues
 
 # What names a choice that is loaded → the fields that came with it.
 _GROUPS: dict[str, tuple[str, ...]] = {

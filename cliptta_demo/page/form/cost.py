@@ -10,11 +10,10 @@ from cliptta_demo.backend.models.offered import BACKBONES, label_of
 from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.limits import GPU_TIMES, LIMITS
-from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe
 
-# What the estimate depends on, by the names of the form.
-COSTLY = ("class_names", "methods", "batch_size", "batches", "backbone", "templates", "steps", "memory_shots")
 UNKNOWN = "How long it will take is said when the model is loaded."
 
 

@@ -7,15 +7,15 @@ with how many seeds one click shows all of them, and a test holds every lesson t
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.opening import starting_values
-from cliptta_demo.page.form.reading import FormValues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ def by_key(key: str) -> Lesson:
 
 def lesson_values(lesson: Lesson) -> FormValues:
     """The whole form that a lesson asks for."""
-    return replace(starting_values(tuned_adaptation(DEFAULTS.backbone)), **lesson.changes)
+    return starting_values(tuned_adaptation(DEFAULTS.backbone)).changed(lesson.changes)
 
 
 def lesson_html(lesson: Lesson | None) -> str:

@@ -19,22 +19,13 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
+from cliptta_demo.page.form.fields import FormValues, declared, field_names, linked_names
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues, read_form
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
-FLAGS = ("ramp", "symmetric")
-WHOLE = ("severity", "batch_size", "batches", "seed", "steps", "memory_shots")
-DECIMAL = (
-    "ood_share",
-    "learning_rate",
-    "regulariser_weight",
-    "tent_regulariser_weight",
-    "oce_weight",
-    "oce_gamma",
-)
-LINKED = tuple(name for name in FIELDS if name != "files")  # a visitor's images never travel
+FLAGS = {"0": False, "1": True}  # how a switch is written
 
 
 def to_query(values: FormValues) -> str:
@@ -42,8 +33,8 @@ def to_query(values: FormValues) -> str:
     start = starting_values(tuned_adaptation(values.backbone))
     changed = {}
     own = {name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)}
-    for name in LINKED:
-        value, usual = getattr(values, name), getattr(start, name)
+    for name in linked_names():
+        value, usual = values[name], start[name]
         if name == "methods":
             value, usual = tuple(value or ()), tuple(usual)
         if (value != usual or name in own) and value is not None:
@@ -53,22 +44,17 @@ def to_query(values: FormValues) -> str:
 
 def recipe_query(recipe: Recipe) -> str:
     """The query of the link to a run, whatever the form says by now."""
-    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
     renamed = zip(recipe.source_names, recipe.class_names, strict=True)
-    own = {name: getattr(stream, name) for name in FIELDS if hasattr(stream, name)}
-    tuned = {name: getattr(adaptation, name) for name in ADAPTATION_FIELDS}
-    return to_query(
-        FormValues(
-            dataset=recipe.dataset,
-            class_names=", ".join(source if source == word else f"{source} = {word}" for source, word in renamed),
-            ood_source=recipe.ood_source,
-            methods=recipe.settings.methods,
-            backbone=recipe.backbone,
-            templates="\n".join(recipe.templates),
-            **own,
-            **tuned,
-        )
+    values = FormValues(
+        dataset=recipe.dataset,
+        class_names=", ".join(source if source == word else f"{source} = {word}" for source, word in renamed),
+        ood_source=recipe.ood_source,
+        methods=recipe.settings.methods,
+        backbone=recipe.backbone,
+        templates="\n".join(recipe.templates),
     )
+    known = field_names()
+    return to_query(values.changed({name: value for name, value in recipe.settings.flat().items() if name in known}))
 
 
 def from_query(query: Mapping[str, str]) -> dict[str, Any]:
@@ -77,7 +63,7 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         UserError: a value that is no value of its field, in a sentence.
     """
-    return {name: _read(name, query[name]) for name in LINKED if name in query}
+    return {name: _read(name, query[name]) for name in linked_names() if name in query}
 
 
 def open_link(query: Mapping[str, str]) -> FormValues:
@@ -94,7 +80,7 @@ def open_link(query: Mapping[str, str]) -> FormValues:
     check_visitor_backbone(backbone)
     if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
         given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
-    values = replace(starting_values(tuned_adaptation(backbone), backbone), **given)
+    values = starting_values(tuned_adaptation(backbone), backbone).changed(given)
     recipe = check_form(values)
     if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
         open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
@@ -122,14 +108,8 @@ def _read(name: str, text: str) -> Any:
         raise UserError(f"{name} is {len(text):,} characters long; at most {MAX_LENGTH:,} are read.")
     if name == "methods":
         return [part.strip() for part in text.split(",") if part.strip()]
-    if name in FLAGS:
-        if text not in ("0", "1"):
-            raise UserError(f"{name} is {quoted(text)}; it must be 0 or 1.")
-        return text == "1"
-    if name not in WHOLE + DECIMAL:
-        return text
+    setting = declared(name)
     try:
-        return int(text) if name in WHOLE else float(text)
-    except ValueError:
-        kind = "a whole number" if name in WHOLE else "a number"
-        raise UserError(f"{name} is {quoted(text)}; it must be {kind}.") from None
+        return setting.parse(text, FLAGS) if setting is not None else text
+    except ValueError as error:
+        raise UserError(f"{name} is {quoted(text)}; it must be {error}.") from None

@@ -19,7 +19,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import HUB, class_text_and_corruption, read_dataset
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FormValues
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues
 
 
 def starting_values(adaptation: AdaptationSettings, backbone: str = DEFAULTS.backbone) -> FormValues:

@@ -5,66 +5,24 @@ Every number is checked here and in the settings' own classes, whatever the widg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from cliptta_demo.backend.declare import Declared, check_choice, check_number, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name, parse_class_names
+from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.models.prompts import parse_templates
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.settings import (
-    AdaptationSettings,
-    RunSettings,
-    StreamSettings,
-    check_choice,
-    check_number,
-    method_names,
-)
+from cliptta_demo.backend.settings import RunSettings, StreamSettings, build_own, method_names, own_declared
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
+from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices
+from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, declared
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.session.uploads import read_upload
-
-
-@dataclass(frozen=True, kw_only=True)
-class FormValues:
-    """The raw values of the sidebar, in its order; nothing is checked yet."""
-
-    dataset: Any = DEFAULTS.dataset
-    hub_dataset: Any = ""
-    files: Any = None
-    class_names: Any = DEFAULTS.class_text
-    corruption: Any = DEFAULTS.corruption
-    severity: Any = DEFAULTS.severity
-    ramp: Any = DEFAULTS.ramp
-    ood_share: Any = DEFAULTS.ood_share
-    ood_source: Any = DEFAULTS.ood_source
-    methods: Any = DEFAULTS.methods
-    order: Any = DEFAULTS.order
-    batch_size: Any = DEFAULTS.batch_size
-    batches: Any = DEFAULTS.batches
-    seed: Any = DEFAULTS.seed
-    backbone: Any = DEFAULTS.backbone
-    templates: Any = ""
-    learning_rate: Any = AdaptationSettings.learning_rate
-    steps: Any = AdaptationSettings.steps
-    regulariser_weight: Any = AdaptationSettings.regulariser_weight
-    tent_regulariser_weight: Any = AdaptationSettings.tent_regulariser_weight
-    memory_shots: Any = AdaptationSettings.memory_shots
-    oce_weight: Any = AdaptationSettings.oce_weight
-    oce_gamma: Any = AdaptationSettings.oce_gamma
-    score: Any = AdaptationSettings.score
-    symmetric: Any = AdaptationSettings.symmetric
-
-
-FIELDS = tuple(item.name for item in fields(FormValues))
-ADAPTATION_FIELDS = FIELDS[FIELDS.index("learning_rate") :]
-_STREAM_NUMBERS = ("severity", "batch_size", "batches", "seed")
-_ADAPTATION_WHOLE = ("steps", "memory_shots")
-_ADAPTATION_NUMBERS = tuple(name for name in ADAPTATION_FIELDS if name not in ("score", "symmetric"))
 
 
 def read_form(values: FormValues) -> Recipe:
@@ -73,25 +31,22 @@ def read_form(values: FormValues) -> Recipe:
     Raises:
         UserError: one sentence that names what is wrong and what is allowed.
     """
-    _refuse_empty(values)
+    _refuse_empty(values, FIELDS)
     dataset = read_dataset(values.dataset, values.hub_dataset)
     check_visitor_backbone(values.backbone)
     check_choice("OOD source", values.ood_source, tuple(name for _, name in stranger_choices()))
-    check_number("batches", _whole(values.batches), 1, LIMITS.max_batches, whole=True)
-    check_number("batch_size", _whole(values.batch_size), 1, LIMITS.max_batch_size, whole=True)
+    _refuse_many(values)
     names = _class_names(values.class_names, is_hub_choice(dataset))
     source_names, class_names = split_renames(names, dataset != UPLOAD)
+    methods = _methods(values.methods)
+    own = {name: item.whole(values[name]) for name, item in own_declared().items() if name.split(".")[0] in methods}
+    _refuse_empty(values, own)
     recipe = Recipe(
         settings=RunSettings(
-            methods=_methods(values.methods),
-            stream=StreamSettings(
-                corruption=values.corruption,
-                ramp=values.ramp,
-                ood_share=values.ood_share,
-                order=values.order,
-                **{name: _whole(getattr(values, name)) for name in _STREAM_NUMBERS},
-            ),
-            adaptation=read_adaptation(values),
+            methods=methods,
+            stream=_read(values, StreamSettings()),
+            adaptation=_read(values, tuned_adaptation(values.backbone)),
+            own=build_own(own),
         ),
         backbone=values.backbone,
         dataset=dataset,
@@ -105,11 +60,10 @@ def read_form(values: FormValues) -> Recipe:
     return recipe
 
 
-def read_adaptation(values: FormValues) -> AdaptationSettings:
-    """The Advanced fold."""
-    given = {name: getattr(values, name) for name in ADAPTATION_FIELDS}
-    given.update({name: _whole(given[name]) for name in _ADAPTATION_WHOLE})
-    return AdaptationSettings(**given)
+def _read(values: FormValues, usual: Declared) -> Any:
+    """Settings as the form says them; ``usual`` for those that have no widget."""
+    known = settings_of(type(usual)).items()
+    return replace(usual, **{name: item.whole(values[name]) for name, item in known if name in FORM})
 
 
 def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -146,10 +100,18 @@ def _methods(chosen: Any) -> tuple[str, ...]:
     return tuple(name for name in method_names() if name in chosen or name == REFERENCE)
 
 
-def _refuse_empty(values: FormValues) -> None:
-    for name in (*_STREAM_NUMBERS, "ood_share", *_ADAPTATION_NUMBERS):
-        if getattr(values, name) is None:
+def _refuse_empty(values: FormValues, names: Iterable[str]) -> None:
+    for name in names:
+        setting = declared(name)
+        if setting is not None and setting.kind in (int, float) and values[name] is None:
             raise UserError(f"{display_name(name).capitalize()} is empty: type a number.")
+
+
+def _refuse_many(values: FormValues) -> None:
+    """Where ``LIMITS`` has a bound of a setting, it is the page's."""
+    for name, setting in settings_of(StreamSettings).items():
+        if (most := getattr(LIMITS, f"max_{name}", None)) is not None:
+            check_number(name, setting.whole(values[name]), setting.low, most, whole=True)
 
 
 def _refuse_long(settings: RunSettings) -> None:
@@ -159,11 +121,6 @@ def _refuse_long(settings: RunSettings) -> None:
             f"{batches} batches of {steps} steps are {batches * steps:,} steps; this page works on at most "
             f"{LIMITS.max_run_steps:,} in one run: choose fewer batches or fewer steps."
         )
-
-
-def _whole(value: Any) -> Any:
-    """A form's 64.0 is 64; what is no whole number stays as it is, for the check to refuse."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _templates(text: Any) -> tuple[str, ...]:

@@ -1,17 +1,17 @@
-"""The sidebar: every setting of the experiment as a widget, in the order of :class:`.reading.FormValues`."""
+"""The sidebar: a widget for each of the form's fields. Those of declared settings are made from their declarations."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from cliptta_demo.backend.data.catalog import picture_class_names
+from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.page.defaults import DEFAULTS, UPLOAD, corruption_choices
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
 from cliptta_demo.page.form.choices import (
     HUB,
@@ -23,12 +23,14 @@ from cliptta_demo.page.form.choices import (
     stranger_choices,
 )
 from cliptta_demo.page.form.cost import estimate_html
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FIELDS, FormValues
+from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names
 from cliptta_demo.page.form.uploader import build_uploader, show_uploader
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.texts import HELP
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Sidebar:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """All settings, in the order of ``FIELDS``."""
-        return [self.widgets[name] for name in FIELDS]
+        """All fields' widgets, in the order of :func:`.fields.field_names`."""
+        return list(self.widgets.values())
 
 
 def build_sidebar(values: FormValues, device: str) -> Sidebar:
@@ -84,25 +86,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             every = gr.Button(f"All {len(picture_class_names())}", size="sm", elem_id="all-classes", visible=pictures)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Shift</h2>", apply_default_css=False)
-        made["corruption"] = gr.Dropdown(
-            corruption_choices(),
-            value=values.corruption,
-            label="Corruption",
-            info=HELP["corruption"],
-            elem_id="corruption",
-        )
-        made["severity"] = gr.Slider(1, 5, values.severity, step=1, label="Severity", elem_id="severity", buttons=[])
-        made["ramp"] = gr.Checkbox(values.ramp, label="Ramp up", info=HELP["ramp"], elem_id="ramp")
-        made["ood_share"] = gr.Slider(
-            0,
-            0.9,
-            values.ood_share,
-            step=0.05,
-            label="OOD share",
-            info=HELP["ood_share"],
-            elem_id="ood-share",
-            buttons=[],
-        )
+        made |= build_widgets(_declared_in("shift"), values)
         made["ood_source"] = gr.Dropdown(
             stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
@@ -128,68 +112,84 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Stream</h2>", apply_default_css=False)
-        with gr.Row():
-            made["batch_size"] = _whole_number(values.batch_size, "Batch size", "batch-size")
-            made["batches"] = _whole_number(values.batches, "Batches", "batches")
-            made["seed"] = _whole_number(values.seed, "Seed", "seed")
-        made["order"] = gr.Radio(
-            [("Shuffled", "shuffled"), ("Sorted by class", "sorted")],
-            value=values.order,
-            label="Order",
-            info=HELP["order"],
-            elem_id="order",
-        )
+        made |= build_widgets(_declared_in("stream"), values)
         estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
-    made.update(_advanced(values))
-    sidebar = Sidebar({name: made[name] for name in FIELDS}, upload_note, estimate, note, advice)
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        made |= build_widgets(_declared_in("advanced"), values)
+        groups: dict[str, gr.Group] = {}
+        for method, names in _own_fields().items():
+            with gr.Group(visible=method in values.methods, elem_classes="fieldset") as groups[method]:
+                gr.HTML(f"<h2>{METHODS[method].label}</h2>", apply_default_css=False)
+                made |= build_widgets(names, values)
+        made["templates"] = gr.Textbox(
+            values.templates,
+            label="Prompt templates",
+            info=HELP["templates"],
+            lines=2,
+            max_lines=6,
+            elem_id="templates",
+        )
+    sidebar = Sidebar({name: made[name] for name in field_names()}, upload_note, estimate, note, advice)
     _connect(sidebar, twelve, every)
+    if groups:
+        made["methods"].change(
+            lambda chosen: {group: gr.Group(visible=method in chosen) for method, group in groups.items()},
+            made["methods"],
+            list(groups.values()),
+            **QUIET,
+        )
     return sidebar
 
 
-def _advanced(values: FormValues) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-        made["learning_rate"] = gr.Number(
-            values.learning_rate, label="Learning rate", info=HELP["learning_rate"], step=0.0001
-        )
-        made["steps"] = gr.Slider(1, 50, values.steps, step=1, label="Steps per batch", info=HELP["steps"], buttons=[])
-        made["regulariser_weight"] = _number(values, "regulariser_weight", "λ_reg, CLIPTTA's regulariser")
-        made["tent_regulariser_weight"] = _number(values, "tent_regulariser_weight", "λ_reg for TENT")
-        made["memory_shots"] = gr.Slider(
-            0, 64, values.memory_shots, step=1, label="Memory shots per class", info=HELP["memory_shots"], buttons=[]
-        )
-        made["oce_weight"] = _number(values, "oce_weight", "λ_oce, weight of OCE")
-        made["oce_gamma"] = _number(values, "oce_gamma", "γ")
-        made["score"] = gr.Dropdown(list(ID_SCORES), value=values.score, label="ID score")
-        made["templates"] = gr.Textbox(
-            "", label="Prompt templates", info=HELP["templates"], lines=2, max_lines=6, elem_id="templates"
-        )
-        made["symmetric"] = gr.Checkbox(values.symmetric, label="Symmetric loss", info=HELP["symmetric"])
-    return made
+def _declared_in(group: str) -> list[str]:
+    """The fields declared for a part of the form."""
+    return [name for name, item in FORM.items() if item.setting and item.setting.group == group]
 
 
-def _whole_number(value: int, label: str, elem_id: str) -> gr.Number:
-    return gr.Number(value, label=label, precision=0, min_width=80, elem_id=elem_id)
+def _own_fields() -> dict[str, list[str]]:
+    """Method → the fields of its own settings, where it has some."""
+    names = [name for name in field_names() if name not in FORM]
+    return {method: own for method in METHODS if (own := [name for name in names if name.split(".")[0] == method])}
 
 
-def _number(values: FormValues, name: str, label: str) -> gr.Number:
-    return gr.Number(getattr(values, name), label=label, info=HELP[name], step=0.001)
+def build_widgets(names: list[str], values: FormValues) -> dict[str, gr.components.Component]:
+    """The widgets of declared settings; plain whole numbers share the first row."""
+    settings = {name: declared(name) for name in names}
+    narrow = [name for name, item in settings.items() if item.kind is int and not item.slider]
+    made: dict[str, gr.components.Component] = {}
+    with gr.Row() if len(narrow) > 1 else nullcontext():
+        made |= {name: build_widget(name, settings[name], values[name]) for name in narrow}
+    return made | {name: build_widget(name, item, values[name]) for name, item in settings.items() if name not in made}
+
+
+def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Component:
+    """The widget of one setting."""
+    about = {"label": setting.label, "info": setting.help or None, "elem_id": name.replace("_", "-").replace(".", "-")}
+    if setting.kind is bool:
+        return gr.Checkbox(value, **about)
+    if setting.kind is str:
+        kind = gr.Dropdown if callable(setting.choices) else gr.Radio  # those that can grow are many
+        return kind([(label, word) for word, label in setting.options.items()], value=value, **about)
+    if setting.slider:
+        return gr.Slider(setting.low, setting.high, value, step=setting.step, buttons=[], **about)
+    if setting.kind is int:
+        return gr.Number(value, precision=0, min_width=80, **about)
+    return gr.Number(value, step=setting.step, **about)
 
 
 def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     """What the widgets do to one another; no run is touched here."""
     widgets = sidebar.widgets
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
-        class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **quiet
+        class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
     )
     shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names")]
-    widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **quiet)
+    widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
     widgets["ood_source"].input(
-        lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **quiet
+        lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET
     )
-    twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **quiet)
-    every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **quiet)
+    twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **QUIET)
+    every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **QUIET)
 
 
 def fit_widgets(dataset: str) -> tuple[Any, ...]:
@@ -210,8 +210,3 @@ def class_names_help(dataset: str) -> str:
     return HELP[
         "class_names_upload" if dataset == UPLOAD else "class_names_hub" if is_hub_choice(dataset) else "class_names"
     ]
-
-
-def adaptation_updates(adaptation: AdaptationSettings) -> list[Any]:
-    """Values of the Advanced fold, in the order of ``ADAPTATION_FIELDS``."""
-    return [getattr(adaptation, name) for name in ADAPTATION_FIELDS]

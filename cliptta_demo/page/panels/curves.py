@@ -6,7 +6,7 @@ from typing import Any
 
 from cliptta_demo.backend.methods.looks import Look
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.page.defaults import corruption_name
+from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.panels.figure import rounded
 from cliptta_demo.page.session.state import Session
 

@@ -12,7 +12,8 @@ import numpy as np
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
-from cliptta_demo.page.defaults import DEFAULTS, corruption_name
+from cliptta_demo.backend.settings import corruption_name
+from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import looks_of, rounded
 from cliptta_demo.page.panels.histogram import batch_histogram

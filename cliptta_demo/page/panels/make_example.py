@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from cliptta_demo.page.defaults import corruption_name
+from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import example_progress_html

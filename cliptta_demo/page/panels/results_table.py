@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
@@ -90,11 +88,9 @@ def json_download(session: Session | None) -> str:
     if session is None or session.snapshot is None:
         return ""
     recipe = session.recipe
-    sample = tuned_adaptation(recipe.backbone).memory_sample  # the one setting without a widget
-    settings = replace(recipe.settings, adaptation=replace(recipe.settings.adaptation, memory_sample=sample))
     result = full_report(
         session.snapshot,
-        settings,
+        recipe.settings,
         backbone=recipe.backbone,
         dataset=recipe.dataset,
         ood=recipe.ood_source if recipe.settings.stream.ood_share > 0 else None,

@@ -9,7 +9,7 @@ from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
-from cliptta_demo.page.form.reading import FormValues
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.panels import accuracy, drift, entropy, gallery, histogram, matrix, results_table, scores, toy
 from cliptta_demo.page.panels.cards import cards_html, progress_bar, progress_html
 from cliptta_demo.page.panels.declare import Panel

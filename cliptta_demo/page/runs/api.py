@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -12,49 +13,48 @@ from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.run.summary import summarise
+from cliptta_demo.backend.settings import own_declared
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice
-from cliptta_demo.page.form.reading import ADAPTATION_FIELDS, FormValues, read_form
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, FormValues
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.gpu import follow, words_of
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
+DESCRIPTION = (
+    "Runs an experiment and yields its numbers after every batch. "
+    "``dataset`` is one of the built-in ones, a preset such as ``cifar10``, or ``hf:ORGANISATION/NAME``; empty "
+    "``class_names`` are all classes that a data set of the hub has. "
+    "``templates`` are prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own. "
+    "``adaptation`` overrides the backbone's tuned values: {settings}."
+)
 
 
-def run(
-    dataset: str = DEFAULTS.dataset,
-    class_names: str = DEFAULTS.class_text,
-    corruption: str = DEFAULTS.corruption,
-    severity: int = DEFAULTS.severity,
-    ramp: bool = DEFAULTS.ramp,
-    ood_share: float = DEFAULTS.ood_share,
-    ood_source: str = DEFAULTS.ood_source,
-    methods: list[str] = list(DEFAULTS.methods),  # noqa: B006  (read only; the API needs a plain default)
-    order: str = DEFAULTS.order,
-    batch_size: int = DEFAULTS.batch_size,
-    batches: int = DEFAULTS.batches,
-    seed: int = DEFAULTS.seed,
-    backbone: str = DEFAULTS.backbone,
-    templates: str = "",
-    adaptation: dict[str, Any] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Runs an experiment and yields its numbers after every batch.
+def _signature() -> inspect.Signature:
+    """Arguments and their defaults: the form's, with the settings of the adaptation together in one."""
+    hints = {item.name: (item.default, item.kind) for item in FORM.values() if item.asked}
+    hints["methods"] = list(DEFAULTS.methods), list[str]  # JSON has no tuples
+    hints["adaptation"] = None, dict[str, Any] | None
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    taken = [inspect.Parameter(name, either, default=usual, annotation=kind) for name, (usual, kind) in hints.items()]
+    return inspect.Signature(taken, return_annotation=Iterator[dict[str, Any]])
 
-    ``dataset`` is one of the built-in ones, a preset such as ``cifar10``, or ``hf:ORGANISATION/NAME``; empty
-    ``class_names`` are all classes that a data set of the hub has.
-    ``templates`` are prompt templates, one a line, with {} for the class name; empty keeps the backbone's own.
-    ``adaptation`` overrides the backbone's tuned values: learning_rate, steps, regulariser_weight,
-    tent_regulariser_weight, memory_shots, oce_weight, oce_gamma, score, symmetric.
-    """
-    given = {name: value for name, value in locals().items() if name != "adaptation"}
+
+def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
+    """The endpoint; it takes the arguments of :func:`_signature`."""
+    given = inspect.signature(run).bind(*arguments, **named)
+    given.apply_defaults()
+    values = given.arguments
     try:
-        if dataset == UPLOAD:
+        if values["dataset"] == UPLOAD:
             raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
-        if is_hub_choice(dataset) and class_names == DEFAULTS.class_text:
-            given["class_names"] = ""
-        recipe = read_form(FormValues(**given, **_adaptation(backbone, adaptation)))
+        if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
+            values["class_names"] = ""
+        values |= _adaptation(values["backbone"], values.pop("adaptation"))
+        recipe = read_form(FormValues().changed(values))
         with RUNS.answer(follow(recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
@@ -69,18 +69,29 @@ def run(
         raise gr.Error(FAILED, print_exception=False) from error
 
 
+def _settings() -> tuple[str, ...]:
+    """The names that ``adaptation`` may have."""
+    return (*ADAPTATION_FIELDS, *own_declared())
+
+
 def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
     given = {} if given is None else given
     if not isinstance(given, dict):
         raise UserError(f'adaptation is {quoted(given)}; it must be an object of settings, as in: {{"steps": 4}}.')
-    unknown = sorted(set(given) - set(ADAPTATION_FIELDS))
+    unknown = sorted(set(given) - set(_settings()))
     if unknown:
-        names = ", ".join(ADAPTATION_FIELDS)
+        names = ", ".join(_settings())
         raise UserError(f"adaptation has no setting {', '.join(map(quoted, unknown[:3]))}; it has: {names}.")
     tuned = tuned_adaptation(check_visitor_backbone(backbone))
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 
 
+run.__signature__ = _signature()
+run.__annotations__ = {name: item.annotation for name, item in run.__signature__.parameters.items()}
+
+
 def add_api() -> None:
     """Adds the endpoint ``/run`` to the app being built."""
-    gr.api(run, api_name="run", concurrency_limit=LIMITS.runs_at_once, concurrency_id="experiment")
+    about = DESCRIPTION.format(settings=", ".join(_settings()))
+    limits = {"concurrency_limit": LIMITS.runs_at_once, "concurrency_id": "experiment"}
+    gr.api(run, api_name="run", api_description=about, **limits)

@@ -19,11 +19,11 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
 from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
-from cliptta_demo.page.form.links import LINKED, check_form, open_link, to_query
+from cliptta_demo.page.form.links import check_form, open_link, to_query
 from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import FIELDS, FormValues, read_form
-from cliptta_demo.page.form.sidebar import adaptation_updates
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html, progress_html, prompts_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
@@ -73,11 +73,6 @@ def settled(session: Session | None, choice: Choice | None = None) -> Update:
     phase = phase_of(session)
     idle = choice.idle if choice is not None and session is None else ""
     return {"progress": idle or progress_html(session, None, phase), **buttons(phase)}
-
-
-def form_of(values: tuple[Any, ...]) -> FormValues:
-    """The form whose fields have these values, in order."""
-    return FormValues(**dict(zip(FIELDS, values, strict=True)))
 
 
 def run(
@@ -203,7 +198,7 @@ def open_lesson(key: str) -> Update:
 
 def _form_update(values: FormValues) -> Update:
     """All widgets' values; the place for files shows where it is needed."""
-    update = _widgets({name: getattr(values, name) for name in LINKED})
+    update = _widgets({name: values[name] for name in linked_names()})
     return update | {"files": show_uploader(values.dataset == UPLOAD)}
 
 
@@ -219,7 +214,7 @@ def _widgets(values: Mapping[str, Any]) -> Update:
 
 def open_address(query: Mapping[str, str]) -> Update:
     """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
-    if not any(name in query for name in LINKED):
+    if not any(name in query for name in linked_names()):
         return {}
     try:
         values = open_link(query)
@@ -239,7 +234,7 @@ def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
     try:
         check_form(form)
         query = to_query(form)
-        open_link(dict(parse_qsl(query, max_num_fields=len(FIELDS))))
+        open_link(dict(parse_qsl(query, max_num_fields=len(field_names()))))
         return f"?{query}", message_html()
     except UserError as error:
         return "", message_html(str(error), "error")
@@ -283,4 +278,5 @@ def take_backbone(name: Any) -> tuple[list[Any], str]:
         check_visitor_backbone(name)
     except UserError as error:
         return [], message_html(str(error), "error")
-    return adaptation_updates(tuned_adaptation(name)), message_html()
+    tuned = tuned_adaptation(name)
+    return [getattr(tuned, setting) for setting in ADAPTATION_FIELDS], message_html()

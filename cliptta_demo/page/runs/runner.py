@@ -22,7 +22,8 @@ from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form.cost import turn_of
-from cliptta_demo.page.form.reading import FormValues, read_form
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
@@ -80,14 +81,10 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     strangers = None
     if stream.ood_share > 0:
         strangers = open_strangers(recipe.ood_source, recipe.dataset, source.class_names, visitor=True)
-    # The one setting without a widget keeps the backbone's value.
-    sample = backbone.info.adaptation.memory_sample
-    adaptation = replace(recipe.settings.adaptation, memory_sample=sample)
-    settings = replace(recipe.settings, adaptation=adaptation)
     names, templates = recipe.class_names or None, recipe.templates or None
     with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
         turn = share.call(partial(turn_of, backbone))
-    return Experiment(settings, backbone, source, strangers, names, templates, turn), uploads
+    return Experiment(recipe.settings, backbone, source, strangers, names, templates, turn), uploads
 
 
 def read_class_names(experiment: Experiment) -> Iterator[Look]:

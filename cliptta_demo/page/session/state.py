@@ -5,7 +5,7 @@ Pausing is keeping a :class:`Session`, resetting is dropping it. Nothing here to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +15,6 @@ from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of
 from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.page.defaults import corruption_name
 from cliptta_demo.page.session.sheets import Sheets, make_sheets
 
 
@@ -44,6 +43,8 @@ class Uploads:
 class Recipe:
     """Everything that defines a run: with the same recipe, the same numbers.
 
+    Where a run can't go on with another value, the field says what has changed then, in the words of the page.
+
     Attributes:
         settings: methods, stream and adaptation.
         backbone, dataset, ood_source: as the engine names them (or "upload").
@@ -54,13 +55,13 @@ class Recipe:
     """
 
     settings: RunSettings
-    backbone: str
-    dataset: str
+    backbone: str = field(metadata={"restart": "the backbone"})
+    dataset: str = field(metadata={"restart": "the images"})
     ood_source: str
-    source_names: tuple[str, ...]
-    class_names: tuple[str, ...]
-    upload_key: str = ""
-    templates: tuple[str, ...] = ()
+    source_names: tuple[str, ...] = field(metadata={"restart": "the classes"})
+    class_names: tuple[str, ...] = field(metadata={"restart": "the classes"})
+    upload_key: str = field(default="", metadata={"restart": "the images"})
+    templates: tuple[str, ...] = field(default=(), metadata={"restart": "the prompt templates"})
 
 
 @dataclass(frozen=True)
@@ -113,41 +114,12 @@ class Plan:
     message: str = ""
 
 
-# Changing one of these changes what the numbers mean: the run starts anew. Words as on the page.
-_RESTART = {
-    "backbone": "the backbone",
-    "dataset": "the images",
-    "upload_key": "the images",
-    "source_names": "the classes",
-    "class_names": "the classes",
-    "templates": "the prompt templates",
-    "methods": "the methods",
-    "batch_size": "the batch size",
-    "seed": "the seed",
-    "order": "the stream order",
-    "ood_share": "the OOD share",
-    "ood_source": "the OOD source",
-    "score": "the ID score",
-}
-
-_MARK_LABELS = {
-    "learning_rate": "lr {:g}",
-    "steps": "{} steps",
-    "regulariser_weight": "λ_reg {:g}",
-    "tent_regulariser_weight": "TENT λ_reg {:g}",
-    "memory_shots": "{} shots",
-    "memory_sample": "{} memory images",
-    "oce_weight": "λ_oce {:g}",
-    "oce_gamma": "γ {:g}",
-}
-
-
 def plan(session: Session | None, recipe: Recipe) -> Plan:
     """Whether a run goes on from ``session`` under ``recipe``, with a mark where it changed, or starts anew."""
     if session is None:
         return Plan(None)
     changed = _changed(session.recipe, recipe)
-    broken = [words for name, words in _RESTART.items() if name in changed]
+    broken = [words for name, words in _restarts(recipe).items() if name in changed]
     if "batches" in changed and recipe.settings.stream.order == "sorted":
         broken.append("the length of a sorted stream")
     if broken:
@@ -166,19 +138,9 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
 
 def mark_label(changed: set[str], recipe: Recipe) -> str:
     """Short words for what changed in the middle of a stream, such as "fog 5"; empty when nothing to draw."""
-    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
-    parts = []
-    if {"corruption", "severity", "ramp"} & changed:
-        name = corruption_name(stream.corruption)
-        name = name if name.startswith("JPEG") else f"{name[:1].lower()}{name[1:]}"
-        clean = stream.corruption == "none"
-        parts.append(name if clean else f"{name} {'to ' if stream.ramp else ''}{stream.severity}")
-    for name, label in _MARK_LABELS.items():
-        if name in changed:
-            parts.append(label.format(getattr(adaptation, name)))
-    if "symmetric" in changed:
-        parts.append("symmetric" if adaptation.symmetric else "rows only")
-    return ", ".join(parts)
+    declared = recipe.settings.declared()
+    marks = [setting.mark_of(part) for name, setting, part in declared if setting.mark and name in changed]
+    return ", ".join(dict.fromkeys(marks))  # corruption and severity have one mark
 
 
 def _length(session: Session, recipe: Recipe) -> int:
@@ -188,11 +150,16 @@ def _length(session: Session, recipe: Recipe) -> int:
     return min(asked, ran_out)
 
 
+def _restarts(recipe: Recipe) -> dict[str, str]:
+    """Name → words for each part of a recipe that a run can't go on without."""
+    outer = {item.name: item.metadata["restart"] for item in fields(recipe) if item.metadata}
+    inner = {name: setting.restart for name, setting, _ in recipe.settings.declared() if setting.restart}
+    return {**outer, "methods": "the methods", **inner, "ood_source": "the OOD source"}
+
+
 def _flat(recipe: Recipe) -> dict[str, Any]:
     outer = {item.name: getattr(recipe, item.name) for item in fields(recipe) if item.name != "settings"}
-    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
-    inner = {item.name: getattr(part, item.name) for part in (stream, adaptation) for item in fields(part)}
-    flat = {**outer, **inner, "methods": recipe.settings.methods}
+    flat = {**outer, **recipe.settings.flat(), "methods": recipe.settings.methods}
     if not recipe.settings.stream.ood_share:
         flat["ood_source"] = ""  # strangers that never come make no difference
     return flat
@@ -200,4 +167,4 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
 
 def _changed(old: Recipe, new: Recipe) -> set[str]:
     before, after = _flat(old), _flat(new)
-    return {name for name in after if before[name] != after[name]}
+    return {name for name in after if before.get(name, after[name]) != after[name]}

@@ -1,0 +1,182 @@
+"""How a setting is declared: one field of a frozen dataclass that says all there is to say of it.
+
+    @dataclass(frozen=True, kw_only=True)
+    class Settings(Declared):
+        shots: int = whole(3, 1, 16, "the release's", label="Shots", help="Images kept per class.", mark="{} shots")
+
+Everything else is a loop over :func:`settings_of`: the check, the widget, the link, the API, the options of the command
+line, the mark on the curves, the reasons of a restart, and the table in docs/settings.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from cliptta_demo.backend.errors import UserError, quoted
+
+Options = Mapping[str, str]  # value → label
+_KEY = "setting"
+_KINDS = {float: "a number", int: "a whole number", bool: "true or false"}
+
+
+def check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
+    """Raises :class:`UserError` unless ``low ≤ value ≤ high`` (and a whole number where asked)."""
+    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not right_type or not low <= value <= high:  # NaN is in no range
+        kind = _KINDS[int if whole else float]
+        raise UserError(f"{name} is {quoted(value)}; it must be {kind} from {low:g} to {high:g}.")
+
+
+def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raises :class:`UserError` unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise UserError(f"{name} is {quoted(value)}; it must be one of: {', '.join(allowed)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """All that is said of one setting.
+
+    Attributes:
+        name, default: the field's; why: the reason of the default.
+        kind: float, int, bool, or str for a choice.
+        low, high: the range of a number; choices: of a choice, a function where more can be registered.
+        label, help: of its widget; one without a label has none, and keeps the backbone's value on the page.
+        group: the part of the form, "shift", "stream" or "advanced"; slider, step: of the widget.
+        costly: whether it decides how long a run takes.
+        spoken: its option's help on the command line, {} for the choices; option: the option's word, "" for the name.
+        mark: words on the curves where it changed in the middle of a run: a format of the value, or a function of all
+            the settings.
+        restart: what changed, as in "the seed", where a run can't go on with another value.
+    """
+
+    name: str = ""
+    default: Any
+    why: str = ""
+    kind: type
+    low: float = 0
+    high: float = 0
+    choices: Options | Callable[[], Options] = field(default_factory=dict)
+    label: str = ""
+    help: str = ""
+    group: str = "advanced"
+    slider: bool = False
+    step: float = 0.001
+    costly: bool = False
+    spoken: str = ""
+    option: str = ""
+    mark: str | Callable[[Any], str] = ""
+    restart: str = ""
+
+    @property
+    def options(self) -> Options:
+        """Value → label of a choice."""
+        return self.choices() if callable(self.choices) else self.choices
+
+    @property
+    def word(self) -> str:
+        """The option on the command line, without the leading dashes."""
+        return self.option or self.name.replace("_", "-")
+
+    @property
+    def allowed(self) -> str:
+        """The values in words, as in "0 to 1"."""
+        if self.kind is str:
+            return ", ".join(self.options)
+        return _KINDS[bool] if self.kind is bool else f"{self.low} to {self.high}"
+
+    def check(self, value: Any, name: str = "") -> None:
+        """Raises :class:`UserError` for a value that is none of its own; ``name`` stands for it there."""
+        name = name or self.name
+        if self.kind is str:
+            check_choice(name, value, tuple(self.options))
+        elif self.kind is not bool:
+            check_number(name, value, self.low, self.high, whole=self.kind is int)
+        elif not isinstance(value, bool):
+            raise UserError(f"{name} is {quoted(value)}; it must be {_KINDS[bool]}.")
+
+    def parse(self, text: str, flags: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})) -> Any:
+        """The value that a text stands for, unchecked; ``flags``: how a switch is written.
+
+        Raises:
+            ValueError: it is none; the error's words say what it must be, as in "a whole number".
+        """
+        try:
+            return flags[text] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
+            raise ValueError(" or ".join(flags) if self.kind is bool else _KINDS[self.kind]) from None
+
+    def whole(self, value: Any) -> Any:
+        """A form's 64.0 is 64 where whole numbers are asked for; all else stays as it is, for the check to refuse."""
+        return int(value) if self.kind is int and isinstance(value, float) and value.is_integer() else value
+
+    def mark_of(self, settings: Any) -> str:
+        """The words on the curves; ``settings``: those that it is one of."""
+        return self.mark(settings) if callable(self.mark) else self.mark.format(getattr(settings, self.name))
+
+
+def number(default: float, low: float, high: float, why: str = "", **about: Any) -> Any:
+    """A field that is a number in a range; ``about``: what else :class:`Setting` holds."""
+    return _field(Setting(kind=float, default=default, low=low, high=high, why=why, **about))
+
+
+def whole(default: int, low: int, high: int, why: str = "", **about: Any) -> Any:
+    """A field that is a whole number in a range."""
+    return _field(Setting(kind=int, default=default, low=low, high=high, why=why, **about))
+
+
+def choice(default: str, choices: Options | Callable[[], Options], why: str = "", **about: Any) -> Any:
+    """A field that is one of some words, given with their labels."""
+    return _field(Setting(kind=str, default=default, choices=choices, why=why, **about))
+
+
+def switch(default: bool, why: str = "", **about: Any) -> Any:
+    """A field that is true or false."""
+    return _field(Setting(kind=bool, default=default, why=why, **about))
+
+
+def _field(setting: Setting) -> Any:
+    return field(default=setting.default, metadata={_KEY: setting})
+
+
+class Declared:
+    """Base of dataclasses of settings: checked when they are made, whatever a form or an address may claim."""
+
+    def __post_init__(self) -> None:
+        for name, setting in settings_of(type(self)).items():
+            setting.check(getattr(self, name))
+
+
+@cache
+def settings_of(settings: type) -> dict[str, Setting]:
+    """Name → declaration of each field, in order.
+
+    Raises:
+        TypeError: a field that is not declared.
+    """
+    if plain := [item.name for item in fields(settings) if _KEY not in item.metadata]:
+        raise TypeError(f"{settings.__name__} does not declare {', '.join(plain)}: see {__name__}.")
+    return {item.name: replace(item.metadata[_KEY], name=item.name) for item in fields(settings)}
+
+
+def build(settings: type, values: Mapping[str, Any], prefix: str = "") -> Any:
+    """Such settings with these values, the defaults for others.
+
+    Args:
+        settings: the dataclass; values: by the names of its fields; prefix: of the names in a refusal.
+
+    Raises:
+        UserError: a name that there is not, or a value that is none of its setting's.
+    """
+    known = {item.name for item in fields(settings)}
+    if unknown := set(values) - known:
+        names = [", ".join(f"{prefix}{name}" for name in sorted(part)) for part in (unknown, known)]
+        raise UserError(f"Unknown setting {names[0]}; known: {names[1]}.")
+    if prefix:
+        for name, value in values.items():
+            settings_of(settings)[name].check(value, f"{prefix}{name}")
+    return settings(**values)
