@@ -78,3 +78,9 @@ class Asker:
         """Tells the place for files what came, as assets/upload.js does."""
         event = self.function("files", "upload")
         return self.call(event["id"], [json.dumps(news), "tiny", "", None], session)
+
+
+def read_update(answer: Answer) -> tuple[int, str]:
+    """(images that the page has now, its note) after files came."""
+    files, _, note, _ = answer.data
+    return json.loads(files).get("images", 0), note

@@ -14,7 +14,7 @@ from itertools import product
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hub_stand_in import Repository
-from test_hub_datasets import picture
+from hub_tables import picture
 from timm.data import ImageNetInfo
 
 from cliptta_demo.backend.data.presets import CIFAR10_CLASSES, CIFAR100_CLASSES, DIGITS, PACS_CLASSES, PRESETS

@@ -1,0 +1,218 @@
+"""Every preset, opened from a repository that is laid out as the published one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hub_layouts import DATASETS, IDS, MENDED, NET_DOMAINS, SYNONYMS, WRONG_IDS, Layout, shards
+from hub_stand_in import Hub, Repository, pointed_at, serve_hub
+from hub_tables import everything
+from paths import SHARED
+
+from cliptta_demo.backend.data import hub_dataset
+from cliptta_demo.backend.data.catalog import open_source
+from cliptta_demo.backend.data.hub_dataset import read_hub_spec
+from cliptta_demo.backend.data.imagenet_words import readable
+from cliptta_demo.backend.data.parquet_rows import read_rows
+from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.cli import main
+from cliptta_demo.page.form.choices import PAGE_PRESETS
+
+TINY_IMAGENET = SHARED / "tiny-imagenet-val.parquet"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Path]]:
+    """All the repositories, and the cache that they are fetched into."""
+    repositories = {("dataset", name): layout.repository() for name, layout in DATASETS.items()}
+    with serve_hub(repositories) as server:
+        yield server, tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def stand_in(served: tuple[Hub, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    with pointed_at(monkeypatch, *served):
+        yield served[0]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_reads_what_is_published(stand_in: Hub, name: str) -> None:
+    preset = PRESETS[name]
+    layout = DATASETS[preset.repository]
+    source = open_source(name, visitor=name in PAGE_PRESETS)
+    classes = layout.classes or len(layout.columns[layout.label])
+    chosen = dict(preset.where)
+    kinds = 1
+    for column, values in layout.others.items():
+        kinds *= 1 if column in chosen else len(values)
+    wanted = layout.files[preset.split]
+    assert len(source.class_names) == len(set(source.class_names)) == classes
+    assert source.length() == classes * kinds * len(wanted)
+    if preset.class_names:
+        assert source.class_names == preset.class_names
+    rows, labels = everything(source, step=source.length())
+    apart = len(layout.rows) // classes  # rows of one class lie together
+    assert labels == [row // apart for row in rows]
+    asked = stand_in.asked(f"{preset.repository}/resolve/")
+    assert {path.rpartition("/resolve/")[2].partition("/")[2] for _, path, _ in asked} == set(wanted)  # no other split
+
+
+def test_the_papers_preset_runs_on_the_published_files(
+    stand_in: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the built-in model and little of it: what is given after the preset holds, the rest is the paper's."""
+    words = "table --preset paper --backbone tiny --batches 1 --batch-size 2 --seeds 0 --corruptions gaussian_noise,fog"
+    main([*words.split(), "--out", str(tmp_path)])
+    told = capsys.readouterr()
+    assert "2 streams to come, about " in told.err
+    assert "80.7" in told.out  # the paper's own numbers stand beside
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert (settings["dataset"], settings["stream"]["severity"], settings["backbone"]) == ("cifar10-c", 5, "tiny")
+    assert [variant["changes"] for variant in settings["variants"]] == [
+        {},
+        {"learning_rate": 1e-3, "steps": 10},
+        {"learning_rate": 1e-4, "steps": 10},
+        {"learning_rate": 1e-4, "steps": 10, "memory_shots": 4},
+    ]
+    rows = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    assert [row["corruption"] for row in rows] == ["gaussian_noise", "fog"]
+
+
+def test_a_domain_that_is_a_class_label_is_chosen_by_its_name(stand_in: Hub) -> None:
+    sketches = open_source("domainnet?domain=sketch")
+    assert sketches.length() == len(sketches.class_names) == 345
+    assert {row % len(NET_DOMAINS) for row in everything(sketches)[0]} == {NET_DOMAINS.index("sketch")}
+    assert sorted(everything(open_source("domainnet?domain=5"))[0]) == sorted(everything(sketches)[0])
+
+
+def test_of_two_class_labels_the_one_named_so_is_the_label(stand_in: Hub) -> None:
+    stand_in.repositories["dataset", "somebody/net"] = DATASETS["wltjr1007/DomainNet"].repository()
+    assert open_source("hf:somebody/net").class_names[:2] == ("thing_0", "thing_1")
+
+
+def test_conditions_replace_a_presets_own_and_hold_together(stand_in: Hub) -> None:
+    def seen(spec: str) -> set[int]:
+        return {row % 6 for row in everything(open_source(spec))[0]}
+
+    assert seen("cifar10-c") == {5}  # Gaussian noise, level 5
+    assert seen("cifar10-c?corruption_name=fog&corruption_level=3") == {1}
+    assert seen("cifar10-c?corruption_level=1") == {3}
+    assert seen("hf:robro/cifar10-c-parquet?corruption_name=fog") == {0, 1, 2}
+    assert seen("hf:robro/cifar10-c-parquet:train") == set(range(6))
+    named = open_source("cifar10-c?corruption_name=fog")
+    assert named.rows.name == "CIFAR-10-C, fog"
+    for spec in ("cifar10-c?corruption_name=mist", "cifar10-c?corruption_level=five"):
+        with pytest.raises(UserError, match="has no rows of this kind"):
+            open_source(spec)
+
+
+def test_what_is_like_a_preset_is_read_without_one(stand_in: Hub) -> None:
+    """CIFAR-100-C in the layout of its sibling."""
+    layout = DATASETS["robro/cifar10-c-parquet"]
+    hundred = Layout(layout.files, layout.columns, classes=100, others=layout.others, in_card=False)
+    stand_in.repositories["dataset", "robro/cifar100-c-parquet"] = hundred.repository()
+    spec = "hf:robro/cifar100-c-parquet?corruption_name=fog&corruption_level=5"
+    assert open_source(spec, CIFAR100_CLASSES).length() == 200
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("cifar10-c?", "is no condition"),
+        ("cifar10-c?fog", "is no condition"),
+        ("cifar10-c?a=1&a=2", "each with a column of its own"),
+        ("cifar10-c?a=1&b=2&c=3&d=4&e=5", "at most 4"),
+        ("hf:a/b?=1", "is no condition"),
+        ("hf:a/b:test?x=1&", "is no condition"),
+    ],
+)
+def test_odd_conditions_never_reach_the_hub(stand_in: Hub, spec: str, says: str) -> None:
+    before = len(stand_in.requests)
+    with pytest.raises(UserError, match=says):
+        open_source(spec)
+    assert len(stand_in.requests) == before
+
+
+@pytest.mark.parametrize("column", ["image", "image.bytes", "nothing"])
+def test_conditions_are_on_columns_of_texts_and_numbers(stand_in: Hub, column: str) -> None:
+    with pytest.raises(UserError, match=rf"no column '{column}' of texts or whole numbers\. It has: image, "):
+        open_source(f"hf:robro/cifar10-c-parquet?{column}=1")
+
+
+def test_a_later_file_may_not_hide_images_in_a_conditions_column(tmp_path: Path) -> None:
+    """They would be read whole, as labels are, without having been measured."""
+    files = []
+    for number, cells in enumerate(([1, 2], [{"bytes": b"large"}] * 2)):
+        files.append(tmp_path / f"{number}.parquet")
+        pq.write_table(pa.table({"image": [b"a", b"b"], "label": [0, 1], "part": cells}), files[-1])
+    assert len(read_rows(files[:1], "image", "label", where=[("part", "2")]).labels) == 1
+    with pytest.raises(LookupError):  # to the reader a damaged file
+        read_rows(files, "image", "label", where=[("part", "2")])
+
+
+def test_tiny_imagenets_wrong_ids_get_words(stand_in: Hub) -> None:
+    source = open_source("tiny-imagenet")
+    published = DATASETS["zh-plus/tiny-imagenet"].columns["label"]
+    words = dict(zip(published, source.class_names, strict=True))
+    assert (words["n03373237"], words["n12520864"], words["n07646821"]) == ("fly", "broom", "goose")
+    assert all(word == readable((MENDED.get(number, number),))[0] for number, word in words.items())
+    assert not [word for word in source.class_names if word in published]
+    assert len(WRONG_IDS) == 18
+    assert set(MENDED.values()) <= set(IDS)
+
+
+@pytest.mark.skipif(not TINY_IMAGENET.exists(), reason="needs ../shared/data/tiny-imagenet-val.parquet")
+def test_tiny_imagenets_ids_are_mended_to_its_own() -> None:
+    ids = json.loads(pq.ParquetFile(TINY_IMAGENET).schema_arrow.metadata[b"wnids"])
+    assert set(MENDED.values()) <= set(ids)
+    assert not set(MENDED) & set(ids)
+    words = readable(tuple(ids))
+    assert len(set(words)) == 200
+    assert not set(words) & set(ids)
+
+
+def test_no_two_of_imagenets_classes_have_one_name(stand_in: Hub) -> None:
+    names = readable(SYNONYMS)
+    assert len(set(names)) == 1000
+    assert (names[657], names[744]) == ("missile", "projectile")
+    assert (names[836], names[837]) == ("sunglass", "sunglasses")
+    assert readable(IDS) == names
+    assert readable(("n04008634", "n04356056")) == ("missile", "sunglasses")  # OpenAI's words where nothing clashes
+
+
+def test_a_gated_set_is_read_without_checksums(stand_in: Hub) -> None:
+    """Its checksums are masked: no download is taken for damaged, and the next one is found in the cache."""
+    assert open_source("imagenet").length() == 14_000
+    asked = len(stand_in.asked("/resolve/"))
+    hub_dataset._tables.clear()
+    assert open_source("imagenet").class_names[0] == "tench"
+    assert len(stand_in.asked("/resolve/")) == asked
+
+
+def test_a_part_of_a_large_set_is_read_and_said_to_be_one(stand_in: Hub) -> None:
+    layout = DATASETS["uoft-cs/cifar10"]
+    content = next(iter(layout.repository().files.values()))
+    paths = ("default/partial-test/0000.parquet", "default/partial-train/0000.parquet", "default/train/0000.parquet")
+    copies = {path: content for path in paths}
+    zipped = Repository({"images.zip": b"zip"}, revisions={hub_dataset.CONVERTED: copies})
+    stand_in.repositories["dataset", "somebody/large"] = zipped
+    part = open_source("hf:somebody/large")
+    assert part.note == "The hub's copy of somebody/large is a part of the whole: the first gigabytes."
+    assert open_source("hf:somebody/large:train").note == ""  # the whole one is preferred
+    assert open_source("cifar10").note == ""
+
+
+def test_the_layouts_are_those_of_the_presets() -> None:
+    assert {preset.repository for preset in PRESETS.values()} == set(DATASETS)
+    assert "imagenet-sketch" not in PRESETS
+    large = ("cifar10-c", "domainnet", "imagenet")
+    assert set(PRESETS) - set(PAGE_PRESETS) == set(large)
+    assert read_hub_spec("hf:flwrlabs/pacs?domain=photo").where == (("domain", "photo"),)
+    assert shards("data", "test", 1) == ("data/test-00000-of-00001.parquet",)

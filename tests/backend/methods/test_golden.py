@@ -1,0 +1,127 @@
+"""Our losses and trajectories against numbers computed with the authors' released implementation."""
+
+from __future__ import annotations
+
+import numpy as np
+import open_clip.model
+import pytest
+import torch
+from helpers import encode_words, method_of
+from paths import TESTS
+from safetensors.torch import load_file
+
+from cliptta_demo.backend.methods.losses import (
+    marginal_entropy,
+    mean_entropy,
+    outlier_contrastive_exposure,
+    pseudo_captions,
+    soft_contrastive,
+)
+from cliptta_demo.backend.methods.scores import max_log_probability, otsu_threshold
+from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
+from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.models.loading import PRECISIONS
+from cliptta_demo.backend.settings import AdaptationSettings
+
+GOLDEN = TESTS / "golden"
+LOGIT_SCALE = 100.0
+HALF = 2**-8  # a number near 1 keeps eight binary places in bfloat16; cosines were at most 0.0021 off
+
+# name in the golden file → (method, settings that differ from: no memory, regulariser 1)
+TRAJECTORIES = {
+    "source": ("zero-shot", {}),
+    "tent": ("tent", {}),
+    "tent_reg": ("tent", {"tent_regulariser_weight": 1.0}),
+    "cliptta": ("cliptta", {}),
+    "cliptta_noreg": ("cliptta", {"regulariser_weight": 0.0}),
+    "cliptta_memory": ("cliptta", {"memory_shots": 4}),
+    "cliptta_open": ("cliptta-oce", {"memory_shots": 4}),
+    "cliptta_open_nomem": ("cliptta-oce", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN / "official.npz") as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def golden_backbone(precision: str) -> Backbone:
+    """The tower of the golden file, as a backbone is loaded in that precision."""
+    model = open_clip.model.CLIP(
+        embed_dim=32,
+        vision_cfg={"image_size": 32, "layers": 2, "width": 64, "head_width": 16, "patch_size": 8},
+        text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
+    )
+    model.visual.load_state_dict(load_file(GOLDEN / "vision_tower.safetensors"))
+    half = torch.bfloat16 if precision == "bfloat16" else None
+    replace_attention(model.visual)
+    if half:
+        keep_weights_in(half, model.visual)
+    info = BackboneInfo(name="golden", image_size=32, mean=(0.0,) * 3, std=(1.0,) * 3)
+    return Backbone(info, model.visual, encode_words, logit_scale=LOGIT_SCALE, autocast=half)
+
+
+def _cases() -> list[tuple[str, str]]:
+    with np.load(GOLDEN / "official.npz") as archive:
+        return sorted({tuple(name.split("/")[:2]) for name in archive.files if name.endswith("/logits")})
+
+
+def test_every_trajectory_of_the_golden_file_is_covered() -> None:
+    assert {name for name, _ in _cases()} == set(TRAJECTORIES)
+
+
+@pytest.fixture(scope="module", params=PRECISIONS)
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    return golden_backbone(request.param)
+
+
+@pytest.mark.parametrize(("name", "stream"), _cases())
+def test_trajectory(name: str, stream: str, golden: dict[str, np.ndarray], backbone: Backbone) -> None:
+    near = 1e-4 if backbone.autocast is None else HALF
+    method_name, changes = TRAJECTORIES[name]
+    settings = AdaptationSettings(learning_rate=1e-3, steps=5, memory_sample=1024, **{"memory_shots": 0, **changes})
+    method = method_of(method_name, backbone, torch.from_numpy(golden["class_prototypes"]), settings)
+    state = method.start()
+    expected = f"{name}/{stream}"
+    for index, images in enumerate(golden[f"{stream}/images"]):
+        *_, last = method.adapt(torch.from_numpy(images).float(), state, seed=index)
+        state = last.state
+        np.testing.assert_allclose(last.cosines, golden[f"{expected}/logits"][index], atol=near, rtol=0)
+        np.testing.assert_allclose(
+            max_log_probability(last.cosines), golden[f"{expected}/scores"][index], atol=near, rtol=0
+        )
+        if f"{expected}/alpha" in golden:
+            assert float(method.threshold(state)) == pytest.approx(golden[f"{expected}/alpha"][index], abs=near)
+    if state is not None:
+        assert int(state.skipped) == 0
+        ours, theirs = method.parameters(state), torch.from_numpy(golden[f"{expected}/norm_params"])
+        if backbone.autocast is None:
+            torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+        else:  # Adam moves a parameter by the sign of a small gradient, which rounding may turn
+            source = backbone.source_parameters
+            assert torch.cosine_similarity(ours - source, theirs - source, dim=0) > 0.95
+
+
+@pytest.mark.parametrize("name", ["soft_contrastive", "tent", "marginal_entropy", "oce"])
+def test_loss_value_and_gradient(name: str, golden: dict[str, np.ndarray]) -> None:
+    features = torch.from_numpy(golden["loss/features"]).requires_grad_(True)
+    prototypes = torch.from_numpy(golden["class_prototypes"])
+    cosines = features @ prototypes.T
+    loss = {
+        "soft_contrastive": lambda: soft_contrastive(features, pseudo_captions(cosines, prototypes), LOGIT_SCALE),
+        "tent": lambda: mean_entropy(LOGIT_SCALE * cosines),
+        "marginal_entropy": lambda: marginal_entropy(LOGIT_SCALE * cosines),
+        "oce": lambda: outlier_contrastive_exposure(
+            max_log_probability(cosines), torch.tensor(golden["loss/oce/alpha"]), gamma=0.005
+        ),
+    }[name]()
+    loss.backward()
+    assert loss.item() == pytest.approx(float(golden[f"loss/{name}/value"]), abs=1e-5)
+    # Processors sum in other orders: at logit scale 100 gradients differ in the fifth digit.
+    np.testing.assert_allclose(features.grad, golden[f"loss/{name}/grad"], atol=1e-5, rtol=1e-4)
+
+
+def test_otsu_equals_scikit_image(golden: dict[str, np.ndarray]) -> None:
+    threshold = otsu_threshold(torch.from_numpy(golden["otsu/scores"]))
+    assert float(threshold) == pytest.approx(float(golden["otsu/threshold"]), abs=1e-5)

@@ -1,0 +1,191 @@
+"""Batches larger than memory or a turn: pieces give the same gradient, are bounded, and shrink when memory ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from helpers import CLASSES, method_of, random_images, small_backbone
+from paths import TESTS
+from torch import nn
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models import backbone as backbone_module
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.run.work import finish
+from cliptta_demo.backend.settings import AdaptationSettings
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    return small_backbone()
+
+
+def loss_and_gradient(backbone: Backbone, images: torch.Tensor, at_once: int) -> tuple[torch.Tensor, torch.Tensor]:
+    passes, threshold = Passes(backbone, backbone.source_parameters, at_once), torch.zeros((), requires_grad=True)
+    prototypes = backbone.prototypes(CLASSES)
+    features = finish(passes.embed(images))
+    cosines = features @ prototypes.T
+    loss = soft_contrastive(features, pseudo_captions(cosines, prototypes), backbone.logit_scale)
+    loss = loss - marginal_entropy(backbone.logits(cosines)) + 3 * threshold
+    return loss.detach(), finish(passes.gradient(loss, threshold))
+
+
+@pytest.mark.parametrize("piece", [1, 7, 16, 39])
+def test_pieces_give_the_gradient_of_the_whole_batch(backbone: Backbone, piece: int) -> None:
+    images = random_images(40)
+    loss, gradient = loss_and_gradient(backbone, images, 40)
+    cut_loss, cut = loss_and_gradient(backbone, images, piece)
+    assert gradient.abs()[:-1].max() > 1e-2
+    assert gradient[-1] == cut[-1] == 3
+    torch.testing.assert_close(cut_loss, loss, atol=1e-5, rtol=0)
+    torch.testing.assert_close(cut, gradient, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_whole_run_in_pieces_predicts_the_same(backbone: Backbone, name: str) -> None:
+    settings = AdaptationSettings(steps=3, learning_rate=1e-3)
+    whole = method_of(name, backbone, backbone.prototypes(CLASSES), settings)
+    cut = method_of(name, backbone, backbone.prototypes(CLASSES), settings, at_once=6)
+    *steps, expected = whole.adapt(random_images(20), whole.start(), 0)
+    moments = list(cut.adapt(random_images(20), cut.start(), 0))
+    torch.testing.assert_close(moments[-1].cosines, expected.cosines, atol=1e-4, rtol=0)
+    assert None not in steps  # what fits into one pass has no rests
+    assert moments.count(None) >= 3 * (1 + len(steps))  # four pieces, three rests a pass
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two rests at most one piece goes through the tower, there or back."""
+    passed = 0
+    forward = backbone.tower.forward
+
+    def counted(pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal passed
+        passed += len(pixels)
+        return forward(pixels)
+
+    backbone.images_that_fit()
+    monkeypatch.setattr(backbone.tower, "forward", counted)
+    method = method_of(name, backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2), at_once=5)
+    state = method.start()
+    for seed in range(2):
+        passed, largest = 0, 0
+        for moment in method.adapt(random_images(12), state, seed):
+            largest, passed = max(largest, passed), 0
+            state = moment.state if moment is not None else state
+        assert largest <= 5
+
+
+def test_a_batch_that_can_not_be_cut_is_worked_on_whole() -> None:
+    backbone = small_backbone(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(7200, 32)))
+    settings = AdaptationSettings(steps=2, memory_shots=0)
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
+    assert None not in list(method.adapt(random_images(12), method.start(), 0))
+    zero_shot = method_of("zero-shot", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
+    assert list(zero_shot.adapt(random_images(12), None, 0)).count(None) == 2  # by the source's statistics: it can
+
+
+def test_the_piece_is_chosen_from_what_is_free_at_each_batch(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = random_images(10)
+    per_image = activation_bytes(backbone.embed, images[:1], backbone.source_parameters)
+    pixels = 3 * 32 * 32 * 4
+    assert per_image > pixels
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1))
+    for room, piece in ((11, 4), (2, 1), (40, 16)):  # half of what is free, a power of two
+        monkeypatch.setattr(backbone_module, "free_bytes", lambda device, room=room: room * per_image)
+        list(method.adapt(images, method.start(), 0))
+        assert method.piece == piece
+    assert free_bytes(torch.device("cpu")) > 1e6
+
+
+def test_class_names_go_through_the_text_tower_in_pieces(backbone: Backbone) -> None:
+    expected = small_backbone().prototypes(CLASSES, ["{}", "a {}"])
+    work = backbone.prototypes_in_pieces(CLASSES, ["{}", "a {}"], 3)
+    assert list(work) == [(3, 10), (6, 10), (9, 10)]
+    assert list(backbone.prototypes_in_pieces(CLASSES, ["{}", "a {}"], 3)) == []  # remembered
+    torch.testing.assert_close(backbone.prototypes(CLASSES, ["{}", "a {}"]), expected)
+
+
+def test_out_of_memory_is_retried_in_smaller_pieces(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tower refuses more than 5 images, as a full device would."""
+    method = method_of("cliptta", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
+    *_, expected = method.adapt(random_images(12), method.start(), 0)
+    forward = backbone.tower.forward
+
+    def small_device(pixels: torch.Tensor) -> torch.Tensor:
+        if len(pixels) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return forward(pixels)
+
+    monkeypatch.setattr(backbone.tower, "forward", small_device)
+    *_, got = method.adapt(random_images(12), method.start(), 0)
+    assert 1 <= method.at_once <= 5
+    other = method_of("cliptta", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
+    assert other.at_once is None  # nobody else works in smaller pieces for it
+    torch.testing.assert_close(got.cosines, expected.cosines, atol=1e-4, rtol=0)
+
+
+def test_what_never_fits_is_said_in_a_sentence(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(pixels: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
+
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1))
+    state = method.start()
+    monkeypatch.setattr(backbone.tower, "forward", full)
+    with pytest.raises(UserError, match=r"12 images do not fit .* smaller batch size"):
+        list(method.adapt(random_images(12), state, 0))
+
+
+def test_only_memory_errors_are_retried() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+PEAKS = """
+import os, sys, torch
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from helpers import random_images, small_backbone
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.run.work import finish
+torch.set_num_threads(1)
+
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+for batch, piece in ((256, 64), (2048, 64), (2048, 2048)):
+    if child := os.fork():  # each in a process as it is after the imports
+        assert os.waitpid(child, 0)[1] == 0
+        continue
+    backbone, images = small_backbone(), random_images(batch)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far was that of importing torch
+    before = peak()
+    passes = Passes(backbone, backbone.source_parameters, piece)
+    finish(passes.gradient(finish(passes.embed(images)).sum()))
+    print(peak() - before, flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process as Linux shows it")
+def test_peak_memory_grows_with_the_piece_and_not_with_the_batch() -> None:
+    command = [sys.executable, "-c", PEAKS.format(tests=str(TESTS))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    small, large, whole = map(int, done.stdout.split())
+    print(f"{small} kB for 256 images in pieces of 64, {large} for 2,048, {whole} for 2,048 in one piece")
+    assert large < 2 * small + 4_000  # eight times the images: pixels and features grow, activations do not
+    assert whole > 5 * large

@@ -1,0 +1,385 @@
+"""Weights from a hub on localhost through the real loading code, and every listed architecture with random weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from checkpoints import ARCHITECTURES, TEXT
+from hub_stand_in import Hub, Repository, pointed_at, serve_hub
+from safetensors.torch import save
+from torch.utils.flop_counter import FlopCounterMode
+
+from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub import downloads as hub
+from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.backend.models import loading as backbones
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.models.offered import BACKBONES, TINY, BackboneEntry, check_visitor_backbone, licence_of
+from cliptta_demo.backend.models.tokens import HubTokenizer
+from cliptta_demo.backend.models.weights import is_fetched
+from cliptta_demo.backend.run.arithmetic import Towers
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+
+LISTED = [name for name, entry in BACKBONES.items() if isinstance(entry, BackboneEntry)]
+OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points
+LAION = "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"  # and ViT-L-14/laion2b_s32b_b82k
+SMALL = {"embed_dim": 16, "text_cfg": TEXT, **ARCHITECTURES["test-vit"]}
+
+
+def weights(config: dict) -> bytes:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = open_clip.model.CLIP(**config)
+    return save({key: value.contiguous() for key, value in model.state_dict().items()})
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub, and open_clip's ViT-B-16 shrunk to test size, its pretrained tags untouched."""
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-B-16", SMALL)
+    monkeypatch.setattr(backbones, "_cache", type(backbones._cache)())
+    with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
+        yield server
+
+
+def publish(server: Hub, name: str, files: dict[str, bytes], **more) -> None:
+    server.repositories["model", name] = Repository(files, **more)
+
+
+def forward(backbone: Backbone) -> torch.Tensor:
+    return backbone.embed(torch.full((1, 3, 32, 32), 90, dtype=torch.uint8))
+
+
+def test_openais_tag_comes_from_the_hub_with_progress(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(stand_in, OPENAI, {"open_clip_model.safetensors": weights(SMALL), "open_clip_pytorch_model.bin": b"old"})
+    stand_in.cut_after = 1_500_000
+    seen: list[hub.Progress] = []
+    with hub.watch(seen.append):
+        backbone = load_backbone("ViT-B-16/openai", "cpu", precision="float32", visitor=True)
+    assert len(seen) > 1
+    assert seen[-1].done == seen[-1].total == len(weights(SMALL))
+    assert [request[2] for request in stand_in.asked("/cdn/")] == [None, f"bytes={23 * PIECE}-"]
+    assert backbone.info.mean == pytest.approx((0.4815, 0.4578, 0.4082), abs=1e-4)  # OpenAI's, from the tag
+    activations = [module for module in backbone.tower.modules() if isinstance(module, open_clip.model.QuickGELU)]
+    assert activations  # the tag's weights were trained with it
+    plain = open_clip.create_model("ViT-B-16", force_quick_gelu=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        plain.load_state_dict(open_clip.model.CLIP(**SMALL).state_dict())
+    pixels = backbone.normalise(torch.full((1, 3, 32, 32), 90, dtype=torch.uint8))
+    expected = torch.nn.functional.normalize(plain.eval().visual(pixels), dim=-1)
+    torch.testing.assert_close(forward(backbone), expected, atol=1e-5, rtol=0)
+    asked = len(stand_in.requests)
+    backbones._cache.clear()
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    again = load_backbone("ViT-B-16/openai", "cpu", precision="float32")
+    assert torch.equal(forward(again), forward(backbone))  # offline, from the cache
+    assert len(stand_in.requests) == asked
+
+
+def test_a_repository_in_open_clips_format_loads_by_its_name(stand_in: Hub) -> None:
+    config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
+    files = {"open_clip_config.json": json.dumps(config).encode(), "open_clip_model.safetensors": weights(SMALL)}
+    publish(stand_in, "somebody/clip", files)
+    backbone = load_backbone("hf-hub:somebody/clip", "cpu", visitor=True)
+    assert backbone.info.std == (0.25,) * 3
+    assert forward(backbone).shape == (1, 16)
+    assert backbone.prototypes(["cat", "dog"]).shape == (2, 16)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"embed_dim": 10**9}, "asks for embed_dim = 1000000000"),
+        ({"vision_cfg": {**SMALL["vision_cfg"], "layers": 10**6}}, "asks for layers"),
+        ({"vision_cfg": {**SMALL["vision_cfg"], "width": 4096, "layers": 64}}, "don't fit"),
+        ({"vision_cfg": {**SMALL["vision_cfg"], "image_size": 512, "patch_size": 1}}, "more than 4096 patches"),
+        ({"vision_cfg": {"timm_model_name": "local-dir:/etc"}}, "does not load"),
+        ({"text_cfg": {"hf_model_name": "/etc"}}, "does not load"),
+        ({"text_cfg": "odd"}, "does not load"),
+    ],
+)
+def test_a_visitors_configuration_is_bounded(stand_in: Hub, change: dict, says: str) -> None:
+    config = {"model_cfg": {**SMALL, **change}}
+    files = {"open_clip_config.json": json.dumps(config).encode(), "open_clip_model.safetensors": weights(SMALL)}
+    publish(stand_in, "somebody/odd", files)
+    with pytest.raises(UserError, match=says):
+        load_backbone("hf-hub:somebody/odd", "cpu", visitor=True)
+    assert not stand_in.asked("/cdn/")  # before the weights are fetched
+
+
+def test_visitors_get_no_pickles(stand_in: Hub) -> None:
+    config = json.dumps({"model_cfg": SMALL}).encode()
+    publish(stand_in, "somebody/old", {"open_clip_config.json": config, "open_clip_pytorch_model.bin": b"pickle"})
+    with pytest.raises(UserError, match=r"has no open_clip_model\.safetensors"):
+        load_backbone("hf-hub:somebody/old", "cpu", visitor=True)
+    publish(stand_in, "somebody/else", {"model.safetensors": b""})
+    with pytest.raises(UserError, match="no model in open_clip's format"):
+        load_backbone("hf-hub:somebody/else", "cpu")
+
+
+@pytest.mark.parametrize("name", ["ViT-L-14/laion2b_s32b_b82k", f"hf-hub:{LAION}"])
+def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
+    stand_in: Hub, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of laion's repository, and what its card says of the licence."""
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-L-14", SMALL)
+    config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}
+    files = {
+        "config.json": b"{}",
+        "model.safetensors": save({"vision_model.embeddings.class_embedding": torch.zeros(20_000)}),
+        "open_clip_config.json": json.dumps(config).encode(),
+        "open_clip_pytorch_model.bin": b"pickle" * 4000,
+        "open_clip_pytorch_model.safetensors": weights(SMALL),
+        "pytorch_model.bin": b"pickle" * 4001,
+    }
+    publish(stand_in, LAION, files, card={"license": "mit", "library_name": "open_clip"})
+    assert (licence_of(name), is_fetched(name)) == ("", False)
+    assert forward(load_backbone(name, "cpu", visitor=True)).shape == (1, 16)
+    asked = {path.rpartition("/")[2] for _, path, _ in stand_in.asked(f"{LAION}/resolve/")}
+    assert asked <= {"open_clip_config.json", "open_clip_pytorch_model.safetensors"}
+    assert (licence_of(name), is_fetched(name)) == ("MIT", True)  # known by now, without asking again
+    del files["open_clip_pytorch_model.safetensors"]
+    publish(stand_in, LAION, files)
+    backbones._cache.clear()
+    with pytest.raises(UserError, match=r"has no open_clip_model\.safetensors"):  # not transformers', not a pickle
+        load_backbone(f"hf-hub:{LAION}", "cpu", visitor=True)
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ({}, ""),
+        ({"license": "apache-2.0"}, "Apache 2.0"),
+        ({"license": ["mit"]}, "MIT"),
+        ({"license": "apple-amlr"}, "Apple, research only"),
+        ({"license": "other"}, ""),
+        ({"license": "other", "license_name": "own-terms"}, "own-terms"),
+        ({"license": "cc-by-nc-4.0"}, "cc-by-nc-4.0"),
+        ({"license": ["mit", "apache-2.0"]}, ""),
+        ({"license": "<b>free</b>"}, ""),
+        ({"license": "x" * 50}, ""),
+        ({"license": {"a": 1}}, ""),
+    ],
+)
+def test_a_licence_is_what_the_card_names(card: dict, licence: str) -> None:
+    assert hub.Listing("model", "a/b", "main", (), card).licence == licence
+
+
+def test_what_can_go_wrong_is_a_sentence(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="The hub has no model timm/vit_base"):
+        load_backbone("ViT-B-16/openai", "cpu")
+    publish(stand_in, OPENAI, {}, refuses=(403, "GatedRepo"))
+    with pytest.raises(UserError, match="accepted the conditions"):
+        load_backbone("ViT-B-16/openai", "cpu")
+    publish(stand_in, OPENAI, {"open_clip_model.safetensors": b"\1" * 20_000})
+    with pytest.raises(UserError, match="ViT-B-16/openai could not be loaded"):
+        load_backbone("ViT-B-16/openai", "cpu")
+    publish(stand_in, OPENAI, {"open_clip_model.safetensors": weights({**SMALL, "embed_dim": 8})})
+    with pytest.raises(UserError, match="ViT-B-16/openai could not be loaded"):
+        load_backbone("ViT-B-16/openai", "cpu")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="model hub could not be reached"):
+        load_backbone("RN50/openai", "cpu")
+
+
+def test_a_file_damaged_on_disk_is_fetched_anew(stand_in: Hub, tmp_path: Path) -> None:
+    publish(stand_in, OPENAI, {"open_clip_model.safetensors": weights(SMALL)})
+    load_backbone("ViT-B-16/openai", "cpu")
+    backbones._cache.clear()
+    (blob,) = (path for path in (tmp_path / "cache").rglob("blobs/*") if path.stat().st_size > 1_000_000)
+    blob.chmod(0o644)
+    blob.write_bytes(b"\0" * blob.stat().st_size)
+    with pytest.raises(UserError, match="damaged on this disk"):
+        load_backbone("ViT-B-16/openai", "cpu")
+    assert load_backbone("ViT-B-16/openai", "cpu").info.image_size == 32
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ViT-B-16//etc/passwd",
+        "ViT-B-16/../../etc/passwd",
+        "ViT-B-16/no_such_tag",
+        "local-dir:/etc",
+        "random:ViT-L-14",
+        "hf-hub:../..",
+        "hf-hub:a/../b",
+        "hf-hub:a",
+        "hf-hub:a/b/c",
+        "hf-hub:a/b\n",
+        "",
+        None,
+        ["tiny"],
+    ],
+)
+def test_a_visitor_may_not_name_this(name: object) -> None:
+    with pytest.raises(UserError, match="it must be one of: tiny, ViT-B-16/openai"):
+        check_visitor_backbone(name)
+
+
+def test_a_visitor_may_name_any_tag_of_open_clip() -> None:
+    for name in (*BACKBONES, "ViT-B-32/laion2b_s34b_b79k", "hf-hub:somebody/some-clip_2.0"):
+        assert check_visitor_backbone(name) == name
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_the_list_says_what_the_architecture_says(name: str) -> None:
+    entry, (architecture, _, tag) = BACKBONES[name], name.partition("/")
+    assert tag in open_clip.list_pretrained_tags_by_model(architecture)
+    with torch.device("meta"):
+        model = open_clip.create_model(architecture, device="meta").eval().requires_grad_(False)
+    assert sum(parameter.numel() for parameter in model.parameters()) == entry.parameters
+    side = model.visual.image_size
+    assert (side if isinstance(side, int) else side[0]) == entry.image_size
+    with FlopCounterMode(display=False) as counter:
+        model.visual(torch.empty(1, 3, entry.image_size, entry.image_size, device="meta"))
+    assert counter.get_total_flops() / 1e9 == pytest.approx(entry.gigaflops, abs=0.06)
+    with FlopCounterMode(display=False) as counter:
+        model.encode_text(torch.zeros(1, getattr(model, "context_length", 77), dtype=torch.int64, device="meta"))
+    assert counter.get_total_flops() / 1e9 == pytest.approx(entry.prompt_gigaflops, abs=0.06)
+    research = architecture.startswith("MobileCLIP")
+    assert entry.licence == licence_of(name) == ("Apple, research only" if research else "Apache 2.0")
+
+
+def test_the_list_knows_the_built_in_ones_image_size_and_arithmetic() -> None:
+    """Uploads are decoded to it before the backbone is loaded: at another size each file would be decoded twice."""
+    entry, backbone = BACKBONES[TINY], load_backbone(TINY, "cpu")
+    assert entry.image_size == backbone.info.image_size
+    counted = Towers.of(backbone)
+    assert (counted.image, counted.prompt) == pytest.approx((entry.gigaflops, entry.prompt_gigaflops), rel=0.06)
+
+
+@pytest.fixture
+def quick_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing 300 million random numbers takes longer than adapting: the same thousand over and over do as well."""
+    pattern = 0.03 * torch.randn(1009, generator=torch.Generator().manual_seed(0))
+
+    def fill(tensor: torch.Tensor, *_, **__) -> torch.Tensor:
+        repeated = pattern.repeat(tensor.numel() // len(pattern) + 1)[: tensor.numel()]
+        return tensor.detach().copy_(repeated.view(tensor.shape))
+
+    for name in ("normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "trunc_normal_", "uniform_"):
+        monkeypatch.setattr(torch.nn.init, name, fill)
+
+
+@pytest.mark.usefixtures("quick_to_build")
+@pytest.mark.parametrize("name", LISTED)
+def test_every_listed_architecture_adapts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With random weights, a small input and a small text tower; the image tower is the real one."""
+    architecture = name.partition("/")[0]
+    side = 28 if "14" in architecture else 64
+    text = {**TEXT, "vocab_size": 512 if "SigLIP" in name else 49408, "context_length": 77}
+    small = partial(open_clip.create_model, force_image_size=side, text_cfg=text)
+    monkeypatch.setattr(open_clip, "create_model", small)
+    monkeypatch.setattr(backbones, "_cache", type(backbones._cache)())
+    config = {**open_clip.get_model_config(architecture), "text_cfg": {**text, **_tokenizer(architecture)}}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, architecture, config)
+    backbone = load_backbone(f"random:{architecture}", "cpu")
+    assert backbone.info.image_size == side
+    kinds = {"RN50": 55, "MobileCLIP2-S0": 114}
+    assert len(backbone.layout.batch_norms) == kinds.get(architecture, 0)
+    assert backbone.logit_bias == (-10 if "SigLIP" in name else 0)
+    before = {key: value.clone() for key, value in backbone.tower.named_buffers()}
+    pixels = torch.randint(0, 256, (4, 3, side, side), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    settings = RunSettings(
+        methods=("cliptta-oce",),
+        stream=StreamSettings(batch_size=2, batches=1),
+        adaptation=AdaptationSettings(steps=1, learning_rate=1e-3),
+    )
+    *_, (state, snapshot) = Experiment(settings, backbone, GivenImages(pixels, ("cat", "dog"))).run()
+    assert snapshot.methods["cliptta-oce"].skipped_steps == 0
+    moved = (state.adaptations["cliptta-oce"].parameters - backbone.source_parameters).abs()
+    assert moved.max() <= 1.001e-3  # one step of Adam
+    assert (moved > 0).float().mean() > 0.5
+    assert all(torch.equal(value, before[key]) for key, value in backbone.tower.named_buffers())
+
+
+def _tokenizer(architecture: str) -> dict:
+    known = open_clip.get_model_config(architecture)["text_cfg"]
+    return {key: known[key] for key in ("hf_tokenizer_name", "tokenizer_kwargs") if key in known}
+
+
+def test_a_constant_bias_changes_nothing() -> None:
+    """SigLIP's b: the same run with and without it, but for rounding."""
+    results = []
+    for bias in (0.0, -10.0):
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            model = open_clip.model.CLIP(**SMALL)
+        backbone = Backbone(
+            backbones.BackboneInfo(name="b", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3),
+            model.visual,
+            lambda prompts: torch.eye(16)[: len(prompts)],
+            logit_scale=117.0,
+            logit_bias=bias,
+        )
+        pixels = torch.randint(0, 256, (8, 3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+        settings = RunSettings(
+            methods=method_names(),
+            stream=StreamSettings(batch_size=8, batches=1),
+            adaptation=AdaptationSettings(steps=2),
+        )
+        experiment = Experiment(settings, backbone, GivenImages(pixels, ("cat", "dog", "owl")), templates=("{}",))
+        *_, (_, snapshot) = experiment.run()
+        results.append([method.batch for method in snapshot.methods.values()])
+    for plain, biased in zip(*results, strict=True):
+        assert (plain.predicted == biased.predicted).all()
+        torch.testing.assert_close(
+            torch.from_numpy(plain.confidence), torch.from_numpy(biased.confidence), atol=1e-4, rtol=0
+        )
+
+
+@pytest.fixture(scope="module")
+def tokenizer_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small tokenizer in SigLIP's form: words, ``</s>`` at the end, padded with ``</s>``."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    words = ["<pad>", "</s>", "<unk>", "a", "photo", "of", "cat", "owl"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": {"content": "</s>"}}))
+    return folder
+
+
+def test_hub_tokenizers_cut_and_pad_as_their_models_were_trained(tokenizer_files: Path) -> None:
+    tokenize = HubTokenizer(tokenizer_files, 6, "canonicalize")
+    assert tokenize(["A photo of: a CAT!", "owl", "a a a a a a a a"]).tolist() == [
+        [3, 4, 5, 3, 6, 1],
+        [7, 1, 1, 1, 1, 1],
+        [3, 3, 3, 3, 3, 1],
+    ]
+    (tokenizer_files.parent / "broken").mkdir(exist_ok=True)
+    (tokenizer_files.parent / "broken" / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="tokenizer of this backbone is damaged"):
+        HubTokenizer(tokenizer_files.parent / "broken", 6)
+
+
+def test_siglips_words_come_from_the_hub(stand_in: Hub, tokenizer_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real tag ViT-B-16-SigLIP/webli with a small model behind it: weights and tokenizer from one repository."""
+    text = {**TEXT, "context_length": 8, "vocab_size": 8, **_tokenizer("ViT-B-16-SigLIP")}
+    config = {**SMALL, "text_cfg": text, "init_logit_bias": -10, "custom_text": True}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-B-16-SigLIP", config)
+    files = {path.name: path.read_bytes() for path in tokenizer_files.iterdir()}
+    arguments = {**config, "text_cfg": {key: text[key] for key in text if not key.startswith(("hf_", "tok"))}}
+    arguments.pop("custom_text")
+    state = open_clip.model.CustomTextCLIP(**arguments).state_dict()
+    files["open_clip_model.safetensors"] = save({key: value.contiguous() for key, value in state.items()})
+    publish(stand_in, "timm/ViT-B-16-SigLIP", files)
+    backbone = load_backbone("ViT-B-16-SigLIP/webli", "cpu", visitor=True)
+    assert backbone.logit_bias == -10
+    assert backbone.info.mean == (0.5,) * 3
+    same, other = backbone.prototypes(["cat", "owl"], ["a photo of a {}."])
+    assert not torch.equal(same, other)

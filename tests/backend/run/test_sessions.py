@@ -1,0 +1,177 @@
+"""What one visitor's session owns and costs on the paper's model, and that it moves between processes."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import labelled_source, method_of, random_images, small_backbone
+from paths import ROOT, TESTS
+
+from cliptta_demo.backend.data.ahead import THREADS, AheadOfTime
+from cliptta_demo.backend.data.stream import Stream
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.experiment import Experiment, RunState
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+
+SETTINGS = RunSettings(
+    methods=method_names(),
+    stream=StreamSettings(batch_size=6, batches=4, corruption="fog", severity=3),
+    adaptation=AdaptationSettings(learning_rate=1e-3, steps=2, memory_sample=6),
+)
+
+
+@pytest.fixture(scope="module")
+def vit() -> Backbone:
+    return load_backbone("random:ViT-B-16", "cpu")
+
+
+@pytest.mark.slow
+def test_a_session_on_vit_b_16_is_small(vit: Backbone) -> None:
+    """Weights of the normalisation layers, Adam's moments, α, counters; the memory bank is 8-bit pixels."""
+    method = method_of(
+        "cliptta-oce", vit, vit.prototypes(("cat", "dog")), AdaptationSettings(steps=1, memory_shots=2, memory_sample=2)
+    )
+    *_, last = method.adapt(random_images(3, size=224), method.start(), 0)
+    state: AdaptationState = last.state
+    assert not torch.equal(method.parameters(state), vit.source_parameters)
+    without_memory = len(pickle.dumps(replace(state, kept={})))
+    assert without_memory < 1_000_000
+    assert without_memory > 3 * 4 * vit.layout.size  # θ and both moments, all of them
+    assert state.kept["memory"].images.dtype == torch.uint8
+    assert len(pickle.dumps(state)) - without_memory < 1.1 * state.kept["memory"].images.numel() + 10_000
+
+
+def run_from(state: RunState | None, stop: int) -> tuple[RunState, dict]:
+    experiment = Experiment(SETTINGS, small_backbone(), labelled_source())
+    state = state or experiment.start()
+    snapshot = None
+    while state.next_batch < stop:
+        *_, (state, snapshot) = experiment.advance(state, live=False)
+    return state, {name: (m.accuracy, m.batch.scores.tobytes()) for name, m in snapshot.methods.items()}
+
+
+OTHER_PROCESS = """
+import pickle, sys
+sys.path[:0] = {folders!r}
+import torch
+torch.set_num_threads({threads})
+from test_sessions import run_from
+state, numbers = run_from(pickle.load(open({path!r}, "rb")), 4)
+pickle.dump((state, numbers), open({path!r}, "wb"))
+"""
+
+
+def test_a_run_split_over_two_processes_equals_the_unsplit_run(tmp_path: Path) -> None:
+    whole, numbers = run_from(None, 4)
+    half, _ = run_from(None, 2)
+    path = tmp_path / "state.pickle"
+    path.write_bytes(pickle.dumps(half.to("cpu")))
+    folders = [str(folder) for folder in (Path(__file__).parent, TESTS, ROOT)]
+    script = OTHER_PROCESS.format(folders=folders, threads=torch.get_num_threads(), path=str(path))
+    subprocess.run([sys.executable, "-c", script], check=True)
+    resumed, resumed_numbers = pickle.loads(path.read_bytes())
+    assert resumed_numbers == numbers
+    for name, state in whole.adaptations.items():
+        if state is not None:
+            assert torch.equal(state.values, resumed.adaptations[name].values)
+            assert torch.equal(state.second_moment, resumed.adaptations[name].second_moment)
+        if name.startswith("cliptta"):
+            assert torch.equal(state.kept["memory"].images, resumed.adaptations[name].kept["memory"].images)
+
+
+@pytest.mark.parametrize("failing", ["embed", "prototypes"])
+def test_a_failure_inside_a_step_leaves_backbone_and_session_as_before(failing: str) -> None:
+    backbone = small_backbone()
+    weights = {key: value.clone() for key, value in backbone.tower.state_dict().items()}
+    method = method_of("cliptta", backbone, backbone.prototypes(("a", "b", "c")), SETTINGS.adaptation)
+    *_, first = method.adapt(random_images(6), method.start(), 0)
+    before = pickle.dumps(first.state)
+    *_, expected = method.adapt(random_images(6, seed=1), first.state, 1)
+
+    calls = 0
+    hook_at = 2 if failing == "embed" else 3
+
+    def fail(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == hook_at:
+            raise ValueError("cut off")
+
+    handle = backbone.tower.register_forward_hook(fail)
+    with pytest.raises(ValueError, match="cut off"):
+        list(method.adapt(random_images(6, seed=1), first.state, 1))
+    handle.remove()
+    assert pickle.dumps(first.state) == before
+    assert all(torch.equal(value, weights[key]) for key, value in backbone.tower.state_dict().items())
+    *_, again = method.adapt(random_images(6, seed=1), first.state, 1)
+    assert torch.equal(again.cosines, expected.cosines)
+
+
+def test_the_next_batch_is_made_meanwhile_and_is_the_same() -> None:
+    plain = Stream(labelled_source(), SETTINGS.stream, 32)
+    ahead = AheadOfTime(Stream(labelled_source(), SETTINGS.stream, 32))
+    for index in (0, 1, 2, 0, 3, 1):  # jumps too
+        assert torch.equal(ahead.batch(index).images.pixels, plain.batch(index).images.pixels)
+    assert not ahead._next or list(ahead._next) == [2]
+
+
+def test_the_next_batch_is_begun_before_it_is_asked_for() -> None:
+    made: dict[int, threading.Event] = {index: threading.Event() for index in range(4)}
+
+    class Watched(Stream):
+        def batch(self, index: int):
+            batch = super().batch(index)
+            made[index].set()
+            return batch
+
+    ahead = AheadOfTime(Watched(labelled_source(), SETTINGS.stream, 32))
+    ahead.batch(0)
+    assert made[1].wait(timeout=60)
+    assert not made[2].is_set()
+
+
+def test_an_error_of_the_next_batch_comes_when_it_is_asked_for() -> None:
+    class Broken(Stream):
+        def batch(self, index: int):
+            if index == 1:
+                raise UserError("The folder has gone.")
+            return super().batch(index)
+
+    ahead = AheadOfTime(Broken(labelled_source(), SETTINGS.stream, 32))
+    ahead.batch(0)
+    with pytest.raises(UserError, match="The folder has gone"):
+        ahead.batch(1)
+    assert len(ahead.batch(2).images) == 6
+
+
+def test_nobody_waits_for_the_slow_disk_of_somebody_else() -> None:
+    """As many streams as there are threads for the next batch are stuck reading; another gets all of its own."""
+    stuck, go_on = threading.Semaphore(0), threading.Event()
+
+    class Stuck(Stream):
+        def batch(self, index: int):
+            if index == 1:
+                stuck.release()
+                assert go_on.wait(60)
+            return super().batch(index)
+
+    slow = [AheadOfTime(Stuck(labelled_source(), SETTINGS.stream, 32)) for _ in range(THREADS)]
+    try:
+        for ahead in slow:
+            ahead.batch(0)
+            assert stuck.acquire(timeout=60)
+        quick = AheadOfTime(Stream(labelled_source(), SETTINGS.stream, 32))
+        assert [len(quick.batch(index).images) for index in range(4)] == [6] * 4
+    finally:
+        go_on.set()
+    assert all(len(ahead.batch(1).images) == 6 for ahead in slow)

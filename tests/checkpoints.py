@@ -1,0 +1,39 @@
+"""Small checkpoints of three kinds of models, written to disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+
+TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+ARCHITECTURES = {
+    "test-vit": {"vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8}},
+    "test-resnet": {"vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}},
+    "test-sigmoid": {
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+        "init_logit_scale": 2.3,
+        "init_logit_bias": -10.0,
+        "custom_text": True,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Randomly initialised models of three kinds, registered with open_clip and saved as files."""
+    folder = tmp_path_factory.mktemp("models")
+    paths = {}
+    for name, config in ARCHITECTURES.items():
+        (folder / f"{name}.json").write_text(json.dumps({"embed_dim": 16, "text_cfg": TEXT, **config}))
+        open_clip.add_model_config(folder / f"{name}.json")
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = open_clip.create_model(name)
+        paths[name] = folder / f"{name}.safetensors"
+        save_file({key: value.contiguous() for key, value in model.state_dict().items()}, paths[name])
+    return paths

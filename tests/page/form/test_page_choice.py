@@ -1,0 +1,156 @@
+"""What the form says of models and data: their cost, a GPU's advice, the owner's opening, and what is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from pressing import values
+
+from cliptta_demo import cli, web
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.page import layout
+from cliptta_demo.page.form import backbone_note, links, opening
+from cliptta_demo.page.form.choice import Choice, put_back
+from cliptta_demo.page.form.choices import HUB
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.opening import packaged, read_opening
+from cliptta_demo.page.panels import cards
+from cliptta_demo.page.runs import handlers
+
+VIT = "ViT-B-16/openai"
+WORKED = packaged()
+TRIED = replace(WORKED, backbone=VIT, learning_rate=1e-4, steps=10)
+FAILED = Choice(WORKED, TRIED, "backbone", "No connection.")
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The environment of a server's owner, read anew."""
+    opening.opening.cache_clear()
+    yield monkeypatch
+    monkeypatch.undo()
+    opening.opening.cache_clear()
+
+
+def test_what_failed_is_put_back_with_what_came_with_it_and_nothing_else() -> None:
+    changed, words = put_back(FAILED, replace(TRIED, seed=7))
+    assert changed["backbone"] == TINY
+    assert (changed["learning_rate"], changed["steps"]) == (WORKED.learning_rate, WORKED.steps)
+    assert not {"seed", "dataset", "class_names"} & set(changed)
+    assert words == "The form is back at Tiny CLIP (built in); everything else is as it was."
+
+
+@pytest.mark.parametrize(
+    ("choice", "form"),
+    [
+        (FAILED, replace(TRIED, backbone="RN50/openai")),  # something else was chosen meanwhile
+        (replace(FAILED, worked=TRIED), TRIED),  # the same as before
+        (replace(FAILED, loading=""), TRIED),  # it had loaded: another reason
+        (Choice(WORKED), TRIED),
+    ],
+)
+def test_nothing_is_put_back_without_need(choice: Choice, form: FormValues) -> None:
+    assert put_back(choice, form) == ({}, "")
+
+
+def test_a_typed_name_stays_to_be_mended() -> None:
+    tried = replace(WORKED, dataset=HUB, hub_dataset="zoo/animls", class_names="", corruption="none")
+    changed, words = put_back(Choice(WORKED, tried, "dataset"), tried)
+    assert changed == {name: getattr(WORKED, name) for name in ("dataset", "class_names", "corruption")}
+    assert words.startswith("Loading zoo/animls was cancelled. The form is back at Built-in pictures;")
+    before = replace(tried, hub_dataset="zoo/animals")
+    assert put_back(Choice(before, tried, "dataset"), tried)[0]["hub_dataset"] == "zoo/animals"
+
+
+def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    opened = Choice(WORKED, idle="Example")
+    updates = list(handlers.run(None, None, values(backbone="ViT-B-32/openai"), None, "visitor", opened))
+    assert updates[-1]["progress"] == "Example"
+    assert not {"accuracy", "gallery"} & {name for update in updates for name in update}
+    put = handlers.put_form_back(updates[-1]["choice"], values(backbone="ViT-B-32/openai"))
+    assert put["backbone"] == TINY
+    assert "could not be reached" in put["message"]
+    assert "The form is back at Tiny CLIP" in put["message"]
+    assert not {"accuracy", "cards"} & set(handlers.pause(None, opened))
+
+
+def test_a_backbone_says_its_cost_and_what_stays() -> None:
+    note = backbone_note.backbone_note_html(TRIED, TINY)
+    for words in ("598 MB", "Apache 2.0", "Batch of 64", "Images and settings stay"):
+        assert words in note
+    own = backbone_note.backbone_note_html(WORKED, TINY)
+    assert "none" in own
+    assert "stay" not in own
+    assert "Batch of 64" not in backbone_note.backbone_note_html(replace(TRIED, batches=None), TINY)
+    unlisted = backbone_note.backbone_note_html(replace(TRIED, backbone="hf-hub:somebody/clip"), TINY)
+    assert 'href="https://huggingface.co/somebody/clip"' in unlisted
+    assert backbone_note.backbone_note_html(replace(TRIED, backbone="<b>"), TINY) == ""
+
+
+def test_where_there_is_a_gpu_the_page_offers_the_papers_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "device", lambda: "cuda")
+    demo = layout.build_demo()
+    (button,) = (block for block in demo.blocks.values() if block.elem_id == "gpu-advice")
+    assert button.visible
+    assert "choose CLIP ViT-B/16, the paper" in button.value
+    (click,) = (fn for fn in demo.fns.values() if (button._id, "click") in fn.targets)
+    assert click.fn()[:3] == [VIT, cards.message_html(), 1e-4]
+    assert not backbone_note.gpu_advice(VIT, "cuda")
+    assert not backbone_note.gpu_advice(TINY, "cpu")
+
+
+def test_the_command_line_names_the_papers_model_where_there_is_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "best_device", lambda: "cuda")
+
+    def told(*words: str) -> str:
+        with pytest.raises(SystemExit):
+            cli.main(["run", "--dataset", "no-such", *words, "--quiet"])
+        return capsys.readouterr().err
+
+    assert f"There is a GPU here: --backbone {VIT}" in told()
+    assert "GPU" not in told("--backbone", "tiny")
+    assert "GPU" not in told("--device", "cpu")
+
+
+def test_an_owner_sets_what_the_page_opens_with() -> None:
+    assert read_opening({"CLIPTTA_BACKBONE": " ", "PATH": "x"}) == WORKED
+    form = read_opening({"CLIPTTA_BACKBONE": VIT, "CLIPTTA_DATASET": "cifar10"})
+    assert (form.backbone, form.learning_rate, form.dataset) == (VIT, 1e-4, "cifar10")
+    assert form.class_names.startswith("airplane, automobile")
+    assert read_opening({"CLIPTTA_DATASET": "upload"}).dataset == "upload"
+    form = read_opening({"CLIPTTA_DATASET": "hf:zoo/animals:test"})
+    assert (form.dataset, form.hub_dataset) == (HUB, "zoo/animals:test")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CLIPTTA_BACKBONE", "ViT-B-16"),
+        ("CLIPTTA_BACKBONE", "local-dir:/models/mine"),
+        ("CLIPTTA_DATASET", "folder:/data"),
+        ("CLIPTTA_DATASET", "imagenet"),
+        ("CLIPTTA_DATASET", "hf:../x"),
+    ],
+)
+def test_what_no_visitor_could_choose_is_refused_by_its_variable(name: str, value: str) -> None:
+    with pytest.raises(UserError, match=rf"^{name}: .*must "):
+        read_opening({name: value})
+
+
+def test_a_wrong_value_ends_the_start_with_a_sentence(owner: pytest.MonkeyPatch) -> None:
+    owner.setenv("CLIPTTA_BACKBONE", "ViT-B-16")
+    with pytest.raises(SystemExit, match=r"^error: CLIPTTA_BACKBONE: backbone is 'ViT-B-16'; it must be one of: tiny"):
+        web.make_demo()
+
+
+def test_links_mean_the_same_on_a_server_that_opens_with_something_else(owner: pytest.MonkeyPatch) -> None:
+    owner.setenv("CLIPTTA_BACKBONE", VIT)
+    assert links.open_link({"seed": "5"}) == replace(WORKED, seed=5)
+    assert links.to_query(WORKED) == "backbone=tiny"  # an empty one would open the owner's
+    assert links.to_query(opening.opening()) == "backbone=ViT-B-16%2Fopenai"

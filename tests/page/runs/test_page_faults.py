@@ -1,0 +1,236 @@
+"""Faults in the middle of a run, as the page and a program see them: memory, NaN, a hub that goes away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from hub_stand_in import Hub, pointed_at, serve_hub
+from hub_tables import ANIMALS, publish, table
+from pressing import BACKBONE, ZOO, message, press, same, small_model  # noqa: F401  (a fixture)
+
+from cliptta_demo.backend.data import hub_dataset
+from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.page.runs import api, gpu
+from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.texts import NO_MEMORY
+
+NO_GPU_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+NO_CPU_MEMORY = RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: 2 bytes")
+BATCHES = 3  # of a stream, as in ``values``
+MINE = {"batch_size": 13}  # tells the run that the fault is meant for from another's; more than the memory ever holds
+OTHER = {"batch_size": 16, "seed": 5, "memory_shots": 0}  # all of its passes are larger
+
+
+@contextmanager
+def tower_that(does: Callable[[torch.Tensor, torch.Tensor], torch.Tensor | None]) -> Iterator[None]:
+    """``does(input, output)`` after each forward pass; what it returns takes the output's place."""
+
+    def hook(_: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor | None:
+        return does(inputs[0], output)
+
+    handle = BACKBONE.tower.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def beside(other: dict[str, Any], run: Callable[[], Any]) -> tuple[Any, Session]:
+    """What ``run`` returns, and the session of another visitor who is at work meanwhile, both from the same moment."""
+    begin, seen = threading.Barrier(2), []
+
+    def visitor() -> None:
+        begin.wait()
+        seen.append(press(batches=None, **other)[0])
+
+    thread = threading.Thread(target=visitor)
+    thread.start()
+    begin.wait()
+    result = run()
+    thread.join(60)
+    return result, seen[0]
+
+
+@pytest.mark.parametrize("error", [NO_GPU_MEMORY, NO_CPU_MEMORY], ids=["gpu", "cpu"])
+def test_memory_that_never_suffices_is_a_sentence_and_nobody_else_notices(error: Exception) -> None:
+    alone, _ = press(batches=None, **OTHER)
+    whole, _ = press(batches=None, **MINE)
+    first, _ = press(batches=1, **MINE)
+    sizes: list[int] = []
+
+    def fail(pixels: torch.Tensor, output: torch.Tensor) -> None:
+        if len(pixels) < OTHER["batch_size"]:
+            sizes.append(len(pixels))
+            raise error
+
+    with tower_that(fail):
+        (kept, updates), other = beside(OTHER, lambda: press(first, batches=None, **MINE))
+    assert sizes[0] == 13
+    assert sizes[-1] == 1
+    assert kept is not None
+    assert kept.state.next_batch == first.state.next_batch
+    assert "do not fit into the memory" in message(updates)
+    assert 'role="alert"' in message(updates)
+    assert updates[-1]["run"].interactive is not False
+    assert same(other, alone)
+    assert same(press(kept, batches=None, **MINE)[0], whole)  # from where it stood, to the very same numbers
+
+
+@pytest.mark.parametrize("error", [NO_GPU_MEMORY, NO_CPU_MEMORY], ids=["gpu", "cpu"])
+def test_memory_that_runs_out_once_costs_smaller_pieces_and_nobody_else_notices(error: Exception) -> None:
+    alone, _ = press(batches=None, **OTHER)
+    left = [error]
+
+    def fail(pixels: torch.Tensor, output: torch.Tensor) -> None:
+        if len(pixels) == MINE["batch_size"] and left:
+            raise left.pop()
+
+    with tower_that(fail):
+        (kept, updates), other = beside(OTHER, lambda: press(batches=None, **MINE))
+    assert left == []
+    assert kept.state.next_batch == BATCHES
+    assert "alert" not in message(updates)
+    assert same(other, alone)
+
+
+@pytest.mark.parametrize("error", [NO_GPU_MEMORY, NO_CPU_MEMORY, MemoryError()], ids=["gpu", "cpu", "python"])
+def test_memory_that_runs_out_where_nothing_can_be_smaller_is_a_sentence(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = press()
+    for place in ("open_experiment", "load_backbone"):
+        with monkeypatch.context() as patch:
+            patch.setattr(gpu, place, lambda *_, **__: (_ for _ in ()).throw(error))
+            kept, updates = press(first)
+            assert kept is first
+            assert NO_MEMORY in message(updates)
+            with pytest.raises(gr.Error, match="memory of this machine ran out"):
+                list(api.run(batch_size=8, batches=1, adaptation={"steps": 1}))
+    assert press(kept)[0].state.next_batch == 2
+
+
+METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")
+
+
+def test_a_nan_in_one_step_is_skipped_counted_and_shown() -> None:
+    """The first pass of the second batch of every method gives NaN, and nothing else does."""
+    own = {**MINE, "methods": METHODS}
+    other_alone, _ = press(batches=None, **OTHER)
+    first, _ = press(batches=1, **own)
+    poisoned = 0
+
+    def poison(pixels: torch.Tensor, output: torch.Tensor) -> torch.Tensor | None:
+        nonlocal poisoned
+        if len(pixels) == MINE["batch_size"] and torch.is_grad_enabled() and poisoned < 3:
+            poisoned += 1
+            return output * float("nan")
+        return None
+
+    with tower_that(poison):
+        (second, updates), other = beside(OTHER, lambda: press(first, batches=1, **own))
+    counts = {name: method.skipped_steps for name, method in second.snapshot.methods.items()}
+    assert counts == {"zero-shot": 0, "tent": 1, "cliptta": 1, "cliptta-oce": 1}
+    assert "tent: 1 step was skipped so far, the loss was no finite number." in message(updates)
+    assert same(other, other_alone)
+    last, updates = press(second, batches=None, **own)
+    assert last.state.next_batch == BATCHES
+    assert "skipped" in message(updates)
+    assert_finite(last)
+    for name, state in last.state.adaptations.items():
+        if state is not None:
+            taken = BATCHES * 2 - counts[name]
+            assert (int(state.updates), int(state.skipped)) == (taken, counts[name])
+
+
+def test_a_batch_that_the_model_answers_with_nan_alone_leaves_no_trace_in_what_adapts() -> None:
+    own = {**MINE, "methods": METHODS}
+    first, _ = press(batches=1, **own)
+    with tower_that(lambda pixels, output: output * float("nan")):
+        second, updates = press(first, batches=1, **own)
+    for name, state in first.state.adaptations.items():
+        if state is not None:
+            after = second.state.adaptations[name]
+            assert torch.equal(after.values, state.values)
+            assert int(after.skipped) == 2
+            if "memory" in state.kept:
+                assert torch.equal(after.kept["memory"].images, state.kept["memory"].images)
+    assert "the model gave no finite numbers for 13 images of this batch" in message(updates)
+    assert_finite(second)
+    last, updates = press(second, batches=None, **own)
+    assert last.state.next_batch == BATCHES
+    assert "no finite numbers" not in message(updates)  # of this batch
+    assert_finite(last)
+
+
+def assert_finite(session: Session) -> None:
+    """No number of a snapshot or of a state is NaN."""
+    for method in session.snapshot.methods.values():
+        batch = method.batch
+        for array in (batch.confidence, batch.scores, batch.cosines, method.id_scores, method.series.collapse_entropy):
+            assert np.isfinite(array).all()
+        assert np.isfinite([method.threshold, *method.losses.values(), *method.drift]).all()
+    for state in session.state.adaptations.values():
+        assert state is None or all(torch.isfinite(part).all() for part in (state.values, state.second_moment))
+
+
+SHARDS = {f"data/test-{part}.parquet": table([0, 1, 2] * (1200 + part), names=ANIMALS) for part in range(2)}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
+        publish(server, "zoo/animals", SHARDS)
+        yield server
+
+
+def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub) -> None:
+    stand_in.down_after = sum(map(len, SHARDS.values())) - 100_000
+
+    def come_back() -> None:
+        while not stand_in.down:
+            time.sleep(0.02)
+        time.sleep(1)
+        stand_in.down_after, stand_in.down = None, False
+
+    back = threading.Thread(target=come_back, daemon=True)
+    back.start()
+    session, _ = press(**ZOO)
+    back.join()
+    assert session.state.next_batch == 1
+    asked = [(path, where) for method, path, where in stand_in.requests if path.startswith("/cdn/") and method == "GET"]
+    assert [where for _, where in asked][:2] == [None, None]
+    assert {path for path, where in asked[2:]} == {asked[1][0]}  # the one that broke off
+    assert asked[-1][1] == f"bytes={4 * PIECE}-"  # from where it broke
+
+
+def test_a_hub_that_stays_away_is_a_sentence_and_a_later_try_fetches_what_is_missing(
+    stand_in: Hub, tmp_path: Path
+) -> None:
+    stand_in.down_after = len(SHARDS["data/test-0.parquet"]) + 100_000
+    first, _ = press()
+    kept, updates = press(first, **ZOO)
+    assert kept is first
+    assert "model hub could not be reached" in message(updates)
+    assert 'role="alert"' in message(updates)
+    assert updates[-1]["run"].interactive is not False
+    with pytest.raises(gr.Error, match="model hub could not be reached"):
+        list(api.run(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+    assert press(kept)[0].state.next_batch == 2  # what is built in goes on meanwhile
+    stand_in.down_after, stand_in.down = None, False
+    before = len(stand_in.requests)
+    session, _ = press(kept, **ZOO)
+    assert session.recipe.dataset == "hf:zoo/animals"
+    assert session.state.next_batch == 1
+    fetched = {path for method, path, _ in stand_in.requests[before:] if method == "GET" and path.startswith("/cdn/")}
+    assert len(fetched) == 1  # not the part that had arrived

@@ -1,0 +1,280 @@
+"""What the buttons do, without a browser: reset, step, errors, and whose images are whose."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pressing import BACKBONE, message, press, same, values
+
+from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.session.uploads import Given, read_news
+
+
+def test_one_step_is_one_batch_and_reset_gives_the_first_one_again():
+    first, _ = press()
+    assert first.state.next_batch == 1
+    second, _ = press(first)
+    assert second.state.next_batch == 2
+    assert not same(first, second)
+    reset = handlers.reset(["zero-shot", "tent"])
+    assert reset["session"] is None
+    again, _ = press(reset["session"])
+    assert same(first, again)
+
+
+def test_running_on_equals_stepping():
+    stepped = None
+    for _ in range(3):
+        stepped, _ = press(stepped)
+    at_once, updates = press(batches=None)
+    assert same(stepped, at_once)
+    assert "finished" in updates[-1]["progress"]
+
+
+def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
+    whole, _ = press(batches=None)
+    committed = None
+    with RUNS.answer(handlers.run(None, None, values(), None, "visitor"), "visitor") as updates:
+        for update in updates:
+            committed = update.get("session", committed)
+            if committed is not None and committed.state.next_batch == 2:
+                break
+        assert not RUNS.wait("visitor", 0.0)
+    drawn = handlers.pause(committed)
+    assert "<b>2</b> of 3 batches" in drawn["progress"]
+    assert "paused" in drawn["progress"]
+    assert RUNS.wait("visitor", 0.0)
+    assert same(whole, press(committed, batches=None)[0])
+
+
+def test_a_changed_corruption_goes_on_with_the_adapted_model():
+    first, _ = press()
+    second, updates = press(first, corruption="fog", severity=3)
+    assert [mark.label for mark in second.marks] == ["fog 3"]
+    assert second.snapshot.corruption == "fog"
+    assert second.state.next_batch == 2
+    assert any("fog 3" in update.get("message", "") for update in updates)
+
+
+def test_changed_classes_start_anew_and_say_so():
+    first, _ = press()
+    second, updates = press(first, class_names="cat, dog, car")
+    assert second.state.next_batch == 1
+    assert second.snapshot.class_names == ("cat", "dog", "car")
+    assert any("started again" in update.get("message", "") for update in updates)
+
+
+def test_a_finished_stream_starts_anew():
+    done, _ = press(batches=None)
+    again, updates = press(done)
+    assert again.state.next_batch == 1
+    assert any("had ended" in update.get("message", "") for update in updates)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_names": ""}, "at least two"),
+        ({"class_names": "cat"}, "nothing to choose between"),
+        ({"class_names": "cat, cat"}, "appears twice"),
+        ({"class_names": "cat, unicorn"}, "no class &#x27;unicorn&#x27;"),
+        ({"batch_size": -3}, "batch_size is -3"),
+        ({"dataset": "upload"}, "No image was given"),
+    ],
+)
+def test_an_error_is_a_sentence_and_the_session_goes_on(change, words):
+    first, _ = press()
+    kept, updates = press(first, **change)
+    assert kept is first
+    assert 'role="alert"' in message(updates)
+    assert words in message(updates)
+    assert updates[-1]["run"].interactive is not False
+    assert press(kept)[0].state.next_batch == 2
+
+
+def test_an_unexpected_failure_tells_no_details(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(gpu, "open_experiment", fail)
+    kept, updates = press()
+    assert kept is None
+    assert "Something went wrong" in message(updates)
+    assert "secret" not in str(updates)
+
+
+def test_a_failure_in_the_middle_keeps_the_last_batch(monkeypatch):
+    real = runner.work
+
+    def half(experiment, session, batches=None):
+        yield from real(experiment, session, 1)
+        raise RuntimeError("later")
+
+    monkeypatch.setattr(gpu, "work", half)
+    kept, updates = press(batches=None)
+    assert kept.state.next_batch == 1
+    assert "<b>1</b> of 3" in updates[-1]["progress"]
+
+
+def test_a_batch_of_one_works():
+    session, updates = press(batch_size=1)
+    assert session.state.images_done == 1
+    assert all(np.isfinite(method.batch.confidence).all() for method in session.snapshot.methods.values())
+    assert 'role="alert"' not in message(updates)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    paths = []
+    for index, colour in enumerate(("red", "green", "blue")):
+        path = tmp_path / f"{colour}.png"
+        Image.new("RGB", (50 + index, 40), colour).save(path)
+        paths.append(str(path))
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    return [*paths, str(bad)]
+
+
+def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
+    files = tuple(GivenFile(path, name) for path, name in zip(paths, names or map(Path, paths), strict=True))
+    files = tuple(replace(file, name=getattr(file.name, "name", file.name)) for file in files)
+    return handlers.take_uploads(Given(added=files), backbone, typed, uploads)
+
+
+def test_uploads_are_decoded_and_bad_files_are_named(photos):
+    update = take(photos)
+    uploads, note = update["uploads"], update["upload_note"]
+    assert uploads.names == ("red.png", "green.png", "blue.png")
+    assert "3 images ready" in note
+    assert "bad.png" in note
+    assert "class_names" not in update
+    files = update["files"]
+    session, updates = press(None, uploads, batches=None, dataset="upload", files=files, class_names="left, right")
+    assert session.state.images_done == 3
+    assert session.snapshot.batches == 1
+    assert set(session.snapshot.names) == {"red.png", "green.png", "blue.png"}
+    assert "bad.png" in message(updates)
+    assert session.snapshot.methods["tent"].accuracy is None
+
+
+def test_only_bad_files_are_one_message(photos):
+    update = take(photos[-1:])
+    assert "None of these files can be used" in update["upload_note"]
+    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    kept, updates = press(None, update["uploads"], **own)
+    assert kept is None
+    assert "None of these files can be used" in message(updates)
+    assert "bad.png" in message(updates)
+
+
+def test_labels_fill_the_class_names_and_bring_accuracy(photos):
+    names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
+    update = take(photos[:3], names)
+    assert update["class_names"] == "sea, sun"
+    assert "3 images ready, all with labels of 2 classes" in update["upload_note"]
+    own = {"dataset": "upload", "files": update["files"]}
+    session, _ = press(None, update["uploads"], batches=None, class_names=update["class_names"], **own)
+    assert session.snapshot.methods["tent"].accuracy is not None
+    assert session.state.true_histogram.tolist() == [2, 1]
+
+
+def test_names_that_a_visitor_typed_stay_and_other_labels_count_as_none(photos):
+    names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
+    update = take(photos[:3], names, typed="sun, moon")
+    assert "class_names" not in update
+    own = {"dataset": "upload", "files": update["files"], "class_names": "sun, moon"}
+    session, updates = press(None, update["uploads"], batches=None, **own)
+    assert sorted(session.snapshot.labels) == [-2, -2, 0]
+    assert "2 images have labels outside the class names (“sea”): counted as unlabelled." in message(updates)
+
+
+def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos):
+    first = take(photos[:2], ["a/x/red.png", "a/y/green.png"])
+    table = Path(photos[0]).parent / "labels.csv"
+    table.write_text("file,label\nred.png,sun\ngreen.png,sea\n")
+    second = take([str(table)], uploads=first["uploads"], typed=first["class_names"])
+    assert second["uploads"].labels == ("sun", "sea")
+    assert second["class_names"] == "sea, sun"
+    assert second["uploads"].key != first["uploads"].key
+
+
+def test_taking_the_files_away_deletes_them(photos):
+    uploads = take(photos[:2])["uploads"]
+    update = handlers.take_uploads(read_news('{"clear": true}'), "tiny", "", uploads)
+    assert update["uploads"] is None
+    assert update["upload_note"] == handlers.message_html()
+    assert [Path(path).exists() for path in photos] == [False, False, True, True]
+
+
+def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("secret") / "red.png"
+    Image.new("RGB", (9, 9)).save(elsewhere)
+    (tmp_path / "link.png").symlink_to(elsewhere)
+    paths = [str(elsewhere), str(tmp_path / "link.png"), f"{tmp_path}/../{elsewhere.parent.name}/red.png", photos[0]]
+    update = take(paths, ["a.png", "b.png", "c.png", "d.png"])
+    assert update["uploads"].names == ("d.png",)
+    assert "3 of the files did not arrive" in update["upload_note"]
+    kept, updates = press(None, None, dataset="upload", files='{"key": "guess"}', class_names="left, right")
+    assert kept is None
+    assert "not there any more" in message(updates)
+
+
+@pytest.mark.parametrize("value", ["{", "[]", '{"added": [1]}', '{"added": [{"path": "x"}]}', '"x"', '{"added": 7}'])
+def test_nonsense_from_a_browser_is_one_sentence(value):
+    with pytest.raises(ValueError, match="add them again"):
+        read_news(value)
+
+
+def test_decoded_images_follow_the_backbones_size(photos):
+    update = take(photos[:3])
+    uploads = update["uploads"]
+    assert uploads.pixels.shape == (3, 3, 64, 64)
+    assert uploads.pixels.dtype == torch.uint8
+    small = replace(uploads, size=16, pixels=uploads.pixels[..., :16, :16])
+    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    _, updates = press(None, small, **own)
+    assert next(update["uploads"] for update in updates if "uploads" in update).size == BACKBONE.info.image_size
+
+
+def test_a_backbone_brings_its_own_settings():
+    fold, text = handlers.take_backbone("tiny")
+    assert fold[0] == tuned_adaptation("tiny").learning_rate
+    assert "note" not in text
+    fold, text = handlers.take_backbone("local-dir:/")
+    assert fold == []
+    assert "must be one of" in text
+
+
+def test_the_api_streams_plain_numbers():
+    results = list(api.run(batch_size=8, batches=2, adaptation={"steps": 1}))
+    assert [(result["batch"], result["batches"]) for result in results] == [(1, 2), (2, 2)]
+    assert set(results[-1]["methods"]) == {"zero-shot", "tent", "cliptta"}
+    assert 0 <= results[-1]["methods"]["tent"]["accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"dataset": "upload"}, "dataset is 'upload'"),
+        ({"dataset": "folder:/etc"}, "dataset is"),
+        ({"backbone": "local-dir:/etc"}, "backbone is"),
+        ({"adaptation": {"magic": 1}}, "no setting 'magic'"),
+        ({"batches": 10**6}, "batches is"),
+    ],
+)
+def test_the_api_refuses_in_one_sentence(change, words):
+    with pytest.raises(Exception, match=words):
+        list(api.run(**change))
+
+
+def test_only_public_files_are_served():
+    from cliptta_demo.page.panels.panel import static_files
+
+    assert {Path(path).suffix for path in static_files()} == {".js", ".css", ".json"}

@@ -1,0 +1,177 @@
+"""Data sets and backbones of a hub on localhost, as the page's handlers use them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import small_backbone
+from hub_stand_in import Hub, pointed_at, serve_hub
+from hub_tables import ANIMALS, publish, table
+from pressing import ZOO, message, press, values
+
+from cliptta_demo.backend.data import hub_dataset
+from cliptta_demo.backend.data.presets import PRESETS
+from cliptta_demo.page.form import choices, links
+from cliptta_demo.page.form.fields import FIELDS, FormValues
+from cliptta_demo.page.form.sidebar import fit_widgets
+from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs.registry import Runs
+
+BACKBONE = small_backbone()
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    monkeypatch.setattr(runner, "load_backbone", lambda name, **_: BACKBONE)
+    with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
+        files = {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)}
+        publish(server, "zoo/animals", files, {"license": "cc-by-4.0"})
+        yield server
+
+
+def test_a_visitors_data_set_runs_and_the_download_is_watched(stand_in: Hub) -> None:
+    stand_in.bytes_per_second = 400_000
+    session, updates = press(batches=1, **ZOO)
+    assert session.recipe.dataset == "hf:zoo/animals"
+    assert session.snapshot.class_names == ANIMALS
+    assert session.state.images_done == 8
+    lines = [update["progress"] for update in updates if "Downloading" in update.get("progress", "")]
+    assert lines
+    assert "zoo/animals" in lines[-1]
+    assert "MB" in lines[-1]
+    assert "licence: cc-by-4.0" in lines[-1]
+    again, _ = press(session, batches=1, **ZOO)
+    assert again.state.images_done == 16  # the same session goes on
+    renamed, _ = press(batches=1, **{**ZOO, "class_names": "sea lion = seal, cat"})
+    assert renamed.snapshot.class_names == ("seal", "cat")
+
+
+def test_giving_a_download_up_ends_it(stand_in: Hub, tmp_path: Path) -> None:
+    stand_in.bytes_per_second = 100_000
+    run = handlers.run(None, None, values(**ZOO), 1, "visitor")
+    for update in run:
+        if "Downloading" in update.get("progress", ""):
+            break
+    run.close()
+    deadline = time.monotonic() + 60
+    stand_in.bytes_per_second = None
+    while list((tmp_path / "cache").rglob("*.incomplete")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+
+
+def test_a_server_that_stops_gives_downloads_up(stand_in: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Runs()
+    monkeypatch.setattr(gpu, "RUNS", service)
+    stand_in.bytes_per_second = 100_000
+    updates = []
+    for update in handlers.run(None, None, values(**ZOO), 1, "visitor"):
+        updates.append(update)
+        if "Downloading" in update.get("progress", ""):
+            service.stop()
+    assert "being restarted" in message(updates)
+    deadline = time.monotonic() + 60
+    while list((tmp_path / "cache").rglob("*.incomplete")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+
+
+def test_without_the_internet_one_sentence_and_the_session_is_kept(
+    stand_in: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    first, _ = press(batches=1)
+    kept, updates = press(first, dataset="cifar10", class_names="")
+    assert kept is first
+    assert "model hub could not be reached" in message(updates)
+    assert press(kept, batches=1)[0].state.next_batch == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"dataset": "hub", "hub_dataset": ""}, "Type the data set&#x27;s name on the hub"),
+        ({"dataset": "hub", "hub_dataset": "../../etc"}, "must look like ORGANISATION/NAME"),
+        ({"dataset": "hub", "hub_dataset": "folder:/etc"}, "must look like"),
+        ({"dataset": "cifar10c:/etc"}, "dataset is &#x27;cifar10c:/etc&#x27;"),
+        ({"dataset": ["x"]}, "dataset is"),
+        ({"dataset": "imagenet"}, "it must be one of"),  # 6.7 GB: for the command line
+        ({"dataset": "cifar10-c"}, "it must be one of"),  # of unknown size: likewise
+        ({"dataset": "hub", "hub_dataset": "zoo/animals?sort=owl"}, "has no column &#x27;sort&#x27; of texts"),
+        ({"backbone": "local-dir:/etc"}, "backbone is"),
+        ({"backbone": "ViT-B-32//etc/passwd"}, "backbone is"),
+        ({"ood_source": "hf:a/b"}, "OOD source is"),
+        ({"dataset": "hub", "hub_dataset": "zoo/gone"}, "has no data set zoo/gone"),
+        ({"dataset": "hub", "hub_dataset": "zoo/animals", "class_names": "cat, owl"}, "has no class &#x27;owl&#x27;"),
+    ],
+)
+def test_odd_choices_are_sentences(stand_in: Hub, change: dict, words: str) -> None:
+    _, updates = press(**{"class_names": "", **change})
+    assert words in message(updates)
+
+
+def test_a_visitor_reads_that_a_data_set_is_a_part(stand_in: Hub) -> None:
+    copies = {"default/partial-test/0000.parquet": table([0, 1, 2] * 10, names=ANIMALS)}
+    publish(stand_in, "zoo/large", {"images.zip": b"zip"}, revisions={"refs/convert/parquet": copies})
+    session, updates = press(batches=2, **{**ZOO, "hub_dataset": "zoo/large"})
+    assert "is a part of the whole" in message(updates)
+    assert session.snapshot.notes == ()  # said once, with the first batch
+
+
+def test_a_name_may_bring_conditions(stand_in: Hub) -> None:
+    rows = table([0, 1, 2] * 20, names=ANIMALS, extra={"place": ["sea", "zoo"] * 30})
+    publish(stand_in, "zoo/places", {"data/test-0.parquet": rows})
+    session, _ = press(batches=1, **{**ZOO, "hub_dataset": "zoo/places?place=sea"})
+    assert session.recipe.dataset == "hf:zoo/places?place=sea"
+    assert session.state.images_done == 8
+
+
+def test_presets_may_be_strangers(stand_in: Hub) -> None:
+    publish(stand_in, PRESETS["svhn"].repository, {"cropped_digits/test-0.parquet": table(list(range(10)) * 3)})
+    session, _ = press(batches=1, ood_source="svhn", ood_share=0.5)
+    assert (session.snapshot.labels == -1).sum() == 4
+    assert session.snapshot.methods["tent"].auroc is not None
+
+
+def test_choosing_fills_the_form_and_tells_the_size() -> None:
+    dataset, name, files, classes, *_ = fit_widgets("cifar10")
+    assert "24 MB" in dataset.info
+    assert "own names" in classes.info
+    assert not name.visible
+    assert not files.visible
+    names, corruption = choices.class_text_and_corruption("cifar10")
+    assert names.startswith("airplane, automobile")
+    assert corruption == "gaussian_noise"
+    dataset, name, *_, twelve, every = fit_widgets(choices.HUB)
+    assert name.visible
+    assert not twelve.visible
+    assert not every.visible
+    assert choices.class_text_and_corruption(choices.HUB) == ("", "none")
+    assert "2.5 GB" in dataset.info
+    for name in [value for _, value in choices.dataset_choices()]:
+        assert choices.images_note(name) or name in ("pictures", "unseen-style", "upload")
+    fold, text = handlers.take_backbone("ViT-B-16/openai")
+    assert fold[0] == 1e-4
+    assert "error" not in text
+
+
+def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> None:
+    form = FormValues(**{**ZOO, "hub_dataset": "zoo/animals:test?a=b&c=d", "backbone": "ViT-B-32/laion2b_s34b_b79k"})
+    query, problem = handlers.address_of(tuple(getattr(form, name) for name in FIELDS))
+    assert "hub_dataset=zoo%2Fanimals%3Atest%3Fa%3Db%26c%3Dd" in query
+    assert "note" not in problem
+    opened = links.open_link({"dataset": "cifar10", "corruption": "fog"})
+    assert opened.class_names.startswith("airplane, automobile")
+    assert "must be one of" in handlers.open_address({"backbone": "local-dir:/etc"})["message"]
+    assert stand_in.requests == []
+
+
+def test_the_api_takes_data_sets_of_the_hub(stand_in: Hub) -> None:
+    results = list(api.run(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
+    assert sum(results[0]["methods"]["tent"]["histogram"]) == 8
+    with pytest.raises(Exception, match="must look like ORGANISATION/NAME"):
+        list(api.run(dataset="hf:/etc/passwd"))

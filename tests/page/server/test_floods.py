@@ -1,0 +1,206 @@
+"""A real server with tiny bounds under floods of uploads and of sessions: nothing outgrows them or stays behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asking import API, Answer, Asker, read_update
+from load import Server, request
+from serving import serve_process
+
+MB = 1_000_000
+VISITOR, TOTAL = 2, 6  # MB on disk
+SESSIONS = 22  # MB in memory; a run of SMALL needs some fifteen while it is at work
+LIMITS = {
+    "CLIPTTA_VISITOR_MEGABYTES": str(VISITOR),
+    "CLIPTTA_UPLOADS_MEGABYTES": str(TOTAL),
+    "CLIPTTA_LEAVE_SECONDS": "2",
+    "CLIPTTA_SESSIONS": "40",
+    "CLIPTTA_SESSION_MEGABYTES": "6",
+    "CLIPTTA_SESSIONS_MEGABYTES": str(SESSIONS),
+}
+# Zero-shot and both CLIPTTAs remember some forty images of 12 KB each: about a megabyte and a half a session.
+SMALL = {"batch_size": 64, "batches": 1, "steps": 1, "memory_shots": 4, "methods": ["cliptta", "cliptta-oce"]}
+SECONDS = 300  # for what takes a second or two on an idle machine
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("uploads").resolve()
+    settings = {**LIMITS, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+    with serve_process("tests/watched_server.py", **settings) as (address, process, log):
+        asker = Asker(address)
+        wait_until(lambda: health(asker)["status"] == "ok")
+        yield {"asker": asker, "server": Server(address, process.pid), "folder": folder}
+        assert process.poll() is None
+        log.seek(0)
+        text = log.read().decode(errors="replace")
+    assert "Traceback" not in text
+    assert '"level": "error"' not in text
+
+
+def health(asker: Asker) -> dict[str, Any]:
+    return asker.client.get("/health").json()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def on_disk(folder: Path) -> int:
+    """Bytes of blocks, folders included."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_blocks * 512
+        except FileNotFoundError:  # deleted at this moment
+            continue
+    return total
+
+
+def flood(asker: Asker, folder: Path, names: list[str], count: int) -> tuple[list[httpx.Response], int]:
+    """The answers to uploads of ``count`` bytes under these names, and the most that lay on the disk meanwhile."""
+    peak, over = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not over.wait(0.02):
+            peak = max(peak, on_disk(folder))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda name: asker.upload(name, os.urandom(count)), names))
+    over.set()
+    watcher.join()
+    return answers, max(peak, on_disk(folder))
+
+
+def clear(story: dict[str, Any], answers: list[httpx.Response]) -> None:
+    """Takes whatever arrived, as a page would, and removes it."""
+    places = [place for answer in answers if answer.status_code == 200 for place in answer.json()]
+    session = uuid.uuid4().hex
+    story["asker"].take(session, added=[{"path": place, "name": Path(place).name} for place in places])
+    story["asker"].take(session, clear=True)
+
+
+@pytest.mark.parametrize("count", [1, 300_000])
+def test_uploads_without_a_session_share_what_one_visitor_may_have(story: dict[str, Any], count: int) -> None:
+    names = [f"{uuid.uuid4().hex}.png" for _ in range(150)]
+    answers, peak = flood(story["asker"], story["folder"], names, count)
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(refused) > 20
+    assert {answer.status_code for answer in refused} == {400}
+    assert all("2 MB, the most that this server keeps for one visitor" in answer.text for answer in refused)
+    print(f"{count} bytes × {len(names)}: {len(refused)} refused, at most {peak / MB:.2f} MB on the disk")
+    assert peak <= VISITOR * MB + 100_000
+    clear(story, answers)
+    wait_until(lambda: not list(story["folder"].rglob("*.png")))
+
+
+def test_made_up_visitors_share_what_all_may_have(story: dict[str, Any]) -> None:
+    names = [f"{index}-0-0-0-{uuid.uuid4().hex}.png" for index in range(60)]
+    answers, peak = flood(story["asker"], story["folder"], names, 300_000)
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert 30 <= len(refused) < 60
+    assert all("The server has no room for more images" in answer.text for answer in refused)
+    print(f"{len(refused)} of 60 refused, at most {peak / MB:.2f} MB on the disk")
+    assert peak <= TOTAL * MB + 100_000
+    for index in range(0, 60, 5):  # a session takes no more than a visitor may have
+        clear(story, answers[index : index + 5])
+    assert asker_has_room(story)
+
+
+def asker_has_room(story: dict[str, Any]) -> bool:
+    answer = story["asker"].upload(f"{uuid.uuid4().hex}.png", b"x")
+    clear(story, [answer])
+    return answer.status_code == 200
+
+
+def test_no_part_of_an_upload_is_a_way_around(story: dict[str, Any]) -> None:
+    asker, folder = story["asker"], story["folder"]
+    before = set(folder.rglob("*"))
+    file = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n%s\r\n'
+    text = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\n' + b"y" * 100_000 + b"\r\n"
+    for parts in (
+        [file % (b"files", b"a.png", b"1")] * 2,  # each would hold a file open
+        [file % (b"other", b"b.png", b"1")],  # never moved to its place, nor deleted by anybody
+        [file % (b"files", b"..", b"1")],  # refused once its folder is there
+        [text],  # in memory
+    ):
+        answer = asker.post(f"{API}/upload", b"".join(parts) + b"--x--\r\n", "multipart/form-data; boundary=x")
+        assert answer.status_code < 500
+        assert answer.status_code != 200 or answer.json() == []
+    assert set(folder.rglob("*")) == before
+    assert asker_has_room(story)
+
+
+def run(story: dict[str, Any], session: str, part: str = "", **settings: Any) -> Answer:
+    function, data = request(story["server"], True, **{**SMALL, **settings})
+    return story["asker"].call(function, data, session)
+
+
+def test_sessions_stay_under_their_bound_and_the_oldest_idle_one_goes(story: dict[str, Any]) -> None:
+    asker = story["asker"]
+    save = asker.function("save-csv", "click")["id"]
+    names = [f"visitor{index}" for index in range(12)]
+    held = []
+    for name in names:
+        assert "finished" in run(story, name).text
+        held.append(health(asker)["held"])
+    print("MB of sessions:", [round(one["session_bytes"] / MB, 1) for one in held])
+    assert max(one["session_bytes"] for one in held) <= SESSIONS * MB
+    assert all("cliptta-results" in asker.call(save, [None], name).text for name in names[-2:])
+    lost = asker.call(save, [None], names[0])
+    assert "its 1 batch and their results are gone" in lost.text
+    assert "press Run to start it again" in lost.text
+    again = run(story, names[0])
+    assert again.success
+    assert "it started again from the source model" in again.text
+    assert "cliptta-results" in asker.call(save, [None], names[0]).text
+
+
+def test_a_run_at_work_never_goes_and_ends_as_if_alone(story: dict[str, Any]) -> None:
+    asker, found = story["asker"], []
+    save = asker.function("save-csv", "click")["id"]
+    long = {"batches": 12, "steps": 3}
+    thread = threading.Thread(target=lambda: found.append(run(story, "long", **long)))
+    thread.start()
+    wait_until(lambda: health(asker)["runs_at_work"] == 1)
+    for index in range(10):
+        run(story, f"other{index}")
+    thread.join(SECONDS)
+    assert found[0].success
+    assert "finished" in found[0].text
+    text = asker.call(save, [None], "long").text
+    assert "cliptta-results" in text
+
+
+def test_a_run_that_could_hold_too_much_is_refused_before_its_first_step(story: dict[str, Any]) -> None:
+    refused = run(story, "greedy", memory_shots=64, batches=20)
+    assert re.search(r"64 shots .{1,6} 12 classes at 64 pixels keep up to [\d.]+ MB; this page .* 6.0 MB", refused.text)
+    assert health(story["asker"])["runs_at_work"] == 0
+
+
+def test_more_sessions_than_are_counted_leave_no_more_behind(story: dict[str, Any]) -> None:
+    asker = story["asker"]
+    for index in range(60):
+        asker.take(f"many{index}", added=[])
+    held = health(asker)["held"]
+    assert held["sessions"] <= 40
+    assert held["at_work"] == held["turns"] == held["aside"] == 0
+    assert held["last_used"] <= 40
+    assert read_update(asker.take("many59", added=[]))[0] == 0

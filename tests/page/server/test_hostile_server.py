@@ -1,0 +1,271 @@
+"""A real server, called with anything: each call is answered, in a sentence, and nothing breaks."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import API, Answer, Asker, read_update
+from hostile_files import MARK, Case, cases, encode, picture
+from hostile_values import (
+    BODIES,
+    GETS,
+    ORDINARY,
+    POSTS,
+    WORDS,
+    WRONG,
+    arguments,
+    settings_cases,
+    several_cases,
+)
+from paths import ROOT
+from serving import serve_process
+
+pytestmark = pytest.mark.slow
+AT_ONCE = 4
+SEED = 20_251_114
+INSIDES = re.compile(r"Traceback|File \"|\.py\b|site-packages|root:x:0")  # of a server, never for a visitor
+LIMITS = {
+    "CLIPTTA_MAX_BATCHES": "2",
+    "CLIPTTA_MAX_BATCH_SIZE": "8",
+    "CLIPTTA_MAX_RUN_STEPS": "10",
+    "CLIPTTA_SESSIONS": "10000",
+}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """One server for all; afterwards it has to be as it was, and its log clean."""
+    folder = tmp_path_factory.mktemp("uploads").resolve()
+    told: dict[str, Any] = {"folder": folder}
+    with serve_process(**LIMITS, GRADIO_TEMP_DIR=str(folder)) as (address, process, log):
+        asker = Asker(address)
+        told["asker"] = asker
+        told["before"] = numbers(asker)
+        yield told
+        assert asker.client.get("/health").json()["status"] == "ok"
+        assert numbers(asker) == told["before"]
+        assert process.poll() is None
+        log.seek(0)
+        text = log.read().decode(errors="replace")
+    check_log(text)
+
+
+def numbers(asker: Asker) -> Any:
+    """An ordinary run's results, without times."""
+    answer = asker.call(asker.api, list(ORDINARY.values()))
+    assert answer.success, answer.error
+    return re.sub(r'"[a-z_]*seconds[a-z_]*": ?[^,}]*|"(average_)?duration": ?[^,}]*', "", json.dumps(answer.data))
+
+
+def check_log(text: str) -> None:
+    assert "Traceback" not in text
+    assert MARK not in text
+    assert "hacked" not in text
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert {line["level"] for line in lines} <= {"info", "warning"}
+    rest = [line for line in text.splitlines() if line.strip() and not line.startswith("{")]
+    assert [line for line in rest if not line.startswith("* ")] == []  # Gradio's greeting
+
+
+def one_sentence(answer: Answer) -> None:
+    """A refusal says what is wrong, in short, and nothing of the server's insides."""
+    assert answer.status < 500
+    assert not INSIDES.search(answer.text), answer.text[:300]
+    if not answer.success:
+        assert answer.error.endswith((".", "?")), answer.error[:300]
+        assert len(answer.error) < 1_200
+        assert "\n" not in answer.error
+
+
+def plain(text: str) -> str:
+    return text.lower().replace("_", " ")
+
+
+def all_at_once(ask: Any, cases: list[Any]) -> list[str]:
+    """Everything that went wrong, a few calls side by side."""
+
+    def safely(case: Any) -> str:
+        try:
+            ask(case)
+        except Exception as error:
+            return f"{repr(case)[:150]} → {type(error).__name__}: {str(error)[:300]}"
+        return ""
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [line for line in pool.map(safely, cases) if line]
+
+
+def test_each_setting_of_the_api_is_taken_or_refused_by_name(story: dict[str, Any]) -> None:
+    asker, cases, taken = story["asker"], settings_cases(), []
+
+    def ask(case: tuple[str, Any]) -> None:
+        field, value = case
+        # A visitor for each thread: a new one costs Gradio as much as the call.
+        answer = asker.call(asker.api, arguments(field, value), f"lane{threading.get_ident()}")
+        one_sentence(answer)
+        if answer.success:
+            assert answer.data[0]["batch"] >= 1
+            taken.append(case)
+        else:
+            words = map(plain, WORDS.get(field, (field,)))
+            assert any(word in plain(answer.error) for word in words), answer.error[:300]
+
+    wrong = all_at_once(ask, cases)
+    print(f"{len(cases)} cases, {len(taken)} of them ran")
+    assert not wrong, "\n".join(wrong[:20])
+    assert len(cases) >= 900
+    assert 20 <= len(taken) <= 200
+    assert len({repr(case) for case in cases}) > 0.95 * len(cases)
+
+
+def test_calls_that_are_wrong_in_many_places(story: dict[str, Any]) -> None:
+    asker, cases = story["asker"], several_cases(150, SEED)
+    assert not all_at_once(lambda values: one_sentence(asker.call(asker.api, values)), cases)
+
+
+def test_what_only_the_page_calls_can_be_called_with_anything(story: dict[str, Any]) -> None:
+    """The page's own functions are private by name only."""
+    asker = story["asker"]
+    values = [value for index, value in enumerate(WRONG) if index % 5 == 0 or isinstance(value, dict)]
+    cases = [(event["id"], value) for event in asker.functions for value in values if event["inputs"]]
+    cases += [(event["id"], None) for event in asker.functions]
+
+    def ask(case: tuple[int, Any]) -> None:
+        answer = asker.call(case[0], [case[1]] * 40)
+        one_sentence(answer)
+        if case[0] != asker.api:  # these are drawn on the page
+            assert "<script>" not in answer.text
+            assert "<img src=x" not in answer.text
+
+    wrong = all_at_once(ask, cases)
+    assert not wrong, "\n".join(wrong[:20])
+    assert len(cases) >= 200
+
+
+def test_requests_that_make_no_sense_never_end_in_an_error_of_the_server(story: dict[str, Any]) -> None:
+    asker = story["asker"]
+    kinds = ("application/json", "multipart/form-data; boundary=x", "text/plain")
+    cases = [(path, body, kind) for path in POSTS for body in BODIES for kind in kinds[: 1 + (path == "upload") * 2]]
+
+    def post(case: tuple[str, str | bytes, str]) -> None:
+        path, body, kind = case
+        answer = asker.post(f"{API}/{path}", body, kind)
+        assert answer.status_code < 500
+        assert not INSIDES.search(answer.text), answer.text[:200]
+
+    def get(path: str) -> None:
+        with asker.client.stream("GET", path) as answer:
+            assert answer.status_code < 500
+            text = next(answer.iter_text(2_000), "")
+        assert not INSIDES.search(text.replace("page.py", "")), text[:200]
+
+    wrong = all_at_once(post, cases) + all_at_once(get, list(GETS))
+    assert not wrong, "\n".join(wrong[:20])
+    assert len(cases) + len(GETS) >= 400
+
+
+def test_what_the_page_does_not_use_is_closed(story: dict[str, Any]) -> None:
+    asker = story["asker"]
+    assert asker.post(f"{API}/run/run", '{"data": []}').status_code == 404  # past the queue
+    assert asker.client.get("/monitoring/summary").status_code == 404
+    large = asker.post(f"{API}/queue/join", b" " * (17 * 2**20))
+    assert large.status_code == 413
+    assert "too large" in large.json()["detail"]
+
+
+def test_hostile_files_through_the_endpoint_of_uploads(story: dict[str, Any]) -> None:
+    asker, folder = story["asker"], story["folder"]
+    given = cases(62, SEED + 1)[1:]
+
+    def send(case: Case) -> None:
+        session, added = uuid.uuid4().hex, []
+        for name, data in case.files:
+            answer = asker.upload(name, data)
+            assert answer.status_code in (200, 400), answer.text[:200]
+            for place in answer.json() if answer.status_code == 200 else ():
+                assert Path(place).resolve().is_relative_to(folder)
+                added.append({"path": place, "name": name})
+        answer = asker.take(session, added=added)
+        one_sentence(answer)
+        count, note = read_update(answer)
+        if case.images is not None and len(added) == len(case.files):
+            assert count == case.images
+        assert not re.search(r"<(img|script|svg|b)\b", note)
+        assert str(folder) not in answer.text.replace(json.dumps(added)[1:-1], "")
+        asker.take(session, clear=True)
+        assert not [item["path"] for item in added if Path(item["path"]).exists()]
+
+    wrong = all_at_once(send, given)
+    assert not wrong, "\n".join(wrong[:20])
+    assert len(given) >= 60
+
+
+def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[str, Any], canary: list[str]) -> None:
+    """Forged paths in the place for files, and forged files in every argument; an address is never asked for."""
+    asker, folder = story["asker"], story["folder"]
+    owner = uuid.uuid4().hex
+    (place,) = asker.upload("own.png", encode(picture(random.Random(1)), "PNG")).json()
+    assert read_update(asker.take(owner, added=[{"path": place, "name": "own.png"}]))[0] == 1
+    address = f"http://127.0.0.1:{canary[0]}/x.png"
+    art = ROOT / "assets"
+    picture_here = next(path for path in art.rglob("*") if path.suffix in (".png", ".webp", ".jpg", ".gif"))
+    (folder / "link.png").symlink_to(picture_here)
+    paths = (
+        "/etc/passwd", "/etc/shadow", "/proc/self/environ", "/proc/self/mem", "/dev/zero", "/dev/stdin", "/", ".",
+        "", "~", "\x00",
+        "app.py", str(Path(__file__)), str(picture_here), f"{folder}/../{folder.name}/link.png",
+        f"{folder}/link.png", str(folder),
+        f"{folder}/../../../../../../etc/passwd", "file:///etc/passwd", f"file://{place}", address,
+        f"{address}#{place}", place,
+        f"{Path(place).parent}/../{Path(place).parent.name}/own.png", f"/gradio_api/file={place}", "a" * 10_000,
+        "\ud800", "C:\\x",
+    )  # fmt: skip
+    forged = [(name, kind) for name in paths for kind in ("a.png", "a.zip")]
+    for path, kind in forged:
+        answer = asker.take(uuid.uuid4().hex, added=[{"path": path, "name": kind}])
+        one_sentence(answer)
+        assert read_update(answer)[0] == 0, path
+        assert "did not arrive" in answer.text, path
+    files = [
+        {"path": path, "url": address, "meta": {"_type": "gradio.FileData"}} for path in ("/etc/passwd", address, place)
+    ]
+    page = asker.function("step", "click", most_inputs=True)
+    for file in files:
+        for name in ORDINARY:
+            answer = asker.call(asker.api, arguments(name, file))
+            assert f"{name} holds a file" in answer.error
+        for index in range(2, len(page["inputs"])):
+            values = [None] * index + [file] + [None] * (len(page["inputs"]) - index - 1)
+            assert "holds a file" in asker.call(page["id"], values).error
+    assert len(forged) >= 50
+    assert canary[1:] == []
+    assert Path(place).exists()  # nobody else's Remove all deleted it
+    asker.take(owner, clear=True)
+    assert not Path(place).exists()
+
+
+@pytest.fixture
+def canary() -> Iterator[list[str]]:
+    """A server of this machine that nobody may ask: [its port, then the path of each request]."""
+    seen: list[str] = []
+
+    class Canary(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_error(404)
+
+    server = HTTPServer(("127.0.0.1", 0), Canary)
+    seen.append(str(server.server_port))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield seen
+    server.shutdown()

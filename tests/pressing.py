@@ -1,0 +1,51 @@
+"""What a visitor presses, without a browser: forms, runs, and what came of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import small_backbone
+
+from cliptta_demo.page.form.choices import HUB
+from cliptta_demo.page.form.fields import FIELDS, FormValues
+from cliptta_demo.page.runs import gpu, handlers, runner
+
+ZOO = {"dataset": HUB, "hub_dataset": " zoo/animals ", "class_names": ""}  # a data set of the hub, as typed
+BACKBONE = small_backbone()
+
+
+@pytest.fixture(autouse=True)
+def small_model(monkeypatch):
+    for module in (runner, gpu):
+        monkeypatch.setattr(module, "load_backbone", lambda name, **_: BACKBONE)
+
+
+def values(**changes):
+    form = FormValues(**{"batch_size": 8, "batches": 3, "steps": 2, "memory_shots": 1, **changes})
+    return tuple(getattr(form, name) for name in FIELDS)
+
+
+def press(session=None, uploads=None, batches=1, **changes):
+    updates = list(handlers.run(session, uploads, values(**changes), batches, "visitor"))
+    committed = [update for update in updates if "session" in update]
+    return committed[-1]["session"] if committed else session, updates
+
+
+def numbers(session):
+    snapshot = session.snapshot
+    batches = [method.batch for method in snapshot.methods.values()]
+    states = [state.values for state in session.state.adaptations.values() if state is not None]
+    return [
+        snapshot.images,
+        *(b.predicted for b in batches),
+        *(b.confidence for b in batches),
+        *map(np.asarray, states),
+    ]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(numbers(first), numbers(second), strict=True))
+
+
+def message(updates):
+    return [update["message"] for update in updates if "message" in update][-1]

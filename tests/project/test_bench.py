@@ -1,0 +1,142 @@
+"""The bench prints and writes what it promises, and its bare loop is the tower's own passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from checkpoints import checkpoints  # noqa: F401  (a fixture)
+from helpers import random_images, small_backbone
+
+from cliptta_demo import bench as module
+from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
+from cliptta_demo.bench_published import Published, listed_architectures
+from cliptta_demo.cli import main
+
+
+def test_the_command_writes_a_ratio_for_every_adapting_method(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bench.json"
+    words = "bench --backbone tiny --batch-size 8 --memory 8 --steps 2 --repeats 1 --corruptions --json"
+    main([*words.split(), str(path)])
+    result = json.loads(path.read_text())
+    assert list(result["methods"]) == ["zero-shot", "tent", "cliptta", "cliptta-oce"]
+    assert result["methods"]["zero-shot"]["ratio"] is None
+    for name in ("tent", "cliptta", "cliptta-oce"):
+        method = result["methods"][name]
+        floor = result["bare"][str(method["memory_images"])]  # the very same passes
+        assert method["ratio"] == pytest.approx(method["seconds"] / floor)
+    assert 0 < result["methods"]["cliptta"]["memory_images"] <= 12  # one of each class that was predicted
+    assert result["methods"]["tent"]["memory_images"] == 0
+    assert set(result["corruptions"]) == set(CORRUPTIONS)
+    printed = capsys.readouterr().out
+    assert "bare, memory of" in printed
+    assert "share of a CLIPTTA batch" in printed
+
+
+def test_the_bare_loop_makes_the_passes_and_leaves_the_backbone_alone() -> None:
+    backbone = small_backbone()
+    bare = BareLoop(backbone)
+    counts: list[int] = []
+    bare.tower.register_forward_hook(lambda module, inputs, output: counts.append(len(inputs[0])))
+    bare(random_images(4), random_images(2), steps=3)
+    assert counts == [6, 6, 6, 4]
+    assert not any(parameter.requires_grad for parameter in backbone.tower.parameters())
+    learnt = [name for name, parameter in bare.tower.named_parameters() if parameter.requires_grad]
+    assert set(learnt) == set(backbone.layout.names)
+
+
+def test_repeats_go_round_and_the_median_is_taken() -> None:
+    calls: list[str] = []
+    taken = medians({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, torch.device("cpu"), 2)
+    assert "".join(calls) == "ababab"  # one warm-up, two repeats
+    assert set(taken) == {"a", "b"}
+
+
+def test_prototypes_of_the_bench_use_every_class() -> None:
+    backbone = small_backbone()
+    images = random_images(32)
+    predicted = (backbone.embed(images) @ random_prototypes(backbone, images, 8).T).argmax(1)
+    assert len(predicted.unique()) >= 6
+
+
+@pytest.mark.slow
+def test_growth_is_measured_for_all_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed is counted here, in images that go through the tower."""
+    sizes = {"batch size": (1, 16), "classes": (2, 10), "steps": (1, 20), "sessions": (1, 4)}
+    backbone, passed = small_backbone(), []
+    backbone.tower.register_forward_hook(lambda tower, inputs, output: passed.append(len(inputs[0])))
+
+    def images(work: Callable[[], Any], device: torch.device) -> float:
+        passed.clear()
+        work()
+        return float(sum(passed))
+
+    monkeypatch.setattr(module, "seconds", images)
+    result = grow(backbone, repeats=1, sizes=sizes)
+    assert sizes.keys() == GROWTH.keys()
+    assert {title: list(values) for title, values in GROWTH.items()} == {
+        "batch size": [1, 4, 16, 64, 128, 256, 512],
+        "classes": [2, 10, 100, 1000],
+        "steps": [1, 3, 5, 10, 20],
+        "sessions": [1, 4, 16, 64],
+    }
+    assert {title: tuple(times) for title, times in result.items()} == sizes
+    assert result["batch size"][16] > 1.5 * result["batch size"][1]
+    assert result["steps"][20] > 10 * result["steps"][1]
+    assert result["sessions"][4] == 4 * result["sessions"][1]
+
+
+def test_listed_backbones_are_timed_with_the_activation_of_their_weights() -> None:
+    assert listed_architectures() == (
+        "random:ViT-B-16-quickgelu",
+        "random:ViT-B-32-quickgelu",
+        "random:ViT-L-14-quickgelu",
+        "random:RN50-quickgelu",
+        "random:MobileCLIP2-S0",
+        "random:ViT-B-16-SigLIP",
+    )
+
+
+@pytest.mark.parametrize("architecture", ["test-vit", "test-resnet"])
+def test_what_is_published_is_the_same_model_in_two_passes_a_step(
+    architecture: str,
+    checkpoints: dict[str, Path],  # noqa: F811
+) -> None:
+    backbone = load_backbone(f"random:{architecture}", "cpu", precision="float32")
+    published = Published(backbone)
+    pixels = backbone.normalise(random_images(6, size=backbone.info.image_size))
+    ours = backbone.embed(pixels, backbone.source_parameters)
+    torch.testing.assert_close(published.embed(pixels, "float32"), ours, atol=1e-6, rtol=0)
+    counts: list[int] = []
+    published.tower.register_forward_hook(lambda module, inputs, output: counts.append(len(inputs[0])))
+    published.cliptta(pixels, pixels[:2], random_prototypes(backbone, pixels, 4), 3, "bfloat16")
+    assert counts == [6, 2, 6, 2, 6, 2, 6]
+    moved = torch.cat([parameter.detach().flatten() for parameter in published.parameters])
+    assert not torch.equal(moved, backbone.source_parameters)
+
+
+def test_the_command_times_what_is_published(checkpoints: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+    sizes = "--batch-size 4 --memory 4 --steps 1 --repeats 1"
+    main([*f"bench {sizes} --published random:test-vit".split()])
+    printed = capsys.readouterr().out
+    assert "published float32" in printed
+    assert "random:test-vit" in printed
+
+
+def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", "--steps", "0"])
+    assert "steps is 0; it must be a whole number from 1 to 1024" in capsys.readouterr().err
+
+
+def test_an_untrained_architecture_can_be_timed() -> None:
+    result = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1)
+    assert result["machine"]["precision"] == "float32"

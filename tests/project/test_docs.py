@@ -1,0 +1,136 @@
+"""The notebook and the page on the Python API run as they stand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from claims import RECORD, comparing_sentences, words_of
+from hub_stand_in import Repository, serve_hub
+from hub_tables import table
+from paths import ROOT
+
+from cliptta_demo.claims.documents import DOCUMENTS, TABLES
+from cliptta_demo.claims.margins import mean_and_error
+from cliptta_demo.claims.result_tables import strangers_table, streams_table
+from cliptta_demo.claims.studies import COMBINATIONS
+from cliptta_demo.tables.runs import Row
+from cliptta_demo.tables.text import collapse_sentence
+
+CELLS = json.loads((ROOT / "docs" / "adapt_a_folder.ipynb").read_text(encoding="utf-8"))["cells"]
+NOTEBOOK = ["".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "code"]
+PAGE = (ROOT / "docs" / "python_api.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """What the notebook and the page print, run block by block in one process, with a hub on localhost."""
+    code = [f"exec(compile({block!r}, 'block {number}', 'exec'))" for number, block in enumerate(NOTEBOOK + BLOCKS, 1)]
+    code.insert(len(NOTEBOOK), "print('=====')")
+    labels = list(range(10)) * 30
+    files = {f"plain_text/{split}-00000-of-00001.parquet": table(labels, image="img") for split in ("test", "train")}
+    with serve_hub({("dataset", "uoft-cs/cifar10"): Repository(files)}) as hub:
+        home = str(tmp_path_factory.mktemp("home"))
+        environment = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": home, "HF_HUB_OFFLINE": "0"}
+        command = [sys.executable, "-c", "\n".join(code)]
+        result = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    notebook, _, page = result.stdout.partition("=====\n")
+    return notebook, page
+
+
+def test_the_notebook_adapts_a_folder_in_ten_lines(printed: tuple[str, str]) -> None:
+    assert sum(bool(line.strip()) for line in NOTEBOOK[1].splitlines()) <= 10
+    lines = printed[0].splitlines()
+    assert lines[0] == "car cat dog horse house tree"
+    assert [line[0] for line in lines[1:4]] == ["0", "1", "2"]
+    assert lines[-1].startswith("fixed ")
+    kept = "".join("".join(output["text"]) for cell in CELLS for output in cell.get("outputs", ())).splitlines()
+    without_numbers = [[re.sub(r"[\d%]+", "#", line) for line in text] for text in (kept, lines)]
+    assert without_numbers[0] == without_numbers[1]  # the outputs in the file are this code's
+
+
+def test_every_block_of_the_api_page_runs(printed: tuple[str, str]) -> None:
+    assert len(BLOCKS) == PAGE.count("```python") >= 10
+    assert "severity is 9; it must be a whole number from 1 to 5." in printed[1]
+    assert "batch 2 after a pause" in printed[1]
+    assert "90 ('cat', 'dog', 'ship') ('a photo of a {}.',)" in printed[1]
+    assert re.search(r"uoft-cs/cifar10, train-00000-of-00001.parquet: \d", printed[1])
+
+
+FOLDERS = ROOT / "docs" / "tables"
+TEXTS = {
+    "README": (ROOT / "README.md").read_text(encoding="utf-8"),
+    "What was measured": (ROOT / "docs" / "measured.md").read_text(encoding="utf-8"),
+    "Model card": (ROOT / "cliptta_demo" / "weights" / "tiny" / "MODEL_CARD.md").read_text(encoding="utf-8"),
+}
+# Sentences that name a method beside a word of comparison and claim nothing that a run of the tiny model could show
+# (the reason beside each).
+NOT_CLAIMED = {
+    "TENT and CLIPTTA work on the very same batches": "what the page does",
+    "TENT makes each prediction more certain": "its loss, by definition",
+    "what each corruption costs (here at most": "time, by the bench command",
+    "How one CLIPTTA batch grows, in seconds": "time, by the bench command",
+    "Every sentence above that compares methods has a margin": "what tests/test_claims.py holds",
+}
+
+
+def kept_rows(table_name: str) -> list[Row]:
+    """The streams of a table in docs/tables, as far as its CSV keeps them."""
+    streams: dict[tuple[str, int], dict] = {}
+    for line in csv.DictReader((FOLDERS / table_name / "table.csv").open(encoding="utf-8")):
+        if line["seed"].isdigit():
+            summary = {"accuracy": float(line["accuracy"]), "collapsed": line["collapsed"] == "True"}
+            streams.setdefault((line["corruption"], int(line["seed"])), {})[line["method"]] = summary
+    return [Row(corruption, seed, 0.0, columns) for (corruption, seed), columns in streams.items()]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_kept_table_is_the_records_and_says_where_tent_collapses(name: str) -> None:
+    rows = kept_rows(name)
+    recorded = RECORD.runs[name][COMBINATIONS[0].name]
+    assert [(row.corruption, row.seed) for row in rows] == [(run.corruption, run.seed) for run in recorded]
+    for row, run in zip(rows, recorded, strict=True):
+        for column, numbers in run.columns.items():
+            assert row.columns[column]["accuracy"] == pytest.approx(numbers["accuracy"], abs=1e-5)
+            assert row.columns[column]["collapsed"] == numbers["collapsed"]
+    sentence = collapse_sentence(rows)
+    assert bool(sentence) == any(row.corruption != "none" for row in rows)
+    assert sentence in (FOLDERS / name / "table.md").read_text(encoding="utf-8")
+
+
+def test_every_folder_of_tables_is_known_with_its_command() -> None:
+    assert {path.name for path in FOLDERS.iterdir() if path.is_dir()} == set(TABLES)
+    text = (FOLDERS / "README.md").read_text(encoding="utf-8")
+    commands = {" ".join(line.split()) for line in text.replace("\\\n", " ").splitlines()}
+    for study in TABLES.values():
+        assert f"python -m cliptta_demo table {study.words} --out docs/tables/{study.name}" in commands
+
+
+def test_the_tables_of_results_are_the_records() -> None:
+    assert streams_table(RECORD) in TEXTS["README"]
+    assert strangers_table(RECORD) in TEXTS["What was measured"]
+
+
+@pytest.mark.parametrize("document", TEXTS)
+def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(document: str) -> None:
+    words = words_of(TEXTS[document])
+    claimed = [
+        claim.sentence.replace("{}", mean_and_error(RECORD.read(study, claim)))
+        for study, claims in DOCUMENTS[document].items()
+        for claim in claims
+    ]
+    assert [sentence for sentence in claimed if sentence not in words] == []
+    unclaimed = [s for s in comparing_sentences(words) if not any(claim in s for claim in claimed)]
+    assert [sentence for sentence in unclaimed if not any(known in sentence for known in NOT_CLAIMED)] == []
+
+
+@pytest.mark.parametrize("known", NOT_CLAIMED)
+def test_what_is_excepted_from_the_claims_is_still_there(known: str) -> None:
+    assert any(known in words_of(text) for text in TEXTS.values())

@@ -1,0 +1,120 @@
+"""What a Space, a container and a local install are told agrees: front matter, requirements, Dockerfile, guide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from importlib.metadata import requires, version
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+from paths import ROOT
+
+from cliptta_demo.backend.models.weights import SAFE
+from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS, Limits, variable
+from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.form.opening import read_opening
+
+FRONT = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+GUIDE = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def requirements(name: str = "requirements.txt") -> dict[str, Requirement]:
+    """Name → requirement of each line that asks for a package."""
+    lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
+    found = (Requirement(line) for line in lines if line and not line.startswith("-"))
+    return {requirement.name: requirement for requirement in found}
+
+
+def test_the_front_matter_is_complete() -> None:
+    assert FRONT["sdk"] == "gradio"
+    assert FRONT["python_version"] in ("3.12.12", "3.10.13")  # in full, as ZeroGPU lists them
+    assert Version(FRONT["python_version"]) >= Version("3.11")
+    assert (ROOT / FRONT["app_file"]).is_file()
+    assert FRONT["app_port"] == 7860  # of a Docker Space
+    assert 0 < len(FRONT["short_description"]) <= 60
+    assert FRONT["title"]
+    assert FRONT["license"] == "mit"
+    assert len(FRONT["emoji"]) == 1
+    assert {FRONT["colorFrom"], FRONT["colorTo"]} <= {
+        "red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"
+    }  # fmt: skip
+    assert FRONT["tags"]
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", model) for model in FRONT["models"])
+
+
+def test_the_front_matter_names_a_whole_gradio_version_of_the_range_that_is_tested() -> None:
+    gradio = requirements()["gradio"].specifier
+    assert re.fullmatch(r"\d+\.\d+\.\d+", FRONT["sdk_version"])
+    assert Version(FRONT["sdk_version"]) in gradio
+    assert Version(version("gradio")) in gradio
+
+
+def test_the_platforms_own_packages_are_left_to_it() -> None:
+    """A Space brings ``spaces``, and with its gradio a ``huggingface_hub``, which the range here must allow."""
+    assert "spaces" not in requirements()
+    (gradios,) = (Requirement(line) for line in requires("gradio") or () if line.startswith("huggingface-hub"))
+    ours = requirements()["huggingface_hub"].specifier
+    installed = version("huggingface_hub")
+    assert installed in ours & gradios.specifier
+    ends = [{bound.version for bound in bounds if bound.operator == "<"} for bounds in (ours, gradios.specifier)]
+    assert {Version(end) for end in ends[0]} == {Version(end) for end in ends[1]}
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision", "open_clip_torch", "timm", "plotly", "pillow", "numpy"])
+def test_what_is_installed_here_lies_in_the_ranges(name: str) -> None:
+    assert requirements()[name].specifier.contains(version(name), prereleases=True)
+
+
+def test_the_two_torch_packages_end_at_the_same_release() -> None:
+    """torchvision's minor version is torch's plus fifteen."""
+    ends = {
+        name: Version(next(s.version for s in requirements()[name].specifier if s.operator == "<")).minor
+        for name in ("torch", "torchvision")
+    }
+    assert ends["torchvision"] == ends["torch"] + 15
+
+
+def test_the_container_is_unprivileged_and_asks_for_health() -> None:
+    assert re.search(r"useradd .*--uid 1000", DOCKERFILE)
+    assert DOCKERFILE.index("\nUSER user") < DOCKERFILE.index("pip install")
+    assert not re.search(r"\nUSER root", DOCKERFILE)
+    assert re.search(r"HEALTHCHECK[^\n]*\\\n[^\n]*/health", DOCKERFILE)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY --chown=user (\S+)", DOCKERFILE, re.M)
+    assert all(f"!{name}" in ignored for name in copied)
+
+
+def test_the_guide_names_every_limit_with_its_default() -> None:
+    for item in fields(Limits):
+        assert f"| `{variable(item.name)}` | {getattr(LIMITS, item.name):,} |" in GUIDE, item.name
+
+
+def test_the_guide_opens_with_what_can_be_opened() -> None:
+    given = dict(re.findall(r"(CLIPTTA_[A-Z]+)=(\S+)", GUIDE.split("## Opening with another model")[1]))
+    form = read_opening(given)
+    assert {BACKBONE_VARIABLE: form.backbone, DATASET_VARIABLE: form.dataset} == given
+    for name, default in ((BACKBONE_VARIABLE, DEFAULTS.backbone), (DATASET_VARIABLE, DEFAULTS.dataset)):
+        assert f"| `{name}` | `{default}` |" in GUIDE
+
+
+def test_a_visitor_without_an_account_may_run_twice_on_zero_gpu() -> None:
+    """What a call asks for is counted 1.5 times, and a call that asks for more than is left of 120 s is refused."""
+    assert 2 * 1.5 * Limits().gpu_seconds <= 120
+
+
+def test_the_guide_preloads_the_one_file_that_is_loaded() -> None:
+    (line,) = re.findall(r"preload_from_hub:\n\s+- (.*)", GUIDE)
+    repository, file = line.split()
+    assert repository in FRONT["models"]
+    assert file == SAFE[0]
+
+
+def test_the_guides_pins_for_zero_gpu_lie_in_the_ranges() -> None:
+    pins = dict(re.findall(r"^\s+(torch|torchvision)==([\d.]+)\.\*", GUIDE, re.M))
+    assert set(pins) == {"torch", "torchvision"}
+    for name, pin in pins.items():
+        assert requirements()[name].specifier.contains(f"{pin}.0")
