@@ -61,14 +61,15 @@ def wait_until(true: Callable[[], bool], seconds: float = SECONDS) -> None:
 
 
 def on_disk(folder: Path) -> int:
-    """Bytes of blocks, folders included."""
-    total = 0
+    """Bytes of blocks, folders included; a file that is moved meanwhile may be met twice and counts once."""
+    blocks = {}
     for path in folder.rglob("*"):
         try:
-            total += path.lstat().st_blocks * 512
+            found = path.lstat()
         except FileNotFoundError:  # deleted at this moment
             continue
-    return total
+        blocks[found.st_ino] = found.st_blocks * 512
+    return sum(blocks.values())
 
 
 def flood(asker: Asker, folder: Path, names: list[str], count: int) -> tuple[list[httpx.Response], int]:
