@@ -5,8 +5,9 @@ derives from :class:`.base.Method` or :class:`.base.AdaptingMethod`, says of its
 decorated with :func:`.registry.register`.
 """
 
-from cliptta_demo.backend.methods import zero_shot  # isort: skip
-from cliptta_demo.backend.methods import tent  # isort: skip
-from cliptta_demo.backend.methods import cliptta  # isort: skip
-
-__all__ = ["cliptta", "tent", "zero_shot"]
+# isort: off
+from cliptta_demo.backend.methods import (  # noqa: F401
+    zero_shot,
+    tent,
+    cliptta,
+)
