@@ -7,7 +7,7 @@ from pathlib import Path
 import open_clip.model
 import pytest
 import torch
-from checkpoints import ARCHITECTURES, checkpoints  # noqa: F401  (a fixture)
+from checkpoints import ARCHITECTURES
 from helpers import method_of, random_images, small_backbone
 from torch import nn
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pressing import BACKBONE, message, press, same, values
+from pressing import BACKBONE, message, press, same, small_model, values  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.models.loading import tuned_adaptation
