@@ -71,7 +71,7 @@ def test_bfloat16_weights_stay_near_float32_and_normalisation_keeps_its_own() ->
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_architecture_adapts_in_both_precisions(name: str, checkpoints: dict[str, Path]) -> None:  # noqa: F811
+def test_every_architecture_adapts_in_both_precisions(name: str, checkpoints: dict[str, Path]) -> None:
     spec = f"{name}/{checkpoints[name]}"
     settings = AdaptationSettings(learning_rate=1e-3, steps=2)
     ends = []
