@@ -37,3 +37,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         paths[name] = folder / f"{name}.safetensors"
         save_file({key: value.contiguous() for key, value in model.state_dict().items()}, paths[name])
     return paths
+
+
+def own_tokenizer(architecture: str) -> dict:
+    """How the text configuration of one of open_clip's architectures names its tokenizer."""
+    known = open_clip.get_model_config(architecture)["text_cfg"]
+    return {key: known[key] for key in ("hf_tokenizer_name", "tokenizer_kwargs") if key in known}

@@ -26,7 +26,7 @@ from cliptta_demo.backend.methods.scores import ID_SCORES, register_score
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.run.work import Work
+from cliptta_demo.backend.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)

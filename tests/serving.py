@@ -25,7 +25,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120  # seconds, for what takes one or two on an idle machine
 START_SECONDS = 300
-SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as start.py looks for them
+SYSTEM_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # as start.py has them
 # Chromium as root in a container, without phoning home.
 BROWSER_FLAGS = (
     "--no-sandbox",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,20 @@ def test_the_page_works_through_the_engine(path: Path) -> None:
     engine = tuple(f"cliptta_demo.backend.methods.{name}" for name in ("adaptation", "base", "losses", "memory"))
     forbidden = ("open_clip", "timm", "torch.nn", "cliptta_demo.training", *engine)
     assert not [name for name in imported(path) if name.startswith(forbidden)]
+
+
+def test_no_module_imports_itself_round_a_corner() -> None:
+    """Imports inside functions apart: those of registries, whose entries are built on what asks for them."""
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+
+    def needed(path: Path) -> set[str]:
+        found = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+        names = {(node.module or "", alias.name) for node in found for alias in node.names}
+        return {full if (full := f"{module}.{name}") in modules else module for module, name in names}
+
+    graph = {name: needed(path) & set(modules) - {name} for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > 200
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle

@@ -22,7 +22,7 @@ from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
-from cliptta_demo.backend.run.work import Work
+from cliptta_demo.backend.work import Work
 
 T = TypeVar("T")
 MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224

@@ -19,7 +19,7 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.run.work import Work
+from cliptta_demo.backend.work import Work
 
 
 @register

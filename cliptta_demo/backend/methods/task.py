@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from cliptta_demo.backend.run.work import Work, resting
+from cliptta_demo.backend.work import Work, resting
 
 if TYPE_CHECKING:
     from cliptta_demo.backend.methods.base import Method

@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.models.normalisation import find_normalisation
-from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import finish
 
 # A class name is put into each template; CLIP's plain prompt comes first.
 DEFAULT_TEMPLATES = (

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.run.work import Work
+from cliptta_demo.backend.work import Work
 
 
 def embed_in_pieces(backbone: Backbone, images: Tensor, parameters: Tensor | None, at_once: int) -> Work[Tensor]:

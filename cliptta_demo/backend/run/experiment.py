@@ -33,8 +33,8 @@ from cliptta_demo.backend.run.lane import Lane
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.reading import method_snapshot, read, view_of
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
-from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.backend.work import finish
 
 REST = (None, None)  # what advance yields between two turns that leave nothing to see
 

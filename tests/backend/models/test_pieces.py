@@ -18,8 +18,8 @@ from cliptta_demo.backend.models import backbone as backbone_module
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import finish
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from helpers import random_images, small_backbone
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.run.work import finish
+from cliptta_demo.backend.work import finish
 torch.set_num_threads(1)
 
 

@@ -9,8 +9,8 @@ from helpers import CLASSES, small_backbone
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
-from cliptta_demo.backend.run.work import finish
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import finish
 
 PROMPTS = ["a photo of a cat.", "a photo of a fire truck."]
 
