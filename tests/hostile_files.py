@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-Given = list[tuple[str, bytes]]  # (name that its owner gives, bytes)
+Members = list[tuple[str, bytes]]  # (name that its owner gives, bytes)
 MARK = "Zanzibar"  # in every name: a word of a visitor's, which no log may hold
 STEMS = (
     "photo", "<img src=x onerror=window.hacked=1>", "<script>window.hacked=1</script>", "=cmd|' /C calc'!A0", "+1",
@@ -32,7 +32,7 @@ class Case:
     """What is given at once, and how many images of it must be read; None where either way is right."""
 
     kind: str
-    files: Given
+    files: Members
     images: int | None
 
 
@@ -56,7 +56,7 @@ def sound(draw: random.Random) -> bytes:
     return encode(picture(draw), draw.choice(KINDS))
 
 
-def pack(draw: random.Random, members: Given, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def pack(draw: random.Random, members: Members, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         for inner, data in members:

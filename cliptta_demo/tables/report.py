@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.methods.looks import Look, looks
+from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.places import ASSETS
 from cliptta_demo.tables.runs import Row
@@ -241,7 +241,7 @@ def _panel(name: str, title: str, sentence: str, more: str = "") -> str:
     )
 
 
-def _looks(variants: Sequence[Variant]) -> list[tuple[Variant, Look]]:
+def _looks(variants: Sequence[Variant]) -> list[tuple[Variant, MethodLook]]:
     """Each column with its look; a method as it is comes before one with changed settings."""
     methods = {v.name: v.method for v in sorted(variants, key=lambda v: bool(v.changes))}
     shown = looks(methods, methods)

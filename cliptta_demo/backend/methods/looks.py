@@ -18,7 +18,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "trian
 
 
 @dataclass(frozen=True)
-class Look:
+class MethodLook:
     """How one method is drawn.
 
     Attributes:
@@ -37,7 +37,7 @@ class Look:
         return {"colour": self.colour, "symbol": self.symbol}
 
 
-def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dict[str, Look]:
+def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dict[str, MethodLook]:
     """How methods are drawn side by side, by name.
 
     Args:
@@ -48,7 +48,7 @@ def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dic
     colours = share_out([kind.colour for kind in kinds], COLOURS)
     symbols = share_out([kind.symbol for kind in kinds], SYMBOLS)
     return {
-        name: Look(kind.label, colour, symbol, kind.dash)
+        name: MethodLook(kind.label, colour, symbol, kind.dash)
         for name, kind, colour, symbol in zip(names, kinds, colours, symbols, strict=True)
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from cliptta_demo.backend.methods.looks import Look, looks
+from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.experiment import REFERENCE
@@ -23,7 +23,7 @@ def cards_html(session: Session | None, methods: Sequence[str], live: LiveStep |
     return f'<div class="cards" role="group" aria-label="Results so far">{cards}</div>'
 
 
-def _card(name: str, look: Look, snapshot: Snapshot | None, live: LiveStep | None) -> str:
+def _card(name: str, look: MethodLook, snapshot: Snapshot | None, live: LiveStep | None) -> str:
     method = snapshot.methods.get(name) if snapshot else None
     number, gain = "–", '<span class="quiet">press Run</span>'
     details = _live_text(name, live)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliptta_demo.backend.methods.looks import Look
+from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.panels.figure import rounded
@@ -27,7 +27,7 @@ def shift_texts(session: Session) -> list[str]:
     ]
 
 
-def line(look: Look, values: Any, text: str, shifts: list[str]) -> dict[str, Any]:
+def line(look: MethodLook, values: Any, text: str, shifts: list[str]) -> dict[str, Any]:
     """A method's curve over the batches."""
     many = len(values) > LONG_STREAM
     return {
@@ -42,7 +42,7 @@ def line(look: Look, values: Any, text: str, shifts: list[str]) -> dict[str, Any
     }
 
 
-def dots(look: Look, values: Any, text: str) -> dict[str, Any]:
+def dots(look: MethodLook, values: Any, text: str) -> dict[str, Any]:
     """Single batches of a method, faint."""
     return {
         "type": "scatter",
@@ -54,7 +54,7 @@ def dots(look: Look, values: Any, text: str) -> dict[str, Any]:
     }
 
 
-def ring(look: Look, batch: int, value: float, text: str) -> dict[str, Any]:
+def ring(look: MethodLook, batch: int, value: float, text: str) -> dict[str, Any]:
     """The batch at work, hollow."""
     return {
         "type": "scatter",

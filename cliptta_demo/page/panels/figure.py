@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from cliptta_demo.backend.methods.looks import Look, looks
+from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.session.state import Session
@@ -19,12 +19,12 @@ from cliptta_demo.page.session.state import Session
 Figure = dict[str, Any]
 
 
-def make_figure(facets: list[dict[str, Any]], methods: Mapping[str, Look] = MappingProxyType({})) -> Figure:
+def make_figure(facets: list[dict[str, Any]], methods: Mapping[str, MethodLook] = MappingProxyType({})) -> Figure:
     """A figure of these facets, with a legend of these methods."""
     return {"facets": facets, "legend": [entry(name, look) for name, look in methods.items()]}
 
 
-def entry(name: str, look: Look) -> dict[str, Any]:
+def entry(name: str, look: MethodLook) -> dict[str, Any]:
     """A method as the scripts know it: its name, what it is called, and its marker."""
     return {"method": name, "label": look.label, "mark": look.mark}
 
@@ -39,7 +39,7 @@ def methods_of(session: Session) -> tuple[str, ...]:
     return session.recipe.settings.methods
 
 
-def looks_of(session: Session) -> dict[str, Look]:
+def looks_of(session: Session) -> dict[str, MethodLook]:
     """How the methods compared are drawn, in the page's order."""
     return looks(methods_of(session))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cliptta_demo.backend.methods.looks import Look
+from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Tally
@@ -50,7 +50,7 @@ def _class_facet(
     session: Session,
     live: LiveStep | None,
     name: str,
-    look: Look,
+    look: MethodLook,
     share: np.ndarray,
     truth: np.ndarray | None,
     top: float,
@@ -94,7 +94,7 @@ def _class_facet(
     }
 
 
-def batch_histogram(snapshot: Snapshot, name: str, look: Look) -> dict[str, Any]:
+def batch_histogram(snapshot: Snapshot, name: str, look: MethodLook) -> dict[str, Any]:
     """What takes the place of a method's bars and facts where a batch is looked at alone: ``{"share", "head"}``."""
     method, classes = snapshot.methods[name], [display_name(name) for name in snapshot.class_names]
     view, before = method.batch, snapshot.methods[REFERENCE].batch.predicted
@@ -105,7 +105,7 @@ def batch_histogram(snapshot: Snapshot, name: str, look: Look) -> dict[str, Any]
 
 
 def _head(
-    name: str, look: Look, share: np.ndarray, classes: list[str], entropy: float, ratios: list[str]
+    name: str, look: MethodLook, share: np.ndarray, classes: list[str], entropy: float, ratios: list[str]
 ) -> dict[str, Any]:
     """Name, entropy gauge and largest class of one method, and what else is to be said."""
     ceiling = math.log(len(share))

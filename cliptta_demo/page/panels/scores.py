@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cliptta_demo.backend.methods.looks import Look
+from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.run.snapshot import MethodSnapshot
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, empty_figure, looks_of, make_figure, rounded
@@ -33,7 +33,7 @@ def score_figure(session: Session) -> Figure:
     return figure
 
 
-def _score_facet(name: str, look: Look, method: MethodSnapshot) -> dict[str, Any]:
+def _score_facet(name: str, look: MethodLook, method: MethodSnapshot) -> dict[str, Any]:
     scores = np.concatenate([method.id_scores, method.ood_scores])
     low, high = float(scores.min()), float(scores.max())
     high = high if high > low else low + 1e-3

@@ -33,7 +33,7 @@ from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import check_cost
 from cliptta_demo.page.runs.preparing import Loading, watched
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.runner import Begun, Look, open_experiment, read_class_names, work
+from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
 from cliptta_demo.page.session.keeping import KEEPING, UPLOAD_BYTES, check_size
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
 from cliptta_demo.page.texts import FAILED, NO_MEMORY
@@ -76,7 +76,7 @@ def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | N
     return min(LIMITS.gpu_seconds, round(seconds))
 
 
-def _on_gpu(task: Callable[..., Iterator[Look]]) -> Callable[..., Iterator[Look]]:
+def _on_gpu(task: Callable[..., Iterator[RunUpdate]]) -> Callable[..., Iterator[RunUpdate]]:
     """ZeroGPU's decorator where there is ZeroGPU; elsewhere nothing, without importing the package."""
     if not ON_ZERO_GPU:
         return task
@@ -86,7 +86,9 @@ def _on_gpu(task: Callable[..., Iterator[Look]]) -> Callable[..., Iterator[Look]
 
 
 @_on_gpu
-def perform(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> Iterator[Look]:
+def perform(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
+) -> Iterator[RunUpdate]:
     """Opens the experiment and works through ``batches`` batches (None: to the end); arguments and looks pickle.
 
     ``session`` is the visitor's last one; whether the run goes on from there is decided here, where the class names of
@@ -102,7 +104,7 @@ def perform(recipe: Recipe, session: Session | None, uploads: Uploads | None, ba
         recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
         planned = plan(session, recipe)
         session = planned.session or Session(recipe, experiment.start().to("cpu"))
-        yield Look(session, begun=Begun(planned.session is None, planned.message, expected), uploads=uploads)
+        yield RunUpdate(session, begun=Begun(planned.session is None, planned.message, expected), uploads=uploads)
         began = time.monotonic()
         for look in work(experiment, session, batches):
             yield look
@@ -112,9 +114,9 @@ def perform(recipe: Recipe, session: Session | None, uploads: Uploads | None, ba
                     return
                 began = now
     except UserError as error:
-        yield Look(None, refusal=str(error))
+        yield RunUpdate(None, refusal=str(error))
     except (RuntimeError, MemoryError) as error:
-        yield Look(None, refusal=_no_memory(error))
+        yield RunUpdate(None, refusal=_no_memory(error))
 
 
 def _no_memory(error: BaseException) -> str:
@@ -127,7 +129,7 @@ def _no_memory(error: BaseException) -> str:
 
 def follow(
     recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
-) -> Iterator[Look]:
+) -> Iterator[RunUpdate]:
     """:func:`perform` as the page and the API see it: counted, written down, and ended when the server stops.
 
     Args:
@@ -146,14 +148,14 @@ def follow(
                         size = part
                     else:
                         waited = True
-                        yield Look(None, download=part, loading=stage.choice)
+                        yield RunUpdate(None, download=part, loading=stage.choice)
             if waited:
-                yield Look(None, loading="")
+                yield RunUpdate(None, loading="")
         except (RuntimeError, MemoryError) as error:
-            yield Look(None, loading=stage.choice)
+            yield RunUpdate(None, loading=stage.choice)
             raise UserError(_no_memory(error)) from error
         except Exception:
-            yield Look(None, loading=stage.choice)
+            yield RunUpdate(None, loading=stage.choice)
             raise
         with KEEPING.set_aside(key, size), closing(perform(recipe, session, uploads, batches)) as looks:
             before = None

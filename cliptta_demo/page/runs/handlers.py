@@ -32,7 +32,7 @@ from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Session, Uploads
 from cliptta_demo.page.session.uploads import (
-    Given,
+    UploadNews,
     class_text_for,
     decode_uploads,
     forget_files,
@@ -240,7 +240,7 @@ def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
         return "", message_html(str(error), "error")
 
 
-def take_uploads(given: Given, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
+def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
     Labels become the class names unless the visitor ``typed`` some. Names of the update: "uploads", "files",

@@ -45,7 +45,7 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Look:
+class RunUpdate:
     """One look at a run at work; plain data that pickles.
 
     Attributes:
@@ -87,13 +87,13 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     return Experiment(recipe.settings, backbone, source, strangers, names, templates, turn), uploads
 
 
-def read_class_names(experiment: Experiment) -> Iterator[Look]:
+def read_class_names(experiment: Experiment) -> Iterator[RunUpdate]:
     """Sends the class names through the text tower, a turn at a time; yields a look now and then."""
     reading, shown = experiment.prepare(), time.monotonic()
     with TURNS.joined() as share:
         while (prompts := share.call(partial(_next, reading))) is not DONE:
             if time.monotonic() - shown >= LIVE_INTERVAL:
-                yield Look(None, prompts=prompts)
+                yield RunUpdate(None, prompts=prompts)
                 shown = time.monotonic()
 
 
@@ -116,7 +116,7 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
     return GivenImages(uploads.pixels, recipe.source_names, labels, uploads.names), uploads
 
 
-def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[Look]:
+def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[RunUpdate]:
     """Works through the next ``batches`` batches (None: to the end of the stream).
 
     Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
@@ -146,9 +146,9 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
                     PACE.learn(experiment.backbone.info.name, cost * len(batch.images), _worked(seen))
                     state = new_state
                     session = session.after(state.to("cpu"), replace(seen, seconds=taken))
-                    yield Look(session)
+                    yield RunUpdate(session)
                 elif seen is not None:
-                    yield Look(session, seen)
+                    yield RunUpdate(session, seen)
                 else:
                     continue
                 shown = time.monotonic()

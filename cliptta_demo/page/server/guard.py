@@ -1,8 +1,8 @@
 """What stands between a stranger's request and Gradio, which answers nonsense with status 500 and a traceback.
 
-:class:`Door` sees every HTTP request: it closes what the page doesn't use, bounds what is read, and turns a request
-that Gradio chokes on into status 400 and a sentence. :class:`Page` sees every call of a function: it refuses files and
-addresses inside a call before Gradio fetches them, and lets no error into the log with what was sent.
+:class:`RequestGuard` sees every HTTP request: it closes what the page doesn't use, bounds what is read, and turns a
+request that Gradio chokes on into status 400 and a sentence. :class:`Page` sees every call of a function: it refuses
+files and addresses inside a call before Gradio fetches them, and lets no error into the log with what was sent.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _TooLarge(Exception):
     """More bytes came than are read."""
 
 
-class Door:
+class RequestGuard:
     """ASGI middleware around all of Gradio's own routes and ours."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -37,7 +37,7 @@ from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.gradio_parts import check_gradio, forget_uploaded
-from cliptta_demo.page.server.guard import Door
+from cliptta_demo.page.server.guard import RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
 from cliptta_demo.page.server.theme import build_theme
@@ -77,7 +77,7 @@ def launch(demo: gr.Blocks) -> None:
         max_threads=LIMITS.runs_at_once + SPARE_THREADS,
         max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
         state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
-        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(Door)]},
+        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(RequestGuard)]},
         prevent_thread_lock=True,
     )
     bound_sessions(demo)

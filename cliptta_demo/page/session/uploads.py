@@ -30,7 +30,7 @@ STALE = "Your images are not there any more, or not yet: wait a moment, or add t
 
 
 @dataclass(frozen=True)
-class Given:
+class UploadNews:
     """What the place for files says.
 
     Attributes:
@@ -43,7 +43,7 @@ class Given:
     cleared: bool = False
 
 
-def read_upload(value: Any) -> Given:
+def read_upload(value: Any) -> UploadNews:
     """The value of the place for files, checked.
 
     Raises:
@@ -55,14 +55,14 @@ def read_upload(value: Any) -> Given:
     return given
 
 
-def read_news(value: Any) -> Given:
+def read_news(value: Any) -> UploadNews:
     """Like :func:`read_upload`, where there may be none. The browser's word is not taken for anything.
 
     Raises:
         UserError: too many files, or no answer of our own script.
     """
     if not value:
-        return Given()
+        return UploadNews()
     try:
         data = json.loads(value)
         key, added = str(data.get("key") or ""), data.get("added") or []
@@ -71,7 +71,7 @@ def read_news(value: Any) -> Given:
         raise UserError(STALE) from None
     if len(files) > LIMITS.drop_files:
         raise UserError(f"There are {len(files):,} files: add at most {LIMITS.drop_files:,} at once, or a zip.")
-    return Given(key, files, bool(data.get("clear")))
+    return UploadNews(key, files, bool(data.get("clear")))
 
 
 def upload_value(uploads: Uploads | None) -> str:

@@ -13,7 +13,7 @@ from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.session.uploads import Given, read_news
+from cliptta_demo.page.session.uploads import UploadNews, read_news
 
 
 def test_one_step_is_one_batch_and_reset_gives_the_first_one_again():
@@ -145,7 +145,7 @@ def photos(tmp_path, monkeypatch):
 def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
     files = tuple(GivenFile(path, name) for path, name in zip(paths, names or map(Path, paths), strict=True))
     files = tuple(replace(file, name=getattr(file.name, "name", file.name)) for file in files)
-    return handlers.take_uploads(Given(added=files), backbone, typed, uploads)
+    return handlers.take_uploads(UploadNews(added=files), backbone, typed, uploads)
 
 
 def test_uploads_are_decoded_and_bad_files_are_named(photos):
