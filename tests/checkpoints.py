@@ -8,7 +8,7 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 ARCHITECTURES = {
@@ -21,6 +21,7 @@ ARCHITECTURES = {
         "custom_text": True,
     },
 }
+SMALL = {"embed_dim": 16, "text_cfg": TEXT, **ARCHITECTURES["test-vit"]}
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,11 @@ def own_tokenizer(architecture: str) -> dict:
     """How the text configuration of one of open_clip's architectures names its tokenizer."""
     known = open_clip.get_model_config(architecture)["text_cfg"]
     return {key: known[key] for key in ("hf_tokenizer_name", "tokenizer_kwargs") if key in known}
+
+
+def weights(config: dict) -> bytes:
+    """Of an untrained model of this configuration, as a safetensors file holds them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = open_clip.model.CLIP(**config)
+    return save({key: value.contiguous() for key, value in model.state_dict().items()})

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import gradio_client
 import httpx
 import pytest
+from checkpoints import SMALL, weights
 from hub_stand_in import Repository, serve_hub
 from hub_tables import ANIMALS, table
 from playwright.sync_api import Browser, Page
 from serving import PATIENCE, serve_process, watch_streams
 from test_browser_batches import wait_title
 from test_browser_run import PROGRESS, picture, set_number, small, step, wait_idle
-from test_weights import SMALL, weights
 
 pytestmark = pytest.mark.browser
 OPENING = {"backbone": "hf-hub:zoo/clip", "dataset": "hf:zoo/animals"}

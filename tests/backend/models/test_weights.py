@@ -9,7 +9,7 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
-from checkpoints import ARCHITECTURES, TEXT, own_tokenizer
+from checkpoints import SMALL, TEXT, own_tokenizer, weights
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from safetensors.torch import save
 
@@ -28,14 +28,6 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 
 OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points
 LAION = "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"  # and ViT-L-14/laion2b_s32b_b82k
-SMALL = {"embed_dim": 16, "text_cfg": TEXT, **ARCHITECTURES["test-vit"]}
-
-
-def weights(config: dict) -> bytes:
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        model = open_clip.model.CLIP(**config)
-    return save({key: value.contiguous() for key, value in model.state_dict().items()})
 
 
 @pytest.fixture
