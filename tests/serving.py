@@ -117,6 +117,7 @@ def watch_streams(page: Page) -> None:
     page.on("request", lambda request: open_ones.add(request) if "/queue/data" in request.url else None)
     page.on("requestfinished", lambda request: open_ones.discard(request))
     page.on("requestfailed", lambda request: open_ones.discard(request))
+    page.on("framenavigated", lambda frame: frame == page.main_frame and open_ones.clear())  # nobody tells of those
 
 
 def wait_for_streams(page: Page) -> None:
