@@ -30,15 +30,10 @@ class Outline:
     own: Any = None
 
 
-def own_settings(settings: RunSettings, kind: type[Method]) -> Any:
-    """A method's own settings in a run; None where it has none."""
-    return settings.own.get(kind.name)
-
-
 def outline_of(settings: RunSettings, kind: type[Method], classes: int, templates: int = 1) -> Outline:
     """A method's task in a run."""
     size = {"classes": classes, "templates": templates}
-    return Outline(settings=settings.adaptation, own=own_settings(settings, kind), **size)
+    return Outline(settings=settings.adaptation, own=settings.own.get(kind.name), **size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

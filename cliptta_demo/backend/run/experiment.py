@@ -26,7 +26,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.methods.task import Task, own_settings
+from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.lane import Lane
@@ -119,9 +119,7 @@ class Experiment:
                 prompts_at_once=self.turn.prompts,
             )
             names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
-            self._methods = {
-                name: METHODS[name](replace(task, own=own_settings(settings, METHODS[name]))) for name in names
-            }
+            self._methods = {name: METHODS[name](replace(task, own=settings.own.get(name))) for name in names}
         return self._methods
 
     @property

@@ -41,7 +41,7 @@ class Reading:
 
 def read(progress: Progress, backbone: Backbone) -> Reading:
     """Reads the last of the predictions that a moment carries."""
-    cosines = None if progress.cosines is None else _finite(progress.cosines)[0]
+    cosines, unread = (None, 0) if progress.cosines is None else _finite(progress.cosines)
     if progress.probabilities is not None:
         probabilities, unread = _finite(progress.probabilities)
         probabilities = torch.where(probabilities.sum(dim=1, keepdim=True) > 0, probabilities, 1.0)
@@ -50,7 +50,6 @@ def read(progress: Progress, backbone: Backbone) -> Reading:
     if progress.logits is not None:
         logits, unread = _finite(progress.logits)
         return Reading(logits.softmax(dim=1), logits / backbone.logit_scale, cosines, unread)
-    cosines, unread = _finite(progress.cosines)
     return Reading(backbone.logits(cosines).softmax(dim=1), cosines, cosines, unread)
 
 
