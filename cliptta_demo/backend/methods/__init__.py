@@ -10,4 +10,5 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     zero_shot,
     tent,
     cliptta,
+    cliptta_oce,
 )

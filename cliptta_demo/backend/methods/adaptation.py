@@ -60,14 +60,25 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     return value.to(device) if hasattr(value, "to") else value
 
 
-def adam_step(state: AdaptationState, loss: Tensor, gradient: Tensor, learning_rate: float) -> AdaptationState:
-    """One step of Adam (Kingma & Ba 2015); the same numbers as ``torch.optim.Adam``.
+def adam_step(
+    state: AdaptationState,
+    loss: Tensor,
+    gradient: Tensor,
+    learning_rate: float,
+    *,
+    weight_decay: float = 0.0,
+    epsilon: float = ADAM_EPSILON,
+    taken: Tensor | None = None,
+) -> AdaptationState:
+    """One step of Adam (Kingma & Ba 2015), or AdamW (Loshchilov & Hutter 2019); the same numbers as torch's.
 
     A step whose loss or gradient is not finite is skipped and counted. The choice is made on the device, without
     waiting for it.
 
     Args:
         state: before the step; loss: scalar; gradient: ``(P,)``.
+        weight_decay: AdamW's, apart from the gradient; epsilon: added to the denominator.
+        taken: scalar bool; where it is false, nothing is done and nothing counted. None: true.
     """
     fine = torch.isfinite(loss) & torch.isfinite(gradient).all()
     gradient = torch.where(fine, gradient, 0.0)
@@ -76,14 +87,18 @@ def adam_step(state: AdaptationState, loss: Tensor, gradient: Tensor, learning_r
     updates = state.updates + 1
     correction_1 = 1 - BETA_1 ** updates.double()
     correction_2 = 1 - BETA_2 ** updates.double()
-    denominator = second.sqrt() / correction_2.sqrt().float() + ADAM_EPSILON
-    values = state.values - (learning_rate / correction_1).float() * first / denominator
+    denominator = second.sqrt() / correction_2.sqrt().float() + epsilon
+    values = state.values * (1 - learning_rate * weight_decay) if weight_decay else state.values
+    values = values - (learning_rate / correction_1).float() * first / denominator
     fine = fine & torch.isfinite(values).all()
+    skipped = ~fine
+    if taken is not None:
+        fine, skipped = fine & taken, skipped & taken
     return AdaptationState(
         torch.where(fine, values, state.values),
         torch.where(fine, first, state.first_moment),
         torch.where(fine, second, state.second_moment),
         torch.where(fine, updates, state.updates),
-        state.skipped + (~fine).long(),
+        state.skipped + skipped.long(),
         state.kept,
     )

@@ -8,7 +8,7 @@ whoever stops early keeps the old one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -25,6 +25,7 @@ from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.backend.work import Work
 
 T = TypeVar("T")
+SHARPNESS = 0.05  # ρ of a sharpness-aware step, in all releases that take one
 MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224
 
 
@@ -76,6 +77,7 @@ class Prepared:
         self.images = images.to(backbone.device)
         self.pixels = backbone.normalise(self.images)
         self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
+        self._source: Tensor | None = None
 
     def remembered(self, images: Tensor, chosen: Tensor) -> Tensor:
         """Those of the memory's ``images`` at the positions ``chosen``, normalised; one memory serves many steps."""
@@ -85,13 +87,23 @@ class Prepared:
             self._memory = images, self.backbone.normalise(images)
         return self._memory[1][chosen]
 
+    def source_features(self, piece: int) -> Work[Tensor]:
+        """Unit embeddings ``(N, d)`` under the source model, made once for all steps.
+
+        They go the way of the features that learn, so that both are equal to the bit before the first step.
+        """
+        if self._source is None:
+            passes = Passes(self.backbone, self.backbone.source_parameters, piece)
+            self._source = (yield from passes.embed(self.pixels)).detach()
+        return self._source
+
 
 class Method:
     """A way to predict a stream of batches.
 
     What a class says of itself:
         name: in links, on the command line, in results. label, sentence: for people. paper, year: where it is from.
-        family: what moves, methods of one family stand together.
+        family: one of :data:`.registry.FAMILIES`; methods of one family stand together.
         colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
         uses: the fields of :class:`AdaptationSettings` that it uses; own: a dataclass of settings of its own, see
             :mod:`backend.declare`.
@@ -204,8 +216,9 @@ class Method:
 class AdaptingMethod(Method):
     """Moves the normalisation parameters of the image tower: forward, loss, Adam step, and a fresh forward pass.
 
-    Most methods have only to say what their loss is, in :meth:`terms`; others have a :meth:`step` of their own. The
-    values of the state begin with θ ``(P,)``; a method may add others to them in :meth:`start`.
+    Most methods have only to say what their loss is, in :meth:`terms`; others have a :meth:`step` of their own, or
+    something to do before a batch's first step, in :meth:`begin`. The values of the state begin with θ ``(P,)``; a
+    method may add others to them in :meth:`start`.
     """
 
     adapts = True
@@ -237,6 +250,7 @@ class AdaptingMethod(Method):
         self.choose_piece(whole=self.backbone.mixes_images)
         state = state or self.start()
         batch = Prepared(self.backbone, images)
+        state = yield from self.within_memory(len(images), partial(self.begin, batch, state, seed))
         steps = self.steps(self.task.outline)
         for step in range(steps):
             work = partial(self.step, batch, state, step, seed)
@@ -244,6 +258,15 @@ class AdaptingMethod(Method):
             yield progress
         work = partial(self.predict, batch.pixels, self.parameters(state))
         yield Progress(steps, (yield from self.within_memory(len(images), work)), state)
+
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
+        """What comes before the first step on a batch; the state that the steps start from."""
+        return state
+        yield  # work that never rests
+
+    def fresh(self, state: AdaptationState) -> AdaptationState:
+        """The start once more, for a method that forgets each batch; what was skipped stays counted."""
+        return replace(self.start(), skipped=state.skipped)
 
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
@@ -266,6 +289,13 @@ class AdaptingMethod(Method):
         """Passes through the tower at θ ``(P,)``, and the way back to it."""
         return Passes(self.backbone, parameters, self.piece)
 
+    def sharpest(self, state: AdaptationState, gradient: Tensor) -> Tensor:
+        """Where the loss is steepest uphill of θ, at a distance of ρ: ``θ + ρ·g/(‖g‖ + 1e-12)``, ``(P,)``.
+
+        A sharpness-aware step (Foret et al., ICLR 2021) takes its gradient there and its Adam step from θ.
+        """
+        return self.parameters(state) + SHARPNESS * gradient / (gradient.norm() + 1e-12)
+
     def descend(
         self,
         state: AdaptationState,
@@ -274,18 +304,20 @@ class AdaptingMethod(Method):
         step: int,
         cosines: Tensor,
         *others: Tensor,
+        taken: Tensor | None = None,
     ) -> Work[tuple[AdaptationState, Progress]]:
         """Adam on the sum of the terms, which came from ``passes``, and what there is to see of the step.
 
         Args:
             others: leaves beside θ, the rest of the state's values in their order.
+            taken: scalar bool; where it is false, no step is taken. None: true.
         """
         progress = Progress(step, cosines.detach(), None, {name: term.detach() for name, term in terms.items()})
         if not terms:  # every weight is 0: nothing to descend
             return state, progress
         loss = torch.stack(list(terms.values())).sum()
         gradient = yield from passes.gradient(loss, *others)
-        return adam_step(state, loss.detach(), gradient, self.settings.learning_rate), progress
+        return adam_step(state, loss.detach(), gradient, self.settings.learning_rate, taken=taken), progress
 
     def regulariser(self, cosines: Tensor, weight: float) -> dict[str, Tensor]:
         """The term ``−λ_reg · H(mean_i p_i)`` of ``(N, C)`` cosines; none where λ_reg is 0."""

@@ -6,17 +6,14 @@ strict ID filter, contrastive loss, (first step only) memory insertion, the same
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
-from cliptta_demo.backend.methods.losses import outlier_contrastive_exposure, pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work
@@ -29,7 +26,7 @@ class Cliptta(AdaptingMethod):
     name, label = "cliptta", "CLIPTTA"
     sentence = "Lets each image find its caption among those of the whole batch, which resists collapse."
     paper, year = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025", 2025
-    family = "normalisation"
+    family = "captions"
     colour, symbol = "blue", "diamond"
     uses = ("learning_rate", "steps", "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
 
@@ -51,17 +48,8 @@ class Cliptta(AdaptingMethod):
         remembered = self._recall(batch, state, step, seed) if step > 0 else batch.pixels[:0]
         features, memory_features = yield from passes.embed_together(batch.pixels, remembered)
         cosines = features @ self.prototypes.T
-        keep, leaves = None, ()
-        if self.uses_threshold:
-            scores = ID_SCORES[self.settings.score](cosines)
-            if step == 0:
-                state = self._with_threshold(state, otsu_threshold(scores.detach()))
-            leaves = (self.threshold(state).detach().requires_grad_(True),)
-            keep = scores.detach() > self.threshold(state)
-        terms = self._terms(features, cosines, keep)
-        if self.uses_threshold and self.settings.oce_weight > 0:
-            contrast = outlier_contrastive_exposure(scores, *leaves, self.settings.oce_gamma)
-            terms["oce"] = self.settings.oce_weight * contrast
+        state, keep, leaves, terms = self._known(state, cosines, step)
+        terms = self._terms(features, cosines, keep) | terms
         if step == 0 and self.settings.memory_shots > 0:
             state = self._remember(state, batch.images, cosines.detach(), keep)
             if len(remembered := self._recall(batch, state, step, seed)):
@@ -70,6 +58,12 @@ class Cliptta(AdaptingMethod):
             memory_terms = self._terms(memory_features, memory_features @ self.prototypes.T, None)
             terms |= {f"memory {name}": term for name, term in memory_terms.items()}
         return (yield from self.descend(state, passes, terms, step, cosines, *leaves))
+
+    def _known(
+        self, state: AdaptationState, cosines: Tensor, step: int
+    ) -> tuple[AdaptationState, Tensor | None, tuple[Tensor, ...], dict[str, Tensor]]:
+        """The state, which images count as ID ``(N,)`` (None: all), further leaves, further terms."""
+        return state, None, (), {}
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
         """Contrastive loss over the kept images, regulariser over all of them."""
@@ -95,29 +89,3 @@ class Cliptta(AdaptingMethod):
         generator = torch.Generator().manual_seed(seed * 1_009 + step)
         chosen = memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
         return batch.remembered(memory.images, chosen)
-
-
-@register
-class ClipttaOce(Cliptta):
-    """CLIPTTA for streams with strangers: Outlier Contrastive Exposure, a learnable threshold α and an ID filter.
-
-    α is the last of the state's values, behind θ.
-    """
-
-    name, label = "cliptta-oce", "CLIPTTA + OCE"
-    sentence = "CLIPTTA that also learns which images are strangers, and leaves them out."
-    colour, symbol, dash = "green", "triangle-up", "dash"
-    uses = (*Cliptta.uses, "oce_weight", "oce_gamma", "score")
-    uses_threshold = True
-
-    def start(self) -> AdaptationState:
-        source = self.backbone.source_parameters
-        return AdaptationState.start(torch.cat([source, source.new_zeros(1)]))
-
-    def threshold(self, state: AdaptationState) -> Tensor:
-        return state.values[-1]
-
-    def _with_threshold(self, state: AdaptationState, threshold: Tensor) -> AdaptationState:
-        """The same state with another α, unless that is NaN; its Adam moments carry on, as in the authors' release."""
-        threshold = torch.where(threshold.isfinite(), threshold, state.values[-1]).to(state.values)
-        return replace(state, values=torch.cat([state.values[:-1], threshold.reshape(1)]))

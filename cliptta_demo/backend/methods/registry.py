@@ -11,6 +11,16 @@ Kind = TypeVar("Kind", bound="type[Method]")
 
 METHODS: dict[str, type[Method]] = {}
 FACTS = ("name", "label", "sentence", "paper", "year", "family", "colour", "symbol")  # that each class says of itself
+# What a method goes by, and how that is said to people; others may come from outside.
+FAMILIES = {
+    "yardstick": "Yardstick",
+    "entropy": "Surer of each image",
+    "captions": "Image and caption",
+    "memory": "Memory and teacher",
+    "redundancy": "Less redundant features",
+    "training-free": "Nothing learnt",
+    "single": "One image at a time",
+}
 REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 
 

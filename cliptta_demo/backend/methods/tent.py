@@ -20,7 +20,7 @@ class Tent(AdaptingMethod):
     sentence = "Makes each prediction surer of itself, right or wrong."
     paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
     year = 2021
-    family = "normalisation"
+    family = "entropy"
     colour, symbol = "vermilion", "square"
     uses = ("learning_rate", "steps", "tent_regulariser_weight")
 

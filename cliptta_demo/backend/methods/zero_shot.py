@@ -21,7 +21,7 @@ class ZeroShot(Method):
     sentence = "The model as it was trained, the yardstick of all others."
     paper = "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021"
     year = 2021
-    family = "no adaptation"
+    family = "yardstick"
     colour, symbol, dash = "grey", "circle", "dot"
 
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import open_clip.model
 import pytest
 import torch
-from helpers import encode_words, method_of
-from paths import TESTS
-from safetensors.torch import load_file
+from golden_methods import LOGIT_SCALE, golden, golden_backbone, official
+from helpers import method_of
 
 from cliptta_demo.backend.methods.losses import (
     marginal_entropy,
@@ -18,13 +16,11 @@ from cliptta_demo.backend.methods.losses import (
     soft_contrastive,
 )
 from cliptta_demo.backend.methods.scores import max_log_probability, otsu_threshold
-from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
-from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import PRECISIONS
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import finish
 
-GOLDEN = TESTS / "golden"
-LOGIT_SCALE = 100.0
 HALF = 2**-8  # a number near 1 keeps eight binary places in bfloat16; cosines were at most 0.0021 off
 
 # name in the golden file → (method, settings that differ from: no memory, regulariser 1)
@@ -40,31 +36,13 @@ TRAJECTORIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def golden() -> dict[str, np.ndarray]:
-    with np.load(GOLDEN / "official.npz") as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def golden_backbone(precision: str) -> Backbone:
-    """The tower of the golden file, as a backbone is loaded in that precision."""
-    model = open_clip.model.CLIP(
-        embed_dim=32,
-        vision_cfg={"image_size": 32, "layers": 2, "width": 64, "head_width": 16, "patch_size": 8},
-        text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
-    )
-    model.visual.load_state_dict(load_file(GOLDEN / "vision_tower.safetensors"))
-    half = torch.bfloat16 if precision == "bfloat16" else None
-    replace_attention(model.visual)
-    if half:
-        keep_weights_in(half, model.visual)
-    info = BackboneInfo(name="golden", image_size=32, mean=(0.0,) * 3, std=(1.0,) * 3)
-    return Backbone(info, model.visual, encode_words, logit_scale=LOGIT_SCALE, autocast=half)
+@pytest.fixture(scope="module", name="golden")
+def golden_fixture() -> dict[str, np.ndarray]:
+    return official()
 
 
 def _cases() -> list[tuple[str, str]]:
-    with np.load(GOLDEN / "official.npz") as archive:
-        return sorted({tuple(name.split("/")[:2]) for name in archive.files if name.endswith("/logits")})
+    return sorted({tuple(name.split("/")[:2]) for name in official() if name.endswith("/logits")})
 
 
 def test_every_trajectory_of_the_golden_file_is_covered() -> None:
@@ -125,3 +103,9 @@ def test_loss_value_and_gradient(name: str, golden: dict[str, np.ndarray]) -> No
 def test_otsu_equals_scikit_image(golden: dict[str, np.ndarray]) -> None:
     threshold = otsu_threshold(torch.from_numpy(golden["otsu/scores"]))
     assert float(threshold) == pytest.approx(float(golden["otsu/threshold"]), abs=1e-5)
+
+
+def test_text_side_gives_the_prototypes_of_the_file() -> None:
+    templates, names = (tuple(golden()[f"text/{key}"]) for key in ("templates", "class_names"))
+    text = finish(golden_backbone().template_prototypes_in_pieces(names, templates)).transpose(0, 1)
+    np.testing.assert_allclose(text, golden()["text/template_prototypes"], atol=1e-5)
