@@ -79,6 +79,18 @@ class AdaptationSettings(Declared):
         label="Steps per batch", help="Optimiser steps on each batch.", slider=True, step=1, costly=True,
         spoken="optimiser steps per batch", mark="{} steps",
     )
+    rates: str = choice(
+        "same", {"same": "The same for all", "own": "Each its own"}, "one thing differs: the method",
+        label="Rate and steps", help="Its own: chosen for each method on corruptions that no table reports.",
+        costly=True, spoken="rate and steps of the methods: {}",
+        mark=lambda own: f"{'own' if own.rates == 'own' else 'same'} rates",
+    )
+    reset_every: int = whole(
+        0, 0, 1000, "never, as in the paper; RDumb (Press et al. 2023) does after a while",
+        label="Start anew every … batches", help="0: never. Forgets what was learnt, good and bad.",
+        spoken="batches after which methods start anew; 0: never",
+        mark=lambda own: f"anew every {own.reset_every}" if own.reset_every else "never anew",
+    )
     regulariser_weight: float = number(
         1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
         label="λ_reg, CLIPTTA's regulariser", help="CLIPTTA's pull towards using all classes.",

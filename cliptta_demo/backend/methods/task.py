@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.work import Work, resting
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Outline:
 def outline_of(settings: RunSettings, kind: type[Method], classes: int, templates: int = 1) -> Outline:
     """A method's task in a run."""
     size = {"classes": classes, "templates": templates}
-    return Outline(settings=settings.adaptation, own=settings.own.get(kind.name), **size)
+    return Outline(settings=with_chosen(settings.adaptation, kind.name), own=settings.own.get(kind.name), **size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

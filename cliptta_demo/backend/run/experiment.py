@@ -24,6 +24,7 @@ from cliptta_demo.backend.data.stream import Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task
@@ -119,7 +120,12 @@ class Experiment:
                 prompts_at_once=self.turn.prompts,
             )
             names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
-            self._methods = {name: METHODS[name](replace(task, own=settings.own.get(name))) for name in names}
+            self._methods = {
+                name: METHODS[name](
+                    replace(task, settings=with_chosen(settings.adaptation, name), own=settings.own.get(name))
+                )
+                for name in names
+            }
         return self._methods
 
     @property
@@ -182,8 +188,12 @@ class Experiment:
         began = time.perf_counter()
         batch = batch or self.batch(state)
         labels = batch.images.labels.numpy()
+        every = self.settings.adaptation.reset_every
+        anew = every > 0 and state.next_batch % every == 0
         lanes = {
-            name: Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
+            name: Lane(
+                method.adapt(batch.images.pixels, method.start() if anew else state.adaptations[name], batch.seed)
+            )
             for name, method in self.methods.items()
         }
         step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values())
