@@ -38,6 +38,7 @@ class Limits:
     max_batches: int = _limit(200, 1, 1000)  # curves stay readable, and a link can't keep a core busy for hours
     max_batch_size: int = _limit(512, 1, 512)  # the paper's largest is 256; lower it where memory is scarce
     max_run_steps: int = _limit(4000, 1, 50_000)  # batches × steps: the longest stream at twice the paper's ten steps
+    max_methods: int = _limit(6, 1, 32)  # as many colours as are told apart at once, and cards beside one another
     max_classes: int = _limit(200, 2, 1000)  # each costs five captions through the text tower
 
     # Arithmetic, as on a processor; a GPU may do GPU_TIMES as much

@@ -16,8 +16,16 @@ HELP = {
     "class_names_hub": "Some of the data set's own names, or empty for all of them; “cat = kitten” renames.",
     "hub_dataset": "Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows.",
     "class_names_upload": "Any words. The built-in model knows photos of these ten best.",
-    "methods": "Zero-shot always runs: it is the yardstick.",
+    "methods": "Zero-shot always runs: it is the yardstick. “10 ×” is ten times its work on a batch.",
     "templates": "One a line, {} for the class name. Empty: the backbone's own.",
+}
+
+PICKER = {
+    "head": "Compare",
+    "chosen": "Methods of the run",
+    "add": "All methods",
+    "times": "{} ×",
+    "cost": "Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with",
 }
 
 BACKBONE_UNLISTED = "Not in the list: its size is shown when you press Run, its time once it is loaded."

@@ -97,7 +97,13 @@ def _methods(chosen: Any) -> tuple[str, ...]:
         raise UserError(f"methods must be a list out of: {', '.join(method_names())}.")
     for name in chosen:
         check_choice("methods", name, method_names())
-    return tuple(name for name in method_names() if name in chosen or name == REFERENCE)
+    methods = tuple(name for name in method_names() if name in chosen or name == REFERENCE)
+    if len(methods) > LIMITS.max_methods:
+        raise UserError(
+            f"{len(methods)} methods are chosen, zero-shot among them; this page runs at most {LIMITS.max_methods} "
+            "side by side."
+        )
+    return methods
 
 
 def _refuse_empty(values: FormValues, names: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ from cliptta_demo.page.form.choices import (
 )
 from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names
+from cliptta_demo.page.form.picker import build_picker
 from cliptta_demo.page.form.uploader import build_uploader, show_uploader
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
@@ -92,13 +93,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         )
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
-        made["methods"] = gr.CheckboxGroup(
-            [(kind.label, name) for name, kind in METHODS.items()],
-            value=list(values.methods),
-            label="Compare",
-            info=HELP["methods"],
-            elem_id="methods",
-        )
+        made["methods"] = build_picker(values.methods)
         made["backbone"] = gr.Dropdown(
             backbone_choices(),
             value=values.backbone,
