@@ -4,6 +4,7 @@
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
     cliptta-demo bench --backbone tiny --corruptions --grow --json bench.json
     cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
+    cliptta-demo choose --datasets pictures --out results/chosen
     cliptta-demo claims
     cliptta-demo settings
 """
@@ -33,6 +34,7 @@ from cliptta_demo.bench_published import WAYS, beside_published, listed_architec
 from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.options import add_adaptation_options, add_stream_options, read_adaptation, read_own, read_stream
 from cliptta_demo.settings_table import settings_page
+from cliptta_demo.tables.choose import add_choose_parser
 from cliptta_demo.tables.command import add_table_parser
 
 DESCRIPTION = (
@@ -88,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     settings = commands.add_parser("settings", help="write the table of all settings, as in docs/settings.md")
     settings.set_defaults(work=lambda _: print(settings_page(), end=""))
     add_table_parser(commands)
+    add_choose_parser(commands)
     add_claims_parser(commands)
     return parser
 

@@ -19,6 +19,7 @@ MEASURES = (
     "accuracy",
     "auroc",
     "fpr95",
+    "calibration_error",
     "deterioration",
     "improvement",
     "collapse_entropy",
@@ -26,6 +27,7 @@ MEASURES = (
     "largest_class_share",
     "collapsed",
     "skipped_steps",
+    "kept_bytes",
     "seconds_per_batch",
 )
 CLEAN = "none"

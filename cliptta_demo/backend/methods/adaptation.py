@@ -47,6 +47,11 @@ class AdaptationState:
         """The same state with these things kept, in the place of those of the same name."""
         return replace(self, kept={**self.kept, **kept})
 
+    @property
+    def nbytes(self) -> int:
+        """Of all its tensors."""
+        return _bytes_of(self)
+
     def to(self, device: torch.device | str) -> AdaptationState:
         """The same state on another device."""
         return AdaptationState(*(_moved(part, device) for part in vars(self).values()))
@@ -58,6 +63,14 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_moved(part, device) for part in value)
     return value.to(device) if hasattr(value, "to") else value
+
+
+def _bytes_of(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, tuple | list | Mapping):
+        return sum(map(_bytes_of, value.values() if isinstance(value, Mapping) else value))
+    return _bytes_of(vars(value)) if hasattr(value, "__dict__") else 0
 
 
 def adam_step(

@@ -222,7 +222,7 @@ class Experiment:
         tallies, series = {}, {}
         for name, lane in lanes.items():
             view = views[name]
-            tally = state.tallies[name].add(labels, view.predicted, reference, view.scores)
+            tally = state.tallies[name].add(labels, view.predicted, reference, view.scores, view.confidence)
             series[name] = state.series[name].add(tally, view, lane.seconds)
             tallies[name] = tally
         true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))

@@ -48,6 +48,38 @@ def fpr95(id_scores: Floats, ood_scores: Floats) -> float | None:
     return float((ood_scores >= threshold).mean())
 
 
+CALIBRATION_BINS = 15  # Guo et al., "On calibration of modern neural networks", ICML 2017
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often a method was right when it was so sure: labelled ID images in bins of equal width by confidence.
+
+    Attributes:
+        count, right: ``(15,)`` images, and those predicted rightly; confidence: ``(15,)``, the sum over them.
+    """
+
+    count: Integers = field(default_factory=lambda: np.zeros(CALIBRATION_BINS, np.int64))
+    right: Integers = field(default_factory=lambda: np.zeros(CALIBRATION_BINS, np.int64))
+    confidence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(CALIBRATION_BINS))
+
+    def add(self, confidence: Floats, right: NDArray[np.bool_]) -> Reliability:
+        """So many images more: their confidence ``(N,)``, 0 to 1, and whether they were predicted rightly."""
+        place = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+        size = {"minlength": CALIBRATION_BINS}
+        return Reliability(
+            self.count + np.bincount(place, **size),
+            self.right + np.bincount(place[right], **size),
+            self.confidence + np.bincount(place, confidence.astype(np.float64), **size),
+        )
+
+    @property
+    def error(self) -> float | None:
+        """Expected calibration error: the mean gap between confidence and accuracy; None without labelled images."""
+        images = int(self.count.sum())
+        return float(np.abs(self.right - self.confidence).sum() / images) if images else None
+
+
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
@@ -62,6 +94,7 @@ class Tally:
         was_right, broken: ID images that zero-shot got right, and those of them now wrong.
         was_wrong, fixed: ID images that zero-shot got wrong, and those of them now right.
         id_scores, ood_scores: ID scores so far.
+        reliability: confidence and accuracy so far.
     """
 
     histogram: Integers
@@ -73,19 +106,22 @@ class Tally:
     fixed: int = 0
     id_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     ood_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    reliability: Reliability = field(default_factory=Reliability)
 
     @classmethod
     def start(cls, classes: int) -> Tally:
         """Nothing counted yet."""
         return cls(np.zeros(classes, np.int64))
 
-    def add(self, labels: Integers, predicted: Integers, zero_shot: Integers, scores: Floats) -> Tally:
+    def add(
+        self, labels: Integers, predicted: Integers, zero_shot: Integers, scores: Floats, confidence: Floats
+    ) -> Tally:
         """Counts one batch.
 
         Args:
             labels: ``(N,)``; ≥ 0 a class, −1 a stranger, −2 unknown.
             predicted: ``(N,)`` this method's classes; zero_shot: ``(N,)`` the source model's.
-            scores: ``(N,)`` ID scores.
+            scores: ``(N,)`` ID scores; confidence: ``(N,)``, the largest class probability.
         """
         known = labels >= 0
         stranger = labels == -1
@@ -103,6 +139,7 @@ class Tally:
             fixed=self.fixed + int((source_wrong & right).sum()),
             id_scores=np.concatenate([self.id_scores, scores[~stranger].astype(np.float32)]),
             ood_scores=np.concatenate([self.ood_scores, scores[stranger].astype(np.float32)]),
+            reliability=self.reliability.add(confidence[known], right[known]),
         )
 
     @property

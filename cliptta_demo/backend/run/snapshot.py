@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cliptta_demo.backend.run.metrics import Tally
+from cliptta_demo.backend.run.metrics import Reliability, Tally
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,11 @@ class MethodSnapshot:
     Attributes:
         batch: its view of this batch, after adapting.
         accuracy, deterioration, improvement, auroc, fpr95: over the stream so far; None where undefined.
+        reliability: confidence and accuracy over the stream so far.
         histogram: ``(C,)`` predictions so far; histogram_entropy: its entropy in nats.
         id_scores, ood_scores: ID scores of the ID and of the OOD images so far.
         threshold: what splits ID from OOD: the method's own, or Otsu's threshold of this batch's scores.
+        kept_bytes: what the method keeps for the next batch.
         skipped_steps: optimiser steps skipped so far because a number was not finite.
         losses: the loss terms of the batch's last step, those that are finite.
         drift: for each of the snapshot's layers, how far its weight and bias have moved (root mean square).
@@ -90,11 +92,13 @@ class MethodSnapshot:
     improvement: float | None
     auroc: float | None
     fpr95: float | None
+    reliability: Reliability
     histogram: NDArray[np.int64]
     histogram_entropy: float
     id_scores: NDArray[np.float32]
     ood_scores: NDArray[np.float32]
     threshold: float
+    kept_bytes: int
     skipped_steps: int
     losses: dict[str, float]
     drift: tuple[float, ...]

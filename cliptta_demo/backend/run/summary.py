@@ -56,8 +56,10 @@ def _method(method: MethodSnapshot) -> dict[str, Any]:
         "improvement": method.improvement,
         "auroc": method.auroc,
         "fpr95": method.fpr95,
+        "calibration_error": method.reliability.error,
         "threshold": method.threshold,
         "seconds_per_batch": sum(series["seconds"]) / len(series["seconds"]),
+        "kept_bytes": method.kept_bytes,
         "skipped_steps": method.skipped_steps,
         "series": series,
     }
@@ -71,6 +73,7 @@ COLUMNS = {
     "collapse_entropy": ("collapse entropy", "{:.2f}"),
     "auroc": ("AUROC", "{:.1%}"),
     "fpr95": ("FPR95", "{:.1%}"),
+    "calibration_error": ("ECE", "{:.1%}"),
     "seconds_per_batch": ("s/batch", "{:.2f}"),
 }
 

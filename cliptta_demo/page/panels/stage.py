@@ -10,7 +10,19 @@ from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.panels import accuracy, drift, entropy, gallery, histogram, matrix, results_table, scores, toy
+from cliptta_demo.page.panels import (
+    accuracy,
+    drift,
+    entropy,
+    gain,
+    gallery,
+    histogram,
+    matrix,
+    reliability,
+    results_table,
+    scores,
+    toy,
+)
 from cliptta_demo.page.panels.cards import cards_html, progress_bar, progress_html
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.session.state import Session
@@ -21,6 +33,7 @@ ROWS: tuple[tuple[Panel, ...], ...] = (
     (histogram.PANEL,),
     (gallery.PANEL,),
     (scores.PANEL,),
+    (reliability.PANEL, gain.PANEL),
     (matrix.PANEL,),
     (results_table.PANEL,),
     (toy.PANEL, drift.PANEL),

@@ -50,7 +50,7 @@ def test_tally_counts_deterioration_and_improvement_over_batches() -> None:
     labels = np.array([0, 1, 2, 2, -1])
     zero_shot = np.array([0, 1, 0, 1, 2])
     adapted = np.array([0, 2, 2, 1, 2])  # kept, broken, fixed, still wrong, a stranger
-    tally = tally.add(labels, adapted, zero_shot, scores(1, 2, 3, 4, -5))
+    tally = tally.add(labels, adapted, zero_shot, scores(1, 2, 3, 4, -5), scores(0.9, 0.9, 0.5, 0.4, 0.99))
     assert (tally.seen, tally.right) == (4, 2)
     assert tally.accuracy == 0.5
     assert tally.deterioration == 0.5
@@ -58,13 +58,16 @@ def test_tally_counts_deterioration_and_improvement_over_batches() -> None:
     assert tally.histogram.tolist() == [1, 1, 2]  # the stranger is left out
     assert tally.id_scores.tolist() == [1, 2, 3, 4]
     assert tally.ood_scores.tolist() == [-5]
-    tally = tally.add(np.array([0, 0]), np.array([0, 0]), np.array([0, 0]), scores(1, 1))
+    assert tally.reliability.count.sum() == 4  # the stranger is left out here too
+    assert tally.reliability.error == pytest.approx((abs(1 - 1.8) + abs(1 - 0.5) + 0.4) / 4)
+    tally = tally.add(np.array([0, 0]), np.array([0, 0]), np.array([0, 0]), scores(1, 1), scores(1, 1))
     assert tally.accuracy == pytest.approx(4 / 6)
     assert tally.deterioration == pytest.approx(1 / 4)
 
 
 def test_unlabelled_images_count_in_the_histogram_only() -> None:
-    tally = Tally.start(2).add(np.array([-2, -2]), np.array([1, 1]), np.array([0, 0]), scores(1, 2))
+    tally = Tally.start(2).add(np.array([-2, -2]), np.array([1, 1]), np.array([0, 0]), scores(1, 2), scores(1, 1))
     assert tally.accuracy is None
     assert tally.deterioration is None
     assert tally.histogram.tolist() == [0, 2]
+    assert tally.reliability.error is None

@@ -1,0 +1,172 @@
+"""The ``choose`` command: a rate and a number of steps for each method, for a fair fight.
+
+    cliptta-demo choose --datasets pictures,folder:PATH --out results/chosen --record
+
+Every method runs at every rate and number of steps, on the four corruptions that ImageNet-C's authors held out for
+such choices; none of the fifteen that tables report is looked at. The best mean accuracy counts. Of what is within one
+standard error of it, the fewest steps are taken, and of these the lowest rate. ``--record`` writes the choice where
+methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says what was chosen and why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
+from cliptta_demo.backend.data.catalog import open_source, picture_class_names
+from cliptta_demo.backend.declare import check_choice
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.chosen import CHOSEN_FILE, Chosen
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.settings import StreamSettings, method_names
+from cliptta_demo.tables.runs import TableSettings, TableStore, run_table
+from cliptta_demo.tables.text import markdown_table, standard_error
+from cliptta_demo.tables.variants import Variant
+
+RATES = (0.1, 0.3, 1.0, 3.0)  # as shares of the backbone's own
+STEPS = (1, 3, 10)
+Candidate = tuple[float, int]  # rate as a share, steps
+
+
+def add_choose_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds ``choose`` and its options."""
+    parser = commands.add_parser(
+        "choose", help="each method's rate and steps, on held-out corruptions", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed"
+    )
+    parser.add_argument("--datasets", default="pictures", help="separated by commas; as for run")
+    parser.add_argument("--methods", help="separated by commas; default: all that have a rate or steps")
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="shares of the backbone's own rate")
+    parser.add_argument("--steps", default=",".join(map(str, STEPS)))
+    parser.add_argument("--seeds", default="0,1")
+    parser.add_argument("--severity", type=int, default=4, help="between the two that tables report")
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--record", action="store_true", help="keep the choice for everybody")
+    parser.set_defaults(work=choose_command)
+
+
+def choose_command(arguments: argparse.Namespace) -> None:
+    """The ``choose`` command."""
+    backbone = load_backbone(TINY)
+    names = arguments.methods.split(",") if arguments.methods else [n for n in method_names() if _varied(n)]
+    for name in names:
+        check_choice("methods", name, tuple(n for n in method_names() if _varied(n)))
+    gains = {name: measure(backbone, name, arguments) for name in names}
+    found = {name: choose(of_candidates) for name, of_candidates in gains.items()}
+    text = chosen_page(found, gains, arguments)
+    (arguments.out / "chosen.md").write_text(text, encoding="utf-8")
+    print(text)
+    if arguments.record:
+        kept = json.loads(CHOSEN_FILE.read_text())["methods"] if CHOSEN_FILE.exists() else {}
+        kept |= {name: asdict(one) for name, one in found.items()}
+        CHOSEN_FILE.write_text(json.dumps({"backbone": TINY, "methods": kept}, indent=1) + "\n", encoding="utf-8")
+
+
+def _varied(method: str) -> bool:
+    """Whether a method has a rate or steps to be chosen."""
+    return bool({"learning_rate", "steps"} & set(METHODS[method].uses))
+
+
+def candidates(method: str, rates: tuple[float, ...] = RATES, steps: tuple[int, ...] = STEPS) -> list[Candidate]:
+    """What a method is tried with; one that has steps of its own is tried at one number of them."""
+    uses = METHODS[method].uses
+    return list(product(rates if "learning_rate" in uses else (1.0,), steps if "steps" in uses else (steps[0],)))
+
+
+def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> dict[Candidate, list[float]]:
+    """Accuracy over zero-shot's of each candidate, in points: a number for each data set, corruption and seed."""
+    own = backbone.info.adaptation
+    rates, steps = _numbers(arguments.rates, float, "rates"), _numbers(arguments.steps, int, "steps")
+    tried = candidates(method, rates, steps)
+    named = {
+        (rate, count): Variant(
+            f"{method}@{rate:g}@{count}",
+            f"{rate:g} × the rate, {count} steps",
+            method,
+            {"learning_rate": min(1.0, rate * own.learning_rate), "steps": count},
+        )
+        for rate, count in tried
+    }
+    stream = {"severity": arguments.severity, "batches": arguments.batches, "batch_size": arguments.batch_size}
+    gains: dict[Candidate, list[float]] = {candidate: [] for candidate in tried}
+    for dataset in arguments.datasets.split(","):
+        source = open_source(dataset, picture_class_names() if dataset == "pictures" else None)
+        settings = TableSettings(
+            backbone=backbone.info.name,
+            dataset=dataset,
+            ood=None,
+            variants=(Variant(REFERENCE, REFERENCE, REFERENCE), *named.values()),
+            corruptions=EXTRA_CORRUPTIONS,
+            seeds=_numbers(arguments.seeds, int, "seeds"),
+            stream=StreamSettings(**stream),
+        )
+        store = TableStore(
+            arguments.out / Path(dataset).name.replace(":", "-") / method, settings, own, source.class_names
+        )
+        for row, done, count, left in run_table(settings, backbone, lambda name, s=source: (s, name), None, store):
+            words = f"{method} on {dataset}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
+            print(words, file=sys.stderr, flush=True)
+        for row in store.rows():
+            before = row.columns[REFERENCE]["accuracy"]
+            for candidate, variant in named.items():
+                gains[candidate].append(100 * (row.columns[variant.name]["accuracy"] - before))
+    return gains
+
+
+def choose(gains: dict[Candidate, list[float]]) -> Chosen:
+    """The best candidate on average, or one within a standard error of it that takes fewer steps or a lower rate."""
+    best = max(gains, key=lambda candidate: statistics.fmean(gains[candidate]))
+
+    def as_good(candidate: Candidate) -> bool:
+        behind = [high - low for high, low in zip(gains[best], gains[candidate], strict=True)]
+        return statistics.fmean(behind) <= (standard_error(behind) or 0.0)
+
+    rate, steps = min(filter(as_good, gains), key=lambda candidate: (candidate[1], candidate[0]))
+    taken = gains[rate, steps]
+    return Chosen(rate, steps, round(statistics.fmean(taken), 2), round(standard_error(taken) or 0.0, 2))
+
+
+def chosen_page(
+    found: dict[str, Chosen], gains: dict[str, dict[Candidate, list[float]]], arguments: argparse.Namespace
+) -> str:
+    """What was chosen and why, as Markdown."""
+    rows = []
+    for name, one in found.items():
+        tried = {f"{rate:g} × {steps}": statistics.fmean(values) for (rate, steps), values in gains[name].items()}
+        all_of_them = ", ".join(f"{words}: {gain:+.1f}" for words, gain in tried.items())
+        rows.append(
+            [METHODS[name].label, f"{one.rate:g}", f"{one.steps}", f"{one.gain:+.1f} ± {one.error:.1f}", all_of_them]
+        )
+    head = [
+        "method",
+        "rate, of the backbone's own",
+        "steps",
+        "gain over zero-shot, points",
+        "all that was tried (rate × steps: gain)",
+    ]
+    return (
+        "# Rates and steps, chosen on held-out corruptions\n\n"
+        f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
+        f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. Of what is within "
+        "one standard error of the best mean, the fewest steps, then the lowest rate.\n\n"
+        f"{markdown_table(head, rows)}\n"
+    )
+
+
+def _numbers(text: str, kind: type, name: str) -> tuple:
+    try:
+        return tuple(dict.fromkeys(kind(word) for word in text.split(",")))
+    except ValueError:
+        raise UserError(f"{name} is {text!r}; it must be numbers, separated by commas.") from None

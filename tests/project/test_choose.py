@@ -1,0 +1,41 @@
+"""Each method's rate and steps, chosen on held-out corruptions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cliptta_demo.backend.methods.chosen import Chosen
+from cliptta_demo.cli import main
+from cliptta_demo.tables import choose as module
+from cliptta_demo.tables.choose import candidates, choose
+
+
+def test_within_a_standard_error_of_the_best_the_cheapest_is_chosen() -> None:
+    gains = {
+        (1.0, 3): [10.0, 12.0, 11.0],  # the best
+        (1.0, 1): [10.0, 12.0, 10.5],  # 0.17 ± 0.17 behind it
+        (0.3, 1): [8.0, 9.0, 8.5],
+    }
+    assert choose(gains) == Chosen(rate=1.0, steps=1, gain=10.83, error=0.6)
+    assert choose({(1.0, 1): [-3.0, -1.0], (0.1, 1): [-0.5, 0.5]}) == Chosen(rate=0.1, steps=1, gain=0.0, error=0.5)
+
+
+def test_only_what_a_method_uses_is_varied(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(candidates("tent")) == 12
+    with pytest.raises(SystemExit):
+        main(["choose", "--methods", "zero-shot", "--out", "nowhere"])
+    assert "methods is 'zero-shot'" in capsys.readouterr().err
+
+
+def test_the_command_writes_what_it_chose_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHOSEN_FILE", tmp_path / "chosen.json")
+    words = "choose --methods tent --rates 0.1,1 --steps 1 --seeds 0 --batches 1 --batch-size 4 --record --out"
+    main([*words.split(), str(tmp_path)])
+    kept = json.loads((tmp_path / "chosen.json").read_text())["methods"]["tent"]
+    assert kept["rate"] in (0.1, 1.0)
+    assert "| TENT |" in (tmp_path / "chosen.md").read_text()
+    main([*words.split(), str(tmp_path)])  # nothing is run again
+    assert json.loads((tmp_path / "chosen.json").read_text())["methods"]["tent"] == kept
