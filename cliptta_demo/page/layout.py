@@ -21,6 +21,7 @@ from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, costly_names, form_
 from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import Sidebar, build_sidebar
+from cliptta_demo.page.form.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, connect_results
@@ -80,19 +81,19 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
 
 
 def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
-    """Says how long a run will take, and what the chosen backbone costs, whenever that may have changed."""
+    """Says how long a run takes, what the backbone costs and which words it knows, whenever that may have changed."""
 
     def tell(model: str, *values: Any) -> tuple[Any, ...]:
         form = form_of(values)
         advice = gpu_advice(form.backbone, device())
         shown = gr.Button(advice, visible=bool(advice))
-        return estimate_html(form, device()), backbone_note_html(form, model), shown
+        return estimate_html(form, device()), backbone_note_html(form, model), words_note_html(form), shown
 
     gr.on(
         [demo.load, parts["model"].change, *(sidebar.widgets[name].change for name in costly_names())],
         tell,
         [parts["model"], *sidebar.inputs],
-        [sidebar.estimate, sidebar.backbone_note, sidebar.advice],
+        [sidebar.estimate, sidebar.backbone_note, sidebar.words_note, sidebar.advice],
         concurrency_limit=None,
         trigger_mode="always_last",
         **RAW,

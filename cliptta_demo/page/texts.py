@@ -28,6 +28,9 @@ PICKER = {
     "cost": "Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with",
 }
 
+WORDS_NEVER = "Never met in training, so a guess at best: {}."
+WORDS_DRAWN = "Known from drawings, not from photographs: {}."
+
 BACKBONE_UNLISTED = "Not in the list: its size is shown when you press Run, its time once it is loaded."
 BACKBONE_KEPT = (
     "Images and settings stay; Advanced takes this model's values. What you see stays until it has loaded, then a "

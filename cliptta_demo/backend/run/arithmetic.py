@@ -16,11 +16,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import outline_of
+from cliptta_demo.backend.methods.task import Outline, outline_of
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of
-from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 
 THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
 PROBE_SIDE = 1024  # of the square matrices by which the pace of an unknown model is guessed
@@ -127,6 +127,13 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         largest_pass=towers.image * largest,
         batches=settings.stream.batches if batches is None else batches,
     )
+
+
+def times_zero_shot(method: str, settings: AdaptationSettings, classes: int, batch_size: int) -> float:
+    """How many times zero-shot's work a method does on a batch; a caption through the text tower counts as an image."""
+    kind = METHODS[method]
+    cost = kind.cost(Outline(settings=settings, classes=classes, own=kind.own() if kind.own else None), batch_size)
+    return (cost.forward + cost.prompts + THERE_AND_BACK * (cost.trained + cost.trained_prompts)) / batch_size
 
 
 class Pace:

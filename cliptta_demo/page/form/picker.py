@@ -9,12 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
+from cliptta_demo.backend.run.arithmetic import times_zero_shot
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.panels.panel import scripts
@@ -40,18 +38,6 @@ def marks_of(names: Any) -> dict[str, dict[str, str]]:
     return {name: look.mark for name, look in looks(dict.fromkeys(known)).items()}
 
 
-def times_zero_shot(kind: type[Method]) -> float:
-    """How many times zero-shot's work a method does on a batch, with the settings that the page opens with.
-
-    A caption through the text tower counts as an image.
-    """
-    size, own = DEFAULTS.stream.batch_size, kind.own() if kind.own else None
-    settings = tuned_adaptation(DEFAULTS.backbone)
-    outline = Outline(settings=settings, classes=len(DEFAULTS.class_names), own=own)
-    cost = kind.cost(outline, size)
-    return (cost.forward + cost.prompts + THERE_AND_BACK * (cost.trained + cost.trained_prompts)) / size
-
-
 def _template() -> str:
     kinds = sorted(METHODS.values(), key=lambda kind: _place(kind.family))
     families = "".join(
@@ -71,8 +57,9 @@ def _place(family: str) -> int:
     return list(FAMILIES).index(family) if family in FAMILIES else len(FAMILIES)
 
 
-def _row(kind: type[Method]) -> str:
-    times, about = times_zero_shot(kind), f"about-{kind.name}"
+def _row(kind: Any) -> str:
+    settings, classes = tuned_adaptation(DEFAULTS.backbone), len(DEFAULTS.class_names)
+    times, about = times_zero_shot(kind.name, settings, classes, DEFAULTS.stream.batch_size), f"about-{kind.name}"
     cost = PICKER["times"].format(f"{times:,.0f}" if times >= 2 else f"{times:.2g}")
     locked = " disabled checked" if kind.name == REFERENCE else ""
     return (

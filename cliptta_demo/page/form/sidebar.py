@@ -26,6 +26,7 @@ from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names
 from cliptta_demo.page.form.picker import build_picker
 from cliptta_demo.page.form.uploader import build_uploader, show_uploader
+from cliptta_demo.page.form.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.server.guard import RAW
@@ -42,6 +43,7 @@ class Sidebar:
     upload_note: gr.HTML
     estimate: gr.HTML
     backbone_note: gr.HTML
+    words_note: gr.HTML
     advice: gr.Button
 
     @property
@@ -81,6 +83,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             max_lines=8,
             elem_id="class-names",
         )
+        words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
         with gr.Row(elem_classes="shortcuts"):
             pictures = not own and not hub
             twelve = gr.Button("Twelve classes", size="sm", elem_id="twelve-classes", visible=pictures)
@@ -124,7 +127,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             max_lines=6,
             elem_id="templates",
         )
-    sidebar = Sidebar({name: made[name] for name in field_names()}, upload_note, estimate, note, advice)
+    sidebar = Sidebar({name: made[name] for name in field_names()}, upload_note, estimate, note, words_note, advice)
     _connect(sidebar, twelve, every)
     if groups:
         made["methods"].change(

@@ -1,0 +1,33 @@
+"""What the built-in model knows of the class names in the form, said below them. Other models know most words."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from contextlib import suppress
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.known_words import split_by_knowledge
+from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.texts import WORDS_DRAWN, WORDS_NEVER
+
+NAMED = 6  # words; beyond them a number stands
+
+
+def words_note_html(values: FormValues) -> str:
+    """A line or two; empty where another model is chosen, every word is known, or the form makes no sense yet."""
+    drawn, never = (), ()
+    if values.backbone == TINY:
+        with suppress(UserError):  # said elsewhere, when the run is asked for
+            drawn, never = split_by_knowledge(read_form(values).class_names)
+    lines = [f'<p class="never">{WORDS_NEVER.format(_listed(never))}</p>'] if never else []
+    lines += [f"<p>{WORDS_DRAWN.format(_listed(drawn))}</p>"] if drawn else []
+    return f'<div class="words-note" data-testid="words-note" role="status">{"".join(lines)}</div>'
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    shown = ", ".join(f"<b>{html.escape(name)}</b>" for name in names[:NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,23 @@
+"""What the built-in model knows of the words in the form."""
+
+from __future__ import annotations
+
+from cliptta_demo.backend.models.known_words import known_words, split_by_knowledge
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.words_note import words_note_html
+
+
+def test_words_are_told_apart_by_what_they_were_met_with() -> None:
+    assert {"cat", "truck"} <= known_words().photographs
+    assert split_by_knowledge(("cat", "Cats", "flag_of_nowhere", "zebra")) == (("zebra",), ("flag_of_nowhere",))
+
+
+def test_the_form_says_so_for_the_built_in_model_alone() -> None:
+    form = FormValues(class_names="cat, <b>xylograph</b>, dog")
+    note = words_note_html(form)
+    assert "guess" in note
+    assert "&lt;b&gt;xylograph" in note
+    assert "<p" not in words_note_html(form.changed({"backbone": "ViT-B-32:openai"}))
+    assert "<p" not in words_note_html(form.changed({"class_names": "cat"}))  # one class: no run, and no note
+    many = ", ".join(f"word{number}x" for number in range(9))
+    assert "and 3 more" in words_note_html(form.changed({"class_names": many}))
