@@ -1,0 +1,114 @@
+"""What the engine promises of a method, tried with every one of them on a small tower with a text side."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+from golden_methods import golden, golden_backbone
+from helpers import random_images
+from torch import Tensor
+
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.task import Task
+from cliptta_demo.backend.run.reading import read
+from cliptta_demo.backend.settings import AdaptationSettings
+
+NAMES = tuple(golden()["text/class_names"])
+FIRST, SECOND = random_images(6, seed=1), random_images(6, seed=2)
+
+
+@pytest.fixture(params=METHODS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def made(name: str, names: Sequence[str] = NAMES, at_once: int | None = None) -> Method:
+    backbone, kind = golden_backbone(), METHODS[name]
+    templates = ("a photo of a {}.",)
+    task = Task(
+        backbone=backbone,
+        prototypes=backbone.prototypes(names, templates),
+        settings=AdaptationSettings(learning_rate=1e-3, steps=2, memory_shots=2, memory_sample=6),
+        own=kind.own() if kind.own else None,
+        class_names=tuple(names),
+        templates=templates,
+        images_at_once=at_once,
+    )
+    return kind(task)
+
+
+def last(method: Method, images: Tensor, state: AdaptationState | None, seed: int = 0) -> Progress:
+    *_, progress = (moment for moment in method.adapt(images, state, seed) if moment is not None)
+    return progress
+
+
+def numbers(method: Method, progress: Progress) -> Tensor:
+    """Probabilities, all of which must be finite."""
+    reading = read(progress, method.backbone)
+    assert reading.unread == 0
+    assert torch.isfinite(reading.probabilities).all()
+    return reading.probabilities
+
+
+def test_a_state_goes_on_in_another_process_and_beside_other_visitors(name: str) -> None:
+    method = made(name)
+    begun = last(method, FIRST, method.start())
+    alone = numbers(method, last(method, SECOND, begun.state, seed=1))
+    kept = pickle.loads(pickle.dumps(begun.state))
+    mine, other = method.adapt(SECOND, kept, 1), method.adapt(FIRST, method.start(), 5)
+    moments: list[Progress | None] = []
+    turns: list[Iterator[Progress | None]] = [mine, other]
+    while turns:
+        for work in tuple(turns):
+            try:
+                moment = next(work)
+            except StopIteration:
+                turns.remove(work)
+                continue
+            if work is mine:
+                moments.append(moment)
+    assert torch.equal(numbers(method, [moment for moment in moments if moment][-1]), alone)
+
+
+def test_whoever_stops_in_the_middle_has_changed_nothing(name: str) -> None:
+    method = made(name)
+    state = last(method, FIRST, method.start()).state
+    before = pickle.dumps(state)
+    work = method.adapt(SECOND, state, 1)
+    next(work)
+    work.close()
+    assert pickle.dumps(state) == before
+
+
+@pytest.mark.parametrize(
+    "images",
+    [torch.zeros(3, 3, 32, 32, dtype=torch.uint8), FIRST[:1].expand(5, -1, -1, -1), FIRST[:1]],
+    ids=["black", "all alike", "one"],
+)
+def test_odd_batches_give_finite_numbers(name: str, images: Tensor) -> None:
+    method = made(name)
+    state = method.start()
+    for seed in range(2):
+        progress = last(method, images, state, seed)
+        numbers(method, progress)
+        state = progress.state
+    assert method.skipped(state) == 0
+
+
+@pytest.mark.parametrize("names", [NAMES[:2], (NAMES[0], *NAMES[:2]), (NAMES * 34)[:200]], ids=["2", "twice", "200"])
+def test_two_classes_one_named_twice_and_two_hundred(name: str, names: Sequence[str]) -> None:
+    method = made(name, names)
+    progress = last(method, FIRST[:3], method.start())
+    assert numbers(method, progress).shape == (3, len(names))
+    assert method.skipped(progress.state) == 0
+
+
+def test_smaller_pieces_give_the_same_numbers(name: str) -> None:
+    whole, pieces = made(name), made(name, at_once=4)
+    expected = numbers(whole, last(whole, FIRST, whole.start()))
+    assert numbers(pieces, last(pieces, FIRST, pieces.start())) == pytest.approx(expected, abs=2e-3)
