@@ -27,10 +27,12 @@ from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, connect_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage
+from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.gpu import device
 from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.sweep_panel import build_sweep, connect_sweep
 from cliptta_demo.page.server.gradio_parts import asked_at, check_gradio
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
@@ -158,6 +160,8 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
             for panel in row:
                 if panel is RESULTS:
                     parts |= build_results()
+                elif panel is SWEEP:
+                    parts |= build_sweep()
                 else:
                     parts[panel.name] = build_panel(panel, values.get(panel.name) or panel.value(None))
     return parts
@@ -230,6 +234,7 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     )
     ended = [*running, paused, reset]
     connect_results(parts, ended)
+    connect_sweep(parts, sidebar.inputs, key_of, shared)
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
 
     widgets = sidebar.widgets

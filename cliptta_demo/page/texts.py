@@ -28,6 +28,9 @@ PICKER = {
     "cost": "Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with",
 }
 
+SWEEP_PROGRESS = "{done} of {all} runs done; now {now}."
+SWEEP_DONE = "All {all} runs are done."
+
 WORDS_NEVER = "Never met in training, so a guess at best: {}."
 WORDS_DRAWN = "Known from drawings, not from photographs: {}."
 

@@ -21,6 +21,7 @@ from cliptta_demo.page.panels import (
     reliability,
     results_table,
     scores,
+    sweep,
     toy,
 )
 from cliptta_demo.page.panels.cards import cards_html, progress_bar, progress_html
@@ -35,6 +36,7 @@ ROWS: tuple[tuple[Panel, ...], ...] = (
     (scores.PANEL,),
     (reliability.PANEL, gain.PANEL),
     (matrix.PANEL,),
+    (sweep.PANEL,),
     (results_table.PANEL,),
     (toy.PANEL, drift.PANEL),
 )

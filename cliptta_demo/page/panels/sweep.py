@@ -1,0 +1,109 @@
+"""The panel of one turned knob: how each method's end depends on the rate, the steps or the size of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cliptta_demo.backend.methods.looks import MethodLook, looks
+from cliptta_demo.page.panels.curves import level, level_label
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, rounded
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A setting that can be turned.
+
+    Attributes:
+        name: the field of the form; label: of the axis and the choice; values: to try, for a learning rate as shares
+            of the form's.
+    """
+
+    name: str
+    label: str
+    values: tuple[float, ...]
+
+
+KNOBS = {
+    knob.name: knob
+    for knob in (
+        Knob("learning_rate", "Learning rate", (0.03, 0.1, 0.3, 1, 3, 10)),
+        Knob("steps", "Steps per batch", (1, 2, 3, 5, 10, 20)),
+        Knob("batch_size", "Batch size", (1, 2, 4, 8, 16, 32, 64, 128)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What came out at one value of the knob.
+
+    Attributes:
+        value: of the setting; accuracy: method → 0 to 1, None without labels; spread: method → entropy of all
+            predictions as a share of what all classes would give.
+    """
+
+    value: float
+    accuracy: dict[str, float | None]
+    spread: dict[str, float]
+
+
+def sweep_figure(knob: Knob, methods: Sequence[str], points: Sequence[Point], usual: float, images: int) -> Figure:
+    """Accuracy, and how evenly the predictions spread, over the knob; ``usual``: where the form has it."""
+    shown = looks(methods)
+    facets = []
+    if any(value is not None for point in points for value in point.accuracy.values()):
+        facets.append(_facet("accuracy", knob, shown, points, usual))
+    if points:
+        facets.append(_facet("spread", knob, shown, points, usual))
+    note = f"Each point is a run of {images} images from the source model. The dotted line is the form's value."
+    return make_figure(facets, shown) | {"note": note, "empty": "The first run is on its way…"}
+
+
+def _facet(
+    what: str, knob: Knob, shown: dict[str, MethodLook], points: Sequence[Point], usual: float
+) -> dict[str, Any]:
+    title = "accuracy" if what == "accuracy" else "spread over classes"
+    values = [point.value for point in points]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": values,
+            "y": rounded([getattr(point, what)[name] for point in points], 4),
+            "line": {"color": f"@{look.colour}", "width": 2.5, "dash": look.dash},
+            "marker": {"symbol": look.symbol, "size": 8, "color": f"@{look.colour}"},
+            "hovertemplate": f"{look.label}, {title} %{{y:.0%}}<br>{knob.label.lower()} %{{x:g}}<extra></extra>",
+        }
+        for name, look in shown.items()
+    ]
+    own = {"type": "line", "x0": usual, "x1": usual, "yref": "paper", "y0": 0, "y1": 1}
+    ticks = {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+    layout = {
+        "xaxis": {"title": {"text": knob.label.lower()}, "type": "log", **ticks},
+        "yaxis": {"title": {"text": title}, "range": [0, 1.04], "tickformat": ".0%"},
+        "shapes": [own | {"line": {"color": "@muted", "width": 1.2, "dash": "dot"}}],
+        "annotations": [],
+    }
+    if what == "spread":
+        layout["shapes"].append(level(0.5))
+        layout["annotations"].append(level_label(0.5, "collapsed below", "left"))
+    last = points[-1]
+    ends = ", ".join(
+        f"{look.label} {value:.0%}" for name, look in shown.items() if (value := getattr(last, what)[name]) is not None
+    )
+    alt = f"{title.capitalize()} over {len(points)} values. At {knob.label.lower()} {last.value:g}: {ends}."
+    return {"id": f"sweep-{what}", "data": traces, "layout": layout, "alt": alt}
+
+
+PANEL = Panel(
+    name="sweep",
+    title="Turn one knob",
+    sentence="A method is only as good as its luck with the settings: run all of them at several values of one, and "
+    "see who survives where.",
+    waiting=empty_figure(
+        "Choose a knob and press Sweep: short runs with the form's other settings, one after another."
+    ),
+)

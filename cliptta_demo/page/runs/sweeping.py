@@ -1,0 +1,91 @@
+"""Short runs at several values of one setting, in the background; the visitor's own run is not touched."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.page.form.fields import form_of
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, sweep_figure
+from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.session.state import Recipe, Uploads
+from cliptta_demo.page.texts import FAILED, SWEEP_DONE, SWEEP_PROGRESS
+
+log = logging.getLogger(__name__)
+IMAGES = 256  # of each of the short runs
+Update = dict[str, Any]
+
+
+def recipes(recipe: Recipe, knob: Knob) -> list[tuple[float, Recipe]]:
+    """The short runs: (value, recipe), each of about ``IMAGES`` images."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    found = []
+    for value in knob.values:
+        size = int(value) if knob.name == "batch_size" else stream.batch_size
+        short = replace(stream, batch_size=size, batches=max(1, math.ceil(IMAGES / size)))
+        own = adaptation
+        if knob.name == "learning_rate":
+            value = min(1.0, float(f"{value * adaptation.learning_rate:.3g}"))
+            own = replace(adaptation, learning_rate=value)
+        elif knob.name == "steps":
+            own = replace(adaptation, steps=int(value))
+        found.append((value, replace(recipe, settings=replace(recipe.settings, stream=short, adaptation=own))))
+    return found
+
+
+def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str) -> Iterator[Update]:
+    """What the button *Sweep* does: after each short run, the panel's figure and a line on how far it is.
+
+    Args:
+        name: the knob; values: of the form; key: names the visitor.
+    """
+    try:
+        recipe = read_form(form_of(values))
+        knob = KNOBS.get(name if isinstance(name, str) else "")
+        if knob is None:
+            raise UserError(f"The knob must be one of: {', '.join(KNOBS)}.")
+        usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
+        methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
+        for done, (value, own) in enumerate(runs):
+            label = f"{knob.label.lower()} {value:g}"
+            figure = sweep_figure(knob, methods, points, usual, IMAGES)
+            yield _update(figure, SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
+            last: Snapshot | None = None
+            with closing(follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:
+                for look in looks:
+                    if look.live is None and look.session is not None:
+                        last = look.session.snapshot or last
+            if last is not None:
+                points.append(_point(value, last))
+        yield _update(sweep_figure(knob, methods, points, usual, IMAGES), SWEEP_DONE.format(all=len(runs)))
+        return
+    except UserError as error:
+        said = str(error)
+    except gr.Error as error:  # ZeroGPU's
+        said = words_of(error)
+    except Exception:
+        log.exception("a sweep failed")
+        said = FAILED
+    yield {"sweep_note": message_html(said, "error")}
+
+
+def _point(value: float, snapshot: Snapshot) -> Point:
+    ceiling = math.log(len(snapshot.class_names))
+    methods = snapshot.methods.items()
+    spread = {name: method.histogram_entropy / ceiling for name, method in methods}
+    return Point(value, {name: method.accuracy for name, method in methods}, spread)
+
+
+def _update(figure: dict[str, Any], words: str) -> Update:
+    return {"sweep": to_json(figure), "sweep_note": message_html(words)}

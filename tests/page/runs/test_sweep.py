@@ -1,0 +1,49 @@
+"""Short runs at several values of one setting."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cliptta_demo.page.form.fields import FormValues, field_names
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels.sweep import KNOBS
+from cliptta_demo.page.runs import sweeping
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.sweeping import recipes, sweep
+
+FORM = FormValues(methods=("zero-shot", "tent"), batch_size=4, steps=1)
+
+
+def values_of(form: FormValues) -> tuple:
+    return tuple(form[name] for name in field_names())
+
+
+def test_each_run_changes_one_setting_and_reads_as_many_images() -> None:
+    recipe = read_form(FORM)
+    for knob in KNOBS.values():
+        for value, own in recipes(recipe, knob):
+            stream = own.settings.stream
+            assert 256 <= stream.batch_size * stream.batches < 256 + stream.batch_size
+            before, after = recipe.settings.flat(), own.settings.flat()
+            changed = {name for name in before if before[name] != after[name]} - {"batches"}
+            assert changed <= {knob.name}
+            assert after[knob.name] == value
+
+
+def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "IMAGES", 4)
+    updates = list(sweep("steps", None, values_of(FORM), "somebody"))
+    assert ["sweep" in update for update in updates] == [True] * (len(KNOBS["steps"].values) + 1)
+    accuracy, spread = json.loads(updates[-1]["sweep"])["facets"]
+    assert [len(trace["x"]) for trace in (*accuracy["data"], *spread["data"])] == [len(KNOBS["steps"].values)] * 4
+    assert len(set(accuracy["data"][0]["y"])) == 1  # zero-shot takes no steps: every run saw the same images
+    assert "All 6 runs" in updates[-1]["sweep_note"]
+    assert RUNS.count == 0
+
+
+@pytest.mark.parametrize("name", ["nothing", None, ["steps"]])
+def test_a_knob_that_there_is_not_gets_a_sentence(name: object) -> None:
+    (update,) = sweep(name, None, values_of(FORM), "somebody")
+    assert "The knob must be one of: learning_rate, steps, batch_size." in update["sweep_note"]
