@@ -63,6 +63,7 @@ class Ostta(AdaptingMethod):
     ) -> Work[tuple[AdaptationState, Progress]]:
         own, logits = self.task.own, self.backbone.logits
         teacher = (yield from batch.source_features(self.piece)) @ self.prototypes.T
+        yield from self.rest()
         passes = self.passes(self.parameters(state))
         cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         before, classes = logits(teacher).softmax(dim=1).max(dim=1, keepdim=True)

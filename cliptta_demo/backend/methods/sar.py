@@ -72,6 +72,7 @@ class Sar(AdaptingMethod):
         cosines, entropies, reliable = yield from self._entropies(here, batch.pixels)
         loss = mean_of(entropies, reliable)
         there = self.passes(self.sharpest(state, (yield from here.gradient(loss))))
+        yield from self.rest()
         _, entropies, still = yield from self._entropies(there, batch.pixels)
         reliable = reliable & still
         nearby = mean_of(entropies, reliable)

@@ -79,11 +79,14 @@ class Unient(AdaptingMethod):
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         own, by_authors = self.task.own, self.by_authors(self.task.own)
-        source = (yield from batch.source_features(self.piece)) if by_authors else None
+        spread = None
+        if by_authors:
+            spread = (yield from batch.source_features(self.piece)) @ self.prototypes.T
+            yield from self.rest()
         passes = self.passes(self.parameters(state))
         cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         logits = self.backbone.logits(cosines)
-        known = self.known(logits.softmax(dim=1) if source is None else source @ self.prototypes.T)
+        known = self.known(logits.softmax(dim=1) if spread is None else spread)
         entropies = entropy_of_logits(logits)
         if self.weighs or not by_authors:
             inside, outside = (known * entropies).mean(), ((1 - known) * entropies).mean()
