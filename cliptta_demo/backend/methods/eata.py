@@ -13,7 +13,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Prepared
 from cliptta_demo.backend.methods.eta import Eta, FilterSettings
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
@@ -25,7 +25,7 @@ class EataSettings(FilterSettings):
     """How tightly the source model is held on to."""
 
     fisher_weight: float = number(
-        2000.0, 0, 1e6, "the release's for ImageNet; for CIFAR-10 it takes 1",
+        2000.0, 0, 1e9, "the release's for ImageNet; for CIFAR-10 it takes 1",
         label="λ, weight of the anchor", help="Holds on to the parameters that matter to the source model.",
         step=1, mark="anchor {:g}",
     )
@@ -41,7 +41,7 @@ class EataSettings(FilterSettings):
 class Eata(Eta):
     """ETA and ``λ Σ_k F_k (θ_k − θ⁰_k)²``, F the diagonal Fisher information of uncorrupted images.
 
-    F is made once for a run, on its first batch. Without clean images it is 0, and the method is ETA.
+    F is made once, on a run's first batch, and kept with its state; without clean images it is 0.
     """
 
     name, label = "eata", "EATA"
@@ -49,6 +49,10 @@ class Eata(Eta):
     colour, symbol, dash = "purple", "star", "dash"
     own = EataSettings
     by_authors = True
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._fisher: Tensor | None = None  # of all runs of this task
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
@@ -62,9 +66,11 @@ class Eata(Eta):
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         if "fisher" in state.kept:
             return state
-        return state.keep(fisher=(yield from self._fisher()))
+        if self._fisher is None:
+            self._fisher = yield from self._importance()
+        return state.keep(fisher=self._fisher)
 
-    def _fisher(self) -> Work[Tensor]:
+    def _importance(self) -> Work[Tensor]:
         """Mean over clean batches of the squared gradient ``(P,)`` of the cross-entropy with the own predictions."""
         source = self.backbone.source_parameters
         squares = [torch.zeros_like(source)]

@@ -82,3 +82,17 @@ def test_the_fisher_information_of_eata() -> None:
     run = trajectory("eata_orig", "open")
     first = next(run.follow(run.method()))
     np.testing.assert_allclose(first.state.kept["fisher"], golden()["eata_orig/fisher"], atol=1e-6, rtol=1e-3)
+
+
+def test_nothing_left_is_no_step_by_its_authors_and_a_step_in_the_comparison() -> None:
+    """By CLIPTTA's release the regulariser goes on alone."""
+    ends = {}
+    for release in ("authors", "cliptta"):
+        own = {"release": release, "entropy_share": 0.0, "regulariser": 0.1}
+        run = Trajectory("eta", "closed", "eta", own)
+        method = run.method()
+        state = next(run.follow(method)).state
+        ends[release] = int(state.updates), bool(torch.equal(state.values, method.backbone.source_parameters))
+        assert int(state.skipped) == 0
+        assert not state.kept["average"].any()
+    assert ends == {"authors": (0, True), "cliptta": (5, False)}
