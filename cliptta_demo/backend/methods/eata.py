@@ -25,7 +25,7 @@ class EataSettings(FilterSettings):
     """How tightly the source model is held on to."""
 
     fisher_weight: float = number(
-        2000.0, 0, 1e9, "the release's for ImageNet; for CIFAR-10 it takes 1",
+        2000.0, 0, 10_000_000, "the release's for ImageNet; for CIFAR-10 it takes 1",
         label="λ, weight of the anchor", help="Holds on to the parameters that matter to the source model.",
         step=1, mark="anchor {:g}",
     )
