@@ -31,7 +31,7 @@ class OsttaSettings(Declared):
         step=0.05, mark="surer by {:g}",
     )
     regulariser: float = number(
-        0.5, 0, 100, "one of those that UniEnt's authors try; CLIPTTA's comparison takes 0.1",
+        0.5, 0, 100, "of 1, 0.5, 0.2 and 0.1, which UniEnt's authors try; CLIPTTA's comparison takes 0.1",
         label="λ_reg", help="Pull towards using all classes.", step=0.1, mark="λ_reg {:g}",
     )
 # fmt: on
