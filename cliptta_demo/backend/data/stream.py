@@ -34,6 +34,9 @@ class Batch:
     seed: int
 
 
+CLEAN_BATCH = 64  # images of a clean batch, as EATA's release takes them
+
+
 def strangers_of(settings: StreamSettings) -> int:
     """OOD images in one full batch; at least one image of each batch is none, however small the batch is."""
     return min(round(settings.batch_size * settings.ood_share), settings.batch_size - 1)
@@ -99,6 +102,17 @@ class Stream:
             seed = int(np.random.SeedSequence((settings.seed, index, 7)).generate_state(1)[0])
             pixels = corrupt(pixels, corruption, severity, seed)
         return Batch(replace(clean, pixels=pixels), clean, corruption, severity, settings.seed * 100_003 + index)
+
+    def clean(self, index: int) -> torch.Tensor:
+        """Uncorrupted images ``(N, 3, S, S)`` of the source, in an order of their own; a method may learn from them.
+
+        A finite source has no others than the stream shows; after the last of them there are none.
+        """
+        start, length = index * CLEAN_BATCH, self.source.length()
+        if length is not None and start >= length:
+            return torch.empty(0, 3, self.image_size, self.image_size, dtype=torch.uint8)
+        seed = int(np.random.SeedSequence((self.settings.seed, 11)).generate_state(1)[0])
+        return self.source.take(start, CLEAN_BATCH, self.image_size, "shuffled", seed, CLEAN_BATCH).pixels
 
     def shift(self, index: int) -> tuple[str, int]:
         """Corruption and severity of a batch; ("none", 0) when it is clean."""

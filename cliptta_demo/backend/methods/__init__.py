@@ -11,4 +11,9 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     tent,
     cliptta,
     cliptta_oce,
+    eta,
+    eata,
+    sar,
+    ostta,
+    unient,
 )

@@ -147,6 +147,11 @@ class Method:
         """What is kept between two batches, at most: images as the stream delivers them, and bytes beside them."""
         return 0, 0
 
+    @classmethod
+    def clean_batches(cls, outline: Outline) -> int:
+        """How many of :attr:`.Task.clean_images` it wants on a run's first batch; they go there and back."""
+        return 0
+
     def start(self) -> AdaptationState | None:
         """The state before the first batch; None for a method that keeps none."""
         return None
@@ -267,6 +272,11 @@ class AdaptingMethod(Method):
     def fresh(self, state: AdaptationState) -> AdaptationState:
         """The start once more, for a method that forgets each batch; what was skipped stays counted."""
         return replace(self.start(), skipped=state.skipped)
+
+    def rest(self) -> Work[None]:
+        """Between two passes, where the work is cut into turns."""
+        if self.at_once:
+            yield
 
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int

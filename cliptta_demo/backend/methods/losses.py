@@ -66,9 +66,12 @@ def soft_contrastive(
 def _mean_row_entropy(logits: Tensor, keep: Tensor | None) -> Tensor:
     """Mean over the kept rows of the entropy of each row's softmax; 0 when no row is kept."""
     entropy = entropy_of_logits(logits)  # (N,)
-    if keep is None:
-        return entropy.sum() / max(1, len(entropy))
-    return torch.where(keep, entropy, 0.0).sum() / keep.sum().clamp(min=1)
+    return entropy.sum() / max(1, len(entropy)) if keep is None else mean_of(entropy, keep)
+
+
+def mean_of(values: Tensor, keep: Tensor) -> Tensor:
+    """Mean of those of ``(N,)`` values that are kept, ``(N,)`` bool; 0 without a gradient when none is."""
+    return torch.where(keep, values, 0.0).sum() / keep.sum().clamp(min=1)
 
 
 def entropy_of_logits(logits: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,8 @@ class Task:
         settings: what is done with one batch; own: the method's own settings, None where it has none.
         class_names: C words; templates: T prompts with ``{}`` for the word.
         images_at_once, prompts_at_once: that go through a tower between two rests, at most; None: as many as fit.
+        clean_images: number → a batch of uncorrupted images ``(N, 3, S, S)`` of the stream's source, beside the stream;
+            empty where the source has no more. None: there are none.
     """
 
     backbone: Backbone
@@ -57,6 +60,7 @@ class Task:
     templates: tuple[str, ...] = ()
     images_at_once: int | None = None
     prompts_at_once: int | None = None
+    clean_images: Callable[[int], Tensor] | None = None
     _made: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     @property

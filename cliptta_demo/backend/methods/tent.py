@@ -1,4 +1,4 @@
-"""TENT (Wang et al. 2021): minimise the entropy of each prediction, each image on its own."""
+"""TENT (Wang et al. 2021): minimise the entropy of each prediction, each image on its own; and with a regulariser."""
 
 from __future__ import annotations
 
@@ -27,3 +27,18 @@ class Tent(AdaptingMethod):
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
         entropy = {"entropy": mean_entropy(self.backbone.logits(cosines))}
         return entropy | self.regulariser(cosines, self.settings.tent_regulariser_weight)
+
+
+@register
+class TentRegularised(Tent):
+    """TENT and CLIPTTA's regulariser, at CLIPTTA's weight: what of CLIPTTA's gain is not the contrast."""
+
+    name, label = "tent-reg", "TENT + regulariser"
+    sentence = "TENT with a pull towards using all classes, which keeps it from collapse."
+    paper, year = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025", 2025
+    colour, symbol, dash = "gold", "hexagon", "dash"
+    uses = ("learning_rate", "steps", "regulariser_weight")
+
+    def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
+        entropy = {"entropy": mean_entropy(self.backbone.logits(cosines))}
+        return entropy | self.regulariser(cosines, self.settings.regulariser_weight)

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Outline, outline_of
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
@@ -90,12 +91,13 @@ class Cost:
     """What a run takes, in GFLOP.
 
     Attributes:
-        prompts: class names in all templates through the text tower.
+        prompts: class names in all templates through the text tower; clean: what methods learn from clean images.
         batch: one full batch under all methods; largest_pass: the largest of its passes, if it is not cut.
         batches: how many there are.
     """
 
     prompts: float
+    clean: float
     batch: float
     largest_pass: float
     batches: int
@@ -103,7 +105,7 @@ class Cost:
     @property
     def total(self) -> float:
         """Of the whole run."""
-        return self.prompts + self.batches * self.batch
+        return self.prompts + self.clean + self.batches * self.batch
 
 
 def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int, batches: int | None = None) -> Cost:
@@ -114,15 +116,17 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         batches: of the stream, where it ends before ``settings`` say.
     """
     size = settings.stream.batch_size
-    batch, largest = 0.0, size
+    clean, batch, largest = 0.0, 0.0, size
     for kind in map(METHODS.get, settings.methods):
         outline = outline_of(settings, kind, classes, templates)
+        clean += towers.image * THERE_AND_BACK * CLEAN_BATCH * kind.clean_batches(outline)
         taken = kind.cost(outline, size)
         batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)
         batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts)
         largest = max(largest, THERE_AND_BACK * taken.trained / max(1, kind.steps(outline)))
     return Cost(
         prompts=towers.prompt * classes * templates,
+        clean=clean,
         batch=batch,
         largest_pass=towers.image * largest,
         batches=settings.stream.batches if batches is None else batches,

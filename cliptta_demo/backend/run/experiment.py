@@ -27,7 +27,7 @@ from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.methods.task import Task
+from cliptta_demo.backend.methods.task import Task, outline_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.lane import Lane
@@ -101,6 +101,7 @@ class Experiment:
         self.turn = turn
         self.score = ID_SCORES[settings.adaptation.score]
         self._methods: dict[str, Method] = {}
+        self._clean: dict[int, torch.Tensor] = {}
 
     def prepare(self) -> Generator[tuple[int, int], None, dict[str, Method]]:
         """Sends the class names through the text tower, once; yields (prompts done, prompts in all) at each rest.
@@ -118,6 +119,7 @@ class Experiment:
                 templates=self.templates,
                 images_at_once=self.turn.images,
                 prompts_at_once=self.turn.prompts,
+                clean_images=self._clean_images,
             )
             names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
             self._methods = {
@@ -164,10 +166,19 @@ class Experiment:
     def batch(self, state: RunState) -> Batch:
         """The batch to come, read, decoded and corrupted; nothing of it needs the model.
 
+        With the first one come the clean images that methods want, so that no turn waits for them.
+
         Raises:
             UserError: none of its images can be read.
         """
         batch = self.batches.batch(state.next_batch)
+        if state.next_batch:
+            self._clean.clear()
+        else:
+            size = len(self.class_names), len(self.templates)
+            kinds = map(METHODS.get, self.settings.methods)
+            for index in range(max(kind.clean_batches(outline_of(self.settings, kind, *size)) for kind in kinds)):
+                self._clean_images(index)
         if not len(batch.images):
             raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))
         return batch
@@ -209,6 +220,11 @@ class Experiment:
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
         new_state = self._commit(state, labels, lanes, views)
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
+
+    def _clean_images(self, index: int) -> torch.Tensor:
+        if index not in self._clean:
+            self._clean[index] = self.stream.clean(index)
+        return self._clean[index]
 
     def _view(self, lane: Lane, labels: np.ndarray) -> BatchView:
         reading = read(lane.last, self.backbone)

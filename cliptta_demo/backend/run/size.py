@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from cliptta_demo.backend.data.stream import strangers_of
+from cliptta_demo.backend.data.stream import CLEAN_BATCH, strangers_of
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models.backbone import Backbone
@@ -101,14 +101,16 @@ def run_size(
     batch = min(stream.batch_size, images)
     kinds = [METHODS[name] for name in names]
     adapting = sum(kind.adapts for kind in kinds)
-    kept = [kind.keeps(outline_of(settings, kind, classes), backbone) for kind in kinds]
+    outlines = [outline_of(settings, kind, classes) for kind in kinds]
+    kept = [kind.keeps(outline, backbone) for kind, outline in zip(kinds, outlines, strict=True)]
+    clean = CLEAN_BATCH * max(kind.clean_batches(outline) for kind, outline in zip(kinds, outlines, strict=True))
     remembered = [min(count, images) for count, _ in kept]
     memory = sum(remembered) * (pixels + LABEL_BYTES)
     rest = sum(beside for _, beside in kept) + len(names) * batches * BATCH_BYTES
     rest += images * (IMAGE_BYTES + len(names) * RESULT_BYTES)
     rest += len(names) * (4 * batch * classes + 24 * classes + 64 * len(backbone.layout.layers)) + 500 * classes
     rest += round(batch * SHEET_BYTES * min(pixels // 3, LARGEST_SHEET_TILE))
-    # This batch and the next, clean and corrupted; for each method the batch as floats, and the new memory beside the
-    # old one, one of them with the batch before it is cut.
-    working = batch * pixels * (4 + 4 * adapting) + memory + (max(remembered) + batch) * pixels * any(remembered)
+    # This batch and the next, clean and corrupted, and the first one's clean images; for each method the batch as
+    # floats, and the new memory beside the old one, one of them with the batch before it is cut.
+    working = (batch * (4 + 4 * adapting) + clean + (max(remembered) + batch) * any(remembered)) * pixels + memory
     return RunSize(memory, max(remembered), backbone.info.image_size, 0, rest, working)

@@ -84,6 +84,22 @@ def test_a_finite_source_shows_each_image_once_and_ends() -> None:
     )
 
 
+def test_clean_images_come_beside_the_stream_until_there_are_no_more() -> None:
+    settings = StreamSettings(batch_size=64, batches=2, corruption="contrast", seed=3)
+    stream, again = (Stream(open_source("pictures", ["cat", "car"]), settings, 32) for _ in range(2))
+    first, second = stream.clean(0), stream.clean(1)
+    assert first.shape == second.shape == (64, 3, 32, 32)
+    assert torch.equal(first, again.clean(0))
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, stream.batch(0).clean.pixels)
+    source = labelled_source(70)
+    few = [Stream(source, settings, 32).clean(index) for index in range(3)]
+    assert [len(images) for images in few] == [64, 6, 0]
+    assert (
+        len({image.numpy().tobytes() for image in torch.cat(few)} & {i.numpy().tobytes() for i in source.pixels}) == 70
+    )
+
+
 def test_given_images_need_no_labels_and_are_resized() -> None:
     source = GivenImages(random_images(3, size=48), CLASSES, names=("a.png", "b.png", "c.png"))
     batch = Stream(source, StreamSettings(batch_size=8), 32).batch(0)

@@ -45,7 +45,7 @@ def counted(backbone: Backbone, name: str) -> float:
 def test_no_method_takes_more_than_is_said(backbone: Backbone, name: str) -> None:
     cost = cost_of(replace(SETTINGS, methods=(name,)), Towers.of(backbone), len(CLASSES), 5)
     assert 0.4 * cost.batch < counted(backbone, name) <= 1.05 * cost.batch  # losses and heads are the twentieth
-    assert cost.total == cost.prompts + 3 * cost.batch
+    assert cost.total == cost.prompts + cost.clean + 3 * cost.batch
 
 
 def test_a_turn_holds_what_it_may_and_at_least_one_image() -> None:

@@ -11,12 +11,13 @@ import torch
 from helpers import CLASSES, labelled_source, random_images, small_backbone
 
 from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.run.arithmetic import Turn
+from cliptta_demo.backend.run.arithmetic import Towers, Turn
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, build_own, method_names
 
 SETTINGS = RunSettings(
     methods=method_names(),
@@ -87,6 +88,27 @@ def test_a_cancelled_batch_leaves_no_trace(backbone: Backbone) -> None:
 def finish(run: Experiment, state: RunState) -> Snapshot:
     *_, (_, snapshot) = run.advance(state)
     return snapshot
+
+
+def test_clean_images_are_read_with_the_first_batch_and_learnt_from_once(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = build_own({"eata.fisher_batches": 1})
+    run = experiment(backbone, replace(SETTINGS, methods=("eata",), own=own))
+    read: list[int] = []
+    clean = run.stream.clean
+    monkeypatch.setattr(run.stream, "clean", lambda index: read.append(index) or clean(index))
+    batch = run.batch(run.start())
+    assert read == [0]
+    *_, (first, _) = run.advance(run.start(), batch=batch)
+    later, _ = next(run.run(pickle.loads(pickle.dumps(first.to("cpu")))))
+    assert read == [0]
+    fisher = first.adaptations["eata"].kept["fisher"]
+    assert fisher.max() > 0
+    assert torch.equal(later.adaptations["eata"].kept["fisher"], fisher)
+    again, _ = next(experiment(backbone, run.settings).run())
+    assert torch.equal(again.adaptations["eata"].kept["fisher"], fisher)
+    assert run.cost.clean == pytest.approx(3 * CLEAN_BATCH * Towers.of(backbone).image)
 
 
 def test_methods_move_in_step_and_live_views_have_the_batch(backbone: Backbone) -> None:

@@ -1,0 +1,122 @@
+"""UniEnt and UniEnt+ (Gao et al., CVPR 2024): surer of known images, less sure of strangers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import Declared, choice, number
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
+from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
+from cliptta_demo.backend.methods.mixture import best_cut, upper_share
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.work import Work
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class UnientWeights(Declared):
+    """Weights of its terms."""
+
+    regulariser: float = number(
+        0.5, 0, 100, "λ₁, of 1, 0.5, 0.2 and 0.1, which its authors try; CLIPTTA's comparison takes 1",
+        label="λ_reg", help="Pull towards using all classes.", step=0.1, mark="λ_reg {:g}",
+    )
+    stranger_weight: float = number(
+        0.5, 0, 100, "λ₂, of 1, 0.5, 0.2 and 0.1, which its authors try; CLIPTTA's comparison takes 0",
+        label="λ for strangers", help="How strongly it is made less sure of strangers.", step=0.1,
+        mark="strangers {:g}",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnientSettings(UnientWeights):
+    """And whose definition it is."""
+
+    release: str = choice(
+        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "a method is its authors'",
+        label="Definition", help="CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them.",
+        mark="UniEnt as by {}",
+    )
+# fmt: on
+
+
+@register
+class Unient(AdaptingMethod):
+    """Entropy of known images down, that of strangers and of the mean prediction up; a mixture says which is which.
+
+    Two Gaussians share the source model's largest cosines. Where all are equal, all images count as known; the releases
+    divide by 0. Their mixture starts at random, this one where k-means ends at best. CLIPTTA's scripts leave the
+    strangers' term out.
+    """
+
+    name, label = "unient", "UniEnt"
+    sentence = "Guesses who is a stranger, gets surer of the others, and less sure of the strangers."
+    paper = "Gao et al., Unified Entropy Optimization for Open-Set Test-Time Adaptation, CVPR 2024"
+    year = 2024
+    family = "entropy"
+    colour, symbol = "green", "triangle-down"
+    uses = ("learning_rate", "steps")
+    own = UnientSettings
+    weighs = False  # each image counts on either side in part, or wholly on one
+    groups = staticmethod(best_cut)  # that the mixture begins with
+
+    @classmethod
+    def by_authors(cls, own: UnientWeights) -> bool:
+        """Whether the definition is that of the method's authors."""
+        return own.release == "authors"
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        return Cost(batch_size * (1 + cls.by_authors(outline.own)), cls.steps(outline) * batch_size)
+
+    def step(
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        own, by_authors = self.task.own, self.by_authors(self.task.own)
+        spread = None
+        if by_authors:
+            spread = (yield from batch.source_features(self.piece)) @ self.prototypes.T
+            yield from self.rest()
+        passes = self.passes(self.parameters(state))
+        cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
+        logits = self.backbone.logits(cosines)
+        known = self.known(logits.softmax(dim=1) if spread is None else spread)
+        entropies = entropy_of_logits(logits)
+        if self.weighs or not by_authors:
+            inside, outside = (known * entropies).mean(), ((1 - known) * entropies).mean()
+        else:
+            inside, outside = mean_of(entropies, known > 0.5), mean_of(entropies, known <= 0.5)
+        terms = {"entropy": inside} | self.regulariser(cosines, own.regulariser)
+        if own.stranger_weight > 0:
+            terms["strangers"] = -own.stranger_weight * outside
+        return (yield from self.descend(state, passes, terms, step, cosines))
+
+    def known(self, spread: Tensor) -> Tensor:
+        """How probably each image is of a known class ``(N,)``, by the largest of its ``(N, C)`` numbers."""
+        largest = spread.detach().amax(dim=1).cpu().double().numpy()
+        width = largest.max() - largest.min()
+        if not 0 < width < np.inf:
+            return torch.ones_like(spread[:, 0])
+        scores = (largest - largest.min()) / width
+        return torch.from_numpy(upper_share(scores, self.groups(scores))).float().to(spread)
+
+
+@register
+class UnientPlus(Unient):
+    """UniEnt with each image on both sides, by the mixture's probabilities."""
+
+    name, label = "unient-plus", "UniEnt+"
+    sentence = "UniEnt that is in no hurry to decide: each image counts as known and as stranger, in part."
+    dash, symbol = "dash", "cross"
+    own = UnientWeights
+    weighs = True
+
+    @classmethod
+    def by_authors(cls, own: UnientWeights) -> bool:
+        return True
