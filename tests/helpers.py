@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip.model
@@ -48,10 +49,25 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
 
 
 def method_of(
-    name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
+    name: str,
+    backbone: Backbone,
+    prototypes: Tensor,
+    settings: AdaptationSettings,
+    at_once: int | None = None,
+    **own: Any,
 ) -> Method:
-    """A method for classes without names."""
-    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, settings=settings, images_at_once=at_once))
+    """A method for classes whose names don't matter; ``own``: of its own settings, those that are not the defaults."""
+    kind = METHODS[name]
+    task = Task(
+        backbone=backbone,
+        prototypes=prototypes,
+        settings=settings,
+        own=kind.own(**own) if kind.own else None,
+        class_names=tuple(f"class {number}" for number in range(len(prototypes))),
+        templates=backbone.info.templates,
+        images_at_once=at_once,
+    )
+    return kind(task)
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:
