@@ -32,4 +32,6 @@ class SFret(AdaptingMethod):
     uses = ("learning_rate", "steps")
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
+        if len(features) == 1:  # all correlations are 1 or −1, and what gradient there is would be rounding
+            return {}
         return {"redundancy": redundancy(features).abs().mean()}
