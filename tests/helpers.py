@@ -26,6 +26,8 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
+# Own settings with which a method has something, but not much, to do on the few images of a test.
+OWN = {name: {"rounds": 1, "repeats": 1} for name in ("watt-p", "watt-s")}
 
 
 def encode_words(prompts: list[str]) -> Tensor:
@@ -62,7 +64,7 @@ def method_of(
         backbone=backbone,
         prototypes=prototypes,
         settings=settings,
-        own=kind.own(**own) if kind.own else None,
+        own=kind.own(**{**OWN.get(name, {}), **own}) if kind.own else None,
         class_names=tuple(f"class {number}" for number in range(len(prototypes))),
         templates=backbone.info.templates,
         images_at_once=at_once,

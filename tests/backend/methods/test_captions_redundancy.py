@@ -14,8 +14,7 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.settings import AdaptationSettings
 
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=2)
-SHORT = {"rounds": 1, "repeats": 1}
-METHODS = {"clipartt": {}, "watt-p": SHORT, "watt-s": SHORT, "s-fret": {}, "g-fret": {}}
+METHODS = ("clipartt", "watt-p", "watt-s", "s-fret", "g-fret")
 LISTS = {"two": ["cat", "dog"], "twice": ["cat", "dog", "cat"], "many": [f"class {number}" for number in range(200)]}
 
 
@@ -35,7 +34,7 @@ def mixing() -> Backbone:
 @pytest.mark.parametrize("classes", LISTS)
 @pytest.mark.parametrize("name", METHODS)
 def test_any_class_list_adapts(name: str, classes: str, mixing: Backbone) -> None:
-    method = method_of(name, mixing, mixing.prototypes(LISTS[classes]), SETTINGS, **METHODS[name])
+    method = method_of(name, mixing, mixing.prototypes(LISTS[classes]), SETTINGS)
     state = method.start()
     for seed in range(2):
         *_, last = method.adapt(random_images(6, seed), state, seed)
@@ -47,14 +46,14 @@ def test_any_class_list_adapts(name: str, classes: str, mixing: Backbone) -> Non
 
 @pytest.mark.parametrize("name", ["clipartt", "watt-p", "watt-s", "s-fret"])
 def test_one_image_alone_has_nothing_to_be_compared_with(name: str, mixing: Backbone) -> None:
-    method = method_of(name, mixing, mixing.prototypes(LISTS["two"]), SETTINGS, **METHODS[name])
+    method = method_of(name, mixing, mixing.prototypes(LISTS["two"]), SETTINGS)
     *_, last = method.adapt(random_images(1), method.start(), 0)
     assert torch.equal(last.state.values, mixing.source_parameters)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_between_batches_no_more_is_kept_than_is_said(name: str, mixing: Backbone) -> None:
-    own = {**METHODS[name], "supports": 2} if name == "g-fret" else METHODS[name]
+    own = {"supports": 2} if name == "g-fret" else {}
     method = method_of(name, mixing, mixing.prototypes(LISTS["two"]), SETTINGS, **own)
     *_, last = method.adapt(random_images(12), method.start(), 0)
     held = [last.state.values, last.state.first_moment, last.state.second_moment]
@@ -67,8 +66,7 @@ def test_between_batches_no_more_is_kept_than_is_said(name: str, mixing: Backbon
 @pytest.mark.parametrize(("release", "stays"), [("authors", False), ("cliptta", True)])
 @pytest.mark.parametrize("name", ["clipartt", "watt-s"])
 def test_the_authors_forget_each_batch(name: str, release: str, stays: bool, mixing: Backbone) -> None:
-    own = {**METHODS[name], "release": release}
-    method = method_of(name, mixing, mixing.prototypes(LISTS["many"][:8]), SETTINGS, **own)
+    method = method_of(name, mixing, mixing.prototypes(LISTS["many"][:8]), SETTINGS, release=release)
     *_, first = method.adapt(random_images(6), method.start(), 0)
     *_, after = method.adapt(random_images(6, seed=1), first.state, 1)
     *_, alone = method.adapt(random_images(6, seed=1), method.start(), 1)

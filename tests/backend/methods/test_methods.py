@@ -23,7 +23,6 @@ from cliptta_demo.backend.work import finish
 
 ADAPTING = [name for name in METHODS if name != "zero-shot"]
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
-OWN = {name: {"rounds": 1, "repeats": 1} for name in ("watt-p", "watt-s")}  # eight steps are enough here
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def backbone() -> Backbone:
 
 
 def make(name: str, backbone: Backbone, settings: AdaptationSettings = SETTINGS) -> Method:
-    return method_of(name, backbone, backbone.prototypes(CLASSES), settings, **OWN.get(name, {}))
+    return method_of(name, backbone, backbone.prototypes(CLASSES), settings)
 
 
 def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:
