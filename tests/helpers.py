@@ -26,6 +26,18 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
+# Own settings with which a method has something, but not much, to do on the few images of a test.
+OWN: dict[str, dict[str, Any]] = {
+    "eta": {"similarity": 1.0},
+    "eata": {"similarity": 1.0},
+    "sar": {"recovery": 0.0},
+    "watt-p": {"rounds": 1, "repeats": 1},
+    "watt-s": {"rounds": 1, "repeats": 1},
+    "rotta": {"capacity": 2, "update_every": 5},
+    "sotta": {"capacity": 8, "threshold": 0.0},
+    "stamp": {"capacity": 8, "alpha": 1.0},
+    **{name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf")},
+}
 
 
 def encode_words(prompts: list[str]) -> Tensor:
@@ -54,17 +66,17 @@ def method_of(
     prototypes: Tensor,
     settings: AdaptationSettings,
     at_once: int | None = None,
-    own: dict[str, Any] | None = None,
+    **own: Any,
 ) -> Method:
-    """A method for classes whose names do not matter; ``own``: others of its own settings than the defaults."""
-    own = kind.own(**(own or {})) if (kind := METHODS[name]).own else None
-    names = tuple(f"class {number}" for number in range(len(prototypes)))
+    """A method for classes whose names don't matter; ``own``: of its own settings, those that are not the defaults."""
+    kind = METHODS[name]
     task = Task(
         backbone=backbone,
         prototypes=prototypes,
         settings=settings,
-        own=own,
-        class_names=names,
+        own=kind.own(**{**OWN.get(name, {}), **own}) if kind.own else None,
+        class_names=tuple(f"class {number}" for number in range(len(prototypes))),
+        templates=backbone.info.templates,
         images_at_once=at_once,
     )
     return kind(task)

@@ -16,4 +16,8 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     sar,
     ostta,
     unient,
+    clipartt,
+    watt,
+    s_fret,
+    g_fret,
 )

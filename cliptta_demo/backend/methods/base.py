@@ -7,7 +7,7 @@ whoever stops early keeps the old one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, TypeVar
@@ -76,6 +76,7 @@ class Prepared:
         self.backbone = backbone
         self.images = images.to(backbone.device)
         self.pixels = backbone.normalise(self.images)
+        self.made: dict[Hashable, Tensor] = {}  # what a method makes for this batch and may want at a later step
         self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
         self._source: Tensor | None = None
 

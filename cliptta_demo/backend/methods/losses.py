@@ -1,4 +1,4 @@
-"""The losses of CLIPTTA and TENT, as small pure functions on one batch.
+"""Losses that several methods share, as small pure functions on one batch.
 
 Symbols as in the paper (arXiv 2507.14312): N images, C classes, d dimensions, τ the logit scale. All functions take
 and return float32 tensors, are differentiable, and never return NaN for finite input.
@@ -15,6 +15,7 @@ MARGINAL_EPSILON = 1e-6
 MASKED_LOGIT = -1e4
 # Below this sum of weights one side of the outlier contrast is empty, and the contrast means nothing.
 EMPTY_SIDE = 1e-6
+SOFTNESS = 0.01  # of :func:`likeness`, in all releases
 
 
 def pseudo_captions(cosines: Tensor, prototypes: Tensor) -> Tensor:
@@ -61,6 +62,22 @@ def soft_contrastive(
     if symmetric:
         loss = (loss + _mean_row_entropy(logits.T, keep)) / 2
     return loss
+
+
+def likeness(features: Tensor, captions: Tensor) -> Tensor:
+    """Which pairs of image and caption are alike: ``(N, N)``, each row sums to 1. The target of CLIPArTT and WATT.
+
+    ``softmax_j((z_i·z_j + t̂_i·t̂_j) / 2 / 0.01)``: image beside image, and caption beside caption.
+
+    Args:
+        features, captions: ``(N, d)`` unit embeddings of the images and of their captions.
+    """
+    return ((features @ features.T + captions @ captions.T) / 2 / SOFTNESS).softmax(dim=1)
+
+
+def soft_targets_loss(logits: Tensor, targets: Tensor, dim: int = 1) -> Tensor:
+    """Cross-entropy of ``(N, N)`` logits, with the softmax over ``dim``, and soft targets: ``−Σ target·ln p / N``."""
+    return -(targets * logits.log_softmax(dim)).sum() / len(logits)
 
 
 def _mean_row_entropy(logits: Tensor, keep: Tensor | None) -> Tensor:

@@ -48,7 +48,7 @@ class ConfidentMemory:
         confidence = torch.cat([self.confidence, confidence.float().nan_to_num(nan=-1.0)])
         order = confidence.argsort(descending=True, stable=True)
         order = order[labels[order].argsort(stable=True)]  # by class, inside a class by falling confidence
-        kept = order[(_ranks(labels[order]) < shots) & (confidence[order] >= 0)]
+        kept = order[(ranks(labels[order]) < shots) & (confidence[order] >= 0)]
         return ConfidentMemory(torch.cat([self.images, images])[kept], labels[kept], confidence[kept])
 
     def sample(self, size: int, classes: int, generator: torch.Generator) -> Tensor:
@@ -63,7 +63,7 @@ class ConfidentMemory:
         keys = torch.rand(len(self), generator=generator).to(self.labels.device)
         order = keys.argsort()
         order = order[self.labels[order].argsort(stable=True)]  # by class, inside a class at random
-        chosen = order[_ranks(self.labels[order]) < max(1, size // classes)]
+        chosen = order[ranks(self.labels[order]) < max(1, size // classes)]
         return chosen.sort().values
 
     def to(self, device: torch.device | str) -> ConfidentMemory:
@@ -71,6 +71,6 @@ class ConfidentMemory:
         return ConfidentMemory(self.images.to(device), self.labels.to(device), self.confidence.to(device))
 
 
-def _ranks(labels: Tensor) -> Tensor:
+def ranks(labels: Tensor) -> Tensor:
     """Place of each entry among those of its class, from 0; ``labels`` ``(K,)`` are sorted."""
     return torch.arange(len(labels), device=labels.device) - torch.searchsorted(labels, labels)

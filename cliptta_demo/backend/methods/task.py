@@ -61,7 +61,7 @@ class Task:
     images_at_once: int | None = None
     prompts_at_once: int | None = None
     clean_images: Callable[[int], Tensor] | None = None
-    _made: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    _made: dict[tuple[str, ...], Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def outline(self) -> Outline:
@@ -69,12 +69,17 @@ class Task:
         size = {"classes": len(self.prototypes), "templates": len(self.templates)}
         return Outline(settings=self.settings, own=self.own, **size)
 
-    def template_prototypes(self) -> Work[Tensor]:
-        """Prototypes per template ``(T, C, d)``, unit vectors; made when first asked for."""
-        if "templates" not in self._made:
-            work = self.backbone.template_prototypes_in_pieces(self.class_names, self.templates, self.prompts_at_once)
-            self._made["templates"] = (yield from resting(work)).transpose(0, 1)
-        return self._made["templates"]
+    def template_prototypes(self, templates: tuple[str, ...] = ()) -> Work[Tensor]:
+        """Prototypes per template ``(T, C, d)``, unit vectors; made when first asked for.
+
+        Args:
+            templates: other prompts than the task's own.
+        """
+        templates = templates or self.templates
+        if templates not in self._made:
+            work = self.backbone.template_prototypes_in_pieces(self.class_names, templates, self.prompts_at_once)
+            self._made[templates] = (yield from resting(work)).transpose(0, 1)
+        return self._made[templates]
 
     def encode(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
         """Unit text embeddings ``(len(prompts), d)``; see :meth:`.backbone.Backbone.encode`."""

@@ -1,0 +1,132 @@
+"""WATT (Osowiechi et al. 2024): adapts once with each of eight prompts, and averages what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+
+from cliptta_demo.backend.declare import Declared, choice, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
+from cliptta_demo.backend.methods.clipartt import RELEASES
+from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.work import Work
+
+TEMPLATES = (  # the authors' own, whatever the task's are
+    "a photo of a {}",
+    "itap of a {}",
+    "a bad photo of the {}.",
+    "a origami {}.",
+    "a photo of the large {}.",
+    "a {} in a video game.",
+    "art of the {}.",
+    "a photo of the small {}.",
+)
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class WattSettings(Declared):
+    """WATT's own; the steps of a batch are rounds · 8 prompts · steps per prompt."""
+
+    rounds: int = whole(
+        5, 1, 50, "the authors' M; their scripts of WATT-P set 50: 800 steps a batch",
+        label="Rounds", help="Each goes through all eight prompts and ends with an average.",
+        slider=True, step=1, costly=True, mark="{} rounds",
+    )
+    repeats: int = whole(
+        2, 1, 10, "the authors' L",
+        label="Steps per prompt", slider=True, step=1, costly=True, mark="{} steps per prompt",
+    )
+    release: str = choice(
+        "authors", RELEASES, "each batch starts anew; CLIPTTA's goes on, and contrasts images in place of captions",
+        label="WATT as in", mark="WATT {}",
+    )
+# fmt: on
+
+
+class Watt(AdaptingMethod):
+    """Both forms. Within a batch the state keeps where the round began, and how far its prompts have led so far.
+
+    Adam's moments run through everything; in the first round of the authors' parallel form they start anew with each
+    prompt. The prediction is made with the task's prototypes, as any other method's.
+    """
+
+    paper = "Osowiechi et al., WATT: Weight Average Test-Time Adaptation of CLIP, NeurIPS 2024"
+    year = 2024
+    family = "captions"
+    uses = ("learning_rate",)
+    own = WattSettings
+    parallel: ClassVar[bool]  # whether each prompt starts where the round began, or where the one before it ended
+
+    @classmethod
+    def steps(cls, outline: Outline) -> int:
+        return outline.own.rounds * len(TEMPLATES) * outline.own.repeats
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        return Cost(batch_size, cls.steps(outline) * batch_size)
+
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
+        yield from self.task.template_prototypes(TEMPLATES)
+        state = self.fresh(state) if self.task.own.release == "authors" else state
+        return state.keep(centre=state.values, moved=torch.zeros_like(state.values))
+
+    def step(
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        (turn, repeat), own = divmod(step, self.task.own.repeats), self.task.own
+        part, template = divmod(turn, len(TEMPLATES))
+        if self.parallel and repeat == 0:
+            state = self._back(state, anew=part == 0 and own.release == "authors")
+        passes = self.passes(self.parameters(state))
+        features = yield from passes.embed(batch.pixels)
+        prototypes = (yield from self.task.template_prototypes(TEMPLATES))[template]
+        captions = pseudo_captions(features.detach() @ prototypes.T, prototypes)
+        logits, target = self.backbone.logit_scale * features @ captions.T, likeness(features, captions)
+        authors = own.release == "authors"
+        loss = soft_targets_loss(logits, target.T) if authors else soft_targets_loss(logits, target, dim=0)
+        cosines = features @ self.prototypes.T
+        state, progress = yield from self.descend(state, passes, {"contrastive": loss}, step, cosines)
+        if repeat + 1 == own.repeats:
+            state = self._noted(state, last_of_round=template + 1 == len(TEMPLATES))
+        return (state if step + 1 < self.steps(self.task.outline) else replace(state, kept={})), progress
+
+    def _back(self, state: AdaptationState, anew: bool) -> AdaptationState:
+        """Where the round began; ``anew``: with empty moments."""
+        if anew:
+            state = replace(self.fresh(state), kept=state.kept)
+        return replace(state, values=state.kept["centre"])
+
+    def _noted(self, state: AdaptationState, last_of_round: bool) -> AdaptationState:
+        """A prompt's way is noted; at the end of a round θ is their average."""
+        centre = state.kept["centre"]
+        moved = state.kept["moved"] + (state.values - centre) / len(TEMPLATES)
+        if last_of_round:
+            centre, moved = centre + moved, torch.zeros_like(moved)
+            state = replace(state, values=centre)
+        return state.keep(centre=centre, moved=moved)
+
+
+@register
+class WattP(Watt):
+    """In parallel: the average of eight ways from one place."""
+
+    name, label = "watt-p", "WATT-P"
+    sentence = "Asks eight different prompts where to go, from one starting point, and goes to the middle."
+    colour, symbol, dash = "gold", "star", "dashdot"
+    parallel = True
+
+
+@register
+class WattS(Watt):
+    """One after the other: the average of eight stations of one way."""
+
+    name, label = "watt-s", "WATT-S"
+    sentence = "Lets eight different prompts lead one after the other, and settles in the middle of the way."
+    colour, symbol, dash = "brown", "triangle-down", "dashdot"
+    parallel = False
