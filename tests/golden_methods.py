@@ -16,14 +16,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod, Method, Progress
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.scores import max_log_probability
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.work import Work
 
 GOLDEN = TESTS / "golden"
 LOGIT_SCALE = 100.0
@@ -80,16 +82,34 @@ class Followed:
 
     Attributes:
         batch: its number; moments: all that the method yielded; state: where it ended.
+        losses: that went backward, in order; of a method that trains without ``passes``, the sum of each step's terms.
     """
 
     batch: int
     moments: list[Progress]
     state: AdaptationState | None
+    losses: list[float]
 
-    @property
-    def losses(self) -> list[float]:
-        """The loss of each step, the sum of its terms."""
-        return [float(sum(moment.losses.values())) for moment in self.moments if moment.losses]
+
+def listen(method: Method) -> list[float]:
+    """Every loss that the method sends backward through its ``passes`` from here on; the list grows as it does."""
+    heard: list[float] = []
+    if isinstance(method, AdaptingMethod):
+        make = method.passes
+
+        def passes(parameters: Tensor) -> Passes:
+            made = make(parameters)
+            gradient = made.gradient
+
+            def told(loss: Tensor, *others: Tensor) -> Work[Tensor]:
+                heard.append(loss.item())
+                return gradient(loss, *others)
+
+            made.gradient = told
+            return made
+
+        method.passes = passes
+    return heard
 
 
 @dataclass
@@ -133,12 +153,14 @@ class Trajectory:
 
     def follow(self, method: Method) -> Iterator[Followed]:
         """Works through the stream, batch by batch."""
-        state = method.start()
+        state, backward = method.start(), listen(method)
         for index, images in enumerate(official()[f"{self.stream}/images"]):
             work = method.adapt(torch.from_numpy(images).float(), state, seed=index)
             moments = [moment for moment in work if moment is not None]
             state = moments[-1].state
-            yield Followed(index, moments, state)
+            told = [float(sum(moment.losses.values())) for moment in moments if moment.losses]
+            yield Followed(index, moments, state, backward or told)
+            backward.clear()
 
     def check(self, near_losses: float = NEAR) -> None:
         """Compares each batch's prediction and scores, each step's loss, and θ in the end, where the file has them."""

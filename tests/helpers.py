@@ -50,8 +50,10 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
 def method_of(
     name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
 ) -> Method:
-    """A method for classes without names."""
-    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, settings=settings, images_at_once=at_once))
+    """A method with its own default settings, for classes without names."""
+    own = METHODS[name].own
+    parts = {"settings": settings, "own": own and own(), "images_at_once": at_once}
+    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, **parts))
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:
