@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip.model
@@ -25,6 +26,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
+OWN = {"rotta": {"update_every": 4}}  # own settings with which a method has work to do on the few images of a test
 
 
 def encode_words(prompts: list[str]) -> Tensor:
@@ -48,12 +50,25 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
 
 
 def method_of(
-    name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
+    name: str,
+    backbone: Backbone,
+    prototypes: Tensor,
+    settings: AdaptationSettings,
+    at_once: int | None = None,
+    **own: Any,
 ) -> Method:
-    """A method with its own default settings, for classes without names."""
-    own = METHODS[name].own
-    parts = {"settings": settings, "own": own and own(), "images_at_once": at_once}
-    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, **parts))
+    """A method for classes whose names don't matter; ``own``: of its own settings, those that are not the defaults."""
+    kind = METHODS[name]
+    task = Task(
+        backbone=backbone,
+        prototypes=prototypes,
+        settings=settings,
+        own=kind.own(**{**OWN.get(name, {}), **own}) if kind.own else None,
+        class_names=tuple(f"class {number}" for number in range(len(prototypes))),
+        templates=backbone.info.templates,
+        images_at_once=at_once,
+    )
+    return kind(task)
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:

@@ -273,6 +273,11 @@ class AdaptingMethod(Method):
         """The start once more, for a method that forgets each batch; what was skipped stays counted."""
         return replace(self.start(), skipped=state.skipped)
 
+    def rest(self) -> Work[None]:
+        """Between two passes, where the work is cut into turns."""
+        if self.at_once:
+            yield
+
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:

@@ -51,11 +51,6 @@ class Remembering(AdaptingMethod):
         """The number in the stream of the batch's first image."""
         return state.kept["seen"] - len(batch.images)
 
-    def rest(self) -> Work[None]:
-        """Between two passes, where the work is cut into turns."""
-        if self.at_once:
-            yield
-
     def look(self, batch: Prepared, parameters: Tensor) -> Work[Tensor]:
         """Cosines ``(N, C)`` of the batch under θ, without a graph; what the steps to come show as the prediction."""
         batch.cosines = yield from self.predict(batch.pixels, parameters)
