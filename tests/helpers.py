@@ -26,7 +26,12 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
-OWN = {"rotta": {"update_every": 4}}  # own settings with which a method has work to do on the few images of a test
+# Own settings with which a method has work to do on the few images of a test.
+OWN = {
+    "rotta": {"capacity": 2, "update_every": 5},
+    "sotta": {"capacity": 8, "threshold": 0.0},
+    "stamp": {"capacity": 8, "alpha": 1.0},
+}
 
 
 def encode_words(prompts: list[str]) -> Tensor:

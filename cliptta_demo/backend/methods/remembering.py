@@ -19,14 +19,16 @@ from cliptta_demo.backend.work import Work
 ITEM_BYTES = 400  # of one place in the memory, beside its image
 
 
+# fmt: off
 @dataclass(frozen=True, kw_only=True)
 class RememberingSettings(Declared):
     """Own settings of each of them."""
 
     capacity: int = whole(
-        64, 1, 1024, "its authors'", label="Images remembered", help="Of all classes together.", costly=True,
-        mark="{} images remembered",
-    )  # fmt: skip
+        64, 1, 1024, "its authors'",
+        label="Images remembered", help="Of all classes together.", costly=True, restart="the memory's size",
+    )
+# fmt: on
 
 
 class Remembering(AdaptingMethod):

@@ -69,11 +69,9 @@ class Rotta(Remembering):
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         own, steps = outline.own, cls.steps(outline)
-        rounds = batch_size / own.update_every  # on average; further steps of a batch make one update each
-        looks, updates = 1, min(rounds, 1) * (steps - 1) + rounds
-        if own.release == "cliptta":
-            looks, updates = steps, steps * min(rounds, 1)
-        learnt = round(updates * own.capacity)
+        # At most: a small batch may come without an update. After the first step there is one update in each.
+        looks, updates = (1, -(-batch_size // own.update_every)) if own.release == "authors" else (steps, 1)
+        learnt = (updates + steps - 1) * own.capacity
         return Cost((looks + 1) * batch_size + learnt, learnt)
 
     @classmethod

@@ -18,8 +18,6 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 FAMILY = [name for name, kind in METHODS.items() if kind.family == "memory"]
 CAPACITY = 4
-# All takers: each with the settings under which this little tower's images enter the memory.
-OWN: dict[str, dict[str, Any]] = {"sotta": {"threshold": 0.0}, "stamp": {"alpha": 1.0}}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def make(name: str, backbone: Backbone, steps: int = 2, classes: int = 2, **own:
     settings = AdaptationSettings(learning_rate=1e-2, steps=steps)
     features = backbone.embed(random_images(classes, seed=100))
     prototypes = F.normalize(features - features.mean(dim=0), dim=1)  # predictions spread over the classes
-    return method_of(name, backbone, prototypes, settings, **{**OWN.get(name, {}), **own})
+    return method_of(name, backbone, prototypes, settings, **own)
 
 
 def after(method: Method, *batches: torch.Tensor, seed: int = 0) -> AdaptationState:
@@ -102,7 +100,8 @@ def test_a_batch_takes_no_more_than_said(name: str, release: str, batch_size: in
         nonlocal forward, trained
         forward, trained = forward + len(inputs[0]) * (not output.requires_grad), trained + len(inputs[0])
 
-    method = make(name, backbone, release=release, capacity=CAPACITY)
+    every = {"update_every": 4} if name == "rotta" else {}
+    method = make(name, backbone, release=release, capacity=CAPACITY, **every)
     state = after(method, *(random_images(8, seed) for seed in range(2)))
     with backbone.tower.register_forward_hook(count):
         list(method.adapt(random_images(batch_size, 9), state, 9))
