@@ -20,4 +20,7 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     watt,
     s_fret,
     g_fret,
+    rotta,
+    sotta,
+    stamp,
 )

@@ -77,6 +77,7 @@ class Prepared:
         self.images = images.to(backbone.device)
         self.pixels = backbone.normalise(self.images)
         self.made: dict[Hashable, Tensor] = {}  # what a method makes for this batch and may want at a later step
+        self.cosines: Tensor | None = None  # ``(N, C)``, the latest, of a method whose steps do not look at the batch
         self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
         self._source: Tensor | None = None
 
@@ -248,6 +249,10 @@ class AdaptingMethod(Method):
         """θ ``(P,)``."""
         return state.values[: len(self.backbone.source_parameters)]
 
+    def predictor(self, state: AdaptationState) -> Tensor:
+        """θ ``(P,)`` of the prediction after the steps."""
+        return self.parameters(state)
+
     def drift(self, state: AdaptationState) -> tuple[float, ...]:
         moved = self.parameters(state) - self.backbone.source_parameters
         return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
@@ -262,7 +267,7 @@ class AdaptingMethod(Method):
             work = partial(self.step, batch, state, step, seed)
             state, progress = yield from self.within_memory(len(images), work)
             yield progress
-        work = partial(self.predict, batch.pixels, self.parameters(state))
+        work = partial(self.predict, batch.pixels, self.predictor(state))
         yield Progress(steps, (yield from self.within_memory(len(images), work)), state)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:

@@ -1,0 +1,166 @@
+"""RoTTA (Yuan et al. 2023): a slow teacher, a student, and a memory that is balanced, recent and sure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import choice, number, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.image_memory import Item
+from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.work import Work
+
+EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class RottaSettings(RememberingSettings):
+    """RoTTA's own settings."""
+
+    release: str = choice(
+        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "its own code",
+        label="RoTTA's code", help="CLIPTTA's takes the teacher's raw cosines for probabilities.", mark="RoTTA, {}",
+    )
+    update_every: int = whole(
+        64, 1, 1024, "its authors'",
+        label="Images between updates", help="The student learns each time that so many have come.", costly=True,
+        mark="an update every {} images",
+    )
+    teacher_rate: float = number(
+        0.001, 0, 1, "its authors' ν",
+        label="ν, the teacher's pace", help="The share of the student in the teacher after each step.", mark="ν {:g}",
+    )
+    predicts: str = choice(
+        "student", {"student": "The student", "teacher": "The teacher"},
+        "all methods show what has adapted; its authors show the teacher, who hardly moves in a short stream",
+        label="Who predicts", mark="the {} predicts",
+    )
+# fmt: on
+
+
+@register
+class Rotta(Remembering):
+    """The memory has about as many images of each class, and lets the oldest and least sure go.
+
+    Its authors show the student a strong augmentation, here the mirror image, and step once per update. Images join
+    the memory once, as the teacher sees them before the steps; in CLIPTTA's comparison at every step, with no
+    augmentation.
+    """
+
+    name, label = "rotta", "RoTTA"
+    sentence = "A slow teacher labels a balanced memory of recent images, and a quick student learns from it."
+    paper = "Yuan et al., Robust Test-Time Adaptation in Dynamic Scenarios, CVPR 2023"
+    year = 2023
+    family = "memory"
+    colour, symbol = "teal", "hexagon"
+    own = RottaSettings
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        own, steps = outline.own, cls.steps(outline)
+        # At most: a small batch may come without an update. After the first step there is one update in each.
+        looks, updates = (1, -(-batch_size // own.update_every)) if own.release == "authors" else (steps, 1)
+        learnt = (updates + steps - 1) * own.capacity
+        return Cost((looks + 1) * batch_size + learnt, learnt)
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        images, beside = super().keeps(outline, backbone)
+        return images, beside + 4 * backbone.layout.size
+
+    def start(self) -> AdaptationState:
+        return super().start().keep(teacher=self.backbone.source_parameters)
+
+    def predictor(self, state: AdaptationState) -> Tensor:
+        return state.kept["teacher"] if self.task.own.predicts == "teacher" else self.parameters(state)
+
+    def step(
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        losses: dict[str, Tensor] = {}
+        if step == 0 or not self._authors:
+            state, losses = yield from self._take_in(batch, state)
+        elif self._due(state.kept["memory"].offered, len(batch.images)):
+            state, losses = yield from self._update(batch, state)
+        return state, Progress(step, batch.cosines, None, losses)
+
+    @property
+    def _authors(self) -> bool:
+        return self.task.own.release == "authors"
+
+    def _due(self, offered: int, last: int) -> bool:
+        """Whether an update fell among the ``last`` images that were offered."""
+        every = self.task.own.update_every
+        return offered // every > (offered - last) // every
+
+    def _take_in(self, batch: Prepared, state: AdaptationState) -> Work[tuple[AdaptationState, dict[str, Tensor]]]:
+        """Offers the batch to the memory, with an update each time that enough images have come."""
+        cosines = yield from self.look(batch, state.kept["teacher"])
+        probabilities = self.backbone.logits(cosines).softmax(dim=1)
+        uncertainty = -(probabilities * (probabilities + EPSILON).log()).sum(dim=1)
+        uncertainty = uncertainty if self._authors else entropy_of_logits(cosines)
+        every, count = self.task.own.update_every, len(cosines)
+        offered, first = state.kept["memory"].offered, self.first(batch, state)
+        cuts = list(range(every - offered % every, count, every)) if self._authors else []
+        losses: dict[str, Tensor] = {}
+        for start, stop in zip([0, *cuts], [*cuts, count], strict=True):
+            part = slice(start, stop)
+            told = (cosines[part].argmax(dim=1), uncertainty[part])
+            memory = state.kept["memory"].offer(batch.images[part], first + start, *told, self._admit)
+            state = state.keep(memory=memory)
+            if memory.offered % every == 0:
+                state, losses = yield from self._update(batch, state)
+        return state, losses
+
+    def _admit(self, items: list[Item], newcomer: Item) -> list[Item]:
+        capacity = self.task.own.capacity
+        classes = len(self.prototypes)
+        rivals = [item for item in items if item.label == newcomer.label]
+        if len(rivals) < capacity / classes:
+            if len(items) < capacity:
+                return [*items, newcomer]
+            sizes = Counter(item.label for item in items)
+            largest = max(sizes.values())
+            rivals = [item for item in items if sizes[item.label] == largest]
+
+        def burden(item: Item) -> float:
+            age = newcomer.arrival - item.arrival
+            return 1 / (1 + math.exp(-age / capacity)) + item.uncertainty / (math.log(classes) or 1)
+
+        worst = max(rivals, key=lambda item: (burden(item), item))
+        if burden(worst) <= burden(newcomer):
+            return items
+        return [*(item for item in items if item is not worst), newcomer]
+
+    def _update(self, batch: Prepared, state: AdaptationState) -> Work[tuple[AdaptationState, dict[str, Tensor]]]:
+        """One step of the student on the memory, and a small one of the teacher after it."""
+        memory, teacher, own = state.kept["memory"], state.kept["teacher"], self.task.own
+        losses = {}
+        if memory.items:
+            pixels, rows = self.recall(batch, memory), memory.rows()
+            targets = (yield from self.predict(pixels, teacher))[rows]
+            yield from self.rest()
+            ages = [(memory.offered - item.arrival) / own.capacity for item in memory.items]
+            weights = torch.sigmoid(-torch.tensor(ages)).to(targets)
+            targets = self.backbone.logits(targets).softmax(dim=1) if self._authors else targets
+
+            def loss(cosines: Tensor) -> Tensor:
+                logits = self.backbone.logits(cosines) if self._authors else cosines
+                return -(weights * (targets * logits.log_softmax(dim=1)).sum(dim=1)).mean()
+
+            seen = pixels.flip(-1) if self._authors else pixels
+            state, losses["teacher"] = yield from self.learn(state, seen, rows, loss)
+            yield from self.rest()
+        moved = (1 - own.teacher_rate) * teacher + own.teacher_rate * self.parameters(state)
+        return state.keep(teacher=moved), losses

@@ -1,0 +1,140 @@
+"""STAMP (Yu et al. 2024): replay of images whose prediction is stable, with more weight on the surer ones."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import choice, number, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.image_memory import Item
+from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.work import Work
+
+EPSILON = 1e-5  # inside the logarithm of the entropy, as its authors' release has it
+KEPT, ADDED = 0.9, 0.1  # of the counts per class, in both releases
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class StampSettings(RememberingSettings):
+    """STAMP's own settings."""
+
+    release: str = choice(
+        "authors",
+        {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison", "cliptta-sharp": "CLIPTTA's, with all options"},
+        "its own code", label="STAMP's code", help="CLIPTTA's minimises entropies of unscaled cosines.",
+        mark="STAMP, {}",
+    )
+    alpha: float = number(
+        0.5, 0, 1, "its authors' α; CLIPTTA's 0.45",
+        label="α, how sure", help="The most entropy of a remembered image, as a share of ln C.", step=0.01,
+        mark="STAMP α {:g}",
+    )
+    schedule: int = whole(
+        150, 1, 10000, "its authors'; for 1000 classes 750",
+        label="Steps until the rate is 0", help="The learning rate falls as a cosine.", mark="rate 0 after {} steps",
+    )
+# fmt: on
+
+
+@register
+class Stamp(Remembering):
+    """At each step the batch is offered to the memory again, so that an image may be held several times.
+
+    Its authors look at random crops of an image, here at the image and its mirror image, and let the learning rate
+    fall. In CLIPTTA's comparison there is one view, the rate is constant, and the entropies that the loss weighs are of
+    unscaled cosines, nearly equal; its options are the comparison with the source model and a sharpness-aware step.
+    """
+
+    name, label = "stamp", "STAMP"
+    sentence = "Replays images on which it still agrees with its former self, above all the surest."
+    paper = "Yu et al., STAMP: Outlier-Aware Test-Time Adaptation with Stable Memory Replay, ECCV 2024"
+    year = 2024
+    family = "memory"
+    colour, symbol = "brown", "cross"
+    own = StampSettings
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        authors, plain = (outline.own.release == kind for kind in ("authors", "cliptta"))
+        looks = 1 + (not plain) + cls.steps(outline) * (1 + authors)
+        return Cost(looks * batch_size, cls.steps(outline) * (2 - plain) * outline.own.capacity)
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        images, beside = super().keeps(outline, backbone)
+        return images, beside + 32 * outline.classes
+
+    def step(
+        self, batch: Prepared, state: AdaptationState, step: int, seed: int
+    ) -> Work[tuple[AdaptationState, Progress]]:
+        own, classes = self.task.own, len(self.prototypes)
+        uncertainty = yield from self._uncertainty(batch, self.parameters(state))
+        uncertainty = torch.where(uncertainty < own.alpha * math.log(classes), uncertainty, torch.nan)
+        sizes = state.kept.get("sizes", (0.0,) * classes)
+        rule = partial(self._admit, self.chance(seed, step), sizes)
+        told = (self.first(batch, state), batch.cosines.argmax(dim=1), uncertainty)
+        memory = state.kept["memory"].offer(batch.images, *told, rule)
+        state = state.keep(memory=memory)
+        if not memory.items:
+            return state, Progress(step, batch.cosines)
+        updates = state.kept.get("replays", 0)
+        state = state.keep(sizes=self._smoothed(sizes, memory.items), replays=updates + 1)
+        fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.release == "authors" else 1
+        how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.settings.learning_rate}
+        state, value = yield from self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
+        return state, Progress(step, batch.cosines, None, {"replay": value})
+
+    def chance(self, seed: int, step: int) -> random.Random:
+        """What chooses at random."""
+        return random.Random(1_009 * seed + step)
+
+    def _uncertainty(self, batch: Prepared, parameters: Tensor) -> Work[Tensor]:
+        """Entropies ``(N,)``, infinite where the source model predicts another class."""
+        release = self.task.own.release
+        cosines = yield from self.look(batch, parameters)
+        entropies = entropy_of_logits(self.backbone.logits(cosines))
+        if release == "authors":
+            mirrored = yield from self.predict(batch.pixels.flip(-1), parameters)
+            yield from self.rest()
+            views = torch.stack([self.backbone.logits(view).softmax(dim=1) for view in (cosines, mirrored)])
+            probabilities = views.mean(dim=0)
+            entropies = -(probabilities * (probabilities + EPSILON).log()).sum(dim=1)
+        if release == "cliptta":
+            return entropies
+        source = (yield from batch.source_features(self.piece)) @ self.prototypes.T
+        yield from self.rest()
+        return torch.where(cosines.argmax(dim=1) == source.argmax(dim=1), entropies, torch.inf)
+
+    def _admit(self, chance: random.Random, sizes: tuple[float, ...], items: list[Item], newcomer: Item) -> list[Item]:
+        if len(items) >= self.task.own.capacity:
+            held = sorted({item.label for item in items})
+            largest = max(sizes[label] for label in held)
+            label = chance.choice([label for label in held if sizes[label] == largest])
+            oldest = min(item for item in items if item.label == label)
+            items = [item for item in items if item is not oldest]
+        return [*items, newcomer]
+
+    def _smoothed(self, sizes: tuple[float, ...], items: tuple[Item, ...]) -> tuple[float, ...]:
+        """How many of each class there were of late, in float32 as in the release: ties decide."""
+        counts = Counter(item.label for item in items)
+        added = torch.tensor([ADDED * counts[label] for label in range(len(sizes))])
+        return tuple((KEPT * torch.tensor(sizes) + added).tolist())
+
+    def _loss(self, cosines: Tensor) -> Tensor:
+        scaled = self.task.own.release == "authors"
+        entropies = entropy_of_logits(self.backbone.logits(cosines) if scaled else cosines)
+        weights = (-entropies).softmax(dim=0) * self.task.own.capacity
+        return (weights * entropies).mean()

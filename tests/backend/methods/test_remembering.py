@@ -1,0 +1,138 @@
+"""RoTTA, SoTTA and STAMP: what they hold, when they learn, and what that takes. The golden file has their rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from helpers import method_of, random_images, small_backbone
+from torch.nn import functional as F
+
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.size import nbytes
+from cliptta_demo.backend.settings import AdaptationSettings
+
+FAMILY = [name for name, kind in METHODS.items() if kind.family == "memory"]
+CAPACITY = 4
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return small_backbone()
+
+
+def make(name: str, backbone: Backbone, steps: int = 2, classes: int = 2, **own: Any) -> Method:
+    settings = AdaptationSettings(learning_rate=1e-2, steps=steps)
+    features = backbone.embed(random_images(classes, seed=100))
+    prototypes = F.normalize(features - features.mean(dim=0), dim=1)  # predictions spread over the classes
+    return method_of(name, backbone, prototypes, settings, **own)
+
+
+def after(method: Method, *batches: torch.Tensor, seed: int = 0) -> AdaptationState:
+    state = method.start()
+    for number, images in enumerate(batches):
+        *_, end = method.adapt(images, state, seed + number)
+        state = end.state
+    return state
+
+
+@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_an_image_without_a_finite_prediction_is_not_remembered(name: str, poison: float, backbone: Backbone) -> None:
+    images = random_images(6).float() / 255
+    images[2, 0, 0, 0] = poison
+    state = after(make(name, backbone), images)
+    assert state.kept["memory"].numbers
+    assert 2 not in state.kept["memory"].numbers
+    assert (int(state.skipped), int(state.updates) > 0) == (0, True)
+    assert torch.isfinite(state.values).all()
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_memory_holds_images_as_they_came_and_no_more_than_said(name: str, backbone: Backbone) -> None:
+    batches = [random_images(8, seed) for seed in range(3)]
+    method = make(name, backbone, capacity=CAPACITY)
+    state = after(method, *batches)
+    memory = state.kept["memory"]
+    assert len(memory.items) == CAPACITY
+    assert memory.numbers == tuple(sorted({item.number for item in memory.items}))  # held twice, kept once
+    assert torch.equal(memory.images, torch.cat(batches)[list(memory.numbers)])
+    assert memory.images.dtype == torch.uint8
+    images, beside = method.keeps(method.task.outline, backbone)
+    assert len(memory.images) <= images == CAPACITY
+    assert nbytes(state) - memory.images.nbytes <= beside + 3_000  # and the heads of a few dictionaries
+    moved = state.to("meta").kept["memory"]
+    assert (moved.images.device.type, moved.items) == ("meta", memory.items)
+
+
+@pytest.mark.parametrize("name", ["sotta", "stamp"])
+def test_who_has_to_go_is_drawn_from_the_seed(name: str, backbone: Backbone) -> None:
+    method = make(name, backbone, classes=5, capacity=CAPACITY)
+    batches = [random_images(8, seed) for seed in range(3)]
+    one, same, other = (after(method, *batches, seed=seed) for seed in (0, 0, 50))
+    assert one.kept["memory"].items == same.kept["memory"].items
+    assert torch.equal(one.values, same.values)
+    assert one.kept["memory"].items != other.kept["memory"].items
+
+
+RELEASES = [
+    (name, release)
+    for name, releases in {
+        "rotta": ("authors", "cliptta"),
+        "sotta": ("authors", "cliptta", "as-is"),
+        "stamp": ("authors", "cliptta", "cliptta-sharp"),
+    }.items()
+    for release in releases
+]
+
+
+@pytest.mark.parametrize(("name", "release"), RELEASES)
+@pytest.mark.parametrize("batch_size", [4, 12])
+def test_a_batch_takes_no_more_than_said(name: str, release: str, batch_size: int, backbone: Backbone) -> None:
+    """An image that is held twice goes through the tower once; but for that it takes what is said."""
+    forward = trained = 0
+
+    def count(tower: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        nonlocal forward, trained
+        forward, trained = forward + len(inputs[0]) * (not output.requires_grad), trained + len(inputs[0])
+
+    every = {"update_every": 4} if name == "rotta" else {}
+    method = make(name, backbone, release=release, capacity=CAPACITY, **every)
+    state = after(method, *(random_images(8, seed) for seed in range(2)))
+    with backbone.tower.register_forward_hook(count):
+        list(method.adapt(random_images(batch_size, 9), state, 9))
+    said = method.cost(method.task.outline, batch_size)
+    source = batch_size if name == "stamp" and release != "cliptta" else 0  # once a batch, with a graph, never back
+    assert forward + source <= said.forward
+    assert trained - forward - source <= said.trained
+    if name != "stamp" and release == "authors":
+        assert (forward, trained - forward) == (said.forward, said.trained)
+
+
+def test_rotta_learns_each_time_that_enough_images_have_come(backbone: Backbone) -> None:
+    method, state, updates = make("rotta", backbone, steps=1, update_every=8), None, []
+    for number, size in enumerate((5, 5, 5, 17)):  # 5, 10, 15 and 32 images in all
+        *_, end = method.adapt(random_images(size, number), state, number)
+        state = end.state
+        updates.append(int(state.updates))
+    assert updates == [0, 1, 1, 4]
+
+
+def test_rottas_teacher_can_predict(backbone: Backbone) -> None:
+    batches = [random_images(8)]
+    (student, teacher), state = (make("rotta", backbone, predicts=who) for who in ("student", "teacher")), None
+    one, other = (list(method.adapt(batches[0], state, 0))[-1] for method in (student, teacher))
+    assert torch.equal(one.state.values, other.state.values)
+    expected = backbone.embed(batches[0], other.state.kept["teacher"]) @ teacher.prototypes.T
+    torch.testing.assert_close(other.cosines, expected)
+    assert not torch.allclose(one.cosines, other.cosines, atol=1e-4)
+
+
+def test_stamps_learning_rate_falls_to_nothing(backbone: Backbone) -> None:
+    two, three = (after(make("stamp", backbone, steps=steps, schedule=2), random_images(8)) for steps in (2, 3))
+    assert (int(two.updates), int(three.updates)) == (2, 3)
+    torch.testing.assert_close(two.values, three.values, atol=1e-9, rtol=0)
