@@ -11,4 +11,8 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     tent,
     cliptta,
     cliptta_oce,
+    tda,
+    zero,
+    lame,
+    calip,
 )
