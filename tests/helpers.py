@@ -50,8 +50,18 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
 def method_of(
     name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
 ) -> Method:
-    """A method for classes without names."""
-    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, settings=settings, images_at_once=at_once))
+    """A method with its own settings' defaults, for classes whose names do not matter."""
+    own = kind.own() if (kind := METHODS[name]).own else None
+    names = tuple(f"class {number}" for number in range(len(prototypes)))
+    task = Task(
+        backbone=backbone,
+        prototypes=prototypes,
+        settings=settings,
+        own=own,
+        class_names=names,
+        images_at_once=at_once,
+    )
+    return kind(task)
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:

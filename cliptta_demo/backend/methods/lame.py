@@ -26,7 +26,8 @@ class LameSettings(Declared):
     """Settings of LAME's own."""
 
     affinity: str = choice(
-        "knn", {"knn": "Nearest neighbours", "rbf": "Gaussian", "linear": "Cosines"}, "CLIPTTA's comparison",
+        "knn", {"knn": "Nearest neighbours", "rbf": "Gaussian", "linear": "Cosines"},
+        "CLIPTTA's comparison; its authors choose among the three on other data, their code starts with rbf",
         label="Affinity", help="How much two images of a batch pull at each other.", spoken="who agrees with whom: {}",
         mark="LAME {}",
     )  # fmt: skip
@@ -91,6 +92,7 @@ def _agree(unary: Tensor, pull: Tensor) -> Work[Tensor]:
         yield
         others = pull @ agreed
         agreed = (others - unary).softmax(dim=1)
+        # Waits for the device: a round costs more than that, and most are saved.
         energy = float((agreed * (unary - others + agreed.clamp(min=1e-20).log())).sum())
         if turn > 1 and abs(energy - before) <= SETTLED * abs(before):
             break

@@ -114,7 +114,9 @@ class Tda(Method):
         own = self.task.own
         start = self.start().kept
         kept = {
-            name: tuple(torch.cat([old, new], dim=1)[:, :shots] for old, new in zip(state.kept[name], start[name]))
+            name: tuple(
+                torch.cat([old, new], dim=1)[:, :shots] for old, new in zip(state.kept[name], start[name], strict=True)
+            )
             for name, shots in (("positive", own.shots), ("negative", own.negative_shots))
         }
         return state.keep(**kept)
