@@ -36,7 +36,7 @@ from serving import serve_process
 
 from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import FIELDS
+from cliptta_demo.page.form.fields import field_names
 from cliptta_demo.page.form.opening import starting_values
 from cliptta_demo.page.runs.api import run
 
@@ -100,7 +100,7 @@ def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[A
     """(function index, arguments) of a run with these settings."""
     form = starting_values(tuned_adaptation(TINY))
     if by_page:
-        values = [settings.get(name, getattr(form, name)) for name in FIELDS]
+        values = [settings.get(name, form[name]) for name in field_names()]
         return server.page["id"], [None, None, None, *(list(v) if isinstance(v, tuple) else v for v in values)]
     names = [name for name in signature(run).parameters if name != "adaptation"]
     values = [settings.get(name, getattr(form, name)) for name in names]

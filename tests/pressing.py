@@ -7,7 +7,7 @@ import pytest
 from helpers import small_backbone
 
 from cliptta_demo.page.form.choices import HUB
-from cliptta_demo.page.form.fields import FIELDS, FormValues
+from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.runs import gpu, handlers, runner
 
 ZOO = {"dataset": HUB, "hub_dataset": " zoo/animals ", "class_names": ""}  # a data set of the hub, as typed
@@ -22,7 +22,7 @@ def small_model(monkeypatch):
 
 def values(**changes):
     form = FormValues(**{"batch_size": 8, "batches": 3, "steps": 2, "memory_shots": 1, **changes})
-    return tuple(getattr(form, name) for name in FIELDS)
+    return tuple(form[name] for name in field_names())
 
 
 def press(session=None, uploads=None, batches=1, **changes):

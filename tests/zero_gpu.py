@@ -77,7 +77,7 @@ def main() -> None:
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU
-    from cliptta_demo.page.form.fields import FIELDS
+    from cliptta_demo.page.form.fields import field_names
     from cliptta_demo.page.runs import api, gpu, handlers
 
     assert app.demo is not None
@@ -107,7 +107,7 @@ def main() -> None:
     def press(job: str, kill: bool = False) -> tuple[Any, str]:
         """(session, message) after Run; the worker dies after the first batch."""
         session, message = None, ""
-        form = tuple(getattr(JOBS[job], name) for name in FIELDS)
+        form = tuple(JOBS[job][name] for name in field_names())
         for update in handlers.run(None, None, form, None, "x"):
             session, message = update.get("session", session), update.get("message", message)
             if kill and session is not None and session.snapshot is not None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.form.fields import FIELDS, FormValues, linked_names
+from cliptta_demo.page.form.fields import FormValues, field_names, linked_names
 from cliptta_demo.page.form.links import check_form, from_query, open_link, to_query
 from cliptta_demo.page.runs.handlers import address_of, open_address
 
@@ -81,7 +81,7 @@ def test_no_form_has_a_link_that_does_not_open(changes: dict[str, object]) -> No
     """What Share makes of raw values of a form."""
     SEEN["all"] += 1
     form = FormValues(**changes)
-    query, message = address_of(tuple(getattr(form, name) for name in FIELDS))
+    query, message = address_of(tuple(form[name] for name in field_names()))
     assert bool(query) != ("error" in message)
     if query:
         open_link(dict(parse_qsl(query[1:], keep_blank_values=True)))
