@@ -22,12 +22,6 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.backend.work import finish
 
 NAMES = ("tda", "zero", "lame", "calip")
-MANY = tuple(f"thing {number}" for number in range(200))
-ODD = {
-    "one image": random_images(1),
-    "zeros": torch.zeros(3, 3, 32, 32, dtype=torch.uint8),
-    "all equal": random_images(1).expand(8, -1, -1, -1),
-}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +29,8 @@ def backbone() -> Backbone:
     return small_backbone()
 
 
-def make(name: str, backbone: Backbone, classes: tuple[str, ...] = CLASSES, **own: object) -> Method:
-    method = method_of(name, backbone, backbone.prototypes(classes), AdaptationSettings())
+def make(name: str, backbone: Backbone, **own: object) -> Method:
+    method = method_of(name, backbone, backbone.prototypes(CLASSES), AdaptationSettings())
     method.task = replace(method.task, own=replace(method.task.own, **own))
     return method
 
@@ -50,21 +44,11 @@ def outcome(progress: Progress) -> Tensor:
     return progress.logits if progress.probabilities is None else progress.probabilities
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("classes", [("cat", "dog"), ("cat", "cat", "dog"), MANY], ids=len)
-@pytest.mark.parametrize("case", ODD)
-def test_odd_batches_stay_finite(name: str, classes: tuple[str, ...], case: str, backbone: Backbone) -> None:
-    method = make(name, backbone, classes)
-    progress = last(method, ODD[case])
-    assert outcome(progress).shape == (len(ODD[case]), len(classes))
-    assert outcome(progress).isfinite().all()
-    assert read(last(method, ODD[case], progress.state), backbone).unread == 0
-
-
 @pytest.mark.parametrize("affinity", ["rbf", "linear"])
-@pytest.mark.parametrize("case", ODD)
-def test_lames_other_affinities_stay_finite(affinity: str, case: str, backbone: Backbone) -> None:
-    assert outcome(last(make("lame", backbone, affinity=affinity), ODD[case])).isfinite().all()
+@pytest.mark.parametrize("count", [1, 8])
+def test_lames_other_affinities_stay_finite(affinity: str, count: int, backbone: Backbone) -> None:
+    alike = random_images(1).expand(count, -1, -1, -1)
+    assert outcome(last(make("lame", backbone, affinity=affinity), alike)).isfinite().all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,13 +64,11 @@ def test_an_image_without_finite_numbers_spoils_no_other(name: str, backbone: Ba
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pieces_change_nothing_and_rests_are_many(name: str, backbone: Backbone) -> None:
-    images = random_images(5)
-    cut = make(name, backbone)
-    cut.at_once = 2
-    moments = list(cut.adapt(images, cut.start(), 0))
-    torch.testing.assert_close(outcome(moments[-1]), outcome(last(make(name, backbone), images)), atol=1e-4, rtol=0)
-    assert moments.count(None) >= (5 if name in ("tda", "zero") else 2)
+def test_it_rests_between_images_or_pieces(name: str, backbone: Backbone) -> None:
+    method = make(name, backbone)
+    method.at_once = 2
+    rests = list(method.adapt(random_images(5), method.start(), 0)).count(None)
+    assert rests >= (5 if name in ("tda", "zero") else 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,18 +96,6 @@ def test_tda_takes_images_in_their_order_across_batches(backbone: Backbone) -> N
     torch.testing.assert_close(torch.cat([first.logits, second.logits]), whole.logits, atol=1e-4, rtol=0)
     backwards = last(method, images.flip(0)).logits.flip(0)
     assert not torch.allclose(backwards, whole.logits, atol=1e-2)
-
-
-def test_stopping_tda_in_the_middle_leaves_its_caches(backbone: Backbone) -> None:
-    method = make("tda", backbone)
-    state = last(method, random_images(6)).state
-    kept = pickle.loads(pickle.dumps(state))
-    work = method.adapt(random_images(6, seed=1), state, 1)
-    for _ in range(5):
-        next(work)
-    work.close()
-    for name, cache in state.kept.items():
-        assert all(torch.equal(part, same) for part, same in zip(cache, kept.kept[name], strict=True))
 
 
 def test_tdas_caches_hold_what_was_foretold_and_follow_its_settings(backbone: Backbone) -> None:

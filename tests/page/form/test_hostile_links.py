@@ -80,7 +80,7 @@ def test_the_same_as_bytes_of_an_address(pairs: list[tuple[str, str]]) -> None:
 def test_no_form_has_a_link_that_does_not_open(changes: dict[str, object]) -> None:
     """What Share makes of raw values of a form."""
     SEEN["all"] += 1
-    form = FormValues(**changes)
+    form = FormValues().changed(changes)
     query, message = address_of(tuple(form[name] for name in field_names()))
     assert bool(query) != ("error" in message)
     if query:
