@@ -23,4 +23,8 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     rotta,
     sotta,
     stamp,
+    tda,
+    zero,
+    lame,
+    calip,
 )

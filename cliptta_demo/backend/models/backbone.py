@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.models.normalisation import find_normalisation
+from cliptta_demo.backend.models.places import Look, find_look
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
@@ -85,6 +87,7 @@ class Backbone:
         self.autocast = autocast
         self.batch_statistics = batch_statistics
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._look: Look | None = None
         self._image_bytes: int | None = None  # of one image's activations; measured when first asked for
         self.layout, self.source_parameters = find_normalisation(self.tower)
         self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
@@ -179,6 +182,40 @@ class Backbone:
                     tensors = {**self.layout.unflatten(parameters), **statistics}
                     features = functional_call(self.tower, tensors, (pixels,))
         return F.normalize(features.float(), dim=-1)
+
+    def embed_with_places(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit embeddings of images and of each place in them, under the source model, in one pass; see :mod:`.places`.
+
+        Args:
+            images: as in :meth:`embed`.
+
+        Returns:
+            ``(N, d)``, the same as :meth:`embed` gives, and ``(N, M, d)``, float32.
+
+        Raises:
+            UserError: this tower shows no places.
+        """
+        pixels = self.normalise(images)
+        with self.lock, self._precision():
+            whole, places = self.look()(pixels)
+        return F.normalize(whole.float(), dim=-1), F.normalize(places.float(), dim=-1)
+
+    def look(self) -> Look:
+        """How the tower shows the places in an image; found when first asked for.
+
+        Raises:
+            UserError: it shows none.
+        """
+        if self._look is None:
+            size = self.info.image_size
+            with self.lock, self._precision():
+                self._look = find_look(self.tower, self.normalise(torch.zeros(1, 3, size, size, dtype=torch.uint8)))
+        if self._look is None:
+            raise UserError(
+                f"The image tower of {self.info.name} shows nothing of the single places in an image. "
+                "Choose another backbone, or a method that does without them."
+            )
+        return self._look
 
     @property
     def mixes_images(self) -> bool:

@@ -67,9 +67,16 @@ class TinyTower(nn.Module):
         self.head = nn.Linear(self.num_features, num_classes, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.stages(self.stem(images))
-        # The same numbers as x.mean((2, 3)), but the gradient has its channels last, as all that follows wants it.
-        return self.head(x.permute(0, 2, 3, 1).flatten(1, 2).mean(1))
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """The last map ``(N, 8·width, 4, 4)``; the two parts are named as in all of timm's towers."""
+        return self.stages(self.stem(images))
+
+    def forward_head(self, maps: Tensor) -> Tensor:
+        """The embedding ``(N, embedding)`` of a map of any size."""
+        # The same numbers as maps.mean((2, 3)), but the gradient has its channels last, as all that follows wants it.
+        return self.head(maps.permute(0, 2, 3, 1).flatten(1, 2).mean(1))
 
 
 @register_model

@@ -21,7 +21,7 @@ from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
-ADAPTING = [name for name in METHODS if name != "zero-shot"]
+ADAPTING = [name for name, kind in METHODS.items() if kind.adapts]
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
 
 

@@ -1,0 +1,142 @@
+"""TDA (Karmanov et al. 2024): remember the features of telling images, and ask them beside the captions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import Declared, number, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import Backbone
+
+UNSURE = (0.2, 0.5)  # entropy in nats over log₂ C, of images that go into the negative cache; 0.69 is the most there is
+POSSIBLE = 0.03  # a class with more than this probability is not what the negative cache speaks against
+NEGATIVE_SHARPNESS = 1.0
+
+# (C, K) entropies, surest first, infinite where there is no item; and of each item (C, K, …) what is kept of it
+Cache = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TdaSettings(Declared):
+    """Settings of TDA's own."""
+
+    weight: float = number(
+        2.0, 0, 20, "the release's α for ImageNet; it takes 1 to 5 elsewhere",
+        label="α, weight of the cache", help="How much remembered images count beside captions.", step=0.1,
+        mark="TDA α {:g}",
+    )  # fmt: skip
+    sharpness: float = number(
+        5.0, 0, 100, "the release's β for ImageNet; it takes 1 to 8 elsewhere",
+        label="β, sharpness", help="How near a remembered image must be to count.", step=0.1, mark="TDA β {:g}",
+    )  # fmt: skip
+    negative_weight: float = number(
+        0.117, 0, 20, "the release's",
+        label="Weight of the negative cache", help="How much unsure images count against classes.", step=0.001,
+        mark="TDA negative {:g}",
+    )  # fmt: skip
+    shots: int = whole(
+        3, 1, 64, "the release's",
+        label="Images per class", help="The surest, whose features are remembered.", mark="{} TDA images",
+    )  # fmt: skip
+    negative_shots: int = whole(
+        2, 1, 64, "the release's",
+        label="Unsure images per class", help="In the negative cache.", mark="{} unsure TDA images",
+    )  # fmt: skip
+
+
+@register
+class Tda(Method):
+    """Nothing moves: two caches of features grow, image by image in the order of the stream.
+
+    Each image is remembered first and predicted then, so that it asks itself too.
+    """
+
+    name, label = "tda", "TDA"
+    sentence = "Learns nothing, but remembers the surest images of each class and asks them for advice."
+    paper = "Karmanov et al., Efficient Test-Time Adaptation of Vision-Language Models, CVPR 2024"
+    year = 2024
+    family = "training-free"
+    colour, symbol = "teal", "hexagon"
+    own = TdaSettings
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        own, item = outline.own, 4 * (1 + backbone.dimension)
+        return 0, outline.classes * (own.shots * item + own.negative_shots * (item + outline.classes))
+
+    def start(self) -> AdaptationState:
+        own, nothing = self.task.own, self.prototypes.new_zeros
+        classes, dimension = self.prototypes.shape
+
+        def empty(shots: int) -> Cache:
+            return nothing(classes, shots) + math.inf, nothing(classes, shots, dimension)
+
+        against = nothing(classes, own.negative_shots, classes, dtype=torch.bool)
+        caches = {"positive": empty(own.shots), "negative": (*empty(own.negative_shots), against)}
+        return AdaptationState.start(nothing(0), caches)
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+        self.choose_piece(whole=False)
+        state = self._fitting(state or self.start())
+        features = yield from self.within_memory(len(images), partial(self.embed, images))
+        cosines = features @ self.prototypes.T
+        logits = self.backbone.logits(cosines)
+        entropies, probabilities = entropy_of_logits(logits), logits.softmax(dim=1)
+        share = entropies / math.log2(max(2, logits.shape[1]))
+        unsure = (share > UNSURE[0]) & (share < UNSURE[1])
+        # What is kept is that of infinite entropy: never what goes into no cache, or is no finite number.
+        sure = torch.where(entropies.isfinite(), entropies, math.inf)
+        doubtful = torch.where(unsure, entropies, math.inf)
+        against = (probabilities > POSSIBLE) & (probabilities < 1)
+        labels = logits.argmax(dim=1, keepdim=True)
+        positive, negative = (tuple(part.clone() for part in state.kept[name]) for name in ("positive", "negative"))
+        advice = []
+        for image, feature in enumerate(features):
+            yield
+            _offer(positive, labels[image], sure[image], feature)
+            _offer(negative, labels[image], doubtful[image], feature, against[image])
+            advice.append(self._advice(feature, positive, negative))
+        state = state.keep(positive=positive, negative=negative)
+        yield Progress(0, cosines, state, logits=logits + torch.stack(advice))
+
+    def _fitting(self, state: AdaptationState) -> AdaptationState:
+        """The same state with room for as many items as the settings say; the surest stay."""
+        own = self.task.own
+        start = self.start().kept
+        kept = {
+            name: tuple(
+                torch.cat([old, new], dim=1)[:, :shots] for old, new in zip(state.kept[name], start[name], strict=True)
+            )
+            for name, shots in (("positive", own.shots), ("negative", own.negative_shots))
+        }
+        return state.keep(**kept)
+
+    def _advice(self, feature: Tensor, positive: Cache, negative: Cache) -> Tensor:
+        """What the caches add to the logits ``(C,)`` of an image with this feature ``(d,)``."""
+        own = self.task.own
+        near = _nearness(feature, positive, own.sharpness).sum(dim=1)
+        far = _nearness(feature, negative, NEGATIVE_SHARPNESS)[..., None] * negative[2]
+        return own.weight * near - own.negative_weight * far.sum(dim=(0, 1))
+
+
+def _offer(cache: Cache, label: Tensor, *item: Tensor) -> None:
+    """Puts an item among those of its class ``(1,)``, surest first, and drops the least sure; on equality the newer."""
+    rows = [torch.cat([part.index_select(0, label)[0], one[None]]) for part, one in zip(cache, item, strict=True)]
+    order = rows[0].argsort(stable=True)[:-1]
+    for part, row in zip(cache, rows, strict=True):
+        part.index_copy_(0, label, row[order][None])
+
+
+def _nearness(feature: Tensor, cache: Cache, sharpness: float) -> Tensor:
+    """``exp(−β(1 − z·k))`` of each item k of a cache, ``(C, K)``; 0 where there is none."""
+    return torch.where(cache[0].isfinite(), (-sharpness * (1 - cache[1] @ feature)).exp(), 0.0)

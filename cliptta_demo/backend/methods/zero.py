@@ -1,0 +1,86 @@
+"""ZERO (Farina et al. 2024): let the surest views of an image vote, each with a temperature of zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cliptta_demo.backend.declare import Declared, number, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.base import Cost, Method, Progress
+from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.methods.views import draw_boxes, take_views
+from cliptta_demo.backend.work import Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroSettings(Declared):
+    """Settings of ZERO's own."""
+
+    views: int = whole(
+        17, 2, 64, "CLIPTTA's comparison; its authors look at 64",
+        label="Views per image", help="The image, and random parts of it.", costly=True, mark="{} views",
+    )  # fmt: skip
+    share: float = number(
+        0.3, 0.01, 1, "its authors'",
+        label="Share that votes", help="The surest views, at least one.", step=0.05, mark="{:g} of the views vote",
+    )  # fmt: skip
+
+
+@register
+class Zero(Method):
+    """Nothing moves and nothing is kept: one image at a time, the shares of the votes as its probabilities."""
+
+    name, label = "zero", "ZERO"
+    sentence = "Looks at many parts of each image and lets the surest of them vote."
+    paper = "Farina et al., Frustratingly Easy Test-Time Adaptation of Vision-Language Models, NeurIPS 2024"
+    year = 2024
+    family = "training-free"
+    colour, symbol = "brown", "cross"
+    own = ZeroSettings
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        return Cost(outline.own.views * batch_size)
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+        self.choose_piece(whole=False)
+        images = images.to(self.backbone.device)
+        boxes = draw_boxes(len(images), self.task.own.views, images.shape[-1], seed)
+        looks = []
+        for image, box in zip(images.split(1), boxes.split(1), strict=True):
+            yield
+            views = take_views(image, box)[0]
+            looks.append((yield from self.within_memory(len(views), partial(self._look, views))))
+        cosines, ranked = (torch.stack(parts) for parts in zip(*looks, strict=True))
+        votes = self._votes(ranked)
+        # An image that gave no finite numbers has no votes.
+        fine = cosines.isfinite().all(dim=1, keepdim=True)
+        yield Progress(0, cosines, probabilities=torch.where(fine, votes / votes.sum(dim=1, keepdim=True), math.nan))
+
+    def _look(self, views: Tensor) -> Work[tuple[Tensor, Tensor]]:
+        """The cosines ``(C,)`` of the first view, the image, and the class ``(V,)`` of each, the surest view first."""
+        cosines = yield from self.predict(views)
+        order = entropy_of_logits(self.backbone.logits(cosines)).argsort(stable=True)
+        return cosines[0], cosines.argmax(dim=1)[order]
+
+    def _votes(self, ranked: Tensor) -> Tensor:
+        """Votes ``(N, C)`` of the surest of the views, ranked ``(N, V)``; one more breaks a tie.
+
+        It is that of the surest view among the others whose class is one of the tied; of the voters if there is none.
+        """
+        voters = max(1, int(self.task.own.share * self.task.own.views))
+        votes = F.one_hot(ranked[:, :voters], len(self.prototypes)).sum(dim=1)
+        tied = votes == votes.amax(dim=1, keepdim=True)
+        others = ranked.roll(-voters, dims=1)
+        first = tied.gather(1, others).long().argmax(dim=1, keepdim=True)
+        more = (tied.sum(dim=1, keepdim=True) > 1).long()
+        return votes.scatter_add(1, others.gather(1, first), more).float()
