@@ -27,10 +27,20 @@ CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
 
 
-def encode_words(prompts: list[str]) -> Tensor:
-    """A stand-in for a text tower: a fixed random direction for each prompt, the same in every process."""
-    seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
-    return torch.stack([torch.randn(EMBEDDING, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+class WordEncoder:
+    """A stand-in for a text tower: a fixed random direction for each prompt, the same in every process.
+
+    Learnt words are directions that are added to all prompts'.
+    """
+
+    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+        seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
+        text = [torch.randn(EMBEDDING, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return torch.stack(text) if context is None else torch.stack(text) + context.sum(dim=0)
+
+    def words(self, text: str, count: int) -> Tensor:
+        """Where a context may start from."""
+        return self(text.split()[:count]) / 10
 
 
 def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
@@ -44,14 +54,24 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
                 text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
             ).visual
     info = BackboneInfo(name="small", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3)
-    return Backbone(info, tower, encode_words, logit_scale=50.0)
+    return Backbone(info, tower, WordEncoder(), logit_scale=50.0)
 
 
 def method_of(
     name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
 ) -> Method:
-    """A method for classes without names."""
-    return METHODS[name](Task(backbone=backbone, prototypes=prototypes, settings=settings, images_at_once=at_once))
+    """A method with its own settings' defaults, for classes whose names do not matter."""
+    own = kind.own() if (kind := METHODS[name]).own else None
+    names = tuple(f"class {number}" for number in range(len(prototypes)))
+    task = Task(
+        backbone=backbone,
+        prototypes=prototypes,
+        settings=settings,
+        own=own,
+        class_names=names,
+        images_at_once=at_once,
+    )
+    return kind(task)
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:

@@ -11,4 +11,7 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     tent,
     cliptta,
     cliptta_oce,
+    tpt,
+    rtpt,
+    rlcf,
 )
