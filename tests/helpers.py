@@ -17,7 +17,9 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER, PictureWorld
 from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.declare import Declared
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.per_image import ViewSettings
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
@@ -57,11 +59,18 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
     return Backbone(info, tower, WordEncoder(), logit_scale=50.0)
 
 
+def few_views(name: str) -> dict[str, Declared]:
+    """A method's own settings under its name, at their defaults but for the number of views; empty without any."""
+    own = METHODS[name].own
+    fewer = {"views": 8, "share": 0.25} if own and issubclass(own, ViewSettings) else {}
+    return {name: own(**fewer)} if own else {}
+
+
 def method_of(
     name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
 ) -> Method:
-    """A method with its own settings' defaults, for classes whose names do not matter."""
-    own = kind.own() if (kind := METHODS[name]).own else None
+    """A method for classes whose names do not matter."""
+    kind, own = METHODS[name], few_views(name).get(name)
     names = tuple(f"class {number}" for number in range(len(prototypes)))
     task = Task(
         backbone=backbone,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,14 @@ def watched(method: str, alone: list[Alone], weights: list[Tensor], excluded: It
     return Watched
 
 
+def expectation(name: str, key: str) -> np.ndarray:
+    return golden()[f"{name}/{STREAM}/{key}"]
+
+
 @pytest.mark.parametrize("name", TRAJECTORIES)
 def test_trajectory(name: str) -> None:
     method, end = TRAJECTORIES[name]
-    expected: Callable[[str], np.ndarray] = lambda key: golden()[f"{name}/{STREAM}/{key}"]
+    expected = partial(expectation, name)
     alone: list[Alone] = []
     weights: list[Tensor] = []
     excluded = iter(expected("excluded").reshape(-1, 32, 32)) if name == "rtpt" else iter(())

@@ -75,7 +75,7 @@ def test_who_wants_the_same_gets_another() -> None:
     assert len(set(share_out(["c"] * 6, offered))) == 6
     assert share_out(["a"] * 8, offered)[:6] == [*offered]
     shown = looks(METHODS)
-    assert [look.colour for look in shown.values()] == ["grey", "vermilion", "blue", "green"]
+    assert [look.colour for look in shown.values()][:4] == ["grey", "vermilion", "blue", "green"]
     assert {look.symbol for look in shown.values()} == {kind.symbol for kind in METHODS.values()}
 
 

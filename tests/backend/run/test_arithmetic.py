@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import CLASSES, labelled_source, method_of, random_images, small_backbone
+from helpers import CLASSES, few_views, labelled_source, method_of, random_images, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -43,7 +43,7 @@ def counted(backbone: Backbone, name: str) -> float:
 
 @pytest.mark.parametrize("name", method_names())
 def test_no_method_takes_more_than_is_said(backbone: Backbone, name: str) -> None:
-    cost = cost_of(replace(SETTINGS, methods=(name,)), Towers.of(backbone), len(CLASSES), 5)
+    cost = cost_of(replace(SETTINGS, methods=(name,), own=few_views(name)), Towers.of(backbone), len(CLASSES), 5)
     assert 0.4 * cost.batch < counted(backbone, name) <= 1.05 * cost.batch  # losses and heads are the twentieth
     assert cost.total == cost.prompts + 3 * cost.batch
 
