@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip.model
@@ -17,9 +18,7 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER, PictureWorld
 from cliptta_demo.backend.data.sources import GivenImages
-from cliptta_demo.backend.declare import Declared
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.per_image import ViewSettings
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
@@ -27,6 +26,8 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
+# Own settings with which a method has something, but not much, to do on the few images of a test.
+OWN = {name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf")}
 
 
 class WordEncoder:
@@ -59,25 +60,23 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
     return Backbone(info, tower, WordEncoder(), logit_scale=50.0)
 
 
-def few_views(name: str) -> dict[str, Declared]:
-    """A method's own settings under its name, at their defaults but for the number of views; empty without any."""
-    own = METHODS[name].own
-    fewer = {"views": 8, "share": 0.25} if own and issubclass(own, ViewSettings) else {}
-    return {name: own(**fewer)} if own else {}
-
-
 def method_of(
-    name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings, at_once: int | None = None
+    name: str,
+    backbone: Backbone,
+    prototypes: Tensor,
+    settings: AdaptationSettings,
+    at_once: int | None = None,
+    **own: Any,
 ) -> Method:
-    """A method for classes whose names do not matter."""
-    kind, own = METHODS[name], few_views(name).get(name)
-    names = tuple(f"class {number}" for number in range(len(prototypes)))
+    """A method for classes whose names don't matter; ``own``: of its own settings, those that are not the defaults."""
+    kind = METHODS[name]
     task = Task(
         backbone=backbone,
         prototypes=prototypes,
         settings=settings,
-        own=own,
-        class_names=names,
+        own=kind.own(**{**OWN.get(name, {}), **own}) if kind.own else None,
+        class_names=tuple(f"class {number}" for number in range(len(prototypes))),
+        templates=backbone.info.templates,
         images_at_once=at_once,
     )
     return kind(task)
