@@ -28,6 +28,7 @@ CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
 # Own settings with which a method has something, but not much, to do on the few images of a test.
 OWN = {name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf")}
+OWN_SETTINGS = {name: METHODS[name].own(**values) for name, values in OWN.items()}
 
 
 class WordEncoder:
@@ -36,9 +37,12 @@ class WordEncoder:
     Learnt words are directions that are added to all prompts'.
     """
 
+    def __init__(self, dimension: int = EMBEDDING) -> None:
+        self.dimension = dimension
+
     def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
         seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
-        text = [torch.randn(EMBEDDING, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        text = [torch.randn(self.dimension, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(text) if context is None else torch.stack(text) + context.sum(dim=0)
 
     def words(self, text: str, count: int) -> Tensor:

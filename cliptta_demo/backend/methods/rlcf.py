@@ -69,7 +69,7 @@ def reward_loss(logits: Tensor, source: Tensor, guesses: int) -> Tensor:
 class RlcfPrompt(PromptTuning):
     """The prompt's words move. Release: mzhaoshuai/RLCF, whose reward model is a larger CLIP, ViT-L/14."""
 
-    name, label = "rlcf-prompt", "RLCF, prompt"
+    name, label = "rlcf-prompt", "RLCF prompt"
     sentence = "Makes guesses for each image and rewords the prompt towards those that an untouched CLIP rewards."
     paper, year = PAPER, 2024
     family = "single"
@@ -95,7 +95,7 @@ class Rlcf(PerImage, AdaptingMethod):
     Rewards stop at 0: a tower whose cosines are negative, as SigLIP's may be, gets none and does not move.
     """
 
-    name, label = "rlcf", "RLCF, image tower"
+    name, label = "rlcf", "RLCF"
     sentence = "Makes guesses for each image and tunes the tower towards those that an untouched CLIP rewards."
     paper, year = PAPER, 2024
     family = "single"

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import CLASSES, OWN, labelled_source, method_of, random_images, small_backbone
+from helpers import CLASSES, OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo import limits
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
@@ -24,6 +23,7 @@ SETTINGS = RunSettings(
     methods=method_names(),
     stream=StreamSettings(batch_size=10, batches=3),
     adaptation=AdaptationSettings(steps=2, memory_shots=2, memory_sample=6),
+    own=OWN_SETTINGS,
 )
 
 
@@ -44,8 +44,7 @@ def counted(backbone: Backbone, name: str) -> float:
 
 @pytest.mark.parametrize("name", method_names())
 def test_no_method_takes_more_than_is_said(backbone: Backbone, name: str) -> None:
-    own = {name: METHODS[name].own(**OWN[name])} if name in OWN else {}
-    cost = cost_of(replace(SETTINGS, methods=(name,), own=own), Towers.of(backbone), len(CLASSES), 5)
+    cost = cost_of(replace(SETTINGS, methods=(name,)), Towers.of(backbone), len(CLASSES), 5)
     assert 0.4 * cost.batch < counted(backbone, name) <= 1.05 * cost.batch  # losses and heads are the twentieth
     assert cost.total == cost.prompts + 3 * cost.batch
 
