@@ -38,12 +38,26 @@ OWN: dict[str, dict[str, Any]] = {
     "stamp": {"capacity": 8, "alpha": 1.0},
     **{name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf")},
 }
+OWN_SETTINGS = {name: METHODS[name].own(**values) for name, values in OWN.items()}
 
 
-def encode_words(prompts: list[str]) -> Tensor:
-    """A stand-in for a text tower: a fixed random direction for each prompt, the same in every process."""
-    seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
-    return torch.stack([torch.randn(EMBEDDING, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+class WordEncoder:
+    """A stand-in for a text tower: a fixed random direction for each prompt, the same in every process.
+
+    Learnt words are directions that are added to all prompts'.
+    """
+
+    def __init__(self, dimension: int = EMBEDDING) -> None:
+        self.dimension = dimension
+
+    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+        seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
+        text = [torch.randn(self.dimension, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return torch.stack(text) if context is None else torch.stack(text) + context.sum(dim=0)
+
+    def words(self, text: str, count: int) -> Tensor:
+        """Where a context may start from."""
+        return self(text.split()[:count]) / 10
 
 
 def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
@@ -57,7 +71,7 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
                 text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
             ).visual
     info = BackboneInfo(name="small", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3)
-    return Backbone(info, tower, encode_words, logit_scale=50.0)
+    return Backbone(info, tower, WordEncoder(), logit_scale=50.0)
 
 
 def method_of(

@@ -27,4 +27,7 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     zero,
     lame,
     calip,
+    tpt,
+    rtpt,
+    rlcf,
 )

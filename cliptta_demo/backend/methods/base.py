@@ -57,12 +57,14 @@ class Cost:
     Attributes:
         forward, trained: images that go forward through the image tower alone, and that go there and back.
         prompts, trained_prompts: the same of the text tower.
+        together: images of one pass there and back; None: as many as an even share of the steps has.
     """
 
     forward: int
     trained: int = 0
     prompts: int = 0
     trained_prompts: int = 0
+    together: int | None = None
 
 
 class Prepared:

@@ -142,9 +142,18 @@ class Backbone:
             context: ``(n, width)`` vectors that stand in for the first n words' token embeddings, in every prompt;
                 gradients flow to it. See :class:`.text_tower.TextTower`.
         """
-        with self.lock, torch.set_grad_enabled(context is not None):
+        with self.lock, torch.set_grad_enabled(context is not None and torch.is_grad_enabled()):
             text = self.encode_text(prompts) if context is None else self.encode_text(prompts, context)
             return F.normalize(text.float(), dim=-1)
+
+    def context(self, text: str, count: int) -> Tensor:
+        """Token embeddings ``(count, width)`` of a text's first words, from which a learnt context may start.
+
+        Raises:
+            UserError: the text tower has no room for so many.
+        """
+        with self.lock:
+            return self.encode_text.words(text, count)
 
     @cached_property
     def dimension(self) -> int:
@@ -163,12 +172,13 @@ class Backbone:
             images = pixels.to(self.autocast or torch.float32)
         return images.contiguous(memory_format=self.memory_format)
 
-    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
+    def embed(self, images: Tensor, parameters: Tensor | None = None, *, alone: bool = False) -> Tensor:
         """Normalised image embeddings z, in one pass; see :mod:`.pieces` for batches larger than memory.
 
         Args:
             images: ``(N, 3, S, S)`` uint8, or float already normalised.
             parameters: θ ``(P,)``, the adapted normalisation parameters; gradients flow to it. None: the source model.
+            alone: each image has θ to itself, so that batch normalisation keeps the source's statistics.
 
         Returns:
             ``(N, d)`` float32, each row of length 1.
@@ -178,7 +188,7 @@ class Backbone:
             if parameters is None:
                 features = self.tower(pixels)
             else:
-                with self._adapting() as statistics:
+                with self._adapting(self.batch_statistics and not alone) as statistics:
                     tensors = {**self.layout.unflatten(parameters), **statistics}
                     features = functional_call(self.tower, tensors, (pixels,))
         return F.normalize(features.float(), dim=-1)
@@ -250,12 +260,12 @@ class Backbone:
         return torch.autocast(self.device.type, self.autocast or torch.bfloat16, enabled=enabled)
 
     @contextmanager
-    def _adapting(self) -> Iterator[dict[str, Tensor]]:
+    def _adapting(self, batch_statistics: bool) -> Iterator[dict[str, Tensor]]:
         """Sets batch normalisation to what ``batch_statistics`` says, for one forward pass.
 
         Yields throw-away copies of the running statistics, so that the shared model's own stay as they are.
         """
-        if not self.batch_statistics:
+        if not batch_statistics:
             yield {}
             return
         modules = [self.tower.get_submodule(name) for name in self.layout.batch_norms]

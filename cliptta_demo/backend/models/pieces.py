@@ -9,14 +9,22 @@ goes through the tower once, as without pieces.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work
 
 
-def embed_in_pieces(backbone: Backbone, images: Tensor, parameters: Tensor | None, at_once: int) -> Work[Tensor]:
+class Tower(Protocol):
+    """What goes piece by piece: a :class:`.backbone.Backbone` with images, or the prompts of a text tower."""
+
+    def embed(self, inputs: Tensor, parameters: Tensor | None) -> Tensor:
+        """Embeddings ``(N, d)`` of N inputs under the parameters; gradients flow to them."""
+
+
+def embed_in_pieces(backbone: Tower, images: Tensor, parameters: Tensor | None, at_once: int) -> Work[Tensor]:
     """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time."""
     parts = []
     for part in images.split(at_once):
@@ -31,12 +39,12 @@ class Passes:
     """Forward passes of a step, and the way back from its loss to the parameters.
 
     Args:
-        backbone: the shared model.
+        backbone: the shared model, or what else embeds.
         parameters: θ ``(P,)``; it becomes a leaf that asks for its gradient.
         at_once: images whose activations may be in memory at once, ≥ 1.
     """
 
-    def __init__(self, backbone: Backbone, parameters: Tensor, at_once: int) -> None:
+    def __init__(self, backbone: Tower, parameters: Tensor, at_once: int) -> None:
         self.backbone = backbone
         self.parameters = parameters.detach().requires_grad_(True)
         self.at_once = at_once

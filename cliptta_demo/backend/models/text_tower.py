@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor, nn
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.tokens import Tokenize
 
 
@@ -12,7 +15,7 @@ class TextTower:
     """Called with prompts, it gives their embeddings ``(len(prompts), d)``.
 
     Args:
-        model: of open_clip, frozen; tokenize: prompts → token numbers ``(len, length)``, a begin token first.
+        model: of open_clip, frozen; tokenize: prompts → token numbers ``(len, length)``.
     """
 
     def __init__(self, model: nn.Module, tokenize: Tokenize, device: torch.device | str) -> None:
@@ -24,19 +27,38 @@ class TextTower:
         named = self.model.named_modules()
         return next(part for name, part in named if "visual" not in name and isinstance(part, nn.Embedding))
 
+    @cached_property
+    def _begin(self) -> int:
+        """Where a prompt's first word is: after a begin token as in CLIP, or at once as in SigLIP."""
+        one, other = self.tokenize(["a", "photo"])[:, 0].tolist()
+        return int(one == other)
+
     def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
         tokens = self.tokenize(prompts).to(self.device)
         if context is None:
             return self.model.encode_text(tokens)
 
+        begin = self._begin
+
         def exchange(module: nn.Module, inputs: tuple[Tensor], words: Tensor) -> Tensor:
             learnt = context.to(words).expand(len(words), -1, -1)
-            return torch.cat([words[:, :1], learnt, words[:, 1 + len(context) :]], dim=1)
+            return torch.cat([words[:, :begin], learnt, words[:, begin + len(context) :]], dim=1)
 
         with self._embedding.register_forward_hook(exchange):
             return self.model.encode_text(tokens)
 
     def words(self, text: str, count: int) -> Tensor:
-        """Token embeddings ``(count, width)`` of the first words of a text: where a context may start from."""
+        """Token embeddings ``(count, width)`` of the first words of a text: where a context may start from.
+
+        Raises:
+            UserError: so many leave no room for a class name and the end token.
+        """
+        tokens = self.tokenize([text]).to(self.device)
+        room = tokens.shape[1] - self._begin - 2
+        if count > room:
+            raise UserError(
+                f"{count} learnt words do not fit into the prompts of this backbone, whose text tower reads "
+                f"{tokens.shape[1]} tokens. Choose another backbone, or a method that learns no prompt."
+            )
         with torch.no_grad():
-            return self._embedding(self.tokenize([text]).to(self.device))[0, 1 : 1 + count].clone()
+            return self._embedding(tokens)[0, self._begin : self._begin + count].clone()

@@ -123,7 +123,8 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         taken = kind.cost(outline, size)
         batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)
         batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts)
-        largest = max(largest, THERE_AND_BACK * taken.trained / max(1, kind.steps(outline)))
+        together = taken.trained / max(1, kind.steps(outline)) if taken.together is None else taken.together
+        largest = max(largest, THERE_AND_BACK * together)
     return Cost(
         prompts=towers.prompt * classes * templates,
         clean=clean,

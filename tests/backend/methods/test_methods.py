@@ -15,13 +15,14 @@ from cliptta_demo.backend.methods import base
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import Method, Prepared, Progress
 from cliptta_demo.backend.methods.memory import ConfidentMemory
+from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
-ADAPTING = [name for name, kind in METHODS.items() if kind.adapts]
+ADAPTING = [name for name, kind in METHODS.items() if kind.adapts and not issubclass(kind, PerImage)]
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
 
 

@@ -11,6 +11,7 @@ import open_clip
 import pytest
 import torch
 from checkpoints import ARCHITECTURES
+from helpers import OWN_SETTINGS
 from paths import ROOT
 
 from cliptta_demo.backend.data.catalog import open_source
@@ -33,6 +34,7 @@ def run_all(backbone: Backbone) -> None:
         methods=method_names(),
         stream=StreamSettings(batch_size=4, batches=2),
         adaptation=AdaptationSettings(steps=2, learning_rate=1e-3),
+        own=OWN_SETTINGS,
     )
     *_, (state, snapshot) = Experiment(settings, backbone, source).run()
     for name, method in snapshot.methods.items():

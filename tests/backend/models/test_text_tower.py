@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from golden_methods import golden_backbone, tokenize
 from helpers import CLASSES, small_backbone
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
@@ -31,6 +34,23 @@ def test_the_words_own_vectors_change_nothing_and_gradients_reach_others(tiny: B
     assert (slope.abs().amax(dim=1) > 0).all()  # each of the four words counts
     assert (tiny.encode(PROMPTS, context + slope)[:, 0] > plain[:, 0]).all()
     assert torch.equal(tiny.encode(PROMPTS), plain)  # the shared tower is as before
+
+
+def test_without_a_begin_token_the_first_words_are_learnt() -> None:
+    model = golden_backbone().encode_text.model
+    tower = TextTower(model, lambda prompts: tokenize(prompts).roll(-1, dims=1), "cpu")  # as SigLIP's tokens begin
+    prompts = ["a photo of a ant.", "a photo of a bee."]
+    context = tower.words("a photo of a", 4)
+    torch.testing.assert_close(tower(prompts, context), tower(prompts), atol=1e-5, rtol=0)
+    torch.testing.assert_close(context, golden_backbone().context("a photo of a", 4))
+    assert not torch.allclose(tower(prompts, context.flip(0)), tower(prompts), atol=1e-2)
+
+
+def test_learnt_words_that_leave_no_room_are_refused_in_a_sentence() -> None:
+    tower = golden_backbone().encode_text
+    assert tower.words("a photo of a", 13).shape == (13, 32)
+    with pytest.raises(UserError, match=r"14 learnt words do not fit .* reads 16 tokens\. Choose another backbone"):
+        tower.words("a photo of a", 14)
 
 
 def test_prototypes_of_each_template_are_made_when_asked_for_and_rest_in_between() -> None:

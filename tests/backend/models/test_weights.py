@@ -10,6 +10,7 @@ import open_clip
 import pytest
 import torch
 from checkpoints import SMALL, TEXT, own_tokenizer, weights
+from helpers import OWN_SETTINGS, WordEncoder
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from safetensors.torch import save
 
@@ -202,7 +203,7 @@ def test_a_constant_bias_changes_nothing() -> None:
         backbone = Backbone(
             backbones.BackboneInfo(name="b", image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3),
             model.visual,
-            lambda prompts: torch.eye(16)[: len(prompts)],
+            WordEncoder(16),
             logit_scale=117.0,
             logit_bias=bias,
         )
@@ -211,6 +212,7 @@ def test_a_constant_bias_changes_nothing() -> None:
             methods=method_names(),
             stream=StreamSettings(batch_size=8, batches=1),
             adaptation=AdaptationSettings(steps=2),
+            own=OWN_SETTINGS,
         )
         experiment = Experiment(settings, backbone, GivenImages(pixels, ("cat", "dog", "owl")), templates=("{}",))
         *_, (_, snapshot) = experiment.run()

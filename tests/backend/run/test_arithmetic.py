@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import CLASSES, OWN, labelled_source, method_of, random_images, small_backbone
+from helpers import CLASSES, OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,7 +15,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names, own_kind
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.page.form import cost
 from cliptta_demo.page.form.fields import FormValues
 
@@ -23,7 +23,7 @@ SETTINGS = RunSettings(
     methods=method_names(),
     stream=StreamSettings(batch_size=10, batches=3),
     adaptation=AdaptationSettings(steps=2, memory_shots=2, memory_sample=6),
-    own={name: own_kind(name)(**values) for name, values in OWN.items()},
+    own=OWN_SETTINGS,
 )
 
 

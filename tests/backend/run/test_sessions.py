@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import labelled_source, method_of, random_images, small_backbone
+from helpers import OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
 from paths import ROOT, TESTS
 
 from cliptta_demo.backend.data.ahead import THREADS, AheadOfTime
@@ -27,6 +27,7 @@ SETTINGS = RunSettings(
     methods=method_names(),
     stream=StreamSettings(batch_size=6, batches=4, corruption="fog", severity=3),
     adaptation=AdaptationSettings(learning_rate=1e-3, steps=2, memory_sample=6),
+    own=OWN_SETTINGS,
 )
 
 

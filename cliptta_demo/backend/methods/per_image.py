@@ -1,0 +1,166 @@
+"""One image at a time: many views of it, a few steps from the source model, a prediction, and all is forgotten.
+
+The loop that TPT, R-TPT and RLCF share. Which parameters move, what the loss is and how the image is judged in the end
+is for each of them to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import Declared, number, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.methods.views import draw_boxes, take_views
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.work import Work
+
+REPORTS = 8  # looks at a batch at work, at most; each shows the images done adapted and the others as they were
+EPSILON = 1e-8  # of the releases' AdamW
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class ViewSettings(Declared):
+    """What the releases have in common: how many views, and which of them the steps learn from."""
+
+    views: int = whole(
+        64, 2, 256, "the releases'",
+        label="Views per image", help="The image and random crops of it.", costly=True, mark="{} views",
+    )
+    share: float = number(
+        0.1, 0.01, 1, "the releases'",
+        label="Share of views", help="That the steps learn from: those of lowest entropy.", step=0.05, costly=True,
+        mark="{:g} of the views",
+    )
+
+    @property
+    def chosen(self) -> int:
+        """How many views the steps learn from; rounded down, as in the releases."""
+        return max(1, int(self.views * self.share))
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What became of one image.
+
+    Attributes:
+        cosines: ``(C,)`` that it is predicted by.
+        state: after its last step; losses: the terms of each step.
+    """
+
+    cosines: Tensor
+    state: AdaptationState
+    losses: tuple[dict[str, Tensor], ...]
+
+
+class PerImage(Method):
+    """Adapts to each image of a batch by itself. Nothing is carried on but the count of steps that were skipped.
+
+    The method's own settings are :class:`ViewSettings` with ``steps``. A batch's progress is told in ``REPORTS`` parts:
+    its "steps" are shares of its images, not of the optimiser.
+    """
+
+    weight_decay: ClassVar[float]
+
+    @classmethod
+    def steps(cls, outline: Outline) -> int:
+        return REPORTS
+
+    @property
+    def learning_rate(self) -> float:
+        """Of AdamW."""
+        return self.task.own.learning_rate
+
+    def prompts(self) -> Work[Tensor]:
+        """Unit embeddings ``(C, d)`` of the class prompts before any step."""
+        raise NotImplementedError
+
+    def passes(self, values: Tensor) -> Passes:
+        """Passes through the tower that learns, at these values ``(P,)``."""
+        raise NotImplementedError
+
+    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
+        """Cosines ``(V, C)`` of views with the classes, whose gradient finds its way through ``passes``.
+
+        Args:
+            views: ``(V, 3, S, S)``; seen: ``(V, d)``, their embeddings under the source model.
+        """
+        raise NotImplementedError
+
+    def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
+        """The terms of the loss, of the chosen views' ``(V, C)`` cosines now and under the source model."""
+        raise NotImplementedError
+
+    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Work[Tensor]:
+        """Cosines ``(C,)`` of the image at the values it ended with, from all its views; the first one is the image."""
+        raise NotImplementedError
+
+    def boxes(self, count: int, side: int, seed: int) -> Tensor:
+        """Where the views of a batch's images lie, ``(count, views, 5)``; see :mod:`.views`."""
+        return draw_boxes(count, self.task.own.views, side, seed)
+
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+        self.choose_piece(whole=False)
+        state = replace(self.start(), skipped=state.skipped) if state is not None else self.start()
+        pixels = self.backbone.normalise(images)
+        boxes = self.boxes(len(pixels), pixels.shape[-1], seed)
+        count = len(pixels)
+        prompts = yield from self.within_memory(count, self.prompts)
+        yield
+        features = yield from self.within_memory(count, partial(self.embed, pixels))
+        cosines = features @ prompts.T
+        yield Progress(0, cosines)
+        losses: list[dict[str, Tensor]] = []
+        for index, end in enumerate(range(1, count + 1)):
+            one = slice(index, end)
+            work = partial(self.one_image, pixels[one], boxes[one], features[one], prompts, state)
+            alone = yield from self.within_memory(count, work)
+            state = replace(state, skipped=alone.state.skipped)
+            cosines = torch.cat([cosines[:index], alone.cosines[None], cosines[end:]])
+            losses.append(alone.losses[-1])
+            part = REPORTS * end // count
+            if end < count:
+                yield Progress(part, cosines, None, _means(losses)) if part > REPORTS * index // count else None
+        yield Progress(REPORTS, cosines, alone.state, _means(losses))
+
+    def one_image(
+        self, image: Tensor, boxes: Tensor, feature: Tensor, prompts: Tensor, state: AdaptationState
+    ) -> Work[Alone]:
+        """All work on one image.
+
+        Args:
+            image: ``(1, 3, S, S)``; boxes: ``(1, V, 5)``; feature: ``(1, d)``.
+            state: to start from.
+        """
+        views = take_views(image, boxes)[0]
+        seen = torch.cat([feature, (yield from self.embed(views[1:]))])
+        source = seen @ prompts.T
+        surest = entropy_of_logits(self.backbone.logits(source)).argsort(stable=True)[: self.task.own.chosen]
+        losses = []
+        for _ in range(self.task.own.steps):
+            yield
+            passes = self.passes(state.values)
+            cosines = yield from self.compare(passes, views[surest], seen[surest])
+            terms = self.terms(cosines, source[surest])
+            loss = torch.stack(list(terms.values())).sum()
+            gradient = yield from passes.gradient(loss)
+            decay = self.weight_decay
+            state = adam_step(state, loss.detach(), gradient, self.learning_rate, weight_decay=decay, epsilon=EPSILON)
+            losses.append({name: term.detach() for name, term in terms.items()})
+        yield
+        cosines = yield from self.judge(state.values, views, seen)
+        return Alone(cosines, state, tuple(losses))
+
+
+def _means(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([terms[name] for terms in losses]).mean() for name in losses[0]}

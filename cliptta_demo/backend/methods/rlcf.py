@@ -1,0 +1,133 @@
+"""RLCF (Zhao et al. 2024): an untouched CLIP rewards guesses for each image, and those rewarded become likelier.
+
+Two methods that differ in what moves: the words of the prompt, or the normalisation parameters of the image tower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import number, whole
+from cliptta_demo.backend.methods.base import AdaptingMethod, Cost
+from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
+from cliptta_demo.backend.methods.prompt_tuning import PromptTuning
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.work import Work
+
+REWARD_SCALE = 2.5  # CLIPScore's
+PAPER = (
+    "Zhao et al., Test-Time Adaptation with CLIP Reward for Zero-Shot Generalization in Vision-Language Models, "
+    "ICLR 2024"
+)
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class RlcfSettings(ViewSettings):
+    """The image tower's."""
+
+    guesses: int = whole(
+        3, 1, 10, "the release's",
+        label="Guesses", help="Likeliest classes of a view, which are rewarded or not.", mark="{} guesses",
+    )
+    steps: int = whole(3, 1, 20, "the release's", label="Steps per image", costly=True, mark="{} steps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RlcfPromptSettings(RlcfSettings):
+    """The prompt's."""
+
+    learning_rate: float = number(
+        7e-3, 0, 1, "the release's",
+        label="Learning rate", help="Of AdamW, on the prompt's words.", step=0.001, mark="lr {:g}",
+    )
+# fmt: on
+
+
+def reward_loss(logits: Tensor, source: Tensor, guesses: int) -> Tensor:
+    """Policy gradient on the likeliest classes of each view; scalar.
+
+    A guess's reward is 2.5 times its cosine under the source model, at least 0, above the mean of its view's guesses.
+
+    Args:
+        logits: ``(V, C)`` of the views; source: ``(V, C)`` cosines under the source model, the reward model here.
+    """
+    guessed = logits.topk(min(guesses, logits.shape[1]), dim=1).indices
+    reward = REWARD_SCALE * source.gather(1, guessed).clamp_min(0)
+    reward = reward - reward.mean(dim=1, keepdim=True)
+    return -(reward * logits.log_softmax(dim=1).gather(1, guessed)).mean()
+
+
+@register
+class RlcfPrompt(PromptTuning):
+    """The prompt's words move. Release: mzhaoshuai/RLCF, whose reward model is a larger CLIP, ViT-L/14."""
+
+    name, label = "rlcf-prompt", "RLCF prompt"
+    sentence = "Makes guesses for each image and rewords the prompt towards those that an untouched CLIP rewards."
+    paper, year = PAPER, 2024
+    family = "single"
+    colour, symbol, dash = "brown", "star", "dash"
+    own = RlcfPromptSettings
+    weight_decay = 5e-4
+
+    def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
+        return {"reward": reward_loss(self.backbone.logits(cosines), source, self.task.own.guesses)}
+
+
+class _Alone:
+    """The image tower for one image: batch normalisation, where there is any, by the source's statistics."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.embed = partial(backbone.embed, alone=True)
+
+
+@register
+class Rlcf(PerImage, AdaptingMethod):
+    """The normalisation parameters move; the release offers that too (``tune_norm``), and moves the whole tower.
+
+    Rewards stop at 0: a tower whose cosines are negative, as SigLIP's may be, gets none and does not move.
+    """
+
+    name, label = "rlcf", "RLCF"
+    sentence = "Makes guesses for each image and tunes the tower towards those that an untouched CLIP rewards."
+    paper, year = PAPER, 2024
+    family = "single"
+    colour, symbol = "purple", "cross"
+    uses = ("learning_rate",)
+    own = RlcfSettings
+    weight_decay = 5e-4
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        own = outline.own
+        trained = batch_size * own.steps * own.chosen
+        return Cost(batch_size * (own.views + 1), trained, together=own.chosen)
+
+    @property
+    def learning_rate(self) -> float:
+        return self.settings.learning_rate
+
+    def prompts(self) -> Work[Tensor]:
+        return self.prototypes
+        yield  # they are there already
+
+    def passes(self, values: Tensor) -> Passes:
+        return Passes(_Alone(self.backbone), values, self.piece)
+
+    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
+        return (yield from passes.embed(views)) @ self.prototypes.T
+
+    def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
+        return {"reward": reward_loss(self.backbone.logits(cosines), source, self.task.own.guesses)}
+
+    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Work[Tensor]:
+        with torch.no_grad():
+            return (self.backbone.embed(views[:1], values, alone=True) @ self.prototypes.T)[0]
+        yield  # one image goes through at once

@@ -1,0 +1,86 @@
+"""TPT, R-TPT and RLCF, image by image, against numbers computed with their authors' released implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from golden_methods import NEAR, Trajectory, golden
+from torch import Tensor
+
+from cliptta_demo.backend.methods.per_image import Alone, PerImage
+from cliptta_demo.backend.methods.registry import METHODS
+
+# name in the golden file → the method, where the file has the values it ends with
+TRAJECTORIES = {
+    "tpt": ("tpt", "context"),
+    "rtpt": ("r-tpt", "context"),
+    "rlcf_prompt": ("rlcf-prompt", "context"),
+    "rlcf_tune": ("rlcf", "norm_params"),
+}
+STREAM = "closed"
+
+
+def watched(method: str, alone: list[Alone], weights: list[Tensor], excluded: Iterator[np.ndarray]) -> type[PerImage]:
+    """The method with the file's views, that tells what became of each image."""
+    kind = METHODS[method]
+
+    class Watched(kind):
+        def boxes(self, count: int, side: int, seed: int) -> Tensor:
+            return torch.from_numpy(golden()[f"views/{STREAM}/boxes"][seed]).long()
+
+        def one_image(self, *given: Any) -> Any:
+            alone.append((yield from super().one_image(*given)))
+            return alone[-1]
+
+        def weights(self, seen: Tensor) -> Tensor:
+            weights.append(super().weights(seen))
+            return weights[-1]
+
+        def left_out(self, similar: Tensor) -> Tensor:
+            return torch.from_numpy(next(excluded))  # by the release's rounding
+
+    return Watched
+
+
+def expectation(name: str, key: str) -> np.ndarray:
+    return golden()[f"{name}/{STREAM}/{key}"]
+
+
+@pytest.mark.parametrize("name", TRAJECTORIES)
+def test_trajectory(name: str) -> None:
+    method, end = TRAJECTORIES[name]
+    expected = partial(expectation, name)
+    alone: list[Alone] = []
+    weights: list[Tensor] = []
+    excluded = iter(expected("excluded").reshape(-1, 32, 32)) if name == "rtpt" else iter(())
+    class_features = golden().get(f"{name}/class_features")
+    trajectory = Trajectory(
+        name,
+        STREAM,
+        watched(method, alone, weights, excluded),
+        own={"views": 32},
+        prototypes=None if class_features is None else torch.from_numpy(class_features),
+    )
+    engine = trajectory.method()
+    if name == "tpt":
+        np.testing.assert_allclose(engine.start().values.view(4, 32), golden()["tpt/initial_context"], atol=1e-6)
+    for batch, followed in enumerate(trajectory.follow(engine)):
+        stable = expected("stable")[batch]
+        assert stable.sum() > 20
+        images = alone[24 * batch :]
+        found = {
+            "logits": followed.moments[-1].cosines,
+            end: torch.stack([one.state.values.view(expected(end).shape[2:]) for one in images]),
+            "losses": torch.tensor([[float(sum(terms.values())) for terms in one.losses] for one in images]),
+        }
+        if name == "rtpt":
+            found["weights"] = torch.stack(weights[24 * batch :])
+        for key, values in found.items():
+            np.testing.assert_allclose(
+                values[stable], expected(key)[batch][stable], atol=NEAR, rtol=0, err_msg=f"{key} of batch {batch}"
+            )
