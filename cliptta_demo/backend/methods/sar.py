@@ -54,7 +54,7 @@ class Sar(AdaptingMethod):
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        return Cost(batch_size, 2 * cls.steps(outline) * batch_size)
+        return Cost(batch_size, 2 * cls.steps(outline) * batch_size, together=batch_size)
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:

@@ -99,6 +99,7 @@ class Unient(AdaptingMethod):
 
     def known(self, spread: Tensor) -> Tensor:
         """How probably each image is of a known class ``(N,)``, by the largest of its ``(N, C)`` numbers."""
+        # The device is waited for: there, a hundred rounds of little kernels would take longer.
         largest = spread.detach().amax(dim=1).cpu().double().numpy()
         width = largest.max() - largest.min()
         if not 0 < width < np.inf:
