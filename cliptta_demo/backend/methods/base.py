@@ -79,7 +79,6 @@ class Prepared:
         self.images = images.to(backbone.device)
         self.pixels = backbone.normalise(self.images)
         self.made: dict[Hashable, Tensor] = {}  # what a method makes for this batch and may want at a later step
-        self.cosines: Tensor | None = None  # ``(N, C)``, the latest, of a method whose steps do not look at the batch
         self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
         self._source: Tensor | None = None
 

@@ -55,9 +55,9 @@ class Remembering(AdaptingMethod):
 
     def look(self, batch: Prepared, parameters: Tensor) -> Work[Tensor]:
         """Cosines ``(N, C)`` of the batch under θ, without a graph; what the steps to come show as the prediction."""
-        batch.cosines = yield from self.predict(batch.pixels, parameters)
+        batch.made["cosines"] = yield from self.predict(batch.pixels, parameters)
         yield from self.rest()
-        return batch.cosines
+        return batch.made["cosines"]
 
     def recall(self, batch: Prepared, memory: ImageMemory) -> Tensor:
         """The memory's images, normalised."""

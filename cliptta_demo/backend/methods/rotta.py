@@ -29,8 +29,8 @@ class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 
     release: str = choice(
-        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "its own code",
-        label="RoTTA's code", help="CLIPTTA's takes the teacher's raw cosines for probabilities.", mark="RoTTA, {}",
+        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "a method is its authors'",
+        label="Definition", help="CLIPTTA's takes the teacher's raw cosines for probabilities.", mark="RoTTA as by {}",
     )
     update_every: int = whole(
         64, 1, 1024, "its authors'",
@@ -93,7 +93,7 @@ class Rotta(Remembering):
             state, losses = yield from self._take_in(batch, state)
         elif self._due(state.kept["memory"].offered, len(batch.images)):
             state, losses = yield from self._update(batch, state)
-        return state, Progress(step, batch.cosines, None, losses)
+        return state, Progress(step, batch.made["cosines"], None, losses)
 
     @property
     def _authors(self) -> bool:

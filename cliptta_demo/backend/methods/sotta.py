@@ -31,8 +31,8 @@ class SottaSettings(RememberingSettings):
     release: str = choice(
         "authors",
         {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison, scaled", "as-is": "CLIPTTA's, as it is"},
-        "its own code", label="SoTTA's code", help="CLIPTTA's learns from one image alone; as it is, from none.",
-        mark="SoTTA, {}",
+        "a method is its authors'",
+        label="Definition", help="CLIPTTA's learns from one image alone; as it is, from none.", mark="SoTTA as by {}",
     )
     threshold: float = number(
         0.99, 0, 1, "its authors' for CIFAR-10; theirs for CIFAR-100 is 0.66, for ImageNet 0.33; CLIPTTA's 0.5",
@@ -79,11 +79,11 @@ class Sotta(Remembering):
     ) -> Work[tuple[AdaptationState, Progress]]:
         memory, authors = state.kept["memory"], self.task.own.release == "authors"
         if not memory.items:
-            return state, Progress(step, batch.cosines)
+            return state, Progress(step, batch.made["cosines"])
         learnt = memory if authors else memory.only(memory.items[:1])
         loss = self._entropy if authors else lambda cosines: mean_entropy(self.backbone.logits(cosines))
         state, value = yield from self.learn(state, self.recall(batch, learnt), learnt.rows(), loss, sharp=authors)
-        return state, Progress(step, batch.cosines, None, {"entropy": value})
+        return state, Progress(step, batch.made["cosines"], None, {"entropy": value})
 
     def chance(self, seed: int) -> random.Random:
         """What chooses at random."""

@@ -34,8 +34,8 @@ class StampSettings(RememberingSettings):
     release: str = choice(
         "authors",
         {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison", "cliptta-sharp": "CLIPTTA's, with all options"},
-        "its own code", label="STAMP's code", help="CLIPTTA's minimises entropies of unscaled cosines.",
-        mark="STAMP, {}",
+        "a method is its authors'", label="Definition", help="CLIPTTA's minimises entropies of unscaled cosines.",
+        mark="STAMP as by {}",
     )
     alpha: float = number(
         0.5, 0, 1, "its authors' α; CLIPTTA's 0.45",
@@ -85,17 +85,17 @@ class Stamp(Remembering):
         uncertainty = torch.where(uncertainty < own.alpha * math.log(classes), uncertainty, torch.nan)
         sizes = state.kept.get("sizes", (0.0,) * classes)
         rule = partial(self._admit, self.chance(seed, step), sizes)
-        told = (self.first(batch, state), batch.cosines.argmax(dim=1), uncertainty)
+        told = (self.first(batch, state), batch.made["cosines"].argmax(dim=1), uncertainty)
         memory = state.kept["memory"].offer(batch.images, *told, rule)
         state = state.keep(memory=memory)
         if not memory.items:
-            return state, Progress(step, batch.cosines)
+            return state, Progress(step, batch.made["cosines"])
         updates = state.kept.get("replays", 0)
         state = state.keep(sizes=self._smoothed(sizes, memory.items), replays=updates + 1)
         fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.release == "authors" else 1
         how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.settings.learning_rate}
         state, value = yield from self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
-        return state, Progress(step, batch.cosines, None, {"replay": value})
+        return state, Progress(step, batch.made["cosines"], None, {"replay": value})
 
     def chance(self, seed: int, step: int) -> random.Random:
         """What chooses at random."""
