@@ -33,7 +33,8 @@ from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.gpu import device
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweep_panel import build_sweep, connect_sweep
-from cliptta_demo.page.server.gradio_parts import asked_at, check_gradio
+from cliptta_demo.page.server.gradio_part import check_gradio
+from cliptta_demo.page.server.gradio_parts import asked_at
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.leaving import LEAVING, in_use, put_away

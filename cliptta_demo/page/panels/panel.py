@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.server.gradio_parts import API_PREFIX
+from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.places import ASSETS
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit

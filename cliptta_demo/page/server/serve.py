@@ -36,7 +36,8 @@ from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
-from cliptta_demo.page.server.gradio_parts import check_gradio, forget_uploaded
+from cliptta_demo.page.server.gradio_part import check_gradio
+from cliptta_demo.page.server.gradio_parts import forget_uploaded
 from cliptta_demo.page.server.guard import RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
