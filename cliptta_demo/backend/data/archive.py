@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from cliptta_demo.backend.data.file_names import base_name
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, base_name
 from cliptta_demo.backend.models.class_names import visible
 
 _RANGES = {

@@ -18,7 +18,6 @@ from cliptta_demo.backend.data.archive import (
     read_archive,
 )
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
-from cliptta_demo.backend.data.file_names import base_name, printable
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import (
     MAX_TABLE_BYTES,
@@ -28,7 +27,7 @@ from cliptta_demo.backend.data.labels import (
     labels_from_table,
     read_table,
 )
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
 
 _AT_ONCE = 8  # files in memory at a time

@@ -23,8 +23,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from cliptta_demo.backend.data.file_names import base_name
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, base_name
 
 Paths = Sequence[Path | str]
 

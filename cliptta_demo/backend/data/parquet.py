@@ -23,8 +23,7 @@ from torch import Tensor
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, sort_out
 from cliptta_demo.backend.data.parquet_file import open_parquet, read_cells
 from cliptta_demo.backend.data.parquet_rows import Rows
-from cliptta_demo.backend.data.selection import select_classes
-from cliptta_demo.backend.data.sources import Images
+from cliptta_demo.backend.data.sources import Images, select_classes
 from cliptta_demo.backend.errors import UserError
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch

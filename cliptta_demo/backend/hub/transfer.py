@@ -27,38 +27,25 @@ def bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, watcher:
     Raises:
         UserError: no connection, no access, a file that does not arrive intact.
     """
-    total, done = sum(file.size for file in files), 0
-    for file in files:
-        _download(listing, file, done, total, visitor, watcher)
-        done += file.size
-
-
-def _download(
-    listing: Listing, file: RemoteFile, done: int, total: int, visitor: bool, watcher: Watcher | None
-) -> None:
     import huggingface_hub
     from huggingface_hub import constants
 
     constants.DOWNLOAD_CHUNK_SIZE = PIECE
-    options = {}
-    if watcher is not None:
-        name = f"{listing.name}, {file.path.rpartition('/')[2]}"
-        watcher(Progress(name, done, total))
-        options["tqdm_class"] = _bar_class(watcher, name, done, total)
-    try:
-        path = huggingface_hub.hf_hub_download(
-            listing.name,
-            file.path,
-            repo_type=listing.kind,
-            revision=listing.revision,
-            token=False if visitor else None,
-            **options,
-        )
-    except Exception as error:
-        log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
-        raise UserError(explain(listing.kind, listing.name, error)) from error
-    if not is_intact(Path(path), file):
-        raise UserError(f"{file.path} of {listing.name} did not arrive intact: its sha256 is wrong. Try again.")
+    options = {"repo_type": listing.kind, "revision": listing.revision, "token": False if visitor else None}
+    total, done = sum(file.size for file in files), 0
+    for file in files:
+        if watcher is not None:
+            name = f"{listing.name}, {file.path.rpartition('/')[2]}"
+            watcher(Progress(name, done, total))
+            options["tqdm_class"] = _bar_class(watcher, name, done, total)
+        try:
+            path = huggingface_hub.hf_hub_download(listing.name, file.path, **options)
+        except Exception as error:
+            log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
+            raise UserError(explain(listing.kind, listing.name, error)) from error
+        if not is_intact(Path(path), file):
+            raise UserError(f"{file.path} of {listing.name} did not arrive intact: its sha256 is wrong. Try again.")
+        done += file.size
 
 
 def _bar_class(watcher: Watcher, name: str, before: int, total: int) -> type:

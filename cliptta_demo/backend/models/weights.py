@@ -17,8 +17,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import (
     Listing,
     RemoteFile,
+    cached,
     fetch,
-    is_here,
     is_intact,
     known_listing,
     list_repository,
@@ -134,7 +134,7 @@ def is_fetched(name: str) -> bool:
     if listing is None:
         return False
     try:
-        return is_here(listing, _weights_file(listing, (filename,) if filename else (), pickled=True))
+        return cached(listing, _weights_file(listing, (filename,) if filename else (), pickled=True)) is not None
     except UserError:
         return False
 

@@ -30,9 +30,8 @@ from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task, outline_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
-from cliptta_demo.backend.run.lane import Lane
 from cliptta_demo.backend.run.metrics import Tally
-from cliptta_demo.backend.run.reading import method_snapshot, read, view_of
+from cliptta_demo.backend.run.reading import Lane, method_snapshot, read, view_of
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import finish
