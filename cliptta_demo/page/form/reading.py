@@ -52,7 +52,7 @@ def read_form(values: FormValues) -> Recipe:
         ood_source=values.ood_source,
         source_names=source_names,
         class_names=class_names,
-        upload_key=read_upload(values.files).key if dataset == UPLOAD else "",
+        upload_key=read_upload(values.files) if dataset == UPLOAD else "",
         templates=_templates(values.templates),
     )
     _refuse_long(recipe.settings)
