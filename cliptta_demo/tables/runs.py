@@ -64,7 +64,6 @@ def run_stream(
     stream: StreamSettings,
     variants: Sequence[Variant],
     strangers: Source | None = None,
-    class_names: Sequence[str] | None = None,
 ) -> dict[str, Summary]:
     """Column name → summary of one stream, the same images for each; "collapsed" tells a collapse.
 
@@ -84,7 +83,7 @@ def run_stream(
     for adaptation, group in groups:
         own = {method: settings for v in group for method, settings in v.own.items()}
         settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation, own=own)
-        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers, class_names).run()
+        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers).run()
         summaries = summarise(snapshot)["methods"]
         for variant in group:
             found[variant.name] = summaries[variant.method] | {"collapsed": collapsed(summaries[variant.method])}
@@ -170,7 +169,6 @@ def run_table(
     source_of: Callable[[str], tuple[Source, str]],
     strangers: Source | None,
     store: TableStore,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[Row, int, int, float]]:
     """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left).
 
@@ -180,13 +178,13 @@ def run_table(
     jobs = settings.jobs()
     done = {(row.corruption, row.seed) for row in store.rows()}
     missing = [job for job in jobs if job not in done]
-    began = clock()
+    began = time.monotonic()
     for count, (corruption, seed) in enumerate(missing, start=1):
-        before = clock()
+        before = time.monotonic()
         source, drawn = source_of(corruption)
         stream = replace(settings.stream, corruption=drawn, seed=seed)
         columns = run_stream(backbone, source, stream, settings.variants, strangers)
-        row = Row(corruption, seed, round(clock() - before, 1), columns)
+        row = Row(corruption, seed, round(time.monotonic() - before, 1), columns)
         store.add(row)
-        left = (clock() - began) / count * (len(missing) - count)
+        left = (time.monotonic() - began) / count * (len(missing) - count)
         yield row, len(jobs) - len(missing) + count, len(jobs), left

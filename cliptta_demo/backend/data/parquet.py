@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, sort_out
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders, sort_out
 from cliptta_demo.backend.data.parquet_file import open_parquet, read_cells
 from cliptta_demo.backend.data.parquet_rows import Rows
 from cliptta_demo.backend.data.sources import Images, select_classes
@@ -40,7 +40,6 @@ class ParquetSource:
             names for its labels 0, 1, ….
         label: gives every image this label; None keeps the data set's.
         templates: captions that suit the data set.
-        limits: caps of one image.
     """
 
     def __init__(
@@ -50,13 +49,11 @@ class ParquetSource:
         *,
         label: int | None = None,
         templates: tuple[str, ...] | None = None,
-        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
         self.rows = rows
         self.label = label
         self.templates = templates
         self.note = rows.note
-        self.limits = limits
         self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, label is not None)
         self._orders: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
 
@@ -95,10 +92,10 @@ class ParquetSource:
             try:
                 for place, cell, path in cells:
                     names[place] = os.path.basename(path) or f"image {int(rows[place])}"
-                    if len(cell) > self.limits.max_bytes:  # refused by its length, without a copy
-                        found[place] = decode_or_say(cell, names[place], size, self.limits)
+                    if len(cell) > DEFAULT_LIMITS.max_bytes:  # refused by its length, without a copy
+                        found[place] = decode_or_say(cell, names[place], size, DEFAULT_LIMITS)
                         continue
-                    found[place] = pool.submit(decode_or_say, bytes(cell), names[place], size, self.limits)
+                    found[place] = pool.submit(decode_or_say, bytes(cell), names[place], size, DEFAULT_LIMITS)
                     waiting.append((found[place], len(cell)))
                     undecoded += len(cell)
                     while undecoded > _UNDECODED_BYTES:

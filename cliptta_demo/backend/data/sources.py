@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits
 from cliptta_demo.backend.data.folder import UNLABELLED, FolderDataset
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
 from cliptta_demo.backend.errors import UserError
@@ -113,21 +112,19 @@ class FolderSource:
     Args:
         dataset: from :func:`.folder.scan_folder`.
         label: gives every image this label; None keeps the folder's.
-        limits: caps of what is read.
     """
 
-    def __init__(self, dataset: FolderDataset, label: int | None = None, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, dataset: FolderDataset, label: int | None = None) -> None:
         self.dataset = dataset
         self.class_names = dataset.class_names
         self.label = label
-        self.limits = limits
 
     def length(self) -> int | None:
         return len(self.dataset.files)
 
     def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
         indices = shuffled_or_sorted(np.asarray(self.dataset.labels), order, seed)[start : start + count]
-        pixels, labels, names, refused = self.dataset.load(indices.tolist(), size, self.limits)
+        pixels, labels, names, refused = self.dataset.load(indices.tolist(), size)
         if self.label is not None:
             labels = torch.full_like(labels, self.label)
         return Images(pixels, labels, names, refused)

@@ -49,9 +49,9 @@ class BatchResults:
     methods: dict[str, MethodResults]
 
 
-def results_of(snapshot: Snapshot, reference: str = REFERENCE) -> BatchResults:
-    """What is kept of a snapshot. Statuses compare with ``reference``, or with nothing where it takes no part."""
-    before = snapshot.methods[reference].batch.predicted if reference in snapshot.methods else None
+def results_of(snapshot: Snapshot) -> BatchResults:
+    """What is kept of a snapshot. Statuses compare with zero-shot, or with nothing where it takes no part."""
+    before = snapshot.methods[REFERENCE].batch.predicted if REFERENCE in snapshot.methods else None
     methods = {}
     for name, method in snapshot.methods.items():
         view = method.batch
