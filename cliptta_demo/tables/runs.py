@@ -116,8 +116,10 @@ class TableStore:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / SETTINGS_FILE
         if path.exists():
-            changed = _differences(json.loads(path.read_text(encoding="utf-8")), described)
-            if changed:
+            old = json.loads(path.read_text(encoding="utf-8"))
+            # More seeds or corruptions than before are no difference: the rows that are there stay valid.
+            names = (old.keys() | described.keys()) - {"seeds", "corruptions"}
+            if changed := sorted(name for name in names if old.get(name) != described.get(name)):
                 raise UserError(
                     f"{directory} holds a table of other settings ({', '.join(changed)} differ). "
                     "Choose another --out, or remove that directory."
@@ -155,12 +157,6 @@ def describe(settings: TableSettings, adaptation: AdaptationSettings, class_name
     plain = asdict(settings) | {"adaptation": asdict(adaptation), "class_names": list(class_names)}
     del plain["stream"]["corruption"], plain["stream"]["seed"]
     return json.loads(json.dumps(plain))
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """More seeds or corruptions than before are no difference: the rows that are there stay valid."""
-    grown = {"seeds", "corruptions"}
-    return sorted(key for key in old.keys() | new.keys() if key not in grown and old.get(key) != new.get(key))
 
 
 def run_table(

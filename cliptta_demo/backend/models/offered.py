@@ -125,7 +125,7 @@ def check_visitor_backbone(name: str) -> str:
         repository = name.removeprefix(HUB_PREFIX)
         if name.startswith(HUB_PREFIX) and REPOSITORY.fullmatch(repository) and ".." not in repository:
             return name
-        if _PAIR.fullmatch(name) and is_open_clip_tag(*name.split("/")):
+        if _PAIR.fullmatch(name) and _is_open_clip_tag(*name.split("/")):
             return name
     allowed = ", ".join(BACKBONES)
     raise UserError(
@@ -134,8 +134,7 @@ def check_visitor_backbone(name: str) -> str:
     )
 
 
-def is_open_clip_tag(architecture: str, tag: str) -> bool:
-    """Whether open_clip knows pretrained weights of that name."""
+def _is_open_clip_tag(architecture: str, tag: str) -> bool:
     import open_clip
 
     return tag in open_clip.list_pretrained_tags_by_model(architecture)

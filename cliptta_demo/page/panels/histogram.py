@@ -126,12 +126,9 @@ def _ratios(name: str, counted: Tally | MethodSnapshot) -> list[str]:
     """Improvement and deterioration in words."""
     if name == REFERENCE:
         return ["the yardstick of both ratios"]
-    better, worse = (_percent(value) for value in (counted.improvement, counted.deterioration))
+    shares = (counted.improvement, counted.deterioration)
+    better, worse = ("–" if share is None else f"{share:.0%}" for share in shares)
     return [f"improvement: {better} of zero-shot's wrong", f"deterioration: {worse} of zero-shot's right"]
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
 
 
 PANEL = Panel(
