@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,6 @@ class TableStore:
     def __init__(
         self, directory: Path, settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]
     ) -> None:
-        self.directory = directory
         self.path = directory / RUNS_FILE
         described = describe(settings, adaptation, class_names)
         directory.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,12 @@ class TableStore:
 
     def rows(self) -> list[Row]:
         """The streams finished so far. A line that a kill cut short is left out; its stream is run again."""
-        return read_rows(self.directory)
+        rows: dict[tuple[str, int], Row] = {}
+        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
+            with suppress(ValueError):
+                row = Row(**json.loads(line))
+                rows[row.corruption, row.seed] = row
+        return list(rows.values())
 
     def add(self, row: Row) -> None:
         """Appends a finished stream."""
@@ -137,19 +142,6 @@ class TableStore:
             if text and not text.endswith("\n"):
                 file.write("\n")  # after a line that was cut short
             file.write(json.dumps(asdict(row), allow_nan=False) + "\n")
-
-
-def read_rows(directory: Path) -> list[Row]:
-    """The rows of a table's directory, one for each stream."""
-    path = directory / RUNS_FILE
-    rows: dict[tuple[str, int], Row] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = Row(**json.loads(line))
-        except ValueError:
-            continue
-        rows[row.corruption, row.seed] = row
-    return list(rows.values())
 
 
 def describe(settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]) -> dict[str, Any]:

@@ -39,9 +39,7 @@ OPEN_TABLES = 6  # data sets whose labels stay in memory
 
 _tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Rows]] = OrderedDict()
 _lock = threading.Lock()
-_opening = threading.BoundedSemaphore(
-    2
-)  # at once: what opening takes in memory is bounded, and a slow one holds no line
+_opening = threading.BoundedSemaphore(2)  # what opening takes in memory is bounded, and a slow one holds no line
 
 
 def read_hub_spec(spec: str) -> HubDataset:

@@ -68,11 +68,7 @@ class Stream:
         self.settings = settings
         self.image_size = image_size
         self.device = torch.device(device)
-
-    @property
-    def stranger_count(self) -> int:
-        """See :func:`strangers_of`."""
-        return strangers_of(self.settings)
+        self.stranger_count = strangers_of(settings)
 
     def __len__(self) -> int:
         """Batches to come: as many as asked for, fewer when the images run out."""
