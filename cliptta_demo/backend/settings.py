@@ -13,7 +13,6 @@ from typing import Any
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.declare import (
     Declared,
-    Options,
     Setting,
     build,
     check_choice,
@@ -46,12 +45,12 @@ def method_names() -> tuple[str, ...]:
     return tuple(METHODS)
 
 
-def _corruptions() -> Options:
+def _corruptions() -> dict[str, str]:
     cycle = {"none": "None", CORRUPTION_CYCLE: "Cycle through all 15"}
     return cycle | {name: corruption_name(name) for name in CORRUPTIONS}
 
 
-def _scores() -> Options:
+def _scores() -> dict[str, str]:
     from cliptta_demo.backend.methods.scores import ID_SCORES
 
     return {name: name for name in ID_SCORES}

@@ -63,11 +63,6 @@ class Member:
     unpacked: int = 0
 
 
-def is_archive(name: str) -> bool:
-    """Whether a file of this name is taken for a zip archive."""
-    return name.lower().endswith(".zip")
-
-
 def is_hidden(name: str) -> bool:
     """Files that systems leave behind: dotfiles, macOS's resource forks, Windows' thumbnails."""
     parts = name.replace("\\", "/").split("/")

@@ -9,14 +9,7 @@ from itertools import islice, takewhile
 
 from torch import Tensor
 
-from cliptta_demo.backend.data.archive import (
-    DEFAULT_ARCHIVE_LIMITS,
-    ArchiveLimits,
-    Member,
-    is_archive,
-    is_hidden,
-    read_archive,
-)
+from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, Member, is_hidden, read_archive
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import (
@@ -141,7 +134,7 @@ def _members(
         loose = "/" not in file.name.strip("/")
         if is_hidden(file.name):
             continue
-        if is_archive(file.name):
+        if file.name.lower().endswith(".zip"):
             name = base_name(file.name)
             if left <= 0:
                 notes.append(f"{name} was not opened: the archives before it unpack to all that is read at once.")

@@ -18,15 +18,8 @@ from cliptta_demo.backend.data.parquet_file import open_parquet
 from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import (
-    Listing,
-    RemoteFile,
-    announce,
-    check_repository,
-    fetch,
-    forget,
-    list_repository,
-)
+from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
+from cliptta_demo.backend.hub.files import Listing, RemoteFile, forget
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats

@@ -23,11 +23,9 @@ from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.errors import explain, no_connection
-from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher, forget, is_intact, readable_sha256
+from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher, forget, readable_sha256
 from cliptta_demo.backend.hub.shared_transfer import LOOK_SECONDS, bring_together
 from cliptta_demo.backend.hub.transfer import bring
-
-__all__ = ["Listing", "Progress", "RemoteFile", "fetch", "forget", "is_intact", "list_repository", "watch"]
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
@@ -35,8 +33,6 @@ ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
 
 log = logging.getLogger(__name__)
-
-
 _watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=None)
 
 

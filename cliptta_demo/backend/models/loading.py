@@ -37,20 +37,11 @@ from cliptta_demo.backend.hub.downloads import announce, check_repository, patie
 from cliptta_demo.backend.models.allocator import keep_freed_memory
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.models.offered import (
-    BACKBONES,
-    HUB_PREFIX,
-    LOCAL_PREFIX,
-    RANDOM_PREFIX,
-    TINY,
-    check_visitor_backbone,
-)
+from cliptta_demo.backend.models.offered import HUB_PREFIX, LOCAL_PREFIX, RANDOM_PREFIX, TINY, check_visitor_backbone
 from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.models.tokens import load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
 from cliptta_demo.backend.settings import AdaptationSettings
-
-__all__ = ["BACKBONES", "RANDOM_PREFIX", "TINY", "load_backbone", "tuned_adaptation"]
 
 TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
 PRECISIONS = ("float32", "bfloat16")

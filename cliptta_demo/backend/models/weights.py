@@ -14,15 +14,8 @@ from typing import Any
 import torch
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import (
-    Listing,
-    RemoteFile,
-    cached,
-    fetch,
-    is_intact,
-    known_listing,
-    list_repository,
-)
+from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, list_repository
+from cliptta_demo.backend.hub.files import Listing, RemoteFile, is_intact
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 
 CONFIG = "open_clip_config.json"

@@ -13,16 +13,7 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import (
-    Figure,
-    empty_figure,
-    entropy_now,
-    looks_of,
-    make_figure,
-    methods_of,
-    plot_text,
-    rounded,
-)
+from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, looks_of, make_figure, plot_text, rounded
 from cliptta_demo.page.session.state import Session
 
 Y_STEPS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # tops of the histogram's axis: few, so that it seldom jumps
@@ -35,7 +26,7 @@ def histogram_figure(session: Session, live: LiveStep | None = None) -> Figure:
     true = session.state.true_histogram
     truth = true / true.sum() if true.sum() else None
     shares = {}
-    for name in methods_of(session):
+    for name in session.recipe.settings.methods:
         counts = session.state.tallies[name].histogram
         counts = counts + live.methods[name].histogram if live is not None else counts
         shares[name] = counts / max(counts.sum(), 1)

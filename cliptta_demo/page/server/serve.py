@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from types import FrameType
@@ -82,7 +83,7 @@ def launch(demo: gr.Blocks) -> None:
         prevent_thread_lock=True,
     )
     bound_sessions(demo)
-    log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
+    log_event("start", address=address, limits=asdict(LIMITS), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
     RUNS.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)
