@@ -26,11 +26,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
-_NICE_NAMES = {
-    "jpeg_compression": "JPEG compression",
-    CORRUPTION_CYCLE: "all 15 in turn",
-    "none": "no corruption",
-}
+_NICE_NAMES = {"jpeg_compression": "JPEG compression", CORRUPTION_CYCLE: "all 15 in turn", "none": "no corruption"}
 
 
 def corruption_name(name: str) -> str:

@@ -18,10 +18,7 @@ from cliptta_demo.backend.models.class_names import display_name
 FOLDER_PREFIX = "folder:"
 LOCAL_PREFIXES = (FOLDER_PREFIX, *CIFAR_C_PREFIXES)  # these open paths of this machine: not for a page's visitors
 
-DATASETS: dict[str, str] = {
-    "pictures": "Built-in pictures",
-    "unseen-style": "A style never seen in training",
-}
+DATASETS: dict[str, str] = {"pictures": "Built-in pictures", "unseen-style": "A style never seen in training"}
 OOD_SOURCES: dict[str, str] = {
     "flags": "Flags",
     "symbols": "Symbols",

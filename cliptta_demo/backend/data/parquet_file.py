@@ -146,12 +146,7 @@ def leaves(file: pq.ParquetFile, names: Sequence[str]) -> list[int]:
 
 
 def measure(
-    file: pq.ParquetFile,
-    path: Path,
-    group: int,
-    columns: Sequence[str],
-    name: str,
-    most_pages: int,
+    file: pq.ParquetFile, path: Path, group: int, columns: Sequence[str], name: str, most_pages: int
 ) -> list[Chunk]:
     """What reading some columns of a row group takes; only the headers of their pages are read.
 

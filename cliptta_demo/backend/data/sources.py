@@ -73,11 +73,7 @@ class PictureSource:
     """
 
     def __init__(
-        self,
-        world: PictureWorld,
-        groups: dict[str, tuple[int, ...]],
-        styles: tuple[str, ...],
-        label: int | None = None,
+        self, world: PictureWorld, groups: dict[str, tuple[int, ...]], styles: tuple[str, ...], label: int | None = None
     ) -> None:
         self.world = world
         self.class_names = tuple(groups)

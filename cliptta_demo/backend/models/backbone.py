@@ -27,13 +27,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
 # A class name is put into each template; CLIP's plain prompt comes first.
-DEFAULT_TEMPLATES = (
-    "a photo of a {}.",
-    "a picture of a {}.",
-    "an image of a {}.",
-    "a drawing of a {}.",
-    "{}",
-)
+DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "a drawing of a {}.", "{}")
 PROTOTYPE_CACHE = 32  # class lists remembered per backbone
 PROMPTS_AT_ONCE = 256  # through the text tower unless told otherwise
 MEMORY_SHARE = 0.5  # of what is free now: other sessions and the losses want some too
