@@ -18,9 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from cliptta_demo.backend.data.ahead import AheadOfTime
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.backend.data.stream import Batch, Stream
+from cliptta_demo.backend.data.stream import AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
