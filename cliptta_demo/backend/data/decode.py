@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
 
 Paths = Sequence[Path | str]
@@ -30,7 +31,6 @@ Paths = Sequence[Path | str]
 # Raster formats only: decoding SVG, EPS or PDF can run code or fetch other files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_SIZE = 1024  # no image tower in reach asks for more pixels a side
-_LIMIT_RANGES = {"max_files": (1, 100_000), "max_bytes": (1, 2**30), "max_pixels": (1, 500_000_000)}
 # To set an image of an EXIF orientation upright, after a transposition for 5 to 8: the axes to flip.
 _FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
 # A large picture takes hundreds of megabytes while it is converted: one at a time, whoever asks.
@@ -46,18 +46,12 @@ _TIFF_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 
 
 @dataclass(frozen=True)
-class ImageLimits:
+class ImageLimits(Declared):
     """What one upload may cost. Raises ValueError with field, value and range if one is out of range."""
 
-    max_files: int = 500  # several batches; more would outlast a visitor's patience on a shared machine
-    max_bytes: int = 20 * 2**20  # per file: any telephone's photo passes, and many visitors fit in memory
-    max_pixels: int = 40_000_000  # width × height: most cameras' photos pass; 160 MB once decoded
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, (low, high) = getattr(self, field.name), _LIMIT_RANGES[field.name]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{field.name} is {value!r}; it must be a whole number from {low} to {high}")
+    max_files: int = whole(500, 1, 100_000, "several batches; more would outlast a visitor's patience")
+    max_bytes: int = whole(20 * 2**20, 1, 2**30, "per file: any telephone's photo passes, many visitors fit in memory")
+    max_pixels: int = whole(40_000_000, 1, 500_000_000, "most cameras' photos pass; 160 MB once decoded")
 
 
 DEFAULT_LIMITS = ImageLimits()

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.data.columns import check_conditions, features_of_card, features_of_file, split_columns
-from cliptta_demo.backend.data.imagenet_words import readable
 from cliptta_demo.backend.data.parquet import ParquetSource
 from cliptta_demo.backend.data.parquet_file import open_parquet
 from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
-from cliptta_demo.backend.data.presets import PRESETS, HubDataset
+from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
 from cliptta_demo.backend.hub.files import Listing, RemoteFile, forget

@@ -6,6 +6,8 @@ page of CLIP's repository. Repositories on the hub may move: ``hf:ORGANISATION/N
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +38,10 @@ EUROSAT_CLASSES = (
     "lake or sea",
 )
 DIGITS = tuple("0123456789")
+
+_WORDNET = re.compile(r"n\d{8}")
+# OpenAI's list says "missile" and "sunglasses" twice. In a data set that has both, these get ImageNet's own word.
+_OWN_WORDS = {"n04008634": "projectile", "n04355933": "sunglass"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,3 +140,21 @@ PRESETS: dict[str, HubDataset] = {
     ),
     "domainnet": _preset("wltjr1007/DomainNet", "test", "DomainNet", 18_500, label_column="label"),
 }
+
+
+def readable(names: tuple[str, ...]) -> tuple[str, ...]:
+    """ImageNet's WordNet numbers and lists of synonyms become OpenAI's words, no two the same; other names stay."""
+    synonyms = len(names) == 1000 and names[0].startswith("tench,")  # "tench, Tinca tinca", the 1,000 in their order
+    if not synonyms and not (names and all(_WORDNET.fullmatch(name) for name in names)):
+        return names
+    from open_clip import IMAGENET_CLASSNAMES
+    from timm.data import ImageNetInfo
+
+    ids = ImageNetInfo("imagenet-1k").label_names()
+    words = dict(zip(ids, IMAGENET_CLASSNAMES, strict=True))
+    numbers = tuple(ids) if synonyms else names
+    counts = Counter(words.get(number) for number in numbers)
+    return tuple(
+        _OWN_WORDS[number] if number in _OWN_WORDS and counts[words[number]] > 1 else words.get(number, number)
+        for number in numbers
+    )
