@@ -89,7 +89,7 @@ def batch_histogram(snapshot: Snapshot, name: str, look: MethodLook) -> dict[str
     """What takes the place of a method's bars and facts where a batch is looked at alone: ``{"share", "head"}``."""
     method, classes = snapshot.methods[name], [display_name(name) for name in snapshot.class_names]
     view, before = method.batch, snapshot.methods[REFERENCE].batch.predicted
-    alone = Tally.start(len(classes)).add(snapshot.labels, view.predicted, before, view.scores)
+    alone = Tally.start(len(classes)).add(snapshot.labels, view.predicted, before, view.scores, view.confidence)
     share = alone.histogram / max(alone.histogram.sum(), 1)
     ratios = _ratios(name, alone) if method.accuracy is not None else []
     return {"share": rounded(share, 4), "head": _head(name, look, share, classes, view.collapse_entropy, ratios)}
