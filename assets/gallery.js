@@ -12,7 +12,7 @@
     changed: ["≠", "changed"],
     same: ["=", "unchanged"],
   });
-  const ORDER = Object.keys(SIGNS);
+  const make = cliptta.make;
   const percent = (value) => `${Math.round(100 * value)}%`;
 
   /** base64 of a JPEG → a short address that all tiles share. */
@@ -22,12 +22,10 @@
   }
 
   function choices(label, entries, chosen, choose) {
-    const group = cliptta.make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
+    const group = make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
     for (const [value, ...content] of entries) {
-      const button = cliptta.make("button", { type: "button", onclick: () => choose(value) }, ...content);
-      button.dataset.value = value;
-      button.setAttribute("aria-pressed", String(value === chosen));
-      group.append(button);
+      const attributes = { "data-value": value, "aria-pressed": value === chosen };
+      group.append(make("button", { type: "button", onclick: () => choose(value), attributes }, ...content));
     }
     return group;
   }
@@ -36,7 +34,7 @@
     const column = index % data.columns;
     const row = Math.floor(index / data.columns);
     const at = (position, count) => (count > 1 ? (100 * position) / (count - 1) : 0);
-    const element = cliptta.make("div", { className: "picture" });
+    const element = make("div", { className: "picture" });
     element.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
     element.style.backgroundPosition = `${at(column, data.columns)}% ${at(row, data.rows)}%`;
     return element;
@@ -58,17 +56,17 @@
 
   /** One line per method: for images without truth, where the predictions themselves are what one reads. */
   function readings(data, index) {
-    const list = cliptta.make("dl", { className: "readings" });
+    const list = make("dl", { className: "readings" });
     for (const method of Object.values(data.methods)) {
       const changed = method.predicted[index] !== data.methods[data.reference].predicted[index];
       list.append(
-        cliptta.make("dt", { title: method.label }, cliptta.marker(method.mark)),
-        cliptta.make(
+        make("dt", { title: method.label }, cliptta.marker(method.mark)),
+        make(
           "dd",
           { className: changed ? "is-changed" : "" },
-          cliptta.make("span", { className: "sr", textContent: `${method.label}: ` }),
-          cliptta.make("b", { textContent: data.classes[method.predicted[index]] }),
-          cliptta.make("span", { className: "sure", textContent: percent(method.confidence[index]) }),
+          make("span", { className: "sr", textContent: `${method.label}: ` }),
+          make("b", { textContent: data.classes[method.predicted[index]] }),
+          make("span", { className: "sure", textContent: percent(method.confidence[index]) }),
         ),
       );
     }
@@ -80,29 +78,24 @@
     const [sign, words] = SIGNS[status];
     const before = data.classes[data.methods[data.reference].predicted[index]];
     const after = data.classes[method.predicted[index]];
-    const figure = cliptta.make("figure", { className: "tile", title: describe(data, index) });
+    const figure = make("figure", { className: "tile", title: describe(data, index) });
     figure.dataset.status = status;
-    const badge = cliptta.make("span", { className: "badge", textContent: sign, title: words });
-    badge.append(cliptta.make("span", { className: "sr", textContent: ` ${words}` }));
+    const spoken = make("span", { className: "sr", textContent: ` ${words}` });
     const face = picture(data, index);
-    face.append(badge);
-    const caption = cliptta.make("figcaption", {});
-    if (data.tiles[index].name) {
-      caption.append(cliptta.make("span", { className: "file", textContent: data.tiles[index].name }));
-    }
+    face.append(make("span", { className: "badge", title: words }, sign, spoken));
+    const caption = make("figcaption", {});
+    const { name } = data.tiles[index];
+    if (name) caption.append(make("span", { className: "file", textContent: name }));
     const truth = truthOf(data, index);
-    if (truth) caption.append(cliptta.make("b", { className: "truth", textContent: truth }));
+    if (truth) caption.append(make("b", { className: "truth", textContent: truth }));
     if (!data.labelled && data.tiles[index].truth === -2) {
       caption.append(readings(data, index));
     } else if (data.tiles[index].truth === -1) {
       const left = status === "left-out";
-      caption.append(cliptta.make("span", { className: "said", textContent: left ? "left out" : `taken for ${after}` }));
+      caption.append(make("span", { className: "said", textContent: left ? "left out" : `taken for ${after}` }));
     } else {
-      const moved = before !== after;
-      const text = moved ? `${before} → ` : "";
-      caption.append(
-        cliptta.make("span", { className: "said" }, text, cliptta.make("span", { className: "after", textContent: after })),
-      );
+      const said = make("span", { className: "after", textContent: after });
+      caption.append(make("span", { className: "said" }, before === after ? "" : `${before} → `, said));
     }
     figure.append(face, caption);
     return figure;
@@ -135,50 +128,46 @@
     };
     const methods = choices(
       "Method compared with zero-shot",
-      names.map((name) => [name, cliptta.marker(data.methods[name].mark), cliptta.make("span", { textContent: data.methods[name].label })]),
+      names.map((name) => [name, cliptta.marker(data.methods[name].mark), make("span", { textContent: data.methods[name].label })]),
       state.method,
       (value) => again({ method: value }),
     );
     methods.dataset.group = "method";
-    const all = ["all", cliptta.make("span", { textContent: "All" }), cliptta.make("small", { textContent: data.tiles.length })];
+    const all = ["all", make("span", { textContent: "All" }), make("small", { textContent: data.tiles.length })];
     const filters = choices(
       "Show",
       [all].concat(
-        ORDER.filter((status) => counts[status]).map((status) => {
-          const sign = cliptta.make("i", { className: "sign", textContent: SIGNS[status][0], ariaHidden: "true" });
+        Object.keys(SIGNS).filter((status) => counts[status]).map((status) => {
+          const [mark, words] = SIGNS[status];
+          const sign = make("i", { className: "sign", textContent: mark, ariaHidden: "true" });
           sign.dataset.status = status;
-          return [
-            status,
-            sign,
-            cliptta.make("span", { textContent: SIGNS[status][1] }),
-            cliptta.make("small", { textContent: counts[status] }),
-          ];
+          return [status, sign, make("span", { textContent: words }), make("small", { textContent: counts[status] })];
         }),
       ),
       filter,
       (value) => again({ filter: value }),
     );
     filters.dataset.group = "filter";
-    const grid = cliptta.make("div", {
+    const grid = make("div", {
       className: data.labelled ? "tiles" : "tiles wide",
       tabIndex: 0, // it scrolls
       attributes: { role: "group", "aria-label": "Images of the batch" },
     });
-    const clean = cliptta.make("button", {
+    const clean = make("button", {
       type: "button",
       className: "toggle",
       textContent: "Show them clean",
       title: "The same images before the corruption; the models never see them",
       hidden: !data.clean,
       onclick: () => again({ clean: !state.clean }),
+      attributes: { "aria-pressed": state.clean },
     });
-    clean.setAttribute("aria-pressed", String(state.clean));
     const shown = (state.clean && state.addresses.clean) || state.addresses.seen;
     if (shown) grid.style.setProperty("--sheet", `url("${shown}")`); // pictures of batches long past are not kept
     data.tiles.forEach((_, index) => {
       if (filter === "all" || method.status[index] === filter) grid.append(tile(data, method, index));
     });
-    const title = cliptta.make("p", { className: "batch-title", textContent: data.title });
-    body.replaceChildren(cliptta.make("div", { className: "toolbar" }, title, methods, filters, clean), grid);
+    const title = make("p", { className: "batch-title", textContent: data.title });
+    body.replaceChildren(make("div", { className: "toolbar" }, title, methods, filters, clean), grid);
   };
 })();

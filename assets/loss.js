@@ -25,19 +25,16 @@
 
   const groupOf = (groups, row) => groups.find(([, first, count]) => row >= first && row < first + count)?.[0] ?? "";
 
-  function matrixPlace(holder, matrix) {
-    let place = [...holder.children].find((child) => child.dataset.id === matrix.method);
-    if (place) return place;
+  function matrixPlace() {
     const canvas = make("canvas", { attributes: { role: "img" } });
     const reading = make("p", { className: "reading" });
-    place = make(
+    const place = make(
       "figure",
       { className: "matrix" },
       make("h3", {}),
       make("div", { className: "frame" }, canvas, make("div", { className: "lines", ariaHidden: "true" })),
       reading,
     );
-    place.dataset.id = matrix.method;
     canvas.addEventListener("pointermove", (event) => {
       const { data, matrix: own } = place;
       const box = canvas.getBoundingClientRect();
@@ -45,8 +42,7 @@
       const column = Math.floor(((event.clientX - box.left) / box.width) * data.size);
       if (row < 0 || column < 0 || row >= data.size || column >= data.size) return;
       const share = (atob(own.cells).charCodeAt(row * data.size + column) / 255) ** 2;
-      const text = `row: ${groupOf(data.groups, row)} · column: “${own.captions[column]}” · ${Math.round(100 * share)} % of the row's best fit`;
-      reading.textContent = text;
+      reading.textContent = `row: ${groupOf(data.groups, row)} · column: “${own.captions[column]}” · ${Math.round(100 * share)} % of the row's best fit`;
     });
     canvas.addEventListener("pointerleave", () => {
       reading.textContent = place.matrix.facts;
@@ -64,14 +60,12 @@
     body.classList.toggle("is-empty", !matrices.length);
     body.querySelector(".empty")?.remove();
     if (!matrices.length) body.append(cliptta.emptyNote("Press Run: the batch as the contrastive loss sees it."));
-    const wanted = new Set(matrices.map((matrix) => matrix.method));
-    for (const child of [...holder.children]) if (!wanted.has(child.dataset.id)) child.remove();
+    const places = cliptta.keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
     matrices.forEach((matrix, index) => {
-      const place = matrixPlace(holder, matrix);
+      const place = places[index];
       Object.assign(place, { data, matrix });
       place.querySelector("h3").replaceChildren(...cliptta.who(matrix));
       place.style.setProperty("--own", `var(--m-${matrix.mark.colour})`);
-      if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
       const canvas = place.querySelector("canvas");
       canvas.setAttribute("aria-label", `${matrix.label}: image by pseudo-caption matrix. ${matrix.facts}.`);
       paint(canvas, matrix, data.size);
@@ -90,41 +84,20 @@
 
   // The toy: corners of the triangle are the three classes, a point is one image's prediction.
   const SIDE = 300;
-  const CORNERS = [
-    [150, 24],
-    [24, 242],
-    [276, 242],
-  ];
+  const CORNERS = [[150, 24], [24, 242], [276, 242]];
   const NAMES = ["cat", "dog", "car"];
   const PRESETS = {
     "All lean one way": [
-      [0.5, 0.3, 0.2],
-      [0.44, 0.36, 0.2],
-      [0.46, 0.2, 0.34],
-      [0.6, 0.22, 0.18],
-      [0.42, 0.3, 0.28],
-      [0.52, 0.14, 0.34],
-      [0.55, 0.33, 0.12],
-      [0.4, 0.37, 0.23],
+      [0.5, 0.3, 0.2], [0.44, 0.36, 0.2], [0.46, 0.2, 0.34], [0.6, 0.22, 0.18],
+      [0.42, 0.3, 0.28], [0.52, 0.14, 0.34], [0.55, 0.33, 0.12], [0.4, 0.37, 0.23],
     ],
     "One against many": [
-      [0.5, 0.3, 0.2],
-      [0.46, 0.34, 0.2],
-      [0.48, 0.22, 0.3],
-      [0.58, 0.24, 0.18],
-      [0.44, 0.32, 0.24],
-      [0.36, 0.42, 0.22],
+      [0.5, 0.3, 0.2], [0.46, 0.34, 0.2], [0.48, 0.22, 0.3],
+      [0.58, 0.24, 0.18], [0.44, 0.32, 0.24], [0.36, 0.42, 0.22],
     ],
     "A mixed batch": [
-      [0.56, 0.3, 0.14],
-      [0.44, 0.38, 0.18],
-      [0.5, 0.16, 0.34],
-      [0.26, 0.5, 0.24],
-      [0.38, 0.46, 0.16],
-      [0.16, 0.52, 0.32],
-      [0.22, 0.26, 0.52],
-      [0.36, 0.18, 0.46],
-      [0.14, 0.34, 0.52],
+      [0.56, 0.3, 0.14], [0.44, 0.38, 0.18], [0.5, 0.16, 0.34], [0.26, 0.5, 0.24], [0.38, 0.46, 0.16],
+      [0.16, 0.52, 0.32], [0.22, 0.26, 0.52], [0.36, 0.18, 0.46], [0.14, 0.34, 0.52],
     ],
   };
   const place = ([a, b, c]) => [0, 1].map((axis) => a * CORNERS[0][axis] + b * CORNERS[1][axis] + c * CORNERS[2][axis]);
@@ -161,12 +134,7 @@
     const note = make("p", { className: "footnote", attributes: { role: "status" } });
     const triangles = JSON.parse(props.value).map(({ method, label, mark }) => {
       const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "application", tabindex: 0 });
-      const figure = make(
-        "figure",
-        { className: "triangle" },
-        make("h3", {}, ...cliptta.who({ label, mark })),
-        svg,
-      );
+      const figure = make("figure", { className: "triangle" }, make("h3", {}, ...cliptta.who({ label, mark })), svg);
       figure.style.setProperty("--own", `var(--m-${mark.colour})`);
       return { method, label, svg, figure };
     });
@@ -280,21 +248,12 @@
         const scale = SIDE / box.width;
         put(Number(index), (moved.clientX - box.left) * scale, (moved.clientY - box.top) * scale);
       };
-      const end = () => {
-        svg.removeEventListener("pointermove", move);
-        svg.removeEventListener("pointerup", end);
-        svg.removeEventListener("pointercancel", end);
-      };
-      svg.addEventListener("pointermove", move);
-      svg.addEventListener("pointerup", end);
-      svg.addEventListener("pointercancel", end);
+      const ended = new AbortController();
+      svg.addEventListener("pointermove", move, { signal: ended.signal });
+      for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => ended.abort(), { signal: ended.signal });
     }
 
-    const button = (text, work, kind = "") => {
-      const made = make("button", { type: "button", textContent: text, className: kind });
-      made.addEventListener("click", work);
-      return made;
-    };
+    const button = (text, work, kind = "") => make("button", { type: "button", textContent: text, className: kind, onclick: work });
     const bar = make(
       "div",
       { className: "toy-bar" },

@@ -39,6 +39,26 @@
     return cliptta.make("div", { className: "empty" }, bars, cliptta.make("p", { textContent: text }));
   };
 
+  /** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
+  cliptta.keepPlaces = function (holder, items, id, make, leave = () => {}) {
+    const wanted = new Set(items.map(id));
+    for (const child of [...holder.children]) {
+      if (wanted.has(child.dataset.id)) continue;
+      leave(child);
+      child.remove();
+    }
+    return items.map((item, index) => {
+      let place = [...holder.children].find((child) => child.dataset.id === id(item));
+      if (!place) {
+        place = make(item);
+        place.dataset.id = id(item);
+      }
+      // Moving a node would end a drag in it.
+      if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
+      return place;
+    });
+  };
+
   /** Puts the address of the experiment into the clipboard and the address bar, and shows it. */
   cliptta.copyLink = async function (query) {
     if (!query) return; // the form has an error, which the message tells

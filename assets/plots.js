@@ -86,17 +86,15 @@
     for (const { target } of entries) if (target.data && target.clientWidth) window.Plotly.Plots.resize(target);
   });
 
-  /** The place of a facet, at its position. Moving a node would end a drag in it: only when it has to. */
-  function facetPlace(facet, holder, index) {
-    let place = [...holder.children].find((child) => child.dataset.id === facet.id);
-    if (!place) {
-      const plot = cliptta.make("div", { className: "plot", attributes: { role: "figure" } });
-      place = cliptta.make("div", { className: "facet" }, cliptta.make("div", { className: "head" }), plot);
-      place.dataset.id = facet.id;
-      sizes.observe(plot);
-    }
-    if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
-    return place;
+  function facetPlace() {
+    const plot = cliptta.make("div", { className: "plot", attributes: { role: "figure" } });
+    sizes.observe(plot);
+    return cliptta.make("div", { className: "facet" }, cliptta.make("div", { className: "head" }), plot);
+  }
+
+  function leaveFacet(place) {
+    sizes.unobserve(place.querySelector(".plot"));
+    window.Plotly.purge(place.querySelector(".plot"));
   }
 
   function drawFacet(facet, place) {
@@ -119,26 +117,15 @@
     body.classList.toggle("is-empty", !facets.length);
     body.querySelector(".empty")?.remove();
     if (!facets.length) body.append(cliptta.emptyNote(figure.empty || "Press Run."));
-    const wanted = new Set(facets.map((facet) => facet.id));
-    for (const child of [...holder.children]) {
-      if (wanted.has(child.dataset.id)) continue;
-      sizes.unobserve(child.querySelector(".plot"));
-      window.Plotly.purge(child.querySelector(".plot"));
-      child.remove();
-    }
     holder.dataset.count = facets.length;
     const key = JSON.stringify(figure.legend || []);
     const legend = body.querySelector(".legend");
     if (legend.dataset.key !== key) {
       legend.dataset.key = key;
-      legend.replaceChildren(
-        ...(figure.legend || []).map((entry) =>
-          cliptta.make("span", {}, ...cliptta.who(entry)),
-        ),
-      );
+      legend.replaceChildren(...(figure.legend || []).map((entry) => cliptta.make("span", {}, ...cliptta.who(entry))));
     }
     body.querySelector(".footnote").textContent = figure.note || "";
-    const places = facets.map((facet, index) => facetPlace(facet, holder, index));
+    const places = cliptta.keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
     facets.forEach((facet, index) => drawFacet(facet, places[index]));
   };
 })();

@@ -95,17 +95,10 @@ def seconds(work: Callable[[], Any], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def medians(
-    works: dict[str, Callable[[], Any]], device: torch.device, repeats: int, warm_up: int = 1
-) -> dict[str, float]:
-    """Median seconds of each; the repeats go round in turn, so that a slow minute hits all alike."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + warm_up):
-        for name, work in works.items():
-            taken = seconds(work, device)
-            if turn >= warm_up:
-                times[name].append(taken)
-    return {name: statistics.median(values) for name, values in times.items()}
+def medians(works: dict[str, Callable[[], Any]], device: torch.device, repeats: int) -> dict[str, float]:
+    """Median seconds of each; repeats go round in turn, so that a slow minute hits all alike. One round warms up."""
+    rounds = [{name: seconds(work, device) for name, work in works.items()} for _ in range(1 + repeats)]
+    return {name: statistics.median(times[name] for times in rounds[1:]) for name in works}
 
 
 def method_of(name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings) -> Method:

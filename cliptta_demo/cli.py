@@ -21,10 +21,9 @@ from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, open_source
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import parse_class_names
+from cliptta_demo.backend.models.class_names import check_templates, parse_class_names
 from cliptta_demo.backend.models.loading import PRECISIONS, TINY, best_device, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, PAPERS
-from cliptta_demo.backend.models.prompts import check_templates
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report

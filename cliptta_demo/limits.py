@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 
 from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
@@ -120,10 +120,6 @@ class Limits:
             max_member_bytes=self.upload_megabytes * 2**20,
             max_total_bytes=self.archive_unpacked_megabytes * 2**20,
         )
-
-    def to_dict(self) -> dict[str, int]:
-        """Name → value, for the log."""
-        return asdict(self)
 
 
 def _whole(text: str) -> int | str:

@@ -27,8 +27,8 @@ def check_number(name: str, value: Any, low: float, high: float, *, whole: bool 
     """Raises :class:`UserError` unless ``low ≤ value ≤ high`` (and a whole number where asked)."""
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not right_type or not low <= value <= high:  # NaN is in no range
-        kind = _KINDS[int if whole else float]
-        raise UserError(f"{name} is {quoted(value)}; it must be {kind} from {low:g} to {high:g}.")
+        bounds = f"a whole number from {low} to {high}" if whole else f"a number from {low:g} to {high:g}"
+        raise UserError(f"{name} is {quoted(value)}; it must be {bounds}.")
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:

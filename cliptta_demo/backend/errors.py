@@ -1,10 +1,11 @@
-"""The one error class whose message is meant for the person at the page or the command line, and how it quotes."""
+"""The one error class whose message is meant for a person, and how it quotes: values, names of a visitor's files."""
 
 from __future__ import annotations
 
 from typing import Any
 
 LONGEST_QUOTE = 60  # characters: a sentence stays one, whatever was sent
+LONGEST_NAME = 80  # characters of a name shown
 
 
 class UserError(ValueError):
@@ -20,3 +21,14 @@ def quoted(value: Any) -> str:
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists without end
         return f"no {type(value).__name__} that can be shown"
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+
+
+def printable(name: str) -> str:
+    """Without control characters and broken Unicode; of a long one the middle is left out."""
+    shown = "".join(letter for letter in name if letter.isprintable()).strip()
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 20]}…{shown[-15:]}"
+
+
+def base_name(path: str) -> str:
+    """The last part of a path of any system, :func:`printable`; never empty."""
+    return printable(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or "A file without a name"

@@ -13,7 +13,6 @@ from typing import Any
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.declare import (
     Declared,
-    Options,
     Setting,
     build,
     check_choice,
@@ -27,11 +26,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
-_NICE_NAMES = {
-    "jpeg_compression": "JPEG compression",
-    CORRUPTION_CYCLE: "all 15 in turn",
-    "none": "no corruption",
-}
+_NICE_NAMES = {"jpeg_compression": "JPEG compression", CORRUPTION_CYCLE: "all 15 in turn", "none": "no corruption"}
 
 
 def corruption_name(name: str) -> str:
@@ -46,12 +41,12 @@ def method_names() -> tuple[str, ...]:
     return tuple(METHODS)
 
 
-def _corruptions() -> Options:
+def _corruptions() -> dict[str, str]:
     cycle = {"none": "None", CORRUPTION_CYCLE: "Cycle through all 15"}
     return cycle | {name: corruption_name(name) for name in CORRUPTIONS}
 
 
-def _scores() -> Options:
+def _scores() -> dict[str, str]:
     from cliptta_demo.backend.methods.scores import ID_SCORES
 
     return {name: name for name in ID_SCORES}

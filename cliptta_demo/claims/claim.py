@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
@@ -71,7 +71,7 @@ def label(column: str) -> str:
     return label_of(column) if column in METHODS else ALIAS_LABELS.get(column, column)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Claim:
     """A sentence that compares, and when it is true.
 
@@ -84,6 +84,7 @@ class Claim:
 
     sentence: str
     quantity: Quantity
+    _: KW_ONLY
     above: float = -math.inf
     below: float = math.inf
     where: Callable[[Columns], bool] | None = None

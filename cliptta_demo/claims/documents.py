@@ -33,59 +33,46 @@ TABLES: dict[str, Study] = {
 
 README: dict[str, tuple[Claim, ...]] = {
     "lesson-collapse": (
-        Claim(sentence="TENT collapses", quantity=measure("collapsed", "tent"), above=0.5),
-        Claim(sentence="CLIPTTA recovers", quantity=lead("cliptta"), above=0),
+        Claim("TENT collapses", measure("collapsed", "tent"), above=0.5),
+        Claim("CLIPTTA recovers", lead("cliptta"), above=0),
     ),
 }
 MEASURED: dict[str, tuple[Claim, ...]] = {
     "lesson-collapse": (
-        Claim(sentence="TENT ends {} points below zero-shot", quantity=lead("zero-shot", "tent"), above=0),
-        Claim(sentence="CLIPTTA {} points above it", quantity=lead("cliptta"), above=0),
+        Claim("TENT ends {} points below zero-shot", lead("zero-shot", "tent"), above=0),
+        Claim("CLIPTTA {} points above it", lead("cliptta"), above=0),
     ),
     "lesson-strangers": (
         Claim(
-            sentence="OCE parts them better than zero-shot, by {} points of AUROC",
-            quantity=lead("cliptta-oce", name="auroc"),
+            "OCE parts them better than zero-shot, by {} points of AUROC",
+            lead("cliptta-oce", name="auroc"),
             above=0,
         ),
-        Claim(
-            sentence="OCE parts them better than CLIPTTA alone, by {}",
-            quantity=lead("cliptta-oce", "cliptta", name="auroc"),
-            above=0,
-        ),
+        Claim("OCE parts them better than CLIPTTA alone, by {}", lead("cliptta-oce", "cliptta", name="auroc"), above=0),
     ),
     "cifar10-5-others": (
-        Claim(
-            sentence="OCE is {} points of AUROC above CLIPTTA alone",
-            quantity=lead("cliptta-oce", "cliptta", name="auroc"),
-            above=0,
-        ),
-        Claim(
-            sentence="stays within three points of zero-shot",
-            quantity=lead("cliptta-oce", name="auroc"),
-            above=-0.03,
-            below=0.03,
-        ),
+        Claim("OCE is {} points of AUROC above CLIPTTA alone", lead("cliptta-oce", "cliptta", name="auroc"), above=0),
+        Claim("stays within three points of zero-shot", lead("cliptta-oce", name="auroc"), above=-0.03, below=0.03),
     ),
     "cifar10-5": (
-        Claim(sentence="TENT loses {} points against zero-shot", quantity=lead("zero-shot", "tent"), above=0),
-        Claim(sentence="CLIPTTA gains {}", quantity=lead("cliptta"), above=0),
+        Claim("TENT loses {} points against zero-shot", lead("zero-shot", "tent"), above=0),
+        Claim("CLIPTTA gains {}", lead("cliptta"), above=0),
         Claim(
-            sentence="TENT with CLIPTTA's regulariser stays within two points of it",
-            quantity=lead("cliptta", "tent-regularised"),
+            "TENT with CLIPTTA's regulariser stays within two points of it",
+            lead("cliptta", "tent-regularised"),
             above=-0.02,
             below=0.02,
         ),
         Claim(
-            sentence="TENT collapses on most streams of which zero-shot reads less than half",
-            quantity=measure("collapsed", "tent"),
+            "TENT collapses on most streams of which zero-shot reads less than half",
+            measure("collapsed", "tent"),
             where=lambda columns: columns["zero-shot"]["accuracy"] < 0.5,
             above=0.5,
         ),
     ),
     "cifar10-clean": (
-        Claim(sentence="CLIPTTA costs {} points", quantity=lead("zero-shot", "cliptta"), above=0),
-        Claim(sentence="TENT {}", quantity=lead("zero-shot", "tent"), above=0),
+        Claim("CLIPTTA costs {} points", lead("zero-shot", "cliptta"), above=0),
+        Claim("TENT {}", lead("zero-shot", "tent"), above=0),
     ),
 }
 MODEL_CARD: dict[str, tuple[Claim, ...]] = {}

@@ -49,14 +49,10 @@ def differences(recorded: dict[str, Any], present: dict[str, Any]) -> list[str]:
         return [*found, "corruptions"]
     found += [name for name in old if abs(old[name] - new[name]) > PIXEL_TOLERANCE]
     for name in METHODS:
-        if movement_apart(recorded["methods"][name], present["methods"][name]) > TOLERANCE:
+        before, after = recorded["methods"][name], present["methods"][name]
+        if math.dist(before, after) > TOLERANCE * math.hypot(*before):
             found.append(name)
     return found
-
-
-def movement_apart(one: list[float], other: list[float]) -> float:
-    """How far two movements are apart, as a share of the first one's length."""
-    return math.dist(one, other) / math.hypot(*one)
 
 
 def pixel_probe() -> dict[str, float]:

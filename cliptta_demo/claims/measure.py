@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.claims.documents import TABLES
@@ -15,7 +14,6 @@ from cliptta_demo.claims.record import Record, runs_of, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
 from cliptta_demo.page.form.lessons import LESSONS
 from cliptta_demo.tables.command import progress_line
-from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import to_csv
 from cliptta_demo.tables.text import to_markdown as table_markdown
 
@@ -37,7 +35,11 @@ def measure(arguments: argparse.Namespace) -> None:
             rows = work.rows()
             record.runs.setdefault(study.name, {})[combination.name] = runs_of(rows)
             if arguments.record and combination == COMBINATIONS[0] and study.name in TABLES:
-                keep_table(arguments.record / "tables" / study.name, rows, study, work.described)
+                folder = arguments.record / "tables" / study.name
+                folder.mkdir(parents=True, exist_ok=True)
+                table = table_markdown(rows, study.settings.variants, work.described)
+                (folder / "table.md").write_text(table, encoding="utf-8")
+                (folder / "table.csv").write_text(to_csv(rows), encoding="utf-8")
     text = to_markdown(record)
     print(text)
     if arguments.record:
@@ -71,10 +73,3 @@ def _pick(name: str, text: str | None, known: dict) -> list:
         if word not in known:
             raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(list(known)[:40])}.")
     return [known[word] for word in dict.fromkeys(words)]
-
-
-def keep_table(directory: Path, rows: list[Row], study: Study, described: dict) -> None:
-    """The table's Markdown and CSV, as the ``table`` command writes them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "table.md").write_text(table_markdown(rows, study.settings.variants, described), encoding="utf-8")
-    (directory / "table.csv").write_text(to_csv(rows), encoding="utf-8")

@@ -20,11 +20,11 @@ from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, costly_names, form_of
 from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.form.opening import opening, packaged
-from cliptta_demo.page.form.sidebar import Sidebar, build_sidebar
+from cliptta_demo.page.form.sidebar import QUIET, Sidebar, build_sidebar
 from cliptta_demo.page.form.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.panels.results_panel import PRIVATE, build_results, connect_results
+from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK, build_results, connect_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage
 from cliptta_demo.page.panels.sweep import PANEL as SWEEP
@@ -33,7 +33,8 @@ from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.gpu import device
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweep_panel import build_sweep, connect_sweep
-from cliptta_demo.page.server.gradio_parts import asked_at, check_gradio
+from cliptta_demo.page.server.gradio_part import check_gradio
+from cliptta_demo.page.server.gradio_parts import asked_at
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.leaving import LEAVING, in_use, put_away
@@ -96,10 +97,8 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
         tell,
         [parts["model"], *sidebar.inputs],
         [sidebar.estimate, sidebar.backbone_note, sidebar.words_note, sidebar.advice],
-        concurrency_limit=None,
         trigger_mode="always_last",
-        **RAW,
-        **PRIVATE,
+        **QUIET,
     )
 
     def chosen(name: str) -> list[Any]:
@@ -108,9 +107,8 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
 
     backbone = sidebar.widgets["backbone"]
     outputs = [parts["message"], *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
-    quick = {"concurrency_limit": None, **RAW, **PRIVATE}
-    backbone.input(chosen, backbone, outputs, **quick)
-    sidebar.advice.click(lambda: [PAPERS, *chosen(PAPERS)], None, [backbone, *outputs], **quick)
+    backbone.input(chosen, backbone, outputs, **QUIET)
+    sidebar.advice.click(lambda: [PAPERS, *chosen(PAPERS)], None, [backbone, *outputs], **QUIET)
 
 
 def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
@@ -122,14 +120,10 @@ def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -
         return {targets[name]: value for name, value in update.items()}
 
     demo.load(opened, None, list(targets.values()), **PRIVATE)
-    parts["link"].click(
-        lambda *values: handlers.address_of(values),
-        sidebar.inputs,
-        [parts["query"], parts["message"]],
-        concurrency_limit=None,
-        **RAW,
-        **PRIVATE,
-    ).success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
+    shared = parts["link"].click(
+        lambda *values: handlers.address_of(values), sidebar.inputs, [parts["query"], parts["message"]], **QUIET
+    )
+    shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
 
 def _build_stage(values: dict[str, str]) -> dict[str, Any]:
@@ -168,12 +162,13 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
 
 
 def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
-    session, uploads = parts["session"], parts["uploads"]
+    session, uploads, widgets = parts["session"], parts["uploads"], sidebar.widgets
+    targets = {**parts, **widgets, "upload_note": sidebar.upload_note}
     names = ("session", "uploads", "choice", "model", "message", "run", "pause", "step", *PARTS)
     outputs = [parts[name] for name in names]
 
     def spread(update: dict[str, Any]) -> dict[Any, Any]:
-        return {parts[name]: value for name, value in update.items()}
+        return {targets[name]: value for name, value in update.items()}
 
     def key_of(request: gr.Request) -> str:
         key = request.session_hash or "nobody"
@@ -215,52 +210,34 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
         parts["step"].click(run_one, inputs, outputs, **shared),
         parts["go"].change(run_all, inputs, outputs, **shared),  # a lesson, once its settings are in the form
     ]
-    quick = {"concurrency_limit": None, **PRIVATE}
     for button in (parts["pause"], parts["reset"], *parts["lessons"].values()):
         button.click(None, cancels=running, api_visibility="private")  # a listener of its own, and the first one
     # Gradio doesn't wait for a cancelled run to end; we do, and only then read the session.
-    paused = parts["pause"].click(wait, **quick)
-    paused = paused.then(lambda *kept: spread(handlers.pause(*kept)), [session, parts["choice"]], outputs, **quick)
-    reset = (
-        parts["reset"]
-        .click(wait, **quick)
-        .then(
-            lambda *kept: spread(handlers.reset(*kept)),
-            [sidebar.widgets["methods"], parts["choice"]],
-            outputs,
-            **RAW,
-            **quick,
-        )
-    )
+    paused = parts["pause"].click(wait, **QUICK)
+    paused = paused.then(lambda *kept: spread(handlers.pause(*kept)), [session, parts["choice"]], outputs, **QUICK)
+    reset, kept = parts["reset"].click(wait, **QUICK), [widgets["methods"], parts["choice"]]
+    reset = reset.then(lambda *kept: spread(handlers.reset(*kept)), kept, outputs, **QUIET)
     ended = [*running, paused, reset]
     connect_results(parts, ended)
     connect_sweep(parts, sidebar.inputs, key_of, shared)
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
 
-    widgets = sidebar.widgets
-    targets = {**parts, **widgets}
-
     def put_back(choice: Any, *values: Any) -> dict[Any, Any]:
-        return {targets[name]: value for name, value in handlers.put_form_back(choice, values).items()}
+        return spread(handlers.put_form_back(choice, values))
 
+    form = [parts["choice"], *sidebar.inputs]
     for event in ended:
-        event.then(
-            put_back,
-            [parts["choice"], *sidebar.inputs],
-            [parts["choice"], parts["message"], *sidebar.inputs],
-            **RAW,
-            **quick,
-        )
+        event.then(put_back, form, [parts["message"], *form], **QUIET)
 
     def open_lesson(key: str) -> dict[Any, Any]:
         update = handlers.open_lesson(key)
         if by_key(key).runs:
             update["go"] = f"{key} {time.monotonic()}"
-        return {targets[name]: value for name, value in update.items()}
+        return spread(update)
 
     lesson_outputs = [*outputs, parts["lesson"], parts["go"], *sidebar.inputs]
     for key, button in parts["lessons"].items():
-        button.click(wait, **quick).then(partial(open_lesson, key), None, lesson_outputs, **quick)
+        button.click(wait, **QUICK).then(partial(open_lesson, key), None, lesson_outputs, **QUICK)
 
     def files_came(value: Any, backbone: Any, typed: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
         key = key_of(request)
@@ -272,9 +249,8 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
         except Exception:
             log.exception("uploads could not be taken")
             update = {"files": upload_value(uploads), "upload_note": message_html(FAILED, "error")}
-        return {targets[name]: item for name, item in update.items()}
+        return spread(update)
 
-    targets["upload_note"] = sidebar.upload_note
     widgets["files"].upload(
         files_came,
         [widgets["files"], widgets["backbone"], widgets["class_names"], uploads],

@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,6 @@ def run_stream(
     stream: StreamSettings,
     variants: Sequence[Variant],
     strangers: Source | None = None,
-    class_names: Sequence[str] | None = None,
 ) -> dict[str, Summary]:
     """Column name → summary of one stream, the same images for each; "collapsed" tells a collapse.
 
@@ -84,7 +84,7 @@ def run_stream(
     for adaptation, group in groups:
         own = {method: settings for v in group for method, settings in v.own.items()}
         settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation, own=own)
-        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers, class_names).run()
+        *_, (_, snapshot) = Experiment(settings, backbone, source, strangers).run()
         summaries = summarise(snapshot)["methods"]
         for variant in group:
             found[variant.name] = summaries[variant.method] | {"collapsed": collapsed(summaries[variant.method])}
@@ -111,14 +111,15 @@ class TableStore:
     def __init__(
         self, directory: Path, settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]
     ) -> None:
-        self.directory = directory
         self.path = directory / RUNS_FILE
         described = describe(settings, adaptation, class_names)
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / SETTINGS_FILE
         if path.exists():
-            changed = _differences(json.loads(path.read_text(encoding="utf-8")), described)
-            if changed:
+            old = json.loads(path.read_text(encoding="utf-8"))
+            # More seeds or corruptions than before are no difference: the rows that are there stay valid.
+            names = (old.keys() | described.keys()) - {"seeds", "corruptions"}
+            if changed := sorted(name for name in names if old.get(name) != described.get(name)):
                 raise UserError(
                     f"{directory} holds a table of other settings ({', '.join(changed)} differ). "
                     "Choose another --out, or remove that directory."
@@ -127,7 +128,12 @@ class TableStore:
 
     def rows(self) -> list[Row]:
         """The streams finished so far. A line that a kill cut short is left out; its stream is run again."""
-        return read_rows(self.directory)
+        rows: dict[tuple[str, int], Row] = {}
+        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
+            with suppress(ValueError):
+                row = Row(**json.loads(line))
+                rows[row.corruption, row.seed] = row
+        return list(rows.values())
 
     def add(self, row: Row) -> None:
         """Appends a finished stream."""
@@ -138,30 +144,11 @@ class TableStore:
             file.write(json.dumps(asdict(row), allow_nan=False) + "\n")
 
 
-def read_rows(directory: Path) -> list[Row]:
-    """The rows of a table's directory, one for each stream."""
-    path = directory / RUNS_FILE
-    rows: dict[tuple[str, int], Row] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = Row(**json.loads(line))
-        except ValueError:
-            continue
-        rows[row.corruption, row.seed] = row
-    return list(rows.values())
-
-
 def describe(settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]) -> dict[str, Any]:
     """All that defines a table, as plain data."""
     plain = asdict(settings) | {"adaptation": asdict(adaptation), "class_names": list(class_names)}
     del plain["stream"]["corruption"], plain["stream"]["seed"]
     return json.loads(json.dumps(plain))
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """More seeds or corruptions than before are no difference: the rows that are there stay valid."""
-    grown = {"seeds", "corruptions"}
-    return sorted(key for key in old.keys() | new.keys() if key not in grown and old.get(key) != new.get(key))
 
 
 def run_table(
@@ -170,7 +157,6 @@ def run_table(
     source_of: Callable[[str], tuple[Source, str]],
     strangers: Source | None,
     store: TableStore,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[Row, int, int, float]]:
     """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left).
 
@@ -180,13 +166,13 @@ def run_table(
     jobs = settings.jobs()
     done = {(row.corruption, row.seed) for row in store.rows()}
     missing = [job for job in jobs if job not in done]
-    began = clock()
+    began = time.monotonic()
     for count, (corruption, seed) in enumerate(missing, start=1):
-        before = clock()
+        before = time.monotonic()
         source, drawn = source_of(corruption)
         stream = replace(settings.stream, corruption=drawn, seed=seed)
         columns = run_stream(backbone, source, stream, settings.variants, strangers)
-        row = Row(corruption, seed, round(clock() - before, 1), columns)
+        row = Row(corruption, seed, round(time.monotonic() - before, 1), columns)
         store.add(row)
-        left = (clock() - began) / count * (len(missing) - count)
+        left = (time.monotonic() - began) / count * (len(missing) - count)
         yield row, len(jobs) - len(missing) + count, len(jobs), left

@@ -6,8 +6,7 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import REFERENCE
@@ -42,6 +41,12 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of the values that are there; None where there is none."""
+    known = [float(value) for value in values if value is not None]
+    return statistics.fmean(known) if known else None
 
 
 def standard_error(values: Sequence[float | None]) -> float | None:
@@ -84,9 +89,7 @@ def seeds_of(rows: Sequence[Row]) -> list[int]:
 
 def mean_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
     """A measure of one column on one corruption, averaged over the seeds that have it."""
-    values = [row.columns[name][measure] for row in rows if row.corruption == corruption]
-    known = [float(value) for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+    return _mean(row.columns[name][measure] for row in rows if row.corruption == corruption)
 
 
 def error_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
@@ -99,7 +102,7 @@ def error_of_total(rows: Sequence[Row], name: str, measure: str, reference: str 
 
     With a ``reference``, of its difference from that column. None where fewer than two seeds have every corruption.
     """
-    shifted = [row for row in rows if row.corruption != CLEAN] or list(rows)
+    shifted = _shifted(rows)
     means = []
     for seed in seeds_of(shifted):
         columns = [row.columns for row in shifted if row.seed == seed]
@@ -118,44 +121,42 @@ def corruptions_of(rows: Sequence[Row]) -> list[str]:
 
 def totals(rows: Sequence[Row], name: str) -> dict[str, Any]:
     """One column over all corruptions but clean: mean accuracy, gains over zero-shot, streams that collapsed."""
-    shifted = [row for row in rows if row.corruption != CLEAN] or list(rows)
-    accuracies = {c: mean_over_seeds(shifted, c, name, "accuracy") for c in corruptions_of(shifted)}
-    known = {c: value for c, value in accuracies.items() if value is not None}
-    result: dict[str, Any] = {
-        "accuracy": statistics.fmean(known.values()) if known else None,
-        "collapsed": sum(bool(row.columns[name]["collapsed"]) for row in shifted),
-        "streams": len(shifted),
-        "mean_gain": None,
-        "worst_gain": None,
-    }
-    if known and all(REFERENCE in row.columns for row in shifted):
-        gains = {c: value - mean_over_seeds(shifted, c, REFERENCE, "accuracy") for c, value in known.items()}
-        result |= {"mean_gain": statistics.fmean(gains.values()), "worst_gain": min(gains.values())}
-    for measure in ("auroc", "fpr95"):
-        values = [mean_over_seeds(shifted, c, name, measure) for c in corruptions_of(shifted)]
-        known_values = [value for value in values if value is not None]
-        result[measure] = statistics.fmean(known_values) if known_values else None
-    return result
+    shifted = _shifted(rows)
+
+    def means(column: str, measure: str) -> list[float | None]:
+        return [mean_over_seeds(shifted, corruption, column, measure) for corruption in corruptions_of(shifted)]
+
+    result: dict[str, Any] = {measure: _mean(means(name, measure)) for measure in ("accuracy", "auroc", "fpr95")}
+    result["collapsed"] = sum(bool(row.columns[name]["collapsed"]) for row in shifted)
+    result["streams"] = len(shifted)
+    gains: list[float] = []
+    if all(REFERENCE in row.columns for row in shifted):
+        pairs = zip(means(name, "accuracy"), means(REFERENCE, "accuracy"), strict=True)
+        gains = [value - before for value, before in pairs if value is not None]
+    return result | {"mean_gain": _mean(gains), "worst_gain": min(gains, default=None)}
+
+
+def _shifted(rows: Sequence[Row]) -> list[Row]:
+    """Those under a corruption; all where there is none."""
+    return [row for row in rows if row.corruption != CLEAN] or list(rows)
 
 
 def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
     """Settings, tables and the paper's numbers. ``settings`` is what :func:`.runs.describe` makes."""
+    seeds = len(seeds_of(rows))
+    over = f", mean ± standard error over {seeds} seeds" if seeds > 1 else ""
     parts = [
         f"# {title_of(settings)}",
         sentence_of(settings),
-        "Accuracy in %"
-        + (f", mean ± standard error over {len(seeds_of(rows))} seeds" if len(seeds_of(rows)) > 1 else "")
-        + "; a star marks a collapse, with one seed at least: over the last four batches the predictions have less "
-        "than half of the entropy that all classes would give.",
+        f"Accuracy in %{over}; a star marks a collapse, with one seed at least: over the last four batches the "
+        "predictions have less than half of the entropy that all classes would give.",
         _accuracy_table(rows, variants),
+        collapse_sentence(rows),
     ]
-    collapses = collapse_sentence(rows)
-    if collapses:
-        parts.append(collapses)
     if settings["ood"]:
         parts += ["AUROC / FPR95 in %, known images against strangers.", _open_set_table(rows, variants)]
     parts.append(_paper(settings))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def collapse_sentence(rows: Sequence[Row]) -> str:
@@ -201,8 +202,7 @@ def sentence_of(settings: dict[str, Any]) -> str:
 def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
     def cell(corruption: str, name: str) -> str:
         fallen = any(row.columns[name]["collapsed"] for row in rows if row.corruption == corruption)
-        error = error_over_seeds(rows, corruption, name, "accuracy")
-        return with_error(mean_over_seeds(rows, corruption, name, "accuracy"), error) + "*" * fallen
+        return _cell(rows, corruption, name, "accuracy") + "*" * fallen
 
     lines = [[corruption, *(cell(corruption, v.name) for v in variants)] for corruption in corruptions_of(rows)]
     sums = {v.name: totals(rows, v.name) for v in variants}
@@ -215,17 +215,11 @@ def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
 
 
 def _open_set_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    def both(cell: Callable[[str], str]) -> str:
-        return " / ".join(cell(measure) for measure in ("auroc", "fpr95"))
+    def both(cell: Callable[..., str], *of: str) -> str:
+        return " / ".join(cell(rows, *of, measure) for measure in ("auroc", "fpr95"))
 
-    def one(corruption: str, name: str, measure: str) -> str:
-        value = mean_over_seeds(rows, corruption, name, measure)
-        return with_error(value, error_over_seeds(rows, corruption, name, measure))
-
-    lines = [
-        [corruption, *(both(partial(one, corruption, v.name)) for v in variants)] for corruption in corruptions_of(rows)
-    ]
-    lines.append(["**mean of the corruptions**", *(both(partial(_total, rows, v.name)) for v in variants)])
+    lines = [[c, *(both(_cell, c, v.name) for v in variants)] for c in corruptions_of(rows)]
+    lines.append(["**mean of the corruptions**", *(both(_total, v.name) for v in variants)])
     return markdown_table(["", *(v.title for v in variants)], lines)
 
 
@@ -244,6 +238,11 @@ def _paper(settings: dict[str, Any]) -> str:
         ]
         text += "\n\nIts open sets, AUROC / FPR95 in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
     return text
+
+
+def _cell(rows: Sequence[Row], corruption: str, name: str, measure: str) -> str:
+    error = error_over_seeds(rows, corruption, name, measure)
+    return with_error(mean_over_seeds(rows, corruption, name, measure), error)
 
 
 def _total(rows: Sequence[Row], name: str, measure: str) -> str:

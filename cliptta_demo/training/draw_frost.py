@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from cliptta_demo.backend.corruptions.frost_textures import FROST_FILE, SIDE
+from cliptta_demo.backend.corruptions.weather import FROST_FILE, SIDE
 
 _SEED = 2019
 # Lines are drawn at twice the size and averaged down.

@@ -68,9 +68,10 @@ def known_photos(photos: Path, image_size: int, mapping: dict[str, str]) -> Give
     """The photographs that ``mapping`` names, to be told apart by its words."""
     names = tuple(dict.fromkeys(mapping.values()))
     files = sorted(path for path in photos.iterdir() if path.stem in mapping)
-    decoded = decode_files(files, image_size)
-    labels = [names.index(mapping[Path(name).stem]) for name in decoded.names]
-    return GivenImages(decoded.images, names, torch.tensor(labels), tuple(decoded.names))
+    decoded = decode_files(files, [file.name for file in files], image_size)
+    shown = [files[place] for place in decoded.kept]
+    labels = [names.index(mapping[file.stem]) for file in shown]
+    return GivenImages(decoded.images, names, torch.tensor(labels), tuple(file.name for file in shown))
 
 
 def under_everyday_words(imagenet: Path, words: Sequence[str] = TWENTY) -> tuple[Tensor, Tensor]:

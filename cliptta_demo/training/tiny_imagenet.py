@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cliptta_demo.backend.data.imagenet_words import readable
+from cliptta_demo.backend.data.presets import readable
 
 SIDE = 64
 TRAINING = "tiny-imagenet-train.parquet"

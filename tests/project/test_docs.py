@@ -14,10 +14,10 @@ from claims import RECORD, comparing_sentences, words_of
 from hub_stand_in import Repository, serve_hub
 from hub_tables import table
 from paths import ROOT
+from result_tables import strangers_table, streams_table
 
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
-from cliptta_demo.claims.result_tables import strangers_table, streams_table
 from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import collapse_sentence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import blur, digital, jpeg, noise, spatter, weather
+from . import blur, digital, noise, spatter, weather
 from .constants import PUBLISHED, Constants, Setting, setting
 
 __all__ = ["COMMON_CORRUPTIONS", "CORRUPTIONS", "EXTRA_CORRUPTIONS", "Corruption", "corrupt", "register_corruption"]
@@ -47,7 +47,7 @@ CORRUPTIONS: dict[str, Corruption] = {
         Corruption("contrast", "digital", digital.contrast),
         Corruption("elastic_transform", "digital", digital.elastic_transform),
         Corruption("pixelate", "digital", digital.pixelate),
-        Corruption("jpeg_compression", "digital", jpeg.jpeg_compression),
+        Corruption("jpeg_compression", "digital", digital.jpeg_compression),
         Corruption("speckle_noise", "noise", noise.speckle_noise),
         Corruption("gaussian_blur", "blur", blur.gaussian_blur),
         Corruption("spatter", "weather", spatter.spatter),

@@ -9,6 +9,12 @@ from dataclasses import dataclass
 
 PUBLISHED_SIDES = (32, 64, 224)
 
+
+def _pixels(side: int, *shares: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
+    """Lengths in pixels from shares of the side."""
+    return tuple(tuple(side * share for share in level) for level in shares)
+
+
 # name -> published side -> the constants of severities 1 to 5, in the order in which the script unpacks them.
 Constants = dict[int, tuple[tuple[float, ...], ...]]  # side → severity → values
 PUBLISHED: dict[str, Constants] = {
@@ -104,36 +110,9 @@ PUBLISHED: dict[str, Constants] = {
     },
     # (alpha, sigma, greatest move of an affine anchor), all in px. The 224 px script uses a side of 244.
     "elastic_transform": {
-        32: tuple(
-            (32 * a, 32 * s, 32 * m)
-            for a, s, m in (
-                (0, 0, 0.08),
-                (0.05, 0.2, 0.07),
-                (0.08, 0.06, 0.06),
-                (0.1, 0.04, 0.05),
-                (0.1, 0.03, 0.03),
-            )
-        ),
-        64: tuple(
-            (64 * a, 64 * s, 64 * m)
-            for a, s, m in (
-                (0, 0, 0.08),
-                (0.05, 0.3, 0.06),
-                (0.1, 0.08, 0.06),
-                (0.1, 0.03, 0.03),
-                (0.16, 0.03, 0.02),
-            )
-        ),
-        224: tuple(
-            (244 * a, 244 * s, 244 * m)
-            for a, s, m in (
-                (2, 0.7, 0.1),
-                (2, 0.08, 0.2),
-                (0.05, 0.01, 0.02),
-                (0.07, 0.01, 0.02),
-                (0.12, 0.01, 0.02),
-            )
-        ),
+        32: _pixels(32, (0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)),
+        64: _pixels(64, (0, 0, 0.08), (0.05, 0.3, 0.06), (0.1, 0.08, 0.06), (0.1, 0.03, 0.03), (0.16, 0.03, 0.02)),
+        224: _pixels(244, (2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)),
     },
     # (share of the side kept,)
     "pixelate": {

@@ -1,4 +1,4 @@
-"""Digital: brightness, contrast, elastic_transform, pixelate and saturate; JPEG is in jpeg.py.
+"""Digital: brightness, contrast, elastic_transform, pixelate, saturate, and JPEG by libjpeg itself.
 
 Every function takes (N, 3, H, W) uint8 images, a Setting and a generator on the images' device, and
 returns the same shape and type. Source: Hendrycks & Dietterich 2019, make_imagenet_c.py.
@@ -116,3 +116,20 @@ def elastic_transform(images: Tensor, setting: Setting, generator: torch.Generat
     field = _ops.uniform((2, count, height, width), -1, 1, generator)
     shift_x, shift_y = _ops.gaussian(field, sigma, truncate=3, mode="reflect") * alpha
     return to_uint8(_sample(images, x + shift_x, y + shift_y, align_corners=False))
+
+
+def through_jpeg(images: Tensor, quality: int) -> Tensor:
+    """What is left of (N, 3, H, W) uint8 images after JPEG at a quality from 1 to 100; same shape, type and device.
+
+    The same to the bit as Pillow's encoder and decoder with their defaults: images of a GPU go by way of the processor
+    too.
+    """
+    from torchvision.io import decode_jpeg, encode_jpeg  # takes a second, which the page's start need not wait
+
+    files = encode_jpeg(list(images.cpu()), quality)
+    return torch.stack(decode_jpeg(files)).to(images.device)
+
+
+def jpeg_compression(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
+    """Compress with a low JPEG quality (make_imagenet_c.jpeg_compression)."""
+    return through_jpeg(images, int(setting.values[0]))

@@ -10,40 +10,27 @@ import io
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from cliptta_demo.backend.data.file_names import base_name
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.declare import Declared, whole
+from cliptta_demo.backend.errors import UserError, base_name
 from cliptta_demo.backend.models.class_names import visible
 
-_RANGES = {
-    "max_archive_bytes": (1, 2**33),
-    "max_members": (1, 100_000),
-    "max_total_bytes": (1, 2**35),
-    "max_member_bytes": (1, 2**30),
-    "max_directory_bytes": (1024, 2**28),
-}
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 _PIECE = 2**18  # bytes unpacked at a time
 
 
 @dataclass(frozen=True)
-class ArchiveLimits:
+class ArchiveLimits(Declared):
     """What one archive may cost. Raises ValueError with field, value and range if one is out of range."""
 
-    max_archive_bytes: int = 200 * 2**20  # of the zip file: some hundreds of photos
-    max_members: int = 2_000  # looked at, folders and files of all kinds included
-    max_total_bytes: int = 500 * 2**20  # unpacked, all members together
-    max_member_bytes: int = 20 * 2**20  # unpacked, each: as much as a single image may have
-    max_directory_bytes: int = 2**20  # of the list of members, which has to be in memory at once
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, (low, high) = getattr(self, field.name), _RANGES[field.name]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{field.name} is {value!r}; it must be a whole number from {low} to {high}")
+    max_archive_bytes: int = whole(200 * 2**20, 1, 2**33, "of the zip file: some hundreds of photos")
+    max_members: int = whole(2_000, 1, 100_000, "looked at, folders and files of all kinds included")
+    max_total_bytes: int = whole(500 * 2**20, 1, 2**35, "unpacked, all members together")
+    max_member_bytes: int = whole(20 * 2**20, 1, 2**30, "unpacked, each: as much as a single image may have")
+    max_directory_bytes: int = whole(2**20, 1024, 2**28, "of the list of members, which has to be in memory at once")
 
 
 DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
@@ -62,11 +49,6 @@ class Member:
     data: bytes = b""
     refused: str = ""
     unpacked: int = 0
-
-
-def is_archive(name: str) -> bool:
-    """Whether a file of this name is taken for a zip archive."""
-    return name.lower().endswith(".zip")
 
 
 def is_hidden(name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
 from cliptta_demo.backend.data.cifar_c import open_cifar_c
-from cliptta_demo.backend.data.folder import FolderDataset, scan_folder
+from cliptta_demo.backend.data.folder import scan_folder
 from cliptta_demo.backend.data.hub_dataset import PREFIX as HUB_PREFIX
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec, open_hub_dataset
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
@@ -18,10 +18,7 @@ from cliptta_demo.backend.models.class_names import display_name
 FOLDER_PREFIX = "folder:"
 LOCAL_PREFIXES = (FOLDER_PREFIX, *CIFAR_C_PREFIXES)  # these open paths of this machine: not for a page's visitors
 
-DATASETS: dict[str, str] = {
-    "pictures": "Built-in pictures",
-    "unseen-style": "A style never seen in training",
-}
+DATASETS: dict[str, str] = {"pictures": "Built-in pictures", "unseen-style": "A style never seen in training"}
 OOD_SOURCES: dict[str, str] = {
     "flags": "Flags",
     "symbols": "Symbols",
@@ -78,19 +75,15 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
     world = picture_world()
     chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
     known = {name.casefold(): name for name in world.classes}
-    groups: dict[str, tuple[int, ...]] = {}
-    unknown = []
-    for name in chosen:
-        key = display_name(name).casefold()
-        if key in known:
-            groups[known[key]] = world.classes[known[key]]
-        else:
-            unknown.append(name)
-    if unknown:
-        missing = ", ".join(map(repr, unknown))
+    found = [known.get(display_name(name).casefold()) for name in chosen]
+    if None in found:
+        missing = ", ".join(repr(name) for name, there in zip(chosen, found, strict=True) if there is None)
         raise UserError(f"The built-in pictures have no class {missing}. They have: {', '.join(world.classes)}.")
-    styles = (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES
-    return PictureSource(world, groups, styles)
+    return PictureSource(world, {name: world.classes[name] for name in found}, _styles(spec))
+
+
+def _styles(spec: str) -> tuple[str, ...]:
+    return (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES
 
 
 def refuse_local(spec: str, visitor: bool) -> None:
@@ -125,13 +118,16 @@ def open_strangers(
     if is_hub_spec(spec):
         return open_hub_dataset(spec, label=OOD_LABEL, visitor=visitor)
     if spec.startswith(FOLDER_PREFIX):
-        return FolderSource(_scan_strangers(spec.removeprefix(FOLDER_PREFIX)), OOD_LABEL)
+        path = spec.removeprefix(FOLDER_PREFIX)
+        try:
+            return FolderSource(scan_folder(path), OOD_LABEL)
+        except UserError:  # strangers need no classes: images may lie loose
+            return FolderSource(scan_folder(path, ("stranger",)), OOD_LABEL)
     if spec not in OOD_SOURCES:
         raise UserError(f"ood is {spec!r}; it must be one of: {', '.join(_allowed(OOD_SOURCES, visitor))}.")
     world = picture_world()
     groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
-    styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES
-    return PictureSource(world, groups, styles, OOD_LABEL)
+    return PictureSource(world, groups, _styles(like), OOD_LABEL)
 
 
 def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
@@ -147,13 +143,4 @@ def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) ->
         raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
     if hub:
         return open_hub_dataset(like, others, label=OOD_LABEL, visitor=visitor)
-    styles = (UNSEEN_STYLE,) if like == "unseen-style" else TRAINED_STYLES
-    return PictureSource(world, {name: world.classes[name] for name in others}, styles, OOD_LABEL)
-
-
-def _scan_strangers(path: str) -> FolderDataset:
-    """Strangers need no classes: images may lie in sub-folders or loose."""
-    try:
-        return scan_folder(path)
-    except UserError:
-        return scan_folder(path, ("stranger",))
+    return PictureSource(world, {name: world.classes[name] for name in others}, _styles(like), OOD_LABEL)

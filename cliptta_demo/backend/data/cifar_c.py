@@ -18,8 +18,7 @@ import torch
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.presets import CIFAR10_CLASSES, CIFAR100_CLASSES, PAPER_TEMPLATES
-from cliptta_demo.backend.data.selection import select_classes
-from cliptta_demo.backend.data.sources import Images, resize, shuffled_or_sorted
+from cliptta_demo.backend.data.sources import Images, resize, select_classes, shuffled_or_sorted
 from cliptta_demo.backend.errors import UserError
 
 PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}

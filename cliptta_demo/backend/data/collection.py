@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 from torch import Tensor
 
-from cliptta_demo.backend.data.archive import (
-    DEFAULT_ARCHIVE_LIMITS,
-    ArchiveLimits,
-    Member,
-    is_archive,
-    is_hidden,
-    read_archive,
-)
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_image, stack_images
-from cliptta_demo.backend.data.file_names import base_name, printable
+from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, Member, is_hidden, read_archive
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import (
     MAX_TABLE_BYTES,
@@ -29,7 +20,7 @@ from cliptta_demo.backend.data.labels import (
     labels_from_table,
     read_table,
 )
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
 
 _AT_ONCE = 8  # files in memory at a time
@@ -83,13 +74,9 @@ def collect(
     paths: list[str] = []
 
     def decode(member: Member) -> Tensor | str:
-        try:
-            return decode_image(member.data, member.name, size, limits)
-        except UserError as error:
-            return str(error)
+        return decode_or_say(member.data, member.name, size, limits)
 
-    # Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+    with decoders() as pool:
         while (room := limits.max_files - len(images)) > 0 and (some := list(islice(members, min(_AT_ONCE, room)))):
             for member, image in zip(some, pool.map(decode, some), strict=True):
                 if isinstance(image, Tensor):
@@ -105,7 +92,7 @@ def collect(
         _apply(name, table, paths, labels, notes)
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"And {len(notes) - MOST_NOTES:,} more of the kind."]
-    return Collection(stack_images(images, size), _shown(paths), tuple(labels), tuple(notes))
+    return Collection(sort_out(images, size).images, _shown(paths), tuple(labels), tuple(notes))
 
 
 def _images(
@@ -147,7 +134,7 @@ def _members(
         loose = "/" not in file.name.strip("/")
         if is_hidden(file.name):
             continue
-        if is_archive(file.name):
+        if file.name.lower().endswith(".zip"):
             name = base_name(file.name)
             if left <= 0:
                 notes.append(f"{name} was not opened: the archives before it unpack to all that is read at once.")
@@ -169,12 +156,8 @@ def _members(
 
 
 def _read(file: GivenFile, most: int) -> Member:
-    """One byte more than allowed shows that the file is too large."""
     try:
-        if not os.path.isfile(file.path):  # a pipe or a device could block for ever
-            raise FileNotFoundError
-        with open(file.path, "rb") as opened:
-            return Member(file.name, opened.read(most + 1))
+        return Member(file.name, read_file(file.path, most))
     except OSError:
         return Member(file.name, refused=f"{base_name(file.name)} could not be opened; it was left out: add it again.")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cliptta_demo.backend.data.parquet_file import DEFAULT_LIMITS, refuse, size
+from cliptta_demo.backend.data.parquet_file import MAX_FEATURES_BYTES, refuse, size
 from cliptta_demo.backend.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def features_of_file(schema: pa.Schema, name: str) -> dict[str, tuple[str, ...] 
         UserError: more metadata than can be read; ``name`` is the data set's.
     """
     text = (schema.metadata or {}).get(b"huggingface", b"")
-    if len(text) > DEFAULT_LIMITS.max_features_bytes:
-        raise refuse(name, f"{size(len(text))} of metadata", size(DEFAULT_LIMITS.max_features_bytes))
+    if len(text) > MAX_FEATURES_BYTES:
+        raise refuse(name, f"{size(len(text))} of metadata", size(MAX_FEATURES_BYTES))
     features = None
     with suppress(KeyError, ValueError, TypeError, RecursionError):
         features = json.loads(text)["info"]["features"]

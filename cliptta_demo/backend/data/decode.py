@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +23,14 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from cliptta_demo.backend.data.file_names import base_name
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.declare import Declared, whole
+from cliptta_demo.backend.errors import UserError, base_name
 
 Paths = Sequence[Path | str]
 
 # Raster formats only: decoding SVG, EPS or PDF can run code or fetch other files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_SIZE = 1024  # no image tower in reach asks for more pixels a side
-_LIMIT_RANGES = {"max_files": (1, 100_000), "max_bytes": (1, 2**30), "max_pixels": (1, 500_000_000)}
 # To set an image of an EXIF orientation upright, after a transposition for 5 to 8: the axes to flip.
 _FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
 # A large picture takes hundreds of megabytes while it is converted: one at a time, whoever asks.
@@ -47,18 +46,12 @@ _TIFF_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 
 
 @dataclass(frozen=True)
-class ImageLimits:
+class ImageLimits(Declared):
     """What one upload may cost. Raises ValueError with field, value and range if one is out of range."""
 
-    max_files: int = 500  # several batches; more would outlast a visitor's patience on a shared machine
-    max_bytes: int = 20 * 2**20  # per file: any telephone's photo passes, and many visitors fit in memory
-    max_pixels: int = 40_000_000  # width × height: most cameras' photos pass; 160 MB once decoded
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, (low, high) = getattr(self, field.name), _LIMIT_RANGES[field.name]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{field.name} is {value!r}; it must be a whole number from {low} to {high}")
+    max_files: int = whole(500, 1, 100_000, "several batches; more would outlast a visitor's patience")
+    max_bytes: int = whole(20 * 2**20, 1, 2**30, "per file: any telephone's photo passes, many visitors fit in memory")
+    max_pixels: int = whole(40_000_000, 1, 500_000_000, "most cameras' photos pass; 160 MB once decoded")
 
 
 DEFAULT_LIMITS = ImageLimits()
@@ -68,11 +61,11 @@ DEFAULT_LIMITS = ImageLimits()
 class DecodedImages:
     """The images that could be read, in the order given, and a sentence for each that could not.
 
-    images: (N, 3, size, size) uint8, 0 to 255, RGB; N may be 0. names: N names. refused: the sentences.
+    images: (N, 3, size, size) uint8, 0 to 255, RGB; N may be 0. kept: which of those given they are.
     """
 
     images: Tensor
-    names: tuple[str, ...]
+    kept: list[int]
     refused: tuple[str, ...]
 
 
@@ -120,56 +113,50 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
         raise UserError(f"{what}: save it again as JPEG or PNG and add that.") from error
 
 
-def decode_files(
-    paths: Paths,
-    size: int,
-    limits: ImageLimits = DEFAULT_LIMITS,
-    display_names: Sequence[str] | None = None,
-) -> DecodedImages:
-    """Read and decode local files with `decode_image`, going on past those that can't be read.
-
-    Takes the first `limits.max_files` and says so in `refused`. The result's `names` are `display_names`, or
-    the paths' base names. Raises ValueError if `size` is out of range or `display_names` has another length.
-    """
-    if display_names is not None and len(display_names) != len(paths):
-        raise ValueError(f"display_names has {len(display_names)} entries; it must have {len(paths)}")
-    most, rest = limits.max_files, len(paths) - limits.max_files
-    too_many = f"Only the first {most:,} files were taken; add the other {rest:,} in a second round."
-    names = (display_names or [Path(path).name for path in paths])[:most]
-    decoded = decode_each(paths[:most], names, size, limits)
-    kept = tuple(name for name, image in zip(names, decoded, strict=True) if isinstance(image, Tensor))
-    refused = [too_many] * (rest > 0) + [sentence for sentence in decoded if isinstance(sentence, str)]
-    return DecodedImages(stack_images(decoded, size), kept, tuple(refused))
+def decode_or_say(data: bytes | memoryview, name: str, size: int, limits: ImageLimits) -> Tensor | str:
+    """What `decode_image` returns, or the sentence why it can't."""
+    try:
+        return decode_image(data, name, size, limits)
+    except UserError as error:
+        return str(error)
 
 
-def decode_each(paths: Paths, names: Sequence[str], size: int, limits: ImageLimits) -> list[Tensor | str]:
-    """Decode files side by side: for each, in order, a (3, size, size) uint8 image or the sentence why not.
+def decode_files(paths: Paths, names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImages:
+    """Decode files side by side, going on past those that can't be read; the sentences use `names`.
 
-    The sentences use `names`. Raises ValueError if `size` is out of range.
+    Raises ValueError if `size` is out of range.
     """
     _check_size(size)
 
     def one(path: Path | str, name: str) -> Tensor | str:
         try:
-            if not os.path.isfile(path):  # a pipe or a device could block for ever
-                raise FileNotFoundError
-            with open(path, "rb") as file:
-                # One byte more than allowed shows that the file is too large.
-                return decode_image(file.read(limits.max_bytes + 1), name, size, limits)
-        except UserError as error:
-            return str(error)
+            return decode_or_say(read_file(path, limits.max_bytes), name, size, limits)
         except OSError:
             return f"{base_name(name)} could not be opened; it was left out: check that it may be read."
 
-    # Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(one, paths, names))
+    with decoders() as pool:
+        return sort_out(list(pool.map(one, paths, names)), size)
 
 
-def stack_images(decoded: Sequence[Tensor | str], size: int) -> Tensor:
-    """Stack what `decode_each` could read into (N, 3, size, size) uint8; N may be 0."""
-    images = [image for image in decoded if isinstance(image, Tensor)]
-    return torch.stack(images) if images else torch.empty((0, 3, size, size), dtype=torch.uint8)
+def read_file(path: Path | str, most: int) -> bytes:
+    """A file's bytes, one more than allowed at the most, which shows that it is too large. Raises OSError."""
+    if not os.path.isfile(path):  # a pipe or a device could block for ever
+        raise FileNotFoundError
+    with open(path, "rb") as file:
+        return file.read(most + 1)
+
+
+def decoders() -> ThreadPoolExecutor:
+    """Threads are enough: Pillow lets go of the interpreter while it decodes and resizes."""
+    return ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+
+
+def sort_out(decoded: Sequence[Tensor | str], size: int) -> DecodedImages:
+    """Part the (3, size, size) images that `decode_or_say` could make from its sentences."""
+    kept = [index for index, image in enumerate(decoded) if isinstance(image, Tensor)]
+    empty = torch.empty((0, 3, size, size), dtype=torch.uint8)
+    images = torch.stack([decoded[index] for index in kept]) if kept else empty
+    return DecodedImages(images, kept, tuple(sentence for sentence in decoded if isinstance(sentence, str)))
 
 
 def _check_size(size: int) -> None:

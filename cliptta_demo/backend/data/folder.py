@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_each, stack_images
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_files
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 
@@ -49,12 +49,9 @@ class FolderDataset:
             if not 0 <= index < len(self.files):
                 raise IndexError(f"index is {index}; it must be from 0 to {len(self.files) - 1}")
         files = [self.files[index] for index in indices]
-        decoded = decode_each(files, [file.name for file in files], size, limits)
-        kept = [index for index, image in zip(indices, decoded, strict=True) if isinstance(image, Tensor)]
-        labels = torch.tensor([self.labels[index] for index in kept], dtype=torch.int64)
-        names = tuple(self.files[index].name for index in kept)
-        refused = tuple(sentence for sentence in decoded if isinstance(sentence, str))
-        return stack_images(decoded, size), labels, names, refused
+        decoded = decode_files(files, [file.name for file in files], size, limits)
+        labels = torch.tensor([self.labels[indices[place]] for place in decoded.kept], dtype=torch.int64)
+        return decoded.images, labels, tuple(files[place].name for place in decoded.kept), decoded.refused
 
 
 def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> FolderDataset:

@@ -12,21 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.data.columns import check_conditions, features_of_card, features_of_file, split_columns
-from cliptta_demo.backend.data.imagenet_words import readable
 from cliptta_demo.backend.data.parquet import ParquetSource
 from cliptta_demo.backend.data.parquet_file import open_parquet
 from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
-from cliptta_demo.backend.data.presets import PRESETS, HubDataset
+from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import (
-    Listing,
-    RemoteFile,
-    announce,
-    check_repository,
-    fetch,
-    forget,
-    list_repository,
-)
+from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
+from cliptta_demo.backend.hub.files import Listing, RemoteFile, forget
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
@@ -39,9 +31,7 @@ OPEN_TABLES = 6  # data sets whose labels stay in memory
 
 _tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Rows]] = OrderedDict()
 _lock = threading.Lock()
-_opening = threading.BoundedSemaphore(
-    2
-)  # at once: what opening takes in memory is bounded, and a slow one holds no line
+_opening = threading.BoundedSemaphore(2)  # what opening takes in memory is bounded, and a slow one holds no line
 
 
 def read_hub_spec(spec: str) -> HubDataset:

@@ -13,18 +13,17 @@ from __future__ import annotations
 import os
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_image, stack_images
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders, sort_out
 from cliptta_demo.backend.data.parquet_file import open_parquet, read_cells
 from cliptta_demo.backend.data.parquet_rows import Rows
-from cliptta_demo.backend.data.selection import select_classes
-from cliptta_demo.backend.data.sources import Images
+from cliptta_demo.backend.data.sources import Images, select_classes
 from cliptta_demo.backend.errors import UserError
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
@@ -41,7 +40,6 @@ class ParquetSource:
             names for its labels 0, 1, ….
         label: gives every image this label; None keeps the data set's.
         templates: captions that suit the data set.
-        limits: caps of one image.
     """
 
     def __init__(
@@ -51,13 +49,11 @@ class ParquetSource:
         *,
         label: int | None = None,
         templates: tuple[str, ...] | None = None,
-        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> None:
         self.rows = rows
         self.label = label
         self.templates = templates
         self.note = rows.note
-        self.limits = limits
         self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, label is not None)
         self._orders: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
 
@@ -67,13 +63,12 @@ class ParquetSource:
     def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
         positions = self._order(order, seed)[start : start + count]
         rows = self.chosen[positions]
-        decoded, names = self._load(rows, size)
-        kept = [index for index, image in enumerate(decoded) if isinstance(image, Tensor)]
-        labels = torch.from_numpy(self.labels[positions].astype(np.int64))[kept]
+        found, names = self._load(rows, size)
+        decoded = sort_out(found, size)
+        labels = torch.from_numpy(self.labels[positions].astype(np.int64))[decoded.kept]
         if self.label is not None:
             labels = torch.full_like(labels, self.label)
-        refused = tuple(sentence for sentence in decoded if isinstance(sentence, str))
-        return Images(stack_images(decoded, size), labels, tuple(names[index] for index in kept), refused)
+        return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
 
     def _order(self, order: str, seed: int) -> np.ndarray:
         """Positions of the stream → positions in ``chosen``."""
@@ -93,15 +88,14 @@ class ParquetSource:
         names = [""] * len(rows)
         waiting: deque[tuple[Future, int]] = deque()
         undecoded = 0
-        # Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool, closing(self._cells(rows)) as cells:
+        with decoders() as pool, closing(self._cells(rows)) as cells:
             try:
                 for place, cell, path in cells:
                     names[place] = os.path.basename(path) or f"image {int(rows[place])}"
-                    if len(cell) > self.limits.max_bytes:  # refused by its length, without a copy
-                        found[place] = _decode(cell, names[place], size, self.limits)
+                    if len(cell) > DEFAULT_LIMITS.max_bytes:  # refused by its length, without a copy
+                        found[place] = decode_or_say(cell, names[place], size, DEFAULT_LIMITS)
                         continue
-                    found[place] = pool.submit(_decode, bytes(cell), names[place], size, self.limits)
+                    found[place] = pool.submit(decode_or_say, bytes(cell), names[place], size, DEFAULT_LIMITS)
                     waiting.append((found[place], len(cell)))
                     undecoded += len(cell)
                     while undecoded > _UNDECODED_BYTES:
@@ -175,10 +169,3 @@ def _choose_classes(
             f"({given} given)."
         )
     return tuple(class_names), np.arange(len(rows.labels)), rows.labels
-
-
-def _decode(data: bytes | memoryview, name: str, size: int, limits: ImageLimits) -> Tensor | str:
-    try:
-        return decode_image(data, name, size, limits)
-    except UserError as error:
-        return str(error)

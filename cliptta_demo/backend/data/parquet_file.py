@@ -38,29 +38,21 @@ _PATH_BYTES = 1000  # of a path's end are kept, for the image's name
 _BUFFER_BYTES = 65_536  # read from the disk at once; without it Arrow reads a whole column of a row group
 
 
-@dataclass(frozen=True)
-class ParquetLimits:
-    """What one data set may cost. Arrow copies: a block of 30 MB was measured to take eight times its size."""
-
-    max_rows: int = 1_500_000  # ImageNet's training images are 1.28 million; some 30 bytes of each stay in memory
-    max_footer_bytes: int = 8 * 2**20  # 4,000 row groups with long statistics
-    max_footer_structs: int = 100_000  # 4,000 row groups of 3 columns; Arrow takes up to 1.3 kB for each
-    max_columns: int = 1000  # of a table of images; nested ones count at every level
-    max_features_bytes: int = 2**20  # of JSON with class names; ImageNet-21k's take 0.6 MB
-    max_pages: int = 250_000  # of a MB each in most files; walking them takes seconds
-    max_block_bytes: int = 128 * 2**20  # a page and its dictionary: writers put 100 or 1000 photos into one
-    free_block_bytes: int = 32 * 2**20  # so large a block may be whatever its file holds of it
-    max_inflation: int = 4  # of larger ones: encoded images don't get smaller by packing
-    max_label_bytes: int = 16 * 2**20  # all pages of a label column in a row group, which a million rows seldom fill
-    max_names: int = 100_000  # different labels; ImageNet-21k has 21,841
-    max_name_length: int = 300  # letters; ImageNet's longest list of synonyms has 121
-    rows_at_once: int = 256  # a row group of small images in few steps; more is no faster
-    bytes_at_once: int = (
-        64 * 2**20
-    )  # of images, should each be as large as a page allows, unless a single one is larger
-
-
-DEFAULT_LIMITS = ParquetLimits()
+# What one data set may cost. Arrow copies: a block of 30 MB was measured to take eight times its size.
+MAX_ROWS = 1_500_000  # ImageNet's training images are 1.28 million; some 30 bytes of each stay in memory
+MAX_FOOTER_BYTES = 8 * 2**20  # 4,000 row groups with long statistics
+MAX_FOOTER_STRUCTS = 100_000  # 4,000 row groups of 3 columns; Arrow takes up to 1.3 kB for each
+MAX_COLUMNS = 1000  # of a table of images; nested ones count at every level
+MAX_FEATURES_BYTES = 2**20  # of JSON with class names; ImageNet-21k's take 0.6 MB
+MAX_PAGES = 250_000  # of a MB each in most files; walking them takes seconds
+MAX_BLOCK_BYTES = 128 * 2**20  # a page and its dictionary: writers put 100 or 1000 photos into one
+FREE_BLOCK_BYTES = 32 * 2**20  # so large a block may be whatever its file holds of it
+MAX_INFLATION = 4  # of larger ones: encoded images don't get smaller by packing
+MAX_LABEL_BYTES = 16 * 2**20  # all pages of a label column in a row group, which a million rows seldom fill
+MAX_NAMES = 100_000  # different labels; ImageNet-21k has 21,841
+MAX_NAME_LENGTH = 300  # letters; ImageNet's longest list of synonyms has 121
+ROWS_AT_ONCE = 256  # a row group of small images in few steps; more is no faster
+BYTES_AT_ONCE = 64 * 2**20  # of images, should each be as large as a page allows, unless a single one is larger
 
 
 @dataclass(frozen=True)
@@ -105,9 +97,7 @@ def size(count: int) -> str:
     return f"{count / 2**20:,.{1 if count < 10 * 2**20 else 0}f} MB"
 
 
-def open_parquet(
-    path: Path, name: str, limits: ParquetLimits = DEFAULT_LIMITS, *, checked: bool = False, texts: Sequence[str] = ()
-) -> pq.ParquetFile:
+def open_parquet(path: Path, name: str, *, checked: bool = False, texts: Sequence[str] = ()) -> pq.ParquetFile:
     """A file with a bounded footer, to be read in pieces.
 
     Arrow's own description of the schema, a second one inside the footer, is kept from Arrow: it may nest without end.
@@ -129,25 +119,25 @@ def open_parquet(
         length, magic = struct.unpack("<I4s", file.read(8).rjust(8, b"\0"))
         if magic != MAGIC or length > end - 8:
             raise ValueError("no parquet file")
-        if length > limits.max_footer_bytes:
-            raise refuse(name, f"a footer of {size(length)}", size(limits.max_footer_bytes))
+        if length > MAX_FOOTER_BYTES:
+            raise refuse(name, f"a footer of {size(length)}", size(MAX_FOOTER_BYTES))
         file.seek(end - 8 - length)
         footer = file.read(length)
     if not checked:
-        _check_footer(footer, name, limits)
+        _check_footer(footer, name)
     footer = footer.replace(b"ARROW:schema", b"arrow_schema")
     metadata = pq.read_metadata(pa.BufferReader(MAGIC + footer + struct.pack("<I4s", length, MAGIC)))
     return pq.ParquetFile(path, metadata=metadata, buffer_size=_BUFFER_BYTES, read_dictionary=list(texts))
 
 
-def _check_footer(footer: bytes, name: str, limits: ParquetLimits) -> None:
+def _check_footer(footer: bytes, name: str) -> None:
     try:
-        fields = CompactReader(footer, limits.max_footer_structs).struct()
+        fields = CompactReader(footer, MAX_FOOTER_STRUCTS).struct()
     except TooManyStructs:
-        most = f"{limits.max_footer_structs:,}"
+        most = f"{MAX_FOOTER_STRUCTS:,}"
         raise refuse(name, f"a footer of more than {most} parts (row groups, columns, statistics)", most) from None
-    if (columns := fields[2]) > limits.max_columns:
-        raise refuse(name, f"{columns:,} columns", f"{limits.max_columns:,}")
+    if (columns := fields[2]) > MAX_COLUMNS:
+        raise refuse(name, f"{columns:,} columns", f"{MAX_COLUMNS:,}")
 
 
 def leaves(file: pq.ParquetFile, names: Sequence[str]) -> list[int]:
@@ -156,13 +146,7 @@ def leaves(file: pq.ParquetFile, names: Sequence[str]) -> list[int]:
 
 
 def measure(
-    file: pq.ParquetFile,
-    path: Path,
-    group: int,
-    columns: Sequence[str],
-    name: str,
-    most_pages: int,
-    limits: ParquetLimits,
+    file: pq.ParquetFile, path: Path, group: int, columns: Sequence[str], name: str, most_pages: int
 ) -> list[Chunk]:
     """What reading some columns of a row group takes; only the headers of their pages are read.
 
@@ -181,7 +165,7 @@ def measure(
             if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < start:
                 start = column.dictionary_page_offset
             pages = _pages(stream, start, start + column.total_compressed_size)
-            chunk = _measure_chunk(pages, column.num_values, name, column.path_in_schema, left, limits)
+            chunk = _measure_chunk(pages, column.num_values, name, column.path_in_schema, left)
             left -= chunk.pages
             found.append(chunk)
     return found
@@ -231,19 +215,17 @@ def _view(cell: pa.Scalar) -> memoryview:
     return memoryview(cell.as_buffer() if cell.is_valid else b"")
 
 
-def _measure_chunk(
-    pages: Iterator[Page], expected: int, name: str, column: str, most_pages: int, limits: ParquetLimits
-) -> Chunk:
+def _measure_chunk(pages: Iterator[Page], expected: int, name: str, column: str, most_pages: int) -> Chunk:
     dictionary, largest = Page(0, 0, 0, True), Page(0, 0, 0, False)
     values = count = total = stored = last = 0
-    least = limits.rows_at_once  # values of a page, the last aside
+    least = ROWS_AT_ONCE  # values of a page, the last aside
     while values < expected:  # as Arrow counts: pages that follow are not read
         page = next(pages, None)
         if page is None:
             raise ValueError("a column ends early")
         count, total, stored = count + 1, total + page.size, stored + page.stored
         if count > most_pages:
-            raise refuse(name, f"more than {limits.max_pages:,} pages", f"{limits.max_pages:,}")
+            raise refuse(name, f"more than {MAX_PAGES:,} pages", f"{MAX_PAGES:,}")
         if page.is_dictionary:
             dictionary = page
             continue
@@ -256,9 +238,9 @@ def _measure_chunk(
         last = page.values
         values += page.values
         largest = max(largest, page, key=lambda page: page.size)
-    rows = limits.rows_at_once
+    rows = ROWS_AT_ONCE
     if dictionary.size or least < rows:  # each cell may be as large as the whole, or as a page of its own
-        rows = min(max(limits.bytes_at_once // max(dictionary.size, largest.size, 1), 1), rows)
+        rows = min(max(BYTES_AT_ONCE // max(dictionary.size, largest.size, 1), 1), rows)
     block, packed = dictionary.size + largest.size, dictionary.stored + largest.stored
     return Chunk(values, count, total, stored, block, packed, dictionary.values, rows)
 

@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cliptta_demo.backend.data import parquet_file
 from cliptta_demo.backend.data.folder import UNLABELLED
-from cliptta_demo.backend.data.parquet_file import (
-    DEFAULT_LIMITS,
-    Chunk,
-    ParquetLimits,
-    measure,
-    open_parquet,
-    refuse,
-    size,
-)
+from cliptta_demo.backend.data.parquet_file import Chunk, measure, open_parquet, refuse, size
 from cliptta_demo.backend.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,7 +58,6 @@ def read_rows(
     class_names: Sequence[str] = (),
     where: Sequence[tuple[str, str]] = (),
     name: str = "The data set",
-    limits: ParquetLimits = DEFAULT_LIMITS,
 ) -> Rows:
     """Reads labels and layout of parquet files, after what that takes has been found to be within the limits.
 
@@ -79,27 +71,27 @@ def read_rows(
         UserError: beyond the limits, a label that has no name, or no row at all.
         OSError, ValueError, LookupError: a damaged file.
     """
-    labels = _Labels(name, tuple(class_names), limits)
+    labels = _Labels(name, tuple(class_names))
     groups: list[tuple[int, int, int, int, bool]] = []
     row_group, row_in_group, numbers = [], [], []
     seen = pages = 0
     texts = list(dict.fromkeys((label_column, *(column for column, _ in where))))
     for index, path in enumerate(files):
-        with open_parquet(path, name, limits, texts=texts) as file:
-            if seen + file.metadata.num_rows > limits.max_rows:
-                raise refuse(name, f"{seen + file.metadata.num_rows:,} rows", f"{limits.max_rows:,}")
+        with open_parquet(path, name, texts=texts) as file:
+            if seen + file.metadata.num_rows > parquet_file.MAX_ROWS:
+                raise refuse(name, f"{seen + file.metadata.num_rows:,} rows", f"{parquet_file.MAX_ROWS:,}")
             for number in range(file.num_row_groups):
                 wanted_columns = [f"{image_column}.bytes", f"{image_column}.path", image_column]
-                images = measure(file, path, number, wanted_columns, name, limits.max_pages - pages, limits)
+                images = measure(file, path, number, wanted_columns, name, parquet_file.MAX_PAGES - pages)
                 pages += sum(chunk.pages for chunk in images)
-                described = measure(file, path, number, texts, name, limits.max_pages - pages, limits)
+                described = measure(file, path, number, texts, name, parquet_file.MAX_PAGES - pages)
                 pages += sum(chunk.pages for chunk in described)
-                count = _check_chunks(images, described, seen, name, limits)
+                count = _check_chunks(images, described, seen, name)
                 places, found = _read_labels(file, number, texts, where, labels)
                 row_group.append(np.full(len(found), len(groups), np.int32))
                 row_in_group.append(places)
                 numbers.append(found)
-                large = any(chunk.block > limits.free_block_bytes for chunk in images)
+                large = any(chunk.block > parquet_file.FREE_BLOCK_BYTES for chunk in images)
                 stored, at_once = sum(chunk.stored for chunk in images), min(chunk.rows for chunk in images)
                 groups.append((index, number, stored, at_once, large))
                 seen += count
@@ -123,26 +115,28 @@ def read_rows(
     )
 
 
-def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str, limits: ParquetLimits) -> int:
+def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str) -> int:
     """How many rows a row group has, after everything that it holds has been found to be within the limits."""
     rows = labels[0].values
-    if seen + rows > limits.max_rows:
-        raise refuse(name, f"{seen + rows:,} rows", f"{limits.max_rows:,}")
+    if seen + rows > parquet_file.MAX_ROWS:
+        raise refuse(name, f"{seen + rows:,} rows", f"{parquet_file.MAX_ROWS:,}")
     if not images or any(chunk.values != rows for chunk in (*images, *labels)):
         raise ValueError("columns of different lengths")
     for chunk in labels:
-        if chunk.total > limits.max_label_bytes:
-            raise refuse(name, f"{size(chunk.total)} of labels in one row group", size(limits.max_label_bytes))
-        if chunk.names > limits.max_names:
-            raise refuse(name, f"{chunk.names:,} different labels", f"{limits.max_names:,}")
+        if chunk.total > parquet_file.MAX_LABEL_BYTES:
+            raise refuse(name, f"{size(chunk.total)} of labels in one row group", size(parquet_file.MAX_LABEL_BYTES))
+        if chunk.names > parquet_file.MAX_NAMES:
+            raise refuse(name, f"{chunk.names:,} different labels", f"{parquet_file.MAX_NAMES:,}")
     for chunk in images:
-        if chunk.block > limits.max_block_bytes:
-            raise refuse(name, f"a block of images of {size(chunk.block)}", size(limits.max_block_bytes))
-        if chunk.block > max(limits.free_block_bytes, limits.max_inflation * chunk.packed):
+        if chunk.block > parquet_file.MAX_BLOCK_BYTES:
+            raise refuse(name, f"a block of images of {size(chunk.block)}", size(parquet_file.MAX_BLOCK_BYTES))
+        if chunk.block > max(parquet_file.FREE_BLOCK_BYTES, parquet_file.MAX_INFLATION * chunk.packed):
             has = f"a block of images of {size(chunk.block)} that is {size(chunk.packed)} in its file"
-            raise refuse(name, has, f"{size(limits.free_block_bytes)}, or {limits.max_inflation} times the latter,")
-        if chunk.names > limits.max_rows:
-            raise refuse(name, f"{chunk.names:,} images in one row group", f"{limits.max_rows:,}")
+            raise refuse(
+                name, has, f"{size(parquet_file.FREE_BLOCK_BYTES)}, or {parquet_file.MAX_INFLATION} times the latter,"
+            )
+        if chunk.names > parquet_file.MAX_ROWS:
+            raise refuse(name, f"{chunk.names:,} images in one row group", f"{parquet_file.MAX_ROWS:,}")
     return rows
 
 
@@ -183,10 +177,10 @@ def _whole(array: pa.Array) -> np.ndarray:
 class _Labels:
     """Numbers for labels: whole numbers stay, texts are numbered as they come; -1 for none."""
 
-    def __init__(self, name: str, class_names: tuple[str, ...], limits: ParquetLimits) -> None:
-        self.name, self.class_names, self.limits = name, class_names, limits
-        if len(class_names) > limits.max_names:
-            raise refuse(name, f"{len(class_names):,} class names", f"{limits.max_names:,}")
+    def __init__(self, name: str, class_names: tuple[str, ...]) -> None:
+        self.name, self.class_names = name, class_names
+        if len(class_names) > parquet_file.MAX_NAMES:
+            raise refuse(name, f"{len(class_names):,} class names", f"{parquet_file.MAX_NAMES:,}")
         self._check_lengths(max(map(len, class_names), default=0))
         self.places: dict[str, int] = {}
 
@@ -202,12 +196,12 @@ class _Labels:
         import pyarrow.compute  # takes a quarter of a second
 
         words = array.dictionary
-        if len(words) > self.limits.max_names:
-            raise refuse(self.name, f"{len(words):,} different labels", f"{self.limits.max_names:,}")
+        if len(words) > parquet_file.MAX_NAMES:
+            raise refuse(self.name, f"{len(words):,} different labels", f"{parquet_file.MAX_NAMES:,}")
         self._check_lengths(pa.compute.max(pa.compute.utf8_length(words)).as_py() or 0)
         table = [self.places.setdefault(word, len(self.places)) for word in words.to_pylist()]
-        if len(self.places) > self.limits.max_names:
-            raise refuse(self.name, f"{len(self.places):,} different labels", f"{self.limits.max_names:,}")
+        if len(self.places) > parquet_file.MAX_NAMES:
+            raise refuse(self.name, f"{len(self.places):,} different labels", f"{parquet_file.MAX_NAMES:,}")
         return np.asarray([*table, -1], np.int32)[_whole(array.indices)]
 
     def finish(self, numbers: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
@@ -227,13 +221,13 @@ class _Labels:
         return names, np.where(known, numbers, UNLABELLED).astype(np.int32)
 
     def _check_lengths(self, longest: int) -> None:
-        if longest > self.limits.max_name_length:
+        if longest > parquet_file.MAX_NAME_LENGTH:
             has = f"a class name of {longest:,} characters"
-            raise refuse(self.name, has, f"{self.limits.max_name_length}")
+            raise refuse(self.name, has, f"{parquet_file.MAX_NAME_LENGTH}")
 
     def _check_range(self, smallest: int, largest: int) -> None:
         """-1 is a test split without labels."""
-        most = len(self.class_names) or self.limits.max_names
+        most = len(self.class_names) or parquet_file.MAX_NAMES
         if smallest < -1 or largest >= most:
             wrong = smallest if smallest < -1 else largest
             names = f"there are {len(self.class_names)} class names in {self.name}"

@@ -6,6 +6,7 @@ own, so that any batch of a run can be made again from settings and seed alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits
 from cliptta_demo.backend.data.folder import UNLABELLED, FolderDataset
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import display_name
 
 OOD_LABEL = -1  # a stranger: its class is not in the list
 
@@ -72,11 +73,7 @@ class PictureSource:
     """
 
     def __init__(
-        self,
-        world: PictureWorld,
-        groups: dict[str, tuple[int, ...]],
-        styles: tuple[str, ...],
-        label: int | None = None,
+        self, world: PictureWorld, groups: dict[str, tuple[int, ...]], styles: tuple[str, ...], label: int | None = None
     ) -> None:
         self.world = world
         self.class_names = tuple(groups)
@@ -111,21 +108,19 @@ class FolderSource:
     Args:
         dataset: from :func:`.folder.scan_folder`.
         label: gives every image this label; None keeps the folder's.
-        limits: caps of what is read.
     """
 
-    def __init__(self, dataset: FolderDataset, label: int | None = None, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, dataset: FolderDataset, label: int | None = None) -> None:
         self.dataset = dataset
         self.class_names = dataset.class_names
         self.label = label
-        self.limits = limits
 
     def length(self) -> int | None:
         return len(self.dataset.files)
 
     def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
         indices = shuffled_or_sorted(np.asarray(self.dataset.labels), order, seed)[start : start + count]
-        pixels, labels, names, refused = self.dataset.load(indices.tolist(), size, self.limits)
+        pixels, labels, names, refused = self.dataset.load(indices.tolist(), size)
         if self.label is not None:
             labels = torch.full_like(labels, self.label)
         return Images(pixels, labels, names, refused)
@@ -175,6 +170,38 @@ def shuffled_or_sorted(labels: np.ndarray, order: str, seed: int) -> np.ndarray:
     if order == "sorted":
         return shuffled[np.argsort(labels[shuffled], kind="stable")]
     return shuffled
+
+
+def select_classes(
+    known: Sequence[str], labels: np.ndarray, wanted: Sequence[str] | None, name: str
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Keeps the images of some classes.
+
+    Args:
+        known: the data set's class names; labels: ``(N,)`` integers into them, below 0 where there is no label.
+        wanted: some of them, in the order to be (an underscore equals a space, case does not matter); None: all.
+        name: of the data set, for messages.
+
+    Returns:
+        Class names; ``(M,)`` positions of the images kept; ``(M,)`` their labels in the new order. Images without a
+        label are kept.
+
+    Raises:
+        UserError: a name that the data set doesn't have.
+    """
+    if wanted is None:
+        return tuple(known), np.arange(len(labels)), labels
+    place = {display_name(text).casefold(): index for index, text in enumerate(known)}
+    keys = [display_name(text).casefold() for text in wanted]
+    unknown = [text for text, key in zip(wanted, keys, strict=True) if key not in place]
+    if unknown:
+        has = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")
+        raise UserError(f"{name} has no class {', '.join(map(repr, unknown[:5]))}. It has: {has}.")
+    new = np.full(len(known), -1, np.int64)
+    new[[place[key] for key in keys]] = np.arange(len(wanted))
+    moved = np.where(labels >= 0, new[np.clip(labels, 0, None)], labels)
+    chosen = np.flatnonzero((labels < 0) | (moved >= 0))
+    return tuple(wanted), chosen, moved[chosen]
 
 
 def _mix(*numbers: int) -> int:

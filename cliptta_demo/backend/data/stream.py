@@ -1,10 +1,11 @@
-"""The stream: ID images, mixed with strangers (OOD), corrupted, batch by batch.
+"""The stream: ID images, mixed with strangers (OOD), corrupted, batch by batch; the next one made ahead of time.
 
 ``batch(i)`` is a pure function of settings, seed and i. Every method of a run sees exactly the same pixels.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,9 @@ from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
 from cliptta_demo.backend.data.sources import OOD_LABEL, Images, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import CORRUPTION_CYCLE, StreamSettings
+
+THREADS = 2  # that make next batches, for all sessions: decoding and corrupting take a fraction of the time of adapting
+_POOL = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="next-batch")
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,7 @@ class Stream:
         self.settings = settings
         self.image_size = image_size
         self.device = torch.device(device)
-
-    @property
-    def stranger_count(self) -> int:
-        """See :func:`strangers_of`."""
-        return strangers_of(self.settings)
+        self.stranger_count = strangers_of(settings)
 
     def __len__(self) -> int:
         """Batches to come: as many as asked for, fewer when the images run out."""
@@ -128,6 +128,30 @@ class Stream:
 
     def _take(self, source: Source, index: int, count: int, seed: int, horizon: int) -> Images:
         return source.take(index * count, count, self.image_size, self.settings.order, seed, horizon)
+
+
+class AheadOfTime:
+    """A stream whose next batch is usually ready. Batches are the same as without; an error is raised when asked for.
+
+    Args:
+        stream: batches by number.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._next: dict[int, Future[Batch]] = {}
+
+    def batch(self, index: int) -> Batch:
+        """The batch with this number; work on the one after it begins."""
+        future = self._next.pop(index, None)
+        for other in self._next.values():  # somebody jumped; what was begun is of no use
+            other.cancel()
+        self._next = {}
+        # One that has yet to begin is made here instead: nobody waits for another stream's slow disk.
+        batch = self.stream.batch(index) if future is None or future.cancel() else future.result()
+        if index + 1 < len(self.stream):
+            self._next = {index + 1: _POOL.submit(self.stream.batch, index + 1)}
+        return batch
 
 
 def _shuffle(first: Images, second: Images, seed: int, index: int) -> Images:

@@ -22,20 +22,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.errors import explain, no_connection
-from cliptta_demo.backend.hub.files import (
-    Listing,
-    Progress,
-    RemoteFile,
-    Watcher,
-    forget,
-    is_intact,
-    readable_sha256,
-)
+from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher, forget, readable_sha256
 from cliptta_demo.backend.hub.shared_transfer import LOOK_SECONDS, bring_together
-from cliptta_demo.backend.hub.transfer import bring
-
-__all__ = ["Listing", "Progress", "RemoteFile", "fetch", "forget", "is_intact", "list_repository", "watch"]
+from cliptta_demo.backend.hub.transfer import bring, explain, no_connection
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
@@ -43,8 +32,6 @@ ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
 
 log = logging.getLogger(__name__)
-
-
 _watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=None)
 
 
@@ -103,14 +90,8 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
 
     check_repository(name)
     try:
-        info = huggingface_hub.HfApi().repo_info(
-            name,
-            repo_type=kind,
-            revision=revision,
-            files_metadata=True,
-            timeout=ANSWER_SECONDS,
-            token=False if visitor else None,
-        )
+        asked = {"repo_type": kind, "revision": revision, "token": False if visitor else None}
+        info = huggingface_hub.HfApi().repo_info(name, files_metadata=True, timeout=ANSWER_SECONDS, **asked)
     except Exception as error:
         known = _recall(kind, name, revision) if no_connection(error) else None
         if known is not None:
@@ -148,7 +129,7 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
     Raises:
         UserError: no connection, no access, too large for a visitor, a file that does not arrive intact.
     """
-    missing = [file for file in files if _cached(listing, file) is None]
+    missing = [file for file in files if cached(listing, file) is None]
     if visitor:
         _refuse_too_much(listing, missing)
     watcher = _watcher.get()
@@ -156,12 +137,10 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
         bring(listing, missing, visitor)
     elif missing:
         bring_together(listing, files, missing, visitor, watcher)
-    return [_cached(listing, file) or _vanished(listing, file) for file in files]
-
-
-def is_here(listing: Listing, file: RemoteFile) -> bool:
-    """Whether :func:`fetch` would download nothing for this file."""
-    return _cached(listing, file) is not None
+    paths = [cached(listing, file) for file in files]
+    if None in paths:
+        raise UserError(f"{files[paths.index(None)].path} of {listing.name} is not in the cache any more. Try again.")
+    return paths
 
 
 def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
@@ -185,7 +164,8 @@ def megabytes(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f} MB"
 
 
-def _cached(listing: Listing, file: RemoteFile) -> Path | None:
+def cached(listing: Listing, file: RemoteFile) -> Path | None:
+    """Where a file is on this machine; None where :func:`fetch` would download it."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(listing.name, file.path, revision=listing.revision, repo_type=listing.kind)
@@ -196,10 +176,6 @@ def _cached(listing: Listing, file: RemoteFile) -> Path | None:
         forget(path)
         return None
     return path
-
-
-def _vanished(listing: Listing, file: RemoteFile) -> Path:
-    raise UserError(f"{file.path} of {listing.name} is not in the cache any more. Try again.")
 
 
 def _memory_file(kind: str, name: str, revision: str | None) -> Path:

@@ -10,11 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_LICENCE_WORDS = {
-    "apache-2.0": "Apache 2.0",
-    "mit": "MIT",
-    "apple-amlr": "Apple, research only",
-}
+_LICENCE_WORDS = {"apache-2.0": "Apache 2.0", "mit": "MIT", "apple-amlr": "Apple, research only"}
 _SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -27,13 +27,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
 # A class name is put into each template; CLIP's plain prompt comes first.
-DEFAULT_TEMPLATES = (
-    "a photo of a {}.",
-    "a picture of a {}.",
-    "an image of a {}.",
-    "a drawing of a {}.",
-    "{}",
-)
+DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "a drawing of a {}.", "{}")
 PROTOTYPE_CACHE = 32  # class lists remembered per backbone
 PROMPTS_AT_ONCE = 256  # through the text tower unless told otherwise
 MEMORY_SHARE = 0.5  # of what is free now: other sessions and the losses want some too
@@ -60,9 +54,11 @@ class Backbone:
         encode_text: list of prompts → ``(len, d)`` embeddings, any length; see :class:`.text_tower.TextTower`.
         logit_scale: τ; logit_bias: SigLIP's additive bias, 0 elsewhere.
         device: where the tower runs; autocast: dtype of its matrix products, None for plain float32.
+
+    Attributes:
         batch_statistics: whether batch normalisation, if the tower has any, uses the batch's own statistics while
             adapting, as the authors' release does; False: the source's, so that weight and bias alone adapt.
-        channels_last: the order of the pixels in memory; a matter of speed alone.
+        memory_format: the order of the pixels in memory; a matter of speed alone.
     """
 
     def __init__(
@@ -75,8 +71,6 @@ class Backbone:
         logit_bias: float = 0.0,
         device: torch.device | str = "cpu",
         autocast: torch.dtype | None = None,
-        batch_statistics: bool = True,
-        channels_last: bool = False,
     ) -> None:
         self.info = info
         self.device = torch.device(device)
@@ -85,8 +79,8 @@ class Backbone:
         self.logit_scale = logit_scale
         self.logit_bias = logit_bias
         self.autocast = autocast
-        self.batch_statistics = batch_statistics
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.batch_statistics = True
+        self.memory_format = torch.contiguous_format
         self._look: Look | None = None
         self._image_bytes: int | None = None  # of one image's activations; measured when first asked for
         self.layout, self.source_parameters = find_normalisation(self.tower)

@@ -37,20 +37,11 @@ from cliptta_demo.backend.hub.downloads import announce, check_repository, patie
 from cliptta_demo.backend.models.allocator import keep_freed_memory
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.models.offered import (
-    BACKBONES,
-    HUB_PREFIX,
-    LOCAL_PREFIX,
-    RANDOM_PREFIX,
-    TINY,
-    check_visitor_backbone,
-)
+from cliptta_demo.backend.models.offered import HUB_PREFIX, LOCAL_PREFIX, RANDOM_PREFIX, TINY, check_visitor_backbone
 from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.models.tokens import load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
 from cliptta_demo.backend.settings import AdaptationSettings
-
-__all__ = ["BACKBONES", "RANDOM_PREFIX", "TINY", "load_backbone", "tuned_adaptation"]
 
 TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
 PRECISIONS = ("float32", "bfloat16")
@@ -227,24 +218,21 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     import open_clip
 
     untrained = name.startswith(RANDOM_PREFIX)
+    directory = Path(weights.model.removeprefix(LOCAL_PREFIX)) if weights.model.startswith(LOCAL_PREFIX) else None
     try:
         with torch.random.fork_rng(enabled=untrained):
             if untrained:
                 torch.manual_seed(0)
             model = open_clip.create_model(
                 weights.model,
-                pretrained=None if weights.model.startswith(LOCAL_PREFIX) else _text(weights.checkpoint),
+                pretrained=str(weights.checkpoint) if weights.checkpoint and directory is None else None,
                 device="cpu",
                 require_pretrained=not untrained,
                 force_quick_gelu=weights.quick_gelu,
                 force_preprocess_cfg=weights.preprocess,
             )
-        tokenize = load_tokenizer(
-            open_clip.get_model_config(weights.model) or {},
-            _directory(weights.model),
-            untrained=untrained,
-            visitor=visitor,
-        )
+        config = open_clip.get_model_config(weights.model) or {}
+        tokenize = load_tokenizer(config, directory, untrained=untrained, visitor=visitor)
     except UserError:
         raise
     except Exception as error:
@@ -278,14 +266,6 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
         device=device,
         autocast=torch.bfloat16 if half else None,
     )
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def _directory(model: str) -> Path | None:
-    return Path(model.removeprefix(LOCAL_PREFIX)) if model.startswith(LOCAL_PREFIX) else None
 
 
 def _explain(name: str, error: Exception) -> str:

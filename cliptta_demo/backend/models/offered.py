@@ -21,24 +21,32 @@ _PAIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.-]{0
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackboneEntry:
-    """A line of the list that a page offers.
+class BuiltIn:
+    """A line of the list that a page offers: the backbone that comes with the package.
 
     Attributes:
         label: its name for people; about: what is worth knowing, one or two sentences.
-        licence: of its weights, as the card of their repository names it.
-        parameters: of both towers; image_size: side in pixels.
-        gigaflops, prompt_gigaflops: of the towers for one image and one prompt.
-        pace: operations a second on a processor, against those of ViT-B/16; convolutions of few channels get fewer.
+        gigaflops, prompt_gigaflops: of the towers for one image and one prompt; image_size: side in pixels.
     """
 
     label: str
     about: str
-    licence: str
-    parameters: int
     gigaflops: float
     prompt_gigaflops: float
-    image_size: int
+    image_size: int = 224
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneEntry(BuiltIn):
+    """A line with a backbone that is downloaded.
+
+    Attributes:
+        parameters: of both towers; licence: of its weights, as the card of their repository names it.
+        pace: operations a second on a processor, against those of ViT-B/16; convolutions of few channels get fewer.
+    """
+
+    parameters: int
+    licence: str = "Apache 2.0"
     pace: float = 1.0  # the transformers, whose measured times differ by no more than 8 % from their arithmetic
 
     @property
@@ -47,18 +55,7 @@ class BackboneEntry:
         return 4 * self.parameters
 
 
-@dataclass(frozen=True, kw_only=True)
-class BuiltIn:
-    """The backbone that comes with the package."""
-
-    label: str
-    about: str
-    gigaflops: float
-    prompt_gigaflops: float
-    image_size: int
-
-
-BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
+BACKBONES: dict[str, BuiltIn] = {
     TINY: BuiltIn(
         label="Tiny CLIP (built in)",
         about="Ready at once, fast on any laptop. Choose another, or type a name of open_clip's.",
@@ -69,38 +66,30 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",
         about="The paper's model; wants a GPU.",
-        licence="Apache 2.0",
         parameters=149_620_737,
         gigaflops=35.1,
         prompt_gigaflops=6.0,
-        image_size=224,
     ),
     "ViT-B-32/openai": BackboneEntry(
         label="CLIP ViT-B/32",
         about="OpenAI's fastest; works on a patient laptop.",
-        licence="Apache 2.0",
         parameters=151_277_313,
         gigaflops=8.8,
         prompt_gigaflops=6.0,
-        image_size=224,
     ),
     "ViT-L-14/openai": BackboneEntry(
         label="CLIP ViT-L/14",
         about="OpenAI's large one; needs a GPU.",
-        licence="Apache 2.0",
         parameters=427_616_513,
         gigaflops=162.0,
         prompt_gigaflops=13.3,
-        image_size=224,
     ),
     "RN50/openai": BackboneEntry(
         label="CLIP ResNet-50",
         about="Batch normalisation throughout: while adapting it uses the batch's own statistics.",
-        licence="Apache 2.0",
         parameters=102_007_137,
         gigaflops=12.2,
         prompt_gigaflops=6.0,
-        image_size=224,
         pace=0.83,
     ),
     "MobileCLIP2-S0/dfndr2b": BackboneEntry(
@@ -116,11 +105,9 @@ BACKBONES: dict[str, BackboneEntry | BuiltIn] = {
     "ViT-B-16-SigLIP/webli": BackboneEntry(
         label="SigLIP ViT-B/16",
         about="Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are.",
-        licence="Apache 2.0",
         parameters=203_155_970,
         gigaflops=35.4,
         prompt_gigaflops=11.0,
-        image_size=224,
     ),
 }
 
@@ -138,7 +125,7 @@ def check_visitor_backbone(name: str) -> str:
         repository = name.removeprefix(HUB_PREFIX)
         if name.startswith(HUB_PREFIX) and REPOSITORY.fullmatch(repository) and ".." not in repository:
             return name
-        if _PAIR.fullmatch(name) and is_open_clip_tag(*name.split("/")):
+        if _PAIR.fullmatch(name) and _is_open_clip_tag(*name.split("/")):
             return name
     allowed = ", ".join(BACKBONES)
     raise UserError(
@@ -147,8 +134,7 @@ def check_visitor_backbone(name: str) -> str:
     )
 
 
-def is_open_clip_tag(architecture: str, tag: str) -> bool:
-    """Whether open_clip knows pretrained weights of that name."""
+def _is_open_clip_tag(architecture: str, tag: str) -> bool:
     import open_clip
 
     return tag in open_clip.list_pretrained_tags_by_model(architecture)

@@ -14,15 +14,8 @@ from typing import Any
 import torch
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import (
-    Listing,
-    RemoteFile,
-    fetch,
-    is_here,
-    is_intact,
-    known_listing,
-    list_repository,
-)
+from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, list_repository
+from cliptta_demo.backend.hub.files import Listing, RemoteFile, is_intact
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 
 CONFIG = "open_clip_config.json"
@@ -69,9 +62,7 @@ class Weights:
 
     def damaged(self) -> bool:
         """Whether the downloaded file has changed since; it is then removed, so that the next try fetches it anew."""
-        return (
-            self.source is not None and self.checkpoint is not None and not is_intact(self.checkpoint, self.source[1])
-        )
+        return bool(self.source and self.checkpoint) and not is_intact(self.checkpoint, self.source[1])
 
 
 def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
@@ -90,7 +81,7 @@ def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
         path = open_clip.download_pretrained(known)
         return Weights(architecture, Path(path), preprocess, quick_gelu)
     listing = list_repository("model", repository, visitor=visitor)
-    file = _weights_file(listing, (filename,) if filename else (), pickled=True)
+    file = _weights_file(listing, filename, pickled=True)
     (path,) = fetch(listing, [file], visitor=visitor)
     return Weights(architecture, path, preprocess, quick_gelu, (listing, file))
 
@@ -107,7 +98,7 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     config_file = listing.find(CONFIG)
     if config_file is None:
         raise UserError(f"{repository} has no {CONFIG}: it is no model in open_clip's format. Choose another backbone.")
-    file = _weights_file(listing, (), pickled=not visitor)
+    file = _weights_file(listing, "", pickled=not visitor)
     (config_path,) = fetch(listing, [config_file], visitor=visitor)
     try:
         config = json.loads(config_path.read_text(encoding="utf-8"))["model_cfg"]
@@ -134,21 +125,18 @@ def is_fetched(name: str) -> bool:
     if listing is None:
         return False
     try:
-        return is_here(listing, _weights_file(listing, (filename,) if filename else (), pickled=True))
+        return cached(listing, _weights_file(listing, filename, pickled=True)) is not None
     except UserError:
         return False
 
 
-def _weights_file(listing: Listing, named: tuple[str, ...], pickled: bool) -> RemoteFile:
-    if named:
-        names = (*(re.sub(r"\.(bin|pth)$", ".safetensors", name) for name in named), *named)
-    else:
-        names = (*SAFE, PICKLED, OTHERS)
+def _weights_file(listing: Listing, named: str, pickled: bool) -> RemoteFile:
+    names = (re.sub(r"\.(bin|pth)$", ".safetensors", named), named) if named else (*SAFE, PICKLED, OTHERS)
     file = next((file for name in names if (file := listing.find(name)) is not None), None)
     if file is not None and (pickled or file.path.endswith(".safetensors")):
         return file
     kinds = f"{SAFE[0]} or {PICKLED}" if pickled else SAFE[0]
-    raise UserError(f"{listing.name} has no {named[0] if named else kinds}. Choose another backbone.")
+    raise UserError(f"{listing.name} has no {named or kinds}. Choose another backbone.")
 
 
 def _check_config(config: dict[str, Any], repository: str, size: int) -> None:

@@ -18,9 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from cliptta_demo.backend.data.ahead import AheadOfTime
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.backend.data.stream import Batch, Stream
+from cliptta_demo.backend.data.stream import AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
@@ -30,9 +29,8 @@ from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task, outline_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
-from cliptta_demo.backend.run.lane import Lane
 from cliptta_demo.backend.run.metrics import Tally
-from cliptta_demo.backend.run.reading import method_snapshot, read, view_of
+from cliptta_demo.backend.run.reading import Lane, method_snapshot, read, view_of
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import finish

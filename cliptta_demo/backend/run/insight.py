@@ -37,16 +37,12 @@ def caption_matrix(
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _tent(logits: Tensor) -> Tensor:
-    return mean_entropy(logits)
-
-
 def _cliptta(logits: Tensor) -> Tensor:
     features, prototypes = logits / TOY_LOGIT_SCALE, torch.eye(TOY_CLASSES)
     return soft_contrastive(features, pseudo_captions(features, prototypes), TOY_LOGIT_SCALE)
 
 
-TOY_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"tent": _tent, "cliptta": _cliptta}
+TOY_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"tent": mean_entropy, "cliptta": _cliptta}
 
 
 def toy_paths(points: Sequence[Sequence[float]], steps: int = 1, rate: float = 1.0) -> dict[str, list]:

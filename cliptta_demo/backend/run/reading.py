@@ -1,10 +1,11 @@
-"""From what a method yields to plain numbers, whichever kind of prediction it makes."""
+"""A method at work on the present batch, and from what it yields to plain numbers, whichever way it predicts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,6 +20,40 @@ from cliptta_demo.backend.run.metrics import Tally, entropy_of
 from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
 
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
+
+
+@dataclass
+class Lane:
+    """A method's way through a batch, one moment after another.
+
+    Attributes:
+        steps: what its ``adapt`` yields; done: whether that has ended; seconds: spent in it.
+        last: its latest moment; losses: the latest that it told.
+        unread: images of the latest moment for which the model gave no finite numbers.
+    """
+
+    steps: Iterator[Progress | None]
+    done: bool = False
+    seconds: float = 0.0
+    last: Progress | None = None
+    unread: int = 0
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+    def rests(self) -> bool:
+        """Works on to the next moment; whether that is a mere rest, in the middle of a step."""
+        began = time.perf_counter()
+        try:
+            progress = next(self.steps)
+        except StopIteration:
+            self.done = True
+            return False
+        finally:
+            self.seconds += time.perf_counter() - began
+        if progress is None:
+            return True
+        self.last = progress
+        self.losses = progress.losses or self.losses
+        return False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,9 @@ class BatchResults:
     methods: dict[str, MethodResults]
 
 
-def results_of(snapshot: Snapshot, reference: str = REFERENCE) -> BatchResults:
-    """What is kept of a snapshot. Statuses compare with ``reference``, or with nothing where it takes no part."""
-    before = snapshot.methods[reference].batch.predicted if reference in snapshot.methods else None
+def results_of(snapshot: Snapshot) -> BatchResults:
+    """What is kept of a snapshot. Statuses compare with zero-shot, or with nothing where it takes no part."""
+    before = snapshot.methods[REFERENCE].batch.predicted if REFERENCE in snapshot.methods else None
     methods = {}
     for name, method in snapshot.methods.items():
         view = method.batch
@@ -86,27 +87,21 @@ def statuses(
     return found
 
 
-def truth_of(label: int, class_names: Sequence[str]) -> str:
-    """A label in words: the class, ``STRANGER``, or nothing where it is unknown."""
-    return display_name(class_names[label]) if label >= 0 else STRANGER if label == -1 else ""
-
-
 def rows(
     results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool, first: int = 1
 ) -> Iterator[dict[str, Any]]:
     """One dict per image, in the order of the stream, numbered from ``first``; its keys are the columns of the CSV."""
     names = [display_name(name) for name in class_names]
-    position = first - 1
+    position = count(first)
     for batch in results:
-        for index in range(len(batch.labels)):
-            position += 1
+        for index, label in enumerate(batch.labels.tolist()):
             row: dict[str, Any] = {
-                "image": position,
+                "image": next(position),
                 "file": batch.names[index],
                 "batch": batch.batch + 1,
                 "corruption": batch.corruption,
                 "severity": batch.severity,
-                "truth": truth_of(int(batch.labels[index]), class_names),
+                "truth": names[label] if label >= 0 else STRANGER if label == -1 else "",
             }
             for name, method in batch.methods.items():
                 row[f"{name} prediction"] = names[method.predicted[index]]

@@ -49,15 +49,11 @@ LESSONS: tuple[Lesson, ...] = (
         "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's.",
         changes={},
         claims=(
-            Claim(sentence="TENT's bars pile onto one class", quantity=measure("largest_share", "tent"), above=0.6),
-            Claim(sentence="its entropy falls to the floor", quantity=measure("entropy_share", "tent"), below=0.35),
-            Claim(sentence="its accuracy below zero-shot's", quantity=lead("tent"), below=0),
-            Claim(
-                sentence="CLIPTTA's entropy stays near the ceiling",
-                quantity=measure("entropy_share", "cliptta"),
-                above=0.85,
-            ),
-            Claim(sentence="its accuracy climbs above zero-shot's", quantity=lead("cliptta"), above=0),
+            Claim("TENT's bars pile onto one class", measure("largest_share", "tent"), above=0.6),
+            Claim("its entropy falls to the floor", measure("entropy_share", "tent"), below=0.35),
+            Claim("its accuracy below zero-shot's", lead("tent"), below=0),
+            Claim("CLIPTTA's entropy stays near the ceiling", measure("entropy_share", "cliptta"), above=0.85),
+            Claim("its accuracy climbs above zero-shot's", lead("cliptta"), above=0),
         ),
     ),
     Lesson(
@@ -69,9 +65,9 @@ LESSONS: tuple[Lesson, ...] = (
         "the model is one that TENT does not survive.",
         changes={"learning_rate": 5e-5},
         claims=(
-            Claim(sentence="it no longer collapses", quantity=measure("entropy_share", "tent"), above=0.5),
-            Claim(sentence="All three curves close together", quantity=lead("tent"), above=-0.05, below=0.05),
-            Claim(sentence="neither does CLIPTTA", quantity=lead("cliptta"), above=-0.05, below=0.05),
+            Claim("it no longer collapses", measure("entropy_share", "tent"), above=0.5),
+            Claim("All three curves close together", lead("tent"), above=-0.05, below=0.05),
+            Claim("neither does CLIPTTA", lead("cliptta"), above=-0.05, below=0.05),
         ),
     ),
     Lesson(
@@ -82,7 +78,7 @@ LESSONS: tuple[Lesson, ...] = (
         look_for="CLIPTTA still climbs above zero-shot. Then set the memory to 0 shots in Advanced and run again: now "
         "it has nothing but four images to lean on.",
         changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"]},
-        claims=(Claim(sentence="CLIPTTA still climbs above zero-shot", quantity=lead("cliptta"), above=0),),
+        claims=(Claim("CLIPTTA still climbs above zero-shot", lead("cliptta"), above=0),),
     ),
     Lesson(
         key="strangers",
@@ -96,7 +92,7 @@ LESSONS: tuple[Lesson, ...] = (
             "ood_share": 0.5,
             "methods": ["zero-shot", "cliptta", "cliptta-oce"],
         },
-        claims=(Claim(sentence="AUROC rises", quantity=lead("cliptta-oce", name="auroc"), above=0),),
+        claims=(Claim("AUROC rises", lead("cliptta-oce", name="auroc"), above=0),),
     ),
     Lesson(
         key="style",
@@ -107,9 +103,9 @@ LESSONS: tuple[Lesson, ...] = (
         "TENT or with CLIPTTA: most predictions are confident already.",
         changes={"dataset": "unseen-style", "corruption": "none", "class_names": ", ".join(picture_class_names())},
         claims=(
-            Claim(sentence="Zero-shot has lost accuracy", quantity=measure("accuracy", "zero-shot"), below=0.92),
-            Claim(sentence="Adapting changes little, with TENT", quantity=lead("tent"), above=-0.05, below=0.05),
-            Claim(sentence="or with CLIPTTA", quantity=lead("cliptta"), above=-0.05, below=0.05),
+            Claim("Zero-shot has lost accuracy", measure("accuracy", "zero-shot"), below=0.92),
+            Claim("Adapting changes little, with TENT", lead("tent"), above=-0.05, below=0.05),
+            Claim("or with CLIPTTA", lead("cliptta"), above=-0.05, below=0.05),
         ),
     ),
     Lesson(
@@ -121,13 +117,9 @@ LESSONS: tuple[Lesson, ...] = (
         "nothing.",
         changes={"corruption": "none"},
         claims=(
-            Claim(
-                sentence="zero-shot reads them almost without error",
-                quantity=measure("accuracy", "zero-shot"),
-                above=0.95,
-            ),
-            Claim(sentence="Three curves at the top", quantity=lead("tent"), above=-0.02, below=0.02),
-            Claim(sentence="CLIPTTA change next to nothing", quantity=lead("cliptta"), above=-0.02, below=0.02),
+            Claim("zero-shot reads them almost without error", measure("accuracy", "zero-shot"), above=0.95),
+            Claim("Three curves at the top", lead("tent"), above=-0.02, below=0.02),
+            Claim("CLIPTTA change next to nothing", lead("cliptta"), above=-0.02, below=0.02),
         ),
     ),
     Lesson(

@@ -11,10 +11,9 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, check_choice, check_number, settings_of
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name, parse_class_names
+from cliptta_demo.backend.models.class_names import display_name, parse_class_names, parse_templates
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
-from cliptta_demo.backend.models.prompts import parse_templates
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import RunSettings, StreamSettings, build_own, method_names, own_declared
 from cliptta_demo.limits import LIMITS
@@ -53,7 +52,7 @@ def read_form(values: FormValues) -> Recipe:
         ood_source=values.ood_source,
         source_names=source_names,
         class_names=class_names,
-        upload_key=read_upload(values.files).key if dataset == UPLOAD else "",
+        upload_key=read_upload(values.files) if dataset == UPLOAD else "",
         templates=_templates(values.templates),
     )
     _refuse_long(recipe.settings)

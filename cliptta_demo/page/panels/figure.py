@@ -34,14 +34,9 @@ def empty_figure(text: str) -> Figure:
     return {"facets": [], "legend": [], "empty": text}
 
 
-def methods_of(session: Session) -> tuple[str, ...]:
-    """The methods compared, in the page's order."""
-    return session.recipe.settings.methods
-
-
 def looks_of(session: Session) -> dict[str, MethodLook]:
     """How the methods compared are drawn, in the page's order."""
-    return looks(methods_of(session))
+    return looks(session.recipe.settings.methods)
 
 
 def entropy_now(session: Session, live: LiveStep | None, name: str) -> float:

@@ -13,16 +13,7 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import (
-    Figure,
-    empty_figure,
-    entropy_now,
-    looks_of,
-    make_figure,
-    methods_of,
-    plot_text,
-    rounded,
-)
+from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, looks_of, make_figure, plot_text, rounded
 from cliptta_demo.page.session.state import Session
 
 Y_STEPS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # tops of the histogram's axis: few, so that it seldom jumps
@@ -35,7 +26,7 @@ def histogram_figure(session: Session, live: LiveStep | None = None) -> Figure:
     true = session.state.true_histogram
     truth = true / true.sum() if true.sum() else None
     shares = {}
-    for name in methods_of(session):
+    for name in session.recipe.settings.methods:
         counts = session.state.tallies[name].histogram
         counts = counts + live.methods[name].histogram if live is not None else counts
         shares[name] = counts / max(counts.sum(), 1)
@@ -98,7 +89,7 @@ def batch_histogram(snapshot: Snapshot, name: str, look: MethodLook) -> dict[str
     """What takes the place of a method's bars and facts where a batch is looked at alone: ``{"share", "head"}``."""
     method, classes = snapshot.methods[name], [display_name(name) for name in snapshot.class_names]
     view, before = method.batch, snapshot.methods[REFERENCE].batch.predicted
-    alone = Tally.start(len(classes)).add(snapshot.labels, view.predicted, before, view.scores)
+    alone = Tally.start(len(classes)).add(snapshot.labels, view.predicted, before, view.scores, view.confidence)
     share = alone.histogram / max(alone.histogram.sum(), 1)
     ratios = _ratios(name, alone) if method.accuracy is not None else []
     return {"share": rounded(share, 4), "head": _head(name, look, share, classes, view.collapse_entropy, ratios)}
@@ -126,12 +117,9 @@ def _ratios(name: str, counted: Tally | MethodSnapshot) -> list[str]:
     """Improvement and deterioration in words."""
     if name == REFERENCE:
         return ["the yardstick of both ratios"]
-    better, worse = (_percent(value) for value in (counted.improvement, counted.deterioration))
+    shares = (counted.improvement, counted.deterioration)
+    better, worse = ("–" if share is None else f"{share:.0%}" for share in shares)
     return [f"improvement: {better} of zero-shot's wrong", f"deterioration: {worse} of zero-shot's right"]
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
 
 
 PANEL = Panel(

@@ -40,7 +40,9 @@ def make_example() -> list[Session]:
 
 def example_stage(session: Session) -> dict[str, str]:
     """Every part of the stage as after that run, marked as an example."""
-    return stage(session, "done") | {"progress": example_progress_html(*_words(session))}
+    shift = session.recipe.settings.stream
+    words = example_progress_html(corruption_name(shift.corruption), shift.severity)
+    return stage(session, "done") | {"progress": words}
 
 
 def light_gallery(session: Session) -> dict[str, Any]:
@@ -49,11 +51,6 @@ def light_gallery(session: Session) -> dict[str, Any]:
     packed = io.BytesIO()
     Image.open(io.BytesIO(base64.b64decode(data["sheet"]))).save(packed, "JPEG", quality=LIGHT_QUALITY)
     return data | {"sheet": base64.b64encode(packed.getvalue()).decode("ascii"), "clean": None}
-
-
-def _words(session: Session) -> tuple[str, int]:
-    stream = session.recipe.settings.stream
-    return corruption_name(stream.corruption), stream.severity
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.server.gradio_parts import API_PREFIX
+from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.places import ASSETS
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
@@ -36,11 +36,6 @@ def address(path: Path) -> str:
     return f"{API_PREFIX[1:]}/file={html.escape(path.as_posix())}?v={version}"
 
 
-def script(path: Path) -> str:
-    """The tag that loads a script from this server."""
-    return f'<script src="{address(path)}"></script>'
-
-
 def stylesheet(path: Path) -> str:
     """The tag that loads a style sheet from this server."""
     return f'<link rel="stylesheet" href="{address(path)}">'
@@ -48,7 +43,7 @@ def stylesheet(path: Path) -> str:
 
 def scripts() -> str:
     """The tags of all scripts, for the head of whatever needs them."""
-    return "".join(script(path) for path in (PLOTLY, *SCRIPTS))
+    return "".join(f'<script src="{address(path)}"></script>' for path in (PLOTLY, *SCRIPTS))
 
 
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:

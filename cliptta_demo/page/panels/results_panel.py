@@ -14,6 +14,7 @@ from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_downl
 from cliptta_demo.page.session.keeping import KEEPING
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
 SHOW, HIDE = "Show the table", "Hide the table"
 
 
@@ -34,7 +35,6 @@ def build_results() -> dict[str, Any]:
 def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     """``finished``: the events that end a run; the open table follows each of them, and no batch waits for it."""
     session, table, is_open = parts["session"], parts["results"], parts["table_open"]
-    quick = {"concurrency_limit": None, **PRIVATE}
 
     def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
         lost = KEEPING.advice(request.session_hash or "") if session is None else ""
@@ -44,11 +44,11 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     def follow(session: Any, is_open: bool) -> Any:
         return to_json(results_data(session)) if is_open else gr.skip()
 
-    parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **quick)
+    parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **QUICK)
     for event in finished:
-        event.then(follow, [session, is_open], table, **quick)
+        event.then(follow, [session, is_open], table, **QUICK)
     for name, download in (("csv", csv_download), ("json", json_download)):
-        parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **quick).then(
+        parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **QUICK).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )
 

@@ -110,12 +110,7 @@ def run(
 
 
 def _run(
-    session: Session | None,
-    uploads: Uploads | None,
-    values: FormValues,
-    batches: int | None,
-    key: str,
-    choice: Choice,
+    session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None, key: str, choice: Choice
 ) -> Iterator[Update]:
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}

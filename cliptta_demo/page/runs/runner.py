@@ -18,7 +18,7 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
+from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form.cost import turn_of
@@ -143,7 +143,8 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
                 new_state, seen = moment
                 if new_state is not None:
                     taken = time.perf_counter() - began
-                    PACE.learn(experiment.backbone.info.name, cost * len(batch.images), _worked(seen))
+                    worked = sum(method.series.seconds[-1] for method in seen.methods.values())  # in no other's turn
+                    PACE.learn(experiment.backbone.info.name, cost * len(batch.images), worked)
                     state = new_state
                     session = session.after(state.to("cpu"), replace(seen, seconds=taken))
                     yield RunUpdate(session)
@@ -153,11 +154,6 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
                     continue
                 shown = time.monotonic()
             done += 1
-
-
-def _worked(snapshot: Snapshot) -> float:
-    """Seconds of arithmetic in the last batch, others' turns left out."""
-    return sum(method.series.seconds[-1] for method in snapshot.methods.values())
 
 
 def _next(steps: Iterator[T]) -> T | object:

@@ -16,7 +16,8 @@ import gradio as gr
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cliptta_demo.page.server.gradio_parts import API_PREFIX, OpenBlocks, parts_like
+from cliptta_demo.page.server.gradio_part import API_PREFIX
+from cliptta_demo.page.server.gradio_parts import OpenBlocks, parts_like
 from cliptta_demo.page.texts import BAD_REQUEST, CLOSED, TOO_LARGE
 
 log = logging.getLogger(__name__)

@@ -60,20 +60,33 @@ class Arrival:
     cost: int = 0
 
     def add(self, count: int) -> None:
-        """``count`` more bytes are about to be written.
-
-        Raises:
-            UserError: they would be too many.
-        """
-        self.room._grow(self, count)
+        """``count`` more bytes are about to be written; raises :class:`UserError` where they would be too many."""
+        room = self.room
+        with room._lock:
+            if room._of[self.owner] + count > room.visitor:
+                raise UserError(
+                    f"Your images have reached {room.visitor // MB:,} MB, the most that this server keeps for one "
+                    "visitor. Press Remove all, or add fewer or smaller ones."
+                )
+            if room.used + count > room.total or room.free(self.folder) - count < room.reserve:
+                raise UserError(NO_ROOM)
+            room._count(self.owner, count)
+            self.cost += count
 
     def done(self, path: Path) -> None:
         """The file lies there now, whole, until somebody takes it or its time is over."""
-        self.room._keep(self, path)
+        with self.room._lock:
+            if str(path) in self.room._files:  # the very same file once more lies in the same place
+                self.end()
+                return
+            self.room._files[str(path)] = _File(self.owner, self.cost, self.since)
+            self.cost = 0  # counted there from now on
 
     def end(self) -> None:
         """What arrived is deleted, or counted elsewhere now."""
-        self.room._shrink(self)
+        with self.room._lock:
+            self.room._count(self.owner, -self.cost)
+            self.cost = 0
 
 
 class Room:
@@ -96,13 +109,8 @@ class Room:
         self.visitor, self.total, self.reserve, self.seconds, self.free = visitor, total, reserve, seconds, free
         self._files: dict[str, _File] = {}
         self._of: Counter[str] = Counter()
-        self._used = 0
+        self.used = 0  # bytes that count at the moment
         self._lock = threading.RLock()
-
-    @property
-    def used(self) -> int:
-        """Bytes that count at the moment."""
-        return self._used
 
     @property
     def count(self) -> int:
@@ -116,13 +124,9 @@ class Room:
             return set(self._files)
 
     def arriving(self, name: str, folder: Path) -> Arrival:
-        """A file of this name begins to arrive in the folder.
-
-        Raises:
-            UserError: there is no room for it.
-        """
+        """A file of this name begins to arrive in the folder; raises :class:`UserError` where it has no room."""
         arrival = Arrival(self, folder, owner_of(name), time.monotonic())
-        self._grow(arrival, OVERHEAD)
+        arrival.add(OVERHEAD)
         return arrival
 
     def take(self, path: Path, given: int = 0) -> bool:
@@ -169,33 +173,8 @@ class Room:
         for path in late:
             self.remove(path)
 
-    def _grow(self, arrival: Arrival, count: int) -> None:
-        with self._lock:
-            if self._of[arrival.owner] + count > self.visitor:
-                raise UserError(
-                    f"Your images have reached {self.visitor // MB:,} MB, the most that this server keeps for one "
-                    "visitor. Press Remove all, or add fewer or smaller ones."
-                )
-            if self._used + count > self.total or self.free(arrival.folder) - count < self.reserve:
-                raise UserError(NO_ROOM)
-            self._count(arrival.owner, count)
-            arrival.cost += count
-
-    def _keep(self, arrival: Arrival, path: Path) -> None:
-        with self._lock:
-            if str(path) in self._files:  # the very same file once more lies in the same place
-                self._shrink(arrival)
-                return
-            self._files[str(path)] = _File(arrival.owner, arrival.cost, arrival.since)
-            arrival.cost = 0  # counted there from now on
-
-    def _shrink(self, arrival: Arrival) -> None:
-        with self._lock:
-            self._count(arrival.owner, -arrival.cost)
-            arrival.cost = 0
-
     def _count(self, owner: str, count: int) -> None:
-        self._used += count
+        self.used += count
         self._of[owner] += count
         if not self._of[owner]:
             del self._of[owner]

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from types import FrameType
@@ -36,7 +37,8 @@ from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
-from cliptta_demo.page.server.gradio_parts import check_gradio, forget_uploaded
+from cliptta_demo.page.server.gradio_part import check_gradio
+from cliptta_demo.page.server.gradio_parts import forget_uploaded
 from cliptta_demo.page.server.guard import RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
@@ -81,7 +83,7 @@ def launch(demo: gr.Blocks) -> None:
         prevent_thread_lock=True,
     )
     bound_sessions(demo)
-    log_event("start", address=address, limits=LIMITS.to_dict(), **_versions())
+    log_event("start", address=address, limits=asdict(LIMITS), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
     RUNS.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)

@@ -6,50 +6,36 @@ import gradio as gr
 
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+# The style sheet's variables know light and dark by themselves.
+COLOURS = {
+    "body_background_fill": "var(--page)",
+    "body_text_color": "var(--ink)",
+    "block_background_fill": "transparent",
+    "block_label_background_fill": "transparent",
+    "border_color_primary": "var(--line)",
+    "input_background_fill": "var(--field)",
+    "input_border_color": "var(--line)",
+    "slider_color": "var(--accent)",
+    "checkbox_background_color_selected": "var(--accent)",
+    "checkbox_border_color_selected": "var(--accent)",
+    "checkbox_label_background_fill": "transparent",
+    "button_primary_background_fill": "var(--accent)",
+    "button_primary_background_fill_hover": "color-mix(in srgb, var(--accent) 82%, black)",
+    "button_primary_text_color": "white",
+    "button_secondary_background_fill": "var(--panel)",
+    "button_secondary_border_color": "var(--line)",
+}
 
 
 def build_theme() -> gr.themes.Base:
     """Only fonts of the visitor's machine: nothing is fetched from elsewhere."""
-    return gr.themes.Base(
+    base = gr.themes.Base(
         primary_hue=gr.themes.colors.blue,
         neutral_hue=gr.themes.colors.slate,
         font=SANS,
         font_mono=MONO,
         radius_size=gr.themes.sizes.radius_md,
         text_size=gr.themes.sizes.text_sm,
-    ).set(
-        body_background_fill="var(--page)",
-        body_background_fill_dark="var(--page)",
-        body_text_color="var(--ink)",
-        body_text_color_dark="var(--ink)",
-        block_background_fill="transparent",
-        block_background_fill_dark="transparent",
-        block_border_width="0px",
-        block_label_background_fill="transparent",
-        block_label_background_fill_dark="transparent",
-        block_shadow="none",
-        border_color_primary="var(--line)",
-        border_color_primary_dark="var(--line)",
-        input_background_fill="var(--field)",
-        input_background_fill_dark="var(--field)",
-        input_border_color="var(--line)",
-        input_border_color_dark="var(--line)",
-        slider_color="var(--accent)",
-        slider_color_dark="var(--accent)",
-        checkbox_background_color_selected="var(--accent)",
-        checkbox_background_color_selected_dark="var(--accent)",
-        checkbox_border_color_selected="var(--accent)",
-        checkbox_border_color_selected_dark="var(--accent)",
-        checkbox_label_background_fill="transparent",
-        checkbox_label_background_fill_dark="transparent",
-        button_primary_background_fill="var(--accent)",
-        button_primary_background_fill_dark="var(--accent)",
-        button_primary_background_fill_hover="color-mix(in srgb, var(--accent) 82%, black)",
-        button_primary_background_fill_hover_dark="color-mix(in srgb, var(--accent) 82%, black)",
-        button_primary_text_color="white",
-        button_primary_text_color_dark="white",
-        button_secondary_background_fill="var(--panel)",
-        button_secondary_background_fill_dark="var(--panel)",
-        button_secondary_border_color="var(--line)",
-        button_secondary_border_color_dark="var(--line)",
     )
+    dark = {f"{name}_dark": colour for name, colour in COLOURS.items()}
+    return base.set(block_border_width="0px", block_shadow="none", **COLOURS, **dark)

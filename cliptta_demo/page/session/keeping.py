@@ -114,16 +114,14 @@ class Keeping:
         """Lets idle sessions go, the longest unused first, until all fit; False where they still don't."""
         while self.used > self.most:
             with self._lock:
-                idle = (other for other in self._held if other != key and self.held(other) and not self._at_work(other))
-                victim = next(idle, None)
+                at_work = {other for other, _ in self._aside.values()}
+                idle = (other for other in self._held if other != key and self.held(other) and other not in at_work)
+                victim = next((other for other in idle if not self.busy(other)), None)
                 if victim is None:
                     return False
                 del self._held[victim]
             self.let_go(victim)
         return True
-
-    def _at_work(self, key: str) -> bool:
-        return self.busy(key) or any(key == other for other, _ in self._aside.values())
 
     def apology(self, key: str) -> str:
         """What a visitor whose run was dropped is told, once it starts again; empty for others."""
@@ -146,10 +144,8 @@ def check_size(size: RunSize, recipe: Recipe, classes: int) -> None:
         what = f"{shots} shots × {classes} classes at {size.size} pixels keep up to {megabytes(size.kept)}"
         way = "fewer shots, classes or batches"
     elif size.uploads == largest:
-        what, way = (
-            f"Your images take {megabytes(size.kept)} at {size.size} pixels",
-            "fewer images or a smaller backbone",
-        )
+        what = f"Your images take {megabytes(size.kept)} at {size.size} pixels"
+        way = "fewer images or a smaller backbone"
     else:
         stream = recipe.settings.stream
         what = f"Results of {stream.batches} batches of {stream.batch_size} images take up to {megabytes(size.kept)}"

@@ -17,17 +17,7 @@ from typing import TYPE_CHECKING
 
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.server.gradio_parts import (
-    calls_of,
-    delete_letter_box,
-    delete_page,
-    delete_states,
-    end_events,
-    sessions_known,
-    shown_of,
-    states_of,
-    when_session_is_used,
-)
+from cliptta_demo.page.server import gradio_parts
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Session, Uploads
 
@@ -40,7 +30,11 @@ LONGEST_SHOWN = 1000  # characters of a part of the page that may stay
 AGAIN = 0.5  # seconds between two looks at a run that has yet to end its step
 PAUSES = (1.0, 5.0, 30.0, 120.0)  # seconds before each new try to delete what could not be deleted
 # What is deleted, in order; the page goes after the states, which Gradio finds through it.
-PARTS = {"states": delete_states, "page": delete_page, "letter box": delete_letter_box}
+PARTS = {
+    "states": gradio_parts.delete_states,
+    "page": gradio_parts.delete_page,
+    "letter box": gradio_parts.delete_letter_box,
+}
 
 
 class Leaving:
@@ -116,14 +110,14 @@ def _delete_parts(key: str, demo: gr.Blocks, left: Collection[str], last: bool) 
 
 def put_away(key: str, demo: gr.Blocks) -> None:
     """Takes an idle visitor's run and decoded images out of memory. Files stay, and are decoded again when needed."""
-    states = states_of(demo, key)
+    states = gradio_parts.states_of(demo, key)
     for number, value in list(states.items()):
         if isinstance(value, Session):
             KEEPING.lose(key, value.state.next_batch)
             states[number] = None
         elif isinstance(value, Uploads):
             states[number] = replace(value, size=0, pixels=value.pixels[:0].clone())
-    for part in shown_of(demo, key):  # what the page last showed; only links of Gradio's read it
+    for part in gradio_parts.shown_of(demo, key):  # what the page last showed; only links of Gradio's read it
         if len(str(part.get("props", {}).get("value") or "")) > LONGEST_SHOWN:
             part["props"]["value"] = ""
     RUNS.forgot()
@@ -133,7 +127,7 @@ def bound_sessions(demo: gr.Blocks) -> None:
     """Of more than ``LIMITS.sessions`` the longest unused goes, as with Gradio; but with its files, and none in use."""
 
     def used(key: str) -> None:
-        known = sessions_known(demo)
+        known = gradio_parts.sessions_known(demo)
         surplus = len(known) - LIMITS.sessions
         if surplus > 0:
             for other in islice((other for other in known if other != key and not in_use(other, demo)), surplus):
@@ -141,18 +135,18 @@ def bound_sessions(demo: gr.Blocks) -> None:
                 _delete_parts(other, demo, tuple(PARTS), last=True)
                 RUNS.forgot()
 
-    when_session_is_used(demo, used)
+    gradio_parts.when_session_is_used(demo, used)
 
 
 def in_use(key: str, demo: gr.Blocks) -> bool:
     """Whether a run of this visitor's is at work, or a call of theirs in line."""
-    return RUNS.is_busy(key) or bool(calls_of(demo, key))
+    return RUNS.is_busy(key) or bool(gradio_parts.calls_of(demo, key))
 
 
 def _end_runs(key: str, demo: gr.Blocks) -> bool:
     """Tells the visitor's runs, at work or in line, to end at their next step; whether there was any."""
     try:
-        found = end_events(demo, key)
+        found = gradio_parts.end_events(demo, key)
         RUNS.close_abandoned(demo)
         return found
     except Exception:  # must not keep the session from being deleted

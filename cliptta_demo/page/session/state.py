@@ -127,20 +127,14 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
         return Plan(None, f"{reasons[0].upper()}{reasons[1:]} changed, so the run started again from the source model.")
     if session.snapshot is not None and session.state.next_batch >= _length(session, recipe):
         return Plan(None, "The stream had ended, so the run started again from the source model.")
-    label = mark_label(changed, recipe)
-    marks = session.marks
-    if label and session.state.next_batch > 0:
-        earlier = (mark for mark in marks if mark.batch < session.state.next_batch)
-        marks = (*earlier, Mark(session.state.next_batch, label))
-    message = f"Going on with the adapted model: {label}." if label and session.state.next_batch > 0 else ""
-    return Plan(replace(session, recipe=recipe, marks=marks), message)
-
-
-def mark_label(changed: set[str], recipe: Recipe) -> str:
-    """Short words for what changed in the middle of a stream, such as "fog 5"; empty when nothing to draw."""
     declared = recipe.settings.declared()
-    marks = [setting.mark_of(part) for name, setting, part in declared if setting.mark and name in changed]
-    return ", ".join(dict.fromkeys(marks))  # corruption and severity have one mark
+    words = [setting.mark_of(part) for name, setting, part in declared if setting.mark and name in changed]
+    if not words or not session.state.next_batch:
+        return Plan(replace(session, recipe=recipe))
+    label = ", ".join(dict.fromkeys(words))  # corruption and severity have one mark
+    earlier = (mark for mark in session.marks if mark.batch < session.state.next_batch)
+    marks = (*earlier, Mark(session.state.next_batch, label))
+    return Plan(replace(session, recipe=recipe, marks=marks), f"Going on with the adapted model: {label}.")
 
 
 def _length(session: Session, recipe: Recipe) -> int:

@@ -43,20 +43,15 @@ class UploadNews:
     cleared: bool = False
 
 
-def read_upload(value: Any) -> UploadNews:
-    """The value of the place for files, checked.
-
-    Raises:
-        UserError: it holds no images.
-    """
-    given = read_news(value)
-    if not given.key:
-        raise UserError(NO_IMAGES)
-    return given
+def read_upload(value: Any) -> str:
+    """The key of the images in the place for files; raises :class:`UserError` where there are none."""
+    if key := read_news(value).key:
+        return key
+    raise UserError(NO_IMAGES)
 
 
 def read_news(value: Any) -> UploadNews:
-    """Like :func:`read_upload`, where there may be none. The browser's word is not taken for anything.
+    """The value of the place for files, checked; there may be none. The browser's word is not taken for anything.
 
     Raises:
         UserError: too many files, or no answer of our own script.

@@ -28,8 +28,8 @@ from PIL import Image
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS, _ops, blur, corrupt, spatter, weather
 from cliptta_demo.backend.corruptions.constants import PUBLISHED
-from cliptta_demo.backend.corruptions.frost_textures import frost_textures
-from cliptta_demo.backend.corruptions.jpeg import through_jpeg
+from cliptta_demo.backend.corruptions.digital import through_jpeg
+from cliptta_demo.backend.corruptions.weather import frost_textures
 from cliptta_demo.training.draw_frost import draw_frost
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -157,8 +157,8 @@ def test_decode_files_goes_on_past_bad_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     names = ["a.png", "b.txt", "missing.png", "c.gif", "d.bmp", "pipe.png"]
     paths = [tmp_path / name for name in names] + ["https://example.org/cat.png", str(tmp_path), "nul\0.png"]
-    decoded = decode_files(paths, 8, ImageLimits(max_bytes=1999))
-    assert decoded.names == ("a.png", "c.gif")
+    decoded = decode_files(paths, list(map(str, paths)), 8, ImageLimits(max_bytes=1999))
+    assert decoded.kept == [0, 3]
     assert decoded.images[:, :, 4, 4].tolist() == [[255, 0, 0], [0, 0, 255]]
     reasons = ["not an image", "not be opened", "over 0.00191 MB"] + ["not be opened"] * 4
     assert len(decoded.refused) == len(reasons)
@@ -167,21 +167,13 @@ def test_decode_files_goes_on_past_bad_files(tmp_path: Path) -> None:
         assert str(tmp_path.parent) not in sentence
 
 
-def test_decode_files_with_none_and_with_too_many(tmp_path: Path) -> None:
-    empty = decode_files([tmp_path / "missing.png"], 8)
+def test_decode_files_with_none(tmp_path: Path) -> None:
+    empty = decode_files([tmp_path / "missing.png"], ["missing.png"], 8)
     assert empty.images.shape == (0, 3, 8, 8)
     assert empty.images.dtype == torch.uint8
-    assert decode_files([], 8).refused == ()
-    path = picture(tmp_path / "a.png")
-    many = decode_files([path] * 5, 8, ImageLimits(max_files=3), display_names=list("vwxyz"))
-    assert many.names == ("v", "w", "x")
-    assert many.refused == ("Only the first 3 files were taken; add the other 2 in a second round.",)
-    exact = decode_files([path] * 3, 8, ImageLimits(max_files=3))
-    assert (exact.names, exact.refused) == (("a.png",) * 3, ())
-    with pytest.raises(ValueError, match="display_names has 1 entries; it must have 2"):
-        decode_files([path] * 2, 8, display_names=["one"])
+    assert decode_files([], [], 8).refused == ()
     with pytest.raises(ValueError, match="size is 0; it must be a whole number from 1 to"):
-        decode_files([], 0)
+        decode_files([], [], 0)
 
 
 @pytest.mark.parametrize("field", ["max_files", "max_bytes", "max_pixels"])

@@ -17,9 +17,8 @@ from paths import SHARED
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.hub_dataset import read_hub_spec
-from cliptta_demo.backend.data.imagenet_words import readable
 from cliptta_demo.backend.data.parquet_rows import read_rows
-from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS
+from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.choices import PAGE_PRESETS

@@ -14,8 +14,7 @@ import torch
 from helpers import OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
 from paths import ROOT, TESTS
 
-from cliptta_demo.backend.data.ahead import THREADS, AheadOfTime
-from cliptta_demo.backend.data.stream import Stream
+from cliptta_demo.backend.data.stream import THREADS, AheadOfTime, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.models.backbone import Backbone

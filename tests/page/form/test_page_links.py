@@ -14,7 +14,8 @@ from cliptta_demo.backend.data.catalog import OOD_SOURCES, picture_class_names
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.models.loading import BACKBONES, TINY, tuned_adaptation
+from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
+from cliptta_demo.backend.models.offered import BACKBONES
 from cliptta_demo.backend.settings import StreamSettings, method_names
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import FormValues
