@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come before torch)
@@ -10,8 +11,8 @@ import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come 
 # isort: split
 import pytest
 import torch
-from playwright.sync_api import Browser, BrowserContext
-from serving import PATIENCE, profile, serve, watch_streams
+from playwright.sync_api import Browser, BrowserContext, Page
+from serving import PATIENCE, profile, serve_process, watch_streams
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,9 +38,15 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of the app, started once for all browser tests."""
-    with serve() as address:
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the app keeps what visitors send."""
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="session")
+def server(uploads: Path) -> Iterator[str]:
+    """The address of the app, started once for all browser tests; it soon forgets who has left."""
+    with serve_process(GRADIO_TEMP_DIR=str(uploads), CLIPTTA_LEAVE_SECONDS="2") as (address, _, _):
         yield address
 
 
@@ -73,18 +80,18 @@ class Watch:
             self.errors.append(line.text)
 
 
-@pytest.fixture
-def visit(known_browser, browser, server):
+@contextmanager
+def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[..., Page]]:
     """``visit(width, height, query)`` opens the page as a new visitor; all visits are checked at the end.
 
-    A ``phone`` has a touch screen; ``scheme`` is "light" or "dark". Only a test's first page is in the known browser:
-    of several pages in one window all but one stand still.
+    A ``phone`` has a touch screen; ``scheme`` is "light" or "dark". Only the first page is in the known browser: of
+    several pages in one window all but one stand still.
     """
     opened, watches = [], []
 
     def open_page(width: int = 1440, height: int = 900, query: str = "", phone: bool = False, scheme: str = "light"):
         anew = phone or bool(opened)
-        context = browser.new_context(has_touch=phone, is_mobile=phone) if anew else known_browser
+        context = known_browser.browser.new_context(has_touch=phone, is_mobile=phone) if anew else known_browser
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
@@ -101,3 +108,17 @@ def visit(known_browser, browser, server):
         one.close()
     assert [error for watch in watches for error in watch.errors] == []
     assert [url for watch in watches for url in watch.elsewhere] == []
+
+
+@pytest.fixture
+def visit(known_browser: BrowserContext, server: str) -> Iterator[Callable[..., Page]]:
+    """Visits of one test."""
+    with visits(known_browser, server) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def page(known_browser: BrowserContext, server: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """One visit for all tests of a file, in their order; the file's ``QUERY`` is in its address."""
+    with visits(known_browser, server) as open_page:
+        yield open_page(query=getattr(request.module, "QUERY", ""))

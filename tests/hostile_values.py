@@ -74,8 +74,11 @@ TUNED: dict[str, tuple[Any, ...]] = {
 
 
 def settings_cases() -> list[tuple[str, Any]]:
-    """(field, hostile value) for every argument of the API and every setting inside ``adaptation``."""
-    made = [(name, value) for name in ORDINARY for value in (*WRONG, *OWN[name])]
+    """(field, hostile value) for every argument of the API and every setting inside ``adaptation``.
+
+    Each argument meets its own and every third of what is wrong anywhere; each of those comes to five arguments.
+    """
+    made = [(name, value) for turn, name in enumerate(ORDINARY) for value in (*WRONG[turn % 3 :: 3], *OWN[name])]
     return made + [(name, value) for name, own in TUNED.items() for value in (*WRONG[:14], *own)]
 
 

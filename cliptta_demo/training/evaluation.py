@@ -34,6 +34,7 @@ class Evaluation:
         self, cifar: Path, world: PictureWorld, token_ids: Tensor, count: int, imagenet: Path | None = None
     ) -> None:
         self.world, self.token_ids, self.count = world, token_ids, count
+        self.tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
         photos, self.photo_labels = load_cifar10(cifar / "cifar10-test.parquet")
         self.photos = resize(photos[:count], IMAGE_SIZE)
         self.photo_labels = self.photo_labels[:count]
@@ -72,8 +73,7 @@ class Evaluation:
         return result
 
     def _accuracy(self, model: nn.Module, images: Tensor, labels: Tensor, names: tuple[str, ...]) -> float:
-        tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
-        prompts = tokenizer([template.format(name) for name in names for template in TEMPLATES])
+        prompts = self.tokenizer([template.format(name) for name in names for template in TEMPLATES])
         compact = torch.searchsorted(self.token_ids, prompts).clamp(max=len(self.token_ids) - 1)
         text = model.encode_text(compact, normalize=True).view(len(names), len(TEMPLATES), -1)
         prototypes = F.normalize(text.mean(1), dim=-1)

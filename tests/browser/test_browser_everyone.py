@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from test_browser_run import wait_idle
+from test_browser_run import set_number, small, wait_idle
 
 pytestmark = pytest.mark.browser
+QUERY = "?batches=2&batch_size=16&steps=1"
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 WANTED = set("run step share class-names severity methods backbone advanced accuracy gallery toy".split())  # noqa: SIM905
@@ -27,33 +28,29 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str, width: int, height: int) -> None:
-    page = visit(width, height, scheme=scheme)
+def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str) -> None:
+    """In a narrow and in a wide window, after a run with strangers, and beside an error."""
+    page = visit(390, 844, scheme=scheme)
     page.wait_for_selector("#run:enabled")
     page.wait_for_selector("#drift .plot", state="attached")
     assert violations(page) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nor_after_a_run_with_strangers_nor_beside_an_error(visit, scheme: str) -> None:
-    page = visit(
-        query="?ood_share=0.5&methods=zero-shot,cliptta,cliptta-oce&batches=2&batch_size=16&steps=1",
-        scheme=scheme,
-    )
-    page.click("#run:enabled")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_selector("#sidebar", state="visible")
+    assert violations(page) == []
+    small(page, batch_size=16, batches=2)
+    set_number(page, "ood-share", 0.5)
+    page.click("#methods label:has-text('OCE')")
+    page.click("#run")
     page.wait_for_function(FINISHED)
     assert violations(page) == []
     page.fill("#class-names textarea", "cat")
     wait_idle(page)
     page.click("#run")
-    page.wait_for_selector("[data-testid=message]")
+    page.wait_for_selector("[data-testid=message].error")
     assert violations(page) == []
 
 
-def test_a_visit_without_a_mouse(visit) -> None:
-    page = visit(query="?batches=2&batch_size=16&steps=1")
-    page.wait_for_selector("#run:enabled")
+def test_a_visit_without_a_mouse(page: Page) -> None:
     page.focus("#run")
     page.keyboard.press("Enter")
     page.wait_for_function(FINISHED)
@@ -70,8 +67,7 @@ def test_a_visit_without_a_mouse(visit) -> None:
     assert sorted(WANTED - reached) == []
 
 
-def test_the_toys_points_move_by_arrow_keys(visit) -> None:
-    page = visit()
+def test_the_toys_points_move_by_arrow_keys(page: Page) -> None:
     page.locator("#toy").scroll_into_view_if_needed()
     page.wait_for_selector("#toy .trail", state="attached")
     toy = page.locator("#toy .triangle > svg").nth(1)

@@ -9,17 +9,13 @@ import time
 import zipfile
 from pathlib import Path
 
-import gradio as gr
 import pytest
 from PIL import Image
 from serving import PATIENCE
-from test_browser_run import PROGRESS, choose
-
-from cliptta_demo.page.layout import build_demo
-from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
-from cliptta_demo.page.session import leaving
+from test_browser_run import PROGRESS
 
 pytestmark = pytest.mark.browser
+QUERY = "?dataset=upload&steps=2"
 HOSTILE = "=<img src=x onerror=alert(1)>.png"
 
 
@@ -40,9 +36,9 @@ def pets(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
-def open_own(page) -> None:
-    choose(page, "dataset", "Your images")
-    page.wait_for_selector("#files .drop")
+def remove_all(page) -> None:
+    page.click("#files button:has-text('Remove all')")
+    page.wait_for_selector("#upload-note .note", state="detached")
 
 
 def noted(page, words: str) -> None:
@@ -50,6 +46,7 @@ def noted(page, words: str) -> None:
 
 
 def finish(page) -> None:
+    page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
     page.click("#run")
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
 
@@ -64,9 +61,7 @@ def drop(page, path: Path) -> None:
         tools.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
 
 
-def test_a_chosen_folder_brings_labels_accuracy_table_and_files(visit, pets):
-    page = visit()
-    open_own(page)
+def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     page.set_input_files("#files input[webkitdirectory]", str(pets))
     noted(page, "6 images ready, all with labels of 2 classes")
     assert page.input_value("#class-names textarea") == "cat, polar_bear"
@@ -105,15 +100,14 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(visit, pets):
     assert result["link"].startswith("?dataset=upload")
 
 
-def test_a_zip_with_a_table_and_hostile_names(visit, pets, tmp_path):
+def test_a_zip_with_a_table_and_hostile_names(page, pets, tmp_path):
+    remove_all(page)
     path = tmp_path / "mine.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(pets / "cat" / "0.png", HOSTILE)
         archive.write(pets / "cat" / "1.png", "../../up.png")
         archive.writestr("labels.csv", f"file;label\n{HOSTILE};fox\nup.png;owl\ngone.png;owl\n")
         archive.writestr("more.zip", b"PK")
-    page = visit()
-    open_own(page)
     drop(page, path)
     noted(page, "2 images ready, all with labels of 2 classes")
     note = page.inner_text("#upload-note")
@@ -122,62 +116,42 @@ def test_a_zip_with_a_table_and_hostile_names(visit, pets, tmp_path):
     page.fill("#class-names textarea", "fox, hare")  # the visitor's own words: owl is none of them
     finish(page)
     assert "1 image has a label outside the class names (“owl”)" in page.inner_text("#message")
-    page.click("#show-table")
-    page.wait_for_selector("#results tbody tr")
-    assert HOSTILE in page.inner_text("#results")
+    page.wait_for_function("name => document.querySelector('#results').innerText.includes(name)", arg=HOSTILE)
     assert page.locator("#results img, #gallery img").count() == 0
     with page.expect_download() as saved:
         page.click("#save-csv")
     assert f"'{HOSTILE}" in Path(saved.value.path()).read_text(encoding="utf-8-sig")
-    page.click("#files button:has-text('Remove all')")
-    page.wait_for_selector("#upload-note .note", state="detached")
+    remove_all(page)
     drop(page, pets)  # a folder, with its paths
     noted(page, "6 images ready, all with labels of 2 classes")
     assert page.input_value("#class-names textarea") == "fox, hare"
-    page.click("#files button:has-text('Remove all')")
-    page.wait_for_selector("#upload-note .note", state="detached")
-    page.click("#step")
-    page.wait_for_selector("#message .error:has-text('No image was given')")
 
 
-@pytest.fixture
-def short_grace(tmp_path, monkeypatch):
-    """A server in this process that waits half a second before it forgets who left; its address and upload folder."""
-    cache = tmp_path / "cache"
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setattr(leaving, "GRACE", 0.5)
-    gr.set_static_paths(static_files())
-    demo = build_demo()
-    head = "".join(stylesheet(path) for path in STYLES)
-    demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, head=head, ssr_mode=False)
-    yield demo, cache
-    demo.close()
+def stored(folder: Path) -> int:
+    """Images of visitors on the server's disk."""
+    return len(list(folder.rglob("*.png")))
 
 
-def stored(cache: Path) -> list[Path]:
-    return [path for path in cache.rglob("*") if path.is_file()]
-
-
-def test_the_images_are_gone_when_their_owner_has_left(browser, short_grace, pets):
-    demo, cache = short_grace
-    pages = [browser.new_page(), browser.new_page()]
-    for page in pages:
-        page.goto(demo.local_url)
-        page.wait_for_selector("#gallery .body > *", state="attached")
-        open_own(page)
-        page.set_input_files("#files input[webkitdirectory]", str(pets))
-        noted(page, "6 images ready")
-    assert len(stored(cache)) == 12  # the very same images, but each visitor has their own files
-    sessions = [key for key, state in demo.state_holder.session_data.items() if state.state_data]
-    assert len(sessions) == 2
-    pages[0].close()
+def wait_stored(folder: Path, count: int) -> None:
     deadline = time.monotonic() + PATIENCE
-    while len(stored(cache)) > 6 and time.monotonic() < deadline:
+    while stored(folder) != count and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert len(stored(cache)) == 6
-    assert sum(key in demo.state_holder.session_data for key in sessions) == 1
-    pages[1].close()
-    while stored(cache) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert stored(cache) == []
+    assert stored(folder) == count
+
+
+def test_images_are_their_owners_and_gone_when_that_one_has_left(page, visit, uploads, pets):
+    remove_all(page)
+    wait_stored(uploads, 0)  # whoever was here before has left
+    page.set_input_files("#files input[webkitdirectory]", str(pets))
+    noted(page, "6 images ready")
+    other = visit(query="?dataset=upload&class_names=cat,polar+bear")
+    assert "add yours" in other.inner_text("#message")
+    other.click("#step")
+    other.wait_for_selector("#message .error:has-text('No image was given')")
+    other.set_input_files("#files input[webkitdirectory]", str(pets))
+    noted(other, "6 images ready")
+    wait_stored(uploads, 12)  # the very same images, but each visitor has their own files
+    page.close()
+    wait_stored(uploads, 6)
+    other.close()
+    wait_stored(uploads, 0)

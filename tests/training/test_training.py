@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +246,7 @@ def test_training_resumes_exactly_and_exports_a_model(train: Callable[..., None]
         {},
     )
     rounds = tuple(Round(steps=2, rate=0.3, photo_share=0.8, light_share=0.5, warmup=1, **kind) for kind in kinds)
-    settings = TrainingSettings(main_steps=8, batch_size=16, warmup=2, rounds=rounds, evaluation_images=40)
+    settings = TrainingSettings(main_steps=8, batch_size=16, warmup=2, rounds=rounds, evaluation_images=8)
     train(settings, cifar, None, tmp_path / "whole", tmp_path / "work-whole", every=4)
 
     class Killed(Exception):
@@ -283,20 +284,8 @@ def test_training_resumes_exactly_and_exports_a_model(train: Callable[..., None]
 @needs_muon
 @pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_refused(train: Callable[..., None], cifar: Path, tmp_path: Path) -> None:
-    train(
-        TrainingSettings(main_steps=1, rounds=(), batch_size=8, evaluation_images=40),
-        cifar,
-        None,
-        tmp_path / "out",
-        tmp_path / "work",
-        every=1,
-    )
+    settings = TrainingSettings(main_steps=1, rounds=(), batch_size=8, evaluation_images=8)
+    places = (cifar, None, tmp_path / "out", tmp_path / "work", 1)
+    train(settings, *places)
     with pytest.raises(ValueError, match="other settings"):
-        train(
-            TrainingSettings(main_steps=1, rounds=(), batch_size=8, seed=1, evaluation_images=40),
-            cifar,
-            None,
-            tmp_path / "out",
-            tmp_path / "work",
-            every=1,
-        )
+        train(replace(settings, seed=1), *places)

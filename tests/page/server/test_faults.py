@@ -1,11 +1,10 @@
-"""Many visitors who stop or leave at drawn moments; other faults: test_page_faults, test_browser_faults."""
+"""Visitors who stop or leave at all stages of a run; other faults: test_page_faults, test_browser_faults."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import math
-import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -21,7 +20,8 @@ from serving import run_apart, serve_process
 WATCHED = "tests/watched_server.py"
 SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
 WAYS = ("cancel", "close", "deaf")  # Pause and leave; close the tab; close it before the page listens
-VISITS, AT_ONCE = 100, 8
+STAGES = 4  # at which a run is cut off, evenly over its updates
+VISITS, AT_ONCE = 2 * STAGES * len(WAYS), 8  # by the page and by the API
 LATEST = 0.6  # seconds from Run to the moment at which who doesn't listen leaves
 PATIENCE = 120  # seconds, for what needs one or two
 
@@ -39,19 +39,19 @@ async def health(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def leave_early(client: httpx.AsyncClient, server: Server, number: int, updates: dict[bool, int]) -> str:
-    """Presses Run, and stops or leaves at a moment that the number draws. Returns how it ended.
+    """Presses Run, and stops or leaves, in a way and at a stage that follow from the number. Returns how it ended.
 
     Who listens counts what the server tells, so that runs are cut off at all their stages on a machine of any speed;
     ``updates`` says how much that is for a whole run, by the page and by the API.
     """
-    dice = random.Random(number)
-    way, by_page, session = dice.choice(WAYS), dice.random() < 0.5, f"early{number}"
+    way, by_page, session = WAYS[number % 3], number // 3 % 2 == 0, f"early{number}"
+    stage = (number // 6 % STAGES + 0.5) / STAGES
     async with heartbeat(client, session):
         function, event = await press_run(client, server, session, by_page, number)
         if way == "deaf":
-            await asyncio.sleep(dice.uniform(0, LATEST))
+            await asyncio.sleep(stage * LATEST)
             return way
-        run = Listener(client, session, dice.randrange(updates[by_page]))
+        run = Listener(client, session, int(stage * updates[by_page]))
         listening = asyncio.create_task(run.last_word())
         await run.reached.wait()
         if listening.done():
@@ -152,7 +152,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 await asyncio.sleep(0.1)
             told["first"] = await visit(server, False, seed=1, **SHORT)
             updates = {by_page: await updates_of_a_run(client, server, by_page) for by_page in (True, False)}
-            warm = range(10_000, 10_000 + 2 * AT_ONCE)
+            warm = range(10_000, 10_000 + AT_ONCE)
             await crowd(client, server, warm, updates)  # threads and files that stay
             told["before"] = await quiet(client)
             told["ends"] = await crowd(client, server, range(VISITS), updates)

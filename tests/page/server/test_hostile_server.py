@@ -123,13 +123,13 @@ def test_each_setting_of_the_api_is_taken_or_refused_by_name(story: dict[str, An
     wrong = all_at_once(ask, cases)
     print(f"{len(cases)} cases, {len(taken)} of them ran")
     assert not wrong, "\n".join(wrong[:20])
-    assert len(cases) >= 900
-    assert 20 <= len(taken) <= 200
+    assert len(cases) >= 450
+    assert 20 <= len(taken) <= 150
     assert len({repr(case) for case in cases}) > 0.95 * len(cases)
 
 
 def test_calls_that_are_wrong_in_many_places(story: dict[str, Any]) -> None:
-    asker, cases = story["asker"], several_cases(150, SEED)
+    asker, cases = story["asker"], several_cases(60, SEED)
     assert not all_at_once(lambda values: one_sentence(asker.call(asker.api, values)), cases)
 
 
