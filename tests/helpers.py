@@ -38,6 +38,8 @@ OWN: dict[str, dict[str, Any]] = {
     "stamp": {"capacity": 8, "alpha": 1.0},
     **{name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf")},
 }
+# One of each shape; ``test_every_method.py`` has all methods.
+SHAPES = ("zero-shot", "tent", "cliptta", "cliptta-oce", "rotta", "tda")
 OWN_SETTINGS = {name: METHODS[name].own(**values) for name, values in OWN.items()}
 
 

@@ -11,7 +11,7 @@ import open_clip
 import pytest
 import torch
 from checkpoints import ARCHITECTURES
-from helpers import OWN_SETTINGS
+from helpers import OWN_SETTINGS, SHAPES
 from paths import ROOT
 
 from cliptta_demo.backend.data.catalog import open_source
@@ -21,7 +21,7 @@ from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 
 def run_all(backbone: Backbone) -> None:
@@ -31,7 +31,7 @@ def run_all(backbone: Backbone) -> None:
     pixels = torch.randint(0, 256, (8, 3, size, size), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     source = GivenImages(pixels, ("cat", "dog", "ship"), torch.zeros(8, dtype=torch.int64))
     settings = RunSettings(
-        methods=method_names(),
+        methods=SHAPES,
         stream=StreamSettings(batch_size=4, batches=2),
         adaptation=AdaptationSettings(steps=2, learning_rate=1e-3),
         own=OWN_SETTINGS,

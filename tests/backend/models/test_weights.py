@@ -10,7 +10,7 @@ import open_clip
 import pytest
 import torch
 from checkpoints import SMALL, TEXT, own_tokenizer, weights
-from helpers import OWN_SETTINGS, WordEncoder
+from helpers import OWN_SETTINGS, SHAPES, WordEncoder
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from safetensors.torch import save
 
@@ -25,7 +25,7 @@ from cliptta_demo.backend.models.offered import licence_of
 from cliptta_demo.backend.models.tokens import HubTokenizer
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points
 LAION = "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"  # and ViT-L-14/laion2b_s32b_b82k
@@ -209,7 +209,7 @@ def test_a_constant_bias_changes_nothing() -> None:
         )
         pixels = torch.randint(0, 256, (8, 3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         settings = RunSettings(
-            methods=method_names(),
+            methods=SHAPES,
             stream=StreamSettings(batch_size=8, batches=1),
             adaptation=AdaptationSettings(steps=2),
             own=OWN_SETTINGS,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import CLASSES, OWN_SETTINGS, labelled_source, random_images, small_backbone
+from helpers import CLASSES, OWN_SETTINGS, SHAPES, labelled_source, random_images, small_backbone
 
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
@@ -17,10 +17,10 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import Towers, Turn
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, build_own, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, build_own
 
 SETTINGS = RunSettings(
-    methods=method_names(),
+    methods=SHAPES,
     stream=StreamSettings(batch_size=10, batches=3, ood_share=0.2, corruption="contrast"),
     adaptation=AdaptationSettings(learning_rate=1e-2, steps=2, memory_shots=2),
     own=OWN_SETTINGS,
@@ -48,7 +48,7 @@ def test_snapshots_count_what_happened(backbone: Backbone) -> None:
     snapshots = [snapshot for _, snapshot in experiment(backbone).run()]
     assert [snapshot.batch for snapshot in snapshots] == [0, 1, 2]
     end = snapshots[-1]
-    assert tuple(end.methods) == method_names()
+    assert tuple(end.methods) == SHAPES
     assert end.images_done == 30
     assert end.true_histogram.sum() == 24  # 8 of 10 are ID
     for method in end.methods.values():
@@ -121,7 +121,7 @@ def test_methods_move_in_step_and_live_views_have_the_batch(backbone: Backbone) 
     assert [step.step for step in live] == [*range(most)]
     assert {step.steps for step in live} == {most}
     assert all(isinstance(step, LiveStep) for step in live)
-    assert set(live[0].methods) == set(method_names())
+    assert set(live[0].methods) == set(SHAPES)
     assert live[0].methods["tent"].predicted.shape == (10,)
     assert isinstance(snapshot, Snapshot)
     assert state.next_batch == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
+from helpers import OWN_SETTINGS, SHAPES, labelled_source, method_of, random_images, small_backbone
 from paths import ROOT, TESTS
 
 from cliptta_demo.backend.data.stream import THREADS, AheadOfTime, Stream
@@ -20,10 +20,10 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment, RunState
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 SETTINGS = RunSettings(
-    methods=method_names(),
+    methods=SHAPES,
     stream=StreamSettings(batch_size=6, batches=4, corruption="fog", severity=3),
     adaptation=AdaptationSettings(learning_rate=1e-3, steps=2, memory_sample=6),
     own=OWN_SETTINGS,

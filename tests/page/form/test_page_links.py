@@ -46,7 +46,7 @@ def test_the_opening_experiment_has_an_empty_query() -> None:
             "ramp": st.booleans(),
             "ood_share": st.floats(0, 0.9).map(lambda value: round(value, 6)),
             "ood_source": st.sampled_from(list(OOD_SOURCES)),
-            "methods": st.lists(st.sampled_from(method_names()), min_size=1, unique=True),
+            "methods": st.lists(st.sampled_from(method_names()), min_size=1, max_size=5, unique=True),
             "order": st.sampled_from(tuple(settings_of(StreamSettings)["order"].options)),
             "batch_size": st.integers(1, 512),
             "batches": st.integers(1, LIMITS.max_run_steps // 50),
