@@ -59,6 +59,8 @@ def test_a_whole_run_in_pieces_predicts_the_same(backbone: Backbone, name: str) 
     torch.testing.assert_close(moments[-1].cosines, expected.cosines, atol=1e-4, rtol=0)
     if issubclass(METHODS[name], PerImage):  # these rest between images
         assert moments.count(None) >= 20 + steps.count(None)  # two pieces, one rest a pass
+    elif METHODS[name].family == "training-free":  # so do some of these; LAME between its rounds
+        assert moments.count(None) >= 3
     else:
         assert None not in steps  # what fits into one pass has no rests
         assert moments.count(None) >= 3 * (1 + len(steps))  # four pieces, three rests a pass
