@@ -1,9 +1,9 @@
-"""Looking back at one batch: by pointing, by thumb, by keyboard."""
+"""Looking back at one batch: by pointing, by thumb, by keyboard; and the page on a phone."""
 
 from __future__ import annotations
 
 import pytest
-from test_browser_run import picture, small, wait_idle
+from test_browser_run import PROGRESS, picture, small, wait_idle
 
 pytestmark = pytest.mark.browser
 TITLE = "() => document.querySelector('#gallery .batch-title')?.textContent || ''"
@@ -24,8 +24,7 @@ def bars(page):
 
 
 def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
-    page = visit(1440, 1400)
-    small(page, batch_size=8, batches=3)
+    page = visit(1440, 1400, "?batch_size=8&batches=3&steps=2")
     seen = []
     for count in (1, 2, 3):
         page.click("#step")
@@ -76,7 +75,7 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
         stepper.wait_for(state="hidden")
 
 
-def test_on_a_phone_a_collapse_is_named_and_a_tap_keeps_a_batch(visit):
+def test_on_a_phone_a_collapse_is_named_a_tap_keeps_a_batch_and_the_controls_are_in_sight(visit):
     page = visit(390, 844, phone=True)
     page.wait_for_selector("#histogram .plot .main-svg")
     facts = page.locator("#histogram .facet").all_inner_texts()
@@ -96,3 +95,18 @@ def test_on_a_phone_a_collapse_is_named_and_a_tap_keeps_a_batch(visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.tap("#accuracy .latest")
     wait_title(page, "Batch 10 of 10")
+
+    assert not page.is_visible("#sidebar")
+    page.tap("#settings")
+    page.wait_for_selector("#sidebar", state="visible")
+    small(page, batch_size=8, batches=1)
+    for name in ("run", "pause", "step", "reset", "settings"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] + box["height"] <= 844
+    page.tap("#run")  # with the settings open: nothing covers it
+    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+    page.tap("#settings")
+    assert not page.is_visible("#sidebar")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

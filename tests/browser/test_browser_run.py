@@ -1,4 +1,4 @@
-"""A person's run in a real browser: live numbers, pause, step, reset, zoom, marks, strangers, a phone."""
+"""A person's visit in a real browser: live numbers, pause, step, reset, zoom, marks, strangers, lessons."""
 
 from __future__ import annotations
 
@@ -71,8 +71,7 @@ def points(page, panel="accuracy"):
     )
 
 
-def test_the_page_opens_with_a_finished_example(visit):
-    page = visit()
+def test_the_page_opens_with_a_finished_example(page):
     assert page.is_visible("#run")
     assert page.locator(".panel .empty:visible").count() == 0
     page.wait_for_selector("#accuracy .plot .main-svg")
@@ -84,8 +83,24 @@ def test_the_page_opens_with_a_finished_example(visit):
     assert page.get_attribute(".masthead a", "href") == "https://arxiv.org/abs/2507.14312"
 
 
-def test_run_zoom_pause_step_and_reset(visit):
-    page = visit()
+def test_the_toy_answers_a_dragged_point(page):
+    page.locator("#toy").scroll_into_view_if_needed()
+    page.wait_for_selector("#toy .trail", state="attached")
+    ends = "() => [...document.querySelectorAll('#toy svg[aria-label]')].map(s => s.getAttribute('aria-label'))"
+    assert page.evaluate(ends) == ["TENT: 8 cat, 0 dog, 0 car", "CLIPTTA: 8 cat, 0 dog, 0 car"]
+    trails = "() => [...document.querySelectorAll('#toy .trail')].map(t => t.getAttribute('marker-end').length > 0)"
+    assert page.evaluate(trails) == [True] * 8 + [False] * 8  # CLIPTTA stands still where all captions are one
+    point = page.locator("#toy .triangle .point").nth(8).bounding_box()  # CLIPTTA's first point, towards "dog"
+    page.mouse.move(point["x"] + 5, point["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(point["x"] - 25, point["y"] + 70, steps=5)
+    page.mouse.up()
+    page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
+    assert page.evaluate(ends)[1] == "CLIPTTA: 7 cat, 1 dog, 0 car"
+    assert all(page.evaluate(trails)[8:9])  # with a second caption in the batch there is something to tell apart
+
+
+def test_run_zoom_pause_step_and_reset(page):
     small(page, batches=200)  # it must not end before it is paused, however slow this browser
     step(page)
     first = picture(page)
@@ -95,6 +110,7 @@ def test_run_zoom_pause_step_and_reset(visit):
     page.click("#run")
     wait_done(page, 2)
     cards = page.inner_text("#cards")
+    page.locator("#accuracy").scroll_into_view_if_needed()
     box = page.locator("#accuracy .plot .nsewdrag").first.bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 30)
     page.mouse.down()
@@ -128,8 +144,25 @@ def test_run_zoom_pause_step_and_reset(visit):
     assert picture(page) == first
 
 
-def test_changed_settings_are_marked_or_start_anew(visit):
-    page = visit()
+def test_the_batch_matrix_is_read_out_and_dark_and_light_have_their_own_colours(page):
+    small(page, batch_size=16, batches=2)
+    step(page)
+    frames = page.locator("#matrix canvas")
+    assert frames.count() == 3
+    assert page.evaluate("[...document.querySelectorAll('#matrix canvas')].map(c => c.width)") == [16] * 3
+    assert re.search(r"\d+ of 12 captions in use", page.inner_text("#matrix .reading >> nth=0"))
+    frames.nth(2).hover(position={"x": 20, "y": 20})
+    assert "of the row's best fit" in page.inner_text("#matrix .reading >> nth=2")
+    assert page.evaluate("document.querySelector('#drift .plot').data.map(t => t.y.length)") == [10, 10]
+    colour = "document.querySelector('#accuracy .plot').layout.font.color"
+    light = page.evaluate(colour)
+    page.evaluate("document.body.classList.add('dark')")
+    page.wait_for_function(f"light => {colour} !== light", arg=light)
+    page.evaluate("document.body.classList.remove('dark')")
+    page.wait_for_function(f"light => {colour} === light", arg=light)
+
+
+def test_changed_settings_are_marked_or_start_anew(page):
     small(page, batch_size=8, batches=6)
     step(page)
     choose(page, "corruption", "Fog")
@@ -146,8 +179,7 @@ def test_changed_settings_are_marked_or_start_anew(visit):
     assert page.locator("#gallery .tile").count() == 12
 
 
-def test_a_short_run_finishes_and_the_gallery_filters(visit):
-    page = visit()
+def test_a_short_run_finishes_and_the_gallery_filters(page):
     small(page, batch_size=16, batches=2)
     page.click("#run")
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
@@ -176,9 +208,7 @@ def test_a_short_run_finishes_and_the_gallery_filters(visit):
         assert len(plot.get_attribute("aria-label")) > 20
 
 
-def test_strangers_bring_auroc_and_fpr95(visit):
-    page = visit()
-    small(page, batch_size=16, batches=2)
+def test_strangers_bring_auroc_and_fpr95(page):
     set_number(page, "ood-share", 0.5)
     page.click("#methods summary")
     page.check("#methods [value=cliptta-oce]")
@@ -194,88 +224,11 @@ def test_strangers_bring_auroc_and_fpr95(visit):
     assert all(isinstance(value, float) for value in thresholds)
 
 
-def test_two_visitors_at_once_get_the_numbers_of_one_alone(visit):
-    alone, other = visit(), visit()
-    for page in (alone, other):
-        small(page, batch_size=8, batches=2)
-    alone.click("#run")
-    alone.wait_for_selector(f"{PROGRESS}:has-text('finished')")
-    expected = picture(alone)
-    wait_idle(alone)
-    for page in (alone, other):
-        page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
-        page.click("#run")
-    for page in (alone, other):
-        page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
-    assert picture(other) == expected
-    assert picture(alone) == expected
-
-
-def test_on_a_phone_the_controls_are_in_sight_and_nothing_scrolls_sideways(visit):
-    page = visit(390, 844, phone=True)
-    assert not page.is_visible("#sidebar")
-    page.tap("#settings")
-    page.wait_for_selector("#sidebar", state="visible")
-    small(page, batch_size=8, batches=1)
-    for name in ("run", "pause", "step", "reset", "settings"):
-        box = page.locator(f"#{name}").bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 390
-        assert box["y"] + box["height"] <= 844
-    page.tap("#run")  # with the settings open: nothing covers it
-    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
-    page.tap("#settings")
-    assert not page.is_visible("#sidebar")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_dark_and_light_draw_in_their_own_colours(visit):
-    page = visit()
-    small(page, batch_size=8, batches=1)
-    step(page)
-    colour = "document.querySelector('#accuracy .plot').layout.font.color"
-    light = page.evaluate(colour)
-    page.evaluate("document.body.classList.add('dark')")
-    page.wait_for_function(f"light => {colour} !== light", arg=light)
-
-
-def test_the_toy_answers_a_dragged_point(visit):
-    page = visit()
-    page.locator("#toy").scroll_into_view_if_needed()
-    page.wait_for_selector("#toy .trail", state="attached")
-    ends = "() => [...document.querySelectorAll('#toy svg[aria-label]')].map(s => s.getAttribute('aria-label'))"
-    assert page.evaluate(ends) == ["TENT: 8 cat, 0 dog, 0 car", "CLIPTTA: 8 cat, 0 dog, 0 car"]
-    trails = "() => [...document.querySelectorAll('#toy .trail')].map(t => t.getAttribute('marker-end').length > 0)"
-    assert page.evaluate(trails) == [True] * 8 + [False] * 8  # CLIPTTA stands still where all captions are one
-    point = page.locator("#toy .triangle .point").nth(8).bounding_box()  # CLIPTTA's first point, towards "dog"
-    page.mouse.move(point["x"] + 5, point["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(point["x"] - 25, point["y"] + 70, steps=5)
-    page.mouse.up()
-    page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
-    assert page.evaluate(ends)[1] == "CLIPTTA: 7 cat, 1 dog, 0 car"
-    assert all(page.evaluate(trails)[8:9])  # with a second caption in the batch there is something to tell apart
-
-
-def test_the_batch_matrix_is_drawn_and_read_out(visit):
-    page = visit()
-    small(page, batch_size=16, batches=1)
-    step(page)
-    frames = page.locator("#matrix canvas")
-    assert frames.count() == 3
-    assert page.evaluate("[...document.querySelectorAll('#matrix canvas')].map(c => c.width)") == [16] * 3
-    assert re.search(r"\d+ of 12 captions in use", page.inner_text("#matrix .reading >> nth=0"))
-    frames.nth(2).hover(position={"x": 20, "y": 20})
-    assert "of the row's best fit" in page.inner_text("#matrix .reading >> nth=2")
-    assert page.evaluate("document.querySelector('#drift .plot').data.map(t => t.y.length)") == [10, 10]
-
-
-def test_one_click_on_a_lesson_loads_and_runs_it_and_another_takes_over(visit):
-    page = visit()
+def test_one_click_on_a_lesson_loads_and_runs_it_and_another_takes_over(page):
     page.click("#lesson-strangers")
     page.wait_for_selector("[data-lesson=strangers]")
     page.wait_for_function("() => /step/.test(document.querySelector('[data-testid=progress]').textContent)")
-    assert page.locator(".card").count() == 3
+    page.wait_for_function("document.querySelectorAll('.card').length === 3")
     assert "CLIPTTA + OCE" in page.inner_text("#cards")
     page.click("#lesson-clean")  # in the middle of the other one's run
     page.wait_for_selector("[data-lesson=clean]")

@@ -132,13 +132,13 @@ def test_a_link_leads_to_them(outside: None) -> None:
 
 @pytest.mark.browser
 def test_the_page_offers_runs_and_draws_them(browser: Browser) -> None:
-    query = "?methods=tent,cliptta,cliptta-oce,feature-cache,sharp&corruption=night&score=margin&batches=2&batch_size=8"
+    query = "?methods=tent,cliptta,cliptta-oce,feature-cache,sharp&corruption=night&score=margin"
     errors: list[str] = []
     with serve_process("tests/outside.py", PYTHONPATH=str(ROOT)) as (address, _, _):
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address + query)
+        page.goto(f"{address}{query}&batches=2&batch_size=4&steps=1")
         page.wait_for_selector("#methods .picker.full .chosen li:has-text('Sharpness-aware')")
         page.click("#run")
         page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
