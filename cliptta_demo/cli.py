@@ -19,7 +19,7 @@ from pathlib import Path
 from cliptta_demo import VERSION
 from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.backend.declare import check_number
+from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import check_templates, parse_class_names
 from cliptta_demo.backend.models.loading import PRECISIONS, TINY, best_device, load_backbone
@@ -28,7 +28,7 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report
 from cliptta_demo.backend.settings import RunSettings, method_names
-from cliptta_demo.bench import bench, corruption_costs, grow
+from cliptta_demo.bench import BENCHED, bench, corruption_costs, grow
 from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
 from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.options import add_adaptation_options, add_stream_options, read_adaptation, read_own, read_stream
@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--memory", type=int, default=64, help="memory images that join each step")
     bench.add_argument("--steps", type=int, default=10)
     bench.add_argument("--repeats", type=int, default=5, help="medians are over this many")
+    bench.add_argument("--methods", default=",".join(BENCHED), help="separated by commas; all: every one")
     bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
     bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
     bench.add_argument(
@@ -144,7 +145,10 @@ def bench_command(arguments: argparse.Namespace) -> None:
     for name in ("batch_size", "memory", "steps", "repeats"):
         check_number(name, getattr(arguments, name), 1, 1024, whole=True)
     backbone = load_backbone(arguments.backbone, arguments.device, precision=arguments.precision)
-    result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
+    names = method_names() if arguments.methods == "all" else tuple(arguments.methods.split(","))
+    for name in names:
+        check_choice("methods", name, method_names())
+    result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats, names)
     print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
     print("seconds per batch     median  ratio to the bare loop")
     for count, taken in result["bare"].items():

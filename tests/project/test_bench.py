@@ -14,9 +14,8 @@ from helpers import random_images, small_backbone
 
 from cliptta_demo import bench as module
 from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.bench import GROWTH, BareLoop, bench, grow, medians, random_prototypes
+from cliptta_demo.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes
 from cliptta_demo.bench_published import Published, listed_architectures
 from cliptta_demo.cli import main
 
@@ -28,7 +27,7 @@ def test_the_command_writes_a_ratio_for_every_adapting_method(
     words = "bench --backbone tiny --batch-size 8 --memory 8 --steps 2 --repeats 1 --corruptions --json"
     main([*words.split(), str(path)])
     result = json.loads(path.read_text())
-    assert list(result["methods"]) == list(METHODS)
+    assert list(result["methods"]) == list(BENCHED)
     assert result["methods"]["zero-shot"]["ratio"] is None
     for name in ("tent", "cliptta", "cliptta-oce"):
         method = result["methods"][name]

@@ -127,9 +127,15 @@ def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(tiny: Backbone, tmp_
 
 def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed: bool = False) -> Row:
     def summary(value: float, fallen: bool) -> dict:
-        measures = dict.fromkeys(("auroc", "fpr95", "deterioration", "improvement"))
+        measures = dict.fromkeys(("auroc", "fpr95", "deterioration", "improvement", "calibration_error"))
         entropies = {"collapse_entropy": 1.0, "histogram_entropy": 1.0, "collapse_entropy_ceiling": 1.1}
-        rest = {"largest_class_share": 0.5, "skipped_steps": 0, "seconds_per_batch": 0.1, "histogram": [3, 2, 1]}
+        rest = {
+            "largest_class_share": 0.5,
+            "skipped_steps": 0,
+            "kept_bytes": 0,
+            "seconds_per_batch": 0.1,
+            "histogram": [3, 2, 1],
+        }
         series = {"series": {"collapse_entropy": [1.0, 1.0]}}
         return {"accuracy": value, "collapsed": fallen, **measures, **entropies, **rest, **series}
 
