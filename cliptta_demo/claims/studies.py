@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from cliptta_demo.backend.data.catalog import open_strangers
+from cliptta_demo.backend.declare import Declared, settings_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.page.form.lessons import Lesson, lesson_values
@@ -62,6 +64,12 @@ class Combination:
 COMBINATIONS = tuple(Combination(threads, name) for threads in (1, 2) for name in ("bfloat16", "float32"))
 
 
+def unusual(settings: Declared) -> dict[str, Any]:
+    """The settings that are not at their defaults, by name."""
+    known = settings_of(type(settings)).items()
+    return {name: value for name, item in known if (value := getattr(settings, name)) != item.default}
+
+
 @dataclass(frozen=True)
 class Study:
     """Streams that belong together.
@@ -82,8 +90,12 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """Of all that defines its streams, the tuned settings included; known without opening the data."""
-        about = [asdict(self.settings), self.class_names, self.sample, asdict(TINY_ADAPTATION)]
+        """Of all that defines its streams, the tuned settings included; known without opening the data.
+
+        A setting at its default is left out: one that is offered later changes no stream.
+        """
+        table = asdict(self.settings) | {"stream": unusual(self.settings.stream)}
+        about = [table, self.class_names, self.sample, unusual(TINY_ADAPTATION)]
         text = json.dumps(about, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
