@@ -22,11 +22,12 @@ import gradio as gr
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
@@ -62,17 +63,18 @@ def device() -> str:
 
 def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None) -> int:
     """GPU seconds to ask for: those of the steps to come, at most ``LIMITS.gpu_seconds``. Takes what a run takes."""
-    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    stream = recipe.settings.stream
     kept = plan(session, recipe).session
     left = max(1, stream.batches - (kept.state.next_batch if kept else 0))
     left = left if batches is None else min(left, batches)
     per_image = TINY_IMAGE_SECONDS if recipe.backbone == backbones.TINY else IMAGE_SECONDS
-    images = stream.batch_size + adaptation.memory_sample
-    steps = 1  # zero-shot's pass
-    for kind in map(METHODS.get, recipe.settings.methods):
+    steps, passes = 0, 0.0
+    for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
         outline = outline_of(recipe.settings, kind, len(recipe.class_names), max(1, len(recipe.templates)))
-        steps += kind.steps(outline) + kind.adapts
-    seconds = START_SECONDS + left * (BATCH_SECONDS + steps * (STEP_SECONDS + images * per_image))
+        cost = kind.cost(outline, stream.batch_size)
+        steps += 1 + kind.steps(outline)
+        passes += cost.trained + cost.trained_prompts + (cost.forward + cost.prompts) / THERE_AND_BACK
+    seconds = START_SECONDS + left * (BATCH_SECONDS + steps * STEP_SECONDS + passes * per_image)
     return min(LIMITS.gpu_seconds, round(seconds))
 
 
