@@ -19,7 +19,7 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
-from cliptta_demo.page.form.fields import FormValues, declared, field_names, linked_names
+from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, linked_names
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe
@@ -29,11 +29,16 @@ FLAGS = {"0": False, "1": True}  # how a switch is written
 
 
 def to_query(values: FormValues) -> str:
-    """The query (without ``?``) that stands for these values; what the backbone brings by itself is left out."""
+    """The query (without ``?``) that stands for these values.
+
+    What the backbone brings by itself is left out, and so are own settings of methods that are not chosen.
+    """
     start = starting_values(tuned_adaptation(values.backbone))
     changed = {}
     own = {name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)}
     for name in linked_names():
+        if name not in FORM and name.split(".")[0] not in (values.methods or ()):
+            continue
         value, usual = values[name], start[name]
         if name == "methods":
             value, usual = tuple(value or ()), tuple(usual)
