@@ -175,7 +175,7 @@ def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
 
 def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
     holder, visitors = Holder(), Leaving()
-    monkeypatch.setattr(leaving, "end_events", lambda *_: 1 / 0)
+    monkeypatch.setattr(leaving.gradio_parts, "end_events", lambda *_: 1 / 0)
     visitors.gone("ann", demo_of(holder))
     assert ended(visitors)
     assert holder.deleted == ["ann"]
