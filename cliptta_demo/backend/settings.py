@@ -76,8 +76,7 @@ class AdaptationSettings(Declared):
     )
     rates: str = choice(
         "same", {"same": "The same for all", "own": "Each its own"}, "one thing differs: the method",
-        label="Rate and steps", help="Its own: chosen for each method on corruptions that no table reports.",
-        costly=True, spoken="rate and steps of the methods: {}",
+        costly=True, spoken="rate and steps of the methods: {}; own: what `choose` has recorded",
         mark=lambda own: f"{'own' if own.rates == 'own' else 'same'} rates",
     )
     reset_every: int = whole(

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cliptta_demo.backend.errors import UserError
+
 if TYPE_CHECKING:
     from cliptta_demo.backend.settings import AdaptationSettings
 
@@ -46,8 +48,16 @@ def chosen() -> Mapping[str, Chosen]:
 
 
 def with_chosen(settings: AdaptationSettings, method: str) -> AdaptationSettings:
-    """The settings for one method, with its own rate and steps where ``settings.rates`` asks for them."""
-    if settings.rates == "same" or method not in chosen():
+    """The settings for one method, with its own rate and steps where ``settings.rates`` asks for them.
+
+    Raises:
+        UserError: they are asked for, and none have been recorded.
+    """
+    if settings.rates == "same":
+        return settings
+    if not chosen():
+        raise UserError("rates is 'own', but none have been chosen yet: run `cliptta-demo choose … --record` first.")
+    if method not in chosen():
         return settings
     own = chosen()[method]
     return replace(settings, learning_rate=min(1.0, own.rate * settings.learning_rate), steps=own.steps)

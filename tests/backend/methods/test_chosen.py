@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from helpers import labelled_source, small_backbone
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods import chosen as module
 from cliptta_demo.backend.methods.chosen import Chosen, with_chosen
 from cliptta_demo.backend.run.experiment import Experiment
@@ -20,6 +21,9 @@ SETTINGS = RunSettings(
 
 
 def test_own_rate_and_steps_are_used_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "chosen", dict)
+    with pytest.raises(UserError, match="none have been chosen"):
+        with_chosen(replace(SETTINGS.adaptation, rates="own"), "tent")
     monkeypatch.setattr(module, "chosen", lambda: {"tent": Chosen(rate=0.5, steps=3, gain=1.0, error=0.1)})
     own = replace(SETTINGS, adaptation=replace(SETTINGS.adaptation, rates="own"))
     assert with_chosen(SETTINGS.adaptation, "tent") is SETTINGS.adaptation
