@@ -76,7 +76,7 @@ class AdaptationSettings(Declared):
     )
     rates: str = choice(
         "same", {"same": "The same for all", "own": "Each its own"}, "one thing differs: the method",
-        costly=True, spoken="rate and steps of the methods: {}; own: what `choose` has recorded",
+        costly=True, spoken="rate and steps: same for all methods, or own, what choose has recorded",
         mark=lambda own: f"{'own' if own.rates == 'own' else 'same'} rates",
     )
     reset_every: int = whole(
