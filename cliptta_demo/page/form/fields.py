@@ -57,6 +57,7 @@ FORM: dict[str, Field] = {
         Field(name="backbone", default=DEFAULTS.backbone, costly=True),
         Field(name="templates", default="", costly=True),
         *_settings("advanced"),
+        *_settings("schedule"),
     )
 }
 FIELDS = tuple(FORM)
