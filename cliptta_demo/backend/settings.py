@@ -184,7 +184,7 @@ class StreamSettings(Declared):
     )
     order: str = choice(
         "shuffled", ORDERS, "the paper's",
-        label="Order", help="All but shuffled are hard cases: each batch holds few classes.", group="stream",
+        label="Order", help="Sorted and in runs, each batch holds few classes.", group="stream",
         spoken="of the classes: {}", restart="the stream order",
     )
     batch_size: int = whole(
@@ -205,7 +205,7 @@ class StreamSettings(Declared):
         group="schedule", spoken="which shifts come, batch by batch: {}", restart="the schedule",
     )
     shift_batches: int = whole(
-        5, 1, 500, "three shifts in a stream that is short enough to be watched",
+        5, 1, 500, "two shifts in a stream of ten",
         label="Batches per shift", group="schedule", spoken="batches of one shift, or of one severity on its way",
         restart="the schedule",
     )
