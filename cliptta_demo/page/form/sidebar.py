@@ -95,8 +95,9 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         made["ood_source"] = gr.Dropdown(
             stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
-    with gr.Accordion("Schedule", open=False, elem_id="schedule-fold", elem_classes="fold"):
-        made |= build_widgets(_declared_in("schedule"), values)
+    with gr.Accordion("Schedule", open=False, elem_id="schedule-fold"):
+        first, *rest = _declared_in("schedule")
+        made |= build_widgets([first], values) | build_widgets(rest, values)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = build_picker(values.methods)
@@ -115,7 +116,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         gr.HTML("<h2>Stream</h2>", apply_default_css=False)
         made |= build_widgets(_declared_in("stream"), values)
         estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
-    with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes="fold"):
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         made |= build_widgets(_declared_in("advanced"), values)
         groups: dict[str, gr.Group] = {}
         for method, names in _own_fields().items():

@@ -104,7 +104,7 @@ def _shift_marks(session: Session, batches: int) -> tuple[list[dict[str, Any]], 
             x = index + 0.5
             line = {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
             shapes.append(line | {"line": {"color": "@grid", "width": 1}, "layer": "below"})
-            name = {"x": x, "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left", "textangle": -90}
+            name = {"x": x, "y": 0.16, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "textangle": -90}
             name |= {"text": plot_text(corruption_name(names[index])), "showarrow": False}
             notes.append(name | {"font": {"size": 10, "color": "@muted"}})
     return shapes, notes

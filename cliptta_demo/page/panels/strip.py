@@ -41,7 +41,7 @@ def strip_of(settings: StreamSettings, classes: int, batches: int | None = None)
     if len(blocks) == 1 and shuffled and not bursts:
         return data  # one quiet line
     data["blocks"] = blocks
-    data["shifts"] = {shift: [corruption_name(shift), _family(shift)] for shift, *_ in blocks}
+    data["shifts"] = {shift: [_name(shift), _family(shift)] for shift, *_ in blocks}
     if not shuffled:
         data["classes"] = _classes(settings, classes, len(plan))
     if bursts:
@@ -63,7 +63,7 @@ def strip_data(session: Session) -> dict[str, Any]:
         data["table"] = {
             "head": [entry(name, look) for name, look in looks_of(session).items()],
             "rows": [
-                [corruption_name(shift), *(_percent(method.shift_accuracy[shift]) for method in methods.values())]
+                [_name(shift), *(_percent(method.shift_accuracy[shift]) for method in methods.values())]
                 for shift in shifts
             ],
         }
@@ -81,7 +81,7 @@ def sentence(settings: StreamSettings, plan: tuple[Planned, ...]) -> str:
     found, start = [], 1
     for shift, group in groupby(plan, lambda batch: batch.shift):
         end = start + len(list(group)) - 1
-        found.append((corruption_name(shift), f"batches {start} to {end}" if end > start else f"batch {start}"))
+        found.append((_name(shift), f"batches {start} to {end}" if end > start else f"batch {start}"))
         start = end + 1
     if len(found) == 1:
         words = [f"{found[0][0]} in all {len(plan)} batches"]
@@ -95,8 +95,7 @@ def sentence(settings: StreamSettings, plan: tuple[Planned, ...]) -> str:
     words.append(ORDER_WORDS[settings.order] + runs)
     if settings.ood_share:
         words.append(f"{settings.ood_share:.0%} strangers{' in bursts' if settings.ood_bursts else ''}")
-    text = "; ".join(words)
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{'; '.join(words)}."
 
 
 @lru_cache(maxsize=64)
@@ -121,6 +120,11 @@ def _classes(settings: StreamSettings, classes: int, batches: int) -> list[str]:
     shares = counts / np.maximum(counts.sum(axis=0), 1)
     levels = np.ceil(LEVELS * shares / max(shares.max(), 1e-9)).astype(int)
     return ["".join(map(str, row)) for row in levels]
+
+
+def _name(shift: str) -> str:
+    name = corruption_name(shift)
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _family(shift: str) -> str:
