@@ -26,7 +26,14 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
-_NICE_NAMES = {"jpeg_compression": "JPEG compression", CORRUPTION_CYCLE: "all 15 in turn", "none": "no corruption"}
+MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
+GRADUAL = ("gradual", "gradual-cotta")
+_NICE_NAMES = {
+    "jpeg_compression": "JPEG compression",
+    CORRUPTION_CYCLE: "all 15 in turn",
+    MIXED: "mixed corruptions",
+    "none": "no corruption",
+}
 
 
 def corruption_name(name: str) -> str:
@@ -52,11 +59,32 @@ def _scores() -> dict[str, str]:
     return {name: name for name in ID_SCORES}
 
 
+SCHEDULES = {
+    "one": "One shift",
+    "continual": "One after another",
+    "gradual": "Up and down",
+    "gradual-cotta": "Up and down, from the top",
+    "recurring": "Again and again",
+    MIXED: "Mixed in each batch",
+}
+ORDERS = {
+    "shuffled": "Shuffled",
+    "sorted": "Sorted by class",
+    "rotta": "In runs, RoTTA's",
+    "note": "In runs, NOTE's",
+    "late": "New classes late",
+}
+
+
 def _shift(stream: StreamSettings) -> str:
     """The corruption in short words: "fog 5", "fog to 5" where it rises, "no corruption"."""
     name = corruption_name(stream.corruption)
     name = name if name.startswith("JPEG") else f"{name[:1].lower()}{name[1:]}"
     return name if stream.corruption == "none" else f"{name} {'to ' if stream.ramp else ''}{stream.severity}"
+
+
+def _every(adaptation: AdaptationSettings) -> str:
+    return f"anew every {adaptation.reset_every}" if adaptation.reset_every else "never anew"
 
 
 # fmt: off
@@ -79,11 +107,17 @@ class AdaptationSettings(Declared):
         costly=True, spoken="rate and steps: same for all methods, or own, what choose has recorded",
         mark=lambda own: f"{'own' if own.rates == 'own' else 'same'} rates",
     )
+    reset: str = choice(
+        "every", {"every": "Every … batches, or never", "shift": "At each new shift", "astray": "When it goes astray"},
+        "with 0 batches never, as in the paper",
+        label="Start anew", help="Astray: the predictions' entropy, averaged as in SAR, falls below 0.2 nats.",
+        spoken="when methods start from the source model again: {}",
+        mark=lambda own: {"shift": "anew at new shifts", "astray": "anew when astray"}.get(own.reset) or _every(own),
+    )
     reset_every: int = whole(
         0, 0, 1000, "never, as in the paper; RDumb (Press et al. 2023) does after a while",
         label="Start anew every … batches", help="0: never. Forgets what was learnt, good and bad.",
-        spoken="batches after which methods start anew; 0: never",
-        mark=lambda own: f"anew every {own.reset_every}" if own.reset_every else "never anew",
+        spoken="batches after which methods start anew; 0: never", mark=lambda own: _every(own),
     )
     regulariser_weight: float = number(
         1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
@@ -148,9 +182,9 @@ class StreamSettings(Declared):
         spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart="the OOD share",
     )
     order: str = choice(
-        "shuffled", {"shuffled": "Shuffled", "sorted": "Sorted by class"}, "the paper's",
-        label="Order", help="Sorted by class is a hard case: each batch holds few classes.", group="stream",
-        restart="the stream order",
+        "shuffled", ORDERS, "the paper's",
+        label="Order", help="Sorted and in runs, each batch holds few classes.", group="stream",
+        spoken="of the classes: {}", restart="the stream order",
     )
     batch_size: int = whole(
         64, 1, 512, "the paper's is 128; 64 keeps a laptop live",
@@ -164,7 +198,38 @@ class StreamSettings(Declared):
         0, 0, 2**31 - 1, "any will do; the same one gives the same run",
         label="Seed", group="stream", restart="the seed",
     )
+    schedule: str = choice(
+        "one", SCHEDULES, "the paper's streams have one shift each",
+        label="Shifts", help="All but one shift take ImageNet-C's 15 in their order, whichever is chosen above.",
+        group="schedule", spoken="which shifts come, batch by batch: {}", restart="the schedule",
+    )
+    shift_batches: int = whole(
+        5, 1, 500, "two shifts in a stream of ten",
+        label="Batches per shift", group="schedule", spoken="batches of one shift, or of one severity on its way",
+        restart="the schedule",
+    )
+    recurring_shifts: int = whole(
+        3, 1, 15, "a noise, a blur and brightness",
+        label="Shifts that recur", group="schedule", spoken="how many shifts come again and again",
+        restart="the schedule",
+    )
+    concentration: float = number(
+        0.1, 0, 1000, "RoTTA's, NOTE's and SoTTA's; mariodoebler's is 0",
+        label="Concentration", help="Of runs and bursts: the smaller, the longer. 0: class after class.",
+        group="schedule", step=0.1, spoken="of runs of classes and bursts of strangers; 0: class after class",
+        restart="the concentration",
+    )
+    ood_bursts: bool = switch(
+        False, "the paper mixes them evenly",
+        label="Strangers in bursts", help="As SoTTA's noise comes, rather than in each batch.", group="schedule",
+        spoken="let strangers come in bursts", restart="the bursts of strangers",
+    )
 # fmt: on
+
+    @property
+    def planned_whole(self) -> bool:
+        """Whether its length decides what comes in each batch, so that it can't be made longer halfway."""
+        return self.order != "shuffled" or (self.ood_bursts and self.ood_share > 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.cost import estimate_html
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, costly_names, form_of
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, costly_names, form_of, stream_names
 from cliptta_demo.page.form.lessons import LESSONS, by_key, lesson_html
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import QUIET, Sidebar, build_sidebar
@@ -26,7 +26,7 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK, build_results, connect_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
-from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage
+from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage, planned_strip
 from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.api import add_api
@@ -84,7 +84,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
 
 
 def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
-    """Says how long a run takes, what the backbone costs and which words it knows, whenever that may have changed."""
+    """As the form changes: says what comes when, how long it takes, what the backbone costs, which words it knows."""
 
     def tell(model: str, *values: Any) -> tuple[Any, ...]:
         form = form_of(values)
@@ -92,6 +92,19 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
         shown = gr.Button(advice, visible=bool(advice))
         return estimate_html(form, device()), backbone_note_html(form, model), words_note_html(form), shown
 
+    def planned(*values: Any) -> Any:
+        return planned_strip(form_of(values)) or gr.skip()
+
+    gr.on(
+        [demo.load, parts["reset"].click, *(sidebar.widgets[name].change for name in ("class_names", *stream_names()))],
+        planned,
+        sidebar.inputs,
+        parts["strip"],
+        concurrency_limit=None,
+        trigger_mode="always_last",
+        **RAW,
+        **PRIVATE,
+    )
     gr.on(
         [demo.load, parts["model"].change, *(sidebar.widgets[name].change for name in costly_names())],
         tell,

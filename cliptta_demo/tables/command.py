@@ -92,6 +92,13 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
     for seed in seeds:
         check_number("seeds", seed, 0, 2**31 - 1, whole=True)
     stream = read_stream(arguments)
+    if stream.schedule != "one":
+        if corrupted or words != [ALL]:
+            raise UserError(
+                f"schedule is {stream.schedule!r}: it draws corruptions by itself, on clean images. Leave out "
+                "--corruptions, and give a data set that is not corrupted."
+            )
+        corruptions = (stream.schedule,)
     if stream.ood_share > 0 and not arguments.ood:
         raise UserError(f"ood_share is {stream.ood_share}; name the strangers with --ood.")
     return TableSettings(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.experiment import Experiment
@@ -32,7 +33,8 @@ class TableSettings:
 
     Attributes:
         backbone, dataset, ood: their names, for the record (ood is None without strangers).
-        variants: the columns; corruptions: the rows; seeds: each stream is run once for each.
+        variants: the columns; seeds: each stream is run once for each.
+        corruptions: the rows; only the schedule's name where that draws them by itself.
         stream: everything else of the streams; its corruption and seed are replaced.
     """
 
@@ -117,6 +119,9 @@ class TableStore:
         path = directory / SETTINGS_FILE
         if path.exists():
             old = json.loads(path.read_text(encoding="utf-8"))
+            for part, kind in (("stream", StreamSettings), ("adaptation", AdaptationSettings)):
+                usual = {name: item.default for name, item in settings_of(kind).items() if name in described[part]}
+                old[part] = usual | old[part]  # a setting that was not there yet
             # More seeds or corruptions than before are no difference: the rows that are there stay valid.
             names = (old.keys() | described.keys()) - {"seeds", "corruptions"}
             if changed := sorted(name for name in names if old.get(name) != described.get(name)):
@@ -170,7 +175,9 @@ def run_table(
     for count, (corruption, seed) in enumerate(missing, start=1):
         before = time.monotonic()
         source, drawn = source_of(corruption)
-        stream = replace(settings.stream, corruption=drawn, seed=seed)
+        stream = replace(settings.stream, seed=seed)
+        if stream.schedule == "one":
+            stream = replace(stream, corruption=drawn)
         columns = run_stream(backbone, source, stream, settings.variants, strangers)
         row = Row(corruption, seed, round(time.monotonic() - before, 1), columns)
         store.add(row)

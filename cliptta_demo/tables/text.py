@@ -151,6 +151,7 @@ def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict
         f"Accuracy in %{over}; a star marks a collapse, with one seed at least: over the last four batches the "
         "predictions have less than half of the entropy that all classes would give.",
         _accuracy_table(rows, variants),
+        _shift_table(rows, variants),
         collapse_sentence(rows),
     ]
     if settings["ood"]:
@@ -192,11 +193,22 @@ def sentence_of(settings: dict[str, Any]) -> str:
     share = f", {stream['ood_share']:.0%} strangers in each" if settings["ood"] else ""
     return (
         f"{len(settings['class_names'])} classes (chance {1 / len(settings['class_names']):.1%}). Streams of "
-        f"{stream['batches']} batches of {stream['batch_size']}{share}, severity {stream['severity']}, "
+        f"{stream['batches']} batches of {stream['batch_size']}{share}{_schedule(stream)}, severity "
+        f"{stream['severity']}, "
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. Learning rate "
         f"{adaptation['learning_rate']:g}, {adaptation['steps']} steps, memory {adaptation['memory_shots']} images a "
         f"class ({adaptation['memory_sample']} of them join each step), unless a column says otherwise."
     )
+
+
+def _schedule(stream: dict[str, Any]) -> str:
+    """What is not usual of the schedule, with a comma before it; older tables know none."""
+    words = []
+    if stream.get("schedule", "one") != "one":
+        words.append(f"shifts {stream['schedule']} (batches of each: {stream['shift_batches']})")
+    if stream.get("order", "shuffled") != "shuffled":
+        words.append(f"order {stream['order']}")
+    return "".join(f", {text}" for text in words)
 
 
 def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
@@ -212,6 +224,22 @@ def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
     lines.append(["worst of them", *(_signed(sums[v.name]["worst_gain"]) for v in variants)])
     lines.append(["collapsed", *(f"{sums[v.name]['collapsed']} of {sums[v.name]['streams']}" for v in variants)])
     return markdown_table(["", *(v.title for v in variants)], lines)
+
+
+def _shift_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
+    """Accuracy under each shift of streams that have several; empty where none has."""
+    columns = [(name, own.get("shift_accuracy", {})) for row in rows for name, own in row.columns.items()]
+    shifts = dict.fromkeys(shift for _, own in columns if len(own) > 1 for shift in own)
+    if not shifts:
+        return ""
+
+    def cell(shift: str, name: str) -> str:
+        values = [own.get(shift) for column, own in columns if column == name]
+        return with_error(_mean(values), standard_error(values))
+
+    lines = [[shift, *(cell(shift, variant.name) for variant in variants)] for shift in shifts]
+    table = markdown_table(["", *(variant.title for variant in variants)], lines)
+    return f"Accuracy in % under each shift of the streams.\n\n{table}"
 
 
 def _open_set_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:

@@ -240,3 +240,37 @@ def test_where_tent_collapses_is_told_against_how_often_zero_shot_is_right() -> 
         "1 of the 2 others."
     )
     assert collapse_sentence([stream("none", 0.9, False), stream("fog", None, True), ROWS[1]]) == ""
+
+
+def test_a_schedule_is_a_row_with_its_shifts_below(tiny: Backbone, tmp_path: Path) -> None:
+    words = [
+        "--schedule",
+        "continual",
+        "--shift-batches",
+        "1",
+        "--order",
+        "rotta",
+        "--batches",
+        "2",
+        "--batch-size",
+        "8",
+    ]
+    out = tmp_path / "table"
+    main(["table", "--out", str(out), "--methods", "zero-shot,tent@steps=1", *words])
+    row = json.loads((out / "runs.jsonl").read_text())
+    assert row["corruption"] == "continual"
+    assert list(row["columns"]["zero-shot"]["shift_accuracy"]) == ["gaussian_noise", "shot_noise"]
+    text = (out / "table.md").read_text()
+    assert "shifts continual (batches of each: 1), order rotta" in text
+    assert re.search(r"\n\| shot_noise \| [\d.]+ \| [\d.]+ \|", text)
+    with pytest.raises(SystemExit):
+        main(["table", "--out", str(out), "--corruptions", "fog", *words])
+
+
+def test_a_table_of_before_a_setting_was_there_goes_on(tiny: Backbone, tmp_path: Path) -> None:
+    run_all(settings_of(seeds=(0,)), tiny, tmp_path, limit=1)
+    path = tmp_path / "settings.json"
+    kept = json.loads(path.read_text())
+    del kept["stream"]["schedule"], kept["adaptation"]["reset"]
+    path.write_text(json.dumps(kept))
+    assert len(run_all(settings_of(seeds=(0,)), tiny, tmp_path).rows()) == 2

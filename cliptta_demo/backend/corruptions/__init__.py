@@ -64,7 +64,7 @@ def register_corruption(entry: Corruption, constants: Constants) -> None:
     constants: by the image's side (32, 64, 224), five tuples, one for each severity; as in `constants.PUBLISHED`.
     Raises ValueError if another corruption has the name.
     """
-    if entry.name in ("none", "cycle", *CORRUPTIONS):
+    if entry.name in ("none", "cycle", "mixed", *CORRUPTIONS):
         raise ValueError(f"name: {entry.name!r} is taken; it must be another than {', '.join(CORRUPTIONS)}")
     CORRUPTIONS[entry.name] = entry
     PUBLISHED[entry.name] = constants

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
+from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.presets import CIFAR10_CLASSES, CIFAR100_CLASSES, PAPER_TEMPLATES
-from cliptta_demo.backend.data.sources import Images, resize, select_classes, shuffled_or_sorted
+from cliptta_demo.backend.data.sources import Images, arranged, resize, select_classes
 from cliptta_demo.backend.errors import UserError
 
 PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}
@@ -91,8 +92,8 @@ class CifarCSource:
     def length(self) -> int | None:
         return len(self.labels)
 
-    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
-        indices = shuffled_or_sorted(self.labels, order, seed)[start : start + count]
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
+        indices = arranged(self.labels, order, seed)[start : start + count]
         per_file = len(self.images[0])
         rows = self.chosen[indices]
         pixels = [self.images[row // per_file][row % per_file] for row in rows]

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders, sort_out
+from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.parquet_file import open_parquet, read_cells
 from cliptta_demo.backend.data.parquet_rows import Rows
-from cliptta_demo.backend.data.sources import Images, select_classes
+from cliptta_demo.backend.data.sources import Images, places, select_classes
 from cliptta_demo.backend.errors import UserError
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
@@ -55,12 +56,12 @@ class ParquetSource:
         self.templates = templates
         self.note = rows.note
         self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, label is not None)
-        self._orders: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
+        self._orders: OrderedDict[tuple[str | Order, int], np.ndarray] = OrderedDict()
 
     def length(self) -> int | None:
         return len(self.chosen)
 
-    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         positions = self._order(order, seed)[start : start + count]
         rows = self.chosen[positions]
         found, names = self._load(rows, size)
@@ -70,13 +71,13 @@ class ParquetSource:
             labels = torch.full_like(labels, self.label)
         return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
 
-    def _order(self, order: str, seed: int) -> np.ndarray:
+    def _order(self, order: str | Order, seed: int) -> np.ndarray:
         """Positions of the stream → positions in ``chosen``."""
         key = (order, seed)
         if key not in self._orders:
             mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.group_bytes, seed)
-            if order == "sorted":
-                mixed = mixed[np.argsort(self.labels[mixed], kind="stable")]
+            if order != "shuffled":
+                mixed = mixed[places(self.labels[mixed], order, seed)]
             self._orders[key] = mixed
             while len(self._orders) > ORDERS_KEPT:
                 self._orders.popitem(last=False)

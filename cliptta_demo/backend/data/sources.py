@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.data.folder import UNLABELLED, FolderDataset
+from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
@@ -55,10 +56,10 @@ class Source(Protocol):
     def length(self) -> int | None:
         """How many images there are; None for an endless source."""
 
-    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         """``count`` images from position ``start`` on (fewer at the end), each ``(3, size, size)``.
 
-        ``order`` is "shuffled" or "sorted" (class after class over ``horizon`` positions).
+        ``order`` is "shuffled", "sorted" (class after class over ``horizon`` positions), or says it all itself.
         """
 
 
@@ -84,11 +85,13 @@ class PictureSource:
     def length(self) -> int | None:
         return None
 
-    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         generator = torch.Generator().manual_seed(_mix(seed, start))
         if order == "sorted":
             positions = torch.arange(start, start + count)
             labels = (positions * len(self.class_names) // max(horizon, 1)).clamp(max=len(self.class_names) - 1)
+        elif isinstance(order, Order):
+            labels = torch.from_numpy(order.labels(len(self.class_names), seed)[start : start + count])
         else:
             labels = torch.randint(len(self.class_names), (count,), generator=generator)
         pick = torch.rand(count, generator=generator)
@@ -118,8 +121,8 @@ class FolderSource:
     def length(self) -> int | None:
         return len(self.dataset.files)
 
-    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
-        indices = shuffled_or_sorted(np.asarray(self.dataset.labels), order, seed)[start : start + count]
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
+        indices = arranged(np.asarray(self.dataset.labels), order, seed)[start : start + count]
         pixels, labels, names, refused = self.dataset.load(indices.tolist(), size)
         if self.label is not None:
             labels = torch.full_like(labels, self.label)
@@ -150,8 +153,8 @@ class GivenImages:
     def length(self) -> int | None:
         return len(self.pixels)
 
-    def take(self, start: int, count: int, size: int, order: str, seed: int, horizon: int) -> Images:
-        indices = shuffled_or_sorted(self.labels.numpy(), order, seed)[start : start + count]
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
+        indices = arranged(self.labels.numpy(), order, seed)[start : start + count]
         pixels = self.pixels[torch.from_numpy(indices)]
         if pixels.shape[-1] != size:
             pixels = resize(pixels, size)
@@ -164,12 +167,15 @@ def resize(images: Tensor, size: int) -> Tensor:
     return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def shuffled_or_sorted(labels: np.ndarray, order: str, seed: int) -> np.ndarray:
-    """Positions → indices: a seeded shuffle; for "sorted" the shuffle is then sorted by label, stably."""
+def arranged(labels: np.ndarray, order: str | Order, seed: int) -> np.ndarray:
+    """Positions of the stream → indices: a seeded shuffle, in which ``order`` puts the labels."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
-    if order == "sorted":
-        return shuffled[np.argsort(labels[shuffled], kind="stable")]
-    return shuffled
+    return shuffled if order == "shuffled" else shuffled[places(labels[shuffled], order, seed)]
+
+
+def places(labels: np.ndarray, order: str | Order, seed: int) -> np.ndarray:
+    """Positions of the stream → positions among these labels, which come shuffled."""
+    return order.arrange(labels, seed) if isinstance(order, Order) else np.argsort(labels, kind="stable")
 
 
 def select_classes(

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
+from cliptta_demo.backend.corruptions import corrupt
+from cliptta_demo.backend.data.order import Order, order_of
+from cliptta_demo.backend.data.schedule import mixture, plan_of
 from cliptta_demo.backend.data.sources import OOD_LABEL, Images, Source
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.settings import CORRUPTION_CYCLE, StreamSettings
+from cliptta_demo.backend.settings import MIXED, StreamSettings
 
 THREADS = 2  # that make next batches, for all sessions: decoding and corrupting take a fraction of the time of adapting
 _POOL = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="next-batch")
@@ -29,6 +31,7 @@ class Batch:
         clean: the same images before corruption, for showing.
         corruption, severity: what was done to them ("none", 0 when nothing).
         seed: for the methods' own random choices on this batch.
+        mixed: the corruption of each image where each has its own, else empty.
     """
 
     images: Images
@@ -36,14 +39,10 @@ class Batch:
     corruption: str
     severity: int
     seed: int
+    mixed: tuple[str, ...] = ()
 
 
 CLEAN_BATCH = 64  # images of a clean batch, as EATA's release takes them
-
-
-def strangers_of(settings: StreamSettings) -> int:
-    """OOD images in one full batch; at least one image of each batch is none, however small the batch is."""
-    return min(round(settings.batch_size * settings.ood_share), settings.batch_size - 1)
 
 
 class Stream:
@@ -72,36 +71,41 @@ class Stream:
         self.settings = settings
         self.image_size = image_size
         self.device = torch.device(device)
-        self.stranger_count = strangers_of(settings)
+        self.plan = plan_of(settings)
+        self.order = order_of(settings, self.plan)
+        unknown = np.array([batch.strangers for batch in self.plan])
+        # Images of each source before each batch, and after the last one.
+        self._known, self._unknown = (np.cumsum([0, *counts]) for counts in (settings.batch_size - unknown, unknown))
 
     def __len__(self) -> int:
         """Batches to come: as many as asked for, fewer when the images run out."""
         batches = self.settings.batches
-        parts = [(self.source, self.settings.batch_size - self.stranger_count)]
-        if self.stranger_count:
-            parts.append((self.strangers, self.stranger_count))
-        for source, per_batch in parts:
-            length = source.length()
-            if length is not None and per_batch:
-                batches = min(batches, -(-length // per_batch))
+        for source, begins in ((self.source, self._known), (self.strangers, self._unknown)):
+            length = source.length() if source is not None else None
+            if length is not None:
+                over = (begins[:-1] >= length) & (np.diff(begins) > 0)
+                batches = min(batches, int(over.argmax()) if over.any() else batches)
         return batches
 
     def batch(self, index: int) -> Batch:
         """The batch with this number, counted from 0."""
-        settings = self.settings
-        per_batch = settings.batch_size - self.stranger_count
-        horizon = per_batch * settings.batches
-        clean = self._take(self.source, index, per_batch, settings.seed, horizon)
-        if self.stranger_count:
-            strangers = self._take(self.strangers, index, self.stranger_count, settings.seed + 1, horizon)
-            labels = torch.full_like(strangers.labels, OOD_LABEL)
-            clean = _shuffle(clean, replace(strangers, labels=labels), settings.seed, index)
-        corruption, severity = self.shift(index)
+        settings, planned = self.settings, self.plan[index]
+        parts = []
+        if settings.batch_size > planned.strangers:
+            parts.append(self._take(self.source, self._known, index, self.order, settings.seed))
+        if planned.strangers:
+            order = "sorted" if settings.order == "sorted" else "shuffled"
+            strangers = self._take(self.strangers, self._unknown, index, order, settings.seed + 1)
+            parts.append(replace(strangers, labels=torch.full_like(strangers.labels, OOD_LABEL)))
+        clean = _shuffle(*parts, settings.seed, index) if len(parts) > 1 else parts[0]
         pixels = clean.pixels.to(self.device)
-        if severity:
-            seed = int(np.random.SeedSequence((settings.seed, index, 7)).generate_state(1)[0])
-            pixels = corrupt(pixels, corruption, severity, seed)
-        return Batch(replace(clean, pixels=pixels), clean, corruption, severity, settings.seed * 100_003 + index)
+        mixed = mixture(settings.seed, index, len(clean)) if planned.shift == MIXED else ()
+        if mixed:
+            pixels = self._mix(pixels, mixed, planned.severity, index)
+        elif planned.severity:
+            pixels = corrupt(pixels, planned.shift, planned.severity, self._noise_seed(index))
+        seed = settings.seed * 100_003 + index
+        return Batch(replace(clean, pixels=pixels), clean, planned.shift, planned.severity, seed, mixed)
 
     def clean(self, index: int) -> torch.Tensor:
         """Uncorrupted images ``(N, 3, S, S)`` of the source, in an order of their own; a method may learn from them.
@@ -114,20 +118,20 @@ class Stream:
         seed = int(np.random.SeedSequence((self.settings.seed, 11)).generate_state(1)[0])
         return self.source.take(start, CLEAN_BATCH, self.image_size, "shuffled", seed, CLEAN_BATCH).pixels
 
-    def shift(self, index: int) -> tuple[str, int]:
-        """Corruption and severity of a batch; ("none", 0) when it is clean."""
-        settings = self.settings
-        if settings.corruption == "none":
-            return "none", 0
-        name = settings.corruption
-        if name == CORRUPTION_CYCLE:
-            name = COMMON_CORRUPTIONS[index % len(COMMON_CORRUPTIONS)]
-        if settings.ramp:
-            return name, min(settings.severity, 1 + index * settings.severity // settings.batches)
-        return name, settings.severity
+    def _take(self, source: Source, begins: np.ndarray, index: int, order: str | Order, seed: int) -> Images:
+        start, end = int(begins[index]), int(begins[index + 1])
+        return source.take(start, end - start, self.image_size, order, seed, int(self._known[-1]))
 
-    def _take(self, source: Source, index: int, count: int, seed: int, horizon: int) -> Images:
-        return source.take(index * count, count, self.image_size, self.settings.order, seed, horizon)
+    def _mix(self, pixels: torch.Tensor, names: tuple[str, ...], severity: int, index: int) -> torch.Tensor:
+        """Each image under its own corruption."""
+        result = pixels.clone()
+        for number, name in enumerate(sorted(set(names))):
+            own = torch.tensor([each == name for each in names], device=pixels.device)
+            result[own] = corrupt(pixels[own], name, severity, self._noise_seed(index, number))
+        return result
+
+    def _noise_seed(self, *place: int) -> int:
+        return int(np.random.SeedSequence((self.settings.seed, *place, 7)).generate_state(1)[0])
 
 
 class AheadOfTime:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -31,10 +31,12 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.reading import Lane, method_snapshot, read, view_of
+from cliptta_demo.backend.run.resets import Resets
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import finish
 
+UNORDERED = "These images have no labels, so they come shuffled: an order of the classes needs to know them."
 REST = (None, None)  # what advance yields between two turns that leave nothing to see
 
 
@@ -46,6 +48,7 @@ class RunState:
         next_batch: number of the batch to come.
         adaptations: each method's state; tallies: its counts; series: its curves.
         images_done: images so far. true_histogram: ``(C,)`` true classes so far.
+        resets: which methods started anew, and when they will.
     """
 
     next_batch: int
@@ -54,6 +57,7 @@ class RunState:
     series: dict[str, Series]
     true_histogram: np.ndarray
     images_done: int = 0
+    resets: Resets = field(default_factory=Resets)
 
     def to(self, device: torch.device | str) -> RunState:
         """The same state with its tensors on another device ("cpu" before pickling)."""
@@ -197,12 +201,9 @@ class Experiment:
         began = time.perf_counter()
         batch = batch or self.batch(state)
         labels = batch.images.labels.numpy()
-        every = self.settings.adaptation.reset_every
-        anew = every > 0 and state.next_batch % every == 0
+        state = self._renewed(state, batch)
         lanes = {
-            name: Lane(
-                method.adapt(batch.images.pixels, method.start() if anew else state.adaptations[name], batch.seed)
-            )
+            name: Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
             for name, method in self.methods.items()
         }
         step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values())
@@ -216,7 +217,7 @@ class Experiment:
                 yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
             step += 1
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
-        new_state = self._commit(state, labels, lanes, views)
+        new_state = self._commit(state, batch, lanes, views)
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
     def _clean_images(self, index: int) -> torch.Tensor:
@@ -224,19 +225,24 @@ class Experiment:
             self._clean[index] = self.stream.clean(index)
         return self._clean[index]
 
+    def _renewed(self, state: RunState, batch: Batch) -> RunState:
+        """The state with those methods at the source model that start anew with this batch."""
+        names = state.resets.due(self.settings.adaptation, state.next_batch, batch.corruption, self.methods)
+        started = {name: self.methods[name].start() for name in names}
+        return replace(state, adaptations=state.adaptations | started, resets=state.resets.renewed(names))
+
     def _view(self, lane: Lane, labels: np.ndarray) -> BatchView:
         reading = read(lane.last, self.backbone)
         lane.unread = reading.unread
         return view_of(reading, labels, self.score)
 
-    def _commit(
-        self, state: RunState, labels: np.ndarray, lanes: dict[str, Lane], views: dict[str, BatchView]
-    ) -> RunState:
-        reference = views[REFERENCE].predicted
+    def _commit(self, state: RunState, batch: Batch, lanes: dict[str, Lane], views: dict[str, BatchView]) -> RunState:
+        labels, reference = batch.images.labels.numpy(), views[REFERENCE].predicted
+        shifts = batch.mixed or (batch.corruption,) * len(labels)
         tallies, series = {}, {}
         for name, lane in lanes.items():
             view = views[name]
-            tally = state.tallies[name].add(labels, view.predicted, reference, view.scores, view.confidence)
+            tally = state.tallies[name].add(labels, view.predicted, reference, view.scores, view.confidence, shifts)
             series[name] = state.series[name].add(tally, view, lane.seconds)
             tallies[name] = tally
         true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
@@ -247,6 +253,7 @@ class Experiment:
             series=series,
             true_histogram=state.true_histogram + true,
             images_done=state.images_done + len(labels),
+            resets=state.resets.after(batch.corruption, {name: view.entropy for name, view in views.items()}),
         )
 
     def _snapshot(
@@ -260,10 +267,13 @@ class Experiment:
                 state.series[name],
                 views[name],
                 lanes[name].losses,
+                state.resets.counts.get(name, 0),
             )
             for name in self.settings.methods
         }
         notes = list(self.source_notes) if state.next_batch == 1 else []
+        if state.next_batch == 1 and self.settings.stream.order != "shuffled" and not (batch.images.labels >= -1).any():
+            notes.append(UNORDERED)
         notes += [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
         notes += [_unread(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
         return Snapshot(
@@ -283,6 +293,7 @@ class Experiment:
             images_done=state.images_done,
             seconds=seconds,
             notes=(*batch.images.refused, *notes),
+            mixed=batch.mixed,
         )
 
 

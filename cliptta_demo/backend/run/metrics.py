@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,6 +96,7 @@ class Tally:
         was_wrong, fixed: ID images that zero-shot got wrong, and those of them now right.
         id_scores, ood_scores: ID scores so far.
         reliability: confidence and accuracy so far.
+        by_shift: corruption → labelled ID images under it, and how many of them were predicted rightly.
     """
 
     histogram: Integers
@@ -107,6 +109,7 @@ class Tally:
     id_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     ood_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     reliability: Reliability = field(default_factory=Reliability)
+    by_shift: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def start(cls, classes: int) -> Tally:
@@ -114,7 +117,13 @@ class Tally:
         return cls(np.zeros(classes, np.int64))
 
     def add(
-        self, labels: Integers, predicted: Integers, zero_shot: Integers, scores: Floats, confidence: Floats
+        self,
+        labels: Integers,
+        predicted: Integers,
+        zero_shot: Integers,
+        scores: Floats,
+        confidence: Floats,
+        shifts: Sequence[str] = (),
     ) -> Tally:
         """Counts one batch.
 
@@ -122,6 +131,7 @@ class Tally:
             labels: ``(N,)``; ≥ 0 a class, −1 a stranger, −2 unknown.
             predicted: ``(N,)`` this method's classes; zero_shot: ``(N,)`` the source model's.
             scores: ``(N,)`` ID scores; confidence: ``(N,)``, the largest class probability.
+            shifts: N corruptions; empty where nobody asks for accuracies by shift.
         """
         known = labels >= 0
         stranger = labels == -1
@@ -140,12 +150,27 @@ class Tally:
             id_scores=np.concatenate([self.id_scores, scores[~stranger].astype(np.float32)]),
             ood_scores=np.concatenate([self.ood_scores, scores[stranger].astype(np.float32)]),
             reliability=self.reliability.add(confidence[known], right[known]),
+            by_shift=self._by_shift(np.array(shifts), known, right) if len(shifts) else self.by_shift,
         )
+
+    def _by_shift(
+        self, shifts: NDArray[np.str_], known: NDArray[np.bool_], right: NDArray[np.bool_]
+    ) -> dict[str, tuple[int, int]]:
+        counts = dict(self.by_shift)
+        for name in dict.fromkeys(shifts.tolist()):
+            own, (seen, hits) = shifts == name, counts.get(name, (0, 0))
+            counts[name] = seen + int((known & own).sum()), hits + int((right & own).sum())
+        return counts
 
     @property
     def accuracy(self) -> float | None:
         """Share of labelled ID images predicted rightly; None when none has a label."""
         return _ratio(self.right, self.seen)
+
+    @property
+    def shift_accuracy(self) -> dict[str, float | None]:
+        """Corruption → accuracy under it, in the order in which they came; None without labelled ID images."""
+        return {name: _ratio(right, seen) for name, (seen, right) in self.by_shift.items()}
 
     @property
     def deterioration(self) -> float | None:

@@ -101,6 +101,7 @@ def view_of(reading: Reading, labels: NDArray[np.int64], score: Callable[[Tensor
         accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
         collapse_entropy=entropy_of(reading.probabilities.mean(dim=0).cpu().numpy()),
         cosines=None if reading.cosines is None else reading.cosines.cpu().numpy(),
+        entropy=float(torch.special.entr(reading.probabilities).sum(dim=1).mean()),
     )
 
 
@@ -111,6 +112,7 @@ def method_snapshot(
     series: Series,
     view: BatchView,
     losses: Mapping[str, Tensor],
+    resets: int,
 ) -> MethodSnapshot:
     """A method after a whole batch."""
     threshold = method.threshold(adaptation)
@@ -124,6 +126,7 @@ def method_snapshot(
         auroc=tally.auroc,
         fpr95=tally.fpr95,
         reliability=tally.reliability,
+        shift_accuracy=tally.shift_accuracy,
         histogram=tally.histogram,
         histogram_entropy=entropy_of(tally.histogram),
         id_scores=tally.id_scores,
@@ -131,6 +134,7 @@ def method_snapshot(
         threshold=float(threshold),
         kept_bytes=adaptation.nbytes if adaptation else 0,
         skipped_steps=method.skipped(adaptation),
+        resets=resets,
         losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
         drift=method.drift(adaptation),
         series=series,

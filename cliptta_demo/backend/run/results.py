@@ -40,7 +40,7 @@ class MethodResults:
 
 @dataclass(frozen=True)
 class BatchResults:
-    """One batch, without its images. ``labels``: as in :class:`.snapshot.Snapshot`; ``methods``: by name."""
+    """One batch, without its images. ``labels``, ``mixed``: as in :class:`.snapshot.Snapshot`; ``methods``: by name."""
 
     batch: int
     corruption: str
@@ -48,6 +48,7 @@ class BatchResults:
     labels: NDArray[np.int16]
     names: tuple[str, ...]
     methods: dict[str, MethodResults]
+    mixed: tuple[str, ...] = ()
 
 
 def results_of(snapshot: Snapshot) -> BatchResults:
@@ -62,7 +63,8 @@ def results_of(snapshot: Snapshot) -> BatchResults:
             view.predicted.astype(np.int16), view.confidence, view.scores, accepted, tuple(found)
         )
     labels = snapshot.labels.astype(np.int16)
-    return BatchResults(snapshot.batch, snapshot.corruption, snapshot.severity, labels, snapshot.names, methods)
+    about = (snapshot.batch, snapshot.corruption, snapshot.severity, labels, snapshot.names)
+    return BatchResults(*about, methods, snapshot.mixed)
 
 
 def statuses(
@@ -99,7 +101,7 @@ def rows(
                 "image": next(position),
                 "file": batch.names[index],
                 "batch": batch.batch + 1,
-                "corruption": batch.corruption,
+                "corruption": batch.mixed[index] if batch.mixed else batch.corruption,
                 "severity": batch.severity,
                 "truth": names[label] if label >= 0 else STRANGER if label == -1 else "",
             }

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from cliptta_demo.backend.data.stream import CLEAN_BATCH, strangers_of
+from cliptta_demo.backend.data.schedule import strangers_of
+from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models.backbone import Backbone

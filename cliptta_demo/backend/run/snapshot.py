@@ -25,6 +25,7 @@ class BatchView:
         accuracy: of the labelled ID images of the batch, 0 to 1; None without labels.
         collapse_entropy: entropy in nats of the batch's mean class probabilities; ceiling ln C.
         cosines: ``(N, C)`` float32 cosines of images and class prototypes; None of a method that has none.
+        entropy: mean entropy in nats of the single predictions.
     """
 
     predicted: NDArray[np.int64]
@@ -34,6 +35,7 @@ class BatchView:
     accuracy: float | None
     collapse_entropy: float
     cosines: NDArray[np.float32] | None
+    entropy: float
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,13 @@ class MethodSnapshot:
         batch: its view of this batch, after adapting.
         accuracy, deterioration, improvement, auroc, fpr95: over the stream so far; None where undefined.
         reliability: confidence and accuracy over the stream so far.
+        shift_accuracy: corruption → accuracy under it so far, None where undefined.
         histogram: ``(C,)`` predictions so far; histogram_entropy: its entropy in nats.
         id_scores, ood_scores: ID scores of the ID and of the OOD images so far.
         threshold: what splits ID from OOD: the method's own, or Otsu's threshold of this batch's scores.
         kept_bytes: what the method keeps for the next batch.
         skipped_steps: optimiser steps skipped so far because a number was not finite.
+        resets: how often it started from the source model again.
         losses: the loss terms of the batch's last step, those that are finite.
         drift: for each of the snapshot's layers, how far its weight and bias have moved (root mean square).
         series: one value per batch.
@@ -93,6 +97,7 @@ class MethodSnapshot:
     auroc: float | None
     fpr95: float | None
     reliability: Reliability
+    shift_accuracy: dict[str, float | None]
     histogram: NDArray[np.int64]
     histogram_entropy: float
     id_scores: NDArray[np.float32]
@@ -100,6 +105,7 @@ class MethodSnapshot:
     threshold: float
     kept_bytes: int
     skipped_steps: int
+    resets: int
     losses: dict[str, float]
     drift: tuple[float, ...]
     series: Series
@@ -115,7 +121,8 @@ class Snapshot:
         images: ``(N, 3, S, S)`` uint8 as the model saw them; clean: before corruption.
         labels: ``(N,)`` int64; ≥ 0 a class, −1 a stranger (OOD), −2 unknown. names: N display names.
         true_histogram: ``(C,)`` true classes so far.
-        corruption, severity: of this batch ("none", 0 when clean).
+        corruption, severity: of this batch ("none", 0 when clean); mixed: each image's where it has its own, else
+            empty.
         methods: by name, in the order asked for.
         layers: names of the normalisation layers; logit_scale: τ of the model.
         images_done: images so far; seconds: time of this batch, stream included.
@@ -138,6 +145,7 @@ class Snapshot:
     images_done: int
     seconds: float
     notes: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,12 @@ def _method(method: MethodSnapshot) -> dict[str, Any]:
         "auroc": method.auroc,
         "fpr95": method.fpr95,
         "calibration_error": method.reliability.error,
+        "shift_accuracy": method.shift_accuracy,
         "threshold": method.threshold,
         "seconds_per_batch": sum(series["seconds"]) / len(series["seconds"]),
         "kept_bytes": method.kept_bytes,
         "skipped_steps": method.skipped_steps,
+        "resets": method.resets,
         "series": series,
     }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
 from cliptta_demo.backend.declare import Setting, settings_of
-from cliptta_demo.backend.settings import AdaptationSettings, own_declared
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, own_declared
 from cliptta_demo.page.defaults import DEFAULTS
 
 
@@ -57,6 +57,7 @@ FORM: dict[str, Field] = {
         Field(name="backbone", default=DEFAULTS.backbone, costly=True),
         Field(name="templates", default="", costly=True),
         *_settings("advanced"),
+        *_settings("schedule"),
     )
 }
 FIELDS = tuple(FORM)
@@ -71,6 +72,11 @@ def field_names() -> tuple[str, ...]:
 def linked_names() -> tuple[str, ...]:
     """The fields that links hold."""
     return tuple(name for name in field_names() if name not in FORM or FORM[name].linked)
+
+
+def stream_names() -> tuple[str, ...]:
+    """The fields that decide what comes when."""
+    return tuple(name for name in FIELDS if name in settings_of(StreamSettings))
 
 
 def costly_names() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from cliptta_demo.backend.settings import RunSettings, StreamSettings, build_own
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices
-from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, declared
+from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, declared, stream_names
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.session.uploads import read_upload
 
@@ -57,6 +57,18 @@ def read_form(values: FormValues) -> Recipe:
     )
     _refuse_long(recipe.settings)
     return recipe
+
+
+def read_stream(values: FormValues) -> StreamSettings:
+    """The stream that a form asks for, whatever else is wrong in it; raises :class:`UserError`."""
+    _refuse_empty(values, stream_names())
+    _refuse_many(values)
+    return _read(values, StreamSettings())
+
+
+def class_count(values: FormValues) -> int:
+    """How many classes a form names; raises :class:`UserError`."""
+    return len(_class_names(values.class_names, may_be_empty=True))
 
 
 def _read(values: FormValues, usual: Declared) -> Any:

@@ -32,6 +32,7 @@ from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.texts import HELP
 
+BUTTONS = 4  # choices that are all shown; more of them are a list that opens
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
 
@@ -94,6 +95,9 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         made["ood_source"] = gr.Dropdown(
             stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
+    with gr.Accordion("Schedule", open=False, elem_id="schedule-fold"):
+        first, *rest = _declared_in("schedule")
+        made |= build_widgets([first], values) | build_widgets(rest, values)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = build_picker(values.methods)
@@ -166,7 +170,7 @@ def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Compo
     if setting.kind is bool:
         return gr.Checkbox(value, **about)
     if setting.kind is str:
-        kind = gr.Dropdown if callable(setting.choices) else gr.Radio  # those that can grow are many
+        kind = gr.Dropdown if callable(setting.choices) or len(setting.options) > BUTTONS else gr.Radio
         return kind([(label, word) for word, label in setting.options.items()], value=value, **about)
     if setting.slider:
         return gr.Slider(setting.low, setting.high, value, step=setting.step, buttons=[], **about)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.backend.settings import corruption_name
-from cliptta_demo.page.panels.figure import rounded
+from cliptta_demo.page.panels.figure import plot_text, rounded
 from cliptta_demo.page.session.state import Session
 
+MOST_SHIFTS = 20  # that are named along a curve
 LONG_STREAM = 25  # batches; beyond it, markers would merge into a caterpillar
 
 
@@ -29,16 +31,17 @@ def shift_texts(session: Session) -> list[str]:
 
 def line(look: MethodLook, values: Any, text: str, shifts: list[str]) -> dict[str, Any]:
     """A method's curve over the batches."""
-    many = len(values) > LONG_STREAM
+    many, alike = len(values) > LONG_STREAM, len(set(shifts)) == 1
+    said = plot_text(shifts[0]) if alike else "%{text}"  # a long stream's words once, not for each batch
     return {
         "type": "scatter",
         "mode": "lines" if many else "lines+markers",
         "x": list(range(1, len(values) + 1)),
         "y": rounded(values, 4),
-        "text": shifts,
+        **({} if alike else {"text": shifts}),
         "line": {"color": f"@{look.colour}", "width": 2.5, "dash": look.dash},
         "marker": {"symbol": look.symbol, "size": 7, "color": f"@{look.colour}"},
-        "hovertemplate": f"{look.label}, {text}<br>batch %{{x}}: %{{text}}<extra></extra>",
+        "hovertemplate": f"{look.label}, {text}<br>batch %{{x}}: {said}<extra></extra>",
     }
 
 
@@ -71,7 +74,7 @@ def stream_layout(session: Session, live: LiveStep | None, title: str) -> dict[s
     asked = session.recipe.settings.stream.batches
     batches = session.snapshot.batches if session.snapshot else (live.batches if live else asked)
     every = -(-batches // 12)
-    shapes, notes = [], []
+    shapes, notes = _shift_marks(session, batches)
     for mark in session.marks:
         x = mark.batch + 0.5
         line = {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
@@ -85,6 +88,26 @@ def stream_layout(session: Session, live: LiveStep | None, title: str) -> dict[s
         "shapes": shapes,
         "annotations": notes,
     }
+
+
+def _shift_marks(session: Session, batches: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A line where each shift begins, and its name; none where there is only one, or so many that names would mix."""
+    done = [name for name, _ in session.shifts]
+    names = [*done, *(batch.shift for batch in plan_of(session.recipe.settings.stream)[len(done) : batches])]
+    firsts = [index for index, name in enumerate(names) if not index or name != names[index - 1]]
+    shapes, notes = [], []
+    if not 1 < len(firsts) <= MOST_SHIFTS:
+        return shapes, notes
+    changed = {mark.batch for mark in session.marks}
+    for index in firsts:
+        if index not in changed:  # a change of settings has a mark of its own
+            x = index + 0.5
+            line = {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
+            shapes.append(line | {"line": {"color": "@grid", "width": 1}, "layer": "below"})
+            name = {"x": x, "y": 0.16, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "textangle": -90}
+            name |= {"text": plot_text(corruption_name(names[index])), "showarrow": False}
+            notes.append(name | {"font": {"size": 10, "color": "@muted"}})
+    return shapes, notes
 
 
 def level(y: float) -> dict[str, Any]:

@@ -19,7 +19,17 @@ from cliptta_demo.places import ASSETS
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 SCRIPTS = tuple(
     ASSETS / name
-    for name in ("page.js", "plots.js", "batches.js", "gallery.js", "loss.js", "upload.js", "picker.js", "results.js")
+    for name in (
+        "page.js",
+        "plots.js",
+        "batches.js",
+        "gallery.js",
+        "loss.js",
+        "upload.js",
+        "picker.js",
+        "results.js",
+        "strip.js",
+    )
 )
 STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last

@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
 from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import class_count, read_stream
 from cliptta_demo.page.panels import (
     accuracy,
     drift,
@@ -21,15 +23,17 @@ from cliptta_demo.page.panels import (
     reliability,
     results_table,
     scores,
+    strip,
     sweep,
     toy,
 )
 from cliptta_demo.page.panels.cards import cards_html, progress_bar, progress_html
-from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.session.state import Session
 
 # To add a panel: write its file, add it here. Those of one row stand side by side.
 ROWS: tuple[tuple[Panel, ...], ...] = (
+    (strip.PANEL,),
     (accuracy.PANEL, entropy.PANEL),
     (histogram.PANEL,),
     (gallery.PANEL,),
@@ -45,15 +49,24 @@ PARTS = ("progress", "cards", *(panel.name for panel in DRAWN))
 
 
 def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
-    """The stage before the first run: it says what will appear where."""
+    """The stage before the first run: it says what will appear where. The strip goes on showing the form's plan."""
     heads = {"progress": progress_html(None), "cards": cards_html(None, methods)}
-    return heads | {panel.name: panel.value(None) for panel in DRAWN}
+    return heads | {panel.name: panel.value(None) for panel in DRAWN if panel is not strip.PANEL}
 
 
 def opening_stage(form: FormValues) -> dict[str, str]:
     """The stage of a page that opens without a finished run: it names the experiment that is in the form."""
     words = f"Ready: {label_of(form.backbone)} on {dataset_label(form)}. Press Run."
-    return waiting_stage(form.methods) | {"progress": progress_bar(0.0, html.escape(words))}
+    heads = {"progress": progress_bar(0.0, html.escape(words)), "strip": planned_strip(form) or ""}
+    return waiting_stage(form.methods) | heads
+
+
+def planned_strip(form: FormValues) -> str | None:
+    """The strip of what the form asks for; None while that makes no sense."""
+    try:
+        return to_json(strip.strip_of(read_stream(form), class_count(form)))
+    except UserError:
+        return None
 
 
 def stage(session: Session, phase: str) -> dict[str, str]:

@@ -229,7 +229,7 @@ def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
     try:
         check_form(form)
         query = to_query(form)
-        open_link(dict(parse_qsl(query, max_num_fields=len(field_names()))))
+        open_link(dict(parse_qsl(query, keep_blank_values=True, max_num_fields=len(field_names()))))
         return f"?{query}", message_html()
     except UserError as error:
         return "", message_html(str(error), "error")

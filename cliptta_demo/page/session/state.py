@@ -120,8 +120,8 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
         return Plan(None)
     changed = _changed(session.recipe, recipe)
     broken = [words for name, words in _restarts(recipe).items() if name in changed]
-    if "batches" in changed and recipe.settings.stream.order == "sorted":
-        broken.append("the length of a sorted stream")
+    if "batches" in changed and recipe.settings.stream.planned_whole:
+        broken.append("the length of a stream in this order")
     if broken:
         reasons = " and ".join(dict.fromkeys(broken))
         return Plan(None, f"{reasons[0].upper()}{reasons[1:]} changed, so the run started again from the source model.")

@@ -69,9 +69,9 @@ def test_sorted_order_delivers_class_after_class() -> None:
 
 def test_cycle_and_ramp() -> None:
     cycle = pictures(corruption="cycle", batches=20)
-    assert [cycle.shift(i)[0] for i in range(16)] == [*COMMON_CORRUPTIONS, COMMON_CORRUPTIONS[0]]
+    assert [cycle.plan[i].shift for i in range(16)] == [*COMMON_CORRUPTIONS, COMMON_CORRUPTIONS[0]]
     ramp = pictures(corruption="fog", severity=5, ramp=True, batches=10)
-    assert [ramp.shift(i)[1] for i in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert [ramp.plan[i].severity for i in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
 def test_a_finite_source_shows_each_image_once_and_ends() -> None:

@@ -16,7 +16,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.backend.models.offered import BACKBONES
-from cliptta_demo.backend.settings import StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, method_names
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.links import from_query, open_link, recipe_query, starting_values, to_query
@@ -48,6 +48,10 @@ def test_the_opening_experiment_has_an_empty_query() -> None:
             "ood_source": st.sampled_from(list(OOD_SOURCES)),
             "methods": st.lists(st.sampled_from(method_names()), min_size=1, max_size=5, unique=True),
             "order": st.sampled_from(tuple(settings_of(StreamSettings)["order"].options)),
+            "schedule": st.sampled_from(tuple(settings_of(StreamSettings)["schedule"].options)),
+            "concentration": st.sampled_from([0, 0.1, 2.5, 1000]),
+            "ood_bursts": st.booleans(),
+            "reset": st.sampled_from(tuple(settings_of(AdaptationSettings)["reset"].options)),
             "batch_size": st.integers(1, 512),
             "batches": st.integers(1, LIMITS.max_run_steps // 50),
             "seed": st.integers(0, 2**31 - 1),
@@ -108,3 +112,8 @@ def test_a_link_to_uploads_opens_without_images() -> None:
     values = open_link({"dataset": "upload", "class_names": "cat, dog"})
     assert values.files is None
     assert values.class_names == "cat, dog"
+
+
+def test_a_link_from_before_there_was_a_choice_of_resets_still_starts_anew() -> None:
+    adaptation = read_form(open_link({"reset_every": "4"})).settings.adaptation
+    assert (adaptation.reset, adaptation.reset_every) == ("every", 4)

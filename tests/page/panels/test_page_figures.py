@@ -71,7 +71,7 @@ def test_accuracy_curves_hold_the_snapshots_numbers(labelled):
         series = session.snapshot.methods[name].series
         assert line["x"] == [1, 2, 3]
         assert line["y"] == pytest.approx(series.accuracy, abs=1e-4)
-    assert "fog, severity 2" in lines[0]["text"][0].lower()
+    assert "fog, severity 2" in lines[0]["hovertemplate"].lower()
     assert f"{session.snapshot.methods['tent'].accuracy:.1%}" in facet["alt"]
 
 
