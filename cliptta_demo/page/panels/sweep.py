@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,28 +51,34 @@ class Point:
     spread: dict[str, float]
 
 
-def sweep_figure(knob: Knob, methods: Sequence[str], points: Sequence[Point], usual: float, images: int) -> Figure:
-    """Accuracy, and how evenly the predictions spread, over the knob; ``usual``: where the form has it."""
+def sweep_figure(
+    knob: Knob, methods: Sequence[str], points: Sequence[Point], values: Sequence[float], usual: float, images: int
+) -> Figure:
+    """Accuracy, and how evenly the predictions spread, over the knob's ``values``; ``usual``: where the form has it."""
     shown = looks(methods)
     facets = []
     if any(value is not None for point in points for value in point.accuracy.values()):
-        facets.append(_facet("accuracy", knob, shown, points, usual))
+        facets.append(_facet("accuracy", knob, shown, points, values, usual))
     if points:
-        facets.append(_facet("spread", knob, shown, points, usual))
+        facets.append(_facet("spread", knob, shown, points, values, usual))
     note = f"Each point is a run of {images} images from the source model. The dotted line is the form's value."
     return make_figure(facets, shown) | {"note": note, "empty": "The first run is on its way…"}
 
 
 def _facet(
-    what: str, knob: Knob, shown: dict[str, MethodLook], points: Sequence[Point], usual: float
+    what: str,
+    knob: Knob,
+    shown: dict[str, MethodLook],
+    points: Sequence[Point],
+    values: Sequence[float],
+    usual: float,
 ) -> dict[str, Any]:
     title = "accuracy" if what == "accuracy" else "spread over classes"
-    values = [point.value for point in points]
     traces = [
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "x": values,
+            "x": [point.value for point in points],
             "y": rounded([getattr(point, what)[name] for point in points], 4),
             "line": {"color": f"@{look.colour}", "width": 2.5, "dash": look.dash},
             "marker": {"symbol": look.symbol, "size": 8, "color": f"@{look.colour}"},
@@ -81,8 +88,9 @@ def _facet(
     ]
     own = {"type": "line", "x0": usual, "x1": usual, "yref": "paper", "y0": 0, "y1": 1}
     ticks = {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+    ends = [math.log10(min(values) / 1.2), math.log10(max(values) * 1.2)]
     layout = {
-        "xaxis": {"title": {"text": knob.label.lower()}, "type": "log", **ticks},
+        "xaxis": {"title": {"text": knob.label.lower()}, "type": "log", "range": ends, **ticks},
         "yaxis": {"title": {"text": title}, "range": [0, 1.04], "tickformat": ".0%"},
         "shapes": [own | {"line": {"color": "@muted", "width": 1.2, "dash": "dot"}}],
         "annotations": [],
@@ -91,10 +99,10 @@ def _facet(
         layout["shapes"].append(level(0.5))
         layout["annotations"].append(level_label(0.5, "collapsed below", "left"))
     last = points[-1]
-    ends = ", ".join(
+    words = ", ".join(
         f"{look.label} {value:.0%}" for name, look in shown.items() if (value := getattr(last, what)[name]) is not None
     )
-    alt = f"{title.capitalize()} over {len(points)} values. At {knob.label.lower()} {last.value:g}: {ends}."
+    alt = f"{title.capitalize()} over {len(points)} values. At {knob.label.lower()} {last.value:g}: {words}."
     return {"id": f"sweep-{what}", "data": traces, "layout": layout, "alt": alt}
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -57,10 +58,10 @@ def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str)
             raise UserError(f"The knob must be one of: {', '.join(KNOBS)}.")
         usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
         methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
+        draw = partial(sweep_figure, knob, methods, points, [value for value, _ in runs], usual, IMAGES)
         for done, (value, own) in enumerate(runs):
             label = f"{knob.label.lower()} {value:g}"
-            figure = sweep_figure(knob, methods, points, usual, IMAGES)
-            yield _update(figure, SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
+            yield _update(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
             last: Snapshot | None = None
             with closing(follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:
                 for look in looks:
@@ -68,7 +69,7 @@ def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str)
                         last = look.session.snapshot or last
             if last is not None:
                 points.append(_point(value, last))
-        yield _update(sweep_figure(knob, methods, points, usual, IMAGES), SWEEP_DONE.format(all=len(runs)))
+        yield _update(draw(), SWEEP_DONE.format(all=len(runs)))
         return
     except UserError as error:
         said = str(error)
