@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_STYLE, PictureWorld, compose
 from cliptta_demo.backend.data.sources import resize
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY, best_precision
 from cliptta_demo.training.photos import CIFAR10_CLASSES, load_cifar10
 from cliptta_demo.training.tiny_imagenet import VALIDATION, load_tiny_imagenet, read_kinds
 
@@ -79,10 +79,15 @@ class Evaluation:
         prototypes = F.normalize(text.mean(1), dim=-1)
         right = 0
         for part, truth in zip(images.split(500), labels.split(500), strict=True):
-            with torch.autocast("cpu", torch.bfloat16):
+            with precision():
                 features = model.encode_image(normalise(model, part), normalize=True)
             right += int(((features.float() @ prototypes.T).argmax(1) == truth).sum())
         return right / len(images)
+
+
+def precision() -> torch.autocast:
+    """In which products are made: bfloat16 where this processor is faster in it."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=best_precision("cpu") == "bfloat16")
 
 
 def normalise(model: nn.Module, images: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.backend.models.tiny_tower import WIDE, TinyTower
 from cliptta_demo.training.batches import Batches
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
-from cliptta_demo.training.evaluation import Evaluation, normalise
+from cliptta_demo.training.evaluation import Evaluation, normalise, precision
 from cliptta_demo.training.narrowing import blocks_of, importance, narrowed
 from cliptta_demo.training.photos import CIFAR10_CLASSES
 from cliptta_demo.training.tiny_imagenet import VALIDATION, read_kinds
@@ -118,7 +118,7 @@ class Trainer:
         truth = self.table.truth[kinds][:, captions]  # (N, M): how much caption j is true of image i
         unknown = self.table.unknown[kinds][:, captions]
         # Of torch's attention kernels the plain one is five times as fast on 16 tokens in bfloat16.
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with precision(), sdpa_kernel(SDPBackend.MATH):
             pixels = normalise(self.model, images)
             image_features = self.model.encode_image(pixels, normalize=True)
             text_features = _encode_captions(self.model, self.tokens[templates, captions])
@@ -127,7 +127,7 @@ class Trainer:
         logits = logits.masked_fill(unknown, IGNORED)
         loss = (_soft_cross_entropy(logits, truth) + _soft_cross_entropy(logits.T, truth.T)) / 2
         if self.teacher:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad(), precision():
                 wanted = F.normalize(self.teacher(pixels).float(), dim=1)
             loss = loss + settings.teacher_weight * (1 - (image_features.float() * wanted).sum(1).mean())
         self.model.zero_grad(set_to_none=True)
