@@ -12,6 +12,7 @@ ORDINARY: dict[str, Any] = {
     "dataset": "pictures", "class_names": "cat, dog, car", "corruption": "fog", "severity": 3, "ramp": False,
     "ood_share": 0.0, "ood_source": "flags", "methods": ["zero-shot"], "order": "shuffled", "batch_size": 4,
     "batches": 1, "seed": 1, "backbone": "tiny", "templates": "", "adaptation": {"steps": 1},
+    "schedule": "one", "shift_batches": 5, "recurring_shifts": 3, "concentration": 0.1, "ood_bursts": False,
 }  # fmt: skip
 # How a refusal may name the field.
 WORDS = {
@@ -65,6 +66,11 @@ OWN: dict[str, tuple[Any, ...]] = {
     "adaptation": ({"steps": 0}, {MARK: 1}, {"\ud800": 1}, {"__class__": 1}, {"x" * 10**5: 1},
                    {str(i): i for i in range(10_000)},
                    [["steps", 1]], {"steps": {"steps": 1}}),
+    "schedule": ("continual", "mixed", "One", "for ever"),
+    "shift_batches": (0, 500, 501, 2.5),
+    "recurring_shifts": (0, 15, 16, 1.5),
+    "concentration": (-0.1, 0, 1000, 1001),
+    "ood_bursts": (1, "true", True),
 }  # fmt: skip
 TUNED: dict[str, tuple[Any, ...]] = {
     "learning_rate": (1.1, 1.0, 1e-300), "steps": (51, 1.5, 2.0), "regulariser_weight": (101, 100),

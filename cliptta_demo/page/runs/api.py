@@ -34,10 +34,16 @@ DESCRIPTION = (
 
 
 def _signature() -> inspect.Signature:
-    """Arguments and their defaults: the form's, with the settings of the adaptation together in one."""
-    hints = {item.name: (item.default, item.kind) for item in FORM.values() if item.asked}
+    """Arguments and their defaults: the form's, with the settings of the adaptation together in one.
+
+    Those of the schedule come last: programs that know none of them keep their arguments' places.
+    """
+    asked = [item for item in FORM.values() if item.asked]
+    late = [item for item in asked if item.setting and item.setting.group == "schedule"]
+    hints = {item.name: (item.default, item.kind) for item in asked if item not in late}
     hints["methods"] = list(DEFAULTS.methods), list[str]  # JSON has no tuples
     hints["adaptation"] = None, dict[str, Any] | None
+    hints |= {item.name: (item.default, item.kind) for item in late}
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     taken = [inspect.Parameter(name, either, default=usual, annotation=kind) for name, (usual, kind) in hints.items()]
     return inspect.Signature(taken, return_annotation=Iterator[dict[str, Any]])
@@ -80,8 +86,9 @@ def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
         raise UserError(f'adaptation is {quoted(given)}; it must be an object of settings, as in: {{"steps": 4}}.')
     unknown = sorted(set(given) - set(_settings()))
     if unknown:
-        names = ", ".join(_settings())
-        raise UserError(f"adaptation has no setting {', '.join(map(quoted, unknown[:3]))}; it has: {names}.")
+        names = ", ".join(ADAPTATION_FIELDS)
+        unknown = ", ".join(map(quoted, unknown[:3]))
+        raise UserError(f"adaptation has no setting {unknown}; it has: {names}, and each method's METHOD.SETTING.")
     tuned = tuned_adaptation(check_visitor_backbone(backbone))
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 
