@@ -62,7 +62,7 @@ def type_backbone(page: Page, name: str) -> None:
 
 
 def learning_rate(page: Page, value: str) -> None:
-    page.wait_for_function("value => document.querySelector('#advanced input')?.value === value", arg=value)
+    page.wait_for_function("value => document.querySelector('#learning-rate input')?.value === value", arg=value)
 
 
 def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> None:
