@@ -145,7 +145,7 @@ def test_images_are_their_owners_and_gone_when_that_one_has_left(page, visit, up
     page.set_input_files("#files input[webkitdirectory]", str(pets))
     noted(page, "6 images ready")
     other = visit(query="?dataset=upload&class_names=cat,polar+bear")
-    assert "add yours" in other.inner_text("#message")
+    other.wait_for_selector("#message:has-text('add yours')")
     other.click("#step")
     other.wait_for_selector("#message .error:has-text('No image was given')")
     other.set_input_files("#files input[webkitdirectory]", str(pets))
