@@ -80,7 +80,6 @@ class Prepared:
         self.pixels = backbone.normalise(self.images)
         self.made: dict[Hashable, Tensor] = {}  # what a method makes for this batch and may want at a later step
         self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
-        self._source: Tensor | None = None
 
     def remembered(self, images: Tensor, chosen: Tensor) -> Tensor:
         """Those of the memory's ``images`` at the positions ``chosen``, normalised; one memory serves many steps."""
@@ -95,10 +94,10 @@ class Prepared:
 
         They go the way of the features that learn, so that both are equal to the bit before the first step.
         """
-        if self._source is None:
+        if "source" not in self.made:
             passes = Passes(self.backbone, self.backbone.source_parameters, piece)
-            self._source = (yield from passes.embed(self.pixels)).detach()
-        return self._source
+            self.made["source"] = (yield from passes.embed(self.pixels)).detach()
+        return self.made["source"]
 
 
 class Method:

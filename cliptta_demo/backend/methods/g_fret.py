@@ -12,7 +12,7 @@ from cliptta_demo.backend.declare import Declared, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits
-from cliptta_demo.backend.methods.memory import ranks
+from cliptta_demo.backend.methods.memory import lowest_of_each
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.s_fret import SFret, redundancy
 from cliptta_demo.backend.methods.task import Outline, Task
@@ -55,10 +55,9 @@ class Supports:
     def add(self, features: Tensor, labels: Tensor, entropies: Tensor, most: int) -> Supports:
         """With these, the ``most`` of each class whose entropy is lowest; of equals the older."""
         entropies = torch.cat([self.entropies, entropies])
-        order = entropies.argsort(stable=True)
         labels = torch.cat([self.labels, labels])
-        order = order[labels[order].argsort(stable=True)]
-        kept = order[(ranks(labels[order]) < most) & entropies[order].isfinite()]
+        kept = lowest_of_each(labels, entropies, most)
+        kept = kept[entropies[kept].isfinite()]
         return Supports(torch.cat([self.features, features])[kept], labels[kept], entropies[kept])
 
     def centres(self, classes: int) -> Tensor:

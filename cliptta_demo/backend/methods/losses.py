@@ -97,6 +97,11 @@ def entropy_of_logits(logits: Tensor) -> Tensor:
     return -(log_probabilities.exp() * log_probabilities).sum(dim=-1)
 
 
+def entropy_of_probabilities(probabilities: Tensor, epsilon: float) -> Tensor:
+    """Entropy in nats over the last dimension, ``(…, C)`` → ``(…)``, with ``epsilon`` inside the logarithm."""
+    return -(probabilities * (probabilities + epsilon).log()).sum(dim=-1)
+
+
 def mean_entropy(logits: Tensor) -> Tensor:
     """TENT's loss (Wang et al. 2021): the mean over images of each prediction's entropy; ``(N, C)`` → scalar."""
     return entropy_of_logits(logits).mean()
@@ -112,7 +117,7 @@ def marginal_entropy(logits: Tensor) -> Tensor:
         Scalar in nats, between about 0 and ln C.
     """
     marginal = logits.softmax(dim=-1).mean(dim=0)
-    return -(marginal * (marginal + MARGINAL_EPSILON).log()).sum()
+    return entropy_of_probabilities(marginal, MARGINAL_EPSILON)
 
 
 def outlier_contrastive_exposure(scores: Tensor, threshold: Tensor, gamma: float) -> Tensor:

@@ -46,9 +46,8 @@ class ConfidentMemory:
         """
         labels = torch.cat([self.labels, labels])
         confidence = torch.cat([self.confidence, confidence.float().nan_to_num(nan=-1.0)])
-        order = confidence.argsort(descending=True, stable=True)
-        order = order[labels[order].argsort(stable=True)]  # by class, inside a class by falling confidence
-        kept = order[(ranks(labels[order]) < shots) & (confidence[order] >= 0)]
+        kept = lowest_of_each(labels, -confidence, shots)
+        kept = kept[confidence[kept] >= 0]
         return ConfidentMemory(torch.cat([self.images, images])[kept], labels[kept], confidence[kept])
 
     def sample(self, size: int, classes: int, generator: torch.Generator) -> Tensor:
@@ -61,16 +60,20 @@ class ConfidentMemory:
             classes: C, those of the whole list, whether the memory holds some or not.
         """
         keys = torch.rand(len(self), generator=generator).to(self.labels.device)
-        order = keys.argsort()
-        order = order[self.labels[order].argsort(stable=True)]  # by class, inside a class at random
-        chosen = order[ranks(self.labels[order]) < max(1, size // classes)]
-        return chosen.sort().values
+        return lowest_of_each(self.labels, keys, max(1, size // classes)).sort().values
 
     def to(self, device: torch.device | str) -> ConfidentMemory:
         """The same memory on another device."""
         return ConfidentMemory(self.images.to(device), self.labels.to(device), self.confidence.to(device))
 
 
-def ranks(labels: Tensor) -> Tensor:
-    """Place of each entry among those of its class, from 0; ``labels`` ``(K,)`` are sorted."""
-    return torch.arange(len(labels), device=labels.device) - torch.searchsorted(labels, labels)
+def lowest_of_each(labels: Tensor, values: Tensor, most: int) -> Tensor:
+    """Positions of the ``most`` entries of each class whose values are lowest, of equals the earlier.
+
+    Class by class, and within a class by rising value. ``labels`` ``(K,)`` int64; ``values`` ``(K,)``.
+    """
+    order = values.argsort(stable=True)
+    order = order[labels[order].argsort(stable=True)]
+    classes = labels[order]
+    place = torch.arange(len(classes), device=classes.device) - torch.searchsorted(classes, classes)
+    return order[place < most]

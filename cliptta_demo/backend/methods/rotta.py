@@ -13,7 +13,7 @@ from cliptta_demo.backend.declare import choice, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.image_memory import Item
-from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
@@ -108,7 +108,7 @@ class Rotta(Remembering):
         """Offers the batch to the memory, with an update each time that enough images have come."""
         cosines = yield from self.look(batch, state.kept["teacher"])
         probabilities = self.backbone.logits(cosines).softmax(dim=1)
-        uncertainty = -(probabilities * (probabilities + EPSILON).log()).sum(dim=1)
+        uncertainty = entropy_of_probabilities(probabilities, EPSILON)
         uncertainty = uncertainty if self._authors else entropy_of_logits(cosines)
         every, count = self.task.own.update_every, len(cosines)
         offered, first = state.kept["memory"].offered, self.first(batch, state)

@@ -14,7 +14,7 @@ from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.image_memory import Item
-from cliptta_demo.backend.methods.losses import mean_entropy
+from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
@@ -101,4 +101,4 @@ class Sotta(Remembering):
 
     def _entropy(self, cosines: Tensor) -> Tensor:
         probabilities = self.backbone.logits(cosines).softmax(dim=1)
-        return -(probabilities * (probabilities + EPSILON).log()).sum(dim=1).mean()
+        return entropy_of_probabilities(probabilities, EPSILON).mean()

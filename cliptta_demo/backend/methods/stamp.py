@@ -15,7 +15,7 @@ from cliptta_demo.backend.declare import choice, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.image_memory import Item
-from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
@@ -110,8 +110,7 @@ class Stamp(Remembering):
             mirrored = yield from self.predict(batch.pixels.flip(-1), parameters)
             yield from self.rest()
             views = torch.stack([self.backbone.logits(view).softmax(dim=1) for view in (cosines, mirrored)])
-            probabilities = views.mean(dim=0)
-            entropies = -(probabilities * (probabilities + EPSILON).log()).sum(dim=1)
+            entropies = entropy_of_probabilities(views.mean(dim=0), EPSILON)
         if release == "cliptta":
             return entropies
         source = (yield from batch.source_features(self.piece)) @ self.prototypes.T
