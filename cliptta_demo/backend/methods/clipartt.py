@@ -7,22 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import Declared, choice, whole
+from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.work import Work
 
-RELEASES = {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}
-
 
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
-class ClipArttSettings(Declared):
+class ClipArttSettings(Released):
     """CLIPArTT's own."""
 
     candidates: int = whole(
@@ -66,7 +65,7 @@ class ClipArtt(AdaptingMethod):
         return Cost(batch_size, steps * batch_size, round(captions) if outline.own.candidates > 1 else 0)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
-        return self.fresh(state) if self.task.own.release == "authors" else state
+        return self.fresh(state) if self.task.own.by_authors else state
         yield  # work that never rests
 
     def step(
@@ -77,7 +76,7 @@ class ClipArtt(AdaptingMethod):
         cosines = features @ self.prototypes.T
         captions = yield from self._captions(batch, cosines.detach())
         target = likeness(features, captions)
-        target = target.T if self.task.own.release == "authors" else target.detach()
+        target = target.T if self.task.own.by_authors else target.detach()
         loss = soft_targets_loss(self.backbone.logit_scale * features @ captions.T, target)
         return (yield from self.descend(state, passes, {"contrastive": loss}, step, cosines))
 

@@ -48,7 +48,6 @@ class Eata(Eta):
     sentence = "ETA on an elastic leash: what matters on clean images may move least."
     colour, symbol, dash = "purple", "star", "dash"
     own = EataSettings
-    by_authors = True
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)

@@ -13,6 +13,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES
 from cliptta_demo.backend.methods.reliable import ReliableSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
@@ -39,7 +40,7 @@ class EtaSettings(FilterSettings):
     """ETA's, and what CLIPTTA's comparison makes of it."""
 
     release: str = choice(
-        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "a method is its authors'",
+        "authors", RELEASES, "a method is its authors'",
         label="Definition", help="CLIPTTA's compares unscaled predictions: all are alike, and all images are left out.",
         mark="ETA as by {}",
     )
@@ -76,11 +77,6 @@ class Eta(AdaptingMethod):
         """With an average of nothing, which is like no prediction."""
         return super().start().keep(average=self.prototypes.new_zeros(len(self.prototypes)))
 
-    @property
-    def by_authors(self) -> bool:
-        """Whether the definition is that of the method's authors."""
-        return self.task.own.release == "authors"
-
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
@@ -88,14 +84,14 @@ class Eta(AdaptingMethod):
         cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         logits, own, classes = self.backbone.logits(cosines), self.task.own, len(self.prototypes)
         entropies = entropy_of_logits(logits)
-        predictions = (logits if self.by_authors else cosines).detach().softmax(dim=1)
+        predictions = (logits if own.by_authors else cosines).detach().softmax(dim=1)
         average = state.kept["average"]
         unlike = F.cosine_similarity(average, predictions).abs() < own.similarity
         kept = own.reliable(entropies, classes) & unlike
         weights = (own.limit(classes) - entropies.detach()).exp()
         terms = {"entropy": mean_of(weights * entropies, kept)} | self._others(state, passes, cosines)
         state = state.keep(average=_moved(average, predictions, kept))
-        taken = kept.any() if self.by_authors else None
+        taken = kept.any() if own.by_authors else None
         return (yield from self.descend(state, passes, terms, step, cosines, taken=taken))
 
     def _others(self, state: AdaptationState, passes: Passes, cosines: Tensor) -> dict[str, Tensor]:

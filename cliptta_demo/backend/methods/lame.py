@@ -10,10 +10,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import Declared, choice, whole
+from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method, Progress
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.work import Work
 
 ROUNDS = 100  # at most
@@ -22,7 +23,7 @@ LEAST = 1e-10  # added to a probability before its logarithm
 
 
 @dataclass(frozen=True, kw_only=True)
-class LameSettings(Declared):
+class LameSettings(Released):
     """Settings of LAME's own."""
 
     affinity: str = choice(
@@ -37,7 +38,7 @@ class LameSettings(Declared):
         mark="{} neighbours",
     )  # fmt: skip
     release: str = choice(
-        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "what LAME does with a classifier",
+        "authors", RELEASES, "what LAME does with a classifier",
         label="Starts from", help="CLIPTTA's starts from the softmax of unscaled cosines, which is nearly even.",
         spoken="whose definition: {}", mark="LAME as {}",
     )  # fmt: skip
@@ -62,7 +63,7 @@ class Lame(Method):
         # An image that gave no finite numbers pulls at none.
         fine = features.isfinite().all(dim=1, keepdim=True)
         given = torch.where(fine, cosines, 0.0)
-        scaled = self.task.own.release == "authors"
+        scaled = self.task.own.by_authors
         unary = -(((self.backbone.logits(given) if scaled else given).softmax(dim=1) + LEAST).log())
         pull = self._pull(torch.where(fine, features, 0.0)) * fine * fine.T
         agreed = yield from _agree(unary, pull)

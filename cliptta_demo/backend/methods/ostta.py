@@ -6,22 +6,23 @@ from dataclasses import dataclass
 
 import torch
 
-from cliptta_demo.backend.declare import Declared, choice, number
+from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
 
 
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
-class OsttaSettings(Declared):
+class OsttaSettings(Released):
     """Which images are learnt from."""
 
     release: str = choice(
-        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "a method is its authors'",
+        "authors", RELEASES, "a method is its authors'",
         label="Definition", help="Where no image has become surer, CLIPTTA's learns from all of them.",
         mark="OSTTA as by {}",
     )

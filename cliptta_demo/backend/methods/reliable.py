@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cliptta_demo.backend.declare import Declared, number
+from cliptta_demo.backend.declare import number
+from cliptta_demo.backend.methods.release import Released
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReliableSettings(Declared):
+class ReliableSettings(Released):
     """How sure is sure enough."""
 
     entropy_share: float = number(

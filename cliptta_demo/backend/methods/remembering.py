@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import Declared, whole
+from cliptta_demo.backend.declare import whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared
 from cliptta_demo.backend.methods.image_memory import ImageMemory
+from cliptta_demo.backend.methods.release import Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work
@@ -21,7 +22,7 @@ ITEM_BYTES = 400  # of one place in the memory, beside its image
 
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
-class RememberingSettings(Declared):
+class RememberingSettings(Released):
     """Own settings of each of them."""
 
     capacity: int = whole(

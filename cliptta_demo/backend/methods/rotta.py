@@ -15,6 +15,7 @@ from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
@@ -29,7 +30,7 @@ class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 
     release: str = choice(
-        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "a method is its authors'",
+        "authors", RELEASES, "a method is its authors'",
         label="Definition", help="CLIPTTA's takes the teacher's raw cosines for probabilities.", mark="RoTTA as by {}",
     )
     update_every: int = whole(
@@ -70,7 +71,7 @@ class Rotta(Remembering):
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         own, steps = outline.own, cls.steps(outline)
         # At most: a small batch may come without an update. After the first step there is one update in each.
-        looks, updates = (1, -(-batch_size // own.update_every)) if own.release == "authors" else (steps, 1)
+        looks, updates = (1, -(-batch_size // own.update_every)) if own.by_authors else (steps, 1)
         learnt = (updates + steps - 1) * own.capacity
         return Cost((looks + 1) * batch_size + learnt, learnt)
 
@@ -89,15 +90,11 @@ class Rotta(Remembering):
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
         losses: dict[str, Tensor] = {}
-        if step == 0 or not self._authors:
+        if step == 0 or not self.task.own.by_authors:
             state, losses = yield from self._take_in(batch, state)
         elif self._due(state.kept["memory"].offered, len(batch.images)):
             state, losses = yield from self._update(batch, state)
         return state, Progress(step, batch.made["cosines"], None, losses)
-
-    @property
-    def _authors(self) -> bool:
-        return self.task.own.release == "authors"
 
     def _due(self, offered: int, last: int) -> bool:
         """Whether an update fell among the ``last`` images that were offered."""
@@ -109,10 +106,10 @@ class Rotta(Remembering):
         cosines = yield from self.look(batch, state.kept["teacher"])
         probabilities = self.backbone.logits(cosines).softmax(dim=1)
         uncertainty = entropy_of_probabilities(probabilities, EPSILON)
-        uncertainty = uncertainty if self._authors else entropy_of_logits(cosines)
+        uncertainty = uncertainty if self.task.own.by_authors else entropy_of_logits(cosines)
         every, count = self.task.own.update_every, len(cosines)
         offered, first = state.kept["memory"].offered, self.first(batch, state)
-        cuts = list(range(every - offered % every, count, every)) if self._authors else []
+        cuts = list(range(every - offered % every, count, every)) if self.task.own.by_authors else []
         losses: dict[str, Tensor] = {}
         for start, stop in zip([0, *cuts], [*cuts, count], strict=True):
             part = slice(start, stop)
@@ -153,13 +150,13 @@ class Rotta(Remembering):
             yield from self.rest()
             ages = [(memory.offered - item.arrival) / own.capacity for item in memory.items]
             weights = torch.sigmoid(-torch.tensor(ages)).to(targets)
-            targets = self.backbone.logits(targets).softmax(dim=1) if self._authors else targets
+            targets = self.backbone.logits(targets).softmax(dim=1) if self.task.own.by_authors else targets
 
             def loss(cosines: Tensor) -> Tensor:
-                logits = self.backbone.logits(cosines) if self._authors else cosines
+                logits = self.backbone.logits(cosines) if self.task.own.by_authors else cosines
                 return -(weights * (targets * logits.log_softmax(dim=1)).sum(dim=1)).mean()
 
-            seen = pixels.flip(-1) if self._authors else pixels
+            seen = pixels.flip(-1) if self.task.own.by_authors else pixels
             state, losses["teacher"] = yield from self.learn(state, seen, rows, loss)
             yield from self.rest()
         moved = (1 - own.teacher_rate) * teacher + own.teacher_rate * self.parameters(state)

@@ -60,7 +60,7 @@ class Sotta(Remembering):
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        a_step = 2 * outline.own.capacity if outline.own.release == "authors" else 1
+        a_step = 2 * outline.own.capacity if outline.own.by_authors else 1
         return Cost(2 * batch_size, cls.steps(outline) * a_step)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
@@ -77,7 +77,7 @@ class Sotta(Remembering):
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
-        memory, authors = state.kept["memory"], self.task.own.release == "authors"
+        memory, authors = state.kept["memory"], self.task.own.by_authors
         if not memory.items:
             return state, Progress(step, batch.made["cosines"])
         learnt = memory if authors else memory.only(memory.items[:1])

@@ -17,6 +17,7 @@ from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
@@ -33,7 +34,7 @@ class StampSettings(RememberingSettings):
 
     release: str = choice(
         "authors",
-        {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison", "cliptta-sharp": "CLIPTTA's, with all options"},
+        {**RELEASES, "cliptta-sharp": "CLIPTTA's, with all options"},
         "a method is its authors'", label="Definition", help="CLIPTTA's minimises entropies of unscaled cosines.",
         mark="STAMP as by {}",
     )
@@ -68,9 +69,10 @@ class Stamp(Remembering):
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        authors, plain = (outline.own.release == kind for kind in ("authors", "cliptta"))
-        looks = 1 + (not plain) + cls.steps(outline) * (1 + authors)
-        return Cost(looks * batch_size, cls.steps(outline) * (2 - plain) * outline.own.capacity)
+        own = outline.own
+        plain = own.release == "cliptta"
+        looks = 1 + (not plain) + cls.steps(outline) * (1 + own.by_authors)
+        return Cost(looks * batch_size, cls.steps(outline) * (2 - plain) * own.capacity)
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
@@ -92,7 +94,7 @@ class Stamp(Remembering):
             return state, Progress(step, batch.made["cosines"])
         updates = state.kept.get("replays", 0)
         state = state.keep(sizes=self._smoothed(sizes, memory.items), replays=updates + 1)
-        fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.release == "authors" else 1
+        fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.by_authors else 1
         how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.settings.learning_rate}
         state, value = yield from self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
         return state, Progress(step, batch.made["cosines"], None, {"replay": value})
@@ -103,15 +105,15 @@ class Stamp(Remembering):
 
     def _uncertainty(self, batch: Prepared, parameters: Tensor) -> Work[Tensor]:
         """Entropies ``(N,)``, infinite where the source model predicts another class."""
-        release = self.task.own.release
+        own = self.task.own
         cosines = yield from self.look(batch, parameters)
         entropies = entropy_of_logits(self.backbone.logits(cosines))
-        if release == "authors":
+        if own.by_authors:
             mirrored = yield from self.predict(batch.pixels.flip(-1), parameters)
             yield from self.rest()
             views = torch.stack([self.backbone.logits(view).softmax(dim=1) for view in (cosines, mirrored)])
             entropies = entropy_of_probabilities(views.mean(dim=0), EPSILON)
-        if release == "cliptta":
+        if own.release == "cliptta":
             return entropies
         source = (yield from batch.source_features(self.piece)) @ self.prototypes.T
         yield from self.rest()
@@ -133,7 +135,7 @@ class Stamp(Remembering):
         return tuple((KEPT * torch.tensor(sizes) + added).tolist())
 
     def _loss(self, cosines: Tensor) -> Tensor:
-        scaled = self.task.own.release == "authors"
+        scaled = self.task.own.by_authors
         entropies = entropy_of_logits(self.backbone.logits(cosines) if scaled else cosines)
         weights = (-entropies).softmax(dim=0) * self.task.own.capacity
         return (weights * entropies).mean()

@@ -8,19 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import Declared, choice, number
+from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.mixture import best_cut, upper_share
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
 
 
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
-class UnientWeights(Declared):
+class UnientWeights(Released):
     """Weights of its terms."""
 
     regulariser: float = number(
@@ -39,7 +40,7 @@ class UnientSettings(UnientWeights):
     """And whose definition it is."""
 
     release: str = choice(
-        "authors", {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}, "a method is its authors'",
+        "authors", RELEASES, "a method is its authors'",
         label="Definition", help="CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them.",
         mark="UniEnt as by {}",
     )
@@ -67,20 +68,15 @@ class Unient(AdaptingMethod):
     groups = staticmethod(best_cut)  # that the mixture begins with
 
     @classmethod
-    def by_authors(cls, own: UnientWeights) -> bool:
-        """Whether the definition is that of the method's authors."""
-        return own.release == "authors"
-
-    @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        return Cost(batch_size * (1 + cls.by_authors(outline.own)), cls.steps(outline) * batch_size)
+        return Cost(batch_size * (1 + outline.own.by_authors), cls.steps(outline) * batch_size)
 
     def step(
         self, batch: Prepared, state: AdaptationState, step: int, seed: int
     ) -> Work[tuple[AdaptationState, Progress]]:
-        own, by_authors = self.task.own, self.by_authors(self.task.own)
+        own = self.task.own
         spread = None
-        if by_authors:
+        if own.by_authors:
             spread = (yield from batch.source_features(self.piece)) @ self.prototypes.T
             yield from self.rest()
         passes = self.passes(self.parameters(state))
@@ -88,7 +84,7 @@ class Unient(AdaptingMethod):
         logits = self.backbone.logits(cosines)
         known = self.known(logits.softmax(dim=1) if spread is None else spread)
         entropies = entropy_of_logits(logits)
-        if self.weighs or not by_authors:
+        if self.weighs or not own.by_authors:
             inside, outside = (known * entropies).mean(), ((1 - known) * entropies).mean()
         else:
             inside, outside = mean_of(entropies, known > 0.5), mean_of(entropies, known <= 0.5)
@@ -117,7 +113,3 @@ class UnientPlus(Unient):
     dash, symbol = "dash", "cross"
     own = UnientWeights
     weighs = True
-
-    @classmethod
-    def by_authors(cls, own: UnientWeights) -> bool:
-        return True

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import torch
 
-from cliptta_demo.backend.declare import Declared, choice, whole
+from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
-from cliptta_demo.backend.methods.clipartt import RELEASES
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
 
@@ -30,7 +30,7 @@ TEMPLATES = (  # the authors' own, whatever the task's are
 
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
-class WattSettings(Declared):
+class WattSettings(Released):
     """WATT's own; the steps of a batch are rounds · 8 prompts · steps per prompt."""
 
     rounds: int = whole(
@@ -73,7 +73,7 @@ class Watt(AdaptingMethod):
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         yield from self.task.template_prototypes(TEMPLATES)
-        state = self.fresh(state) if self.task.own.release == "authors" else state
+        state = self.fresh(state) if self.task.own.by_authors else state
         return state.keep(centre=state.values, moved=torch.zeros_like(state.values))
 
     def step(
@@ -82,14 +82,13 @@ class Watt(AdaptingMethod):
         (turn, repeat), own = divmod(step, self.task.own.repeats), self.task.own
         part, template = divmod(turn, len(TEMPLATES))
         if self.parallel and repeat == 0:
-            state = self._back(state, anew=part == 0 and own.release == "authors")
+            state = self._back(state, anew=part == 0 and own.by_authors)
         passes = self.passes(self.parameters(state))
         features = yield from passes.embed(batch.pixels)
         prototypes = (yield from self.task.template_prototypes(TEMPLATES))[template]
         captions = pseudo_captions(features.detach() @ prototypes.T, prototypes)
         logits, target = self.backbone.logit_scale * features @ captions.T, likeness(features, captions)
-        authors = own.release == "authors"
-        loss = soft_targets_loss(logits, target.T) if authors else soft_targets_loss(logits, target, dim=0)
+        loss = soft_targets_loss(logits, target.T) if own.by_authors else soft_targets_loss(logits, target, dim=0)
         cosines = features @ self.prototypes.T
         state, progress = yield from self.descend(state, passes, {"contrastive": loss}, step, cosines)
         if repeat + 1 == own.repeats:
