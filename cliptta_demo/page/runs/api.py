@@ -86,9 +86,10 @@ def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
         raise UserError(f'adaptation is {quoted(given)}; it must be an object of settings, as in: {{"steps": 4}}.')
     unknown = sorted(set(given) - set(_settings()))
     if unknown:
-        names = ", ".join(ADAPTATION_FIELDS)
-        unknown = ", ".join(map(quoted, unknown[:3]))
-        raise UserError(f"adaptation has no setting {unknown}; it has: {names}, and each method's METHOD.SETTING.")
+        methods = {name.partition(".")[0] for name in unknown[:3]}
+        own = (name for name in own_declared() if name.partition(".")[0] in methods)
+        names = ", ".join((*ADAPTATION_FIELDS, *own))
+        raise UserError(f"adaptation has no setting {', '.join(map(quoted, unknown[:3]))}; it has: {names}.")
     tuned = tuned_adaptation(check_visitor_backbone(backbone))
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 
