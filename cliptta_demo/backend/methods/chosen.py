@@ -35,9 +35,6 @@ class Chosen:
     gain: float
     error: float
 
-    def __str__(self) -> str:
-        return f"{self.rate:g} × the rate, {self.steps} step{'' if self.steps == 1 else 's'}"
-
 
 @cache
 def chosen() -> Mapping[str, Chosen]:

@@ -77,8 +77,7 @@ def stream_layout(session: Session, live: LiveStep | None, title: str) -> dict[s
     shapes, notes = _shift_marks(session, batches)
     for mark in session.marks:
         x = mark.batch + 0.5
-        line = {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
-        shapes.append(line | {"line": {"color": "@muted", "width": 1.5, "dash": "dash"}})
+        shapes.append(upright(x) | {"line": {"color": "@muted", "width": 1.5, "dash": "dash"}})
         late = mark.batch > batches / 2
         note = {"x": x, "y": 0.16, "yref": "paper", "yanchor": "bottom", "text": mark.label, "showarrow": False}
         notes.append(note | {"xanchor": "right" if late else "left", "xshift": -4 if late else 4})
@@ -102,12 +101,16 @@ def _shift_marks(session: Session, batches: int) -> tuple[list[dict[str, Any]], 
     for index in firsts:
         if index not in changed:  # a change of settings has a mark of its own
             x = index + 0.5
-            line = {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
-            shapes.append(line | {"line": {"color": "@grid", "width": 1}, "layer": "below"})
+            shapes.append(upright(x) | {"line": {"color": "@grid", "width": 1}, "layer": "below"})
             name = {"x": x, "y": 0.16, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "textangle": -90}
             name |= {"text": plot_text(corruption_name(names[index])), "showarrow": False}
             notes.append(name | {"font": {"size": 10, "color": "@muted"}})
     return shapes, notes
+
+
+def upright(x: float) -> dict[str, Any]:
+    """A line from the foot of the plot to its top; how it looks is yet to be said."""
+    return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
 
 
 def level(y: float) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.methods.looks import MethodLook, looks
-from cliptta_demo.page.panels.curves import level, level_label
+from cliptta_demo.page.form.fields import declared
+from cliptta_demo.page.panels.curves import level, level_label, upright
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, rounded
 
@@ -18,21 +19,24 @@ class Knob:
     """A setting that can be turned.
 
     Attributes:
-        name: the field of the form; label: of the axis and the choice; values: to try, for a learning rate as shares
-            of the form's.
+        name: the field of the form; values: to try, for a learning rate as shares of the form's.
     """
 
     name: str
-    label: str
     values: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The setting's own, on the axis and in the choice."""
+        return declared(self.name).label
 
 
 KNOBS = {
     knob.name: knob
     for knob in (
-        Knob("learning_rate", "Learning rate", (0.03, 0.1, 0.3, 1, 3, 10)),
-        Knob("steps", "Steps per batch", (1, 2, 3, 5, 10, 20)),
-        Knob("batch_size", "Batch size", (1, 2, 4, 8, 16, 32, 64, 128)),
+        Knob("learning_rate", (0.03, 0.1, 0.3, 1, 3, 10)),
+        Knob("steps", (1, 2, 3, 5, 10, 20)),
+        Knob("batch_size", (1, 2, 4, 8, 16, 32, 64, 128)),
     )
 }
 
@@ -86,13 +90,12 @@ def _facet(
         }
         for name, look in shown.items()
     ]
-    own = {"type": "line", "x0": usual, "x1": usual, "yref": "paper", "y0": 0, "y1": 1}
     ticks = {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
     ends = [math.log10(min(values) / 1.2), math.log10(max(values) * 1.2)]
     layout = {
         "xaxis": {"title": {"text": knob.label.lower()}, "type": "log", "range": ends, **ticks},
         "yaxis": {"title": {"text": title}, "range": [0, 1.04], "tickformat": ".0%"},
-        "shapes": [own | {"line": {"color": "@muted", "width": 1.2, "dash": "dot"}}],
+        "shapes": [upright(usual) | {"line": {"color": "@muted", "width": 1.2, "dash": "dot"}}],
         "annotations": [],
     }
     if what == "spread":
