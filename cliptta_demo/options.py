@@ -9,7 +9,8 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, settings_of
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, build_own, own_declared
+from cliptta_demo.backend.own_settings import build_own, own_declared
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 
 OPEN_SET_SHARE = 0.5  # the paper's, wherever strangers are named and no share is
 

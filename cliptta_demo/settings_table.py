@@ -7,7 +7,8 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Setting, settings_of
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, own_declared
+from cliptta_demo.backend.own_settings import own_declared
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 
 HEAD = """# Settings
 

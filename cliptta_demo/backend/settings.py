@@ -24,6 +24,7 @@ from cliptta_demo.backend.declare import (
 )
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.own_settings import build_own, own_kind
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
 MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
@@ -289,31 +290,3 @@ class RunSettings:
                 {f"{m}.{name}": value for m, own in data["own"].items() for name, value in own.items()}
             )
         return build(cls, data)
-
-
-def own_kind(method: str) -> type[Declared] | None:
-    """The dataclass of a method's own settings; None where it has none."""
-    from cliptta_demo.backend.methods.registry import METHODS
-
-    return getattr(METHODS.get(method), "own", None)
-
-
-def own_declared() -> dict[str, Setting]:
-    """METHOD.SETTING → declaration, of all methods' own settings: so they are named wherever a person names them."""
-    found = ((method, own_kind(method)) for method in method_names())
-    return {f"{method}.{name}": item for method, own in found if own for name, item in settings_of(own).items()}
-
-
-def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
-    """Method → its own settings, from METHOD.SETTING → value.
-
-    Raises:
-        UserError: a method or setting that there is not, or a value that is none of its setting's.
-    """
-    given: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        method, _, setting = name.partition(".")
-        if own_kind(method) is None:
-            raise UserError(f"{name} is no setting: {method} has none of its own.")
-        given.setdefault(method, {})[setting] = value
-    return {method: build(own_kind(method), own, f"{method}.") for method, own in given.items()}

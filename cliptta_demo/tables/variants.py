@@ -13,7 +13,8 @@ from typing import Any
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.settings import AdaptationSettings, build_own, method_names, own_declared
+from cliptta_demo.backend.own_settings import build_own, own_declared
+from cliptta_demo.backend.settings import AdaptationSettings, method_names
 
 ALIASES = {"tent-regularised": "tent@tent-lambda-reg=1"}
 ALIAS_LABELS = {"tent-regularised": "TENT + regulariser"}

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register

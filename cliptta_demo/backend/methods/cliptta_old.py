@@ -7,7 +7,7 @@ it beside the others.
 from __future__ import annotations
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work

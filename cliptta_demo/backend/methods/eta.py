@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Prepared, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.batch import Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.reliable import ReliableSettings

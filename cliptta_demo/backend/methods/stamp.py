@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register

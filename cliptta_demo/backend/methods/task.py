@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -62,6 +62,10 @@ class Task:
     prompts_at_once: int | None = None
     clean_images: Callable[[int], Tensor] | None = None
     _made: dict[tuple[str, ...], Tensor] = field(default_factory=dict, repr=False)
+
+    def of_method(self, name: str, settings: RunSettings) -> Task:
+        """The same task as a run sets it to one method."""
+        return replace(self, settings=with_chosen(settings.adaptation, name), own=settings.own.get(name))
 
     @property
     def outline(self) -> Outline:

@@ -9,7 +9,8 @@ import torch
 
 from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import AdaptingMethod, Cost, Prepared, Progress
+from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES, Released

@@ -23,20 +23,26 @@ from cliptta_demo.backend.data.stream import AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task, outline_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.metrics import Tally
-from cliptta_demo.backend.run.reading import Lane, method_snapshot, read, view_of
+from cliptta_demo.backend.run.reading import (
+    UNORDERED,
+    Lane,
+    method_snapshot,
+    read,
+    skipped_note,
+    unread_note,
+    view_of,
+)
 from cliptta_demo.backend.run.resets import Resets
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import finish
 
-UNORDERED = "These images have no labels, so they come shuffled: an order of the classes needs to know them."
 REST = (None, None)  # what advance yields between two turns that leave nothing to see
 
 
@@ -124,12 +130,7 @@ class Experiment:
                 clean_images=self._clean_images,
             )
             names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
-            self._methods = {
-                name: METHODS[name](
-                    replace(task, settings=with_chosen(settings.adaptation, name), own=settings.own.get(name))
-                )
-                for name in names
-            }
+            self._methods = {name: METHODS[name](task.of_method(name, settings)) for name in names}
         return self._methods
 
     @property
@@ -274,8 +275,8 @@ class Experiment:
         notes = list(self.source_notes) if state.next_batch == 1 else []
         if state.next_batch == 1 and self.settings.stream.order != "shuffled" and not (batch.images.labels >= -1).any():
             notes.append(UNORDERED)
-        notes += [_skipped(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
-        notes += [_unread(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
+        notes += [skipped_note(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
+        notes += [unread_note(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
         return Snapshot(
             batch=state.next_batch - 1,
             batches=len(self.stream),
@@ -295,13 +296,3 @@ class Experiment:
             notes=(*batch.images.refused, *notes),
             mixed=batch.mixed,
         )
-
-
-def _skipped(name: str, count: int) -> str:
-    steps = "1 step was" if count == 1 else f"{count} steps were"
-    return f"{name}: {steps} skipped so far, the loss was no finite number."
-
-
-def _unread(name: str, count: int, first: str) -> str:
-    images = "1 image" if count == 1 else f"{count} images"
-    return f"{name}: the model gave no finite numbers for {images} of this batch, shown as {first} without confidence."

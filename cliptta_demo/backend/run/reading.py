@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.scores import otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.metrics import Tally, entropy_of
 from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
 
+UNORDERED = "These images have no labels, so they come shuffled: an order of the classes needs to know them."
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
 
 
@@ -139,6 +141,18 @@ def method_snapshot(
         drift=method.drift(adaptation),
         series=series,
     )
+
+
+def skipped_note(name: str, count: int) -> str:
+    """What a person reads where steps of a method were skipped."""
+    steps = "1 step was" if count == 1 else f"{count} steps were"
+    return f"{name}: {steps} skipped so far, the loss was no finite number."
+
+
+def unread_note(name: str, count: int, first: str) -> str:
+    """What a person reads where images got no finite numbers; ``first``: the class under which they are shown."""
+    images = "1 image" if count == 1 else f"{count} images"
+    return f"{name}: the model gave no finite numbers for {images} of this batch, shown as {first} without confidence."
 
 
 def _finite(values: Tensor) -> tuple[Tensor, int]:

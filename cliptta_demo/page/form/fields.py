@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
 from cliptta_demo.backend.declare import Setting, settings_of
-from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, own_declared
+from cliptta_demo.backend.own_settings import own_declared
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.page.defaults import DEFAULTS
 
 

@@ -14,8 +14,9 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name, parse_class_names, parse_templates
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
+from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.settings import RunSettings, StreamSettings, build_own, method_names, own_declared
+from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_names
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices

@@ -12,8 +12,8 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
+from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.run.summary import summarise
-from cliptta_demo.backend.settings import own_declared
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice

@@ -12,7 +12,8 @@ from helpers import random_images
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.base import Method, Progress
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.run.reading import read

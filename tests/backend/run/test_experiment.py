@@ -14,10 +14,11 @@ from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.run.arithmetic import Towers, Turn
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, build_own
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 SETTINGS = RunSettings(
     methods=SHAPES,

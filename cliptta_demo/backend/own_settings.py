@@ -1,0 +1,41 @@
+"""Settings that belong to a single method, named METHOD.SETTING wherever a person names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cliptta_demo.backend.declare import Declared, Setting, build, settings_of
+from cliptta_demo.backend.errors import UserError
+
+
+def _methods() -> Mapping[str, Any]:
+    from cliptta_demo.backend.methods.registry import METHODS  # when asked: methods are built on the settings
+
+    return METHODS
+
+
+def own_kind(method: str) -> type[Declared] | None:
+    """The dataclass of a method's own settings; None where it has none."""
+    return getattr(_methods().get(method), "own", None)
+
+
+def own_declared() -> dict[str, Setting]:
+    """METHOD.SETTING → declaration, of all methods' own settings: so they are named wherever a person names them."""
+    found = ((method, own_kind(method)) for method in _methods())
+    return {f"{method}.{name}": item for method, own in found if own for name, item in settings_of(own).items()}
+
+
+def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
+    """Method → its own settings, from METHOD.SETTING → value.
+
+    Raises:
+        UserError: a method or setting that there is not, or a value that is none of its setting's.
+    """
+    given: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        method, _, setting = name.partition(".")
+        if own_kind(method) is None:
+            raise UserError(f"{name} is no setting: {method} has none of its own.")
+        given.setdefault(method, {})[setting] = value
+    return {method: build(own_kind(method), own, f"{method}.") for method, own in given.items()}
