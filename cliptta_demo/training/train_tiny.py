@@ -24,7 +24,7 @@ from cliptta_demo.backend.data.pictures import picture_world
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.extra_styles import add_training_styles
 from cliptta_demo.training.trainer import Trainer
-from cliptta_demo.training.training_settings import PHOTO_ROUNDS, ROUNDS, WIDE_ROUNDS, TrainingSettings
+from cliptta_demo.training.training_settings import LATER_ROUNDS, PHOTO_ROUNDS, ROUNDS, WIDE_ROUNDS, TrainingSettings
 
 
 def train(
@@ -118,6 +118,9 @@ def main() -> None:
     parser.add_argument(
         "--start-from", type=Path, help="weights of an earlier run; only the rounds with photographs follow"
     )
+    parser.add_argument(
+        "--again", action="store_true", help="--start-from has had those rounds: go on, with more of CIFAR-10 and of art"
+    )
     parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")
     parser.add_argument("--share", type=float, default=1.0, help="of all steps; below 1 for a quick look")
@@ -132,9 +135,13 @@ def main() -> None:
     if arguments.start_from and not arguments.tiny_imagenet:
         parser.error("--start-from needs --tiny-imagenet: only its rounds follow.")
     rounds = (*WIDE_ROUNDS, *PHOTO_ROUNDS) if arguments.tiny_imagenet else ROUNDS
+    if arguments.start_from:
+        rounds = LATER_ROUNDS if arguments.again else PHOTO_ROUNDS
     settings = TrainingSettings(
         main_steps=0 if arguments.start_from else defaults.main_steps,
-        rounds=PHOTO_ROUNDS if arguments.start_from else rounds,
+        rounds=rounds,
+        class_share=0.75 if arguments.again else defaults.class_share,
+        shipped_style_weight=1.0 if arguments.again else defaults.shipped_style_weight,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
