@@ -102,9 +102,9 @@ def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[A
     if by_page:
         values = [settings.get(name, form[name]) for name in field_names()]
         return server.page["id"], [None, None, None, *(list(v) if isinstance(v, tuple) else v for v in values)]
-    names = [name for name in signature(run).parameters if name != "adaptation"]
-    values = [settings.get(name, getattr(form, name)) for name in names]
-    return server.api["id"], [*(list(v) if isinstance(v, tuple) else v for v in values), {"steps": settings["steps"]}]
+    given = {"adaptation": {"steps": settings["steps"]}, **settings}
+    values = [given.get(name) or getattr(form, name) for name in signature(run).parameters]
+    return server.api["id"], [list(v) if isinstance(v, tuple) else v for v in values]
 
 
 @asynccontextmanager

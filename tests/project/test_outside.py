@@ -140,7 +140,7 @@ def test_the_page_offers_runs_and_draws_them(browser: Browser) -> None:
         page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}{query}&batches=2&batch_size=4&steps=1")
-        page.wait_for_selector("#methods .picker.full .chosen li:has-text('Sharpness-aware')")
+        page.wait_for_selector("#methods .picker .chosen li:has-text('Sharpness-aware')")
         page.click("#run")
         page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
         page.wait_for_selector("#drift .legend .marker")
