@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.offered import PAPERS
+from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, costly_names, form_of, stream_names
@@ -88,9 +88,9 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
 
     def tell(model: str, *values: Any) -> tuple[Any, ...]:
         form = form_of(values)
-        advice = gpu_advice(form.backbone, device())
-        shown = gr.Button(advice, visible=bool(advice))
-        return estimate_html(form, device()), backbone_note_html(form, model), words_note_html(form), shown
+        offers = {PAPERS: gpu_advice(form.backbone, device()), LAPTOPS: words_offer(form)}
+        shown = [gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers]
+        return estimate_html(form, device()), backbone_note_html(form, model), words_note_html(form), *shown
 
     def planned(*values: Any) -> Any:
         return planned_strip(form_of(values)) or gr.skip()
@@ -109,7 +109,7 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
         [demo.load, parts["model"].change, *(sidebar.widgets[name].change for name in costly_names())],
         tell,
         [parts["model"], *sidebar.inputs],
-        [sidebar.estimate, sidebar.backbone_note, sidebar.words_note, sidebar.advice],
+        [sidebar.estimate, sidebar.backbone_note, sidebar.words_note, *sidebar.offers.values()],
         trigger_mode="always_last",
         **QUIET,
     )
@@ -121,7 +121,8 @@ def _connect_backbone(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) 
     backbone = sidebar.widgets["backbone"]
     outputs = [parts["message"], *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
     backbone.input(chosen, backbone, outputs, **QUIET)
-    sidebar.advice.click(lambda: [PAPERS, *chosen(PAPERS)], None, [backbone, *outputs], **QUIET)
+    for name, button in sidebar.offers.items():
+        button.click(lambda name=name: [name, *chosen(name)], None, [backbone, *outputs], **QUIET)
 
 
 def _connect_address(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ SWEEP_DONE = "All {all} runs are done."
 
 WORDS_NEVER = "Never met in training, so a guess at best: {}."
 WORDS_DRAWN = "Known from drawings, not from photographs: {}."
+WORDS_OFFER = "{label} knows most words: {cost}"
 
 BACKBONE_UNLISTED = "Not in the list: its size is shown when you press Run, its time once it is loaded."
 BACKBONE_KEPT = (

@@ -119,7 +119,9 @@ def main() -> None:
         "--start-from", type=Path, help="weights of an earlier run; only the rounds with photographs follow"
     )
     parser.add_argument(
-        "--again", action="store_true", help="--start-from has had those rounds: go on, with more of CIFAR-10 and of art"
+        "--again",
+        action="store_true",
+        help="go on where those rounds ended, with more of CIFAR-10 and of art",
     )
     parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")

@@ -14,6 +14,7 @@ from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence
 
 TINY = "tiny"
 PAPERS = "ViT-B-16/openai"  # what the paper's numbers are of
+LAPTOPS = "ViT-B-32/openai"  # the real CLIP that works without a GPU
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
 RANDOM_PREFIX = "random:"
@@ -70,7 +71,7 @@ BACKBONES: dict[str, BuiltIn] = {
         gigaflops=35.1,
         prompt_gigaflops=6.0,
     ),
-    "ViT-B-32/openai": BackboneEntry(
+    LAPTOPS: BackboneEntry(
         label="CLIP ViT-B/32",
         about="OpenAI's fastest; works on a patient laptop.",
         parameters=151_277_313,

@@ -9,6 +9,7 @@ from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.models.offered import (
     BACKBONES,
+    LAPTOPS,
     PAPERS,
     BackboneEntry,
     check_visitor_backbone,
@@ -20,7 +21,8 @@ from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.page.form.cost import seconds_per_batch
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE
+from cliptta_demo.page.form.words_note import unknown_words
+from cliptta_demo.page.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
 
 
 def backbone_note_html(values: FormValues, before: str) -> str:
@@ -47,11 +49,17 @@ def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
     facts = [_download(name)]
     if name != TINY:
         facts.append(("Licence", _licence(name)))
-    seconds = seconds_per_batch(values)
-    if seconds is not None:
-        time = f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)
+    if time := time_per_batch(values):
         facts.append((f"Batch of {int(values.batch_size)}", f"about {time}"))
     return facts
+
+
+def time_per_batch(values: FormValues) -> str:
+    """In words; "" where it can't be told."""
+    seconds = seconds_per_batch(values)
+    if seconds is None:
+        return ""
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)
 
 
 def _download(name: str) -> tuple[str, str]:
@@ -71,6 +79,17 @@ def _licence(name: str) -> str:
         return "see its page"
     address = html.escape(f"https://huggingface.co/{repository}", quote=True)
     return f'<a href="{address}" target="_blank" rel="noopener">see its page</a>'
+
+
+def words_offer(values: FormValues) -> str:
+    """What to choose where the built-in model lacks words of the form, and its cost; "" otherwise."""
+    if not any(unknown_words(values)):
+        return ""
+    what, size = _download(LAPTOPS)
+    cost = [size if is_fetched(LAPTOPS) else f"{size}, {what.lower()}"]
+    if time := time_per_batch(values.changed({"backbone": LAPTOPS})):
+        cost.append(f"a batch about {time}")
+    return WORDS_OFFER.format(label=label_of(LAPTOPS), cost="; ".join(cost))
 
 
 def gpu_advice(backbone: object, device: str) -> str:

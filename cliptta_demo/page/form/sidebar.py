@@ -11,8 +11,9 @@ import gradio as gr
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
-from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
 from cliptta_demo.page.form.choices import (
     HUB,
     backbone_choices,
@@ -45,7 +46,7 @@ class Sidebar:
     estimate: gr.HTML
     backbone_note: gr.HTML
     words_note: gr.HTML
-    advice: gr.Button
+    offers: dict[str, gr.Button]  # by the backbone that they put into the form
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -85,6 +86,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             elem_id="class-names",
         )
         words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
+        offers = {LAPTOPS: _offer(words_offer(values), "words-offer")}
         with gr.Row(elem_classes="shortcuts"):
             pictures = not own and not hub
             twelve = gr.Button("Twelve classes", size="sm", elem_id="twelve-classes", visible=pictures)
@@ -108,8 +110,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
-        advice = gpu_advice(values.backbone, device)
-        advice = gr.Button(advice, size="sm", visible=bool(advice), elem_id="gpu-advice", min_width=0)
+        offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
         note = backbone_note_html(values, values.backbone)
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
     with gr.Group(elem_classes="fieldset"):
@@ -131,7 +132,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             max_lines=6,
             elem_id="templates",
         )
-    sidebar = Sidebar({name: made[name] for name in field_names()}, upload_note, estimate, note, words_note, advice)
+    sidebar = Sidebar({name: made[name] for name in field_names()}, upload_note, estimate, note, words_note, offers)
     _connect(sidebar, twelve, every)
     if groups:
         made["methods"].change(
@@ -141,6 +142,10 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             **QUIET,
         )
     return sidebar
+
+
+def _offer(advice: str, name: str) -> gr.Button:
+    return gr.Button(advice, size="sm", visible=bool(advice), elem_id=name, elem_classes="offer", min_width=0)
 
 
 def _declared_in(group: str) -> list[str]:

@@ -17,14 +17,22 @@ NAMED = 6  # words; beyond them a number stands
 
 
 def words_note_html(values: FormValues) -> str:
-    """A line or two; empty where another model is chosen, every word is known, or the form makes no sense yet."""
-    drawn, never = (), ()
-    if values.backbone == TINY:
-        with suppress(UserError):  # said elsewhere, when the run is asked for
-            drawn, never = split_by_knowledge(read_form(values).class_names)
+    """A line or two; empty where there is nothing to say."""
+    drawn, never = unknown_words(values)
     lines = [f'<p class="never">{WORDS_NEVER.format(_listed(never))}</p>'] if never else []
     lines += [f"<p>{WORDS_DRAWN.format(_listed(drawn))}</p>"] if drawn else []
     return f'<div class="words-note" data-testid="words-note" role="status">{"".join(lines)}</div>'
+
+
+def unknown_words(values: FormValues) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The class names known from drawings alone, and those never met.
+
+    None where another model is chosen, every word is known, or the form makes no sense yet.
+    """
+    if values.backbone == TINY:
+        with suppress(UserError):  # said elsewhere, when the run is asked for
+            return split_by_knowledge(read_form(values).class_names)
+    return (), ()
 
 
 def _listed(names: Sequence[str]) -> str:

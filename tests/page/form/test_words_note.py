@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from cliptta_demo.backend.models.known_words import known_words, split_by_knowledge
+from cliptta_demo.backend.models.offered import LAPTOPS
+from cliptta_demo.page.form.backbone_note import words_offer
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.words_note import words_note_html
 
@@ -17,7 +19,13 @@ def test_the_form_says_so_for_the_built_in_model_alone() -> None:
     note = words_note_html(form)
     assert "guess" in note
     assert "&lt;b&gt;xylograph" in note
-    assert "<p" not in words_note_html(form.changed({"backbone": "ViT-B-32:openai"}))
+    offer = words_offer(form)
+    assert "CLIP ViT-B/32" in offer
+    assert "605 MB" in offer
+    assert "a batch about" in offer
+    other = form.changed({"backbone": LAPTOPS})
+    assert "<p" not in words_note_html(other)
+    assert words_offer(other) == words_offer(form.changed({"class_names": "cat, dog"})) == ""
     assert "<p" not in words_note_html(form.changed({"class_names": "cat"}))  # one class: no run, and no note
     many = ", ".join(f"word{number}x" for number in range(9))
     assert "and 3 more" in words_note_html(form.changed({"class_names": many}))
