@@ -11,7 +11,7 @@ from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_o
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.limits import GPU_TIMES, LIMITS
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.session.state import Recipe
 
 UNKNOWN = "How long it will take is said when the model is loaded."
@@ -67,7 +67,7 @@ def seconds_per_batch(values: FormValues) -> float | None:
 
 def _readable(values: FormValues) -> Recipe | None:
     try:
-        return read_form(values)
+        return check_form(values)
     except UserError:
         return None
 

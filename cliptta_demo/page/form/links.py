@@ -9,7 +9,6 @@ checked like the form itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,11 +16,11 @@ from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
-from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
+from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
 from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, linked_names
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.session.state import Recipe
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
@@ -90,11 +89,6 @@ def open_link(query: Mapping[str, str]) -> FormValues:
     if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
         open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
     return values
-
-
-def check_form(values: FormValues) -> Recipe:
-    """:func:`.reading.read_form` for what a link may say: images of one to uploads are the visitor's to add later."""
-    return read_form(replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values)
 
 
 def _write(value: Any) -> str:

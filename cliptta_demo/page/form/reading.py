@@ -67,9 +67,14 @@ def read_stream(values: FormValues) -> StreamSettings:
     return _read(values, StreamSettings())
 
 
-def class_count(values: FormValues) -> int:
-    """How many classes a form names; raises :class:`UserError`."""
-    return len(_class_names(values.class_names, may_be_empty=True))
+def check_form(values: FormValues) -> Recipe:
+    """:func:`read_form` for what a link may say: images of the visitor's own may still have to come."""
+    return read_form(replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values)
+
+
+def class_words(values: FormValues) -> tuple[str, ...]:
+    """The words that a form gives its classes, whatever else is wrong in it; raises :class:`UserError`."""
+    return split_renames(_class_names(values.class_names, may_be_empty=True), values.dataset != UPLOAD)[1]
 
 
 def _read(values: FormValues, usual: Declared) -> Any:

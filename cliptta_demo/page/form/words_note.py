@@ -10,7 +10,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.known_words import split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import class_words
 from cliptta_demo.page.texts import WORDS_DRAWN, WORDS_NEVER
 
 NAMED = 6  # words; beyond them a number stands
@@ -27,11 +27,11 @@ def words_note_html(values: FormValues) -> str:
 def unknown_words(values: FormValues) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The class names known from drawings alone, and those never met.
 
-    None where another model is chosen, every word is known, or the form makes no sense yet.
+    None where another model is chosen, every word is known, or what is written are no class names.
     """
     if values.backbone == TINY:
         with suppress(UserError):  # said elsewhere, when the run is asked for
-            return split_by_knowledge(read_form(values).class_names)
+            return split_by_knowledge(class_words(values))
     return (), ()
 
 

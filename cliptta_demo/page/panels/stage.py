@@ -11,7 +11,7 @@ from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.reading import class_count, read_stream
+from cliptta_demo.page.form.reading import class_words, read_stream
 from cliptta_demo.page.panels import (
     accuracy,
     drift,
@@ -64,7 +64,7 @@ def opening_stage(form: FormValues) -> dict[str, str]:
 def planned_strip(form: FormValues) -> str | None:
     """The strip of what the form asks for; None while that makes no sense."""
     try:
-        return to_json(strip.strip_of(read_stream(form), class_count(form)))
+        return to_json(strip.strip_of(read_stream(form), len(class_words(form))))
     except UserError:
         return None
 

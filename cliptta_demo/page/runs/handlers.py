@@ -21,9 +21,9 @@ from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
 from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
-from cliptta_demo.page.form.links import check_form, open_link, to_query
+from cliptta_demo.page.form.links import open_link, to_query
 from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import check_form, read_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html, progress_html, prompts_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage

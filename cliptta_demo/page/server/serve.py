@@ -31,8 +31,8 @@ from cliptta_demo.backend.models.allocator import give_memory_back
 from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
-from cliptta_demo.page.form.links import check_form
 from cliptta_demo.page.form.opening import opening
+from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.form.fields import FormValues, field_names, linked_names
-from cliptta_demo.page.form.links import check_form, from_query, open_link, to_query
+from cliptta_demo.page.form.links import from_query, open_link, to_query
+from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.runs.handlers import address_of, open_address
 
 CASES = 600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cliptta_demo.backend.models.known_words import known_words, split_by_knowledge
 from cliptta_demo.backend.models.offered import LAPTOPS
+from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.backbone_note import words_offer
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.words_note import words_note_html
@@ -23,6 +24,7 @@ def test_the_form_says_so_for_the_built_in_model_alone() -> None:
     assert "CLIP ViT-B/32" in offer
     assert "605 MB" in offer
     assert "a batch about" in offer
+    assert words_offer(form.changed({"dataset": UPLOAD})) == offer  # before the first image has come
     other = form.changed({"backbone": LAPTOPS})
     assert "<p" not in words_note_html(other)
     assert words_offer(other) == words_offer(form.changed({"class_names": "cat, dog"})) == ""
