@@ -88,6 +88,18 @@ def settings_cases() -> list[tuple[str, Any]]:
     return made + [(name, value) for name, own in TUNED.items() for value in (*WRONG[:14], *own)]
 
 
+def refusal_is_a_sentence(text: str) -> None:
+    """It ends, it is short, and it is one line."""
+    assert text.endswith((".", "?")), text[:300]
+    assert len(text) < 1_200
+    assert "\n" not in text
+
+
+def refusal_names(field: str, text: str) -> bool:
+    """Whether it says which field is meant."""
+    return any(word in text.lower().replace("_", " ") for word in WORDS.get(field, (field.replace("_", " "),)))
+
+
 def arguments(field: str, value: Any) -> list[Any]:
     """The whole call, with one hostile value in it."""
     given = dict(ORDINARY)

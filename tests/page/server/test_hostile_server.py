@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from hostile_values import (
     GETS,
     ORDINARY,
     POSTS,
-    WORDS,
     WRONG,
     arguments,
+    refusal_is_a_sentence,
+    refusal_names,
     settings_cases,
     several_cases,
 )
@@ -82,13 +84,7 @@ def one_sentence(answer: Answer) -> None:
     assert answer.status < 500
     assert not INSIDES.search(answer.text), answer.text[:300]
     if not answer.success:
-        assert answer.error.endswith((".", "?")), answer.error[:300]
-        assert len(answer.error) < 1_200
-        assert "\n" not in answer.error
-
-
-def plain(text: str) -> str:
-    return text.lower().replace("_", " ")
+        refusal_is_a_sentence(answer.error)
 
 
 def all_at_once(ask: Any, cases: list[Any]) -> list[str]:
@@ -106,7 +102,8 @@ def all_at_once(ask: Any, cases: list[Any]) -> list[str]:
 
 
 def test_each_setting_of_the_api_is_taken_or_refused_by_name(story: dict[str, Any]) -> None:
-    asker, cases, taken = story["asker"], settings_cases(), []
+    """Every eighth of what ``tests/page/runs/test_hostile_api.py`` tries without a server."""
+    asker, cases, taken = story["asker"], settings_cases()[::8], []
 
     def ask(case: tuple[str, Any]) -> None:
         field, value = case
@@ -117,15 +114,12 @@ def test_each_setting_of_the_api_is_taken_or_refused_by_name(story: dict[str, An
             assert answer.data[0]["batch"] >= 1
             taken.append(case)
         else:
-            words = map(plain, WORDS.get(field, (field,)))
-            assert any(word in plain(answer.error) for word in words), answer.error[:300]
+            assert refusal_names(field, answer.error), answer.error[:300]
 
     wrong = all_at_once(ask, cases)
-    print(f"{len(cases)} cases, {len(taken)} of them ran")
     assert not wrong, "\n".join(wrong[:20])
-    assert len(cases) >= 450
-    assert 20 <= len(taken) <= 150
-    assert len({repr(case) for case in cases}) > 0.95 * len(cases)
+    assert len(cases) >= 50
+    assert taken
 
 
 def test_calls_that_are_wrong_in_many_places(story: dict[str, Any]) -> None:
@@ -136,9 +130,9 @@ def test_calls_that_are_wrong_in_many_places(story: dict[str, Any]) -> None:
 def test_what_only_the_page_calls_can_be_called_with_anything(story: dict[str, Any]) -> None:
     """The page's own functions are private by name only."""
     asker = story["asker"]
-    values = [value for index, value in enumerate(WRONG) if index % 5 == 0 or isinstance(value, dict)]
-    cases = [(event["id"], value) for event in asker.functions for value in values if event["inputs"]]
-    cases += [(event["id"], None) for event in asker.functions]
+    cases = [(event["id"], None) for event in asker.functions]
+    for turn, event in enumerate(asker.functions):  # each function meets others, all of them meet all
+        cases += [(event["id"], value) for value in WRONG[turn % 9 :: 9] if event["inputs"]]
 
     def ask(case: tuple[int, Any]) -> None:
         answer = asker.call(case[0], [case[1]] * 40)
@@ -230,24 +224,21 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
         f"{Path(place).parent}/../{Path(place).parent.name}/own.png", f"/gradio_api/file={place}", "a" * 10_000,
         "\ud800", "C:\\x",
     )  # fmt: skip
-    forged = [(name, kind) for name in paths for kind in ("a.png", "a.zip")]
-    for path, kind in forged:
-        answer = asker.take(uuid.uuid4().hex, added=[{"path": path, "name": kind}])
+    for path, name in zip(paths, cycle(("a.png", "a.zip"))):
+        answer = asker.take(uuid.uuid4().hex, added=[{"path": path, "name": name}])
         one_sentence(answer)
         assert read_update(answer)[0] == 0, path
         assert "did not arrive" in answer.text, path
-    files = [
+    files = cycle(
         {"path": path, "url": address, "meta": {"_type": "gradio.FileData"}} for path in ("/etc/passwd", address, place)
-    ]
+    )
     page = asker.function("step", "click", most_inputs=True)
-    for file in files:
-        for name in ORDINARY:
-            answer = asker.call(asker.api, arguments(name, file))
-            assert f"{name} holds a file" in answer.error
-        for index in range(2, len(page["inputs"])):
-            values = [None] * index + [file] + [None] * (len(page["inputs"]) - index - 1)
-            assert "holds a file" in asker.call(page["id"], values).error
-    assert len(forged) >= 50
+    for name, file in zip(ORDINARY, files, strict=False):
+        answer = asker.call(asker.api, arguments(name, file))
+        assert f"{name} holds a file" in answer.error
+    for index, file in zip(range(2, len(page["inputs"])), files, strict=False):
+        values = [None] * index + [file] + [None] * (len(page["inputs"]) - index - 1)
+        assert "holds a file" in asker.call(page["id"], values).error
     assert canary[1:] == []
     assert Path(place).exists()  # nobody else's Remove all deleted it
     asker.take(owner, clear=True)
