@@ -6,8 +6,9 @@
   /** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
   cliptta.saveFile = function (news) {
     if (!news) return;
-    const { name, type, text } = JSON.parse(news);
-    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+    const { name, type, text, packed } = JSON.parse(news);
+    const data = packed ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : text;
+    const link = make("a", { href: URL.createObjectURL(new Blob([data], { type })), download: name });
     document.body.append(link);
     link.click();
     link.remove();

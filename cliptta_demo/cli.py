@@ -21,9 +21,10 @@ from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, open_source
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import check_templates, parse_class_names
+from cliptta_demo.backend.models.class_names import check_templates, parse_class_names, split_renames
 from cliptta_demo.backend.models.loading import PRECISIONS, TINY, best_device, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, PAPERS
+from cliptta_demo.backend.run.adapted_weights import adapted_weights
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report
@@ -55,13 +56,14 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--backbone", help="tiny (the default), ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME")
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
-    run.add_argument("--classes", help="class names, separated by commas; default: the data set's")
+    run.add_argument("--classes", help="names, separated by commas, as in: cat = kitten, dog; default: the data set's")
     run.add_argument("--templates", nargs="+", metavar="TEMPLATE", help="prompts, {} for the class name")
     run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(method_names()))
     run.add_argument("--ood", help=OOD_HELP)
     add_stream_options(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write all results there")
     run.add_argument("--csv", type=Path, metavar="FILE", help="write there what every method said of every image")
+    run.add_argument("--weights", type=Path, metavar="FOLDER", help="write there what each method made of the tower")
     run.add_argument("--quiet", action="store_true", help="no line per batch")
     add_adaptation_options(run)
     run.set_defaults(work=run_command)
@@ -104,13 +106,15 @@ def run_command(arguments: argparse.Namespace) -> None:
         adaptation=read_adaptation(arguments, backbone.info.adaptation),
         own=read_own(arguments.set),
     )
-    names = parse_class_names(arguments.classes) if arguments.classes is not None else None
-    source = open_source(arguments.dataset, names)
+    typed = parse_class_names(arguments.classes) if arguments.classes is not None else ()
+    names, words = split_renames(typed, not arguments.dataset.startswith("folder:"))
+    source = open_source(arguments.dataset, names or None)
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     templates = check_templates(arguments.templates or ())
-    experiment = Experiment(settings, backbone, source, strangers, templates=templates or None)
-    snapshot, results = None, list[BatchResults]()
-    for _, snapshot in experiment.run():
+    experiment = Experiment(settings, backbone, source, strangers, words or None, templates or None)
+    state, snapshot, results = None, None, list[BatchResults]()
+    for end in experiment.run():
+        state, snapshot = end
         if arguments.csv:
             results.append(results_of(snapshot))
         for note in snapshot.notes:
@@ -134,6 +138,10 @@ def run_command(arguments: argparse.Namespace) -> None:
     print(format_table(result))
     if arguments.json:
         _write_json(arguments.json, result)
+    if arguments.weights:
+        arguments.weights.mkdir(parents=True, exist_ok=True)
+        for name, data in adapted_weights(backbone, settings, state).items():
+            (arguments.weights / f"{name}.safetensors").write_bytes(data)
     if arguments.csv:
         arguments.csv.parent.mkdir(parents=True, exist_ok=True)
         text = to_csv(results, experiment.class_names, with_scores=settings.stream.ood_share > 0)

@@ -48,6 +48,23 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     return tuple(names)
 
 
+def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """``cat = kitten`` shows pictures of *cat* and calls them *kitten*; elsewhere names are just names.
+
+    Returns:
+        (classes of the data set, words used for them), of the same length.
+    """
+    if not built_in or not names:
+        return tuple(names), tuple(names)
+    pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
+    if any(not all(pair) for pair in pairs):
+        raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
+    sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
+    for side in (sources, words):
+        parse_class_names(",".join(side))  # refuses what a rename made equal
+    return sources, words
+
+
 def visible(text: str) -> str:
     """Text of a stranger's without what hides or turns it, broken Unicode included; NFC-normalised."""
     return unicodedata.normalize("NFC", _HIDDEN.sub("", text))

@@ -11,7 +11,7 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, check_choice, check_number, settings_of
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name, parse_class_names, parse_templates
+from cliptta_demo.backend.models.class_names import display_name, parse_class_names, parse_templates, split_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import build_own, own_declared
@@ -81,23 +81,6 @@ def _read(values: FormValues, usual: Declared) -> Any:
     """Settings as the form says them; ``usual`` for those that have no widget."""
     known = settings_of(type(usual)).items()
     return replace(usual, **{name: item.whole(values[name]) for name, item in known if name in FORM})
-
-
-def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """``cat = kitten`` shows pictures of *cat* and calls them *kitten*; elsewhere names are just names.
-
-    Returns:
-        (classes of the data set, words used for them), of the same length.
-    """
-    if not built_in or not names:
-        return tuple(names), tuple(names)
-    pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
-    if any(not all(pair) for pair in pairs):
-        raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
-    sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
-    for side in (sources, words):
-        parse_class_names(",".join(side), max_classes=LIMITS.max_classes)  # refuses what a rename made equal
-    return sources, words
 
 
 def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:

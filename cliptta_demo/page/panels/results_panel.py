@@ -11,11 +11,20 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
+from cliptta_demo.page.panels.retold import command_download, python_download
+from cliptta_demo.page.runs.weights import weights_download
 from cliptta_demo.page.session.keeping import KEEPING
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
 SHOW, HIDE = "Show the table", "Hide the table"
+SAVED: dict[str, tuple[str, Callable[[Any], str]]] = {  # button → its label, and what it saves of a session
+    "csv": ("Save as CSV", csv_download),
+    "json": ("Run as JSON", json_download),
+    "python": ("Run as Python", python_download),
+    "command": ("Run as a command", command_download),
+    "weights": ("Adapted weights", weights_download),
+}
 
 
 def build_results() -> dict[str, Any]:
@@ -25,8 +34,8 @@ def build_results() -> dict[str, Any]:
         parts["results"] = build_panel(PANEL)
         with gr.Row(elem_id="results-buttons"):
             parts["table"] = gr.Button(SHOW, size="sm", elem_id="show-table", min_width=0)
-            parts["csv"] = gr.Button("Save as CSV", size="sm", elem_id="save-csv", min_width=0)
-            parts["json"] = gr.Button("Save run as JSON", size="sm", elem_id="save-json", min_width=0)
+            for name, (label, _) in SAVED.items():
+                parts[name] = gr.Button(label, size="sm", elem_id=f"save-{name}", min_width=0)
     parts["table_open"] = gr.State(False)
     parts["file"] = gr.Textbox(visible=False)  # on its way from the server to the visitor's disk
     return parts
@@ -47,7 +56,7 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **QUICK)
     for event in finished:
         event.then(follow, [session, is_open], table, **QUICK)
-    for name, download in (("csv", csv_download), ("json", json_download)):
+    for name, (_, download) in SAVED.items():
         parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **QUICK).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )

@@ -1,0 +1,21 @@
+"""The adapted weights of a run, for the browser to save."""
+
+from __future__ import annotations
+
+import base64
+
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.adapted_weights import adapted_weights, as_archive
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.session.state import Session
+
+
+def weights_download(session: Session | None) -> str:
+    """A zip with a file for each method that adapts the tower; empty before the first batch."""
+    if session is None or session.snapshot is None:
+        return ""
+    backbone = load_backbone(session.recipe.backbone, visitor=True)
+    files = adapted_weights(backbone, session.recipe.settings, session.state.to(backbone.device))
+    data = as_archive(files, session.recipe.backbone, session.state.next_batch)
+    text = base64.b64encode(data).decode()
+    return to_json({"name": "cliptta-weights.zip", "type": "application/zip", "text": text, "packed": True})
