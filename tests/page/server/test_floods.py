@@ -20,7 +20,7 @@ from serving import serve_process
 
 MB = 1_000_000
 VISITOR, TOTAL = 2, 6  # MB on disk
-SESSIONS = 22  # MB in memory; a run of SMALL needs some fifteen while it is at work
+SESSIONS = 19  # MB in memory; a run of SMALL needs some fifteen while it is at work
 LIMITS = {
     "CLIPTTA_VISITOR_MEGABYTES": str(VISITOR),
     "CLIPTTA_UPLOADS_MEGABYTES": str(TOTAL),
