@@ -20,7 +20,7 @@ from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import AdaptingMethod, Method
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import ID_SCORES, register_score
@@ -106,9 +106,7 @@ class Sharp(AdaptingMethod):
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(batch_size, 2 * cls.steps(outline) * batch_size)
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         here = self.passes(self.parameters(state))
         loss, cosines = yield from self._entropy(here, batch.pixels)
         slope = yield from here.gradient(loss)

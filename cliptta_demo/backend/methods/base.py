@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.losses import marginal_entropy
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
@@ -213,9 +213,7 @@ class AdaptingMethod(Method):
         if self.at_once:
             yield
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         """One optimiser step on one batch; ``step`` counts from 0 within it."""
         passes = self.passes(self.parameters(state))
         features = yield from passes.embed(batch.pixels)
@@ -250,7 +248,7 @@ class AdaptingMethod(Method):
         cosines: Tensor,
         *others: Tensor,
         taken: Tensor | None = None,
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    ) -> Step:
         """Adam on the sum of the terms, which came from ``passes``, and what there is to see of the step.
 
         Args:

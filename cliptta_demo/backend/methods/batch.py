@@ -53,6 +53,9 @@ class Cost:
     together: int | None = None
 
 
+Step = Work[tuple[AdaptationState, Progress]]  # an optimiser step: the state after it, and what there is to see of it
+
+
 class Prepared:
     """The images of one batch as the tower wants them: normalised once, not at every step.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES, Released
@@ -69,9 +69,7 @@ class ClipArtt(AdaptingMethod):
         return self.fresh(state) if self.task.own.by_authors else state
         yield  # work that never rests
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
         features = yield from passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T

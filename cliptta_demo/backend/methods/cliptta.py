@@ -11,13 +11,12 @@ from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.work import Work
 
 
 @register
@@ -41,9 +40,7 @@ class Cliptta(AdaptingMethod):
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
         return outline.settings.memory_shots * outline.classes, super().keeps(outline, backbone)[1]
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
         remembered = self._recall(batch, state, step, seed) if step > 0 else batch.pixels[:0]

@@ -7,10 +7,9 @@ it beside the others.
 from __future__ import annotations
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 
 
 class ClipttaOld(Cliptta):
@@ -25,9 +24,7 @@ class ClipttaOld(Cliptta):
         joining = super().cost(outline, 0).trained
         return Cost(2 * batch_size, joining)
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         if step == 0:
             batch.made["cosines"] = yield from self.predict(batch.pixels, self.parameters(state))
             if self.settings.memory_shots > 0:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Prepared, Progress
+from cliptta_demo.backend.methods.batch import Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES
@@ -19,7 +19,6 @@ from cliptta_demo.backend.methods.reliable import ReliableSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
 
@@ -78,9 +77,7 @@ class Eta(AdaptingMethod):
         """With an average of nothing, which is like no prediction."""
         return super().start().keep(average=self.prototypes.new_zeros(len(self.prototypes)))
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
         cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         logits, own, classes = self.backbone.logits(cosines), self.task.own, len(self.prototypes)

@@ -11,14 +11,13 @@ from torch.nn import functional as F
 from cliptta_demo.backend.declare import Declared, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Prepared, Progress
+from cliptta_demo.backend.methods.batch import Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.memory import lowest_of_each
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.s_fret import SFret, redundancy
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.work import Work
 
 SURE_SHARE = 0.95  # of a batch takes part in the prediction loss, before those that the centres call otherwise go
 TINY = 1e-12
@@ -100,9 +99,7 @@ class GFret(AdaptingMethod):
         supports = Supports(self.classifier, logits.argmax(dim=1), entropy_of_logits(logits))
         return super().start().keep(supports=supports)
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
         features = yield from passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T

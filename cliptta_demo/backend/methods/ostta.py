@@ -9,12 +9,11 @@ import torch
 from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 
 
 # fmt: off
@@ -60,9 +59,7 @@ class Ostta(AdaptingMethod):
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(2 * batch_size, cls.steps(outline) * batch_size)
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own, logits = self.task.own, self.backbone.logits
         teacher = (yield from batch.source_features(self.piece)) @ self.prototypes.T
         yield from self.rest()

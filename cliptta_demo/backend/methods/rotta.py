@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register
@@ -86,9 +86,7 @@ class Rotta(Remembering):
     def predictor(self, state: AdaptationState) -> Tensor:
         return state.kept["teacher"] if self.task.own.predicts == "teacher" else self.parameters(state)
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         losses: dict[str, Tensor] = {}
         if step == 0 or not self.task.own.by_authors:
             state, losses = yield from self._take_in(batch, state)

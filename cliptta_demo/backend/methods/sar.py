@@ -10,7 +10,7 @@ from torch import Tensor
 from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.reliable import ReliableSettings
@@ -66,9 +66,7 @@ class Sar(AdaptingMethod):
         """With an average loss that is infinite until there is one."""
         return super().start().keep(average=self.prototypes.new_tensor(torch.inf))
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         here = self.passes(self.parameters(state))
         cosines, entropies, reliable = yield from self._entropies(here, batch.pixels)
         loss = mean_of(entropies, reliable)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
 from cliptta_demo.backend.methods.registry import register
@@ -74,9 +74,7 @@ class Sotta(Remembering):
         first = self.first(batch, state)
         return state.keep(memory=state.kept["memory"].offer(batch.images, first, predicted, uncertainty, rule))
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         memory, authors = state.kept["memory"], self.task.own.by_authors
         if not memory.items:
             return state, Progress(step, batch.made["cosines"])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import register
@@ -79,9 +79,7 @@ class Stamp(Remembering):
         images, beside = super().keeps(outline, backbone)
         return images, beside + 32 * outline.classes
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own, classes = self.task.own, len(self.prototypes)
         uncertainty = yield from self._uncertainty(batch, self.parameters(state))
         uncertainty = torch.where(uncertainty < own.alpha * math.log(classes), uncertainty, torch.nan)

@@ -11,13 +11,12 @@ from torch import Tensor
 from cliptta_demo.backend.declare import choice, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.mixture import best_cut, upper_share
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 
 
 # fmt: off
@@ -72,9 +71,7 @@ class Unient(AdaptingMethod):
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(batch_size * (1 + outline.own.by_authors), cls.steps(outline) * batch_size)
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own = self.task.own
         spread = None
         if own.by_authors:

@@ -10,7 +10,7 @@ import torch
 from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress
+from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES, Released
@@ -77,9 +77,7 @@ class Watt(AdaptingMethod):
         state = self.fresh(state) if self.task.own.by_authors else state
         return state.keep(centre=state.values, moved=torch.zeros_like(state.values))
 
-    def step(
-        self, batch: Prepared, state: AdaptationState, step: int, seed: int
-    ) -> Work[tuple[AdaptationState, Progress]]:
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         (turn, repeat), own = divmod(step, self.task.own.repeats), self.task.own
         part, template = divmod(turn, len(TEMPLATES))
         if self.parallel and repeat == 0:
