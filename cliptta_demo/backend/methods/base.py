@@ -155,9 +155,14 @@ class AdaptingMethod(Method):
     Most methods have only to say what their loss is, in :meth:`terms`; others have a :meth:`step` of their own, or
     something to do before a batch's first step, in :meth:`begin`. The values of the state begin with θ ``(P,)``; a
     method may add others to them in :meth:`start`.
+
+    Attributes:
+        kept_like_parameters: vectors ``(P,)`` that it keeps beside the optimiser's; kept_by_class: numbers per class.
     """
 
     adapts = True
+    kept_like_parameters: ClassVar[int] = 0
+    kept_by_class: ClassVar[int] = 0
 
     @classmethod
     def steps(cls, outline: Outline) -> int:
@@ -169,7 +174,8 @@ class AdaptingMethod(Method):
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
-        return 0, 3 * 4 * (backbone.layout.size + 1)  # θ, perhaps one number more, and two moments
+        vectors = 3 * (backbone.layout.size + 1)  # θ, perhaps one number more, and two moments
+        return 0, 4 * (vectors + cls.kept_like_parameters * backbone.layout.size + cls.kept_by_class * outline.classes)
 
     def start(self) -> AdaptationState:
         return AdaptationState.start(self.backbone.source_parameters)

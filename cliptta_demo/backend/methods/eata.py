@@ -14,7 +14,6 @@ from cliptta_demo.backend.methods.batch import Prepared
 from cliptta_demo.backend.methods.eta import Eta, FilterSettings
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline, Task
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
 
@@ -48,15 +47,11 @@ class Eata(Eta):
     sentence = "ETA on an elastic leash: what matters on clean images may move least."
     colour, symbol, dash = "purple", "star", "dash"
     own = EataSettings
+    kept_like_parameters = 1
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self._fisher: Tensor | None = None  # of all runs of this task
-
-    @classmethod
-    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
-        images, beside = super().keeps(outline, backbone)
-        return images, beside + 4 * backbone.layout.size
 
     @classmethod
     def clean_batches(cls, outline: Outline) -> int:

@@ -16,8 +16,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES
 from cliptta_demo.backend.methods.reliable import ReliableSettings
-from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
@@ -67,11 +65,7 @@ class Eta(AdaptingMethod):
     colour, symbol = "purple", "cross"
     uses = ("learning_rate", "steps")
     own = EtaSettings
-
-    @classmethod
-    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
-        images, beside = super().keeps(outline, backbone)
-        return images, beside + 4 * outline.classes
+    kept_by_class = 1
 
     def start(self) -> AdaptationState:
         """With an average of nothing, which is like no prediction."""

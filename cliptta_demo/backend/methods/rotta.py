@@ -18,7 +18,6 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
@@ -66,6 +65,7 @@ class Rotta(Remembering):
     family = "memory"
     colour, symbol = "teal", "hexagon"
     own = RottaSettings
+    kept_like_parameters = 1
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
@@ -74,11 +74,6 @@ class Rotta(Remembering):
         looks, updates = (1, -(-batch_size // own.update_every)) if own.by_authors else (steps, 1)
         learnt = (updates + steps - 1) * own.capacity
         return Cost((looks + 1) * batch_size + learnt, learnt)
-
-    @classmethod
-    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
-        images, beside = super().keeps(outline, backbone)
-        return images, beside + 4 * backbone.layout.size
 
     def start(self) -> AdaptationState:
         return super().start().keep(teacher=self.backbone.source_parameters)

@@ -15,7 +15,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.reliable import ReliableSettings
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
 
@@ -56,11 +55,6 @@ class Sar(AdaptingMethod):
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(batch_size, 2 * cls.steps(outline) * batch_size, together=batch_size)
-
-    @classmethod
-    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
-        images, beside = super().keeps(outline, backbone)
-        return images, beside + 4
 
     def start(self) -> AdaptationState:
         """With an average loss that is infinite until there is one."""

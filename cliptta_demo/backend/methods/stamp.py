@@ -20,7 +20,6 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.release import RELEASES
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work
 
 EPSILON = 1e-5  # inside the logarithm of the entropy, as its authors' release has it
@@ -66,6 +65,7 @@ class Stamp(Remembering):
     family = "memory"
     colour, symbol = "brown", "cross"
     own = StampSettings
+    kept_by_class = 8  # a number as an object takes 32 bytes
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
@@ -73,11 +73,6 @@ class Stamp(Remembering):
         plain = own.release == "cliptta"
         looks = 1 + (not plain) + cls.steps(outline) * (1 + own.by_authors)
         return Cost(looks * batch_size, cls.steps(outline) * (2 - plain) * own.capacity)
-
-    @classmethod
-    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
-        images, beside = super().keeps(outline, backbone)
-        return images, beside + 32 * outline.classes
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own, classes = self.task.own, len(self.prototypes)
