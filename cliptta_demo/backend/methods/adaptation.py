@@ -7,7 +7,7 @@ makes a new state from the old one, so that a failure or a cancel in the middle 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -26,8 +26,8 @@ class AdaptationState:
         first_moment, second_moment: Adam's, same shape.
         updates: scalar int64, optimiser steps taken.
         skipped: scalar int64, steps skipped because loss or gradient was not finite.
-        kept: what else the method keeps from batch to batch, by name: tensors, plain numbers, and objects with a
-            ``to(device)`` of their own, also in tuples and dicts. Replaced, never changed.
+        kept: what else the method keeps from batch to batch, by name: tensors, plain numbers, and objects that are
+            dataclasses or have a ``to(device)`` of their own, also in tuples and dicts. Replaced, never changed.
     """
 
     values: Tensor
@@ -54,14 +54,16 @@ class AdaptationState:
 
     def to(self, device: torch.device | str) -> AdaptationState:
         """The same state on another device."""
-        return AdaptationState(*(_moved(part, device) for part in vars(self).values()))
+        return _moved(self, device)
 
 
 def _moved(value: Any, device: torch.device | str) -> Any:
     if isinstance(value, Mapping):
         return {name: _moved(part, device) for name, part in value.items()}
-    if isinstance(value, tuple | list):
+    if type(value) in (tuple, list):
         return type(value)(_moved(part, device) for part in value)
+    if is_dataclass(value):
+        return replace(value, **{name: _moved(part, device) for name, part in vars(value).items()})
     return value.to(device) if hasattr(value, "to") else value
 
 

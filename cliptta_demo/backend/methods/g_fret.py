@@ -65,10 +65,6 @@ class Supports:
         sums = self.features.new_zeros(classes, self.features.shape[1])
         return sums.index_add(0, self.labels, F.normalize(self.features, dim=1))
 
-    def to(self, device: torch.device | str) -> Supports:
-        """The same on another device."""
-        return Supports(self.features.to(device), self.labels.to(device), self.entropies.to(device))
-
 
 @register
 class GFret(AdaptingMethod):

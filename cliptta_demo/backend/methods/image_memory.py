@@ -75,7 +75,3 @@ class ImageMemory:
     def _rows(self, numbers: Sequence[int]) -> Tensor:
         row = {number: place for place, number in enumerate(self.numbers)}
         return torch.tensor([row[number] for number in numbers], dtype=torch.int64).to(self.images.device)
-
-    def to(self, device: torch.device | str) -> ImageMemory:
-        """The same memory on another device."""
-        return replace(self, images=self.images.to(device))

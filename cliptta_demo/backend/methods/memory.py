@@ -62,10 +62,6 @@ class ConfidentMemory:
         keys = torch.rand(len(self), generator=generator).to(self.labels.device)
         return lowest_of_each(self.labels, keys, max(1, size // classes)).sort().values
 
-    def to(self, device: torch.device | str) -> ConfidentMemory:
-        """The same memory on another device."""
-        return ConfidentMemory(self.images.to(device), self.labels.to(device), self.confidence.to(device))
-
 
 def lowest_of_each(labels: Tensor, values: Tensor, most: int) -> Tensor:
     """Positions of the ``most`` entries of each class whose values are lowest, of equals the earlier.
