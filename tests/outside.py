@@ -45,11 +45,7 @@ class FeatureCache(Method):
 
     name, label = "feature-cache", "Feature cache"
     sentence = "Remembers the surest images of each class and asks them too."
-    paper, year, family = (
-        "Karmanov et al., Efficient Test-Time Adaptation of Vision-Language Models, CVPR 2024",
-        2024,
-        "cache",
-    )
+    paper, family = "Karmanov et al., Efficient Test-Time Adaptation of Vision-Language Models, CVPR 2024", "cache"
     colour, symbol = "blue", "diamond"  # CLIPTTA has them already
     own = CacheSettings
 
@@ -90,11 +86,7 @@ class Sharp(AdaptingMethod):
 
     name, label = "sharp", "Sharpness-aware"
     sentence = "Looks for parameters in whose whole neighbourhood predictions are sure."
-    paper, year, family = (
-        "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023",
-        2023,
-        "normalisation",
-    )
+    paper, family = "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023", "normalisation"
     colour, symbol = "purple", "star"
     uses = ("learning_rate",)
 

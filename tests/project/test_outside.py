@@ -91,7 +91,7 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
     assert register(METHODS["sharp"]) is METHODS["sharp"]
     with pytest.raises(ValueError, match="'tent'; Tent is registered"):
         register(type("Other", (Tent,), {}))
-    with pytest.raises(ValueError, match="Silent does not say its paper, year"):
+    with pytest.raises(ValueError, match="Silent does not say its paper, family"):
         register(type("Silent", (Method,), {"name": "x", "label": "X", "sentence": "Says nothing."}))
     with pytest.raises(ValueError, match="'margin'"):
         register_score("margin", "")

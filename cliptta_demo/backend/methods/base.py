@@ -33,7 +33,8 @@ class Method:
     """A way to predict a stream of batches.
 
     What a class says of itself:
-        name: in links, on the command line, in results. label, sentence: for people. paper, year: where it is from.
+        name: in links, on the command line, in results. label, sentence: for people.
+        paper: where it is from, the year at its end.
         family: one of :data:`.registry.FAMILIES`; methods of one family stand together.
         colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
         uses: the fields of :class:`AdaptationSettings` that it uses; own: a dataclass of settings of its own, see
@@ -45,7 +46,6 @@ class Method:
     label: ClassVar[str]
     sentence: ClassVar[str]
     paper: ClassVar[str]
-    year: ClassVar[int]
     family: ClassVar[str]
     colour: ClassVar[str]
     symbol: ClassVar[str]

@@ -43,7 +43,6 @@ class Calip(Method):
     name, label = "calip", "CALIP"
     sentence = "Learns nothing, but looks at each place in an image before it decides."
     paper = "Guo et al., CALIP: Zero-Shot Enhancement of CLIP with Parameter-free Attention, AAAI 2023"
-    year = 2023
     family = "training-free"
     colour, symbol = "purple", "star"
     own = CalipSettings

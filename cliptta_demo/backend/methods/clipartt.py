@@ -49,7 +49,6 @@ class ClipArtt(AdaptingMethod):
     name, label = "clipartt", "CLIPArTT"
     sentence = "Captions each image with its three likeliest classes, and learns from which images get similar ones."
     paper = "Vargas Hakim et al., CLIPArTT: Adaptation of CLIP to New Domains at Test Time, WACV 2025"
-    year = 2025
     family = "captions"
     colour, symbol, dash = "teal", "hexagon", "dot"
     uses = ("learning_rate", "steps")

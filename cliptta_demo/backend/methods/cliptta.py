@@ -25,7 +25,7 @@ class Cliptta(AdaptingMethod):
 
     name, label = "cliptta", "CLIPTTA"
     sentence = "Lets each image find its caption among those of the whole batch, which resists collapse."
-    paper, year = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025", 2025
+    paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"
     uses = ("learning_rate", "steps", "regulariser_weight", "memory_shots", "memory_sample", "symmetric")

@@ -60,7 +60,6 @@ class Eta(AdaptingMethod):
     name, label = "eta", "ETA"
     sentence = "Learns from sure images alone, and of those only from what it has not seen often."
     paper = "Niu et al., Efficient Test-Time Model Adaptation without Forgetting, ICML 2022"
-    year = 2022
     family = "entropy"
     colour, symbol = "purple", "cross"
     uses = ("learning_rate", "steps")

@@ -75,7 +75,7 @@ class GFret(AdaptingMethod):
 
     name, label = "g-fret", "G-FRET"
     sentence = "Pulls each image towards its class, and away from what all features have in common."
-    paper, year = SFret.paper, SFret.year
+    paper = SFret.paper
     family = "redundancy"
     colour, symbol, dash = "teal", "triangle-down", "dashdot"
     uses = ("learning_rate", "steps")

@@ -52,7 +52,6 @@ class Lame(Method):
     name, label = "lame", "LAME"
     sentence = "Leaves the model alone and lets images that look alike agree on a class."
     paper = "Boudiaf et al., Parameter-free Online Test-time Adaptation, CVPR 2022"
-    year = 2022
     family = "training-free"
     colour, symbol = "gold", "triangle-down"
     own = LameSettings

@@ -49,7 +49,6 @@ class Ostta(AdaptingMethod):
     name, label = "ostta", "OSTTA"
     sentence = "Learns from images that it has become surer of, since strangers rather make it less sure."
     paper = "Lee et al., Towards Open-Set Test-Time Adaptation Utilizing the Wisdom of Crowds, ICCV 2023"
-    year = 2023
     family = "entropy"
     colour, symbol = "brown", "hexagon"
     uses = ("learning_rate", "steps")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="type[Method]")
 
 METHODS: dict[str, type[Method]] = {}
-FACTS = ("name", "label", "sentence", "paper", "year", "family", "colour", "symbol")  # that each class says of itself
+FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
 # What a method goes by, and how that is said to people; others may come from outside.
 FAMILIES = {
     "yardstick": "Yardstick",

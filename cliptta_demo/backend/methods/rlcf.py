@@ -72,7 +72,7 @@ class RlcfPrompt(PromptTuning):
 
     name, label = "rlcf-prompt", "RLCF prompt"
     sentence = "Makes guesses for each image and rewords the prompt towards those that an untouched CLIP rewards."
-    paper, year = PAPER, 2024
+    paper = PAPER
     family = "single"
     colour, symbol, dash = "brown", "star", "dash"
     own = RlcfPromptSettings
@@ -98,7 +98,7 @@ class Rlcf(PerImage, AdaptingMethod):
 
     name, label = "rlcf", "RLCF"
     sentence = "Makes guesses for each image and tunes the tower towards those that an untouched CLIP rewards."
-    paper, year = PAPER, 2024
+    paper = PAPER
     family = "single"
     colour, symbol = "purple", "cross"
     uses = ("learning_rate",)

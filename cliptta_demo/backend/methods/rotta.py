@@ -61,7 +61,6 @@ class Rotta(Remembering):
     name, label = "rotta", "RoTTA"
     sentence = "A slow teacher labels a balanced memory of recent images, and a quick student learns from it."
     paper = "Yuan et al., Robust Test-Time Adaptation in Dynamic Scenarios, CVPR 2023"
-    year = 2023
     family = "memory"
     colour, symbol = "teal", "hexagon"
     own = RottaSettings

@@ -43,7 +43,6 @@ class RTpt(PromptTuning):
         "Sheng et al., R-TPT: Improving Adversarial Robustness of Vision-Language Models through Test-Time Prompt "
         "Tuning, CVPR 2025"
     )
-    year = 2025
     family = "single"
     colour, symbol = "teal", "triangle-down"
     own = RTptSettings

@@ -26,7 +26,6 @@ class SFret(AdaptingMethod):
     name, label = "s-fret", "S-FRET"
     sentence = "Never looks at a prediction: only lets the features repeat one another less."
     paper = "You et al., FRET: Feature Redundancy Elimination for Test Time Adaptation, ICCV 2025"
-    year = 2025
     family = "redundancy"
     colour, symbol, dash = "purple", "cross", "dot"
     uses = ("learning_rate", "steps")

@@ -46,7 +46,6 @@ class Sar(AdaptingMethod):
     name, label = "sar", "SAR"
     sentence = "Looks for a flat place where sure predictions stay sure, and starts again if it gets too sure."
     paper = "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023"
-    year = 2023
     family = "entropy"
     colour, symbol = "teal", "triangle-down"
     uses = ("learning_rate", "steps")

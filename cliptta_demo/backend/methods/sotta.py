@@ -53,7 +53,6 @@ class Sotta(Remembering):
     name, label = "sotta", "SoTTA"
     sentence = "Learns only from images of which it is already sure, so that strangers stay out."
     paper = "Gong et al., SoTTA: Robust Test-Time Adaptation on Noisy Data Streams, NeurIPS 2023"
-    year = 2023
     family = "memory"
     colour, symbol = "gold", "star"
     own = SottaSettings

@@ -61,7 +61,6 @@ class Stamp(Remembering):
     name, label = "stamp", "STAMP"
     sentence = "Replays images on which it still agrees with its former self, above all the surest."
     paper = "Yu et al., STAMP: Outlier-Aware Test-Time Adaptation with Stable Memory Replay, ECCV 2024"
-    year = 2024
     family = "memory"
     colour, symbol = "brown", "cross"
     own = StampSettings

@@ -65,7 +65,6 @@ class Tda(Method):
     name, label = "tda", "TDA"
     sentence = "Learns nothing, but remembers the surest images of each class and asks them for advice."
     paper = "Karmanov et al., Efficient Test-Time Adaptation of Vision-Language Models, CVPR 2024"
-    year = 2024
     family = "training-free"
     colour, symbol = "teal", "hexagon"
     own = TdaSettings

@@ -19,7 +19,6 @@ class Tent(AdaptingMethod):
     label = "TENT"
     sentence = "Makes each prediction surer of itself, right or wrong."
     paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
-    year = 2021
     family = "entropy"
     colour, symbol = "vermilion", "square"
     uses = ("learning_rate", "steps", "tent_regulariser_weight")
@@ -35,7 +34,7 @@ class TentRegularised(Tent):
 
     name, label = "tent-reg", "TENT + regulariser"
     sentence = "TENT with a pull towards using all classes, which keeps it from collapse."
-    paper, year = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025", 2025
+    paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     colour, symbol, dash = "gold", "hexagon", "dash"
     uses = ("learning_rate", "steps", "regulariser_weight")
 

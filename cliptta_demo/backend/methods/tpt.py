@@ -17,7 +17,6 @@ class Tpt(PromptTuning):
     name, label = "tpt", "TPT"
     sentence = "Crops each image in many ways and rewords the prompt until the crops agree."
     paper = "Shu et al., Test-Time Prompt Tuning for Zero-Shot Generalization in Vision-Language Models, NeurIPS 2022"
-    year = 2022
     family = "single"
     colour, symbol = "gold", "hexagon"
     own = PromptSettings

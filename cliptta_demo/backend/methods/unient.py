@@ -59,7 +59,6 @@ class Unient(AdaptingMethod):
     name, label = "unient", "UniEnt"
     sentence = "Guesses who is a stranger, gets surer of the others, and less sure of the strangers."
     paper = "Gao et al., Unified Entropy Optimization for Open-Set Test-Time Adaptation, CVPR 2024"
-    year = 2024
     family = "entropy"
     colour, symbol = "green", "triangle-down"
     uses = ("learning_rate", "steps")

@@ -58,7 +58,6 @@ class Watt(AdaptingMethod):
     """
 
     paper = "Osowiechi et al., WATT: Weight Average Test-Time Adaptation of CLIP, NeurIPS 2024"
-    year = 2024
     family = "captions"
     uses = ("learning_rate",)
     own = WattSettings

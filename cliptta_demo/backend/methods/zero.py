@@ -43,7 +43,6 @@ class Zero(Method):
     name, label = "zero", "ZERO"
     sentence = "Looks at many parts of each image and lets the surest of them vote."
     paper = "Farina et al., Frustratingly Easy Test-Time Adaptation of Vision-Language Models, NeurIPS 2024"
-    year = 2024
     family = "training-free"
     colour, symbol = "brown", "cross"
     own = ZeroSettings

@@ -21,7 +21,6 @@ class ZeroShot(Method):
     label = "Zero-shot"
     sentence = "The model as it was trained, the yardstick of all others."
     paper = "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021"
-    year = 2021
     family = "yardstick"
     colour, symbol, dash = "grey", "circle", "dot"
 

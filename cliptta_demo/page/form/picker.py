@@ -67,5 +67,5 @@ def _row(kind: Any) -> str:
         f'<label><input type="checkbox" value="{html.escape(kind.name)}" aria-describedby="{about}"{locked}>'
         f'<i class="marker {kind.symbol}" aria-hidden="true"></i><b>{html.escape(kind.label)}</b></label>'
         f'<span class="cost" title="{PICKER["cost"]}">{cost}</span>'
-        f'<p id="{about}">{html.escape(kind.sentence)} <span>{kind.year}</span></p></div>'
+        f'<p id="{about}">{html.escape(kind.sentence)} <span>{html.escape(kind.paper[-4:])}</span></p></div>'
     )
