@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,14 +15,32 @@ from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.batch import Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.release import RELEASES
-from cliptta_demo.backend.methods.reliable import ReliableSettings
+from cliptta_demo.backend.methods.release import RELEASES, Released
 from cliptta_demo.backend.models.pieces import Passes
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
 
 
 # fmt: off
+@dataclass(frozen=True, kw_only=True)
+class ReliableSettings(Released):
+    """How sure is sure enough."""
+
+    entropy_share: float = number(
+        0.4, 0, 1, "the releases' of ETA, EATA and SAR",
+        label="Entropy limit", help="Learns from images below this share of the largest entropy, ln C.",
+        step=0.05, mark="entropy limit {:g}",
+    )
+
+    def limit(self, classes: int) -> float:
+        """E₀, in nats."""
+        return self.entropy_share * math.log(classes)
+
+    def reliable(self, entropies: Tensor, classes: int) -> Tensor:
+        """Which of ``(…)`` entropies in nats are below E₀, bool."""
+        return entropies < self.limit(classes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FilterSettings(ReliableSettings):
     """Which images count as unlike the others."""

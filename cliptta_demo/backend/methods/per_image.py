@@ -50,20 +50,6 @@ class ViewSettings(Declared):
 # fmt: on
 
 
-@dataclass(frozen=True)
-class Alone:
-    """What became of one image.
-
-    Attributes:
-        cosines: ``(C,)`` that it is predicted by.
-        state: after its last step; losses: the terms of each step.
-    """
-
-    cosines: Tensor
-    state: AdaptationState
-    losses: tuple[dict[str, Tensor], ...]
-
-
 class PerImage(Method):
     """Adapts to each image of a batch by itself. Nothing is carried on but the count of steps that were skipped.
 
@@ -125,19 +111,19 @@ class PerImage(Method):
         for index, end in enumerate(range(1, count + 1)):
             one = slice(index, end)
             work = partial(self.one_image, pixels[one], boxes[one], features[one], prompts, state)
-            alone = yield from self.within_memory(count, work)
-            state = replace(state, skipped=alone.state.skipped)
-            cosines = torch.cat([cosines[:index], alone.cosines[None], cosines[end:]])
-            losses.append(alone.losses[-1])
+            own, after, terms = yield from self.within_memory(count, work)
+            state = replace(state, skipped=after.skipped)
+            cosines = torch.cat([cosines[:index], own[None], cosines[end:]])
+            losses.append(terms[-1])
             part = REPORTS * end // count
             if end < count:
                 yield Progress(part, cosines, None, _means(losses)) if part > REPORTS * index // count else None
-        yield Progress(REPORTS, cosines, alone.state, _means(losses))
+        yield Progress(REPORTS, cosines, after, _means(losses))
 
     def one_image(
         self, image: Tensor, boxes: Tensor, feature: Tensor, prompts: Tensor, state: AdaptationState
-    ) -> Work[Alone]:
-        """All work on one image.
+    ) -> Work[tuple[Tensor, AdaptationState, list[dict[str, Tensor]]]]:
+        """All work on one image: the cosines ``(C,)`` that it is predicted by, the state after it, each step's terms.
 
         Args:
             image: ``(1, 3, S, S)``; boxes: ``(1, V, 5)``; feature: ``(1, d)``.
@@ -160,7 +146,7 @@ class PerImage(Method):
             losses.append({name: term.detach() for name, term in terms.items()})
         yield
         cosines = yield from self.judge(state.values, views, seen)
-        return Alone(cosines, state, tuple(losses))
+        return cosines, state, losses
 
 
 def _means(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:

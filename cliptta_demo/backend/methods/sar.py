@@ -11,9 +11,9 @@ from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
+from cliptta_demo.backend.methods.eta import ReliableSettings
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.reliable import ReliableSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work

@@ -21,11 +21,12 @@ class Tent(AdaptingMethod):
     paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
     family = "entropy"
     colour, symbol = "vermilion", "square"
-    uses = ("learning_rate", "steps", "tent_regulariser_weight")
+    regulariser_setting = "tent_regulariser_weight"
+    uses = ("learning_rate", "steps", regulariser_setting)
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
         entropy = {"entropy": mean_entropy(self.backbone.logits(cosines))}
-        return entropy | self.regulariser(cosines, self.settings.tent_regulariser_weight)
+        return entropy | self.regulariser(cosines, getattr(self.settings, self.regulariser_setting))
 
 
 @register
@@ -36,8 +37,5 @@ class TentRegularised(Tent):
     sentence = "TENT with a pull towards using all classes, which keeps it from collapse."
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     colour, symbol, dash = "gold", "hexagon", "dash"
-    uses = ("learning_rate", "steps", "regulariser_weight")
-
-    def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
-        entropy = {"entropy": mean_entropy(self.backbone.logits(cosines))}
-        return entropy | self.regulariser(cosines, self.settings.regulariser_weight)
+    regulariser_setting = "regulariser_weight"
+    uses = ("learning_rate", "steps", regulariser_setting)

@@ -12,7 +12,7 @@ import torch
 from golden_methods import NEAR, Trajectory, golden
 from torch import Tensor
 
-from cliptta_demo.backend.methods.per_image import Alone, PerImage
+from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 
 # name in the golden file → the method, where the file has the values it ends with
@@ -25,7 +25,7 @@ TRAJECTORIES = {
 STREAM = "closed"
 
 
-def watched(method: str, alone: list[Alone], weights: list[Tensor], excluded: Iterator[np.ndarray]) -> type[PerImage]:
+def watched(method: str, alone: list[Any], weights: list[Tensor], excluded: Iterator[np.ndarray]) -> type[PerImage]:
     """The method with the file's views, that tells what became of each image."""
     kind = METHODS[method]
 
@@ -55,7 +55,7 @@ def expectation(name: str, key: str) -> np.ndarray:
 def test_trajectory(name: str) -> None:
     method, end = TRAJECTORIES[name]
     expected = partial(expectation, name)
-    alone: list[Alone] = []
+    alone: list[Any] = []
     weights: list[Tensor] = []
     excluded = iter(expected("excluded").reshape(-1, 32, 32)) if name == "rtpt" else iter(())
     class_features = golden().get(f"{name}/class_features")
@@ -75,8 +75,8 @@ def test_trajectory(name: str) -> None:
         images = alone[24 * batch :]
         found = {
             "logits": followed.moments[-1].cosines,
-            end: torch.stack([one.state.values.view(expected(end).shape[2:]) for one in images]),
-            "losses": torch.tensor([[float(sum(terms.values())) for terms in one.losses] for one in images]),
+            end: torch.stack([state.values.view(expected(end).shape[2:]) for _, state, _ in images]),
+            "losses": torch.tensor([[float(sum(terms.values())) for terms in losses] for _, _, losses in images]),
         }
         if name == "rtpt":
             found["weights"] = torch.stack(weights[24 * batch :])
