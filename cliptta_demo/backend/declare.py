@@ -161,22 +161,3 @@ def settings_of(settings: type) -> dict[str, Setting]:
     if plain := [item.name for item in fields(settings) if _KEY not in item.metadata]:
         raise TypeError(f"{settings.__name__} does not declare {', '.join(plain)}: see {__name__}.")
     return {item.name: replace(item.metadata[_KEY], name=item.name) for item in fields(settings)}
-
-
-def build(settings: type, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """Such settings with these values, the defaults for others.
-
-    Args:
-        settings: the dataclass; values: by the names of its fields; prefix: of the names in a refusal.
-
-    Raises:
-        UserError: a name that there is not, or a value that is none of its setting's.
-    """
-    known = {item.name for item in fields(settings)}
-    if unknown := set(values) - known:
-        names = [", ".join(f"{prefix}{name}" for name in sorted(part)) for part in (unknown, known)]
-        raise UserError(f"Unknown setting {names[0]}; known: {names[1]}.")
-    if prefix:
-        for name, value in values.items():
-            settings_of(settings)[name].check(value, f"{prefix}{name}")
-    return settings(**values)

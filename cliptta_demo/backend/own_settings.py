@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cliptta_demo.backend.declare import Declared, Setting, build, settings_of
+from cliptta_demo.backend.declare import Declared, Setting, settings_of
 from cliptta_demo.backend.errors import UserError
 
 
@@ -38,4 +38,15 @@ def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
         if own_kind(method) is None:
             raise UserError(f"{name} is no setting: {method} has none of its own.")
         given.setdefault(method, {})[setting] = value
-    return {method: build(own_kind(method), own, f"{method}.") for method, own in given.items()}
+    return {method: _build(method, own) for method, own in given.items()}
+
+
+def _build(method: str, values: Mapping[str, Any]) -> Declared:
+    kind = own_kind(method)
+    known = settings_of(kind)
+    if unknown := values.keys() - known:
+        names = [", ".join(f"{method}.{name}" for name in sorted(part)) for part in (unknown, known)]
+        raise UserError(f"Unknown setting {names[0]}; known: {names[1]}.")
+    for name, value in values.items():
+        known[name].check(value, f"{method}.{name}")
+    return kind(**values)

@@ -14,7 +14,6 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.declare import (
     Declared,
     Setting,
-    build,
     check_choice,
     choice,
     number,
@@ -24,7 +23,7 @@ from cliptta_demo.backend.declare import (
 )
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.backend.own_settings import build_own, own_kind
+from cliptta_demo.backend.own_settings import own_kind
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
 MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
@@ -274,19 +273,3 @@ class RunSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dict, ready for JSON; without ``own`` where no method has settings of its own."""
         return {name: value for name, value in asdict(self).items() if name != "own" or value}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> RunSettings:
-        """The inverse of :meth:`to_dict`; unknown names raise :class:`UserError`."""
-        data = dict(data)
-        if "methods" in data:
-            data["methods"] = tuple(data["methods"])
-        if "stream" in data:
-            data["stream"] = build(StreamSettings, data["stream"])
-        if "adaptation" in data:
-            data["adaptation"] = build(AdaptationSettings, data["adaptation"])
-        if "own" in data:
-            data["own"] = build_own(
-                {f"{m}.{name}": value for m, own in data["own"].items() for name, value in own.items()}
-            )
-        return build(cls, data)

@@ -18,6 +18,7 @@ from cliptta_demo.backend.declare import Declared, choice, number, settings_of, 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.zero_shot import ZeroShot
+from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.cli import main
@@ -136,8 +137,6 @@ def test_the_command_line_takes_it_and_json_keeps_it(tmp_path: Path, capsys: pyt
     settings = json.loads(path.read_text())["settings"]
     assert settings["own"] == {"echo": {"shots": 5, "weight": 1.5, "mode": "sum", "strict": True}}
     assert SEEN == [OWN]
-    plain = {name: settings[name] for name in ("methods", "stream", "adaptation", "own")}
-    assert RunSettings.from_dict(plain).own == {"echo": OWN}
     for word, says in {
         "echo.shots=many": "echo.shots is 'many'; it must be a whole number.",
         "echo.shots=99": "echo.shots is 99; it must be a whole number from 1 to 16.",
@@ -167,7 +166,7 @@ def test_own_settings_belong_to_methods_of_the_run() -> None:
     with pytest.raises(UserError, match="own has settings for echo that are another method's"):
         RunSettings(methods=("echo",), own={"echo": StreamSettings()})
     with pytest.raises(UserError, match=r"Unknown setting echo\.x; known: echo\.mode, echo\.shots"):
-        RunSettings.from_dict({"methods": ["echo"], "own": {"echo": {"x": 1}}})
+        build_own({"echo.x": 1})
     with pytest.raises(TypeError, match="Plain does not declare shots"):
         settings_of(make_dataclass("Plain", [("shots", int, 3)]))
 
