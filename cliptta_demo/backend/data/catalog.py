@@ -11,7 +11,7 @@ from cliptta_demo.backend.data.hub_dataset import PREFIX as HUB_PREFIX
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec, open_hub_dataset
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.backend.data.sources import OOD_LABEL, FolderSource, PictureSource, Source
+from cliptta_demo.backend.data.sources import PictureSource, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 
@@ -65,7 +65,7 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
     """
     refuse_local(spec, visitor)
     if spec.startswith(FOLDER_PREFIX):
-        return FolderSource(scan_folder(spec.removeprefix(FOLDER_PREFIX), class_names))
+        return scan_folder(spec.removeprefix(FOLDER_PREFIX), class_names)
     if spec.startswith(tuple(CIFAR_C_PREFIXES)):
         return open_cifar_c(spec, class_names)
     if is_hub_spec(spec):
@@ -100,7 +100,7 @@ def _allowed(names: dict[str, str], visitor: bool) -> list[str]:
 def open_strangers(
     spec: str, like: str = "pictures", class_names: Sequence[str] | None = None, *, visitor: bool = False
 ) -> Source:
-    """The OOD images of a run; every label is ``OOD_LABEL``.
+    """The OOD images of a run; a :class:`.stream.Stream` gives them their label, whatever theirs is.
 
     Args:
         spec: a key of ``OOD_SOURCES``, ``folder:PATH`` (sub-folders optional), or a data set of the hub as for
@@ -116,18 +116,18 @@ def open_strangers(
     if spec == "others":
         return _open_others(like, class_names, visitor)
     if is_hub_spec(spec):
-        return open_hub_dataset(spec, label=OOD_LABEL, visitor=visitor)
+        return open_hub_dataset(spec, strangers=True, visitor=visitor)
     if spec.startswith(FOLDER_PREFIX):
         path = spec.removeprefix(FOLDER_PREFIX)
         try:
-            return FolderSource(scan_folder(path), OOD_LABEL)
+            return scan_folder(path)
         except UserError:  # strangers need no classes: images may lie loose
-            return FolderSource(scan_folder(path, ("stranger",)), OOD_LABEL)
+            return scan_folder(path, ("stranger",))
     if spec not in OOD_SOURCES:
         raise UserError(f"ood is {spec!r}; it must be one of: {', '.join(_allowed(OOD_SOURCES, visitor))}.")
     world = picture_world()
     groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
-    return PictureSource(world, groups, _styles(like), OOD_LABEL)
+    return PictureSource(world, groups, _styles(like))
 
 
 def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
@@ -142,5 +142,5 @@ def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) ->
     if not others:
         raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
     if hub:
-        return open_hub_dataset(like, others, label=OOD_LABEL, visitor=visitor)
-    return PictureSource(world, {name: world.classes[name] for name in others}, _styles(like), OOD_LABEL)
+        return open_hub_dataset(like, others, strangers=True, visitor=visitor)
+    return PictureSource(world, {name: world.classes[name] for name in others}, _styles(like))

@@ -8,53 +8,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_files
+from cliptta_demo.backend.data.decode import decode_files
+from cliptta_demo.backend.data.order import Order
+from cliptta_demo.backend.data.sources import UNLABELLED, Images, arranged
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
-
-UNLABELLED = -2  # the label of an image whose class nobody gave; -1 is left to images of no class at all
 
 IMAGE_EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
-class FolderDataset:
-    """The images found below a folder; nothing is decoded until `load`.
+class FolderSource:
+    """The images found below a folder, each once; one is decoded when it is taken, and left out if it can't be.
 
     files and labels have the same length. labels index class_names, or are UNLABELLED.
     """
 
-    root: Path
     class_names: tuple[str, ...]
     files: tuple[Path, ...]
     labels: tuple[int, ...]
 
-    def __len__(self) -> int:
-        """The number of image files."""
+    def length(self) -> int | None:
         return len(self.files)
 
-    def load(
-        self, indices: Sequence[int], size: int, limits: ImageLimits = DEFAULT_LIMITS
-    ) -> tuple[Tensor, Tensor, tuple[str, ...], tuple[str, ...]]:
-        """Decode the images at `indices`, in that order, leaving out those that can't be read.
-
-        Returns images (N, 3, size, size) uint8, 0 to 255, RGB; labels (N,) int64; N file names; a sentence
-        for each image left out. N may be 0. `limits.max_files` does not apply: the caller chooses how many.
-        Raises IndexError for an index outside 0 to len(self) - 1, ValueError if `size` is out of range.
-        """
-        for index in indices:
-            if not 0 <= index < len(self.files):
-                raise IndexError(f"index is {index}; it must be from 0 to {len(self.files) - 1}")
-        files = [self.files[index] for index in indices]
-        decoded = decode_files(files, [file.name for file in files], size, limits)
-        labels = torch.tensor([self.labels[indices[place]] for place in decoded.kept], dtype=torch.int64)
-        return decoded.images, labels, tuple(files[place].name for place in decoded.kept), decoded.refused
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
+        places = arranged(np.asarray(self.labels), order, seed)[start : start + count]
+        files = [self.files[place] for place in places]
+        decoded = decode_files(files, [file.name for file in files], size)
+        labels = torch.tensor([self.labels[places[kept]] for kept in decoded.kept], dtype=torch.int64)
+        return Images(decoded.images, labels, tuple(files[kept].name for kept in decoded.kept), decoded.refused)
 
 
-def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> FolderDataset:
+def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> FolderSource:
     """List the images of a folder in the ImageFolder layout, sorted, the same on every machine.
 
     Each sub-folder with images is a class; images in folders further down belong to it. Hidden files and
@@ -85,7 +73,7 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
         positions = _positions(tuple(by_class), names, shown)
         files = tuple(file for group in by_class.values() for file in group)
         labels = tuple(position for position, group in zip(positions, by_class.values(), strict=True) for _ in group)
-        return FolderDataset(root, names, files, labels)
+        return FolderSource(names, files, labels)
     if not loose:
         if folders:
             raise UserError(f"No images were found in the sub-folders of '{shown}': put some into each.")
@@ -96,7 +84,7 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
             f"The folder '{shown}' has images but no class sub-folders: give the class names, or sort the"
             " images into one sub-folder per class."
         )
-    return FolderDataset(root, tuple(class_names), tuple(loose), (UNLABELLED,) * len(loose))
+    return FolderSource(tuple(class_names), tuple(loose), (UNLABELLED,) * len(loose))
 
 
 def _positions(folder_names: tuple[str, ...], class_names: tuple[str, ...], shown: str) -> list[int]:

@@ -80,14 +80,14 @@ def is_hub_spec(spec: str) -> bool:
 
 
 def open_hub_dataset(
-    spec: str, class_names: Sequence[str] | None = None, label: int | None = None, *, visitor: bool = False
+    spec: str, class_names: Sequence[str] | None = None, *, strangers: bool = False, visitor: bool = False
 ) -> ParquetSource:
     """Finds, downloads (once) and opens a data set.
 
     Args:
         spec: see :func:`read_hub_spec`.
         class_names: only these of its classes, in this order; where it brings no names, the names of its labels.
-        label: gives every image this label (``OOD_LABEL`` for strangers).
+        strangers: nobody asks for their classes, so they need no names.
         visitor: asked for by somebody else than the owner of the machine; see :mod:`hub.downloads`.
 
     Raises:
@@ -104,7 +104,7 @@ def open_hub_dataset(
             _tables[key] = known
             while len(_tables) > OPEN_TABLES:
                 _tables.popitem(last=False)
-    return ParquetSource(known[1], class_names, label=label, templates=dataset.templates)
+    return ParquetSource(known[1], class_names, strangers=strangers, templates=dataset.templates)
 
 
 def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Rows]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.data.folder import UNLABELLED
+from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name, visible
 

@@ -11,10 +11,11 @@ seed and the files alone.
 from __future__ import annotations
 
 import os
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ class ParquetSource:
         rows: from :func:`.parquet_rows.read_rows`.
         class_names: only these of the classes, in this order; None takes all. Where the data set brings no names,
             names for its labels 0, 1, ….
-        label: gives every image this label; None keeps the data set's.
+        strangers: nobody asks for their classes, so they need no names.
         templates: captions that suit the data set.
     """
 
@@ -48,15 +49,14 @@ class ParquetSource:
         rows: Rows,
         class_names: Sequence[str] | None = None,
         *,
-        label: int | None = None,
+        strangers: bool = False,
         templates: tuple[str, ...] | None = None,
     ) -> None:
         self.rows = rows
-        self.label = label
         self.templates = templates
         self.note = rows.note
-        self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, label is not None)
-        self._orders: OrderedDict[tuple[str | Order, int], np.ndarray] = OrderedDict()
+        self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, strangers)
+        self._order = lru_cache(ORDERS_KEPT)(self._mixed)
 
     def length(self) -> int | None:
         return len(self.chosen)
@@ -67,21 +67,12 @@ class ParquetSource:
         found, names = self._load(rows, size)
         decoded = sort_out(found, size)
         labels = torch.from_numpy(self.labels[positions].astype(np.int64))[decoded.kept]
-        if self.label is not None:
-            labels = torch.full_like(labels, self.label)
         return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
 
-    def _order(self, order: str | Order, seed: int) -> np.ndarray:
+    def _mixed(self, order: str | Order, seed: int) -> np.ndarray:
         """Positions of the stream → positions in ``chosen``."""
-        key = (order, seed)
-        if key not in self._orders:
-            mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.group_bytes, seed)
-            if order != "shuffled":
-                mixed = mixed[places(self.labels[mixed], order, seed)]
-            self._orders[key] = mixed
-            while len(self._orders) > ORDERS_KEPT:
-                self._orders.popitem(last=False)
-        return self._orders[key]
+        mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.group_bytes, seed)
+        return mixed if order == "shuffled" else mixed[places(self.labels[mixed], order, seed)]
 
     def _load(self, rows: np.ndarray, size: int) -> tuple[list[Tensor | str], list[str]]:
         """For each row the decoded image or the sentence why not, and its name."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cliptta_demo.backend.data import parquet_file
-from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.data.parquet_file import Chunk, measure, open_parquet, refuse, size
+from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Where images come from: built-in pictures, an image folder, or images that a person gave.
+"""Where images come from: built-in pictures, or images that a person gave; others bring a file of their own.
 
 A source answers one question: the images and labels at these positions of the stream. It keeps no position of its
 own, so that any batch of a run can be made again from settings and seed alone.
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cliptta_demo.backend.data.folder import UNLABELLED, FolderDataset
 from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 
 OOD_LABEL = -1  # a stranger: its class is not in the list
+UNLABELLED = -2  # the label of an image whose class nobody gave
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,13 @@ class PictureSource:
         world: the picture atlas.
         groups: class name → sprite ids.
         styles: names out of ``STYLES`` to draw from.
-        label: gives every image this label (``OOD_LABEL`` for strangers); None labels by class.
     """
 
-    def __init__(
-        self, world: PictureWorld, groups: dict[str, tuple[int, ...]], styles: tuple[str, ...], label: int | None = None
-    ) -> None:
+    def __init__(self, world: PictureWorld, groups: dict[str, tuple[int, ...]], styles: tuple[str, ...]) -> None:
         self.world = world
         self.class_names = tuple(groups)
         self.sprites = [torch.tensor(ids, dtype=torch.int64) for ids in groups.values()]
         self.styles = torch.tensor([STYLES.index(style) for style in styles], dtype=torch.int64)
-        self.label = label
 
     def length(self) -> int | None:
         return None
@@ -99,34 +95,7 @@ class PictureSource:
             [self.sprites[c][int(p * len(self.sprites[c]))] for c, p in zip(labels.tolist(), pick, strict=True)]
         )
         styles = self.styles[torch.randint(len(self.styles), (count,), generator=generator)]
-        pixels = compose(self.world, sprites, styles, size, generator)
-        if self.label is not None:
-            labels = torch.full_like(labels, self.label)
-        return Images(pixels, labels, ("",) * count)
-
-
-class FolderSource:
-    """A folder of images, one sub-folder per class, each image once.
-
-    Args:
-        dataset: from :func:`.folder.scan_folder`.
-        label: gives every image this label; None keeps the folder's.
-    """
-
-    def __init__(self, dataset: FolderDataset, label: int | None = None) -> None:
-        self.dataset = dataset
-        self.class_names = dataset.class_names
-        self.label = label
-
-    def length(self) -> int | None:
-        return len(self.dataset.files)
-
-    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
-        indices = arranged(np.asarray(self.dataset.labels), order, seed)[start : start + count]
-        pixels, labels, names, refused = self.dataset.load(indices.tolist(), size)
-        if self.label is not None:
-            labels = torch.full_like(labels, self.label)
-        return Images(pixels, labels, names, refused)
+        return Images(compose(self.world, sprites, styles, size, generator), labels, ("",) * count)
 
 
 class GivenImages:

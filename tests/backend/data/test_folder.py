@@ -37,7 +37,7 @@ def test_sorted_classes_with_nested_images_and_no_hidden_files(tmp_path: Path) -
     assert dataset.class_names == ("cat", "snow_owl")
     expected = [("cat/c.tif", 0), ("cat/deep/er/z.webp", 0), ("snow_owl/a.JPG", 1), ("snow_owl/b.png", 1)]
     assert listing(tmp_path) == expected
-    assert len(dataset) == 4
+    assert dataset.length() == 4
     assert scan_folder(str(tmp_path)) == dataset
 
 
@@ -116,37 +116,33 @@ def test_each_failure_has_its_sentence(tmp_path: Path, monkeypatch: pytest.Monke
         scan_folder(tmp_path / "bare")
 
 
-def test_load_keeps_order_and_leaves_out_corrupt_images(tmp_path: Path) -> None:
+def test_what_is_taken_keeps_its_order_without_corrupt_images(tmp_path: Path) -> None:
     picture(tmp_path / "blue" / "b.png", (0, 0, 255))
     (tmp_path / "blue" / "broken.png").write_bytes(b"nothing")
     picture(tmp_path / "red" / "r.png", (255, 0, 0))
     dataset = scan_folder(tmp_path)
-    images, labels, names, refused = dataset.load([2, 1, 0, 2], 8)
-    assert images.shape == (4 - 1, 3, 8, 8)
-    assert images.dtype == torch.uint8
-    assert images[:, :, 4, 4].tolist() == [[255, 0, 0], [0, 0, 255], [255, 0, 0]]
-    assert labels.tolist() == [1, 0, 1]
-    assert labels.dtype == torch.int64
-    assert names == ("r.png", "b.png", "r.png")
-    assert len(refused) == 1
-    assert refused[0].startswith("broken.png is not an image")
+    taken = dataset.take(0, 3, 8, "sorted", 0, 3)
+    assert taken.pixels.shape == (3 - 1, 3, 8, 8)
+    assert taken.pixels.dtype == torch.uint8
+    assert taken.pixels[:, :, 4, 4].tolist() == [[0, 0, 255], [255, 0, 0]]
+    assert taken.labels.tolist() == [0, 1]
+    assert taken.labels.dtype == torch.int64
+    assert taken.names == ("b.png", "r.png")
+    assert len(taken.refused) == 1
+    assert taken.refused[0].startswith("broken.png is not an image")
 
 
-def test_load_may_return_nothing_and_checks_its_arguments(tmp_path: Path) -> None:
-    picture(tmp_path / "cat" / "a.png")
+def test_what_is_taken_may_be_nothing(tmp_path: Path) -> None:
+    (picture(tmp_path / "cat" / "a.png").parent / "b.png").write_bytes(b"nothing")
     dataset = scan_folder(tmp_path)
-    images, labels, names, refused = dataset.load([0], 8, ImageLimits(max_pixels=10))
-    assert images.shape == (0, 3, 8, 8)
-    assert labels.shape == (0,)
-    assert labels.dtype == torch.int64
-    assert names == ()
-    assert "pixels" in refused[0]
-    assert len(dataset.load([0, 0, 0], 8, ImageLimits(max_files=1))[1]) == 3
-    for index in (-1, 1):
-        with pytest.raises(IndexError, match="it must be from 0 to 0"):
-            dataset.load([index], 8)
     (tmp_path / "cat" / "a.png").unlink()
-    assert "a.png could not be opened" in dataset.load([0], 8)[3][0]
+    taken = dataset.take(0, 2, 8, "shuffled", 0, 2)
+    assert taken.pixels.shape == (0, 3, 8, 8)
+    assert taken.labels.shape == (0,)
+    assert taken.labels.dtype == torch.int64
+    assert taken.names == ()
+    assert "a.png could not be opened" in " ".join(taken.refused)
+    assert not len(dataset.take(2, 2, 8, "shuffled", 0, 2))
 
 
 def test_decode_files_goes_on_past_bad_files(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from cliptta_demo.backend.data.hub_dataset import parts_of, read_hub_spec, reada
 from cliptta_demo.backend.data.parquet import ParquetSource, windowed_shuffle
 from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.backend.data.sources import OOD_LABEL
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import Listing, RemoteFile
 from cliptta_demo.cli import main
@@ -119,12 +118,10 @@ def test_classes_can_be_chosen_and_named(stand_in: Hub) -> None:
     with pytest.raises(UserError, match="give names for its labels 0 to 1"):
         open_source("hf:zoo/numbers")
     assert set(everything(open_source("hf:zoo/numbers", ["a", "b"]))[1]) == {0, 1, UNLABELLED}
-    strangers = open_strangers("hf:zoo/animals")
-    assert set(strangers.take(0, 9, 8, "shuffled", 0, 9).labels.tolist()) == {OOD_LABEL}
+    assert len(open_strangers("hf:zoo/numbers").take(0, 9, 8, "shuffled", 0, 9)) == 6
     others = open_strangers("others", "hf:zoo/animals", ("cat", "dog"))
     assert others.length() == 10  # every third row is a sea lion
     assert others.class_names == ("sea_lion",)
-    assert set(others.take(0, 9, 8, "shuffled", 0, 9).labels.tolist()) == {OOD_LABEL}
 
 
 def test_presets_choose_rows_captions_and_words(stand_in: Hub) -> None:

@@ -148,7 +148,6 @@ def test_the_classes_left_out_of_the_list_can_be_the_strangers() -> None:
     others = open_strangers("others", "pictures", ("cat", "Dog"))
     assert len(others.class_names) == len(picture_class_names()) - 2
     assert not {"cat", "dog"} & set(others.class_names)
-    assert set(others.take(0, 8, 32, "shuffled", 0, 8).labels.tolist()) == {OOD_LABEL}
     with pytest.raises(UserError, match="All classes of the data set are in the list"):
         open_strangers("others", "unseen-style", picture_class_names())
     with pytest.raises(UserError, match="know their other classes"):
