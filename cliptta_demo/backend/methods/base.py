@@ -120,11 +120,7 @@ class Method:
             return features @ self.prototypes.T
 
     def choose_piece(self, whole: bool) -> None:
-        """Settles how many images make a pass on the batch to come, by what memory is free now.
-
-        Args:
-            whole: the batch can't be cut.
-        """
+        """Settles how many images make a pass on the next batch, by what memory is free; ``whole``: it can't be cut."""
         self.piece = 2**30 if whole else min(self.at_once or 2**30, self.backbone.images_that_fit())
 
     def within_memory(self, count: int, work: Callable[[], Work[T]]) -> Work[T]:

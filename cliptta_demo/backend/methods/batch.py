@@ -57,11 +57,7 @@ Step = Work[tuple[AdaptationState, Progress]]  # an optimiser step: the state af
 
 
 class Prepared:
-    """The images of one batch as the tower wants them: normalised once, not at every step.
-
-    Args:
-        images: ``(N, 3, S, S)`` as they came.
-    """
+    """The images ``(N, 3, S, S)`` of one batch as the tower wants them: normalised once, not at every step."""
 
     def __init__(self, backbone: Backbone, images: Tensor) -> None:
         self.backbone = backbone

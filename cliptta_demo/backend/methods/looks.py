@@ -19,12 +19,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "trian
 
 @dataclass(frozen=True)
 class MethodLook:
-    """How one method is drawn.
-
-    Attributes:
-        label: its name for people.
-        colour: one of ``COLOURS``; symbol: one of ``SYMBOLS``; dash: of its lines, as Plotly has it.
-    """
+    """How one method is drawn: its name for people, its marker, and the dash of its lines, as Plotly has it."""
 
     label: str
     colour: str
@@ -38,11 +33,7 @@ class MethodLook:
 
 
 def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dict[str, MethodLook]:
-    """How methods are drawn side by side, by name.
-
-    Args:
-        methods: what method each name stands for, where the names are others.
-    """
+    """How methods are drawn side by side, by name; ``methods``: what method each stands for, where names are others."""
     names = tuple(names)
     kinds = [METHODS[methods[name] if methods else name] for name in names]
     colours = share_out([kind.colour for kind in kinds], COLOURS)

@@ -19,15 +19,7 @@ SOFTNESS = 0.01  # of :func:`likeness`, in all releases
 
 
 def pseudo_captions(cosines: Tensor, prototypes: Tensor) -> Tensor:
-    """For each image the prototype of its predicted class.
-
-    Args:
-        cosines: ``(N, C)`` cosines of image embeddings and prototypes.
-        prototypes: ``(C, d)`` class prototypes, normalised.
-
-    Returns:
-        ``(N, d)``; no gradient flows through the choice.
-    """
+    """For each image with these cosines ``(N, C)`` the prototype, of ``(C, d)``, of its predicted class: ``(N, d)``."""
     return prototypes[cosines.argmax(dim=1)]
 
 
@@ -108,13 +100,9 @@ def mean_entropy(logits: Tensor) -> Tensor:
 
 
 def marginal_entropy(logits: Tensor) -> Tensor:
-    """The regulariser H(mean_i p_i), to be *maximised*: high while the batch as a whole uses many classes.
+    """The regulariser H(mean_i p_i) of scaled logits ``(N, C)``, to be *maximised*: high while many classes are used.
 
-    Args:
-        logits: ``(N, C)`` scaled logits τ·cos.
-
-    Returns:
-        Scalar in nats, between about 0 and ln C.
+    Scalar in nats, between about 0 and ln C.
     """
     marginal = logits.softmax(dim=-1).mean(dim=0)
     return entropy_of_probabilities(marginal, MARGINAL_EPSILON)

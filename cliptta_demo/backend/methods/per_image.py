@@ -123,12 +123,7 @@ class PerImage(Method):
     def one_image(
         self, image: Tensor, boxes: Tensor, feature: Tensor, prompts: Tensor, state: AdaptationState
     ) -> Work[tuple[Tensor, AdaptationState, list[dict[str, Tensor]]]]:
-        """All work on one image: the cosines ``(C,)`` that it is predicted by, the state after it, each step's terms.
-
-        Args:
-            image: ``(1, 3, S, S)``; boxes: ``(1, V, 5)``; feature: ``(1, d)``.
-            state: to start from.
-        """
+        """All work on one image: cosines ``(C,)`` that it is predicted by, the state after it, each step's terms."""
         views = take_views(image, boxes)[0]
         seen = torch.cat([feature, (yield from self.embed(views[1:]))])
         source = seen @ prompts.T

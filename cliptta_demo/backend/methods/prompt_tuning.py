@@ -75,11 +75,7 @@ class PromptTuning(PerImage):
         return self.weights(seen) @ seen @ (yield from self._captions(values)).T
 
     def weights(self, seen: Tensor) -> Tensor:
-        """How much each view counts in the prediction, ``(V,)``, in sum 1: here the image alone does.
-
-        Args:
-            seen: ``(V, d)`` embeddings of the views, the image first.
-        """
+        """How much each of the views ``(V, d)``, the image first, counts in the prediction, ``(V,)``: here it alone."""
         return torch.eye(len(seen), device=seen.device)[0]
 
     @property

@@ -34,10 +34,7 @@ class RememberingSettings(Released):
 
 
 class Remembering(AdaptingMethod):
-    """The state keeps ``memory`` and ``seen``, how many images of the stream have come.
-
-    An image that is remembered twice goes through the tower once and counts twice.
-    """
+    """The state keeps ``memory`` and ``seen``, how many images have come. One remembered twice counts twice."""
 
     uses = ("learning_rate", "steps")
 

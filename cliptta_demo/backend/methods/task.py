@@ -74,11 +74,7 @@ class Task:
         return Outline(settings=self.settings, own=self.own, **size)
 
     def template_prototypes(self, templates: tuple[str, ...] = ()) -> Work[Tensor]:
-        """Prototypes per template ``(T, C, d)``, unit vectors; made when first asked for.
-
-        Args:
-            templates: other prompts than the task's own.
-        """
+        """Prototypes per template, the task's own or others, ``(T, C, d)``, unit vectors; made when first asked for."""
         templates = templates or self.templates
         if templates not in self._made:
             work = self.backbone.template_prototypes_in_pieces(self.class_names, templates, self.prompts_at_once)

@@ -18,10 +18,7 @@ WIDEST = 4 / 3  # the ratio of a crop's sides, at most
 def draw_boxes(images: int, count: int, side: int, seed: int) -> Tensor:
     """Where the views lie: ``(images, count, 5)`` int64, each top, left, height, width, and 1 where it is mirrored.
 
-    The first view of each image is the image.
-
-    Args:
-        side: of the images, in pixels.
+    The first view of each image is the image. ``side``: of the images, in pixels.
     """
     generator = torch.Generator().manual_seed(seed)
     area, shape, down, across, mirrored = torch.rand(images, count, 5, generator=generator).unbind(-1)
