@@ -25,10 +25,6 @@ from cliptta_demo.claims.studies import Combination
 
 METHODS = ("tent", "cliptta", "cliptta-oce")
 DIRECTIONS = 24  # along which the movement of the parameters is kept
-# Of the length of that movement. In float32, one and two threads differ by less than 0.0001, a memory that is not
-# drawn balanced over the classes makes 0.3 and more.
-TOLERANCE = 0.1
-PIXEL_TOLERANCE = 0.05  # of 255, on the mean of an image; libraries may round a pixel up or down
 
 
 def fingerprint() -> dict[str, Any]:
@@ -39,20 +35,6 @@ def fingerprint() -> dict[str, Any]:
         "corruptions": pixel_probe(),
         "methods": method_probe(),
     }
-
-
-def differences(recorded: dict[str, Any], present: dict[str, Any]) -> list[str]:
-    """In what two fingerprints differ beyond rounding."""
-    found = [name for name in ("weights", "pictures") if recorded[name] != present[name]]
-    old, new = recorded["corruptions"], present["corruptions"]
-    if old.keys() != new.keys():
-        return [*found, "corruptions"]
-    found += [name for name in old if abs(old[name] - new[name]) > PIXEL_TOLERANCE]
-    for name in METHODS:
-        before, after = recorded["methods"][name], present["methods"][name]
-        if math.dist(before, after) > TOLERANCE * math.hypot(*before):
-            found.append(name)
-    return found
 
 
 def pixel_probe() -> dict[str, float]:

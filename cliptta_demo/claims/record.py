@@ -6,12 +6,10 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from cliptta_demo.claims.claim import Claim, Columns, Quantity, numbers_of
+from cliptta_demo.claims.claim import Claim, Columns, numbers_of
 from cliptta_demo.claims.studies import COMBINATIONS, Combination
 from cliptta_demo.tables.runs import Row
 
@@ -41,11 +39,6 @@ class Reading:
     error: float
     values: dict[int, float]
     sampled: bool = False
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over seeds."""
-        return statistics.stdev(self.values.values())
 
 
 @dataclass(frozen=True)
@@ -91,16 +84,6 @@ class Record:
             distance = claim.distance(reading.mean)
             found[combination] = distance / reading.error if reading.error else math.copysign(math.inf, distance)
         return found
-
-    def rounding(self, study: str, quantity: Quantity) -> float:
-        """Standard deviation of what a combination changes on one and the same stream: threads and precision alone."""
-        first = {(r.corruption, r.seed): quantity.of(r.columns) for r in self.runs[study][COMBINATIONS[0].name]}
-        changes = [
-            quantity.of(run.columns) - first[run.corruption, run.seed]
-            for combination in self.combinations(study)[1:]
-            for run in self.runs[study][combination.name]
-        ]
-        return math.sqrt(statistics.fmean(change**2 for change in changes))
 
     def combinations(self, study: str) -> list[Combination]:
         """Those in which a study was run."""
@@ -149,19 +132,6 @@ def to_text(record: Record) -> str:
     return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
 
-def load_record(path: Path) -> Record:
-    """Reads what :func:`to_text` wrote."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return Record(
-        data["fingerprint"],
-        {study: part["settings"] for study, part in data["studies"].items()},
-        {
-            study: {name: list(_rows(columns)) for name, columns in part["runs"].items()}
-            for study, part in data["studies"].items()
-        },
-    )
-
-
 def _columns(runs: list[Run]) -> dict[str, Any]:
     names, measures = runs[0].columns, next(iter(runs[0].columns.values()))
     return {
@@ -176,12 +146,3 @@ def _columns(runs: list[Run]) -> dict[str, Any]:
             for name in names
         },
     }
-
-
-def _rows(part: dict[str, Any]) -> Iterator[Run]:
-    for index, (corruption, seed) in enumerate(zip(part["corruption"], part["seed"], strict=True)):
-        columns = {
-            name: {measure: values[index] for measure, values in measures.items()}
-            for name, measures in part["columns"].items()
-        }
-        yield Run(corruption, seed, columns)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from claims import RECORD, ROOT
+from claims import RECORD, ROOT, differences, load_record
 
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.claims import fingerprint as prints
@@ -19,7 +19,7 @@ from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import to_markdown
 from cliptta_demo.claims.measure import all_studies
-from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
+from cliptta_demo.claims.record import MARGIN, Record, Run, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.lessons import LESSONS, by_key
@@ -46,7 +46,7 @@ def test_every_claim_has_its_margin_in_every_combination(study: str, claim: Clai
 @pytest.mark.slow
 def test_the_record_is_of_what_is_installed(present: dict) -> None:
     """Otherwise measure anew: python -m cliptta_demo claims --record docs."""
-    assert prints.differences(RECORD.fingerprint, present) == []
+    assert differences(RECORD.fingerprint, present) == []
     assert RECORD.digests == {study.name: study.digest for study in all_studies()}
 
 
@@ -56,9 +56,9 @@ def test_another_method_or_stream_is_noticed(present: dict, monkeypatch: pytest.
         return torch.randperm(len(self), generator=generator)[:size].sort().values
 
     monkeypatch.setattr(ConfidentMemory, "sample", unbalanced)
-    assert prints.differences(present, present | {"methods": prints.method_probe()}) == ["cliptta", "cliptta-oce"]
+    assert differences(present, present | {"methods": prints.method_probe()}) == ["cliptta", "cliptta-oce"]
     brighter = {name: value + 0.5 * (name == "fog") for name, value in present["corruptions"].items()}
-    assert prints.differences(present, present | {"corruptions": brighter, "weights": "x"}) == ["weights", "fog"]
+    assert differences(present, present | {"corruptions": brighter, "weights": "x"}) == ["weights", "fog"]
 
 
 def test_the_page_of_claims_is_the_records() -> None:

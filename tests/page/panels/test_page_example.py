@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from claims import RECORD
+from claims import RECORD, rounding
 
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.claims.claim import measure, numbers_of
@@ -30,7 +30,7 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     *_, session = make_example()
     made, shipped = example_stage(session), load_example()
     methods = session.snapshot.methods
-    rounding = [RECORD.rounding("lesson-collapse", measure("accuracy", name)) for name in methods]
+    rounding = [rounding("lesson-collapse", measure("accuracy", name)) for name in methods]
     assert len(shares(shipped["cards"])) == len(methods)
     for new, old, deviation in zip(shares(made["cards"]), shares(shipped["cards"]), rounding, strict=True):
         assert abs(new - old) <= 100 * (5 * deviation + 0.005)
@@ -43,7 +43,7 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     (recorded,) = (run for run in RECORD.runs[study][COMBINATIONS[0].name] if run.seed == seed)
     for claim in claims:
         far = claim.distance(claim.quantity.of(recorded.columns))
-        assert far > 5 * RECORD.rounding(study, claim.quantity)
+        assert far > 5 * rounding(study, claim.quantity)
     summaries = summarise(session.snapshot)["methods"]
     fresh = {name: numbers_of(summary | {"collapsed": collapsed(summary)}) for name, summary in summaries.items()}
     assert [claim.sentence for claim in claims if not claim.holds(claim.quantity.of(fresh))] == []
