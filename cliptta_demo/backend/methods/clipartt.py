@@ -90,5 +90,5 @@ class ClipArtt(AdaptingMethod):
         for start in range(0, len(wanted), at_once):
             yield
             some = slice(start, start + at_once)
-            batch.made |= zip(wanted[some], self.task.encode(prompts[some]), strict=True)
+            batch.made |= zip(wanted[some], self.backbone.encode(prompts[some]), strict=True)
         return torch.stack([batch.made[classes] for classes in ranked])

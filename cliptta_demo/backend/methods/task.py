@@ -23,19 +23,18 @@ class Outline:
 
     Attributes:
         settings: of all methods; own: the method's own, an instance of its class ``own``; None where it has none.
-        classes: C; templates: T.
+        classes: C.
     """
 
     settings: AdaptationSettings
     classes: int
-    templates: int = 1
     own: Any = None
 
 
-def outline_of(settings: RunSettings, kind: type[Method], classes: int, templates: int = 1) -> Outline:
+def outline_of(settings: RunSettings, kind: type[Method], classes: int) -> Outline:
     """A method's task in a run."""
-    size = {"classes": classes, "templates": templates}
-    return Outline(settings=with_chosen(settings.adaptation, kind.name), own=settings.own.get(kind.name), **size)
+    own = settings.own.get(kind.name)
+    return Outline(settings=with_chosen(settings.adaptation, kind.name), classes=classes, own=own)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,8 +69,7 @@ class Task:
     @property
     def outline(self) -> Outline:
         """Its settings and size."""
-        size = {"classes": len(self.prototypes), "templates": len(self.templates)}
-        return Outline(settings=self.settings, own=self.own, **size)
+        return Outline(settings=self.settings, classes=len(self.prototypes), own=self.own)
 
     def template_prototypes(self, templates: tuple[str, ...] = ()) -> Work[Tensor]:
         """Prototypes per template, the task's own or others, ``(T, C, d)``, unit vectors; made when first asked for."""
@@ -80,7 +78,3 @@ class Task:
             work = self.backbone.template_prototypes_in_pieces(self.class_names, templates, self.prompts_at_once)
             self._made[templates] = (yield from resting(work)).transpose(0, 1)
         return self._made[templates]
-
-    def encode(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
-        """Unit text embeddings ``(len(prompts), d)``; see :meth:`.backbone.Backbone.encode`."""
-        return self.backbone.encode(prompts, context)

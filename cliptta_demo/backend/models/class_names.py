@@ -75,17 +75,12 @@ def display_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def parse_templates(text: str) -> tuple[str, ...]:
-    """The templates of a text, one a line; empty lines and repeated ones are dropped. An empty text has none.
+def check_templates(lines: Sequence[str]) -> tuple[str, ...]:
+    """The templates of a text's lines; empty lines and repeated ones are dropped.
 
     Raises:
         UserError: too many, one too long, or one without exactly one ``{}``; in one sentence.
     """
-    return check_templates(text.splitlines())
-
-
-def check_templates(lines: Sequence[str]) -> tuple[str, ...]:
-    """Like :func:`parse_templates`, for templates that come one by one."""
     visible = ("".join(letter for letter in line if letter.isprintable()).strip() for line in lines)
     templates = tuple(dict.fromkeys(line for line in visible if line))
     if len(templates) > MAX_TEMPLATES:

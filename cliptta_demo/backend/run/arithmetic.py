@@ -118,7 +118,7 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
     size = settings.stream.batch_size
     clean, batch, largest = 0.0, 0.0, size
     for kind in map(METHODS.get, settings.methods):
-        outline = outline_of(settings, kind, classes, templates)
+        outline = outline_of(settings, kind, classes)
         clean += towers.image * THERE_AND_BACK * CLEAN_BATCH * kind.clean_batches(outline)
         taken = kind.cost(outline, size)
         batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)

@@ -178,9 +178,8 @@ class Experiment:
         if state.next_batch:
             self._clean.clear()
         else:
-            size = len(self.class_names), len(self.templates)
-            kinds = map(METHODS.get, self.settings.methods)
-            for index in range(max(kind.clean_batches(outline_of(self.settings, kind, *size)) for kind in kinds)):
+            kinds, classes = map(METHODS.get, self.settings.methods), len(self.class_names)
+            for index in range(max(kind.clean_batches(outline_of(self.settings, kind, classes)) for kind in kinds)):
                 self._clean_images(index)
         if not len(batch.images):
             raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))

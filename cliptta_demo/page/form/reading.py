@@ -11,7 +11,7 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, check_choice, check_number, settings_of
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name, parse_class_names, parse_templates, split_renames
+from cliptta_demo.backend.models.class_names import check_templates, display_name, parse_class_names, split_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import build_own, own_declared
@@ -132,4 +132,4 @@ def _refuse_long(settings: RunSettings) -> None:
 def _templates(text: Any) -> tuple[str, ...]:
     if not isinstance(text, str):
         raise UserError("The prompt templates must be one text, one template on each line.")
-    return parse_templates(text)
+    return check_templates(text.splitlines())

@@ -70,7 +70,7 @@ def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | N
     per_image = TINY_IMAGE_SECONDS if recipe.backbone == backbones.TINY else IMAGE_SECONDS
     steps, passes = 0, 0.0
     for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
-        outline = outline_of(recipe.settings, kind, len(recipe.class_names), max(1, len(recipe.templates)))
+        outline = outline_of(recipe.settings, kind, len(recipe.class_names))
         cost = kind.cost(outline, stream.batch_size)
         steps += 1 + kind.steps(outline)
         passes += cost.trained + cost.trained_prompts + (cost.forward + cost.prompts) / THERE_AND_BACK

@@ -69,4 +69,4 @@ def test_prototypes_of_each_template_are_made_when_asked_for_and_rest_in_between
     assert each.shape == (3, len(CLASSES), backbone.dimension)
     torch.testing.assert_close(each.norm(dim=-1), torch.ones(3, len(CLASSES)))
     torch.testing.assert_close(torch.nn.functional.normalize(each.mean(dim=0), dim=-1), task.prototypes)
-    assert torch.equal(task.encode(["some cat"])[0], each[2, CLASSES.index("cat")])
+    assert torch.equal(task.backbone.encode(["some cat"])[0], each[2, CLASSES.index("cat")])
