@@ -15,9 +15,8 @@ from paths import TESTS
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import AdaptingMethod, Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.scores import max_log_probability
 from cliptta_demo.backend.methods.task import Task

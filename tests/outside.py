@@ -18,9 +18,8 @@ from torch import Tensor
 from cliptta_demo.backend.corruptions import CORRUPTIONS, Corruption, register_corruption
 from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
 from cliptta_demo.backend.declare import Declared, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.base import AdaptingMethod, Method
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import ID_SCORES, register_score

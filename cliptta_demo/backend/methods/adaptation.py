@@ -1,20 +1,25 @@
-"""What one person's adaptation owns, and how one optimiser step changes it. Everything here is immutable data.
+"""What goes into a method's hands and comes out: its state, a batch of images, what is said of it, what it takes.
 
-A state is small (what the method moves, Adam's moments, what it keeps), pickles, and moves between devices. A step
-makes a new state from the old one, so that a failure or a cancel in the middle changes nothing.
+A state is immutable and small (what the method moves, Adam's moments, what it keeps), pickles, and moves between
+devices. A step makes a new state from the old one, so that a failure or a cancel in the middle changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.work import Work
+
 # Adam's constants as in the authors' release.
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-6
+MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224
 
 
 @dataclass(frozen=True)
@@ -117,3 +122,73 @@ def adam_step(
         state.skipped + skipped.long(),
         state.kept,
     )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One moment of a method's work on a batch. Of the three predictions the last that is there counts.
+
+    Attributes:
+        step: steps done before this prediction, 0 … steps.
+        cosines: ``(N, C)`` cosines of the batch's images and the prototypes.
+        state: the new state in the last Progress, None before (and always for a method that keeps none).
+        losses: the weighted terms of the loss at this step, scalars still on the device.
+        logits: ``(N, C)`` scaled logits, of a method whose prediction is more than scaled cosines.
+        probabilities: ``(N, C)``, of a method that has no logits.
+    """
+
+    step: int
+    cosines: Tensor | None = None
+    state: AdaptationState | None = None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    logits: Tensor | None = None
+    probabilities: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one batch takes of the towers.
+
+    Attributes:
+        forward, trained: images that go forward through the image tower alone, and that go there and back.
+        prompts, trained_prompts: the same of the text tower.
+        together: images of one pass there and back; None: as many as an even share of the steps has.
+    """
+
+    forward: int
+    trained: int = 0
+    prompts: int = 0
+    trained_prompts: int = 0
+    together: int | None = None
+
+
+Step = Work[tuple[AdaptationState, Progress]]  # an optimiser step: the state after it, and what there is to see of it
+
+
+class Prepared:
+    """The images ``(N, 3, S, S)`` of one batch as the tower wants them: normalised once, not at every step."""
+
+    def __init__(self, backbone: Backbone, images: Tensor) -> None:
+        self.backbone = backbone
+        self.images = images.to(backbone.device)
+        self.pixels = backbone.normalise(self.images)
+        self.made: dict[Hashable, Tensor] = {}  # what a method makes for this batch and may want at a later step
+        self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
+
+    def remembered(self, images: Tensor, chosen: Tensor) -> Tensor:
+        """Those of the memory's ``images`` at the positions ``chosen``, normalised; one memory serves many steps."""
+        if images.numel() > MOST_PREPARED:
+            return self.backbone.normalise(images.index_select(0, chosen))
+        if self._memory is None or self._memory[0] is not images:
+            self._memory = images, self.backbone.normalise(images)
+        return self._memory[1][chosen]
+
+    def source_features(self, piece: int) -> Work[Tensor]:
+        """Unit embeddings ``(N, d)`` under the source model, made once for all steps.
+
+        They go the way of the features that learn, so that both are equal to the bit before the first step.
+        """
+        if "source" not in self.made:
+            passes = Passes(self.backbone, self.backbone.source_parameters, piece)
+            self.made["source"] = (yield from passes.embed(self.pixels)).detach()
+        return self.made["source"]

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.losses import marginal_entropy
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone

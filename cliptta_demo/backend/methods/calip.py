@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, number
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.work import Work

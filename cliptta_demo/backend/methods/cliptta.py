@@ -9,9 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register

@@ -6,8 +6,7 @@ it beside the others.
 
 from __future__ import annotations
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.task import Outline
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Prepared
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared
 from cliptta_demo.backend.methods.eta import Eta, FilterSettings
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline, Task

@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import choice, number
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
-from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.release import RELEASES, Released
+from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.models.pieces import Passes
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases

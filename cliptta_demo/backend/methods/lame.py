@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
-from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.release import RELEASES, Released
+from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.work import Work
 
 ROUNDS = 100  # at most

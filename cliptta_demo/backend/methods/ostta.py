@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from cliptta_demo.backend.declare import choice, number
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
-from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.release import RELEASES, Released
+from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.methods.task import Outline
 
 

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, adam_step
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.methods.views import draw_boxes, take_views

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from cliptta_demo.backend.declare import Declared
+
 if TYPE_CHECKING:
     from cliptta_demo.backend.methods.base import Method
 
@@ -21,6 +23,8 @@ FAMILIES = {
     "training-free": "Nothing learnt",
     "single": "One image at a time",
 }
+# Whose definition of a method is meant, where its authors' release and CLIPTTA's comparison differ.
+RELEASES = {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}
 REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 
 
@@ -36,3 +40,12 @@ def register(kind: Kind) -> Kind:
     if other is not kind:
         raise ValueError(f"name is {kind.name!r}; {other.__qualname__} is registered under it already.")
     return kind
+
+
+class Released(Declared):
+    """Base of the own settings of a method that has such a choice, as its field ``release``."""
+
+    @property
+    def by_authors(self) -> bool:
+        """Whether it is that of the method's authors; without a choice it is."""
+        return getattr(self, "release", "authors") == "authors"

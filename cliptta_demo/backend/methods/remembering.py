@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, adam_step
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Prepared
 from cliptta_demo.backend.methods.image_memory import ImageMemory
-from cliptta_demo.backend.methods.release import Released
+from cliptta_demo.backend.methods.registry import Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, number
-from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
 from cliptta_demo.backend.methods.registry import register

@@ -12,12 +12,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Progress, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
-from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.release import RELEASES
+from cliptta_demo.backend.methods.registry import RELEASES, register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work

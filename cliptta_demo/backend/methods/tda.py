@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline

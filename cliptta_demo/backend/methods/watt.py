@@ -8,12 +8,10 @@ from typing import ClassVar
 import torch
 
 from cliptta_demo.backend.declare import choice, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
-from cliptta_demo.backend.methods.batch import Cost, Prepared, Step
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
-from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.release import RELEASES, Released
+from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
 

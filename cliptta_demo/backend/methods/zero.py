@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import Declared, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Cost, Progress
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.scores import otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.metrics import Tally, entropy_of

@@ -11,9 +11,8 @@ from golden_methods import golden, golden_backbone
 from helpers import random_images
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.run.reading import read

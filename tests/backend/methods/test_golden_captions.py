@@ -10,7 +10,7 @@ import torch
 from golden_methods import STREAMS, Trajectory, golden, official
 from torch import Tensor
 
-from cliptta_demo.backend.methods.batch import Prepared
+from cliptta_demo.backend.methods.adaptation import Prepared
 from cliptta_demo.backend.methods.cliptta_old import ClipttaOld
 from cliptta_demo.backend.methods.watt import TEMPLATES
 from cliptta_demo.backend.work import finish

@@ -12,9 +12,8 @@ from helpers import CLASSES, method_of, random_images, small_backbone
 from torch import Tensor, nn
 
 from cliptta_demo.backend.methods import batch
-from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Progress, adam_step
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Prepared, Progress
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS

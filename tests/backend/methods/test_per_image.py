@@ -11,7 +11,7 @@ from helpers import CLASSES, EMBEDDING, method_of, random_images, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cliptta_demo.backend.methods.batch import Progress
+from cliptta_demo.backend.methods.adaptation import Progress
 from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.rlcf import reward_loss

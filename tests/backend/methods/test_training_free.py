@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods import lame
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.batch import Progress
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.reading import read
