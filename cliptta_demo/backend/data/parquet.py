@@ -71,7 +71,7 @@ class ParquetSource:
 
     def _mixed(self, order: str | Order, seed: int) -> np.ndarray:
         """Positions of the stream → positions in ``chosen``."""
-        mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.group_bytes, seed)
+        mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.groups["bytes"], seed)
         return mixed if order == "shuffled" else mixed[places(self.labels[mixed], order, seed)]
 
     def _load(self, rows: np.ndarray, size: int) -> tuple[list[Tensor | str], list[str]]:
@@ -104,19 +104,17 @@ class ParquetSource:
         number, file = -1, None
         try:
             for group in np.unique(groups):  # in the order of the files
-                if number != self.rows.group_file[group]:
+                wanted_file, inner, _, step, large = self.rows.groups[group].item()
+                if number != wanted_file:
                     if file is not None:
                         file.close()
-                    number = int(self.rows.group_file[group])
+                    number = wanted_file
                     # An object of its own for every call: batches are read by several threads. Not mapped into
                     # memory, where pages of the whole file would pile up.
                     file = open_parquet(self.rows.files[number], self.rows.name, checked=True)
                 places = np.flatnonzero(groups == group)
                 places = places[np.argsort(self.rows.row_in_group[rows[places]], kind="stable")]
                 wanted = self.rows.row_in_group[rows[places]].tolist()
-                inner, step, large = (
-                    x[group].item() for x in (self.rows.group_number, self.rows.group_rows, self.rows.group_large)
-                )
                 cells = read_cells(file, inner, self.rows.image_column, wanted, step, large)
                 yield from ((place, *cell) for place, cell in zip(places.tolist(), cells, strict=True))
         finally:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LABELS_AT_ONCE = 65_536
+_GROUP = np.dtype([("file", int), ("number", int), ("bytes", int), ("rows", int), ("large", bool)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,7 @@ class Rows:
 
     Attributes:
         files: the files; image_column: the column of encoded images.
-        group_file, group_number, group_bytes: ``(G,)`` for each row group its file, its number there, its bytes.
-        group_rows: ``(G,)`` how many of its rows to read at once; group_large: ``(G,)`` whether that takes much memory.
+        groups: ``(G,)`` records of row groups: file, number there, bytes, rows to read at once, whether that is large.
         row_group, row_in_group: ``(N,)`` int32 for each row its row group and place there.
         labels: ``(N,)`` int32 into ``class_names``, or ``UNLABELLED``.
         name: of the data set, for messages; note: a sentence about it for the person, "" where there is nothing to say.
@@ -38,11 +38,7 @@ class Rows:
 
     files: tuple[Path, ...]
     image_column: str
-    group_file: np.ndarray
-    group_number: np.ndarray
-    group_bytes: np.ndarray
-    group_rows: np.ndarray
-    group_large: np.ndarray
+    groups: np.ndarray
     row_group: np.ndarray
     row_in_group: np.ndarray
     labels: np.ndarray
@@ -87,9 +83,9 @@ def read_rows(
                 described = measure(file, path, number, texts, name, parquet_file.MAX_PAGES - pages)
                 pages += sum(chunk.pages for chunk in described)
                 count = _check_chunks(images, described, seen, name)
-                places, found = _read_labels(file, number, texts, where, labels)
+                inside, found = _read_labels(file, number, texts, where, labels)
                 row_group.append(np.full(len(found), len(groups), np.int32))
-                row_in_group.append(places)
+                row_in_group.append(inside)
                 numbers.append(found)
                 large = any(chunk.block > parquet_file.FREE_BLOCK_BYTES for chunk in images)
                 stored, at_once = sum(chunk.stored for chunk in images), min(chunk.rows for chunk in images)
@@ -98,21 +94,8 @@ def read_rows(
     if not sum(map(len, numbers)):
         raise UserError(f"{name} has no rows of this kind. Choose another split or data set.")
     names, final = labels.finish(np.concatenate(numbers))
-    group_file, group_number, group_bytes, group_rows, group_large = np.asarray(groups).T
-    return Rows(
-        tuple(files),
-        image_column,
-        group_file,
-        group_number,
-        group_bytes,
-        group_rows,
-        group_large.astype(bool),
-        np.concatenate(row_group),
-        np.concatenate(row_in_group),
-        final,
-        names,
-        name,
-    )
+    places = np.concatenate(row_group), np.concatenate(row_in_group)
+    return Rows(tuple(files), image_column, np.array(groups, _GROUP), *places, final, names, name)
 
 
 def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str) -> int:

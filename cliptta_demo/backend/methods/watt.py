@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from cliptta_demo.backend.declare import choice, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
@@ -64,10 +64,6 @@ class Watt(AdaptingMethod):
     @classmethod
     def steps(cls, outline: Outline) -> int:
         return outline.own.rounds * len(TEMPLATES) * outline.own.repeats
-
-    @classmethod
-    def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        return Cost(batch_size, cls.steps(outline) * batch_size)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         yield from self.task.template_prototypes(TEMPLATES)

@@ -183,6 +183,11 @@ class Tally:
         return _ratio(self.fixed, self.was_wrong)
 
     @property
+    def histogram_entropy(self) -> float:
+        """Of the predictions so far, in nats."""
+        return entropy_of(self.histogram)
+
+    @property
     def auroc(self) -> float | None:
         """See :func:`auroc`."""
         return auroc(self.id_scores, self.ood_scores)

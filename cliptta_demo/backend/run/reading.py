@@ -120,18 +120,8 @@ def method_snapshot(
     if threshold is None:
         threshold = otsu_threshold(torch.from_numpy(view.scores))
     return MethodSnapshot(
+        **vars(tally),
         batch=view,
-        accuracy=tally.accuracy,
-        deterioration=tally.deterioration,
-        improvement=tally.improvement,
-        auroc=tally.auroc,
-        fpr95=tally.fpr95,
-        reliability=tally.reliability,
-        shift_accuracy=tally.shift_accuracy,
-        histogram=tally.histogram,
-        histogram_entropy=entropy_of(tally.histogram),
-        id_scores=tally.id_scores,
-        ood_scores=tally.ood_scores,
         threshold=float(threshold),
         kept_bytes=adaptation.nbytes if adaptation else 0,
         skipped_steps=method.skipped(adaptation),

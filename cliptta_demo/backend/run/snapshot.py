@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cliptta_demo.backend.run.metrics import Reliability, Tally
+from cliptta_demo.backend.run.metrics import Tally
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,12 @@ class Series:
         )
 
 
-@dataclass(frozen=True)
-class MethodSnapshot:
-    """One method after a whole batch.
+@dataclass(frozen=True, kw_only=True)
+class MethodSnapshot(Tally):
+    """One method after a whole batch: the counts over the stream so far, and what else there is to tell.
 
     Attributes:
         batch: its view of this batch, after adapting.
-        accuracy, deterioration, improvement, auroc, fpr95: over the stream so far; None where undefined.
-        reliability: confidence and accuracy over the stream so far.
-        shift_accuracy: corruption → accuracy under it so far, None where undefined.
-        histogram: ``(C,)`` predictions so far; histogram_entropy: its entropy in nats.
-        id_scores, ood_scores: ID scores of the ID and of the OOD images so far.
         threshold: what splits ID from OOD: the method's own, or Otsu's threshold of this batch's scores.
         kept_bytes: what the method keeps for the next batch.
         skipped_steps: optimiser steps skipped so far because a number was not finite.
@@ -91,17 +86,6 @@ class MethodSnapshot:
     """
 
     batch: BatchView
-    accuracy: float | None
-    deterioration: float | None
-    improvement: float | None
-    auroc: float | None
-    fpr95: float | None
-    reliability: Reliability
-    shift_accuracy: dict[str, float | None]
-    histogram: NDArray[np.int64]
-    histogram_entropy: float
-    id_scores: NDArray[np.float32]
-    ood_scores: NDArray[np.float32]
     threshold: float
     kept_bytes: int
     skipped_steps: int
