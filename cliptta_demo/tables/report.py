@@ -17,10 +17,12 @@ from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import (
     CLEAN,
     corruptions_of,
-    error_over_seeds,
-    mean_over_seeds,
+    error_in_points,
+    mean_of,
+    over_seeds,
     percent,
     sentence_of,
+    standard_error,
     title_of,
     totals,
 )
@@ -93,7 +95,7 @@ def accuracy_figure(rows: Sequence[Row], variants: Sequence[Variant], measure: s
     names = corruptions_of(rows)
     traces = []
     for variant, look in _looks(variants):
-        values = [mean_over_seeds(rows, name, variant.name, measure) for name in names]
+        values = [mean_of(over_seeds(rows, name, variant.name, measure)) for name in names]
         traces.append(
             {
                 "type": "scatter",
@@ -220,11 +222,10 @@ def _table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
     for name in corruptions_of(rows):
         cells = []
         for variant in variants:
-            value = mean_over_seeds(rows, name, variant.name, "accuracy")
-            known = [row.columns[variant.name] for row in rows if row.corruption == name]
-            error = error_over_seeds(rows, name, variant.name, "accuracy")
-            text = percent(value) + ("*" if any(s["collapsed"] for s in known) else "")
-            cells.append(f"<td>{text}{'' if error is None else f' <small>± {100 * error:.1f}</small>'}</td>")
+            values = over_seeds(rows, name, variant.name, "accuracy")
+            error = error_in_points(standard_error(values)).strip()
+            text = percent(mean_of(values)) + "*" * any(over_seeds(rows, name, variant.name, "collapsed"))
+            cells.append(f"<td>{text}{f' <small>{error}</small>' if error else ''}</td>")
         lines.append(f'<tr><th scope="row">{html.escape(_label(name))}</th>{"".join(cells)}</tr>')
     return (
         '<section class="panel"><header><h2>Numbers</h2><p class="sentence">Accuracy in %; a star marks a collapse, '

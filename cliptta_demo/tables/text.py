@@ -7,6 +7,7 @@ import io
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import REFERENCE
@@ -43,7 +44,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean_of(values: Iterable[float | None]) -> float | None:
     """Of the values that are there; None where there is none."""
     known = [float(value) for value in values if value is not None]
     return statistics.fmean(known) if known else None
@@ -55,9 +56,9 @@ def standard_error(values: Sequence[float | None]) -> float | None:
     return statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
 
 
-def with_error(value: float | None, error: float | None) -> str:
-    """A share as a percentage with its standard error, where there is one."""
-    return percent(value) + ("" if error is None else f" ± {100 * error:.1f}")
+def error_in_points(error: float | None) -> str:
+    """Of a share, to stand behind it; "" where there is none."""
+    return "" if error is None else f" ± {100 * error:.1f}"
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -73,12 +74,11 @@ def to_csv(rows: Sequence[Row]) -> str:
             values = [summary[measure] for measure in MEASURES]
             writer.writerow([row.corruption, row.seed, name, *("" if value is None else value for value in values)])
     if len(seeds_of(rows)) > 1:
-        for corruption in corruptions_of(rows):
-            for name in rows[0].columns:
-                for word, value_of in (("mean", mean_over_seeds), ("standard error", error_over_seeds)):
-                    values = [value_of(rows, corruption, name, measure) for measure in MEASURES]
-                    shown = ["" if value is None else round(value, 6) for value in values]
-                    writer.writerow([corruption, word, name, *shown])
+        for corruption, name in product(corruptions_of(rows), rows[0].columns):
+            for word, value_of in (("mean", mean_of), ("standard error", standard_error)):
+                values = [value_of(over_seeds(rows, corruption, name, measure)) for measure in MEASURES]
+                shown = ["" if value is None else round(value, 6) for value in values]
+                writer.writerow([corruption, word, name, *shown])
     return file.getvalue()
 
 
@@ -87,14 +87,9 @@ def seeds_of(rows: Sequence[Row]) -> list[int]:
     return list(dict.fromkeys(row.seed for row in rows))
 
 
-def mean_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
-    """A measure of one column on one corruption, averaged over the seeds that have it."""
-    return _mean(row.columns[name][measure] for row in rows if row.corruption == corruption)
-
-
-def error_over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> float | None:
-    """The standard error of :func:`mean_over_seeds`; None where fewer than two seeds have it."""
-    return standard_error([row.columns[name][measure] for row in rows if row.corruption == corruption])
+def over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> list[float | None]:
+    """A measure of one column on one corruption, seed by seed."""
+    return [row.columns[name][measure] for row in rows if row.corruption == corruption]
 
 
 def error_of_total(rows: Sequence[Row], name: str, measure: str, reference: str | None = None) -> float | None:
@@ -124,16 +119,16 @@ def totals(rows: Sequence[Row], name: str) -> dict[str, Any]:
     shifted = _shifted(rows)
 
     def means(column: str, measure: str) -> list[float | None]:
-        return [mean_over_seeds(shifted, corruption, column, measure) for corruption in corruptions_of(shifted)]
+        return [mean_of(over_seeds(shifted, corruption, column, measure)) for corruption in corruptions_of(shifted)]
 
-    result: dict[str, Any] = {measure: _mean(means(name, measure)) for measure in ("accuracy", "auroc", "fpr95")}
+    result: dict[str, Any] = {measure: mean_of(means(name, measure)) for measure in ("accuracy", "auroc", "fpr95")}
     result["collapsed"] = sum(bool(row.columns[name]["collapsed"]) for row in shifted)
     result["streams"] = len(shifted)
     gains: list[float] = []
     if all(REFERENCE in row.columns for row in shifted):
         pairs = zip(means(name, "accuracy"), means(REFERENCE, "accuracy"), strict=True)
         gains = [value - before for value, before in pairs if value is not None]
-    return result | {"mean_gain": _mean(gains), "worst_gain": min(gains, default=None)}
+    return result | {"mean_gain": mean_of(gains), "worst_gain": min(gains, default=None)}
 
 
 def _shifted(rows: Sequence[Row]) -> list[Row]:
@@ -213,13 +208,13 @@ def _schedule(stream: dict[str, Any]) -> str:
 
 def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
     def cell(corruption: str, name: str) -> str:
-        fallen = any(row.columns[name]["collapsed"] for row in rows if row.corruption == corruption)
-        return _cell(rows, corruption, name, "accuracy") + "*" * fallen
+        return _cell(rows, corruption, name, "accuracy") + "*" * any(over_seeds(rows, corruption, name, "collapsed"))
 
     lines = [[corruption, *(cell(corruption, v.name) for v in variants)] for corruption in corruptions_of(rows)]
     sums = {v.name: totals(rows, v.name) for v in variants}
-    count = len([c for c in corruptions_of(rows) if c != CLEAN]) or 1
-    lines.append([f"**mean of {count}**", *(_total(rows, v.name, "accuracy") for v in variants)])
+    lines.append(
+        [f"**mean of {len(corruptions_of(_shifted(rows)))}**", *(_total(rows, v.name, "accuracy") for v in variants)]
+    )
     lines.append(["mean gain over zero-shot", *(_gain(rows, v.name, sums[v.name]) for v in variants)])
     lines.append(["worst of them", *(_signed(sums[v.name]["worst_gain"]) for v in variants)])
     lines.append(["collapsed", *(f"{sums[v.name]['collapsed']} of {sums[v.name]['streams']}" for v in variants)])
@@ -234,8 +229,7 @@ def _shift_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
         return ""
 
     def cell(shift: str, name: str) -> str:
-        values = [own.get(shift) for column, own in columns if column == name]
-        return with_error(_mean(values), standard_error(values))
+        return _share([own.get(shift) for column, own in columns if column == name])
 
     lines = [[shift, *(cell(shift, variant.name) for variant in variants)] for shift in shifts]
     table = markdown_table(["", *(variant.title for variant in variants)], lines)
@@ -269,18 +263,22 @@ def _paper(settings: dict[str, Any]) -> str:
 
 
 def _cell(rows: Sequence[Row], corruption: str, name: str, measure: str) -> str:
-    error = error_over_seeds(rows, corruption, name, measure)
-    return with_error(mean_over_seeds(rows, corruption, name, measure), error)
+    return _share(over_seeds(rows, corruption, name, measure))
+
+
+def _share(values: Sequence[float | None]) -> str:
+    """Their mean in %, with its standard error where there is one."""
+    return percent(mean_of(values)) + error_in_points(standard_error(values))
 
 
 def _total(rows: Sequence[Row], name: str, measure: str) -> str:
-    return with_error(totals(rows, name)[measure], error_of_total(rows, name, measure))
+    return percent(totals(rows, name)[measure]) + error_in_points(error_of_total(rows, name, measure))
 
 
 def _gain(rows: Sequence[Row], name: str, sums: dict[str, Any]) -> str:
     compared = sums["mean_gain"] is not None and name != REFERENCE
     error = error_of_total(rows, name, "accuracy", REFERENCE) if compared else None
-    return _signed(sums["mean_gain"]) + ("" if error is None else f" ± {100 * error:.1f}")
+    return _signed(sums["mean_gain"]) + error_in_points(error)
 
 
 def _signed(value: float | None) -> str:

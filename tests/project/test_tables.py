@@ -20,7 +20,7 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.cli import main
 from cliptta_demo.tables.report import to_html
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_stream, run_table
-from cliptta_demo.tables.text import collapse_sentence, mean_over_seeds, to_csv, to_markdown, totals
+from cliptta_demo.tables.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
 from cliptta_demo.tables.variants import parse_variant, parse_variants
 
 STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
@@ -146,7 +146,7 @@ ROWS = [row("none", 0, 0.9, 0.91), row("fog", 0, 0.5, 0.7), row("fog", 1, 0.4, 0
 
 
 def test_means_are_over_seeds_then_corruptions_and_leave_clean_out() -> None:
-    assert mean_over_seeds(ROWS, "fog", "cliptta", "accuracy") == pytest.approx(0.75)
+    assert mean_of(over_seeds(ROWS, "fog", "cliptta", "accuracy")) == pytest.approx(0.75)
     sums = totals(ROWS, "cliptta")
     assert sums["accuracy"] == pytest.approx((0.75 + 0.5) / 2)
     assert sums["mean_gain"] == pytest.approx((0.3 - 0.1) / 2)
