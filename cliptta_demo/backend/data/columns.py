@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from cliptta_demo.backend.data.parquet_file import MAX_FEATURES_BYTES, refuse, size
 from cliptta_demo.backend.errors import UserError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from cliptta_demo.backend.data.presets import HubDataset
 
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "target", "category", "y")
@@ -25,7 +25,6 @@ def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDa
     Raises:
         UserError: no such column.
     """
-    import pyarrow as pa
 
     def holds_images(kind: pa.DataType) -> bool:
         inner = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
@@ -54,8 +53,6 @@ def check_conditions(schema: pa.Schema, where: Sequence[tuple[str, str]], name: 
     Raises:
         UserError: for the first such; ``name`` is the data set's.
     """
-    import pyarrow as pa
-
     plain = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_string(field.type)]
     for column, _ in where:
         if column not in plain:

@@ -17,14 +17,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cliptta_demo.backend.data.thrift import CompactReader, TooManyStructs
 from cliptta_demo.backend.errors import UserError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 MAGIC = b"PAR1"
 _DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
@@ -110,9 +109,6 @@ def open_parquet(path: Path, name: str, *, checked: bool = False, texts: Sequenc
         UserError: a footer beyond the limits.
         OSError, ValueError, IndexError: a damaged file.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - 8, 0))
@@ -185,8 +181,6 @@ def read_cells(
     Raises:
         OSError, ValueError: a damaged file.
     """
-    import pyarrow as pa
-
     columns = (
         [f"{column}.bytes", f"{column}.path"] if pa.types.is_struct(file.schema_arrow.field(column).type) else [column]
     )

@@ -6,18 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
 
 from cliptta_demo.backend.data import parquet_file
 from cliptta_demo.backend.data.parquet_file import Chunk, measure, open_parquet, refuse, size
 from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LABELS_AT_ONCE = 65_536
@@ -141,8 +139,6 @@ def _read_labels(
 
 def _equals(array: pa.Array, value: str) -> np.ndarray:
     """Which cells of texts (a dictionary) or whole numbers say this."""
-    import pyarrow as pa
-
     if not pa.types.is_dictionary(array.type):
         number = int(value) if _WHOLE_NUMBER.fullmatch(value) else None
         return np.zeros(len(array), bool) if number is None else _whole(array) == number
@@ -152,8 +148,6 @@ def _equals(array: pa.Array, value: str) -> np.ndarray:
 
 def _whole(array: pa.Array) -> np.ndarray:
     """int64, -1 where a cell is empty, without an object for any cell."""
-    import pyarrow as pa
-
     return np.asarray(array.cast(pa.int64(), safe=False).fill_null(-1))
 
 
@@ -169,15 +163,11 @@ class _Labels:
 
     def numbers(self, array: pa.Array) -> np.ndarray:
         """``(N,)`` int32."""
-        import pyarrow as pa
-
         if not pa.types.is_dictionary(array.type):
             found = _whole(array)
             if len(found):
                 self._check_range(int(found.min()), int(found.max()))
             return found.astype(np.int32)
-        import pyarrow.compute  # takes a quarter of a second
-
         words = array.dictionary
         if len(words) > parquet_file.MAX_NAMES:
             raise refuse(self.name, f"{len(words):,} different labels", f"{parquet_file.MAX_NAMES:,}")

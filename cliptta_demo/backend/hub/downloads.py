@@ -21,6 +21,9 @@ from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
 
+import huggingface_hub
+from huggingface_hub import constants
+
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher, forget, readable_sha256
 from cliptta_demo.backend.hub.shared_transfer import LOOK_SECONDS, bring_together
@@ -86,8 +89,6 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
     Raises:
         UserError: no such repository, no access, no connection.
     """
-    import huggingface_hub
-
     check_repository(name)
     try:
         asked = {"repo_type": kind, "revision": revision, "token": False if visitor else None}
@@ -144,8 +145,6 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
 
 
 def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
-    from huggingface_hub import constants
-
     wanted = sum(file.size for file in missing)
     if wanted > VISITOR_MAX_DOWNLOAD:
         raise UserError(
@@ -166,9 +165,9 @@ def megabytes(count: float) -> str:
 
 def cached(listing: Listing, file: RemoteFile) -> Path | None:
     """Where a file is on this machine; None where :func:`fetch` would download it."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(listing.name, file.path, revision=listing.revision, repo_type=listing.kind)
+    found = huggingface_hub.try_to_load_from_cache(
+        listing.name, file.path, revision=listing.revision, repo_type=listing.kind
+    )
     if not isinstance(found, str) or not os.path.isfile(found):
         return None
     path = Path(found)
@@ -179,9 +178,7 @@ def cached(listing: Listing, file: RemoteFile) -> Path | None:
 
 
 def _memory_file(kind: str, name: str, revision: str | None) -> Path:
-    from huggingface_hub import cached_assets_path, constants
-
-    folder = cached_assets_path("cliptta-demo", kind, name, assets_dir=constants.HF_ASSETS_CACHE)
+    folder = huggingface_hub.cached_assets_path("cliptta-demo", kind, name, assets_dir=constants.HF_ASSETS_CACHE)
     return Path(folder) / f"{(revision or 'main').replace('/', '--')}.json"
 
 
@@ -204,10 +201,8 @@ def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
 
 
 def _in_cache(name: str) -> Listing | None:
-    from huggingface_hub import snapshot_download
-
     try:
-        snapshot = Path(snapshot_download(name, local_files_only=True, allow_patterns=[]))
+        snapshot = Path(huggingface_hub.snapshot_download(name, local_files_only=True, allow_patterns=[]))
     except OSError:
         return None
     found = [path for path in snapshot.rglob("*") if path.is_file()]

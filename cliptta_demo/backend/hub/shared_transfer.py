@@ -25,6 +25,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from huggingface_hub import constants
+
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher
 from cliptta_demo.backend.hub.transfer import bring
@@ -135,8 +137,6 @@ def bring_together(
     Raises:
         UserError: as :func:`.transfer.bring`.
     """
-    from huggingface_hub import constants
-
     place = (constants.ENDPOINT, str(constants.HF_HUB_CACHE))
     order = _Order(listing.kind, listing.name, listing.revision, tuple(wanted), visitor, place)
     with _lock:

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
+from huggingface_hub import constants, errors
+from tqdm import tqdm
+
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher, is_intact
 
@@ -27,9 +31,6 @@ def bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, watcher:
     Raises:
         UserError: no connection, no access, a file that does not arrive intact.
     """
-    import huggingface_hub
-    from huggingface_hub import constants
-
     constants.DOWNLOAD_CHUNK_SIZE = PIECE
     options = {"repo_type": listing.kind, "revision": listing.revision, "token": False if visitor else None}
     total, done = sum(file.size for file in files), 0
@@ -50,7 +51,6 @@ def bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, watcher:
 
 def _bar_class(watcher: Watcher, name: str, before: int, total: int) -> type:
     """A tqdm that draws nothing and tells the watcher; ``before`` bytes of other files came first."""
-    from tqdm import tqdm
 
     class Reporting(tqdm):
         received = 0  # bytes on the line; Xet storage writes them to the disk in much larger pieces
@@ -82,19 +82,15 @@ def _bar_class(watcher: Watcher, name: str, before: int, total: int) -> type:
 
 def no_connection(error: BaseException) -> bool:
     """Whether an error means that the hub could not be reached at all (of whichever HTTP library)."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    if isinstance(error, HfHubHTTPError):
+    if isinstance(error, errors.HfHubHTTPError):
         return getattr(error.response, "status_code", 0) >= 500
-    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError | ConnectionError | TimeoutError):
+    if isinstance(error, errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | ConnectionError | TimeoutError):
         return True
     return any(base.__name__ in ("TransportError", "RequestException") for base in type(error).__mro__)
 
 
 def explain(kind: str, name: str, error: BaseException) -> str:
     """What went wrong and what to do, for a person, in one or two sentences."""
-    from huggingface_hub import errors
-
     what = f"the {WORDS[kind]} {name}"
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.GatedRepoError):
