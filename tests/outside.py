@@ -8,7 +8,6 @@ from __future__ import annotations
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
 
 
-@dataclass(frozen=True, kw_only=True)
 class CacheSettings(Declared):
     """Settings of its own."""
 

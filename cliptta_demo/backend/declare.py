@@ -1,6 +1,5 @@
-"""How a setting is declared: one field of a frozen dataclass that says all there is to say of it.
+"""How a setting is declared: one field of a class that says all there is to say of it.
 
-    @dataclass(frozen=True, kw_only=True)
     class Settings(Declared):
         shots: int = whole(3, 1, 16, "the release's", label="Shots", help="Images kept per class.", mark="{} shots")
 
@@ -14,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, dataclass_transform
 
 from cliptta_demo.backend.errors import UserError, quoted
 
@@ -143,8 +142,16 @@ def _field(setting: Setting) -> Any:
     return field(default=setting.default, metadata={_KEY: setting})
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(number, whole, choice, switch))
 class Declared:
-    """Base of dataclasses of settings: checked when they are made, whatever a form or an address may claim."""
+    """Base of settings: a class derived from it is a frozen dataclass of its declared fields.
+
+    Their values are checked when one is made, whatever a form or an address may claim.
+    """
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
+        settings_of(cls)  # raises TypeError for a field that is not declared
 
     def __post_init__(self) -> None:
         for name, setting in settings_of(type(self)).items():

@@ -88,7 +88,6 @@ def _every(adaptation: AdaptationSettings) -> str:
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class AdaptationSettings(Declared):
     """What the adapting methods do with one batch."""
 
@@ -159,7 +158,6 @@ class AdaptationSettings(Declared):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class StreamSettings(Declared):
     """Which images arrive, in which order, and how they are corrupted."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -34,7 +34,6 @@ from cliptta_demo.tables.variants import parse_variant
 SEEN: list[EchoSettings] = []
 
 
-@dataclass(frozen=True, kw_only=True)
 class EchoSettings(Declared):
     """One setting of each kind."""
 

@@ -22,7 +22,6 @@ _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"
 _PIECE = 2**18  # bytes unpacked at a time
 
 
-@dataclass(frozen=True)
 class ArchiveLimits(Declared):
     """What one archive may cost. Raises ValueError with field, value and range if one is out of range."""
 

@@ -45,7 +45,6 @@ _GIF_BLOCK = re.compile(rb"[!,;]")
 _TIFF_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 
 
-@dataclass(frozen=True)
 class ImageLimits(Declared):
     """What one upload may cost. Raises ValueError with field, value and range if one is out of range."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -19,7 +18,6 @@ from cliptta_demo.backend.work import Work
 SHARPNESS = 2.0  # of both attentions
 
 
-@dataclass(frozen=True, kw_only=True)
 class CalipSettings(Declared):
     """Settings of CALIP's own."""
 

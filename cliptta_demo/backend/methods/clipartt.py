@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -19,7 +17,6 @@ from cliptta_demo.backend.work import Work
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class ClipArttSettings(Released):
     """CLIPArTT's own."""
 

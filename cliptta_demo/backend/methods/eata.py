@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,7 +16,6 @@ from cliptta_demo.backend.work import Work
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class EataSettings(FilterSettings):
     """How tightly the source model is held on to."""
 

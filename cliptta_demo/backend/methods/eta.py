@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,7 +19,6 @@ MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class ReliableSettings(Released):
     """How sure is sure enough."""
 
@@ -39,7 +37,6 @@ class ReliableSettings(Released):
         return entropies < self.limit(classes)
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilterSettings(ReliableSettings):
     """Which images count as unlike the others."""
 
@@ -50,7 +47,6 @@ class FilterSettings(ReliableSettings):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class EtaSettings(FilterSettings):
     """ETA's, and what CLIPTTA's comparison makes of it."""
 

@@ -23,7 +23,6 @@ TINY = 1e-12
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class GFretSettings(Declared):
     """G-FRET's own."""
 

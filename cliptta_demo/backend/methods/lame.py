@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -21,7 +20,6 @@ SETTLED = 1e-8  # relative change of the energy that ends the rounds
 LEAST = 1e-10  # added to a probability before its logarithm
 
 
-@dataclass(frozen=True, kw_only=True)
 class LameSettings(Released):
     """Settings of LAME's own."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from cliptta_demo.backend.declare import choice, number
@@ -15,7 +13,6 @@ from cliptta_demo.backend.methods.task import Outline
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class OsttaSettings(Released):
     """Which images are learnt from."""
 

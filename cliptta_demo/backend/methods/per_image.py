@@ -7,7 +7,7 @@ is for each of them to say.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -28,7 +28,6 @@ EPSILON = 1e-8  # of the releases' AdamW
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class ViewSettings(Declared):
     """What the releases have in common: how many views, and which of them the steps learn from."""
 

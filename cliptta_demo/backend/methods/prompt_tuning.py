@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -21,7 +19,6 @@ THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is 
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class PromptSettings(ViewSettings):
     """TPT's and R-TPT's."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,7 +20,6 @@ ITEM_BYTES = 400  # of one place in the memory, beside its image
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class RememberingSettings(Released):
     """Own settings of each of them."""
 

@@ -5,7 +5,6 @@ Two methods that differ in what moves: the words of the prompt, or the normalisa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -30,7 +29,6 @@ PAPER = (
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class RlcfSettings(ViewSettings):
     """The image tower's."""
 
@@ -41,7 +39,6 @@ class RlcfSettings(ViewSettings):
     steps: int = whole(3, 1, 20, "the release's", label="Steps per image", costly=True, mark="{} steps")
 
 
-@dataclass(frozen=True, kw_only=True)
 class RlcfPromptSettings(RlcfSettings):
     """The prompt's."""
 

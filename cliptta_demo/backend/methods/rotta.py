@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,7 +21,6 @@ EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release h
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 

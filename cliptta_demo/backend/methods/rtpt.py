@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -14,7 +12,6 @@ from cliptta_demo.backend.methods.registry import register
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class RTptSettings(PromptSettings):
     """TPT's, and how views are weighed."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -21,7 +21,6 @@ MOMENTUM = 0.9  # of the average loss
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class SarSettings(ReliableSettings):
     """When it begins anew."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -23,7 +22,6 @@ EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release h
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class SottaSettings(RememberingSettings):
     """SoTTA's own settings."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -25,7 +24,6 @@ KEPT, ADDED = 0.9, 0.1  # of the counts per class, in both releases
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class StampSettings(RememberingSettings):
     """STAMP's own settings."""
 

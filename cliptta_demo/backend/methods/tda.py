@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -26,7 +25,6 @@ NEGATIVE_SHARPNESS = 1.0
 Cache = tuple[Tensor, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class TdaSettings(Declared):
     """Settings of TDA's own."""
 

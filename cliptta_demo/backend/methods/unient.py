@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,7 +16,6 @@ from cliptta_demo.backend.methods.task import Outline
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class UnientWeights(Released):
     """Weights of its terms."""
 
@@ -33,7 +30,6 @@ class UnientWeights(Released):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnientSettings(UnientWeights):
     """And whose definition it is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -28,7 +28,6 @@ TEMPLATES = (  # the authors' own, whatever the task's are
 
 
 # fmt: off
-@dataclass(frozen=True, kw_only=True)
 class WattSettings(Released):
     """WATT's own; the steps of a batch are rounds · 8 prompts · steps per prompt."""
 

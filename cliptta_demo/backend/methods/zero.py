@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -21,7 +20,6 @@ from cliptta_demo.backend.methods.views import draw_boxes, take_views
 from cliptta_demo.backend.work import Work
 
 
-@dataclass(frozen=True, kw_only=True)
 class ZeroSettings(Declared):
     """Settings of ZERO's own."""
 
