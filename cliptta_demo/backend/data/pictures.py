@@ -158,22 +158,6 @@ def picture_world() -> PictureWorld:
     return PictureWorld.load()
 
 
-def _check(world: PictureWorld, sprite_ids: Tensor, style_ids: Tensor, size: int) -> None:
-    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise UserError(f"size: {size} is not between {SMALLEST_SIZE} and {LARGEST_SIZE}.")
-    if sprite_ids.ndim != 1 or sprite_ids.shape != style_ids.shape:
-        raise ValueError(
-            f"sprite_ids, style_ids: want two tensors of one shape (N,), got {tuple(sprite_ids.shape)} "
-            f"and {tuple(style_ids.shape)}"
-        )
-    for name, ids, count in (
-        ("sprite_ids", sprite_ids, len(world.sprites)),
-        ("style_ids", style_ids, len(world.cells)),
-    ):
-        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= count):
-            raise ValueError(f"{name}: {int(ids.min())}..{int(ids.max())} is not within 0..{count - 1}")
-
-
 def _placements(flip_allowed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Random side (share of the image) and the (N, 2, 3) map from image to sprite, coordinates in -1..1."""
     count = flip_allowed.shape[0]
@@ -223,9 +207,10 @@ def compose(
         (N, 3, size, size) uint8 RGB.
 
     Raises:
-        ValueError: a size or an index out of range, or shapes that do not fit.
+        UserError: a size out of range.
     """
-    _check(world, sprite_ids, style_ids, size)
+    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
+        raise UserError(f"size: {size} is not between {SMALLEST_SIZE} and {LARGEST_SIZE}.")
     if not len(sprite_ids):
         return torch.empty(0, 3, size, size, dtype=torch.uint8)
     sprite_ids, style_ids = sprite_ids.cpu(), style_ids.cpu()

@@ -22,12 +22,14 @@ _PAIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.-]{0
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuiltIn:
-    """A line of the list that a page offers: the backbone that comes with the package.
+class BackboneEntry:
+    """A line of the list that a page offers.
 
     Attributes:
         label: its name for people; about: what is worth knowing, one or two sentences.
         gigaflops, prompt_gigaflops: of the towers for one image and one prompt; image_size: side in pixels.
+        parameters: of both towers, if they are downloaded; licence: of the weights, as their repository's card says.
+        pace: operations a second on a processor, against those of ViT-B/16; convolutions of few channels get fewer.
     """
 
     label: str
@@ -35,18 +37,7 @@ class BuiltIn:
     gigaflops: float
     prompt_gigaflops: float
     image_size: int = 224
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackboneEntry(BuiltIn):
-    """A line with a backbone that is downloaded.
-
-    Attributes:
-        parameters: of both towers; licence: of its weights, as the card of their repository names it.
-        pace: operations a second on a processor, against those of ViT-B/16; convolutions of few channels get fewer.
-    """
-
-    parameters: int
+    parameters: int = 0
     licence: str = "Apache 2.0"
     pace: float = 1.0  # the transformers, whose measured times differ by no more than 8 % from their arithmetic
 
@@ -56,13 +47,14 @@ class BackboneEntry(BuiltIn):
         return 4 * self.parameters
 
 
-BACKBONES: dict[str, BuiltIn] = {
-    TINY: BuiltIn(
+BACKBONES: dict[str, BackboneEntry] = {
+    TINY: BackboneEntry(
         label="Tiny CLIP (built in)",
         about="Ready at once, fast on any laptop. Choose another, or type a name of open_clip's.",
         gigaflops=0.1,
         prompt_gigaflops=0.02,
         image_size=64,
+        licence="",
     ),
     PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",
@@ -126,19 +118,17 @@ def check_visitor_backbone(name: str) -> str:
         repository = name.removeprefix(HUB_PREFIX)
         if name.startswith(HUB_PREFIX) and REPOSITORY.fullmatch(repository) and ".." not in repository:
             return name
-        if _PAIR.fullmatch(name) and _is_open_clip_tag(*name.split("/")):
-            return name
+        if _PAIR.fullmatch(name):
+            import open_clip
+
+            architecture, tag = name.split("/")
+            if tag in open_clip.list_pretrained_tags_by_model(architecture):
+                return name
     allowed = ", ".join(BACKBONES)
     raise UserError(
         f"backbone is {quoted(name)}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
         "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME."
     )
-
-
-def _is_open_clip_tag(architecture: str, tag: str) -> bool:
-    import open_clip
-
-    return tag in open_clip.list_pretrained_tags_by_model(architecture)
 
 
 def label_of(name: str) -> str:
@@ -148,10 +138,9 @@ def label_of(name: str) -> str:
 
 def licence_of(name: str) -> str:
     """The licence of a backbone's weights as far as it is known without asking anybody; "" otherwise."""
-    entry = BACKBONES.get(name)
-    if isinstance(entry, BackboneEntry):
-        return entry.licence
-    repository = "" if entry else repository_of(name)
+    if name in BACKBONES:
+        return BACKBONES[name].licence
+    repository = repository_of(name)
     return known_licence("model", repository) if repository else ""
 
 
@@ -167,8 +156,7 @@ def repository_of(name: str) -> str:
 
 def pace_of(name: str) -> float:
     """See :attr:`BackboneEntry.pace`; 1 for what is not in the list."""
-    entry = BACKBONES.get(name)
-    return entry.pace if isinstance(entry, BackboneEntry) else 1.0
+    return BACKBONES[name].pace if name in BACKBONES else 1.0
 
 
 def image_size_of(name: str) -> int:
