@@ -1,4 +1,4 @@
-"""CLIPArTT, WATT and the older CLIPTTA against numbers computed with their authors' released implementations."""
+"""CLIPArTT and WATT against numbers computed with their authors' released implementations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import torch
 from golden_methods import STREAMS, Trajectory, golden, official
-from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import Prepared
-from cliptta_demo.backend.methods.cliptta_old import ClipttaOld
 from cliptta_demo.backend.methods.watt import TEMPLATES
 from cliptta_demo.backend.work import finish
 
@@ -64,22 +62,3 @@ def test_captions_name_the_ranked_classes_and_are_made_once_a_batch(monkeypatch:
     assert len(sent) == len(different)  # all were there already
     expected = golden()["text/triple_prototypes"][tuple(ranked.T.numpy())]
     np.testing.assert_allclose(captions, expected, atol=1e-5)
-
-
-class FromTheFile(ClipttaOld):
-    """It remembers what the authors' memory drew: positions in the stream at each step."""
-
-    name = "from-the-file"
-    stream: str
-    drawn: list[np.ndarray]
-
-    def _recall(self, batch: Prepared, state: object, step: int, seed: int) -> Tensor:
-        positions = golden()[f"cliptta_old/{self.stream}/memory"][seed, step]
-        images = torch.from_numpy(official()[f"{self.stream}/images"]).flatten(0, 1)
-        return batch.backbone.normalise(images[positions[positions >= 0]].float())
-
-
-@pytest.mark.parametrize("stream", STREAMS)
-def test_the_older_cliptta(stream: str) -> None:
-    kind = type("Given", (FromTheFile,), {"stream": stream})
-    Trajectory("cliptta_old", stream, kind, settings={"memory_shots": 4, "memory_sample": 24}).check()
