@@ -10,7 +10,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepa
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
-from cliptta_demo.backend.methods.task import Outline, Task
+from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.work import Work
@@ -49,10 +49,6 @@ class ClipArtt(AdaptingMethod):
     uses = ("learning_rate", "steps")
     own = ClipArttSettings
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._words = [display_name(name) for name in task.class_names]
-
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         steps = cls.steps(outline)
@@ -80,7 +76,8 @@ class ClipArtt(AdaptingMethod):
             return pseudo_captions(cosines, self.prototypes)
         ranked = [tuple(classes) for classes in cosines.topk(count).indices.tolist()]
         wanted = [classes for classes in dict.fromkeys(ranked) if classes not in batch.made]
-        prompts = [f"a photo of a {' or '.join(self._words[one] for one in classes)}" for classes in wanted]
+        words = [display_name(name) for name in self.task.class_names]
+        prompts = [f"a photo of a {' or '.join(words[one] for one in classes)}" for classes in wanted]
         at_once = self.task.prompts_at_once or PROMPTS_AT_ONCE
         for start in range(0, len(wanted), at_once):
             yield

@@ -25,12 +25,7 @@ class ConfidentMemory:
     @classmethod
     def empty_like(cls, images: Tensor) -> ConfidentMemory:
         """An empty memory for images of the shape, dtype and device of ``images`` (N, 3, H, W)."""
-        device = images.device
-        return cls(
-            images[:0].clone(),
-            torch.zeros(0, dtype=torch.int64, device=device),
-            torch.zeros(0, device=device),
-        )
+        return cls(images[:0].clone(), images.new_zeros(0).long(), images.new_zeros(0).float())
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -6,6 +6,7 @@ Two methods that differ in what moves: the words of the prompt, or the normalisa
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -17,7 +18,6 @@ from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.prompt_tuning import PromptTuning
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
 
@@ -79,13 +79,6 @@ class RlcfPrompt(PromptTuning):
         return {"reward": reward_loss(self.backbone.logits(cosines), source, self.task.own.guesses)}
 
 
-class _Alone:
-    """The image tower for one image: batch normalisation, where there is any, by the source's statistics."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        self.embed = partial(backbone.embed, alone=True)
-
-
 @register
 class Rlcf(PerImage, AdaptingMethod):
     """The normalisation parameters move; the release offers that too (``tune_norm``), and moves the whole tower.
@@ -117,7 +110,7 @@ class Rlcf(PerImage, AdaptingMethod):
         yield  # they are there already
 
     def passes(self, values: Tensor) -> Passes:
-        return Passes(_Alone(self.backbone), values, self.piece)
+        return Passes(SimpleNamespace(embed=partial(self.backbone.embed, alone=True)), values, self.piece)
 
     def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
         return (yield from passes.embed(views)) @ self.prototypes.T

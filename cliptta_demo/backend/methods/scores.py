@@ -28,6 +28,7 @@ class Score:
 
 
 ID_SCORES: dict[str, Score] = {}
+BINS = 256  # between the smallest and the largest score
 
 
 def register_score(name: str, sentence: str) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]:
@@ -76,26 +77,25 @@ def max_cosine(cosines: Tensor) -> Tensor:
     return cosines.amax(dim=1)
 
 
-def otsu_threshold(scores: Tensor, bins: int = 256) -> Tensor:
+def otsu_threshold(scores: Tensor) -> Tensor:
     """Otsu's threshold: the cut of a histogram that best separates two groups (Otsu 1979).
 
     Same bins and tie-breaking as scikit-image's ``threshold_otsu``, which the authors' release calls.
 
     Args:
         scores: ``(N,)`` finite scores, N ≥ 1.
-        bins: histogram bins between the smallest and the largest score.
 
     Returns:
         Scalar float64, the centre of the chosen bin. A constant vector returns that constant.
     """
     values = scores.detach().double()
     low, high = values.min(), values.max()
-    width = (high - low) / bins
+    width = (high - low) / BINS
     safe_width = torch.where(width > 0, width, 1.0)
-    index = ((values - low) / safe_width).floor().long().clamp(0, bins - 1)
-    counts = torch.zeros(bins, dtype=torch.float64, device=values.device)
+    index = ((values - low) / safe_width).floor().long().clamp(0, BINS - 1)
+    counts = torch.zeros(BINS, dtype=torch.float64, device=values.device)
     counts.scatter_add_(0, index, torch.ones_like(values))
-    centres = low + (torch.arange(bins, device=values.device, dtype=torch.float64) + 0.5) * width
+    centres = low + (torch.arange(BINS, device=values.device, dtype=torch.float64) + 0.5) * width
     below = counts.cumsum(0)
     above = counts.flip(0).cumsum(0).flip(0)
     mean_below = (counts * centres).cumsum(0) / below.clamp(min=1)
