@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cliptta_demo.backend.declare import check_choice, check_number
+
 from . import blur, digital, noise, spatter, weather
 from .constants import PUBLISHED, Constants, Setting, setting
-
-__all__ = ["COMMON_CORRUPTIONS", "CORRUPTIONS", "EXTRA_CORRUPTIONS", "Corruption", "corrupt", "register_corruption"]
 
 _SMALLEST_SIDE = 8
 
@@ -78,14 +78,9 @@ def _check(images: Tensor, name: str, severity: int, seed: int) -> None:
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < _SMALLEST_SIDE:
         allowed = f"(N, 3, H, W) with H and W at least {_SMALLEST_SIDE}"
         raise ValueError(f"images: shape {shape} is not allowed; it must be {allowed}")
-    if name != "none" and name not in CORRUPTIONS:
-        raise ValueError(f"corruption: {name!r} is not known; it must be none or one of {', '.join(CORRUPTIONS)}")
-    for field, value, highest, words in (
-        ("severity", severity, 5, "5"),
-        ("seed", seed, 2**63 - 1, "2**63 - 1"),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= highest:
-            raise ValueError(f"{field}: {value!r} is not allowed; it must be a whole number from 0 to {words}")
+    check_choice("corruption", name, ("none", *CORRUPTIONS))
+    check_number("severity", severity, 0, 5, whole=True)
+    check_number("seed", seed, 0, 2**63 - 1, whole=True)
 
 
 @torch.no_grad()

@@ -37,14 +37,10 @@ class Part:
     example: Callable[[], Any]
     fits: Callable[[Any], bool]
 
-    def of(self, owner: Any) -> Any:
-        """The part of an owner."""
-        return getattr(owner, self.name)
-
     def missing(self) -> bool:
         """Whether the installed Gradio lacks it, or has something else of that name."""
         try:
-            return not self.fits(self.of(self.example()))
+            return not self.fits(getattr(self.example(), self.name))
         except Exception:  # whatever a change of Gradio's leads to on the way there
             return True
 
@@ -109,7 +105,12 @@ _MAPPING, _COROUTINE = _of_type(MutableMapping), inspect.iscoroutinefunction
 PARTS = [
     # The queue of calls, its letter boxes, and one call in it
     Part("gradio.Blocks", "_queue", _blocks, _present),
-    Part("gradio.queueing.Queue", "compute_analytics_summary", _queue, _takes_one),
+    Part(
+        "gradio.queueing.Queue",
+        "compute_analytics_summary",
+        _queue,
+        _takes_one,
+    ),
     Part("gradio.queueing.Queue", "event_ids_to_events", _queue, _MAPPING),
     Part("gradio.queueing.Queue", "pending_messages_per_session", _queue, _MAPPING),
     Part("gradio.queueing.Queue", "pending_event_ids_session", _queue, _MAPPING),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import gradio as gr
 
@@ -96,37 +96,24 @@ def upload_folder() -> Path:
     return Path(import_module("gradio.utils").get_upload_folder())
 
 
-class UploadWatcher(Protocol):
-    """What sees one upload request while it arrives; an exception of it ends the upload."""
-
-    def begins(self, name: str) -> None:
-        """A file of this name begins."""
-
-    def grows(self, count: int, is_file: bool) -> None:
-        """So many bytes are about to be written, of a file or of something else."""
+def open_files(parser: Any) -> list[Any]:
+    """The files that a request's parser has begun, open."""
+    return list(parser._files_to_close_on_error)
 
 
-class UploadParts:
-    """What Gradio's parser of a request has made so far."""
-
-    def __init__(self, parser: Any) -> None:
-        self._parser = parser
-
-    def open_files(self) -> list[Any]:
-        """The files that were begun, open."""
-        return list(self._parser._files_to_close_on_error)
-
-    def folders(self) -> list[str]:
-        """Names of the folders that whole files were meant for."""
-        kind = import_module("gradio.route_utils").GradioUploadFile
-        return [item.sha.hexdigest() for _, item in self._parser.items if isinstance(item, kind)]
+def folders(parser: Any) -> list[str]:
+    """Names of the folders that its whole files were meant for."""
+    kind = import_module("gradio.route_utils").GradioUploadFile
+    return [item.sha.hexdigest() for _, item in parser.items if isinstance(item, kind)]
 
 
-def wrap_uploads(receive: Callable[..., Awaitable[Any]], watch: Callable[[UploadParts], UploadWatcher]) -> None:
+def wrap_uploads(receive: Callable[..., Awaitable[Any]], watch: Callable[[Any], Any]) -> None:
     """Changes the upload route of this process; a request may bring one file.
 
     Args:
-        receive: called in place of Gradio's own, with that as first argument; watch: makes a request's watcher.
+        receive: called in place of Gradio's own, with that as first argument.
+        watch: makes of a request's parser who sees it arrive: ``begins(name)`` of a file, ``grows(count, is_file)`` of
+            bytes to be written; an exception of theirs ends the upload.
     """
     utils, routes = import_module("gradio.route_utils"), import_module("gradio.routes")
     upload = utils.upload_fn
@@ -134,7 +121,7 @@ def wrap_uploads(receive: Callable[..., Awaitable[Any]], watch: Callable[[Upload
     class Parser(utils.GradioMultiPartParser):
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options | {"max_files": 1, "max_fields": 1})
-            self.watcher = watch(UploadParts(self))
+            self.watcher = watch(self)
 
         def on_headers_finished(self) -> None:
             super().on_headers_finished()

@@ -17,7 +17,7 @@ from typing import Any
 from starlette.formparsers import MultiPartException
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.server.gradio_parts import UploadParts, upload_folder, wrap_uploads
+from cliptta_demo.page.server.gradio_parts import folders, open_files, upload_folder, wrap_uploads
 from cliptta_demo.page.server.room import ROOM, Arrival
 from cliptta_demo.page.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
 
@@ -29,8 +29,8 @@ _present: ContextVar[list[_Request]] = ContextVar("requests of the present uploa
 class _Request:
     """One request's files, seen while they arrive; an exception of it ends the upload with its words."""
 
-    def __init__(self, parts: UploadParts) -> None:
-        self.parts = parts
+    def __init__(self, parser: Any) -> None:
+        self.parser = parser
         self.arrivals: list[Arrival] = []
         self.field = 0
         _present.get().append(self)
@@ -52,13 +52,13 @@ class _Request:
         """After the request: files that arrived whole stay, what else was written is deleted."""
         for arrival, path in zip(self.arrivals, arrived, strict=False):
             arrival.done(Path(path).resolve())
-        for file in self.parts.open_files():
+        for file in open_files(self.parser):
             with suppress(OSError):  # closing writes what is left
                 file.close()
             with suppress(OSError):
                 Path(file.name).unlink(missing_ok=True)
         if not arrived:
-            for folder in self.parts.folders():
+            for folder in folders(self.parser):
                 with suppress(OSError):  # made before the name was looked at
                     (upload_folder() / folder).rmdir()
         for arrival in self.arrivals:

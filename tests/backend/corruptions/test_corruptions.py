@@ -131,8 +131,8 @@ def test_none_and_severity_zero_change_nothing() -> None:
         ({"severity": -1}, "severity", "-1", "0 to 5"),
         ({"severity": 2.5}, "severity", "2.5", "0 to 5"),
         ({"severity": True}, "severity", "True", "0 to 5"),
-        ({"seed": -1}, "seed", "-1", "0 to 2**63 - 1"),
-        ({"seed": 2**63}, "seed", str(2**63), "0 to 2**63 - 1"),
+        ({"seed": -1}, "seed", "-1", f"0 to {2**63 - 1}"),
+        ({"seed": 2**63}, "seed", str(2**63), f"0 to {2**63 - 1}"),
         ({"images": torch.zeros(2, 3, 32, 32)}, "images", "torch.float32", "torch.uint8"),
         ({"images": torch.zeros(3, 32, 32, dtype=torch.uint8)}, "images", "(3, 32, 32)", "(N, 3, H, W)"),
         ({"images": torch.zeros(2, 1, 32, 32, dtype=torch.uint8)}, "images", "(2, 1, 32, 32)", "(N, 3, H, W)"),
@@ -142,7 +142,7 @@ def test_none_and_severity_zero_change_nothing() -> None:
 )
 def test_errors_name_field_value_and_range(change: dict[str, object], field: str, value: str, allowed: str) -> None:
     given = {"images": torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "name": "fog", "severity": 3, "seed": 0}
-    with pytest.raises(ValueError, match=f"^{field}: ") as error:
+    with pytest.raises(ValueError, match=f"^{field}(:| is) ") as error:
         corrupt(**(given | change))
     assert value in str(error.value)
     assert allowed in str(error.value)
