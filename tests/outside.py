@@ -8,7 +8,6 @@ from __future__ import annotations
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -55,10 +54,9 @@ class FeatureCache(Method):
         cache = (keys, torch.zeros(0, dtype=torch.int64, device=keys.device), keys.new_zeros(0))
         return AdaptationState.start(keys.new_zeros(0), {"cache": cache, "seen": 0})
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        self.choose_piece(whole=False)
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
         state = state or self.start()
-        features = yield from self.within_memory(len(images), partial(self.embed, images))
+        features = yield from self.embed(images)
         logits, cache = [], state.kept["cache"]
         for feature in features:
             own = self.backbone.logits(feature @ self.prototypes.T)
@@ -67,7 +65,7 @@ class FeatureCache(Method):
             near = 2 * (-5 * (1 - keys @ feature)).exp()
             logits.append(own.index_add(0, labels, near))
         state = state.keep(cache=cache, seen=state.kept["seen"] + len(images))
-        yield Progress(0, None, state, logits=torch.stack(logits))
+        return Progress(0, None, state, logits=torch.stack(logits))
 
     def _insert(self, cache: tuple[Tensor, ...], feature: Tensor, logits: Tensor) -> tuple[Tensor, ...]:
         new = (feature, logits.argmax(), entropy_of_logits(logits))

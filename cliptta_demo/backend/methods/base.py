@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -87,13 +86,18 @@ class Method:
         return None
 
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        """Adapts to ``(N, 3, S, S)`` images and predicts them; see the module's text.
+        """Adapts to ``(N, 3, S, S)`` images and predicts them; see the module's text. As it is: without steps.
 
         Args:
             images: uint8, or float already normalised; in the order of the stream.
             state: where the last batch ended.
             seed: of the method's own random choices on this batch.
         """
+        self.choose_piece(whole=False)
+        yield (yield from self.within_memory(len(images), self.answer, images, state, seed))
+
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+        """All that a method without steps says of a batch; arguments as for :meth:`adapt`."""
         raise NotImplementedError
 
     def threshold(self, state: AdaptationState | None) -> Tensor | None:
@@ -122,14 +126,14 @@ class Method:
         """Settles how many images make a pass on the next batch, by what memory is free; ``whole``: it can't be cut."""
         self.piece = 2**30 if whole else min(self.at_once or 2**30, self.backbone.images_that_fit())
 
-    def within_memory(self, count: int, work: Callable[[], Work[T]]) -> Work[T]:
-        """``work()``; where memory runs out, again in smaller pieces. Nothing has changed until a step returns.
+    def within_memory(self, count: int, work: Callable[..., Work[T]], *given: Any) -> Work[T]:
+        """``work(*given)``; where memory runs out, again in smaller pieces. Nothing has changed until a step returns.
 
         The pieces stay small for this run alone, since they may change the last bits of its numbers.
         """
         while True:
             try:
-                return (yield from work())
+                return (yield from work(*given))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -191,14 +195,13 @@ class AdaptingMethod(Method):
         self.choose_piece(whole=self.backbone.mixes_images)
         state = state or self.start()
         batch = Prepared(self.backbone, images)
-        state = yield from self.within_memory(len(images), partial(self.begin, batch, state, seed))
+        state = yield from self.within_memory(len(images), self.begin, batch, state, seed)
         steps = self.steps(self.task.outline)
         for step in range(steps):
-            work = partial(self.step, batch, state, step, seed)
-            state, progress = yield from self.within_memory(len(images), work)
+            state, progress = yield from self.within_memory(len(images), self.step, batch, state, step, seed)
             yield progress
-        work = partial(self.predict, batch.pixels, self.predictor(state))
-        yield Progress(steps, (yield from self.within_memory(len(images), work)), state)
+        cosines = yield from self.within_memory(len(images), self.predict, batch.pixels, self.predictor(state))
+        yield Progress(steps, cosines, state)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         """What comes before the first step on a batch; the state that the steps start from."""

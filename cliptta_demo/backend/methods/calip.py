@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -49,12 +46,7 @@ class Calip(Method):
         super().__init__(task)
         self.backbone.look()
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        self.choose_piece(whole=False)
-        cosines, logits = yield from self.within_memory(len(images), partial(self._attend_in_pieces, images))
-        yield Progress(0, cosines, logits=logits)
-
-    def _attend_in_pieces(self, images: Tensor) -> Work[tuple[Tensor, Tensor]]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
         parts = []
         for part in images.split(self.piece):
             if parts:
@@ -62,7 +54,7 @@ class Calip(Method):
             with torch.no_grad():
                 parts.append(self._attend(*self.backbone.embed_with_places(part)))
         cosines, logits = (torch.cat(of_all) for of_all in zip(*parts, strict=True))
-        return cosines, logits
+        return Progress(0, cosines, logits=logits)
 
     def _attend(self, features: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and logits ``(N, C)`` of images with these features ``(N, d)``, and of their places ``(N, M, d)``."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -52,9 +50,8 @@ class Lame(Method):
     colour, symbol = "gold", "triangle-down"
     own = LameSettings
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        self.choose_piece(whole=False)
-        features = yield from self.within_memory(len(images), partial(self.embed, images))
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+        features = yield from self.embed(images)
         cosines = features @ self.prototypes.T
         # An image that gave no finite numbers pulls at none.
         fine = features.isfinite().all(dim=1, keepdim=True)
@@ -63,7 +60,7 @@ class Lame(Method):
         unary = -(((self.backbone.logits(given) if scaled else given).softmax(dim=1) + LEAST).log())
         pull = self._pull(torch.where(fine, features, 0.0)) * fine * fine.T
         agreed = yield from _agree(unary, pull)
-        yield Progress(0, cosines, probabilities=torch.where(fine, agreed, math.nan))
+        return Progress(0, cosines, probabilities=torch.where(fine, agreed, math.nan))
 
     def _pull(self, features: Tensor) -> Tensor:
         """How much each image is pulled towards each other one's prediction, ``(N, N)``."""

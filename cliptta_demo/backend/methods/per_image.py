@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -102,14 +101,14 @@ class PerImage(Method):
         count = len(pixels)
         prompts = yield from self.within_memory(count, self.prompts)
         yield
-        features = yield from self.within_memory(count, partial(self.embed, pixels))
+        features = yield from self.within_memory(count, self.embed, pixels)
         cosines = features @ prompts.T
         yield Progress(0, cosines)
         losses: list[dict[str, Tensor]] = []
         for index, end in enumerate(range(1, count + 1)):
             one = slice(index, end)
-            work = partial(self.one_image, pixels[one], boxes[one], features[one], prompts, state)
-            own, after, terms = yield from self.within_memory(count, work)
+            given = pixels[one], boxes[one], features[one], prompts, state
+            own, after, terms = yield from self.within_memory(count, self.one_image, *given)
             state = replace(state, skipped=after.skipped)
             cosines = torch.cat([cosines[:index], own[None], cosines[end:]])
             losses.append(terms[-1])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,6 +14,7 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.work import Work
 
 UNSURE = (0.2, 0.5)  # entropy in nats over log₂ C, of images that go into the negative cache; 0.69 is the most there is
 POSSIBLE = 0.03  # a class with more than this probability is not what the negative cache speaks against
@@ -82,10 +81,9 @@ class Tda(Method):
         caches = {"positive": empty(own.shots), "negative": (*empty(own.negative_shots), against)}
         return AdaptationState.start(nothing(0), caches)
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        self.choose_piece(whole=False)
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
         state = self._fitting(state or self.start())
-        features = yield from self.within_memory(len(images), partial(self.embed, images))
+        features = yield from self.embed(images)
         cosines = features @ self.prototypes.T
         logits = self.backbone.logits(cosines)
         entropies, probabilities = entropy_of_logits(logits), logits.softmax(dim=1)
@@ -104,7 +102,7 @@ class Tda(Method):
             _offer(negative, labels[image], doubtful[image], feature, against[image])
             advice.append(self._advice(feature, positive, negative))
         state = state.keep(positive=positive, negative=negative)
-        yield Progress(0, cosines, state, logits=logits + torch.stack(advice))
+        return Progress(0, cosines, state, logits=logits + torch.stack(advice))
 
     def _fitting(self, state: AdaptationState) -> AdaptationState:
         """The same state with room for as many items as the settings say; the surest stay."""

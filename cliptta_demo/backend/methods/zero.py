@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -48,20 +46,19 @@ class Zero(Method):
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(outline.own.views * batch_size)
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        self.choose_piece(whole=False)
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
         images = images.to(self.backbone.device)
         boxes = draw_boxes(len(images), self.task.own.views, images.shape[-1], seed)
         looks = []
         for image, box in zip(images.split(1), boxes.split(1), strict=True):
             yield
             views = take_views(image, box)[0]
-            looks.append((yield from self.within_memory(len(views), partial(self._look, views))))
+            looks.append((yield from self._look(views)))
         cosines, ranked = (torch.stack(parts) for parts in zip(*looks, strict=True))
         votes = self._votes(ranked)
         # An image that gave no finite numbers has no votes.
         fine = cosines.isfinite().all(dim=1, keepdim=True)
-        yield Progress(0, cosines, probabilities=torch.where(fine, votes / votes.sum(dim=1, keepdim=True), math.nan))
+        return Progress(0, cosines, probabilities=torch.where(fine, votes / votes.sum(dim=1, keepdim=True), math.nan))
 
     def _look(self, views: Tensor) -> Work[tuple[Tensor, Tensor]]:
         """The cosines ``(C,)`` of the first view, the image, and the class ``(V,)`` of each, the surest view first."""

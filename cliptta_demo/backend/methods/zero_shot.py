@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.work import Work
 
 
 @register
@@ -23,6 +21,5 @@ class ZeroShot(Method):
     family = "yardstick"
     colour, symbol, dash = "grey", "circle", "dot"
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
-        self.choose_piece(whole=False)
-        yield Progress(0, (yield from self.within_memory(len(images), partial(self.predict, images))))
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+        return Progress(0, (yield from self.predict(images)))
