@@ -4,8 +4,6 @@
 times how cost rises with batch size, classes, steps and sessions; ``corruption_costs`` the 19 corruptions.
 """
 
-from __future__ import annotations
-
 import copy
 import platform
 import statistics

@@ -9,8 +9,6 @@
     cliptta-demo settings
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

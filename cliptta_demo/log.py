@@ -7,8 +7,6 @@ the place in the code, since the message may quote what was sent. ``CLIPTTA_LOG_
 warning or error.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Settings as options of the command line: made from their declarations, and read back."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The table of all settings, from their declarations: ``python -m cliptta_demo settings`` writes docs/settings.md."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

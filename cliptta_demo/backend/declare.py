@@ -7,8 +7,6 @@ Everything else is a loop over :func:`settings_of`: the check, the widget, the l
 line, the mark on the curves, the reasons of a restart, and the table in docs/settings.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache

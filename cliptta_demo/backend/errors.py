@@ -1,7 +1,5 @@
 """The one error class whose message is meant for a person, and how it quotes: values, names of a visitor's files."""
 
-from __future__ import annotations
-
 from typing import Any
 
 LONGEST_QUOTE = 60  # characters: a sentence stays one, whatever was sent

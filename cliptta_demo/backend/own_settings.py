@@ -1,7 +1,5 @@
 """Settings that belong to a single method, named METHOD.SETTING wherever a person names them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Whoever drives it decides when it goes on. A piece of a step is all that one turn of a shared machine needs to hold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from typing import Any, TypeVar
 

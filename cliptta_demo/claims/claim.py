@@ -1,7 +1,5 @@
 """A claim: a sentence, the number of a stream that it is about, and the limits that it needs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass

@@ -8,8 +8,6 @@ margin, and where it would fail. A stopped one goes on where it was. ``--record`
 (``claims.json``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

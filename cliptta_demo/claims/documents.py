@@ -3,8 +3,6 @@
 A test holds each sentence to its document, and each document to have no other sentence that compares methods.
 """
 
-from __future__ import annotations
-
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.claims.studies import Study, table_study
 

@@ -4,8 +4,6 @@ Weights and pictures by their bytes. The engine by what it does: a *probe* draws
 adapts each method for a few small steps. Rounding hardly moves such a short run; another loss, memory or stream does.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The margins of all claims as Markdown."""
 
-from __future__ import annotations
-
 import math
 
 from cliptta_demo.claims.claim import Claim

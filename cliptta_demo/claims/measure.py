@@ -1,7 +1,5 @@
 """Measures all or some studies, prints the margins of their claims, and keeps them."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The measured numbers of all studies in one file, and what they say of a claim."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

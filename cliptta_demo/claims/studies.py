@@ -1,7 +1,5 @@
 """The streams behind the claims, and the combinations of threads and precision in which each is run."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

@@ -8,8 +8,6 @@ standard error of it, the fewest steps are taken, and of these the lowest rate. 
 methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says what was chosen and why.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics

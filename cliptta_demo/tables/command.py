@@ -6,8 +6,6 @@ writes ``runs.jsonl`` (a line per finished stream), ``table.csv``, ``table.md`` 
 after every stream. Started again with the same words it goes on where it was stopped.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Sequence

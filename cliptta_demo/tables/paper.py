@@ -1,7 +1,5 @@
 """What the paper reports with ViT-B/16 (arXiv 2507.14312), in %, to be read beside one's own; and its protocol."""
 
-from __future__ import annotations
-
 from typing import Any
 
 # ``table --preset NAME``: option → value. Those given after it on the command line hold.

@@ -1,7 +1,5 @@
 """A table as one HTML file that needs nothing else: the page's own figures, style sheets and Plotly inside."""
 
-from __future__ import annotations
-
 import html
 import json
 import math

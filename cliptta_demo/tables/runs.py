@@ -1,7 +1,5 @@
 """Runs every stream of a table, one line of results each, and goes on where it was stopped."""
 
-from __future__ import annotations
-
 import json
 import statistics
 import time

@@ -1,7 +1,5 @@
 """A table's rows as numbers, CSV and Markdown."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

@@ -5,8 +5,6 @@ its dashes: ``tent@lr=0.0001``, ``cliptta@steps=3@memory-shots=0``. ``tent-regul
 CLIPTTA's regulariser, the fair opponent.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -4,8 +4,6 @@ Nothing is ever written to disk, so a member's name is only a name. What an arch
 believed: bytes are counted while they are unpacked.
 """
 
-from __future__ import annotations
-
 import io
 import stat
 import zipfile

@@ -1,7 +1,5 @@
 """The data that a run can name: built-in pictures, the unseen style, data sets of the hub, folders, OOD sets."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES

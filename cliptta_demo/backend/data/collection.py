@@ -1,7 +1,5 @@
 """What a person gave: loose files, folders, zip archives and tables of labels → one set of images with labels."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

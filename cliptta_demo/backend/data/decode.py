@@ -4,8 +4,6 @@ Pictures come from visitors of a public page: bytes, files, pixels and the metad
 before it knows the size of a picture are all bounded. Nothing here opens a URL.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re

@@ -1,7 +1,5 @@
 """Labelled images from a folder: one sub-folder per class, whose name is the class name."""
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A data set of the hub, from its name to a source: which files, which columns, which class names."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """Labels that people give with their images: by folder, or in a table of file names and classes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -5,8 +5,6 @@ the slots by it, and a slot lists its classes as blocks, in random order. A larg
 still lists class after class.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from itertools import pairwise
 

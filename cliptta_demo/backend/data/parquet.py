@@ -8,8 +8,6 @@ is sorted by class, a batch sees the classes of some hundred row groups from any
 seed and the files alone.
 """
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence

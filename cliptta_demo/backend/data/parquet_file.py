@@ -7,8 +7,6 @@ where a page unpacks to anything else. So the footer's structs are counted first
 are walked, and only then does Arrow decode, few rows at a time.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import threading

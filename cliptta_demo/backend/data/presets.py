@@ -4,8 +4,6 @@ The prompt of the paper's own tables is "a photo of a {}."; Food-101, EuroSAT an
 page of CLIP's repository. Repositories on the hub may move: ``hf:ORGANISATION/NAME`` reads any other.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ A plan is made of the settings alone, before any image is read. The definitions 
 at each; where they differ among themselves, docs/streams.md says how. The order of the classes is :mod:`.order`'s.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ A source answers one question: the images and labels at these positions of the s
 own, so that any batch of a run can be made again from settings and seed alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -3,8 +3,6 @@
 ``batch(i)`` is a pure function of settings, seed and i. Every method of a run sees exactly the same pixels.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 

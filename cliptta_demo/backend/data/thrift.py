@@ -4,8 +4,6 @@ Parquet's own reader makes an object of hundreds of bytes out of every three byt
 is there is counted before that reader sees it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 _MOST_DEPTH = 32  # parquet's own structs nest eight deep

@@ -7,8 +7,6 @@ A *visitor* of a public page is somebody else than the person who runs it: for v
 never used, so that they reach public repositories only, and what they may download is bounded.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

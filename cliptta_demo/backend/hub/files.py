@@ -1,7 +1,5 @@
 """What a repository of the hub holds, how far a download of it is, and files in the hub's cache."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable

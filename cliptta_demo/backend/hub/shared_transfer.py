@@ -9,8 +9,6 @@ The process reads its order, one line of JSON, from standard input and goes on a
 lines of JSON: ``[name, done, total]`` now and then, ``{"refusal": sentence, "cause": text}`` when it fails.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Files from the hub into its cache, by ``huggingface_hub``, in this process: with progress, errors as sentences."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

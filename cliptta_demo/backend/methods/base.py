@@ -5,8 +5,6 @@ steps, and None where a step rests between two pieces. Only what the last Progre
 whoever stops early keeps the old one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar

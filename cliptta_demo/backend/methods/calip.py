@@ -1,7 +1,5 @@
 """CALIP (Guo et al. 2023): attention between the places in an image and the captions, without parameters."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

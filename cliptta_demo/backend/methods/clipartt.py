@@ -1,7 +1,5 @@
 """CLIPArTT (Vargas Hakim et al. 2025): captions that name an image's likeliest classes, "a photo of a A or B or C"."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

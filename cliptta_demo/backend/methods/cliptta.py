@@ -4,8 +4,6 @@ The order of things within a step is that of the authors' release: forward, regu
 strict ID filter, contrastive loss, (first step only) memory insertion, the same losses on a memory sample, Adam.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

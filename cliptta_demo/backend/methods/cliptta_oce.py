@@ -1,7 +1,5 @@
 """CLIPTTA with Outlier Contrastive Exposure (arXiv 2507.14312, its section on open-set adaptation)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -1,7 +1,5 @@
 """EATA (Niu et al., ICML 2022): ETA that holds on to what mattered for the source model."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """ETA (Niu et al., ICML 2022): TENT on images that are sure, and unlike what it has learnt from before."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """LAME (Boudiaf et al. 2022): leave the model alone and mend its predictions, so that neighbours in a batch agree."""
 
-from __future__ import annotations
-
 import math
 
 import torch

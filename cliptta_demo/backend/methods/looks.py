@@ -4,8 +4,6 @@ A method's class says which it would like. Of methods that are shown together, n
 as many as methods; the style sheet has the colours themselves, for light and dark, and the symbols' outlines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Symbols as in the paper (arXiv 2507.14312): N images, C classes, d dimensions, Ï
 and return float32 tensors, are differentiable, and never return NaN for finite input.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -3,8 +3,6 @@
 Few numbers and many small steps: on the processor, in float64.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 LEAST_VARIANCE = 1e-6  # added to each; scikit-learn's, as all below

@@ -1,7 +1,5 @@
 """OSTTA (Lee et al., ICCV 2023): learn from images of which the model has become surer than it was at the source."""
 
-from __future__ import annotations
-
 import torch
 
 from cliptta_demo.backend.declare import choice, number

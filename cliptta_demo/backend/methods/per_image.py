@@ -4,8 +4,6 @@ The loop that TPT, R-TPT and RLCF share. Which parameters move, what the loss is
 is for each of them to say.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Methods that reword the prompt: vectors in the place of its first words move, the image tower stays as it is."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

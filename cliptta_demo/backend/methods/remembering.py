@@ -1,7 +1,5 @@
 """What RoTTA, SoTTA and STAMP have in common: they learn from a memory of images, not from the batch as it comes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

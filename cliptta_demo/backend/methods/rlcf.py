@@ -3,8 +3,6 @@
 Two methods that differ in what moves: the words of the prompt, or the normalisation parameters of the image tower.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """RoTTA (Yuan et al. 2023): a slow teacher, a student, and a memory that is balanced, recent and sure."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 

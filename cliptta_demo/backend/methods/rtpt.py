@@ -1,7 +1,5 @@
 """R-TPT (Sheng et al. 2025): reword the prompt for each view by itself, and let views that resemble others decide."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """S-FRET (You et al. 2025): takes the correlation out of the dimensions of an embedding."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

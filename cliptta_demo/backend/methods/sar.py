@@ -1,7 +1,5 @@
 """SAR (Niu et al., ICLR 2023): reliable images, a sharpness-aware step, and a way back from too much certainty."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

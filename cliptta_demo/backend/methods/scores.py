@@ -4,8 +4,6 @@ All scores work on the *unscaled* cosines ``(N, C)`` (or what a method has in th
 :class:`.run.reading.Reading`) and are higher for in-distribution (ID) images.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SoTTA (Gong et al. 2023): learn only from images of which the model is sure, evenly over the classes."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from functools import partial

@@ -1,7 +1,5 @@
 """STAMP (Yu et al. 2024): replay of images whose prediction is stable, with more weight on the surer ones."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """TDA (Karmanov et al. 2024): remember the features of telling images, and ask them beside the captions."""
 
-from __future__ import annotations
-
 import math
 
 import torch

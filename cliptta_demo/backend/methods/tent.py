@@ -1,7 +1,5 @@
 """TENT (Wang et al. 2021): minimise the entropy of each prediction, each image on its own; and with a regulariser."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from cliptta_demo.backend.methods.base import AdaptingMethod

@@ -1,7 +1,5 @@
 """TPT (Shu et al. 2022): reword the prompt until the views of an image agree."""
 
-from __future__ import annotations
-
 import math
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """UniEnt and UniEnt+ (Gao et al., CVPR 2024): surer of known images, less sure of strangers."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

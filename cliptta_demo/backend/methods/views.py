@@ -4,8 +4,6 @@ The releases of TPT, R-TPT, RLCF and ZERO look at each image through torchvision
 ``RandomHorizontalFlip``, and at the image itself; so do these.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """WATT (Osowiechi et al. 2024): adapts once with each of eight prompts, and averages what came of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 

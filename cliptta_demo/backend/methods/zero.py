@@ -1,7 +1,5 @@
 """ZERO (Farina et al. 2024): let the surest views of an image vote, each with a temperature of zero."""
 
-from __future__ import annotations
-
 import math
 
 import torch

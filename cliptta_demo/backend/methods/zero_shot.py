@@ -1,7 +1,5 @@
 """Zero-shot: the untouched source model."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress

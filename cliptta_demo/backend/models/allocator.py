@@ -4,8 +4,6 @@ By default glibc gives large blocks back at once, and the next step waits while 
 page: with the tiny model about a fourteenth of the bare passes with memory. Other systems are left as they are.
 """
 
-from __future__ import annotations
-
 import ctypes
 from functools import cache
 

@@ -5,8 +5,6 @@ with expanded weights; on a processor in bfloat16 those take most of a step. Her
 contiguous ``(N, L, d)``.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -4,8 +4,6 @@ The weights of the model never change. Whoever adapts owns a vector θ of normal
 :mod:`.normalisation`), which takes the place of the tower's own for the length of one forward pass.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence

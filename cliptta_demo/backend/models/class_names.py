@@ -1,7 +1,5 @@
 """Read what a person types: class names in any script, emoji too, and prompt templates, ``{}`` for the class name."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

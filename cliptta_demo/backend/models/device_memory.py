@@ -1,7 +1,5 @@
 """How much fits into a device's memory, and how one tells that it ran out."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which words the built-in model has met in training, with photographs or with drawings; it knows no others."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from functools import cache

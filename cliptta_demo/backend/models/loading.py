@@ -21,8 +21,6 @@ about 117, CLIP's 100, so the paper's settings fit both. A SigLIP softmax says w
 own sigmoid it can't say that none does, which is what the ID score is for.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

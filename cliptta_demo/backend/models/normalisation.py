@@ -1,7 +1,5 @@
 """What moves during adaptation: weight and bias of the normalisation layers of the image tower, nothing else."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 

@@ -4,8 +4,6 @@ Parameters and arithmetic are counted from the architecture (a test counts them 
 with random weights, as ``bench --backbone random:ARCHITECTURE`` does again.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

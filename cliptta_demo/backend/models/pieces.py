@@ -7,8 +7,6 @@ Learning Batch Size under Memory Limited Setup"). The gradient is that of the wh
 goes through the tower once, as without pieces.
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import torch

@@ -8,8 +8,6 @@ The tower works as ever; what stands before its pooling is read while it does. W
   where it is all there is. With average pooling and a linear head the embedding is the mean of these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The text tower of an open_clip model: prompts in, embeddings out; the prompts' first words may be learnt vectors."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import torch

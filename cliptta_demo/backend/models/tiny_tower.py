@@ -8,8 +8,6 @@ batch normalisation several times faster than with group normalisation. The conv
 step, so the residual blocks are narrow inside (the model card has the numbers).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from timm.models import register_model

@@ -4,8 +4,6 @@ open_clip would load a hub tokenizer (SigLIP's) through the large ``transformers
 core, reads the same ``tokenizer.json``.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 open_clip would fetch them itself, but without progress, and it hides what went wrong behind one error for all.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Looks inside the loss: the batch matrix that CLIPTTA sees, and the two losses on a toy that fits on paper."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

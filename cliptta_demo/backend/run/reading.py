@@ -1,7 +1,5 @@
 """A method at work on the present batch, and from what it yields to plain numbers, whichever way it predicts."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Image by image: what each method said before and after, small enough to keep for a whole stream, and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Bytes: how many plain data hold, and how many a run will hold, from its settings alone."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass
 from typing import Any

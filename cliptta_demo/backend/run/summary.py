@@ -1,7 +1,5 @@
 """A finished run as plain data for JSON, and as a table for people."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -4,8 +4,6 @@
 start with a sentence, and not a visitor's run in the middle.
 """
 
-from __future__ import annotations
-
 import inspect
 import io
 from collections.abc import Callable, Mapping, MutableMapping, MutableSet

@@ -1,7 +1,5 @@
 """All that the page does with Gradio's private parts, and nobody else does: :mod:`.gradio_part` declares them."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from importlib import import_module
 from pathlib import Path

@@ -5,8 +5,6 @@ request that Gradio chokes on into status 400 and a sentence. :class:`Page` sees
 files and addresses inside a call before Gradio fetches them, and lets no error into the log with what was sent.
 """
 
-from __future__ import annotations
-
 import inspect
 import logging
 from collections.abc import Awaitable, Callable

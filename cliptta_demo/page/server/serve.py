@@ -1,7 +1,5 @@
 """Serving the page: limits and log set up, a health answer beside it, and a clean end when told to stop."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

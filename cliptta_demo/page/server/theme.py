@@ -1,7 +1,5 @@
 """Gradio's theme in the page's own colours; everything finer is in assets/page.css."""
 
-from __future__ import annotations
-
 import gradio as gr
 
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]

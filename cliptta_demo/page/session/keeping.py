@@ -4,8 +4,6 @@ A run's largest size is set aside when it starts, so that no run can outgrow the
 for as long as it lives. Whose session went is told when they come back.
 """
 
-from __future__ import annotations
-
 import threading
 import weakref
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """Visitors' files that could not be deleted: remembered, and tried again with growing pauses until they are gone."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """The images of a batch in one JPEG: a single small download for the page, and little to keep for a session. Pure."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

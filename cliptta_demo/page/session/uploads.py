@@ -5,8 +5,6 @@ the page where they lie and what they are called. They stay in Gradio's own fold
 leaves.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Sequence
