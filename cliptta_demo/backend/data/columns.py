@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from cliptta_demo.backend.data.parquet_file import MAX_FEATURES_BYTES, refuse, size
+from cliptta_demo.backend.data.parquet_file import MAX_FEATURES_BYTES, bound, size
 from cliptta_demo.backend.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ def features_of_file(schema: pa.Schema, name: str) -> dict[str, tuple[str, ...] 
         UserError: more metadata than can be read; ``name`` is the data set's.
     """
     text = (schema.metadata or {}).get(b"huggingface", b"")
-    if len(text) > MAX_FEATURES_BYTES:
-        raise refuse(name, f"{size(len(text))} of metadata", size(MAX_FEATURES_BYTES))
+    bound(name, len(text), MAX_FEATURES_BYTES, "{} of metadata", size)
     features = None
     with suppress(KeyError, ValueError, TypeError, RecursionError):
         features = json.loads(text)["info"]["features"]

@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,12 @@ def refuse(name: str, has: str, most: str) -> UserError:
     return UserError(f"{name} has {has}; at most {most} can be read. Choose another split or data set.")
 
 
+def bound(name: str, count: int, most: int, has: str, shown: Callable[[int], str] = "{:,}".format) -> None:
+    """Raises the refusal where a data set has more than ``most``; ``has``: of what, {} for the number."""
+    if count > most:
+        raise refuse(name, has.format(shown(count)), shown(most))
+
+
 def size(count: int) -> str:
     """Bytes for people: "0.3 MB", "400 MB"."""
     return f"{count / 2**20:,.{1 if count < 10 * 2**20 else 0}f} MB"
@@ -113,8 +119,7 @@ def open_parquet(path: Path, name: str, *, checked: bool = False, texts: Sequenc
         length, magic = struct.unpack("<I4s", file.read(8).rjust(8, b"\0"))
         if magic != MAGIC or length > end - 8:
             raise ValueError("no parquet file")
-        if length > MAX_FOOTER_BYTES:
-            raise refuse(name, f"a footer of {size(length)}", size(MAX_FOOTER_BYTES))
+        bound(name, length, MAX_FOOTER_BYTES, "a footer of {}", size)
         file.seek(end - 8 - length)
         footer = file.read(length)
     if not checked:
@@ -130,8 +135,7 @@ def _check_footer(footer: bytes, name: str) -> None:
     except TooManyStructs:
         most = f"{MAX_FOOTER_STRUCTS:,}"
         raise refuse(name, f"a footer of more than {most} parts (row groups, columns, statistics)", most) from None
-    if (columns := fields[2]) > MAX_COLUMNS:
-        raise refuse(name, f"{columns:,} columns", f"{MAX_COLUMNS:,}")
+    bound(name, fields[2], MAX_COLUMNS, "{} columns")
 
 
 def leaves(file: pq.ParquetFile, names: Sequence[str]) -> list[int]:

@@ -13,7 +13,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from cliptta_demo.backend.data import parquet_file
-from cliptta_demo.backend.data.parquet_file import Chunk, measure, open_parquet, refuse, size
+from cliptta_demo.backend.data.parquet_file import Chunk, bound, measure, open_parquet, refuse, size
 from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
 
@@ -72,8 +72,7 @@ def read_rows(
     texts = list(dict.fromkeys((label_column, *(column for column, _ in where))))
     for index, path in enumerate(files):
         with open_parquet(path, name, texts=texts) as file:
-            if seen + file.metadata.num_rows > parquet_file.MAX_ROWS:
-                raise refuse(name, f"{seen + file.metadata.num_rows:,} rows", f"{parquet_file.MAX_ROWS:,}")
+            bound(name, seen + file.metadata.num_rows, parquet_file.MAX_ROWS, "{} rows")
             for number in range(file.num_row_groups):
                 wanted_columns = [f"{image_column}.bytes", f"{image_column}.path", image_column]
                 images = measure(file, path, number, wanted_columns, name, parquet_file.MAX_PAGES - pages)
@@ -99,25 +98,20 @@ def read_rows(
 def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str) -> int:
     """How many rows a row group has, after everything that it holds has been found to be within the limits."""
     rows = labels[0].values
-    if seen + rows > parquet_file.MAX_ROWS:
-        raise refuse(name, f"{seen + rows:,} rows", f"{parquet_file.MAX_ROWS:,}")
+    bound(name, seen + rows, parquet_file.MAX_ROWS, "{} rows")
     if not images or any(chunk.values != rows for chunk in (*images, *labels)):
         raise ValueError("columns of different lengths")
     for chunk in labels:
-        if chunk.total > parquet_file.MAX_LABEL_BYTES:
-            raise refuse(name, f"{size(chunk.total)} of labels in one row group", size(parquet_file.MAX_LABEL_BYTES))
-        if chunk.names > parquet_file.MAX_NAMES:
-            raise refuse(name, f"{chunk.names:,} different labels", f"{parquet_file.MAX_NAMES:,}")
+        bound(name, chunk.total, parquet_file.MAX_LABEL_BYTES, "{} of labels in one row group", size)
+        bound(name, chunk.names, parquet_file.MAX_NAMES, "{} different labels")
     for chunk in images:
-        if chunk.block > parquet_file.MAX_BLOCK_BYTES:
-            raise refuse(name, f"a block of images of {size(chunk.block)}", size(parquet_file.MAX_BLOCK_BYTES))
+        bound(name, chunk.block, parquet_file.MAX_BLOCK_BYTES, "a block of images of {}", size)
         if chunk.block > max(parquet_file.FREE_BLOCK_BYTES, parquet_file.MAX_INFLATION * chunk.packed):
             has = f"a block of images of {size(chunk.block)} that is {size(chunk.packed)} in its file"
             raise refuse(
                 name, has, f"{size(parquet_file.FREE_BLOCK_BYTES)}, or {parquet_file.MAX_INFLATION} times the latter,"
             )
-        if chunk.names > parquet_file.MAX_ROWS:
-            raise refuse(name, f"{chunk.names:,} images in one row group", f"{parquet_file.MAX_ROWS:,}")
+        bound(name, chunk.names, parquet_file.MAX_ROWS, "{} images in one row group")
     return rows
 
 
@@ -156,8 +150,7 @@ class _Labels:
 
     def __init__(self, name: str, class_names: tuple[str, ...]) -> None:
         self.name, self.class_names = name, class_names
-        if len(class_names) > parquet_file.MAX_NAMES:
-            raise refuse(name, f"{len(class_names):,} class names", f"{parquet_file.MAX_NAMES:,}")
+        bound(name, len(class_names), parquet_file.MAX_NAMES, "{} class names")
         self._check_lengths(max(map(len, class_names), default=0))
         self.places: dict[str, int] = {}
 
@@ -169,12 +162,10 @@ class _Labels:
                 self._check_range(int(found.min()), int(found.max()))
             return found.astype(np.int32)
         words = array.dictionary
-        if len(words) > parquet_file.MAX_NAMES:
-            raise refuse(self.name, f"{len(words):,} different labels", f"{parquet_file.MAX_NAMES:,}")
+        bound(self.name, len(words), parquet_file.MAX_NAMES, "{} different labels")
         self._check_lengths(pa.compute.max(pa.compute.utf8_length(words)).as_py() or 0)
         table = [self.places.setdefault(word, len(self.places)) for word in words.to_pylist()]
-        if len(self.places) > parquet_file.MAX_NAMES:
-            raise refuse(self.name, f"{len(self.places):,} different labels", f"{parquet_file.MAX_NAMES:,}")
+        bound(self.name, len(self.places), parquet_file.MAX_NAMES, "{} different labels")
         return np.asarray([*table, -1], np.int32)[_whole(array.indices)]
 
     def finish(self, numbers: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
@@ -194,9 +185,7 @@ class _Labels:
         return names, np.where(known, numbers, UNLABELLED).astype(np.int32)
 
     def _check_lengths(self, longest: int) -> None:
-        if longest > parquet_file.MAX_NAME_LENGTH:
-            has = f"a class name of {longest:,} characters"
-            raise refuse(self.name, has, f"{parquet_file.MAX_NAME_LENGTH}")
+        bound(self.name, longest, parquet_file.MAX_NAME_LENGTH, "a class name of {} characters")
 
     def _check_range(self, smallest: int, largest: int) -> None:
         """-1 is a test split without labels."""
