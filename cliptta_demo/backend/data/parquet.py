@@ -121,14 +121,7 @@ class ParquetSource:
 
 
 def windowed_shuffle(groups: np.ndarray, group_bytes: np.ndarray, seed: int) -> np.ndarray:
-    """A seeded order of rows; see the module's text.
-
-    Args:
-        groups: ``(N,)`` the row group of each row; group_bytes: ``(G,)`` size of each row group.
-
-    Returns:
-        ``(N,)`` positions into ``groups``.
-    """
+    """A seeded order ``(N,)`` of rows in these row groups ``(N,)`` of these sizes ``(G,)``; see the module's text."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(group_bytes))
     window = np.empty(len(group_bytes), np.int64)

@@ -133,11 +133,7 @@ class Stream:
 
 
 class AheadOfTime:
-    """A stream whose next batch is usually ready. Batches are the same as without; an error is raised when asked for.
-
-    Args:
-        stream: batches by number.
-    """
+    """A stream whose next batch is usually ready. Batches are the same as without; errors come when asked for."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream

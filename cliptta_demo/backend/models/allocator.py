@@ -5,6 +5,7 @@ page: with the tiny model about a fourteenth of the bare passes with memory. Oth
 """
 
 import ctypes
+import gc
 from functools import cache
 
 # glibc's numbers for mallopt, see malloc.h.
@@ -26,7 +27,8 @@ def keep_freed_memory() -> bool:
 
 
 def give_memory_back() -> None:
-    """Returns all that is free to the system now."""
+    """Returns all that is free to the system now; glibc would keep it for later steps."""
+    gc.collect()
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)

@@ -11,11 +11,7 @@ from torch.nn import functional as F
 
 
 class PlainAttention(nn.Module):
-    """Self-attention with the parameters of an ``nn.MultiheadAttention``, under their own names.
-
-    Args:
-        source: batch first, one width for queries, keys and values; its parameters are shared, not copied.
-    """
+    """Self-attention with the parameters of an ``nn.MultiheadAttention``, batch first, shared under their own names."""
 
     def __init__(self, source: nn.MultiheadAttention) -> None:
         super().__init__()
@@ -26,11 +22,7 @@ class PlainAttention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, need_weights: bool = False, attn_mask: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """``(N, L, d)`` → the same; called as torch's module is, with one tensor three times.
-
-        Args:
-            attn_mask: ``(L, L)``, added to the products of queries and keys.
-        """
+        """``(N, L, d)`` → the same; called as torch's module, with one tensor three times; ``attn_mask`` is added."""
         number, length, width = query.shape
         projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
         parts = projected.view(number, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
@@ -39,11 +31,7 @@ class PlainAttention(nn.Module):
 
 
 def replace_attention(model: nn.Module) -> int:
-    """Puts :class:`PlainAttention` into every transformer block of open_clip's that attends to itself.
-
-    Returns:
-        How many there were.
-    """
+    """Puts :class:`PlainAttention` into every transformer block of open_clip's that attends to itself; how many."""
     from open_clip.transformer import ResidualAttentionBlock
 
     blocks = [

@@ -20,11 +20,7 @@ Look = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def find_look(tower: nn.Module, blank: Tensor) -> Look | None:
-    """How to see the places in images; None for a tower that has none to show.
-
-    Args:
-        tower: image tower; blank: one normalised image ``(1, 3, S, S)``, to try it on.
-    """
+    """How to see the places in images; None for a tower that shows none to a ``blank`` normalised ``(1, 3, S, S)``."""
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import VisionTransformer

@@ -10,11 +10,7 @@ from cliptta_demo.backend.models.tokens import Tokenize
 
 
 class TextTower:
-    """Called with prompts, it gives their embeddings ``(len(prompts), d)``.
-
-    Args:
-        model: of open_clip, frozen; tokenize: prompts → token numbers ``(len, length)``.
-    """
+    """Of open_clip's, frozen. Called with prompts, it gives their embeddings ``(len(prompts), d)``."""
 
     def __init__(self, model: nn.Module, tokenize: Tokenize, device: torch.device | str) -> None:
         self.model, self.tokenize, self.device = model, tokenize, device

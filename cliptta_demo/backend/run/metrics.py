@@ -22,13 +22,9 @@ def entropy_of(counts: NDArray) -> float:
 
 
 def auroc(id_scores: Floats, ood_scores: Floats) -> float | None:
-    """Area under the ROC curve with ID as the positive class; ties count half.
+    """Area under the ROC curve with ID as the positive class, 0 to 1; ties count half; None when either side is empty.
 
-    Args:
-        id_scores: ``(N,)``; ood_scores: ``(M,)``; higher means more in-distribution.
-
-    Returns:
-        0 to 1; None when either side is empty.
+    ID scores are ``(N,)``, those of OOD ``(M,)``; higher means more in-distribution.
     """
     if not len(id_scores) or not len(ood_scores):
         return None

@@ -130,11 +130,7 @@ class Room:
         return arrival
 
     def take(self, path: Path, given: int = 0) -> bool:
-        """A session takes a file, which nobody can then take again; False where it can't have it.
-
-        Args:
-            given: what the session's other files cost.
-        """
+        """A session, whose other files cost ``given``, takes a file for itself alone; False where it can't have it."""
         with self._lock:
             file = self._files.get(str(path))
             if file is None:  # put there past the server's door

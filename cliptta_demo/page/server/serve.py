@@ -1,6 +1,5 @@
 """Serving the page: limits and log set up, a health answer beside it, and a clean end when told to stop."""
 
-import gc
 import logging
 import os
 import platform
@@ -84,7 +83,7 @@ def launch(demo: gr.Blocks) -> None:
     log_event("start", address=address, limits=asdict(LIMITS), **_versions())
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
-    RUNS.wait_for_stop(partial(_tidy_up, demo), _give_memory_back)
+    RUNS.wait_for_stop(partial(_tidy_up, demo), give_memory_back)
     _close(demo, warming)
 
 
@@ -140,12 +139,6 @@ def _tidy_up(demo: gr.Blocks) -> None:
     ROOM.sweep()
     LEFTOVERS.try_again()
     forget_uploaded(demo, ROOM.paths, ROOM.count)
-
-
-def _give_memory_back() -> None:
-    """Returns to the system what finished runs used; glibc would keep it for the next ones."""
-    gc.collect()
-    give_memory_back()
 
 
 def _close(demo: gr.Blocks, warming: threading.Thread) -> None:

@@ -24,8 +24,7 @@ class Leftovers:
     def delete(self, path: Path, then: Callable[[], None] = lambda: None) -> bool:
         """Deletes a file, and its folder if that held nothing else; whether the file is gone. Never fails.
 
-        Args:
-            then: called once the file is gone, now or later.
+        ``then`` is called once the file is gone, now or later.
         """
         try:
             path.unlink(missing_ok=True)

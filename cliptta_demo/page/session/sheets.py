@@ -40,14 +40,7 @@ def make_sheets(snapshot: Snapshot) -> Sheets:
 
 
 def sprite_sheet(images: NDArray[np.uint8]) -> tuple[str, int, int]:
-    """All images of a batch in one JPEG: a single small download instead of one per image.
-
-    Args:
-        images: ``(N, 3, S, S)`` uint8, N ≥ 1.
-
-    Returns:
-        (base64 of the JPEG, columns, rows).
-    """
+    """``(N, 3, S, S)`` uint8 images, N ≥ 1, in one JPEG: (its base64, columns, rows)."""
     count, _, side, _ = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

@@ -116,11 +116,7 @@ def forget_files_of(files: Sequence[GivenFile]) -> None:
 
 
 def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:
-    """The class names out of the labels, where the visitor has not typed any; None leaves the form alone.
-
-    Args:
-        typed: what the form says; before: what earlier labels had put there.
-    """
+    """The class names out of the labels, unless the visitor has typed others than labels ``before``; None: as it is."""
     names = distinct_labels(uploads.labels)
     usual = (", ".join(DATASET_DEFAULTS[UPLOAD][0]), DEFAULTS.class_text, before, "")
     if not 2 <= len(names) <= LIMITS.max_classes or (isinstance(typed, str) and typed.strip() not in usual):
