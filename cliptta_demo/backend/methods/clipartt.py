@@ -14,7 +14,6 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.work import Work
 
 
-# fmt: off
 class ClipArttSettings(Released):
     """CLIPArTT's own."""
 
@@ -22,12 +21,11 @@ class ClipArttSettings(Released):
         3, 1, 5, "the authors' K",
         label="Classes in a caption", help="The likeliest, in their order; 1 takes the class's own prompts.",
         slider=True, step=1, costly=True, mark="{} classes in a caption",
-    )
+    )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew, and the target learns; CLIPTTA's does neither",
         label="CLIPArTT as in", mark="CLIPArTT {}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

@@ -13,7 +13,6 @@ from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
 
 
-# fmt: off
 class EataSettings(FilterSettings):
     """How tightly the source model is held on to."""
 
@@ -21,13 +20,12 @@ class EataSettings(FilterSettings):
         2000.0, 0, 10_000_000, "the release's for ImageNet; for CIFAR-10 it takes 1",
         label="λ, weight of the anchor", help="Holds on to the parameters that matter to the source model.",
         step=1, mark="anchor {:g}",
-    )
+    )  # fmt: skip
     fisher_batches: int = whole(
         4, 0, 32, "256 images are less work than half a batch of ten steps; the release takes 2,000",
         label="Clean batches of 64", help="From which it learns, before the first batch, which parameters matter.",
         slider=True, step=1, costly=True, mark="{} clean batches",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

@@ -16,7 +16,6 @@ from cliptta_demo.backend.models.pieces import Passes
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
 
 
-# fmt: off
 class ReliableSettings(Released):
     """How sure is sure enough."""
 
@@ -24,7 +23,7 @@ class ReliableSettings(Released):
         0.4, 0, 1, "the releases' of ETA, EATA and SAR",
         label="Entropy limit", help="Learns from images below this share of the largest entropy, ln C.",
         step=0.05, mark="entropy limit {:g}",
-    )
+    )  # fmt: skip
 
     def limit(self, classes: int) -> float:
         """E₀, in nats."""
@@ -42,7 +41,7 @@ class FilterSettings(ReliableSettings):
         0.4, 0, 1, "the release's for CIFAR-10, which has few classes; for ImageNet it takes 0.05",
         label="Similarity limit", help="Leaves out images whose prediction is more like the average one.",
         step=0.05, mark="similarity limit {:g}",
-    )
+    )  # fmt: skip
 
 
 class EtaSettings(FilterSettings):
@@ -52,12 +51,11 @@ class EtaSettings(FilterSettings):
         "authors", RELEASES, "a method is its authors'",
         label="Definition", help="CLIPTTA's compares unscaled predictions: all are alike, and all images are left out.",
         mark="ETA as by {}",
-    )
+    )  # fmt: skip
     regulariser: float = number(
         0.0, 0, 100, "its authors have none; CLIPTTA's comparison takes 0.1",
         label="λ_reg", help="Adds CLIPTTA's pull towards using all classes.", mark="λ_reg {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

@@ -22,7 +22,6 @@ SURE_SHARE = 0.95  # of a batch takes part in the prediction loss, before those 
 TINY = 1e-12
 
 
-# fmt: off
 class GFretSettings(Declared):
     """G-FRET's own."""
 
@@ -30,12 +29,11 @@ class GFretSettings(Declared):
         100, 1, 1000, "the authors'",
         label="Supports per class", help="The surest features of each class, whose sum is its centre.",
         mark="{} supports",
-    )
+    )  # fmt: skip
     prediction_weight: float = number(
         100.0, 0, 1000, "the authors' launcher's; the class itself says 0.0001",
         label="Weight of the prediction", help="Beside that of the representation.", mark="prediction {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.methods.task import Outline
 
 
-# fmt: off
 class OsttaSettings(Released):
     """Which images are learnt from."""
 
@@ -18,17 +17,16 @@ class OsttaSettings(Released):
         "authors", RELEASES, "a method is its authors'",
         label="Definition", help="Where no image has become surer, CLIPTTA's learns from all of them.",
         mark="OSTTA as by {}",
-    )
+    )  # fmt: skip
     margin: float = number(
         0.0, -1, 1, "its authors'; CLIPTTA's comparison takes 0.4",
         label="Surer by", help="By how much the source's class must have become more probable.",
         step=0.05, mark="surer by {:g}",
-    )
+    )  # fmt: skip
     regulariser: float = number(
         0.5, 0, 100, "of 1, 0.5, 0.2 and 0.1, which UniEnt's authors try; CLIPTTA's comparison takes 0.1",
         label="λ_reg", help="Pull towards using all classes.", step=0.1, mark="λ_reg {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

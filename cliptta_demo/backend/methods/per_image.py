@@ -24,25 +24,23 @@ REPORTS = 8  # looks at a batch at work, at most; each shows the images done ada
 EPSILON = 1e-8  # of the releases' AdamW
 
 
-# fmt: off
 class ViewSettings(Declared):
     """What the releases have in common: how many views, and which of them the steps learn from."""
 
     views: int = whole(
         64, 2, 256, "the releases'",
         label="Views per image", help="The image and random crops of it.", costly=True, mark="{} views",
-    )
+    )  # fmt: skip
     share: float = number(
         0.1, 0.01, 1, "the releases'",
         label="Share of views", help="That the steps learn from: those of lowest entropy.", step=0.05, costly=True,
         mark="{:g} of the views",
-    )
+    )  # fmt: skip
 
     @property
     def chosen(self) -> int:
         """How many views the steps learn from; rounded down, as in the releases."""
         return max(1, int(self.views * self.share))
-# fmt: on
 
 
 class PerImage(Method):

@@ -16,16 +16,14 @@ WORDS, COUNT = "a photo of a", 4  # the context vectors start as these words'
 THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is worth in time and memory
 
 
-# fmt: off
 class PromptSettings(ViewSettings):
     """TPT's and R-TPT's."""
 
     learning_rate: float = number(
         5e-3, 0, 1, "the release's",
         label="Learning rate", help="Of AdamW, on the prompt's words.", step=0.001, mark="lr {:g}",
-    )
+    )  # fmt: skip
     steps: int = whole(1, 1, 20, "the release's", label="Steps per image", costly=True, mark="{} steps")
-# fmt: on
 
 
 class Captions:

@@ -17,15 +17,13 @@ from cliptta_demo.backend.work import Work
 ITEM_BYTES = 400  # of one place in the memory, beside its image
 
 
-# fmt: off
 class RememberingSettings(Released):
     """Own settings of each of them."""
 
     capacity: int = whole(
         64, 1, 1024, "its authors'",
         label="Images remembered", help="Of all classes together.", costly=True, restart="the memory's size",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 class Remembering(AdaptingMethod):

@@ -26,14 +26,13 @@ PAPER = (
 )
 
 
-# fmt: off
 class RlcfSettings(ViewSettings):
     """The image tower's."""
 
     guesses: int = whole(
         3, 1, 10, "the release's",
         label="Guesses", help="Likeliest classes of a view, which are rewarded or not.", mark="{} guesses",
-    )
+    )  # fmt: skip
     steps: int = whole(3, 1, 20, "the release's", label="Steps per image", costly=True, mark="{} steps")
 
 
@@ -43,8 +42,7 @@ class RlcfPromptSettings(RlcfSettings):
     learning_rate: float = number(
         7e-3, 0, 1, "the release's",
         label="Learning rate", help="Of AdamW, on the prompt's words.", step=0.001, mark="lr {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 def reward_loss(logits: Tensor, source: Tensor, guesses: int) -> Tensor:

@@ -18,29 +18,27 @@ from cliptta_demo.backend.work import Work
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
 
 
-# fmt: off
 class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 
     release: str = choice(
         "authors", RELEASES, "a method is its authors'",
         label="Definition", help="CLIPTTA's takes the teacher's raw cosines for probabilities.", mark="RoTTA as by {}",
-    )
+    )  # fmt: skip
     update_every: int = whole(
         64, 1, 1024, "its authors'",
         label="Images between updates", help="The student learns each time that so many have come.", costly=True,
         mark="an update every {} images",
-    )
+    )  # fmt: skip
     teacher_rate: float = number(
         0.001, 0, 1, "its authors' ν",
         label="ν, the teacher's pace", help="The share of the student in the teacher after each step.", mark="ν {:g}",
-    )
+    )  # fmt: skip
     predicts: str = choice(
         "student", {"student": "The student", "teacher": "The teacher"},
         "all methods show what has adapted; its authors show the teacher, who hardly moves in a short stream",
         label="Who predicts", mark="the {} predicts",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

@@ -9,19 +9,17 @@ from cliptta_demo.backend.methods.prompt_tuning import PromptSettings, PromptTun
 from cliptta_demo.backend.methods.registry import register
 
 
-# fmt: off
 class RTptSettings(PromptSettings):
     """TPT's, and how views are weighed."""
 
     neighbours: int = whole(
         20, 1, 255, "the release's",
         label="Neighbours", help="Views that a view is compared with: those most like it.", mark="{} neighbours",
-    )
+    )  # fmt: skip
     temperature: float = number(
         0.01, 1e-4, 10, "the release's",
         label="Temperature", help="The smaller, the fewer views decide.", mark="temperature {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

@@ -18,7 +18,6 @@ from cliptta_demo.backend.work import Work
 MOMENTUM = 0.9  # of the average loss
 
 
-# fmt: off
 class SarSettings(ReliableSettings):
     """When it begins anew."""
 
@@ -26,8 +25,7 @@ class SarSettings(ReliableSettings):
         0.2, 0, 10, "written into the release's code",
         label="Recovery", help="Back to the source model when the average loss is below this; 0: never.",
         step=0.05, mark="recovery {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

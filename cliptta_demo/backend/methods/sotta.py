@@ -19,7 +19,6 @@ from cliptta_demo.backend.work import Work
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
 
 
-# fmt: off
 class SottaSettings(RememberingSettings):
     """SoTTA's own settings."""
 
@@ -28,13 +27,12 @@ class SottaSettings(RememberingSettings):
         {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison, scaled", "as-is": "CLIPTTA's, as it is"},
         "a method is its authors'",
         label="Definition", help="CLIPTTA's learns from one image alone; as it is, from none.", mark="SoTTA as by {}",
-    )
+    )  # fmt: skip
     threshold: float = number(
         0.99, 0, 1, "its authors' for CIFAR-10; theirs for CIFAR-100 is 0.66, for ImageNet 0.33; CLIPTTA's 0.5",
         label="Sure enough", help="The least confidence of an image that is remembered.", step=0.01,
         mark="remembered from {:g}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

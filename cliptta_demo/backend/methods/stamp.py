@@ -21,7 +21,6 @@ EPSILON = 1e-5  # inside the logarithm of the entropy, as its authors' release h
 KEPT, ADDED = 0.9, 0.1  # of the counts per class, in both releases
 
 
-# fmt: off
 class StampSettings(RememberingSettings):
     """STAMP's own settings."""
 
@@ -30,17 +29,16 @@ class StampSettings(RememberingSettings):
         {**RELEASES, "cliptta-sharp": "CLIPTTA's, with all options"},
         "a method is its authors'", label="Definition", help="CLIPTTA's minimises entropies of unscaled cosines.",
         mark="STAMP as by {}",
-    )
+    )  # fmt: skip
     alpha: float = number(
         0.5, 0, 1, "its authors' α; CLIPTTA's 0.45",
         label="α, how sure", help="The most entropy of a remembered image, as a share of ln C.", step=0.01,
         mark="STAMP α {:g}",
-    )
+    )  # fmt: skip
     schedule: int = whole(
         150, 1, 10000, "its authors'; for 1000 classes 750",
         label="Steps until the rate is 0", help="The learning rate falls as a cosine.", mark="rate 0 after {} steps",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

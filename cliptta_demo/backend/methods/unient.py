@@ -13,19 +13,18 @@ from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.methods.task import Outline
 
 
-# fmt: off
 class UnientWeights(Released):
     """Weights of its terms."""
 
     regulariser: float = number(
         0.5, 0, 100, "λ₁, of 1, 0.5, 0.2 and 0.1, which its authors try; CLIPTTA's comparison takes 1",
         label="λ_reg", help="Pull towards using all classes.", step=0.1, mark="λ_reg {:g}",
-    )
+    )  # fmt: skip
     stranger_weight: float = number(
         0.5, 0, 100, "λ₂, of 1, 0.5, 0.2 and 0.1, which its authors try; CLIPTTA's comparison takes 0",
         label="λ for strangers", help="How strongly it is made less sure of strangers.", step=0.1,
         mark="strangers {:g}",
-    )
+    )  # fmt: skip
 
 
 class UnientSettings(UnientWeights):
@@ -35,8 +34,7 @@ class UnientSettings(UnientWeights):
         "authors", RELEASES, "a method is its authors'",
         label="Definition", help="CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them.",
         mark="UniEnt as by {}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 @register

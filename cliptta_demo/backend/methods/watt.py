@@ -25,7 +25,6 @@ TEMPLATES = (  # the authors' own, whatever the task's are
 )
 
 
-# fmt: off
 class WattSettings(Released):
     """WATT's own; the steps of a batch are rounds · 8 prompts · steps per prompt."""
 
@@ -33,16 +32,15 @@ class WattSettings(Released):
         5, 1, 50, "the authors' M; their scripts of WATT-P set 50: 800 steps a batch",
         label="Rounds", help="Each goes through all eight prompts and ends with an average.",
         slider=True, step=1, costly=True, mark="{} rounds",
-    )
+    )  # fmt: skip
     repeats: int = whole(
         2, 1, 10, "the authors' L",
         label="Steps per prompt", slider=True, step=1, costly=True, mark="{} steps per prompt",
-    )
+    )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew; CLIPTTA's goes on, and contrasts images in place of captions",
         label="WATT as in", mark="WATT {}",
-    )
-# fmt: on
+    )  # fmt: skip
 
 
 class Watt(AdaptingMethod):
