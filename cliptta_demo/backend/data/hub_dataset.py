@@ -16,7 +16,7 @@ from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
-from cliptta_demo.backend.hub.files import Listing, RemoteFile, forget
+from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, forget
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats

@@ -23,9 +23,18 @@ import huggingface_hub
 from huggingface_hub import constants
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher, forget, readable_sha256
 from cliptta_demo.backend.hub.shared_transfer import LOOK_SECONDS, bring_together
-from cliptta_demo.backend.hub.transfer import bring, explain, no_connection
+from cliptta_demo.backend.hub.transfer import (
+    Listing,
+    Progress,
+    RemoteFile,
+    Watcher,
+    bring,
+    explain,
+    forget,
+    no_connection,
+    readable_sha256,
+)
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk

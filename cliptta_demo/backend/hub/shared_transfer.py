@@ -26,8 +26,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.files import Listing, Progress, RemoteFile, Watcher
-from cliptta_demo.backend.hub.transfer import bring
+from cliptta_demo.backend.hub.transfer import Listing, Progress, RemoteFile, Watcher, bring
 
 LOOK_SECONDS = 0.2  # between two questions whether somebody still waits
 END_SECONDS = 2.0  # for a process to clean up after itself once it was told to end

@@ -32,12 +32,11 @@ import torch
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, patiently
-from cliptta_demo.backend.models.allocator import keep_freed_memory
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.models.device_memory import keep_freed_memory
 from cliptta_demo.backend.models.offered import HUB_PREFIX, LOCAL_PREFIX, RANDOM_PREFIX, TINY, check_visitor_backbone
-from cliptta_demo.backend.models.text_tower import TextTower
-from cliptta_demo.backend.models.tokens import load_tokenizer
+from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
 from cliptta_demo.backend.settings import AdaptationSettings
 

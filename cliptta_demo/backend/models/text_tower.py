@@ -1,12 +1,22 @@
-"""The text tower of an open_clip model: prompts in, embeddings out; the prompts' first words may be learnt vectors."""
+"""The text tower of an open_clip model: prompts in, embeddings out; the prompts' first words may be learnt vectors.
 
+open_clip would load a tokenizer of the hub (SigLIP's) through the large ``transformers`` package; ``tokenizers``, its
+small core, reads the same ``tokenizer.json``.
+"""
+
+import json
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.tokens import Tokenize
+from cliptta_demo.backend.hub.downloads import fetch, list_repository
+
+Tokenize = Callable[[list[str]], Tensor]
 
 
 class TextTower:
@@ -56,3 +66,81 @@ class TextTower:
             )
         with torch.no_grad():
             return self._embedding(tokens)[0, self._begin : self._begin + count].clone()
+
+
+def load_tokenizer(config: dict[str, Any], directory: Path | None, *, untrained: bool, visitor: bool) -> Tokenize:
+    """The tokenizer of an open_clip model.
+
+    Args:
+        config: the model's configuration; directory: where its files are, if it came as a directory.
+        untrained: for random weights any tokens do; nothing is fetched.
+        visitor: see :mod:`hub.downloads`.
+
+    Raises:
+        UserError: the tokenizer can't be fetched or is of an unknown kind.
+    """
+    from open_clip.tokenizer import SimpleTokenizer
+
+    text = config.get("text_cfg", {})
+    length, options = text.get("context_length", 77), dict(text.get("tokenizer_kwargs", {}))
+    repository = text.get("hf_tokenizer_name")
+    if repository and untrained:
+        plain = SimpleTokenizer(context_length=length)
+        return lambda prompts: plain(prompts) % text.get("vocab_size", 49408)
+    if not repository:
+        return SimpleTokenizer(context_length=length, **options)
+    if text.get("tokenizer_mode") or set(options) - {"clean"}:
+        raise UserError(f"The tokenizer {repository} is of a kind that is not supported here. Choose another backbone.")
+    if directory is None or not (directory / "tokenizer.json").is_file():
+        directory = _fetch_tokenizer(repository, visitor)
+    return HubTokenizer(directory, length, options.get("clean", "whitespace"))
+
+
+def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
+    listing = list_repository("model", repository, visitor=visitor)
+    wanted = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+    files = [file for file in map(listing.find, wanted) if file is not None]
+    if not files or files[0].path != wanted[0]:
+        raise UserError(f"{repository} has no tokenizer.json. Choose another backbone.")
+    return fetch(listing, files, visitor=visitor)[0].parent
+
+
+class HubTokenizer:
+    """A ``tokenizer.json`` with the padding that its model was trained with.
+
+    Args:
+        directory: holds ``tokenizer.json``, and ``tokenizer_config.json`` or ``special_tokens_map.json``.
+        context_length: tokens of every caption, after cutting and padding.
+        clean: open_clip's name of how text is cleaned first: "whitespace", "lower" or "canonicalize".
+    """
+
+    def __init__(self, directory: Path, context_length: int, clean: str = "whitespace") -> None:
+        from open_clip.tokenizer import get_clean_fn
+        from tokenizers import Tokenizer
+
+        try:
+            self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        except Exception as error:  # the library raises bare exceptions
+            raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
+        self.clean = get_clean_fn(clean)
+        pad = _special_token(directory, "pad_token") or "</s>"
+        self.tokenizer.enable_truncation(context_length)
+        self.tokenizer.enable_padding(length=context_length, pad_id=self.tokenizer.token_to_id(pad) or 0, pad_token=pad)
+
+    def __call__(self, prompts: Sequence[str]) -> Tensor:
+        """Captions → ``(len(prompts), context_length)`` int64."""
+        encoded = self.tokenizer.encode_batch([self.clean(prompt) for prompt in prompts])
+        return torch.tensor([item.ids for item in encoded], dtype=torch.int64)
+
+
+def _special_token(directory: Path, name: str) -> str | None:
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        try:
+            token = json.loads((directory / file).read_text(encoding="utf-8")).get(name)
+        except (OSError, ValueError, AttributeError):
+            continue
+        if isinstance(token, dict):
+            token = token.get("content")
+        if isinstance(token, str):
+            return token
+    return None

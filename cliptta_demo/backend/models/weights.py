@@ -13,7 +13,7 @@ import torch
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, list_repository
-from cliptta_demo.backend.hub.files import Listing, RemoteFile, is_intact
+from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, is_intact
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 
 CONFIG = "open_clip_config.json"

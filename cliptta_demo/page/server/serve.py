@@ -24,7 +24,7 @@ from starlette.routing import Route
 from cliptta_demo import VERSION
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import bound_downloads, watch
-from cliptta_demo.backend.models.allocator import give_memory_back
+from cliptta_demo.backend.models.device_memory import give_memory_back
 from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log

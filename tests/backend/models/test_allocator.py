@@ -14,7 +14,7 @@ glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 
 STEPS = """
 import os, resource, torch
-from cliptta_demo.backend.models.allocator import give_memory_back, keep_freed_memory
+from cliptta_demo.backend.models.device_memory import give_memory_back, keep_freed_memory
 def step():
     layers = [torch.ones(2 * 2**20) for _ in range(8)]  # 8 MB each, all alive at once, as a step's activations are
 def resident():
@@ -61,8 +61,8 @@ def test_a_backbone_on_the_processor_keeps_memory(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cliptta_demo.backend.models import allocator
+    from cliptta_demo.backend.models import device_memory
 
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
-    assert allocator.keep_freed_memory.__wrapped__() is False
-    allocator.give_memory_back()
+    monkeypatch.setattr(device_memory.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
+    assert device_memory.keep_freed_memory.__wrapped__() is False
+    device_memory.give_memory_back()

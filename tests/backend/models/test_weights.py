@@ -22,7 +22,7 @@ from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import licence_of
-from cliptta_demo.backend.models.tokens import HubTokenizer
+from cliptta_demo.backend.models.text_tower import HubTokenizer
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
