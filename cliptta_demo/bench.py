@@ -7,9 +7,9 @@ times how cost rises with batch size, classes, steps and sessions; ``corruption_
 import copy
 import platform
 import statistics
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -210,11 +210,8 @@ def grow(
         work = one(batch_size=16, steps=3)
 
         def together() -> None:
-            threads = [threading.Thread(target=work) for _ in range(sessions)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(sessions) as pool:
+                list(pool.map(lambda _: work(), range(sessions)))
 
         return together
 

@@ -22,7 +22,8 @@ _SMALLEST_SIDE = 8
 class Corruption:
     """One corruption: its name in ImageNet-C, its family, and how it is applied.
 
-    apply: (images, setting, generator) -> images, all (N, 3, H, W) uint8. Call it through `corrupt`.
+    apply: (images, setting, generator on their device) -> images, all (N, 3, H, W) uint8. Call it through `corrupt`.
+    The sources that the functions name are Hendrycks & Dietterich's scripts.
     """
 
     name: str

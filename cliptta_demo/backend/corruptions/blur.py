@@ -1,8 +1,4 @@
-"""Blur: defocus, glass, motion, zoom and gaussian.
-
-Every function takes (N, 3, H, W) uint8 images, a Setting and a generator on the images' device, and
-returns the same shape and type. Source: Hendrycks & Dietterich 2019, make_imagenet_c.py.
-"""
+"""Blur: defocus, glass, motion, zoom and gaussian."""
 
 import math
 from functools import lru_cache

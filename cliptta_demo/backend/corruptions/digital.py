@@ -1,8 +1,4 @@
-"""Digital: brightness, contrast, elastic_transform, pixelate, saturate, and JPEG by libjpeg itself.
-
-Every function takes (N, 3, H, W) uint8 images, a Setting and a generator on the images' device, and
-returns the same shape and type. Source: Hendrycks & Dietterich 2019, make_imagenet_c.py.
-"""
+"""Digital: brightness, contrast, elastic_transform, pixelate, saturate, and JPEG by libjpeg itself."""
 
 from functools import lru_cache
 

@@ -1,8 +1,4 @@
-"""Weather: snow, frost and fog.
-
-Every function takes (N, 3, H, W) uint8 images, a Setting and a generator on the images' device, and
-returns the same shape and type. Source: Hendrycks & Dietterich 2019, make_imagenet_c.py.
-"""
+"""Weather: snow, frost and fog."""
 
 from functools import lru_cache
 from pathlib import Path

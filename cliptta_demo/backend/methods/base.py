@@ -158,6 +158,7 @@ class AdaptingMethod(Method):
     """
 
     adapts = True
+    uses = ("learning_rate", "steps")
     kept_like_parameters: ClassVar[int] = 0
     kept_by_class: ClassVar[int] = 0
 

@@ -42,7 +42,6 @@ class ClipArtt(AdaptingMethod):
     paper = "Vargas Hakim et al., CLIPArTT: Adaptation of CLIP to New Domains at Test Time, WACV 2025"
     family = "captions"
     colour, symbol, dash = "teal", "hexagon", "dot"
-    uses = ("learning_rate", "steps")
     own = ClipArttSettings
 
     @classmethod

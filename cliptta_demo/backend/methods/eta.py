@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cliptta_demo.backend.declare import choice, number
+from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
-from cliptta_demo.backend.methods.registry import RELEASES, Released, register
+from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.models.pieces import Passes
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
@@ -47,11 +47,9 @@ class FilterSettings(ReliableSettings):
 class EtaSettings(FilterSettings):
     """ETA's, and what CLIPTTA's comparison makes of it."""
 
-    release: str = choice(
-        "authors", RELEASES, "a method is its authors'",
-        label="Definition", help="CLIPTTA's compares unscaled predictions: all are alike, and all images are left out.",
-        mark="ETA as by {}",
-    )  # fmt: skip
+    release: str = definition(
+        "ETA", "CLIPTTA's compares unscaled predictions: all are alike, and all images are left out."
+    )
     regulariser: float = number(
         0.0, 0, 100, "its authors have none; CLIPTTA's comparison takes 0.1",
         label="λ_reg", help="Adds CLIPTTA's pull towards using all classes.", mark="λ_reg {:g}",
@@ -71,7 +69,6 @@ class Eta(AdaptingMethod):
     paper = "Niu et al., Efficient Test-Time Model Adaptation without Forgetting, ICML 2022"
     family = "entropy"
     colour, symbol = "purple", "cross"
-    uses = ("learning_rate", "steps")
     own = EtaSettings
     kept_by_class = 1
 

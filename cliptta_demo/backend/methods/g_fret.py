@@ -74,7 +74,6 @@ class GFret(AdaptingMethod):
     paper = SFret.paper
     family = "redundancy"
     colour, symbol, dash = "teal", "triangle-down", "dashdot"
-    uses = ("learning_rate", "steps")
     own = GFretSettings
 
     @classmethod

@@ -2,22 +2,18 @@
 
 import torch
 
-from cliptta_demo.backend.declare import choice, number
+from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
-from cliptta_demo.backend.methods.registry import RELEASES, Released, register
+from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.methods.task import Outline
 
 
 class OsttaSettings(Released):
     """Which images are learnt from."""
 
-    release: str = choice(
-        "authors", RELEASES, "a method is its authors'",
-        label="Definition", help="Where no image has become surer, CLIPTTA's learns from all of them.",
-        mark="OSTTA as by {}",
-    )  # fmt: skip
+    release: str = definition("OSTTA", "Where no image has become surer, CLIPTTA's learns from all of them.")
     margin: float = number(
         0.0, -1, 1, "its authors'; CLIPTTA's comparison takes 0.4",
         label="Surer by", help="By how much the source's class must have become more probable.",
@@ -42,7 +38,6 @@ class Ostta(AdaptingMethod):
     paper = "Lee et al., Towards Open-Set Test-Time Adaptation Utilizing the Wisdom of Crowds, ICCV 2023"
     family = "entropy"
     colour, symbol = "brown", "hexagon"
-    uses = ("learning_rate", "steps")
     own = OsttaSettings
 
     @classmethod

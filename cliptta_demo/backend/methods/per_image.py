@@ -50,7 +50,8 @@ class PerImage(Method):
     its "steps" are shares of its images, not of the optimiser.
     """
 
-    weight_decay: ClassVar[float]
+    family = "single"
+    weight_decay: ClassVar[float] = 0.01  # AdamW's own
 
     @classmethod
     def steps(cls, outline: Outline) -> int:

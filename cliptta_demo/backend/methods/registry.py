@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cliptta_demo.backend.declare import Declared
+from cliptta_demo.backend.declare import Declared, choice
 
 if TYPE_CHECKING:
     from cliptta_demo.backend.methods.base import Method
@@ -40,6 +40,12 @@ def register(kind: Kind) -> Kind:
     if other is not kind:
         raise ValueError(f"name is {kind.name!r}; {other.__qualname__} is registered under it already.")
     return kind
+
+
+def definition(method: str, help: str, **others: str) -> Any:
+    """The field ``release`` of a method's own settings: whose definition it follows; ``others``: further ones."""
+    about = {"label": "Definition", "help": help, "mark": f"{method} as by {{}}"}
+    return choice("authors", RELEASES | others, "a method is its authors'", **about)
 
 
 class Released(Declared):

@@ -29,7 +29,7 @@ class RememberingSettings(Released):
 class Remembering(AdaptingMethod):
     """The state keeps ``memory`` and ``seen``, how many images have come. One remembered twice counts twice."""
 
-    uses = ("learning_rate", "steps")
+    family = "memory"
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:

@@ -66,7 +66,6 @@ class RlcfPrompt(PromptTuning):
     name, label = "rlcf-prompt", "RLCF prompt"
     sentence = "Makes guesses for each image and rewords the prompt towards those that an untouched CLIP rewards."
     paper = PAPER
-    family = "single"
     colour, symbol, dash = "brown", "star", "dash"
     own = RlcfPromptSettings
     weight_decay = 5e-4
@@ -85,7 +84,6 @@ class Rlcf(PerImage, AdaptingMethod):
     name, label = "rlcf", "RLCF"
     sentence = "Makes guesses for each image and tunes the tower towards those that an untouched CLIP rewards."
     paper = PAPER
-    family = "single"
     colour, symbol = "purple", "cross"
     uses = ("learning_rate",)
     own = RlcfSettings

@@ -10,7 +10,7 @@ from cliptta_demo.backend.declare import choice, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
-from cliptta_demo.backend.methods.registry import RELEASES, register
+from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
@@ -21,10 +21,7 @@ EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release h
 class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 
-    release: str = choice(
-        "authors", RELEASES, "a method is its authors'",
-        label="Definition", help="CLIPTTA's takes the teacher's raw cosines for probabilities.", mark="RoTTA as by {}",
-    )  # fmt: skip
+    release: str = definition("RoTTA", "CLIPTTA's takes the teacher's raw cosines for probabilities.")
     update_every: int = whole(
         64, 1, 1024, "its authors'",
         label="Images between updates", help="The student learns each time that so many have come.", costly=True,
@@ -53,7 +50,6 @@ class Rotta(Remembering):
     name, label = "rotta", "RoTTA"
     sentence = "A slow teacher labels a balanced memory of recent images, and a quick student learns from it."
     paper = "Yuan et al., Robust Test-Time Adaptation in Dynamic Scenarios, CVPR 2023"
-    family = "memory"
     colour, symbol = "teal", "hexagon"
     own = RottaSettings
     kept_like_parameters = 1

@@ -36,10 +36,8 @@ class RTpt(PromptTuning):
         "Sheng et al., R-TPT: Improving Adversarial Robustness of Vision-Language Models through Test-Time Prompt "
         "Tuning, CVPR 2025"
     )
-    family = "single"
     colour, symbol = "teal", "triangle-down"
     own = RTptSettings
-    weight_decay = 0.01  # AdamW's own
 
     def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
         return {"entropy": mean_entropy(self.backbone.logits(cosines))}

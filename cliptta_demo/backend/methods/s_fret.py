@@ -26,7 +26,6 @@ class SFret(AdaptingMethod):
     paper = "You et al., FRET: Feature Redundancy Elimination for Test Time Adaptation, ICCV 2025"
     family = "redundancy"
     colour, symbol, dash = "purple", "cross", "dot"
-    uses = ("learning_rate", "steps")
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
         if len(features) == 1:  # all correlations are 1 or −1, and what gradient there is would be rounding

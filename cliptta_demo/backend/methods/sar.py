@@ -42,7 +42,6 @@ class Sar(AdaptingMethod):
     paper = "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023"
     family = "entropy"
     colour, symbol = "teal", "triangle-down"
-    uses = ("learning_rate", "steps")
     own = SarSettings
 
     @classmethod

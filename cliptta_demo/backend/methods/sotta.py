@@ -7,11 +7,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import choice, number
+from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
-from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
@@ -22,12 +22,11 @@ EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release h
 class SottaSettings(RememberingSettings):
     """SoTTA's own settings."""
 
-    release: str = choice(
-        "authors",
-        {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison, scaled", "as-is": "CLIPTTA's, as it is"},
-        "a method is its authors'",
-        label="Definition", help="CLIPTTA's learns from one image alone; as it is, from none.", mark="SoTTA as by {}",
-    )  # fmt: skip
+    release: str = definition(
+        "SoTTA",
+        "CLIPTTA's learns from one image alone; as it is, from none.",
+        **{"cliptta": "CLIPTTA's comparison, scaled", "as-is": "CLIPTTA's, as it is"},
+    )
     threshold: float = number(
         0.99, 0, 1, "its authors' for CIFAR-10; theirs for CIFAR-100 is 0.66, for ImageNet 0.33; CLIPTTA's 0.5",
         label="Sure enough", help="The least confidence of an image that is remembered.", step=0.01,
@@ -46,7 +45,6 @@ class Sotta(Remembering):
     name, label = "sotta", "SoTTA"
     sentence = "Learns only from images of which it is already sure, so that strangers stay out."
     paper = "Gong et al., SoTTA: Robust Test-Time Adaptation on Noisy Data Streams, NeurIPS 2023"
-    family = "memory"
     colour, symbol = "gold", "star"
     own = SottaSettings
 

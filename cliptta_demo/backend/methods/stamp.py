@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import choice, number, whole
+from cliptta_demo.backend.declare import number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
 from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
-from cliptta_demo.backend.methods.registry import RELEASES, register
+from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
@@ -24,12 +24,11 @@ KEPT, ADDED = 0.9, 0.1  # of the counts per class, in both releases
 class StampSettings(RememberingSettings):
     """STAMP's own settings."""
 
-    release: str = choice(
-        "authors",
-        {**RELEASES, "cliptta-sharp": "CLIPTTA's, with all options"},
-        "a method is its authors'", label="Definition", help="CLIPTTA's minimises entropies of unscaled cosines.",
-        mark="STAMP as by {}",
-    )  # fmt: skip
+    release: str = definition(
+        "STAMP",
+        "CLIPTTA's minimises entropies of unscaled cosines.",
+        **{"cliptta-sharp": "CLIPTTA's, with all options"},
+    )
     alpha: float = number(
         0.5, 0, 1, "its authors' α; CLIPTTA's 0.45",
         label="α, how sure", help="The most entropy of a remembered image, as a share of ln C.", step=0.01,
@@ -53,7 +52,6 @@ class Stamp(Remembering):
     name, label = "stamp", "STAMP"
     sentence = "Replays images on which it still agrees with its former self, above all the surest."
     paper = "Yu et al., STAMP: Outlier-Aware Test-Time Adaptation with Stable Memory Replay, ECCV 2024"
-    family = "memory"
     colour, symbol = "brown", "cross"
     own = StampSettings
     kept_by_class = 8  # a number as an object takes 32 bytes

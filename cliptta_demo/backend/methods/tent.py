@@ -13,8 +13,7 @@ class Tent(AdaptingMethod):
     classes (class collapse). ``tent_regulariser_weight`` > 0 adds CLIPTTA's regulariser, for a fair comparison.
     """
 
-    name = "tent"
-    label = "TENT"
+    name, label = "tent", "TENT"
     sentence = "Makes each prediction surer of itself, right or wrong."
     paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
     family = "entropy"

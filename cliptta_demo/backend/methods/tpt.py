@@ -15,10 +15,8 @@ class Tpt(PromptTuning):
     name, label = "tpt", "TPT"
     sentence = "Crops each image in many ways and rewords the prompt until the crops agree."
     paper = "Shu et al., Test-Time Prompt Tuning for Zero-Shot Generalization in Vision-Language Models, NeurIPS 2022"
-    family = "single"
     colour, symbol = "gold", "hexagon"
     own = PromptSettings
-    weight_decay = 0.01  # AdamW's own
 
     def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
         views = self.backbone.logits(cosines).log_softmax(dim=1)

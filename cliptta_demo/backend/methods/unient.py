@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.declare import choice, number
+from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.mixture import best_cut, upper_share
-from cliptta_demo.backend.methods.registry import RELEASES, Released, register
+from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.methods.task import Outline
 
 
@@ -30,11 +30,9 @@ class UnientWeights(Released):
 class UnientSettings(UnientWeights):
     """And whose definition it is."""
 
-    release: str = choice(
-        "authors", RELEASES, "a method is its authors'",
-        label="Definition", help="CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them.",
-        mark="UniEnt as by {}",
-    )  # fmt: skip
+    release: str = definition(
+        "UniEnt", "CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them."
+    )
 
 
 @register
@@ -51,7 +49,6 @@ class Unient(AdaptingMethod):
     paper = "Gao et al., Unified Entropy Optimization for Open-Set Test-Time Adaptation, CVPR 2024"
     family = "entropy"
     colour, symbol = "green", "triangle-down"
-    uses = ("learning_rate", "steps")
     own = UnientSettings
     weighs = False  # each image counts on either side in part, or wholly on one
     groups = staticmethod(best_cut)  # that the mixture begins with

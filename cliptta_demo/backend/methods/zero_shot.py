@@ -12,8 +12,7 @@ from cliptta_demo.backend.work import Work
 class ZeroShot(Method):
     """Predicts with the source model and changes nothing."""
 
-    name = "zero-shot"
-    label = "Zero-shot"
+    name, label = "zero-shot", "Zero-shot"
     sentence = "The model as it was trained, the yardstick of all others."
     paper = "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021"
     family = "yardstick"
