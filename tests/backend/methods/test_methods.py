@@ -11,7 +11,7 @@ import torch
 from helpers import CLASSES, method_of, random_images, small_backbone
 from torch import Tensor, nn
 
-from cliptta_demo.backend.methods import batch
+from cliptta_demo.backend.methods import adaptation
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Progress, adam_step
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.memory import ConfidentMemory
@@ -246,8 +246,8 @@ def test_a_memory_is_normalised_once_where_it_is_small(backbone: Backbone, monke
 
     monkeypatch.setattr(backbone, "normalise", counting)
     ends = []
-    for most in (batch.MOST_PREPARED, 0):
-        monkeypatch.setattr(batch, "MOST_PREPARED", most)
+    for most in (adaptation.MOST_PREPARED, 0):
+        monkeypatch.setattr(adaptation, "MOST_PREPARED", most)
         *_, end = method.adapt(images, first.state, 1)
         ends.append((end.state.values, list(counts)))
         counts.clear()
