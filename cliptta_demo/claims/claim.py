@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.tables.variants import ALIAS_LABELS, label_of
+from cliptta_demo.backend.methods.registry import REFERENCE
+from cliptta_demo.tables.variants import label_of
 
 MEASURES = ("accuracy", "auroc", "fpr95", "entropy_share", "largest_share", "collapsed")
 
@@ -45,12 +45,12 @@ class Quantity:
 
 def measure(name: str, column: str) -> Quantity:
     """One measure of one column."""
-    return Quantity(f"{_WORDS[name]} of {label(column)}", lambda columns: columns[column][name])
+    return Quantity(f"{_WORDS[name]} of {label_of(column)}", lambda columns: columns[column][name])
 
 
 def lead(column: str, other: str = REFERENCE, name: str = "accuracy") -> Quantity:
     """How far a measure of ``column`` is above that of ``other``."""
-    words = f"{_WORDS[name]}, {label(column)} − {label(other)}"
+    words = f"{_WORDS[name]}, {label_of(column)} − {label_of(other)}"
     return Quantity(words, lambda columns: columns[column][name] - columns[other][name])
 
 
@@ -62,11 +62,6 @@ _WORDS = {
     "largest_share": "largest class at the end, share of the batch,",
     "collapsed": "streams that collapse, share",
 }
-
-
-def label(column: str) -> str:
-    """A column's name for people."""
-    return label_of(column) if column in METHODS else ALIAS_LABELS.get(column, column)
 
 
 @dataclass(frozen=True)

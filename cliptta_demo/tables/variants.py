@@ -14,8 +14,7 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.settings import AdaptationSettings, method_names
 
-ALIASES = {"tent-regularised": "tent@tent-lambda-reg=1"}
-ALIAS_LABELS = {"tent-regularised": "TENT + regulariser"}
+ALIASES = {"tent-regularised": ("tent@tent-lambda-reg=1", "TENT + regulariser")}  # column, title
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,14 @@ class Variant:
         return build_own({name: value for name, value in self.changes.items() if "." in name})
 
 
-def label_of(method: str) -> str:
-    """A method's name for people, as it stands within a sentence."""
-    return method if method == REFERENCE else METHODS[method].label
+def label_of(column: str) -> str:
+    """A method's name for people, as it stands within a sentence, or an alias's."""
+    return column if column == REFERENCE else ALIASES[column][1] if column in ALIASES else METHODS[column].label
 
 
 def parse_variant(text: str) -> Variant:
     """Reads one column; raises :class:`UserError` that names what is wrong."""
-    method, *changes = ALIASES.get(text, text).split("@")
+    method, *changes = ALIASES.get(text, (text,))[0].split("@")
     check_choice("methods", method, method_names())
     known = words_of(method)
     values: dict[str, Any] = {}
@@ -66,7 +65,7 @@ def parse_variant(text: str) -> Variant:
         except ValueError as error:
             raise UserError(f"methods has {text!r}; {name} is {value!r}, it must be {error}.") from None
     if text in ALIASES:
-        return Variant(text, ALIAS_LABELS[text], method, values)
+        return Variant(text, label_of(text), method, values)
     title = ", ".join([label_of(method), *(_spoken(change) for change in changes)])
     variant = Variant(text, title, method, values)
     _ = variant.settings(AdaptationSettings()), variant.own  # out-of-range values are refused here, before any work
