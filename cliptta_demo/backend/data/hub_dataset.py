@@ -2,10 +2,10 @@
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,6 @@ MAX_CONDITIONS = 4  # each is a column more to read
 PARTIAL = "partial-"  # what the hub calls a split in its own copies where it has copied the first gigabytes alone
 OPEN_TABLES = 6  # data sets whose labels stay in memory
 
-_tables: OrderedDict[tuple[HubDataset, bool], tuple[list[Path], Rows]] = OrderedDict()
-_lock = threading.Lock()
 _opening = threading.BoundedSemaphore(2)  # what opening takes in memory is bounded, and a slow one holds no line
 
 
@@ -93,19 +91,13 @@ def open_hub_dataset(
             that it doesn't have.
     """
     dataset = read_hub_spec(spec)
-    key = (dataset, visitor)
-    with _lock:
-        known = _tables.get(key)
-    if known is None or not all(path.is_file() for path in known[0]):
-        known = _open_table(dataset, visitor)
-        with _lock:
-            _tables[key] = known
-            while len(_tables) > OPEN_TABLES:
-                _tables.popitem(last=False)
-    return ParquetSource(known[1], class_names, strangers=strangers, templates=dataset.templates)
+    if not all(path.is_file() for path in _open_table(dataset, visitor).files):
+        _open_table.cache_clear()
+    return ParquetSource(_open_table(dataset, visitor), class_names, strangers=strangers, templates=dataset.templates)
 
 
-def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Rows]:
+@lru_cache(OPEN_TABLES)
+def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     announce(dataset.repository)
     listing = list_repository("dataset", dataset.repository, visitor=visitor)
     files = choose_files(listing, dataset)
@@ -127,7 +119,7 @@ def _open_table(dataset: HubDataset, visitor: bool) -> tuple[list[Path], Rows]:
     mended = dict(dataset.mended_names)
     names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository
-    return paths, replace(rows, name=name, class_names=names, note=_part_note(files, name))
+    return replace(rows, name=name, class_names=names, note=_part_note(files, name))
 
 
 def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -99,25 +100,17 @@ class ParquetSource:
     def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, memoryview, str]]:
         """(place in ``rows``, encoded image, its path), file by file, row group by row group."""
         groups = self.rows.row_group[rows]
-        number, file = -1, None
-        try:
-            for group in np.unique(groups):  # in the order of the files
-                wanted_file, inner, _, step, large = self.rows.groups[group].item()
-                if number != wanted_file:
-                    if file is not None:
-                        file.close()
-                    number = wanted_file
-                    # An object of its own for every call: batches are read by several threads. Not mapped into
-                    # memory, where pages of the whole file would pile up.
-                    file = open_parquet(self.rows.files[number], self.rows.name, checked=True)
-                places = np.flatnonzero(groups == group)
-                places = places[np.argsort(self.rows.row_in_group[rows[places]], kind="stable")]
-                wanted = self.rows.row_in_group[rows[places]].tolist()
-                cells = read_cells(file, inner, self.rows.image_column, wanted, step, large)
-                yield from ((place, *cell) for place, cell in zip(places.tolist(), cells, strict=True))
-        finally:
-            if file is not None:
-                file.close()
+        for number, of_file in groupby(np.unique(groups), lambda group: self.rows.groups["file"][group]):
+            # An object of its own for every call: batches are read by several threads. Not mapped into memory, where
+            # pages of the whole file would pile up.
+            with open_parquet(self.rows.files[number], self.rows.name, checked=True) as file:
+                for group in of_file:
+                    places = np.flatnonzero(groups == group)
+                    places = places[np.argsort(self.rows.row_in_group[rows[places]], kind="stable")]
+                    wanted = self.rows.row_in_group[rows[places]].tolist()
+                    _, inner, _, step, large = self.rows.groups[group].item()
+                    cells = read_cells(file, inner, self.rows.image_column, wanted, step, large)
+                    yield from ((place, *cell) for place, cell in zip(places.tolist(), cells, strict=True))
 
 
 def windowed_shuffle(groups: np.ndarray, group_bytes: np.ndarray, seed: int) -> np.ndarray:

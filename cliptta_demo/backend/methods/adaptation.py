@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
 
 # Adam's constants as in the authors' release.
@@ -182,13 +181,3 @@ class Prepared:
         if self._memory is None or self._memory[0] is not images:
             self._memory = images, self.backbone.normalise(images)
         return self._memory[1][chosen]
-
-    def source_features(self, piece: int) -> Work[Tensor]:
-        """Unit embeddings ``(N, d)`` under the source model, made once for all steps.
-
-        They go the way of the features that learn, so that both are equal to the bit before the first step.
-        """
-        if "source" not in self.made:
-            passes = Passes(self.backbone, self.backbone.source_parameters, piece)
-            self.made["source"] = (yield from passes.embed(self.pixels)).detach()
-        return self.made["source"]

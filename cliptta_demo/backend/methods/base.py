@@ -211,6 +211,17 @@ class AdaptingMethod(Method):
         """The start once more, for a method that forgets each batch; what was skipped stays counted."""
         return replace(self.start(), skipped=state.skipped)
 
+    def source_cosines(self, batch: Prepared) -> Work[Tensor]:
+        """Cosines ``(N, C)`` under the source model, made once for all steps.
+
+        They go the way of those that learn, so that both are equal to the bit before the first step.
+        """
+        if "source" not in batch.made:
+            passes = Passes(self.backbone, self.backbone.source_parameters, self.piece)
+            batch.made["source"] = (yield from passes.embed(batch.pixels)).detach() @ self.prototypes.T
+        yield from self.rest()
+        return batch.made["source"]
+
     def rest(self) -> Work[None]:
         """Between two passes, where the work is cut into turns."""
         if self.at_once:

@@ -46,8 +46,7 @@ class Ostta(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own, logits = self.task.own, self.backbone.logits
-        teacher = (yield from batch.source_features(self.piece)) @ self.prototypes.T
-        yield from self.rest()
+        teacher = yield from self.source_cosines(batch)
         passes = self.passes(self.parameters(state))
         cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         before, classes = logits(teacher).softmax(dim=1).max(dim=1, keepdim=True)

@@ -97,8 +97,7 @@ class Stamp(Remembering):
             entropies = entropy_of_probabilities(views.mean(dim=0), EPSILON)
         if own.release == "cliptta":
             return entropies
-        source = (yield from batch.source_features(self.piece)) @ self.prototypes.T
-        yield from self.rest()
+        source = yield from self.source_cosines(batch)
         return torch.where(cosines.argmax(dim=1) == source.argmax(dim=1), entropies, torch.inf)
 
     def _admit(self, chance: random.Random, sizes: tuple[float, ...], items: list[Item], newcomer: Item) -> list[Item]:

@@ -59,10 +59,7 @@ class Unient(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own = self.task.own
-        spread = None
-        if own.by_authors:
-            spread = (yield from batch.source_features(self.piece)) @ self.prototypes.T
-            yield from self.rest()
+        spread = (yield from self.source_cosines(batch)) if own.by_authors else None
         passes = self.passes(self.parameters(state))
         cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
         logits = self.backbone.logits(cosines)

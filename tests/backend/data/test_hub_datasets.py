@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def card(config: str, columns: dict, files: dict[str, str]) -> dict:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    monkeypatch.setattr(hub_dataset, "_open_table", cache(hub_dataset._open_table.__wrapped__))
     with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
         yield server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Path
 
 @pytest.fixture
 def stand_in(served: tuple[Hub, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    monkeypatch.setattr(hub_dataset, "_open_table", cache(hub_dataset._open_table.__wrapped__))
     with pointed_at(monkeypatch, *served):
         yield served[0]
 
@@ -190,7 +191,7 @@ def test_a_gated_set_is_read_without_checksums(stand_in: Hub) -> None:
     """Its checksums are masked: no download is taken for damaged, and the next one is found in the cache."""
     assert open_source("imagenet").length() == 14_000
     asked = len(stand_in.asked("/resolve/"))
-    hub_dataset._tables.clear()
+    hub_dataset._open_table.cache_clear()
     assert open_source("imagenet").class_names[0] == "tench"
     assert len(stand_in.asked("/resolve/")) == asked
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ SHARDS = {f"data/test-{part}.parquet": table([0, 1, 2] * (1200 + part), names=AN
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    monkeypatch.setattr(hub_dataset, "_open_table", cache(hub_dataset._open_table.__wrapped__))
     with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
         publish(server, "zoo/animals", SHARDS)
         yield server

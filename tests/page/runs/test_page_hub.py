@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ BACKBONE = small_backbone()
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(hub_dataset, "_tables", type(hub_dataset._tables)())
+    monkeypatch.setattr(hub_dataset, "_open_table", cache(hub_dataset._open_table.__wrapped__))
     monkeypatch.setattr(runner, "load_backbone", lambda name, **_: BACKBONE)
     with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
         files = {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)}
