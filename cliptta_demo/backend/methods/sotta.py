@@ -9,10 +9,9 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
-from cliptta_demo.backend.methods.image_memory import Item
 from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
 from cliptta_demo.backend.methods.registry import definition, register
-from cliptta_demo.backend.methods.remembering import Remembering, RememberingSettings
+from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
 

@@ -1,7 +1,5 @@
 """What a run has made of the image tower, as weights that open_clip loads."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 
