@@ -4,8 +4,6 @@ Values are checked here, on the server's side, whatever a form or an address may
 value raises :class:`UserError` (a ``ValueError``) that names the field, the value and what is allowed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -76,14 +74,14 @@ ORDERS = {
 }
 
 
-def _shift(stream: StreamSettings) -> str:
+def _shift(stream: "StreamSettings") -> str:
     """The corruption in short words: "fog 5", "fog to 5" where it rises, "no corruption"."""
     name = corruption_name(stream.corruption)
     name = name if name.startswith("JPEG") else f"{name[:1].lower()}{name[1:]}"
     return name if stream.corruption == "none" else f"{name} {'to ' if stream.ramp else ''}{stream.severity}"
 
 
-def _every(adaptation: AdaptationSettings) -> str:
+def _every(adaptation: "AdaptationSettings") -> str:
     return f"anew every {adaptation.reset_every}" if adaptation.reset_every else "never anew"
 
 

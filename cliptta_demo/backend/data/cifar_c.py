@@ -7,8 +7,6 @@ The files are mapped into memory, so that only the images of a batch are read. S
 "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019; doi 10.5281/zenodo.2535967.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +24,7 @@ PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}
 SEVERITIES = 5
 
 
-def open_cifar_c(spec: str, class_names: Sequence[str] | None = None) -> CifarCSource:
+def open_cifar_c(spec: str, class_names: Sequence[str] | None = None) -> "CifarCSource":
     """A source for ``cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY]`` (or ``cifar100c:…``).
 
     Without CORRUPTION all of the 15 common ones that are there are mixed; without SEVERITY it is 5, the paper's.

@@ -1,19 +1,15 @@
 """Which columns of a table hold images and labels, and what its labels mean, as its metadata say."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from cliptta_demo.backend.data.parquet_file import MAX_FEATURES_BYTES, bound, size
+from cliptta_demo.backend.data.presets import HubDataset
 from cliptta_demo.backend.errors import UserError
-
-if TYPE_CHECKING:
-    from cliptta_demo.backend.data.presets import HubDataset
 
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "target", "category", "y")
 IMAGE_COLUMNS = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")

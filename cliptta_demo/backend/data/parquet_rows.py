@@ -1,7 +1,5 @@
 """What is in some parquet files: their columns, the label of each row, the layout of the images. No image is read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +114,7 @@ def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str
 
 
 def _read_labels(
-    file: pq.ParquetFile, group: int, columns: list[str], where: Sequence[tuple[str, str]], labels: _Labels
+    file: pq.ParquetFile, group: int, columns: list[str], where: Sequence[tuple[str, str]], labels: "_Labels"
 ) -> tuple[np.ndarray, np.ndarray]:
     """(places in the row group, raw numbers) of the rows wanted; the first column is that of the labels."""
     places, numbers, start = [np.empty(0, np.int32)], [np.empty(0, np.int32)], 0

@@ -4,8 +4,6 @@ A state is immutable and small (what the method moves, Adam's moments, what it k
 devices. A step makes a new state from the old one, so that a failure or a cancel in the middle changes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
@@ -42,12 +40,12 @@ class AdaptationState:
     kept: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, values: Tensor, kept: Mapping[str, Any] | None = None) -> AdaptationState:
+    def start(cls, values: Tensor, kept: Mapping[str, Any] | None = None) -> "AdaptationState":
         """Nothing moved yet: these values, no moments."""
         counter = torch.zeros((), dtype=torch.int64, device=values.device)
         return cls(values, torch.zeros_like(values), torch.zeros_like(values), counter, counter, kept or {})
 
-    def keep(self, **kept: Any) -> AdaptationState:
+    def keep(self, **kept: Any) -> "AdaptationState":
         """The same state with these things kept, in the place of those of the same name."""
         return replace(self, kept={**self.kept, **kept})
 
@@ -56,7 +54,7 @@ class AdaptationState:
         """Of all its tensors."""
         return _bytes_of(self)
 
-    def to(self, device: torch.device | str) -> AdaptationState:
+    def to(self, device: torch.device | str) -> "AdaptationState":
         """The same state on another device."""
         return _moved(self, device)
 

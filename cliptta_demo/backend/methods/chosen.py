@@ -4,19 +4,14 @@ They were chosen on the four held-out corruptions, never on one of the fifteen t
 model. A rate is kept as a share of the backbone's own, so that it means something for other backbones too.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cliptta_demo.backend.errors import UserError
-
-if TYPE_CHECKING:
-    from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.settings import AdaptationSettings
 
 CHOSEN_FILE = Path(__file__).parent / "chosen.json"
 

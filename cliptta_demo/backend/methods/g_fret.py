@@ -1,7 +1,5 @@
 """G-FRET (You et al. 2025): keeps what tells classes apart and pushes away what features have in common."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +46,7 @@ class Supports:
     labels: Tensor
     entropies: Tensor
 
-    def add(self, features: Tensor, labels: Tensor, entropies: Tensor, most: int) -> Supports:
+    def add(self, features: Tensor, labels: Tensor, entropies: Tensor, most: int) -> "Supports":
         """With these, the ``most`` of each class whose entropy is lowest; of equals the older."""
         entropies = torch.cat([self.entropies, entropies])
         labels = torch.cat([self.labels, labels])

@@ -1,7 +1,5 @@
 """The class-wise confident memory: for each predicted class the most confident images seen so far."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -23,14 +21,14 @@ class ConfidentMemory:
     confidence: Tensor
 
     @classmethod
-    def empty_like(cls, images: Tensor) -> ConfidentMemory:
+    def empty_like(cls, images: Tensor) -> "ConfidentMemory":
         """An empty memory for images of the shape, dtype and device of ``images`` (N, 3, H, W)."""
         return cls(images[:0].clone(), images.new_zeros(0).long(), images.new_zeros(0).float())
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def insert(self, images: Tensor, labels: Tensor, confidence: Tensor, shots: int) -> ConfidentMemory:
+    def insert(self, images: Tensor, labels: Tensor, confidence: Tensor, shots: int) -> "ConfidentMemory":
         """Adds images and keeps the ``shots`` most confident of each class; on equal confidence the older stays.
 
         An image whose confidence is NaN would be the most confident for ever; it is left out.

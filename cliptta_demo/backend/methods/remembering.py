@@ -6,7 +6,7 @@ Each image in memory is under the class that was predicted for it; who makes roo
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,11 +54,11 @@ class ImageMemory:
     offered: int = 0
 
     @classmethod
-    def empty_like(cls, images: Tensor) -> Self:
+    def empty_like(cls, images: Tensor) -> "ImageMemory":
         """An empty memory for images of the shape, dtype and device of ``images`` (N, 3, H, W)."""
         return cls(images[:0].clone())
 
-    def offer(self, images: Tensor, first: int, labels: Tensor, uncertainties: Tensor, rule: Rule) -> Self:
+    def offer(self, images: Tensor, first: int, labels: Tensor, uncertainties: Tensor, rule: Rule) -> "ImageMemory":
         """Offers ``(N, 3, H, W)`` images one by one, in their order.
 
         Args:
@@ -74,7 +74,7 @@ class ImageMemory:
         pool = ImageMemory(torch.cat([self.images, images]), numbers, (), self.offered + len(images))
         return pool.only(items)
 
-    def only(self, items: Sequence[Item]) -> Self:
+    def only(self, items: Sequence[Item]) -> "ImageMemory":
         """A memory of these items alone, whose images this one has."""
         numbers = tuple(sorted({item.number for item in items}))
         return replace(self, images=self.images[self._rows(numbers)], numbers=numbers, items=tuple(sorted(items)))

@@ -4,8 +4,6 @@ Counted in GFLOP of the towers; a multiplication and an addition are two operati
 corruptions, drawing) is small beside them.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable
@@ -53,7 +51,7 @@ class Towers:
     prompt: float
 
     @classmethod
-    def of(cls, backbone: Backbone) -> Towers:
+    def of(cls, backbone: Backbone) -> "Towers":
         """Counted on one image and one prompt, once for each backbone."""
         if backbone not in _COUNTED:
             size = backbone.info.image_size

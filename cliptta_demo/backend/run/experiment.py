@@ -9,8 +9,6 @@ A :class:`RunState` is immutable. Pausing is keeping it, resetting is dropping i
 having taken the new one.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,7 +63,7 @@ class RunState:
     images_done: int = 0
     resets: Resets = field(default_factory=Resets)
 
-    def to(self, device: torch.device | str) -> RunState:
+    def to(self, device: torch.device | str) -> "RunState":
         """The same state with its tensors on another device ("cpu" before pickling)."""
         moved = {name: state and state.to(device) for name, state in self.adaptations.items()}
         return replace(self, adaptations=moved)

@@ -1,7 +1,5 @@
 """What is measured, as the authors define it. Plain numpy on small arrays; nothing here touches a model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,7 +58,7 @@ class Reliability:
     right: Integers = field(default_factory=lambda: np.zeros(CALIBRATION_BINS, np.int64))
     confidence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(CALIBRATION_BINS))
 
-    def add(self, confidence: Floats, right: NDArray[np.bool_]) -> Reliability:
+    def add(self, confidence: Floats, right: NDArray[np.bool_]) -> "Reliability":
         """So many images more: their confidence ``(N,)``, 0 to 1, and whether they were predicted rightly."""
         place = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
         size = {"minlength": CALIBRATION_BINS}
@@ -108,7 +106,7 @@ class Tally:
     by_shift: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, classes: int) -> Tally:
+    def start(cls, classes: int) -> "Tally":
         """Nothing counted yet."""
         return cls(np.zeros(classes, np.int64))
 
@@ -120,7 +118,7 @@ class Tally:
         scores: Floats,
         confidence: Floats,
         shifts: Sequence[str] = (),
-    ) -> Tally:
+    ) -> "Tally":
         """Counts one batch.
 
         Args:

@@ -1,7 +1,5 @@
 """When a method starts from the source model again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -37,7 +35,7 @@ class Resets:
             return list(methods) if shift != self.shift else []
         return list(methods) if settings.reset_every and index % settings.reset_every == 0 else []
 
-    def renewed(self, names: Iterable[str]) -> Resets:
+    def renewed(self, names: Iterable[str]) -> "Resets":
         """After these methods have started anew."""
         names = list(names)
         kept = {name: value for name, value in self.entropies.items() if name not in names}
@@ -45,7 +43,7 @@ class Resets:
             self, entropies=kept, counts=self.counts | {name: self.counts.get(name, 0) + 1 for name in names}
         )
 
-    def after(self, shift: str, entropies: Mapping[str, float]) -> Resets:
+    def after(self, shift: str, entropies: Mapping[str, float]) -> "Resets":
         """After a batch; ``entropies``: method → mean entropy of its predictions in nats."""
         averages = {
             name: MOMENTUM * self.entropies.get(name, value) + (1 - MOMENTUM) * value

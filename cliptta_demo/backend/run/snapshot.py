@@ -3,8 +3,6 @@
 Nothing downstream of a snapshot touches a model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,7 +54,7 @@ class Series:
     improvement: tuple[float | None, ...] = ()
     seconds: tuple[float, ...] = ()
 
-    def add(self, tally: Tally, view: BatchView, seconds: float) -> Series:
+    def add(self, tally: Tally, view: BatchView, seconds: float) -> "Series":
         """One batch more: its view, the counts that include it, and what it took."""
         shown = view.histogram.sum()
         return Series(

@@ -4,8 +4,6 @@ Gradio removes the beginning of a file only where the request itself was wrong, 
 visitor left in the middle; it also keeps for ever what came under another name than ``files``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
@@ -23,7 +21,7 @@ from cliptta_demo.page.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
 
 log = logging.getLogger(__name__)
 MOST_FIELD = 65_536  # bytes of what is no file; they stay in memory
-_present: ContextVar[list[_Request]] = ContextVar("requests of the present upload")
+_present: ContextVar[list["_Request"]] = ContextVar("requests of the present upload")
 
 
 class _Request:

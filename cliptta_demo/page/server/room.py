@@ -4,8 +4,6 @@ A visitor is known here by the beginning of the files' names, which the page's s
 assets/upload.js); uploads without it count as one visitor's, and whoever makes many up meets the bound of all.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import threading
@@ -53,7 +51,7 @@ class _File:
 class Arrival:
     """One file on its way in. Its bytes are counted before they are written."""
 
-    room: Room
+    room: "Room"
     folder: Path
     owner: str
     since: float

@@ -5,24 +5,20 @@ keeps the letter box of every visitor. A connection may also break for a moment,
 sign of life ends. What can't be deleted is tried again some times, and counted if that never helps.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
 from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+
+import gradio as gr
 
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server import gradio_parts
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Session, Uploads
-
-if TYPE_CHECKING:
-    import gradio as gr
 
 log = logging.getLogger(__name__)
 GRACE = float(LIMITS.leave_seconds)

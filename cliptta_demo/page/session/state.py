@@ -3,8 +3,6 @@
 Pausing is keeping a :class:`Session`, resetting is dropping it. Nothing here touches a model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -92,7 +90,7 @@ class Session:
     seconds: tuple[float, ...] = ()
     results: tuple[BatchResults, ...] = ()
 
-    def after(self, state: RunState, snapshot: Snapshot) -> Session:
+    def after(self, state: RunState, snapshot: Snapshot) -> "Session":
         """The session one batch later."""
         nothing = snapshot.images[:0]
         return replace(
