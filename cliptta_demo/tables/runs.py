@@ -3,6 +3,7 @@
 import json
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -70,18 +71,14 @@ def run_stream(
 
     Columns with equal settings run side by side, so that each batch is made once for all of them.
     """
-    groups: list[tuple[AdaptationSettings, list[Variant]]] = []
+    groups: dict[tuple[AdaptationSettings, int], list[Variant]] = {}
+    known: Counter[tuple[AdaptationSettings, str]] = Counter()
     for variant in variants:
-        own = variant.settings(backbone.info.adaptation)
-        group = next(
-            (g for settings, g in groups if settings == own and variant.method not in [v.method for v in g]), None
-        )
-        if group is None:
-            groups.append((own, [variant]))
-        else:
-            group.append(variant)
+        key = variant.settings(backbone.info.adaptation), variant.method
+        groups.setdefault((key[0], known[key]), []).append(variant)  # a method is once in a group
+        known[key] += 1
     found: dict[str, Summary] = {}
-    for adaptation, group in groups:
+    for (adaptation, _), group in groups.items():
         own = {method: settings for v in group for method, settings in v.own.items()}
         settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation, own=own)
         *_, (_, snapshot) = Experiment(settings, backbone, source, strangers).run()

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -102,7 +103,9 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     listing = list_repository("dataset", dataset.repository, visitor=visitor)
     files = choose_files(listing, dataset)
     if not files:
-        listing = _converted(listing, visitor)
+        with suppress(UserError):
+            copies = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
+            listing = replace(copies, card=listing.card)
         files = choose_files(listing, dataset)
     if not files:
         raise UserError(_no_files(listing, dataset))
@@ -119,7 +122,9 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     mended = dict(dataset.mended_names)
     names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository
-    return replace(rows, name=name, class_names=names, note=_part_note(files, name))
+    partial = any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1])
+    note = f"The hub's copy of {name} is a part of the whole: the first gigabytes." if partial else ""
+    return replace(rows, name=name, class_names=names, note=note)
 
 
 def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:
@@ -136,20 +141,6 @@ def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Row
 def _stored(value: str, names: tuple[str, ...] | None) -> str:
     """How a column has this value: a column of class labels holds their numbers."""
     return str(names.index(value)) if names and value in names else value
-
-
-def _part_note(files: list[RemoteFile], name: str) -> str:
-    if not any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1]):
-        return ""
-    return f"The hub's copy of {name} is a part of the whole: the first gigabytes."
-
-
-def _converted(listing: Listing, visitor: bool) -> Listing:
-    try:
-        copies = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
-    except UserError:
-        return listing
-    return replace(copies, card=listing.card)
 
 
 def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:

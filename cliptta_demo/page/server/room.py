@@ -10,9 +10,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
@@ -87,28 +88,25 @@ class Arrival:
             self.cost = 0
 
 
+@dataclass(eq=False)
 class Room:
     """All uploads of this process. Thread-safe.
 
-    Args:
+    Attributes:
         visitor: most bytes of one visitor; total: of all together.
         reserve: bytes of the disk that stay free; seconds: from a file's first byte until it must have been taken.
-        free: bytes that are left on the disk of a folder.
+        free: bytes that are left on the disk of a folder; used: bytes that count at the moment.
     """
 
-    def __init__(
-        self,
-        visitor: int = LIMITS.visitor_megabytes * MB,
-        total: int = LIMITS.uploads_megabytes * MB,
-        reserve: int = LIMITS.disk_reserve_megabytes * MB,
-        seconds: float = LIMITS.upload_minutes * 60.0,
-        free: Callable[[Path], int] = free_bytes,
-    ) -> None:
-        self.visitor, self.total, self.reserve, self.seconds, self.free = visitor, total, reserve, seconds, free
-        self._files: dict[str, _File] = {}
-        self._of: Counter[str] = Counter()
-        self.used = 0  # bytes that count at the moment
-        self._lock = threading.RLock()
+    visitor: int = LIMITS.visitor_megabytes * MB
+    total: int = LIMITS.uploads_megabytes * MB
+    reserve: int = LIMITS.disk_reserve_megabytes * MB
+    seconds: float = LIMITS.upload_minutes * 60.0
+    free: Callable[[Path], int] = free_bytes
+    used: int = 0
+    _files: dict[str, _File] = field(default_factory=dict)
+    _of: Counter[str] = field(default_factory=Counter)
+    _lock: Any = field(default_factory=threading.RLock)
 
     @property
     def count(self) -> int:
