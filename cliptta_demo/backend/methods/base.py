@@ -14,11 +14,13 @@ from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
+from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.methods.losses import marginal_entropy
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import Work
 
 T = TypeVar("T")
@@ -58,6 +60,12 @@ class Method:
         self.settings = task.settings
         self.at_once = task.images_at_once
         self.piece = 2**30  # images in one pass on the present batch
+
+    @classmethod
+    def outline(cls, settings: RunSettings, classes: int) -> Outline:
+        """Its task in a run."""
+        own = settings.own.get(cls.name)
+        return Outline(settings=with_chosen(settings.adaptation, cls.name), classes=classes, own=own)
 
     @classmethod
     def steps(cls, outline: Outline) -> int:

@@ -1,20 +1,15 @@
 """What a method is built from, and what of it is known before any model is loaded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from cliptta_demo.backend.methods.chosen import with_chosen
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 from cliptta_demo.backend.work import Work, resting
-
-if TYPE_CHECKING:
-    from cliptta_demo.backend.methods.base import Method
-    from cliptta_demo.backend.models.backbone import Backbone
-    from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +24,6 @@ class Outline:
     settings: AdaptationSettings
     classes: int
     own: Any = None
-
-
-def outline_of(settings: RunSettings, kind: type[Method], classes: int) -> Outline:
-    """A method's task in a run."""
-    own = settings.own.get(kind.name)
-    return Outline(settings=with_chosen(settings.adaptation, kind.name), classes=classes, own=own)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +51,7 @@ class Task:
     clean_images: Callable[[int], Tensor] | None = None
     _made: dict[tuple[str, ...], Tensor] = field(default_factory=dict, repr=False)
 
-    def of_method(self, name: str, settings: RunSettings) -> Task:
+    def of_method(self, name: str, settings: RunSettings) -> "Task":
         """The same task as a run sets it to one method."""
         return replace(self, settings=with_chosen(settings.adaptation, name), own=settings.own.get(name))
 

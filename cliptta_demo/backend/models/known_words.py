@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
 
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
@@ -11,18 +10,11 @@ from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 WORDS_FILE = TINY_DIRECTORY / "words.json"  # written by ``python -m cliptta_demo.training.known_words``
 
 
-class KnownWords(NamedTuple):
-    """In small letters, as captions have them."""
-
-    photographs: frozenset[str]
-    drawings: frozenset[str]
-
-
 @cache
-def known_words() -> KnownWords:
-    """Those of the shipped weights."""
+def known_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Those that the shipped weights met with photographs, and with drawings; in small letters, as in captions."""
     words = json.loads(WORDS_FILE.read_text(encoding="utf-8"))
-    return KnownWords(frozenset(words["photographs"]), frozenset(words["drawings"]))
+    return frozenset(words["photographs"]), frozenset(words["drawings"])
 
 
 def split_by_knowledge(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Outline, outline_of
+from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of
@@ -116,7 +116,7 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
     size = settings.stream.batch_size
     clean, batch, largest = 0.0, 0.0, size
     for kind in map(METHODS.get, settings.methods):
-        outline = outline_of(settings, kind, classes)
+        outline = kind.outline(settings, classes)
         clean += towers.image * THERE_AND_BACK * CLEAN_BATCH * kind.clean_batches(outline)
         taken = kind.cost(outline, size)
         batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)

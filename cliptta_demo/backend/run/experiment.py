@@ -23,7 +23,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.methods.task import Task, outline_of
+from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.metrics import Tally
@@ -177,7 +177,7 @@ class Experiment:
             self._clean.clear()
         else:
             kinds, classes = map(METHODS.get, self.settings.methods), len(self.class_names)
-            for index in range(max(kind.clean_batches(outline_of(self.settings, kind, classes)) for kind in kinds)):
+            for index in range(max(kind.clean_batches(kind.outline(self.settings, classes)) for kind in kinds)):
                 self._clean_images(index)
         if not len(batch.images):
             raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))

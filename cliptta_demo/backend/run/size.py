@@ -10,7 +10,6 @@ from torch import Tensor
 from cliptta_demo.backend.data.schedule import strangers_of
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.settings import RunSettings
 
@@ -100,9 +99,8 @@ def run_size(
     batch = min(stream.batch_size, images)
     kinds = [METHODS[name] for name in names]
     adapting = sum(kind.adapts for kind in kinds)
-    outlines = [outline_of(settings, kind, classes) for kind in kinds]
-    kept = [kind.keeps(outline, backbone) for kind, outline in zip(kinds, outlines, strict=True)]
-    clean = CLEAN_BATCH * max(kind.clean_batches(outline) for kind, outline in zip(kinds, outlines, strict=True))
+    kept = [kind.keeps(kind.outline(settings, classes), backbone) for kind in kinds]
+    clean = CLEAN_BATCH * max(kind.clean_batches(kind.outline(settings, classes)) for kind in kinds)
     remembered = [min(count, images) for count, _ in kept]
     memory = sum(remembered) * (pixels + LABEL_BYTES)
     rest = sum(beside for _, beside in kept) + len(names) * batches * BATCH_BYTES

@@ -23,7 +23,6 @@ from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.task import outline_of
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
@@ -70,7 +69,7 @@ def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | N
     per_image = TINY_IMAGE_SECONDS if recipe.backbone == backbones.TINY else IMAGE_SECONDS
     steps, passes = 0, 0.0
     for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
-        outline = outline_of(recipe.settings, kind, len(recipe.class_names))
+        outline = kind.outline(recipe.settings, len(recipe.class_names))
         cost = kind.cost(outline, stream.batch_size)
         steps += 1 + kind.steps(outline)
         passes += cost.trained + cost.trained_prompts + (cost.forward + cost.prompts) / THERE_AND_BACK
