@@ -11,7 +11,7 @@ import torch
 from golden_methods import NEAR, STREAMS, Trajectory, golden, official
 
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.mixture import upper_share
+from cliptta_demo.backend.methods.unient import upper_share
 
 CLIPTTA = {"release": "cliptta"}
 # name in the golden file → (method, its own settings)

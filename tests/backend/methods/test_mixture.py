@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cliptta_demo.backend.methods.mixture import best_cut, upper_share
+from cliptta_demo.backend.methods.unient import best_cut, upper_share
 
 
 def apart(values: np.ndarray, upper: np.ndarray) -> float:
