@@ -138,11 +138,6 @@ def _check_footer(footer: bytes, name: str) -> None:
     bound(name, fields[2], MAX_COLUMNS, "{} columns")
 
 
-def leaves(file: pq.ParquetFile, names: Sequence[str]) -> list[int]:
-    """The numbers of the columns with one of these dotted paths."""
-    return [index for index in range(len(file.schema)) if file.schema.column(index).path in names]
-
-
 def measure(
     file: pq.ParquetFile, path: Path, group: int, columns: Sequence[str], name: str, most_pages: int
 ) -> list[Chunk]:
@@ -157,7 +152,7 @@ def measure(
     """
     found, left = [], most_pages
     with path.open("rb") as stream:
-        for index in leaves(file, columns):
+        for index in (i for i in range(len(file.schema)) if file.schema.column(i).path in columns):
             column = file.metadata.row_group(group).column(index)
             start = column.data_page_offset
             if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < start:

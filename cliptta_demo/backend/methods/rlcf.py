@@ -88,6 +88,7 @@ class Rlcf(PerImage, AdaptingMethod):
     uses = ("learning_rate",)
     own = RlcfSettings
     weight_decay = 5e-4
+    terms = RlcfPrompt.terms
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
@@ -108,9 +109,6 @@ class Rlcf(PerImage, AdaptingMethod):
 
     def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
         return (yield from passes.embed(views)) @ self.prototypes.T
-
-    def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
-        return {"reward": reward_loss(self.backbone.logits(cosines), source, self.task.own.guesses)}
 
     def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Work[Tensor]:
         with torch.no_grad():

@@ -9,6 +9,7 @@ import ctypes
 import gc
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -60,12 +61,9 @@ def free_bytes(device: torch.device) -> int | None:
         names = getattr(os, "sysconf_names", {})
         if "SC_AVPHYS_PAGES" in names:
             amounts.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    try:  # a container's own limit
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        if limit != "max":
-            amounts.append(int(limit) - int((_CGROUP / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass
+    with suppress(OSError, ValueError):  # a container's own limit, or the word max
+        limit = int((_CGROUP / "memory.max").read_text())
+        amounts.append(limit - int((_CGROUP / "memory.current").read_text()))
     return max(0, min(amounts)) if amounts else None
 
 

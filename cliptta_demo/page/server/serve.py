@@ -80,7 +80,9 @@ def launch(demo: gr.Blocks) -> None:
         prevent_thread_lock=True,
     )
     bound_sessions(demo)
-    log_event("start", address=address, limits=asdict(LIMITS), **_versions())
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
+    log_event("start", address=address, limits=asdict(LIMITS), version=VERSION, **versions, device=device)
     warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
     warming.start()
     RUNS.wait_for_stop(partial(_tidy_up, demo), give_memory_back)
@@ -155,13 +157,3 @@ def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
     if not ended or warming.is_alive():
         sys.stderr.flush()
         os._exit(0 if ended else 1)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "version": VERSION,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "gradio": version("gradio"),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-    }

@@ -124,12 +124,11 @@ def bound_sessions(demo: gr.Blocks) -> None:
 
     def used(key: str) -> None:
         known = gradio_parts.sessions_known(demo)
-        surplus = len(known) - LIMITS.sessions
-        if surplus > 0:
-            for other in islice((other for other in known if other != key and not in_use(other, demo)), surplus):
-                put_away(other, demo)  # so that they are told
-                _delete_parts(other, demo, tuple(PARTS), last=True)
-                RUNS.forgot()
+        surplus = max(0, len(known) - LIMITS.sessions)
+        for other in islice((other for other in known if other != key and not in_use(other, demo)), surplus):
+            put_away(other, demo)  # so that they are told
+            _delete_parts(other, demo, tuple(PARTS), last=True)
+            RUNS.forgot()
 
     gradio_parts.when_session_is_used(demo, used)
 
