@@ -35,7 +35,7 @@ class Method:
         paper: where it is from, the year at its end.
         family: one of :data:`.registry.FAMILIES`; methods of one family stand together.
         colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
-        uses: the fields of :class:`AdaptationSettings` that it uses; own: a dataclass of settings of its own, see
+        uses: the fields of :class:`AdaptationSettings` that it uses; own: a class of settings of its own, see
             :mod:`backend.declare`.
         adapts: whether normalisation parameters move. uses_threshold: whether it decides itself what is ID.
     """
