@@ -1,4 +1,4 @@
-"""CLIPArTT and WATT against numbers computed with their authors' released implementations."""
+"""CLIPArTT, WATT and the older CLIPTTA against numbers computed with their authors' released implementations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from golden_methods import STREAMS, Trajectory, golden, official
+from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import Prepared
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
+from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.watt import TEMPLATES
 from cliptta_demo.backend.work import finish
 
@@ -62,3 +64,45 @@ def test_captions_name_the_ranked_classes_and_are_made_once_a_batch(monkeypatch:
     assert len(sent) == len(different)  # all were there already
     expected = golden()["text/triple_prototypes"][tuple(ranked.T.numpy())]
     np.testing.assert_allclose(captions, expected, atol=1e-5)
+
+
+class ClipttaOld(Cliptta):
+    """An older CLIPTTA, which its authors' scripts run on ImageNet: it learns from the memory alone.
+
+    The batch enters the memory before the first step and takes no part in the loss. Without a memory none moves.
+    """
+
+    name, label = "cliptta-old", "CLIPTTA (older)"
+    sentence = "CLIPTTA that learns only from the surest images of each class so far."
+    colour, symbol, dash = "grey", "diamond", "dot"
+
+    def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
+        if step == 0:
+            batch.made["cosines"] = yield from self.predict(batch.pixels, self.parameters(state))
+            if self.settings.memory_shots > 0:
+                state = self._remember(state, batch.images, batch.made["cosines"], None)
+        passes, terms = self.passes(self.parameters(state)), {}
+        if len(remembered := self._recall(batch, state, step, seed)):
+            features = yield from passes.embed(remembered)
+            memory_terms = self._terms(features, features @ self.prototypes.T, None)
+            terms = {f"memory {name}": term for name, term in memory_terms.items()}
+        return (yield from self.descend(state, passes, terms, step, batch.made["cosines"]))
+
+
+class FromTheFile(ClipttaOld):
+    """It remembers what the authors' memory drew: positions in the stream at each step."""
+
+    name = "from-the-file"
+    stream: str
+    drawn: list[np.ndarray]
+
+    def _recall(self, batch: Prepared, state: object, step: int, seed: int) -> Tensor:
+        positions = golden()[f"cliptta_old/{self.stream}/memory"][seed, step]
+        images = torch.from_numpy(official()[f"{self.stream}/images"]).flatten(0, 1)
+        return batch.backbone.normalise(images[positions[positions >= 0]].float())
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_older_cliptta(stream: str) -> None:
+    kind = type("Given", (FromTheFile,), {"stream": stream})
+    Trajectory("cliptta_old", stream, kind, settings={"memory_shots": 4, "memory_sample": 24}).check()
