@@ -5,8 +5,6 @@ Each can be set before the start by an environment variable: ``CLIPTTA_`` and th
 method's own numbers (steps, learning rate, …) belong to the engine, in :mod:`.backend.settings`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -89,7 +87,7 @@ class Limits:
                 raise UserError(f"{name} is {value!r}; it must be a whole number from {low:,} to {high:,}.")
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Limits:
+    def from_environment(cls, environment: Mapping[str, str]) -> "Limits":
         """The defaults, changed by what the environment says; an empty variable counts as not set.
 
         Raises:
