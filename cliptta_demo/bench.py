@@ -77,6 +77,12 @@ class BareLoop:
         with torch.no_grad(), self.backbone._precision():
             self.tower(batch)
 
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """Unit embeddings ``(N, d)`` of the copied tower."""
+        with self.backbone._precision():
+            return F.normalize(self.tower(self.backbone.normalise(images)).float(), dim=1)
+
 
 def seconds(work: Callable[[], Any], device: torch.device) -> float:
     """Wall-clock seconds of ``work()``, the device's queue included."""

@@ -28,6 +28,7 @@ from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report
 from cliptta_demo.backend.settings import RunSettings, method_names
 from cliptta_demo.bench import BENCHED, bench, corruption_costs, grow
+from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
 from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.options import add_adaptation_options, add_stream_options, read_adaptation, read_own, read_stream
 from cliptta_demo.settings_table import settings_page
@@ -74,6 +75,13 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--methods", default=",".join(BENCHED), help="separated by commas; all: every one")
     bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
     bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
+    bench.add_argument(
+        "--published",
+        nargs="*",
+        metavar="random:ARCHITECTURE",
+        help="time towers beside open_clip's own and CLIPTTA beside its authors' release, in both precisions; "
+        "alone: those of the page's list",
+    )
     bench.add_argument(
         "--precision", choices=PRECISIONS, help="of the tower's products (default: what suits the device)"
     )
@@ -165,6 +173,15 @@ def bench_command(arguments: argparse.Namespace) -> None:
         for title, times in result["grow"].items():
             print(f"\nCLIPTTA, {title:10}" + "".join(f"{n:>9}" for n in times))
             print(f"{'seconds':19}" + "".join(f"{taken:9.3f}" for taken in times.values()))
+    if arguments.published is not None:
+        names = arguments.published or listed_architectures()
+        result["published"] = {}
+        sizes = (arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
+        print(f"\nseconds{'':31}" + "".join(f"{way:>20}" for way in WAYS))
+        for name in names:
+            times = result["published"][name] = beside_published(name, *sizes)
+            for title, taken in (("there and back", times["pass"]), ("CLIPTTA batch", times["cliptta"])):
+                print(f"{name:24}{title:14}" + "".join(f"{taken[way]:20.2f}" for way in WAYS), flush=True)
     if arguments.json:
         _write_json(arguments.json, result)
 

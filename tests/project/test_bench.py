@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from checkpoints import checkpoints  # noqa: F401  (a fixture)
 from helpers import random_images, small_backbone
 
 from cliptta_demo import bench as module
 from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes
+from cliptta_demo.bench_published import Published, listed_architectures
 from cliptta_demo.cli import main
 
 
@@ -89,6 +92,43 @@ def test_growth_is_measured_for_all_four(monkeypatch: pytest.MonkeyPatch) -> Non
     assert result["batch size"][16] > 1.5 * result["batch size"][1]
     assert result["steps"][20] > 10 * result["steps"][1]
     assert result["sessions"][4] == 4 * result["sessions"][1]
+
+
+def test_listed_backbones_are_timed_with_the_activation_of_their_weights() -> None:
+    assert listed_architectures() == (
+        "random:ViT-B-16-quickgelu",
+        "random:ViT-B-32-quickgelu",
+        "random:ViT-L-14-quickgelu",
+        "random:RN50-quickgelu",
+        "random:MobileCLIP2-S0",
+        "random:ViT-B-16-SigLIP",
+    )
+
+
+@pytest.mark.parametrize("architecture", ["test-vit", "test-resnet"])
+def test_what_is_published_is_the_same_model_in_two_passes_a_step(
+    architecture: str,
+    checkpoints: dict[str, Path],  # noqa: F811
+) -> None:
+    backbone = load_backbone(f"random:{architecture}", "cpu", precision="float32")
+    published = Published(backbone)
+    pixels = backbone.normalise(random_images(6, size=backbone.info.image_size))
+    ours = backbone.embed(pixels, backbone.source_parameters)
+    torch.testing.assert_close(published.embed(pixels, "float32"), ours, atol=1e-6, rtol=0)
+    counts: list[int] = []
+    published.tower.register_forward_hook(lambda module, inputs, output: counts.append(len(inputs[0])))
+    published.cliptta(pixels, pixels[:2], random_prototypes(backbone, pixels, 4), 3, "bfloat16")
+    assert counts == [6, 2, 6, 2, 6, 2, 6]
+    moved = torch.cat([parameter.detach().flatten() for parameter in published.parameters])
+    assert not torch.equal(moved, backbone.source_parameters)
+
+
+def test_the_command_times_what_is_published(checkpoints: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+    sizes = "--batch-size 4 --memory 4 --steps 1 --repeats 1"
+    main([*f"bench {sizes} --published random:test-vit".split()])
+    printed = capsys.readouterr().out
+    assert "published float32" in printed
+    assert "random:test-vit" in printed
 
 
 def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
