@@ -38,7 +38,7 @@ from cliptta_demo.page.server.gradio_parts import asked_at
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.leaving import LEAVING, in_use, put_away
-from cliptta_demo.page.session.uploads import forget_files, read_news, upload_value
+from cliptta_demo.page.session.uploads import FILLED_BY_FILES, forget_files, read_news, upload_value
 from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, TITLE
 
 log = logging.getLogger(__name__)
@@ -268,7 +268,7 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     widgets["files"].upload(
         files_came,
         [widgets["files"], widgets["backbone"], widgets["class_names"], uploads],
-        [widgets["files"], widgets["class_names"], sidebar.upload_note, uploads],
+        [sidebar.upload_note, uploads, *(widgets[name] for name in FILLED_BY_FILES)],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

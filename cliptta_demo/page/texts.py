@@ -44,7 +44,7 @@ GPU_ADVICE = "There is a GPU here: choose {label}, the paper's model"
 
 UPLOAD_HINT = (
     "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
-    "With them, accuracy is shown."
+    "With them, accuracy is shown. Of a video (MP4, WebM or GIF) frames are taken, in their order."
 )
 UPLOAD_PRIVACY = "Deleted within two minutes of your leaving this page; after six hours at the latest."
 LINK_NOTE = """

@@ -76,7 +76,9 @@ class ParquetSource:
         key = (order, seed)
         if key not in self._orders:
             mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.group_bytes, seed)
-            if order != "shuffled":
+            if order == "given":
+                mixed = np.arange(len(self.chosen))
+            elif order != "shuffled":
                 mixed = mixed[places(self.labels[mixed], order, seed)]
             self._orders[key] = mixed
             while len(self._orders) > ORDERS_KEPT:

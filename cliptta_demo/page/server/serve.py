@@ -77,7 +77,9 @@ def launch(demo: gr.Blocks) -> None:
         ssr_mode=False,
         footer_links=["api"],
         max_threads=LIMITS.runs_at_once + SPARE_THREADS,
-        max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
+        max_file_size=max(
+            LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes, LIMITS.videos.max_bytes
+        ),  # the engine's own are finer
         state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
         app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(RequestGuard)]},
         prevent_thread_lock=True,
