@@ -49,6 +49,7 @@ class Limits:
 
     # All runs
     runs_at_once: int = _limit(48, 1, 256)  # a class of forty and some; they take turns step by step
+    cameras: int = _limit(8, 0, 256)  # at work at once, beside them; each takes a turn for every frame
     queue_size: int = _limit(64, 1, 10_000)  # visitors in line behind them; more are told that it is full
     # One call on ZeroGPU. It counts each second 1.5 times, and refuses a call that asks for more than is left of the
     # day: a visitor without account has 120, enough for two such calls.
