@@ -32,12 +32,12 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues, stream_names
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import read_form, split_renames
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.preparing import watched
 from cliptta_demo.page.runs.registry import RUNS, RunRecord
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
-from cliptta_demo.page.runs.turns import TURNS, Share
+from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Recipe
@@ -47,7 +47,7 @@ WINDOW = 16  # frames that stand in for a batch: enough to compare with, few eno
 SIZED_AS = 1000  # batches of a run that holds at least as much as a camera ever does
 FRAME_LIMITS = ImageLimits(max_bytes=2**18, max_pixels=1_000_000)  # the script sends some 20 KB
 TOP = 3  # classes told of each answer
-PERMISSION_SECONDS = 90.0  # until the first frame: the visitor reads what the browser asks
+PERMISSION_SECONDS = 60.0  # until the first frame: the visitor reads what the browser asks
 IDLE_SECONDS = 15.0  # without a frame: the page is closed, or its line is dead
 SHORTEST = 0.04  # seconds from an answer to the work on the next frame
 
@@ -71,14 +71,14 @@ class Camera:
 
     Args:
         key: names the visitor; experiment: with its class names read.
-        record: of the run; share: of the turns; held: what ends with it.
+        record: of the run; held: what ends with it.
     """
 
-    def __init__(self, key: str, experiment: Experiment, record: RunRecord, share: Share, held: ExitStack) -> None:
+    def __init__(self, key: str, experiment: Experiment, record: RunRecord, held: ExitStack) -> None:
         self.key, self.token = key, secrets.token_hex(16)
         self.experiment = experiment
         self._window = Window(experiment.methods, WINDOW)
-        self._record, self._share, self._held = record, share, held
+        self._record, self._held = record, held
         self._lock = threading.Lock()
         self._closed = False
         self._due = time.monotonic() + PERMISSION_SECONDS
@@ -113,8 +113,9 @@ class Camera:
         size = self.experiment.backbone.info.image_size
         image = decode_image(frame.data, "The frame", size, FRAME_LIMITS)
         work = self._window.see(image, frame.overlay, frame.severity)
-        with closing(work):
-            while (done := self._share.call(partial(_piece, work))) is None:
+        # Between two frames it has no share: nobody's step waits for a frame that may not come.
+        with closing(work), TURNS.joined() as share:
+            while (done := share.call(partial(_piece, work))) is None:
                 pass
         seen = done[0]
         self._record.batches = self._window.seen
@@ -177,10 +178,9 @@ class Cameras:
                     held.enter_context(KEEPING.set_aside(key, part))
                 else:
                     yield RunUpdate(None, download=part)
-            share = held.enter_context(TURNS.joined())
-            experiment = _open(recipe, share)
+            experiment = _open(recipe)
             yield from read_class_names(experiment)
-            camera = Camera(key, experiment, record, share, held.pop_all())
+            camera = Camera(key, experiment, record, held.pop_all())
         with self._lock:
             self._known[camera.token] = camera
         yield camera
@@ -238,14 +238,16 @@ def camera_recipe(values: FormValues) -> Recipe:
     for name in settings.methods:
         if METHODS[name].clean_batches(outline_of(settings, METHODS[name], len(recipe.class_names))):
             raise UserError(CAMERA_CLEAN.format(method=METHODS[name].label))
-    return replace(recipe, settings=settings)
+    _, words = split_renames(recipe.class_names, values.dataset != UPLOAD)
+    return replace(recipe, settings=settings, source_names=words, class_names=words)
 
 
-def _open(recipe: Recipe, share: Share) -> Experiment:
+def _open(recipe: Recipe) -> Experiment:
     """An experiment whose images come later, one by one; in place of its stream there is one black image."""
     backbone = load_backbone(recipe.backbone, visitor=True)
     black = torch.zeros(1, 3, backbone.info.image_size, backbone.info.image_size, dtype=torch.uint8)
-    turn = share.call(partial(turn_of, backbone))  # the towers' arithmetic is counted on an image
+    with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
+        turn = share.call(partial(turn_of, backbone))
     source = GivenImages(black, recipe.class_names)
     return Experiment(recipe.settings, backbone, source, templates=recipe.templates or None, turn=turn)
 

@@ -110,7 +110,11 @@ def test_it_ends_when_no_frame_comes_and_when_the_server_stops(monkeypatch: pyte
         RUNS._stopping.clear()
 
 
-def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing() -> None:
+def test_renamed_classes_have_their_words() -> None:
+    assert begin(form=FORM.changed({"class_names": "cat = kitten, dog"})).experiment.class_names == ("kitten", "dog")
+
+
+def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for changes, words in (
         ({"class_names": "cat"}, "nothing to choose between"),
         ({"methods": ["eata"]}, "EATA learns from clean images too"),
@@ -119,6 +123,9 @@ def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing() -> None:
         with pytest.raises(UserError, match=words):
             begin(form=FORM.changed(changes))
         assert (RUNS.count, KEEPING.used) == (0, 0)
+    monkeypatch.setattr(camera, "ON_ZERO_GPU", True)
+    with pytest.raises(UserError, match="borrows its GPU"):
+        begin()
 
 
 def test_a_window_holds_so_many_frames_whatever_was_seen() -> None:
