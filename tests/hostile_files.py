@@ -210,14 +210,15 @@ def film(kind: str = "mp4", frames: int = 30, width: int = 64, height: int = 48)
 
 
 def hostile_videos(secret: str) -> list[Case]:
-    """What is given as a video; ``secret``: the path of a sound one on this machine, for those that name it."""
+    """What is given as a video; ``secret``: the path of a sound one, from where the process is, for those that name it.
+
+    (FFmpeg refuses absolute paths in such texts by itself.)
+    """
     sound_one, gif = film(), film("gif", 2)
     at = sound_one.index(b"mp4v") + 28  # width and height in the description of the stream
     vast = film("webm").replace(b"\x9d\x01\x2a" + struct.pack("<HH", 64, 48), b"\x9d\x01\x2a\xff\x3f\xff\x3f")
     names = [  # texts that make a player open another file
         f"ffconcat version 1.0\nfile '{secret}'\n", f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{secret}\n",
-        f"v=0\nm=video 9 RTP/AVP 96\na=control:{secret}\n", f"<MPD><BaseURL>{secret}</BaseURL></MPD>",
-        f"[playlist]\nFile1={secret}\n",
     ]  # fmt: skip
     return [
         *(Case("names another file", [(f"{MARK}.mp4", text.encode())], 0) for text in names),
@@ -228,11 +229,9 @@ def hostile_videos(secret: str) -> list[Case]:
         Case("vast frames", [(f"{MARK}.gif", gif[:6] + b"\xff\xff\xff\xff" + gif[10:])], 0),
         Case("thousands of frames", [(f"{MARK}.mp4", film(frames=3000, width=16, height=16))], 40),
         Case("wrong ending", [(f"{MARK}.png", film("webm"))], 3),
-        Case("wrong ending", [(f"{MARK}.mp4", film("gif"))], 3),
         Case("wrong ending", [(f"{MARK}.mp4", encode(Image.new("RGB", (8, 8)), "PNG"))], 0),
         Case("no frame", [(f"{MARK}.mp4", film(frames=0))], 0),
         Case("no frame", [(f"{MARK}.webm", b"")], 0),
-        Case("noise", [(f"{MARK}.mp4", sound_one[:40] + random.Random(1).randbytes(4000))], 0),
         Case("in a zip", [(f"{MARK}.zip", pack(random.Random(1), [("a.mp4", sound_one)]))], 0),
     ]
 

@@ -232,7 +232,8 @@ def camera_recipe(values: FormValues) -> Recipe:
     stream = StreamSettings()  # whatever the form says of a stream is of another one
     usual = {name: getattr(stream, name) for name in stream_names()}
     recipe = read_form(values.changed({**usual, "dataset": UPLOAD, "files": f'{{"key": "{UPLOAD}"}}'}))
-    adaptation = replace(recipe.settings.adaptation, steps=1, rates="same")
+    # As many remembered images join a step as the batch has, for which 64 is the default too.
+    adaptation = replace(recipe.settings.adaptation, steps=1, rates="same", memory_sample=WINDOW)
     stream = replace(stream, batch_size=WINDOW, batches=SIZED_AS)
     settings = replace(recipe.settings, stream=stream, adaptation=adaptation)
     for name in settings.methods:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from hostile_files import Case, film, hostile_videos
+from paths import ROOT
 
 from cliptta_demo.backend.data.collection import Collection, GivenFile, collect
 from cliptta_demo.backend.data.decode import ImageLimits
-from cliptta_demo.backend.data.video import VideoLimits, read_video
+from cliptta_demo.backend.data.video import VideoLimits, is_video, read_video
 from cliptta_demo.backend.errors import UserError
 
 SIZE = 16
@@ -57,14 +58,12 @@ def test_videos_and_images_together_keep_their_places_labels_and_room(tmp_path: 
     assert found.notes == (only,)
 
 
-@pytest.fixture(scope="module")
-def secret(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("secret") / "secret.mp4"
-    path.write_bytes(film())
-    return str(path)
-
-
-def test_hostile_videos_are_a_sentence_each_and_leave_no_process(secret: str, tmp_path: Path) -> None:
+def test_hostile_videos_are_a_sentence_each_and_leave_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    secret = "assets/run.gif"
+    assert is_video(secret, "")
     wrong, children = [], f"/proc/{os.getpid()}/task/{os.getpid()}/children"
     for case in hostile_videos(secret):
         found = give(tmp_path, *case.files)
