@@ -90,6 +90,7 @@
   /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
   cliptta.mount = function (kind, element, props, watch) {
     const body = element.querySelector(".body");
+    const titles = [...element.querySelectorAll("header h2, header .sentence")].map((place) => [place, place.textContent]);
     let waiting = false;
     let read = null;
     let data = {};
@@ -107,6 +108,9 @@
     const draw = () => {
       waiting = false;
       arrive();
+      titles.forEach(([place, usual], index) => {
+        place.textContent = data.heading?.[index] || usual;
+      });
       cliptta.kinds[kind](body, data);
     };
     // Several updates within a frame are one drawing; a page in the background waits until it is seen.

@@ -1,7 +1,8 @@
-// The place for a visitor's own files (cliptta_demo/page/form/uploader.py): files, folders and archives, dropped or chosen.
+// The place for a visitor's own files (cliptta_demo/page/form/uploader.py): files, folders, archives, videos.
 (function () {
   const cliptta = window.cliptta;
   const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
+  const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;
   const TABLES = /\.(csv|tsv)$/i;
   const AT_ONCE = 4; // uploads
   const PATIENCE = 120_000; // milliseconds until files can be added again without an answer
@@ -38,7 +39,8 @@
     const zone = element.querySelector(".drop");
     const limits = Object.fromEntries(Object.entries(zone.dataset).map(([name, value]) => [name, Number(value)]));
     const status = zone.querySelector(".status");
-    const [files, folder] = zone.querySelectorAll("input");
+    const every = zone.querySelector(".every input");
+    const [files, folder] = zone.querySelectorAll("input[type=file]");
     const [chooseFiles, chooseFolder, clear] = zone.querySelectorAll("button");
     let busy = false;
     let said = "";
@@ -56,12 +58,17 @@
     };
 
     function draw() {
-      const { key = "" } = value();
+      const { key = "", frames = 0 } = value();
       status.textContent = said && !/[.…]$/.test(said) ? `${said}.` : said;
       zone.classList.toggle("busy", busy);
       for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
       clear.hidden = !key;
+      every.disabled = busy;
+      every.parentElement.hidden = !frames;
     }
+
+    /** How far apart the frames of a video are that are taken. */
+    const gap = () => Math.round(Math.min(Math.max(Number(every.value) || 1, 1), Number(every.max)));
 
     function send(news) {
       busy = true;
@@ -70,7 +77,7 @@
         busy = false; // no answer: a full queue, say
         draw();
       }, PATIENCE);
-      props.value = JSON.stringify({ ...value(), ...news });
+      props.value = JSON.stringify({ ...value(), every: gap(), ...news });
       setTimeout(() => trigger("upload"), 0); // once the new value is known to the page
     }
 
@@ -81,11 +88,12 @@
       const wanted = pairs.filter(([file, path]) => {
         if (hidden(path)) return false;
         const archive = /\.zip$/i.test(path);
-        if (path.includes("/") && !IMAGES.test(path) && !TABLES.test(path) && !archive) {
+        const video = VIDEOS.test(path);
+        if (path.includes("/") && !IMAGES.test(path) && !TABLES.test(path) && !archive && !video) {
           others += 1;
           return false;
         }
-        const most = archive ? limits.archive : limits.image;
+        const most = archive ? limits.archive : video ? limits.video : limits.image;
         if (file.size > most) left.push(`${file.name} is over ${Math.round(most / 2 ** 20)} MB and was left out`);
         return file.size <= most;
       });
@@ -133,6 +141,13 @@
 
     chooseFiles.addEventListener("click", () => files.click());
     chooseFolder.addEventListener("click", () => folder.click());
+    every.addEventListener("change", () => {
+      every.value = gap();
+      said = "Reading the video…";
+      send({ added: [] });
+      draw();
+      said = "";
+    });
     clear.addEventListener("click", () => {
       said = "";
       send({ added: [], clear: true });
@@ -157,7 +172,7 @@
       take(await dropped(event.dataTransfer, limits.files));
     });
     watch("value", () => {
-      busy = Boolean(value().added?.length || value().clear); // the page's answer holds neither
+      busy = Boolean(value().added || value().clear); // the page's answer holds neither
       draw();
     });
     draw();

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
+from cliptta_demo.backend.data.video import VideoLimits
 from cliptta_demo.backend.errors import UserError
 
 PREFIX = "CLIPTTA_"
@@ -46,6 +47,7 @@ class Limits:
 
     # All runs
     runs_at_once: int = _limit(48, 1, 256)  # a class of forty and some; they take turns step by step
+    cameras: int = _limit(8, 0, 256)  # at work at once, beside them; each takes a turn for every frame
     queue_size: int = _limit(64, 1, 10_000)  # visitors in line behind them; more are told that it is full
     # One call on ZeroGPU. It counts each second 1.5 times, and refuses a call that asks for more than is left of the
     # day: a visitor without account has 120, enough for two such calls.
@@ -66,6 +68,8 @@ class Limits:
     archive_megabytes: int = _limit(200, 1, 4096)  # per zip
     archive_members: int = _limit(2000, 1, 100_000)  # looked at in a zip, whatever they are
     archive_unpacked_megabytes: int = _limit(500, 1, 16_384)  # all zips of a visitor's, one member at a time
+    video_megabytes: int = _limit(200, 1, 4096)  # per video: a telephone's minute in full HD passes
+    video_seconds: int = _limit(60, 1, 3600)  # of decoding, all videos of a visitor's; one is decoded at a time
     visitor_megabytes: int = _limit(1000, 1, 100_000)  # on disk, of one visitor: 250 photos of 4 MB, or five zips
     uploads_megabytes: int = _limit(8000, 1, 1_000_000)  # on disk, of all: forty visitors with fifty photos each
     disk_reserve_megabytes: int = _limit(1000, 0, 1_000_000)  # stays free whatever comes: for logs and others' files
@@ -108,6 +112,11 @@ class Limits:
             max_bytes=self.upload_megabytes * 2**20,
             max_pixels=self.image_megapixels * 1_000_000,
         )
+
+    @property
+    def videos(self) -> VideoLimits:
+        """What the engine's reader of videos is told."""
+        return VideoLimits(max_bytes=self.video_megabytes * 2**20, work_seconds=self.video_seconds)
 
     @property
     def archives(self) -> ArchiveLimits:

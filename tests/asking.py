@@ -82,5 +82,5 @@ class Asker:
 
 def read_update(answer: Answer) -> tuple[int, str]:
     """(images that the page has now, its note) after files came."""
-    files, _, note, _ = answer.data
+    note, _, files, *_ = answer.data
     return json.loads(files).get("images", 0), note

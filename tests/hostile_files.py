@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import av
 import numpy as np
 from PIL import Image
 
@@ -108,9 +109,8 @@ def turned(draw: random.Random) -> Case:
 def animated(draw: random.Random) -> Case:
     kind = draw.choice(["GIF", "WEBP", "TIFF", "PNG"])
     frames = [Image.new("RGB", (8, 8), (draw.randrange(256), 0, 0)) for _ in range(draw.randint(2, 20))]
-    return Case(
-        "animated", [(f"a{ENDINGS[kind]}", encode(frames[0], kind, save_all=True, append_images=frames[1:]))], 1
-    )
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    return Case("animated", [(f"a{ENDINGS[kind]}", data)], 1 if kind != "GIF" else None)  # that is a video
 
 
 def truncated(draw: random.Random) -> Case:
@@ -191,6 +191,49 @@ def broken_zip(draw: random.Random) -> Case:
         data[draw.randrange(len(data))] = draw.randrange(256)
     data = data[: draw.choice([len(data), draw.randrange(len(data))])]
     return Case("broken zip", [(f"{draw.choice(STEMS)}{MARK}.zip", bytes(data))], None)
+
+
+def film(kind: str = "mp4", frames: int = 30, width: int = 64, height: int = 48) -> bytes:
+    """A video at 30 frames a second: green on the left, and ever more red."""
+    codec, pixels = {"mp4": ("mpeg4", "yuv420p"), "webm": ("libvpx", "yuv420p"), "gif": ("gif", "rgb8")}[kind]
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        container.start_encoding()
+        for index in range(frames):
+            picture = np.zeros((height, width, 3), np.uint8)
+            picture[..., 0], picture[:, : width // 2, 1] = 255 * index // frames, 200
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def hostile_videos(secret: str) -> list[Case]:
+    """What is given as a video; ``secret``: the path of a sound one, from where the process is, for those that name it.
+
+    (FFmpeg refuses absolute paths in such texts by itself.)
+    """
+    sound_one, gif = film(), film("gif", 2)
+    at = sound_one.index(b"mp4v") + 28  # width and height in the description of the stream
+    vast = film("webm").replace(b"\x9d\x01\x2a" + struct.pack("<HH", 64, 48), b"\x9d\x01\x2a\xff\x3f\xff\x3f")
+    names = [  # texts that make a player open another file
+        f"ffconcat version 1.0\nfile '{secret}'\n", f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{secret}\n",
+    ]  # fmt: skip
+    return [
+        *(Case("names another file", [(f"{MARK}.mp4", text.encode())], 0) for text in names),
+        Case("cut in half", [(f"{MARK}.mp4", sound_one[: len(sound_one) // 2])], 0),  # the index was at its end
+        Case("cut in half", [(f"{MARK}.webm", film("webm")[:-400])], None),
+        Case("vast frames", [(f"{MARK}.mp4", sound_one[:at] + b"\xff" * 4 + sound_one[at + 4 :])], None),  # a lie
+        Case("vast frames", [(f"{MARK}.webm", vast)], 0),
+        Case("vast frames", [(f"{MARK}.gif", gif[:6] + b"\xff\xff\xff\xff" + gif[10:])], 0),
+        Case("thousands of frames", [(f"{MARK}.mp4", film(frames=3000, width=16, height=16))], 40),
+        Case("wrong ending", [(f"{MARK}.png", film("webm"))], 3),
+        Case("wrong ending", [(f"{MARK}.mp4", encode(Image.new("RGB", (8, 8)), "PNG"))], 0),
+        Case("no frame", [(f"{MARK}.mp4", film(frames=0))], 0),
+        Case("no frame", [(f"{MARK}.webm", b"")], 0),
+        Case("in a zip", [(f"{MARK}.zip", pack(random.Random(1), [("a.mp4", sound_one)]))], 0),
+    ]
 
 
 def table(draw: random.Random, files: list[str]) -> bytes:

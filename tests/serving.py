@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 T = TypeVar("T")
@@ -129,16 +130,27 @@ def wait_for_streams(page: Page) -> None:
     page.evaluate("() => new Promise(done => setTimeout(done, 100))")  # behind what is in line on the page
 
 
+def camera_flags(folder: str) -> tuple[str, ...]:
+    """A camera that plays a film of this folder, which pages may have without asking."""
+    film = Path(folder) / "camera.mjpeg"  # pictures one after the other, 30 a second
+    with film.open("wb") as file:
+        for colour in ("gold", "navy", "tomato", "olive"):
+            for _ in range(15):
+                Image.new("RGB", (320, 240), colour).save(file, "JPEG")
+    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    return *fake, f"--use-file-for-fake-video-capture={film}", "--host-resolver-rules=MAP plain.test 127.0.0.1"
+
+
 @contextmanager
 def profile() -> Iterator[BrowserContext]:
-    """The system's Chromium, or Playwright's own, with a profile on disk.
+    """The system's Chromium, or Playwright's own, with a profile on disk, and a camera that shows a few colours.
 
     What one page has loaded and compiled, the next ones find there, as a returning visitor's do.
     """
     with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
         executable = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
         launch = driver.chromium.launch_persistent_context
-        with launch(folder, executable_path=executable, args=list(BROWSER_FLAGS)) as context:
+        with launch(folder, executable_path=executable, args=[*BROWSER_FLAGS, *camera_flags(folder)]) as context:
             yield context
 
 

@@ -71,6 +71,7 @@ ORDERS = {
     "rotta": "In runs, RoTTA's",
     "note": "In runs, NOTE's",
     "late": "New classes late",
+    "given": "As given",
 }
 
 
@@ -179,7 +180,8 @@ class StreamSettings(Declared):
     )
     order: str = choice(
         "shuffled", ORDERS, "the paper's",
-        label="Order", help="Sorted and in runs, each batch holds few classes.", group="stream",
+        label="Order", help="Sorted and in runs, each batch holds few classes. As given: a video's frames in order.",
+        group="stream",
         spoken="of the classes: {}", restart="the stream order",
     )
     batch_size: int = whole(
@@ -223,9 +225,14 @@ class StreamSettings(Declared):
 # fmt: on
 
     @property
+    def ordered(self) -> bool:
+        """Whether the classes are put in an order, which needs labels."""
+        return self.order not in ("shuffled", "given")
+
+    @property
     def planned_whole(self) -> bool:
         """Whether its length decides what comes in each batch, so that it can't be made longer halfway."""
-        return self.order != "shuffled" or (self.ood_bursts and self.ood_share > 0)
+        return self.ordered or (self.ood_bursts and self.ood_share > 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage, planned_s
 from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.api import add_api
+from cliptta_demo.page.runs.camera_panel import build_camera, connect_camera
 from cliptta_demo.page.runs.gpu import device
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweep_panel import build_sweep, connect_sweep
@@ -38,7 +39,7 @@ from cliptta_demo.page.server.gradio_parts import asked_at
 from cliptta_demo.page.server.guard import RAW, Page
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.leaving import LEAVING, in_use, put_away
-from cliptta_demo.page.session.uploads import forget_files, read_news, upload_value
+from cliptta_demo.page.session.uploads import FILLED_BY_FILES, forget_files, read_news, upload_value
 from cliptta_demo.page.texts import FAILED, FOOTER, HEADER, LINK_NOTE, TITLE
 
 log = logging.getLogger(__name__)
@@ -158,6 +159,8 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
             lesson.key: gr.Button(lesson.title, size="sm", elem_id=f"lesson-{lesson.key}", min_width=0)
             for lesson in LESSONS
         }
+        parts["your_camera"] = gr.Button("Your camera", size="sm", elem_id="your-camera", min_width=0)
+    parts |= build_camera()
     parts["lesson"] = gr.HTML(lesson_html(None), apply_default_css=False, elem_id="lesson")
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
@@ -234,6 +237,7 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     ended = [*running, paused, reset]
     connect_results(parts, ended)
     connect_sweep(parts, sidebar.inputs, key_of, shared)
+    connect_camera(parts["your_camera"], parts, sidebar.inputs, key_of)
     parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
 
     def put_back(choice: Any, *values: Any) -> dict[Any, Any]:
@@ -268,7 +272,7 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     widgets["files"].upload(
         files_came,
         [widgets["files"], widgets["backbone"], widgets["class_names"], uploads],
-        [widgets["files"], widgets["class_names"], sidebar.upload_note, uploads],
+        [sidebar.upload_note, uploads, *(widgets[name] for name in FILLED_BY_FILES)],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

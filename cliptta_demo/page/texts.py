@@ -44,7 +44,7 @@ GPU_ADVICE = "There is a GPU here: choose {label}, the paper's model"
 
 UPLOAD_HINT = (
     "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
-    "With them, accuracy is shown."
+    "With them, accuracy is shown. Of a video (MP4, WebM or GIF) frames are taken, in their order."
 )
 UPLOAD_PRIVACY = "Deleted within two minutes of your leaving this page; after six hours at the latest."
 LINK_NOTE = """
@@ -52,6 +52,13 @@ LINK_NOTE = """
   <span></span><input type="text" readonly aria-label="Link to this experiment" onfocus="this.select()">
 </p>
 """
+CAMERA_GONE = "The camera has ended on the server, which keeps nothing of it. Press Start to begin anew."
+CAMERAS_TAKEN = "As many cameras as this server takes are at work: try again in some minutes."
+CAMERA_CLEAN = "{method} learns from clean images too, which a camera doesn't bring: take it off the methods."
+CAMERA_BORROWED = (
+    "This server borrows its GPU run by run, which does not go with a camera. Copy the page to your machine, and it "
+    "does: see docs/hosting.md."
+)
 FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
 NO_ROOM = "The server has no room for more images at the moment. Try again later, or with fewer or smaller ones."
 TOO_SLOW = "This upload took too long and was broken off: try again, with fewer or smaller images."

@@ -40,12 +40,14 @@ class Member:
     Attributes:
         name: there, with ``/`` between folders, and nothing hidden in it; data: its bytes, or refused: why not, in a
             sentence; unpacked: bytes that it took to find out.
+        video: the file on this machine, of a video.
     """
 
     name: str
     data: bytes = b""
     refused: str = ""
     unpacked: int = 0
+    video: str = ""
 
 
 def is_hidden(name: str) -> bool:

@@ -1,9 +1,11 @@
-"""What a person gave: loose files, folders, zip archives and tables of labels → one set of images with labels."""
+"""What a person gave: loose files, folders, archives, videos and tables of labels → one set of images with labels."""
 
+import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, takewhile
+from itertools import groupby, islice, takewhile
 
 from torch import Tensor
 
@@ -17,6 +19,15 @@ from cliptta_demo.backend.data.labels import (
     labels_from_folders,
     labels_from_table,
     read_table,
+)
+from cliptta_demo.backend.data.video import (
+    DEFAULT_VIDEO_LIMITS,
+    USUAL_EVERY,
+    VIDEO_EXTENSIONS,
+    VideoLimits,
+    clock_time,
+    is_video,
+    read_video,
 )
 from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
@@ -39,15 +50,18 @@ class Collection:
 
     Attributes:
         images: ``(N, 3, size, size)`` uint8, 0 to 255, RGB; N may be 0.
-        names: N names to show: file names, with their folder where a file name alone would be ambiguous.
+        names: N names to show: file names, with their folder where a file name alone would be ambiguous, and their
+            time where they are frames of a video.
         labels: N labels in words, None where nobody said.
         notes: a sentence for whatever was left out or could not be understood.
+        frames: how many of them are frames of a video.
     """
 
     images: Tensor
     names: tuple[str, ...]
     labels: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
+    frames: int = 0
 
 
 def collect(
@@ -55,11 +69,14 @@ def collect(
     size: int,
     limits: ImageLimits = DEFAULT_LIMITS,
     archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
+    video_limits: VideoLimits = DEFAULT_VIDEO_LIMITS,
+    every: int = USUAL_EVERY,
 ) -> Collection:
     """Reads everything, going on past what can't be read; one file after the other, so that memory stays small.
 
-    Labels come from tables (``labels.csv`` and the like: see :func:`.labels.read_table`), else from the folders that
-    the images are in (see :func:`.labels.labels_from_folders`). Takes the first ``limits.max_files`` images.
+    Of a video every ``every``-th frame is an image. Labels come from tables (``labels.csv`` and the like: see
+    :func:`.labels.read_table`), else from the folders that the images are in (see :func:`.labels.labels_from_folders`).
+    Takes the first ``limits.max_files`` images.
 
     Raises:
         ValueError: ``size`` is out of range.
@@ -70,18 +87,28 @@ def collect(
     members = _images(files, limits, replace(archive_limits, max_member_bytes=limits.max_bytes), notes, tables)
     images: list[Tensor] = []
     paths: list[str] = []
+    films = _Films(size, every, video_limits)
 
     def decode(member: Member) -> Tensor | str:
         return decode_or_say(member.data, member.name, size, limits)
 
     with decoders() as pool:
-        while (room := limits.max_files - len(images)) > 0 and (some := list(islice(members, min(_AT_ONCE, room)))):
-            for member, image in zip(some, pool.map(decode, some), strict=True):
-                if isinstance(image, Tensor):
-                    images.append(image)
-                    paths.append(member.name)
+        for moving, group in groupby(members, lambda member: bool(member.video)):
+            while (room := limits.max_files - len(images)) > 0 and (
+                some := list(islice(group, 1 if moving else min(_AT_ONCE, room)))
+            ):
+                if moving:
+                    names, found = films.read(some[0], room)
                 else:
-                    notes.append(image)
+                    names, found = [member.name for member in some], pool.map(decode, some)
+                for name, image in zip(names, found, strict=True):
+                    if isinstance(image, Tensor):
+                        images.append(image)
+                        paths.append(name)
+                    else:
+                        notes.append(image)
+            if not room:
+                break
     rest = sum(1 for _ in members)  # tables may come after the images
     if rest:
         notes.insert(0, f"Only the first {limits.max_files:,} images were taken; {rest:,} more were left out.")
@@ -90,7 +117,29 @@ def collect(
         _apply(name, table, paths, labels, notes)
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"And {len(notes) - MOST_NOTES:,} more of the kind."]
-    return Collection(sort_out(images, size).images, _shown(paths), tuple(labels), tuple(notes))
+    return Collection(sort_out(images, size).images, _shown(paths), tuple(labels), tuple(notes), films.frames)
+
+
+class _Films:
+    """The videos of one collection, which share the time for decoding; ``frames``: how many there were."""
+
+    def __init__(self, size: int, every: int, limits: VideoLimits) -> None:
+        self.size, self.every, self.limits = size, every, limits
+        self.frames, self._left = 0, float(limits.work_seconds)
+
+    def read(self, member: Member, most: int) -> tuple[list[str], list[Tensor | str]]:
+        """At most so many frames with their names, and a sentence where there is one to say."""
+        began = time.monotonic()
+        try:
+            film = read_video(member.video, member.name, self.size, self.every, most, self.limits, self._left)
+        except UserError as error:
+            return [member.name], [str(error)]
+        finally:
+            self._left -= time.monotonic() - began
+        self.frames += len(film.times)
+        names = [member.name if math.isnan(at) else f"{member.name} {clock_time(at)}" for at in film.times]
+        said = [film.note] * bool(film.note)
+        return [*names, *said], [*film.images, *said]
 
 
 def _images(
@@ -107,6 +156,8 @@ def _images(
         shown = base_name(member.name)
         if member.refused:
             notes.append(member.refused)
+        elif member.video:
+            yield member
         elif suffix in TABLES:
             try:
                 tables.append((shown, read_table(member.data, shown)))
@@ -114,6 +165,8 @@ def _images(
                 notes.append(str(error))
         elif loose or suffix in IMAGE_EXTENSIONS:
             yield member
+        elif suffix in VIDEO_EXTENSIONS:
+            notes.append(f"{shown} is a video inside an archive; it was left out: add it by itself.")
         else:
             others += 1
     if others:
@@ -146,6 +199,9 @@ def _members(
                     notes.append(f"{name} holds no file that could be an image.")
             except UserError as error:
                 notes.append(str(error))
+            continue
+        if (loose or file.name.lower().endswith(VIDEO_EXTENSIONS)) and is_video(file.path, file.name):
+            yield Member(file.name, video=file.path), loose
             continue
         if not loose and not file.name.lower().endswith((*IMAGE_EXTENSIONS, *TABLES)):
             yield Member(file.name), False

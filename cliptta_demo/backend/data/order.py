@@ -76,11 +76,11 @@ class Order:
 
 
 def order_of(settings: StreamSettings, plan: tuple[Planned, ...]) -> str | Order:
-    """How a source is asked for the known images of such a stream: "shuffled", "sorted" as a whole, or an order."""
+    """How a source is asked for the known images of such a stream: by name, or by an order that says it all."""
     domains: dict[int, int] = {}
     for batch in plan:
         domains[batch.domain] = domains.get(batch.domain, 0) + settings.batch_size - batch.strangers
-    plain = settings.order == "shuffled" or (settings.order == "sorted" and len(domains) == 1)
+    plain = not settings.ordered or (settings.order == "sorted" and len(domains) == 1)
     return settings.order if plain else Order(settings.order, settings.concentration, tuple(domains.values()))
 
 

@@ -70,6 +70,8 @@ class ParquetSource:
 
     def _mixed(self, order: str | Order, seed: int) -> np.ndarray:
         """Positions of the stream → positions in ``chosen``."""
+        if order == "given":
+            return np.arange(len(self.chosen))
         mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.groups["bytes"], seed)
         return mixed if order == "shuffled" else mixed[places(self.labels[mixed], order, seed)]
 

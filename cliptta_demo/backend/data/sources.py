@@ -57,7 +57,8 @@ class Source(Protocol):
     def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         """``count`` images from position ``start`` on (fewer at the end), each ``(3, size, size)``.
 
-        ``order`` is "shuffled", "sorted" (class after class over ``horizon`` positions), or says it all itself.
+        ``order`` is "shuffled", "given" (the source's own; an endless one has none), "sorted" (class after class over
+        ``horizon`` positions), or says it all itself.
         """
 
 
@@ -135,7 +136,9 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def arranged(labels: np.ndarray, order: str | Order, seed: int) -> np.ndarray:
-    """Positions of the stream → indices: a seeded shuffle, in which ``order`` puts the labels."""
+    """Positions of the stream → indices: as they are given, or a seeded shuffle, in which ``order`` puts the labels."""
+    if order == "given":
+        return np.arange(len(labels))
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     return shuffled if order == "shuffled" else shuffled[places(labels[shuffled], order, seed)]
 

@@ -241,7 +241,7 @@ class Experiment:
         for name, lane in lanes.items():
             view = views[name]
             tally = state.tallies[name].add(labels, view.predicted, reference, view.scores, view.confidence, shifts)
-            series[name] = state.series[name].add(tally, view, lane.seconds)
+            series[name] = state.series[name].add(tally, view, reference, lane.seconds)
             tallies[name] = tally
         true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
         return RunState(
@@ -270,7 +270,7 @@ class Experiment:
             for name in self.settings.methods
         }
         notes = list(self.source_notes) if state.next_batch == 1 else []
-        if state.next_batch == 1 and self.settings.stream.order != "shuffled" and not (batch.images.labels >= -1).any():
+        if state.next_batch == 1 and self.settings.stream.ordered and not (batch.images.labels >= -1).any():
             notes.append(UNORDERED)
         notes += [skipped_note(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
         notes += [unread_note(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]

@@ -44,6 +44,8 @@ class Series:
         accuracy: running accuracy after each batch; batch_accuracy: of each batch alone.
         collapse_entropy: nats; largest_class_share: of each batch's predictions, 0 to 1.
         deterioration, improvement: running ratios; seconds: each batch's cost.
+        agreement: share of each batch's answers that are zero-shot's; confidence: their mean; both 0 to 1, and there
+            without labels too.
     """
 
     accuracy: tuple[float | None, ...] = ()
@@ -53,9 +55,11 @@ class Series:
     deterioration: tuple[float | None, ...] = ()
     improvement: tuple[float | None, ...] = ()
     seconds: tuple[float, ...] = ()
+    agreement: tuple[float, ...] = ()
+    confidence: tuple[float, ...] = ()
 
-    def add(self, tally: Tally, view: BatchView, seconds: float) -> "Series":
-        """One batch more: its view, the counts that include it, and what it took."""
+    def add(self, tally: Tally, view: BatchView, zero_shot: NDArray[np.int64], seconds: float) -> "Series":
+        """One batch more: its view, the counts that include it, zero-shot's classes ``(N,)``, and what it took."""
         shown = view.histogram.sum()
         return Series(
             accuracy=(*self.accuracy, tally.accuracy),
@@ -65,6 +69,8 @@ class Series:
             deterioration=(*self.deterioration, tally.deterioration),
             improvement=(*self.improvement, tally.improvement),
             seconds=(*self.seconds, seconds),
+            agreement=(*self.agreement, float((view.predicted == zero_shot).mean())),
+            confidence=(*self.confidence, float(view.confidence.mean())),
         )
 
 

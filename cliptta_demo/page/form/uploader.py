@@ -1,5 +1,5 @@
 """The place for a visitor's own files. ``gr.File`` takes files or a folder, not both, and forgets where in the folder
-a file was; this one takes both and archives, and keeps the paths, which are labels.
+a file was; this one takes both, archives and videos, and keeps the paths, which are labels.
 """
 
 from __future__ import annotations
@@ -8,21 +8,24 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 
 TEMPLATE = f"""
 <div class="drop" role="group" aria-label="Your images"
      data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
-     data-archive="{LIMITS.archives.max_archive_bytes}">
-  <p class="call">Drop images, folders or a zip</p>
+     data-archive="{LIMITS.archives.max_archive_bytes}" data-video="{LIMITS.videos.max_bytes}">
+  <p class="call">Drop images, folders, a zip or a video</p>
   <div class="choose">
     <button type="button">Choose files</button>
     <button type="button">Choose a folder</button>
     <button type="button" hidden>Remove all</button>
   </div>
+  <label class="every" hidden>One frame of every <input type="number" min="1" max="{MOST_EVERY}" value="{USUAL_EVERY}">
+  </label>
   <p class="status" role="status"></p>
-  <input type="file" multiple hidden aria-label="Image files, zip archives or a table of labels">
+  <input type="file" multiple hidden aria-label="Image files, zip archives, videos or a table of labels">
   <input type="file" webkitdirectory hidden aria-label="A folder of images">
 </div>
 <p class="hint">{UPLOAD_HINT}</p>

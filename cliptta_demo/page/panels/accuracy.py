@@ -1,7 +1,8 @@
-"""The panel of accuracy over the stream."""
+"""The panel of accuracy over the stream; of images without labels it shows how far the methods agree instead."""
 
 from __future__ import annotations
 
+from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
 from cliptta_demo.page.panels.curves import count, dots, level, level_label, line, ring, shift_texts, stream_layout
 from cliptta_demo.page.panels.declare import Panel
@@ -15,8 +16,10 @@ def accuracy_figure(session: Session, live: LiveStep | None = None) -> Figure:
     series = {name: method.series for name, method in snapshot.methods.items()} if snapshot else {}
     if snapshot is None and live is None:
         return empty_figure("Accuracy appears after the first batch.")
+    if snapshot is None and all(view.accuracy is None for view in live.methods.values()):
+        return empty_figure("Agreement with zero-shot appears after the first batch.")
     if snapshot is not None and all(value is None for s in series.values() for value in s.accuracy):
-        return empty_figure("These images have no labels, so there is no accuracy to show. Everything else works.")
+        return _agreement_figure(session)
     traces = []
     shown = looks_of(session)
     for name, look in shown.items():
@@ -35,6 +38,27 @@ def accuracy_figure(session: Session, live: LiveStep | None = None) -> Figure:
     return make_figure([{"id": "accuracy", "data": traces, "layout": layout, "alt": alt}], shown)
 
 
+def _agreement_figure(session: Session) -> Figure:
+    """Share of each batch's answers that are zero-shot's, and the mean confidence as a faint dot."""
+    traces, shown = [], looks_of(session)
+    series = {name: session.snapshot.methods[name].series for name in shown}
+    for name, look in shown.items():
+        traces.append(dots(look, series[name].confidence, "mean confidence %{y:.0%}"))
+        if name != REFERENCE:
+            text = "%{y:.0%} of its answers are zero-shot's"
+            traces.append(line(look, series[name].agreement, text, shift_texts(session)))
+    layout = stream_layout(session, None, "agreement")
+    layout["yaxis"] |= {"range": [0, 1.04], "tickformat": ".0%"}
+    last = [f"{look.label} {series[name].agreement[-1]:.0%}" for name, look in shown.items() if name != REFERENCE]
+    alt = f"Agreement with zero-shot over {count(session)}. " + ("Last: " + ", ".join(last) + "." if last else "")
+    figure = make_figure([{"id": "agreement", "data": traces, "layout": layout, "alt": alt}], shown)
+    return figure | {"heading": ["Agreement with zero-shot", UNLABELLED]}
+
+
+UNLABELLED = (
+    "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are "
+    "zero-shot's; faint dots: mean confidence."
+)
 PANEL = Panel(
     name="accuracy",
     title="Accuracy over the stream",

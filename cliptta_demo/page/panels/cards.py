@@ -9,7 +9,7 @@ from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
+from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Series, Snapshot
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Session
 
@@ -81,7 +81,8 @@ def _unlabelled(name: str, snapshot: Snapshot) -> tuple[str, str]:
 
 
 def _sparkline(method: MethodSnapshot | None) -> str:
-    values = [value for value in method.series.batch_accuracy if value is not None] if method else []
+    own = method.series if method else Series()
+    values = [value for value in own.batch_accuracy if value is not None] or list(own.confidence)
     if len(values) < 2:
         return '<svg class="spark" aria-hidden="true"></svg>'
     step = 100 / (len(values) - 1)

@@ -2,7 +2,8 @@
 
 A figure is ``{"facets": [facet, …], "legend": [entry, …]}``. A facet is one small plot: its id, Plotly traces, the
 part of a Plotly layout that differs from the house style (assets/plots.js), a text for those who can't see it, and an
-optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark both fit.
+optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark both
+fit. A "heading", title and sentence, takes the place of the panel's.
 """
 
 from __future__ import annotations

@@ -29,9 +29,10 @@ SCRIPTS = tuple(
         "picker.js",
         "results.js",
         "strip.js",
+        "camera.js",
     )
 )
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css"))
+STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css", "camera.css"))
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 

@@ -24,6 +24,7 @@ ORDER_WORDS = {
     "rotta": "classes in runs, RoTTA's",
     "note": "classes in runs, NOTE's",
     "late": "half of the classes late",
+    "given": "images as given",
 }
 LEVELS = 9  # shades of that picture
 
@@ -36,13 +37,13 @@ def strip_of(settings: StreamSettings, classes: int, batches: int | None = None)
     """
     plan = plan_of(settings)[:batches]
     blocks = blocks_of(plan)
-    shuffled, bursts = settings.order == "shuffled", settings.ood_bursts and settings.ood_share > 0
+    bursts = settings.ood_bursts and settings.ood_share > 0
     data: dict[str, Any] = {"batches": len(plan), "text": sentence(settings, plan)}
-    if len(blocks) == 1 and shuffled and not bursts:
+    if len(blocks) == 1 and not settings.ordered and not bursts:
         return data  # one quiet line
     data["blocks"] = blocks
     data["shifts"] = {shift: [_name(shift), _family(shift)] for shift, *_ in blocks}
-    if not shuffled:
+    if settings.ordered:
         data["classes"] = _classes(settings, classes, len(plan))
     if bursts:
         data["strangers"] = [round(batch.strangers / settings.batch_size, 2) for batch in plan]

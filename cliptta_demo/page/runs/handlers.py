@@ -35,6 +35,7 @@ from cliptta_demo.page.session.uploads import (
     UploadNews,
     class_text_for,
     decode_uploads,
+    fields_for_frames,
     forget_files,
     forget_files_of,
     label_note,
@@ -238,8 +239,8 @@ def address_of(values: tuple[Any, ...]) -> tuple[str, str]:
 def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
-    Labels become the class names unless the visitor ``typed`` some. Names of the update: "uploads", "files",
-    "upload_note", and "class_names" where they change.
+    Labels become the class names unless the visitor ``typed`` some; with frames of a video the form asks for the order
+    given, and for all of them. Names of the update: "uploads", "files", "upload_note", and fields that change.
     """
     if given.cleared:
         forget_files(uploads)
@@ -249,7 +250,7 @@ def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads 
     files = (*(uploads.files if uploads is not None else ()), *added)
     size = image_size_of(backbone)
     try:
-        uploads = decode_uploads(files, size, before)
+        uploads = decode_uploads(files, size, before, given.every)
     except BaseException:
         forget_files_of(added)
         raise
@@ -261,7 +262,8 @@ def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads 
     if not uploads.names:
         return update | {"upload_note": message_html("None of these files can be used.", "error", refused)}
     note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
-    return update | {"upload_note": note} | ({"class_names": text} if text else {})
+    fields = {"class_names": text} if text else {}
+    return update | {"upload_note": note} | fields | fields_for_frames(uploads)
 
 
 def take_backbone(name: Any) -> tuple[list[Any], str]:

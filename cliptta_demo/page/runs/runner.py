@@ -109,7 +109,7 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
         raise UserError(STALE)
     size = backbone.info.image_size
     if uploads.size != size:
-        uploads = replace(decode_uploads(uploads.files, size, uploads.filled), key=uploads.key)
+        uploads = replace(decode_uploads(uploads.files, size, uploads.filled, uploads.every), key=uploads.key)
     if not uploads.names:
         raise UserError("None of these files can be used. " + " ".join(uploads.refused))
     labels, _ = match_labels(uploads.labels, recipe.class_names)

@@ -31,9 +31,11 @@ from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.runs.camera import CAMERAS
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
+from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.gradio_parts import forget_uploaded
 from cliptta_demo.page.server.guard import RequestGuard
@@ -74,9 +76,11 @@ def launch(demo: gr.Blocks) -> None:
         ssr_mode=False,
         footer_links=["api"],
         max_threads=LIMITS.runs_at_once + SPARE_THREADS,
-        max_file_size=max(LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes),  # the engine's own are finer
+        max_file_size=max(
+            LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes, LIMITS.videos.max_bytes
+        ),  # the engine's own are finer
         state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
-        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(RequestGuard)]},
+        app_kwargs={"routes": [Route("/health", health), CAMERA_ROUTE], "middleware": [Middleware(RequestGuard)]},
         prevent_thread_lock=True,
     )
     bound_sessions(demo)
@@ -97,6 +101,7 @@ def health(request: Request) -> JSONResponse:
         "version": VERSION,
         "uptime_seconds": round(RUNS.uptime, 1),
         "runs_at_work": RUNS.count,
+        "cameras_at_work": CAMERAS.count,
         "loaded_backbones": list(loaded_backbones()),
         "undeleted_sessions": LEAVING.undeleted,
         "undeleted_files": len(LEFTOVERS),
@@ -136,8 +141,9 @@ def _stop_on_signals() -> None:
 
 
 def _tidy_up(demo: gr.Blocks) -> None:
-    """Every second: ends runs that nobody waits for, deletes files that nobody has taken or that would not go."""
+    """Every second: ends runs and cameras that nobody waits for, deletes files that nobody has taken or that stayed."""
     RUNS.close_abandoned(demo)
+    CAMERAS.sweep()
     ROOM.sweep()
     LEFTOVERS.try_again()
     forget_uploaded(demo, ROOM.paths, ROOM.count)
@@ -146,6 +152,7 @@ def _tidy_up(demo: gr.Blocks) -> None:
 def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
     runs = RUNS.count
     log_event("stopping", runs=runs)
+    CAMERAS.end_all()
     ended = RUNS.wait_for_end(LIMITS.stop_seconds)
     if runs:
         time.sleep(LAST_WORD_SECONDS)

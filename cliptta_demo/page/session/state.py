@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.backend.data.video import USUAL_EVERY
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of
 from cliptta_demo.backend.run.snapshot import Snapshot
@@ -24,6 +25,7 @@ class Uploads:
         key: stands for exactly these images; files: as uploaded; size: side in pixels that they were decoded to.
         pixels: ``(N, 3, size, size)`` uint8; names: N file names; labels: N labels in words, None where nobody said.
         refused: a sentence for whatever was left out.
+        every: of videos each so-manieth frame was taken; frames: how many of the images are frames.
         filled: the class names that the labels put into the form, empty where they did not.
     """
 
@@ -35,6 +37,8 @@ class Uploads:
     labels: tuple[str | None, ...]
     refused: tuple[str, ...]
     filled: str = ""
+    every: int = USUAL_EVERY
+    frames: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ leaves.
 """
 
 import json
+import math
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import Any
 
 from cliptta_demo.backend.data.collection import GivenFile, collect
 from cliptta_demo.backend.data.labels import distinct_labels, match_labels
+from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
+from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
@@ -22,9 +25,12 @@ from cliptta_demo.page.server.gradio_parts import upload_folder
 from cliptta_demo.page.server.room import ROOM
 from cliptta_demo.page.session.state import Uploads
 
+FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points for half a minute
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
 NO_IMAGES = "No image was given yet: add some under Your images, or choose the built-in pictures."
 STALE = "Your images are not there any more, or not yet: wait a moment, or add them again."
+
+FILLED_BY_FILES = ("files", "class_names", "order", "batch_size", "batches")  # fields that files change
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,13 @@ class UploadNews:
     Attributes:
         key: of the images that the page has taken already, empty before.
         added: files that have just been uploaded; cleared: whether all images shall go.
+        every: of videos each so-manieth frame is wanted.
     """
 
     key: str = ""
     added: tuple[GivenFile, ...] = ()
     cleared: bool = False
+    every: int = USUAL_EVERY
 
 
 def read_upload(value: Any) -> str:
@@ -59,19 +67,22 @@ def read_news(value: Any) -> UploadNews:
     try:
         data = json.loads(value)
         key, added = str(data.get("key") or ""), data.get("added") or []
+        every = data.get("every", USUAL_EVERY)
         files = tuple(GivenFile(str(item["path"]), str(item["name"])[-LONGEST_PATH:]) for item in added)
     except (ValueError, TypeError, AttributeError, KeyError):
         raise UserError(STALE) from None
     if len(files) > LIMITS.drop_files:
         raise UserError(f"There are {len(files):,} files: add at most {LIMITS.drop_files:,} at once, or a zip.")
-    return UploadNews(key, files, bool(data.get("clear")))
+    check_number("Every … frame of a video", every, 1, MOST_EVERY, whole=True)
+    return UploadNews(key, files, bool(data.get("clear")), every)
 
 
 def upload_value(uploads: Uploads | None) -> str:
     """The value of the place for files that stands for what the page has taken."""
     if uploads is None:
         return json.dumps({"key": ""})
-    return json.dumps({"key": uploads.key, "images": len(uploads.names), "labelled": _labelled(uploads)})
+    counts = {"images": len(uploads.names), "labelled": _labelled(uploads), "frames": uploads.frames}
+    return json.dumps({"key": uploads.key, **counts, "every": uploads.every})
 
 
 def own_files(files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()) -> tuple[GivenFile, ...]:
@@ -94,14 +105,14 @@ def own_files(files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()) 
     return tuple(kept)
 
 
-def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "") -> Uploads:
-    """The images of these files, decoded to ``size`` pixels a side.
+def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", every: int = USUAL_EVERY) -> Uploads:
+    """The images of these files, decoded to ``size`` pixels a side; of a video each ``every``-th frame.
 
     What can't be read is named in ``refused``; whether any is left is for the caller to ask.
     """
-    found = collect(files, size, LIMITS.images, LIMITS.archives)
-    key = secrets.token_hex(8)
-    return Uploads(key, files, size, found.images, found.names, found.labels, found.notes, filled)
+    found = collect(files, size, LIMITS.images, LIMITS.archives, LIMITS.videos, every)
+    read = (found.images, found.names, found.labels, found.notes)
+    return Uploads(secrets.token_hex(8), files, size, *read, filled, every, found.frames)
 
 
 def forget_files(uploads: Uploads | None) -> None:
@@ -124,6 +135,14 @@ def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:
     return ", ".join(names)
 
 
+def fields_for_frames(uploads: Uploads) -> dict[str, Any]:
+    """What the form says of the stream when there are frames of a video; nothing for images alone."""
+    if not uploads.frames:
+        return {}
+    batches = min(math.ceil(len(uploads.names) / FRAMES_IN_A_BATCH), LIMITS.max_batches)
+    return {"order": "given", "batch_size": FRAMES_IN_A_BATCH, "batches": batches}
+
+
 def label_note(uploads: Uploads | None, class_names: Sequence[str]) -> tuple[str, ...]:
     """A sentence on labels that are none of the classes, if there are any."""
     _, strange = match_labels(uploads.labels if uploads is not None else (), class_names)
@@ -140,6 +159,9 @@ def ready_sentence(uploads: Uploads, filled: bool) -> str:
     count = len(uploads.names)
     labelled = _labelled(uploads)
     ready = f"{count:,} image{'' if count == 1 else 's'} ready"
+    if uploads.frames:
+        what = "frame" if uploads.frames == count else "image"
+        ready = f"{count:,} {what}{'' if count == 1 else 's'} ready, in their order"
     if not labelled:
         return f"{ready}. Name the classes below, then press Run."
     share = "all" if labelled == count else f"{labelled:,}"

@@ -137,7 +137,12 @@ def test_scores_with_strangers_show_auroc_and_fpr95(open_set):
 
 
 def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled):
-    assert "no labels" in accuracy_figure(unlabelled)["empty"]
+    figure = accuracy_figure(unlabelled)
+    assert figure["heading"][0] == "Agreement with zero-shot"
+    assert "no labels" in figure["heading"][1]
+    lines = [trace for trace in figure["facets"][0]["data"] if "lines" in trace["mode"]]
+    agreed = [unlabelled.snapshot.methods[name].series.agreement for name in ("tent", "cliptta")]
+    assert [trace["y"] for trace in lines] == [[round(share, 4) for share in shares] for shares in agreed]
     assert entropy_figure(unlabelled)["facets"]
     assert histogram_figure(unlabelled)["facets"][0]["data"][1:] == []
     assert "Nobody said" in score_figure(unlabelled)["note"]

@@ -62,7 +62,7 @@ def test_it_says_how_it_is(story: dict[str, Any]) -> None:
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
     assert answer.json()["loaded_backbones"] == ["tiny"]
-    told = {"status", "version", "uptime_seconds", "runs_at_work", "loaded_backbones"}
+    told = {"status", "version", "uptime_seconds", "runs_at_work", "cameras_at_work", "loaded_backbones"}
     assert set(answer.json()) == told | {"undeleted_sessions", "undeleted_files"}
     assert (answer.json()["undeleted_sessions"], answer.json()["undeleted_files"]) == (0, 0)
     assert story["busy"]["runs_at_work"] == 1

@@ -1,0 +1,220 @@
+"""Turn a video that nobody vouches for into small RGB frames, or into a sentence saying why not.
+
+A process of its own decodes it (:mod:`.video_child`), which knows no path, opens no file, and has so much memory and
+time. FFmpeg's decoders are large; what one of them can be made to do ends with that process.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.declare import Declared, whole
+from cliptta_demo.backend.errors import UserError, base_name
+
+VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")  # and GIFs that move
+KINDS = "MP4, WebM and GIF work"
+MOST_EVERY = 1000
+USUAL_EVERY = 10  # three frames a second: more differ little
+_CHILD = Path(__file__).with_name("video_child.py")
+_FRAME, _REPORT = b"F", b"R"  # as there
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # variables of the process: no token, no name
+_ONE_AT_A_TIME = threading.Lock()  # each may take all the memory of the limits
+
+
+@dataclass(frozen=True)
+class VideoLimits(Declared):
+    """What one video may cost. Raises ValueError with field, value and range if one is out of range."""
+
+    max_bytes: int = whole(200 * 2**20, 1, 2**33, "a telephone's minute in full HD passes")
+    max_pixels: int = whole(9_000_000, 1, 100_000_000, "of a frame: 4K passes")
+    max_seconds: int = whole(600, 1, 86_400, "of the video: no stream here is longer")
+    work_seconds: int = whole(60, 1, 3600, "of decoding, all videos given at once together")
+    memory: int = whole(2 * 2**30, 2**28, 2**36, "bytes of the process that decodes: 4K takes about 0.5 GB")
+
+
+DEFAULT_VIDEO_LIMITS = VideoLimits()
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFrames:
+    """Some frames of a video, in their order.
+
+    Attributes:
+        images: ``(N, 3, size, size)`` uint8, 0 to 255, RGB; N is at least 1.
+        times: N times in seconds since the start, NaN where the file has none.
+        note: a sentence where there would have been more, empty where not.
+    """
+
+    images: Tensor
+    times: tuple[float, ...]
+    note: str = ""
+
+
+def is_video(path: Path | str, name: str) -> bool:
+    """Whether a file is one, or claims to be: by its first bytes, whatever its name, or else by its name."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+            if head.startswith(b"GIF8"):
+                return _moves(file)
+    except OSError:
+        return False
+    return head[4:] == b"ftyp" or head.startswith(b"\x1a\x45\xdf\xa3") or name.lower().endswith(VIDEO_EXTENSIONS)
+
+
+def _moves(file: IO[bytes]) -> bool:
+    """Whether a GIF has a second picture: its blocks are stepped over, none is read."""
+
+    def skip_colours(flags: bytes) -> None:
+        if flags and flags[0] & 0x80:
+            file.seek(3 * (2 << (flags[0] & 7)), os.SEEK_CUR)
+
+    file.seek(10)
+    skip_colours(file.read(3)[:1])
+    pictures = 0
+    while (kind := file.read(1)) in (b"!", b","):
+        if kind == b",":
+            pictures += 1
+            if pictures == 2:
+                return True
+            skip_colours(file.read(9)[8:])
+        file.read(1)
+        while length := file.read(1)[:1].strip(b"\0"):
+            file.seek(length[0], os.SEEK_CUR)
+    return False
+
+
+def read_video(
+    path: Path | str,
+    name: str,
+    size: int,
+    every: int = USUAL_EVERY,
+    most: int = 500,
+    limits: VideoLimits = DEFAULT_VIDEO_LIMITS,
+    seconds: float | None = None,
+) -> VideoFrames:
+    """Decodes every ``every``-th frame from the first on, as CLIP sees it: upright, shorter side to ``size``, centre.
+
+    Args:
+        name: what people call it, used in the sentences.
+        most: frames to take at most. seconds: of work, where it is less than ``limits`` says.
+
+    Raises:
+        UserError: a sentence with the file's base name where no frame can be had.
+    """
+    name = base_name(name)
+    allowed = limits.work_seconds if seconds is None else min(limits.work_seconds, seconds)
+    asked = {"size": size, "every": every, "most": most, "max_pixels": limits.max_pixels}
+    asked |= {"max_seconds": limits.max_seconds, "memory": limits.memory, "seconds": math.ceil(allowed) + 1}
+    frames: list[Tensor] = []
+    times: list[float] = []
+    report: dict[str, Any] = {"problem": "died"}
+    with _opened(path, name) as file:
+        length = os.fstat(file.fileno()).st_size
+        if not length:
+            raise UserError(f"{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+        if length > limits.max_bytes:
+            raise UserError(f"{name} is over {limits.max_bytes / 2**20:.3g} MB; it was left out: cut it first.")
+        with _ONE_AT_A_TIME, _child(file, asked, allowed) as (output, overdue):
+            while (kind := output.read(1)) == _FRAME:
+                data = output.read(8 + 3 * size * size)
+                if len(data) < 8 + 3 * size * size:
+                    break
+                times.append(struct.unpack("<d", data[:8])[0])
+                pixels = torch.frombuffer(bytearray(data[8:]), dtype=torch.uint8)
+                frames.append(pixels.view(size, size, 3).permute(2, 0, 1))
+            if kind == _REPORT:
+                report = json.loads(output.read())
+            elif overdue.is_set():
+                report = {"problem": "slow"}
+    if not frames:
+        raise UserError(_refusal(name, report["problem"], limits))
+    return VideoFrames(torch.stack(frames).contiguous(), tuple(times), _note(name, report, times, limits))
+
+
+def _opened(path: Path | str, name: str) -> IO[bytes]:
+    try:
+        if os.path.isfile(path):  # a pipe could block for ever
+            return open(path, "rb")
+    except OSError:
+        pass
+    raise UserError(f"{name} could not be opened; it was left out: add it again.")
+
+
+@contextmanager
+def _child(file: IO[bytes], asked: dict[str, Any], seconds: float) -> Iterator[tuple[IO[bytes], threading.Event]]:
+    """The output of the process at work, and whether its time was over; it has ended when this is left."""
+    environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
+    # The same packages as here, and no folder of the moment's, which could hold a module of any name.
+    environment |= {"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-P", str(_CHILD), json.dumps(asked)],
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    overdue = threading.Event()
+
+    def end() -> None:
+        overdue.set()
+        process.kill()
+
+    clock = threading.Timer(seconds, end)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield process.stdout, overdue
+    finally:
+        clock.cancel()
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def clock_time(seconds: float) -> str:
+    """A place in a video as players show it, with hundredths: 1:02.50."""
+    return f"{int(seconds // 60)}:{seconds % 60:05.2f}"
+
+
+def _refusal(name: str, problem: str, limits: VideoLimits) -> str:
+    left = f"{name} is no video that can be read ({KINDS})"
+    return {
+        "pixels": f"{name} has more than {limits.max_pixels / 1e6:g} million pixels a frame; it was left out: make it "
+        "smaller first.",
+        "slow": f"{name} takes too long to decode; it was left out: cut it, or make it smaller first.",
+        "memory": f"{name} needs too much memory; it was left out: make it smaller first.",
+        "": f"{name} has no frame; it was left out.",
+        "no video": f"{name} has no picture in it, sound perhaps; it was left out.",
+    }.get(problem, f"{left}, or a damaged one; it was left out: save it again as MP4.")
+
+
+def _note(name: str, report: dict[str, Any], times: list[float], limits: VideoLimits) -> str:
+    last = times[-1]
+    until = "the first ones" if math.isnan(last) else f"those up to {clock_time(last)}"
+    only = f"Of {name} only {until} of its frames were taken"
+    problem = report["problem"]
+    if not problem:
+        end, length = report.get("end"), report.get("length")
+        cut = end is not None and length is not None and end < 0.8 * length - 1
+        return f"{name} ends after {clock_time(end)} of {clock_time(length)}: it is cut short." if cut else ""
+    return {
+        "many": f"{only}: take fewer of them, or cut it.",
+        "long": f"{only}: it is longer than {limits.max_seconds:,} seconds.",
+        "slow": f"{only}: decoding it takes too long.",
+        "pixels": f"{only}: after that they become too large.",
+    }.get(problem, f"{only}: after that it is damaged.")

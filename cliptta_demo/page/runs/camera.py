@@ -1,0 +1,256 @@
+"""Visitors' cameras at work: each frame that comes is one turn's work, and its answer goes back at once.
+
+A camera is a run without an end. It is counted in ``RUNS``, has its memory set aside in ``KEEPING`` and takes turns
+with the others. The browser sends the next frame when it has the answer to the last one, so that none waits here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from cliptta_demo.backend.data.decode import ImageLimits, decode_image
+from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.declare import check_number
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.task import outline_of
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.size import RunSize
+from cliptta_demo.backend.run.window import Window
+from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.defaults import UPLOAD
+from cliptta_demo.page.form.cost import turn_of
+from cliptta_demo.page.form.fields import FormValues, stream_names
+from cliptta_demo.page.form.reading import read_form, split_renames
+from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
+from cliptta_demo.page.runs.preparing import watched
+from cliptta_demo.page.runs.registry import RUNS, RunRecord
+from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
+from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.sheets import sprite_sheet
+from cliptta_demo.page.session.state import Recipe
+from cliptta_demo.page.texts import CAMERA_BORROWED, CAMERA_CLEAN, CAMERA_GONE, CAMERAS_TAKEN
+
+WINDOW = 16  # frames that stand in for a batch: enough to compare with, few enough for a processor
+SIZED_AS = 1000  # batches of a run that holds at least as much as a camera ever does
+FRAME_LIMITS = ImageLimits(max_bytes=2**18, max_pixels=1_000_000)  # the script sends some 20 KB
+TOP = 3  # classes told of each answer
+PERMISSION_SECONDS = 60.0  # until the first frame: the visitor reads what the browser asks
+IDLE_SECONDS = 15.0  # without a frame: the page is closed, or its line is dead
+SHORTEST = 0.04  # seconds from an answer to the work on the next frame
+
+
+class TooSoon(Exception):
+    """A frame came while another one is at work."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What comes of a visitor's browser, unchecked: a picture, what is laid over it, and the class that it shows."""
+
+    data: bytes
+    overlay: str = "none"
+    severity: int = 3
+    truth: int = -1
+
+
+class Camera:
+    """One visitor's camera.
+
+    Args:
+        key: names the visitor; experiment: with its class names read.
+        record: of the run; held: what ends with it.
+    """
+
+    def __init__(self, key: str, experiment: Experiment, record: RunRecord, held: ExitStack) -> None:
+        self.key, self.token = key, secrets.token_hex(16)
+        self.experiment = experiment
+        self._window = Window(experiment.methods, WINDOW)
+        self._record, self._held = record, held
+        self._lock = threading.Lock()
+        self._closed = False
+        self._due = time.monotonic() + PERMISSION_SECONDS
+        self._next = 0.0
+        self._judged, self._right = 0, dict.fromkeys(experiment.methods, 0)
+
+    def answer(self, frame: Frame) -> dict[str, Any]:
+        """Works on one frame.
+
+        Returns:
+            ``{"answers": {method: {"top": [[class, share], …], "seconds", "right"}}, "seen": base64 of a JPEG,
+            "judged": frames whose truth was told, "frames"}``.
+
+        Raises:
+            TooSoon: another frame is at work.
+            UserError: no picture, numbers out of range, a camera that has ended, or a server that is about to stop.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise TooSoon
+        try:
+            if self._closed:
+                raise UserError(CAMERA_GONE)
+            time.sleep(max(0.0, self._next - time.monotonic()))
+            return self._answer(frame)
+        finally:
+            self._next = time.monotonic() + SHORTEST
+            self._due = time.monotonic() + IDLE_SECONDS
+            self._lock.release()
+
+    def _answer(self, frame: Frame) -> dict[str, Any]:
+        check_number("truth", frame.truth, -1, len(self.experiment.class_names) - 1, whole=True)
+        size = self.experiment.backbone.info.image_size
+        image = decode_image(frame.data, "The frame", size, FRAME_LIMITS)
+        work = self._window.see(image, frame.overlay, frame.severity)
+        # Between two frames it has no share: nobody's step waits for a frame that may not come.
+        with closing(work), TURNS.joined() as share:
+            while (done := share.call(partial(_piece, work))) is None:
+                pass
+        seen = done[0]
+        self._record.batches = self._window.seen
+        self._judged += frame.truth >= 0
+        answers = {}
+        for name, answer in seen.answers.items():
+            order = answer.probabilities.argsort()[::-1]
+            self._right[name] += int(frame.truth == order[0])
+            top = [[int(place), round(float(answer.probabilities[place]), 4)] for place in order[:TOP]]
+            answers[name] = {"top": top, "seconds": round(answer.seconds, 4), "right": self._right[name]}
+        picture = sprite_sheet(seen.image[None].numpy())[0]
+        return {"answers": answers, "seen": picture, "judged": self._judged, "frames": self._window.seen}
+
+    def overdue(self) -> bool:
+        """Whether no frame has come for too long."""
+        return not self._lock.locked() and time.monotonic() > self._due
+
+    def close(self) -> None:
+        """Ends it, after the frame at work; all that it held is let go."""
+        with self._lock:
+            self._closed = True
+            self._window = None
+            self._held.close()
+
+
+def _piece(work: Iterator[None]) -> tuple[Any] | None:
+    """One piece of work; at its end the result."""
+    RUNS.check()
+    try:
+        next(work)
+    except StopIteration as end:
+        return (end.value,)
+    return None
+
+
+class Cameras:
+    """All cameras at work, by their tokens. Thread-safe."""
+
+    def __init__(self, most: int = LIMITS.cameras) -> None:
+        self.most = most
+        self._known: dict[str, Camera] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, values: FormValues, key: str) -> Iterator[RunUpdate | Camera]:
+        """Opens a camera with the form's methods, model and class names, in place of the visitor's last one.
+
+        Yields how far downloads and class names are, and last the camera.
+
+        Raises:
+            UserError: what stands in the way, in a sentence.
+        """
+        self.end(key)
+        recipe = camera_recipe(values)
+        if len(self._known) >= self.most:
+            raise UserError(CAMERAS_TAKEN)
+        with ExitStack() as held:
+            record = held.enter_context(RUNS.at_work(recipe, "camera"))
+            for part in watched(partial(prepare, recipe)):
+                if isinstance(part, RunSize):
+                    held.enter_context(KEEPING.set_aside(key, part))
+                else:
+                    yield RunUpdate(None, download=part)
+            experiment = _open(recipe)
+            yield from read_class_names(experiment)
+            camera = Camera(key, experiment, record, held.pop_all())
+        with self._lock:
+            self._known[camera.token] = camera
+        yield camera
+
+    def find(self, token: str) -> Camera:
+        """The camera of that token; raises :class:`UserError` where there is none."""
+        camera = self._known.get(token)
+        if camera is None:
+            raise UserError(CAMERA_GONE)
+        return camera
+
+    def end(self, key: str = "", token: str = "") -> None:
+        """Ends the cameras of a visitor, or the one of a token."""
+        self._end([camera for camera in self._all() if camera.token == token or (key and camera.key == key)])
+
+    def sweep(self) -> None:
+        """Ends those that send no more."""
+        self._end([camera for camera in self._all() if camera.overdue()])
+
+    def end_all(self) -> None:
+        """Ends all: the server stops."""
+        self._end(self._all())
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._known)
+
+    def _all(self) -> list[Camera]:
+        with self._lock:
+            return list(self._known.values())
+
+    def _end(self, cameras: list[Camera]) -> None:
+        for camera in cameras:
+            with self._lock:
+                known = self._known.pop(camera.token, None)
+            if known is not None:
+                camera.close()
+
+
+def camera_recipe(values: FormValues) -> Recipe:
+    """What a camera runs: the form's model, methods and class names, one step for each frame.
+
+    Raises:
+        UserError: a form that makes no sense, or asks for what a camera does not have.
+    """
+    if ON_ZERO_GPU:
+        raise UserError(CAMERA_BORROWED)
+    stream = StreamSettings()  # whatever the form says of a stream is of another one
+    usual = {name: getattr(stream, name) for name in stream_names()}
+    recipe = read_form(values.changed({**usual, "dataset": UPLOAD, "files": f'{{"key": "{UPLOAD}"}}'}))
+    # As many remembered images join a step as the batch has, for which 64 is the default too.
+    adaptation = replace(recipe.settings.adaptation, steps=1, rates="same", memory_sample=WINDOW)
+    stream = replace(stream, batch_size=WINDOW, batches=SIZED_AS)
+    settings = replace(recipe.settings, stream=stream, adaptation=adaptation)
+    for name in settings.methods:
+        if METHODS[name].clean_batches(outline_of(settings, METHODS[name], len(recipe.class_names))):
+            raise UserError(CAMERA_CLEAN.format(method=METHODS[name].label))
+    _, words = split_renames(recipe.class_names, values.dataset != UPLOAD)
+    return replace(recipe, settings=settings, source_names=words, class_names=words)
+
+
+def _open(recipe: Recipe) -> Experiment:
+    """An experiment whose images come later, one by one; in place of its stream there is one black image."""
+    backbone = load_backbone(recipe.backbone, visitor=True)
+    black = torch.zeros(1, 3, backbone.info.image_size, backbone.info.image_size, dtype=torch.uint8)
+    with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
+        turn = share.call(partial(turn_of, backbone))
+    source = GivenImages(black, recipe.class_names)
+    return Experiment(recipe.settings, backbone, source, templates=recipe.templates or None, turn=turn)
+
+
+CAMERAS = Cameras()

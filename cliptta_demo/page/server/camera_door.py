@@ -1,0 +1,68 @@
+"""Where a camera's frames come in: one small picture a request, known by a token that only its own page was told.
+
+The token is in a header of our own, which no browser sends for a page of another host. A frame is read up to its bound,
+and answered before the next one is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Frame, TooSoon
+from cliptta_demo.page.texts import BAD_REQUEST, CAMERA_GONE, FAILED, TOO_LARGE
+
+log = logging.getLogger(__name__)
+PATH, TOKEN = "/camera", "x-camera"
+_workers: list[anyio.CapacityLimiter] = []  # threads of their own, made in the server's loop
+
+
+async def camera(request: Request) -> Response:
+    """POST: a frame, answered with what the methods say of it, see :meth:`.Camera.answer`. DELETE: the camera ends."""
+    token = request.headers.get(TOKEN, "")
+    if request.method == "DELETE":
+        await _in_thread(CAMERAS.end, "", token)
+        return Response(status_code=204)
+    try:
+        found = CAMERAS.find(token)
+    except UserError as error:
+        return _refusal(str(error), 404)
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > FRAME_LIMITS.max_bytes:
+            return _refusal(TOO_LARGE, 413)
+    asked = request.query_params
+    try:
+        numbers = int(asked.get("severity", "3")), int(asked.get("truth", "-1"))
+        frame = Frame(bytes(data), asked.get("overlay", "none"), *numbers)
+    except ValueError:
+        return _refusal(BAD_REQUEST, 400)
+    try:
+        return JSONResponse(await _in_thread(found.answer, frame))
+    except TooSoon:
+        return _refusal("", 429)
+    except UserError as error:
+        return _refusal(str(error), 404 if str(error) == CAMERA_GONE else 400)
+    except Exception:
+        log.exception("a frame of a camera failed")
+        return _refusal(FAILED, 500)
+
+
+async def _in_thread(work, *arguments):
+    if not _workers:
+        _workers.append(anyio.CapacityLimiter(max(1, LIMITS.cameras)))
+    return await anyio.to_thread.run_sync(work, *arguments, limiter=_workers[0])
+
+
+def _refusal(words: str, status: int) -> JSONResponse:
+    return JSONResponse({"detail": words}, status)
+
+
+CAMERA_ROUTE = Route(PATH, camera, methods=["POST", "DELETE"])
