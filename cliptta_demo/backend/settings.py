@@ -117,6 +117,11 @@ class AdaptationSettings(Declared):
         label="Start anew every … batches", help="0: never. Forgets what was learnt, good and bad.",
         spoken="batches after which methods start anew; 0: never", mark=lambda own: _every(own),
     )
+    window: int = whole(
+        1, 1, 512, "each batch by itself, as in the paper; small batches want a longer one",
+        label="Window", help="Batches that methods adapt to together; in between they only predict.",
+        spoken="batches that methods adapt to together", mark="window {}", costly=True,
+    )
     regulariser_weight: float = number(
         1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
         label="λ_reg, CLIPTTA's regulariser", help="CLIPTTA's pull towards using all classes.",
@@ -261,6 +266,16 @@ class RunSettings:
         if wrong := [name for name, kind in kinds.items() if not isinstance(own[name], kind)]:
             raise UserError(f"own has settings for {', '.join(wrong)} that are another method's.")
         object.__setattr__(self, "own", own)
+        if self.images_together > (most := settings_of(StreamSettings)["batch_size"].high):
+            raise UserError(
+                f"window is {self.adaptation.window} batches of {self.stream.batch_size} images; together they may be "
+                f"at most {most} images."
+            )
+
+    @property
+    def images_together(self) -> int:
+        """How many images a method adapts to at once."""
+        return self.stream.batch_size * self.adaptation.window
 
     def declared(self) -> Iterator[tuple[str, Setting, Declared]]:
         """(name, declaration, the settings that hold its value) of all settings; a method's own: METHOD.SETTING."""

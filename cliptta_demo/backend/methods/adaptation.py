@@ -141,6 +141,11 @@ class Progress:
     logits: Tensor | None = None
     probabilities: Tensor | None = None
 
+    def of_newest(self, count: int) -> "Progress":
+        """The same of the last ``count`` images alone."""
+        parts = {name: getattr(self, name) for name in ("cosines", "logits", "probabilities")}
+        return replace(self, **{name: part if part is None else part[-count:] for name, part in parts.items()})
+
 
 @dataclass(frozen=True)
 class Cost:

@@ -37,7 +37,8 @@ class Method:
         colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
         uses: the fields of :class:`AdaptationSettings` that it uses; own: a class of settings of its own, see
             :mod:`backend.declare`.
-        adapts: whether normalisation parameters move. uses_threshold: whether it decides itself what is ID.
+        adapts: whether normalisation parameters move. by_window: whether it can adapt to several batches together.
+        uses_threshold: whether it decides itself what is ID.
     """
 
     name: ClassVar[str]
@@ -51,6 +52,7 @@ class Method:
     uses: ClassVar[tuple[str, ...]] = ()
     own: ClassVar[type | None] = None
     adapts: ClassVar[bool] = False
+    by_window: ClassVar[bool] = False
     uses_threshold: ClassVar[bool] = False
 
     def __init__(self, task: Task) -> None:
@@ -165,7 +167,7 @@ class AdaptingMethod(Method):
         kept_like_parameters: vectors ``(P,)`` that it keeps beside the optimiser's; kept_by_class: numbers per class.
     """
 
-    adapts = True
+    adapts = by_window = True
     uses = ("learning_rate", "steps")
     kept_like_parameters: ClassVar[int] = 0
     kept_by_class: ClassVar[int] = 0
@@ -209,6 +211,26 @@ class AdaptingMethod(Method):
             yield progress
         cosines = yield from self.within_memory(len(images), self.predict, batch.pixels, self.predictor(state))
         yield Progress(steps, cosines, state)
+
+    def follow(
+        self, window: Tensor, count: int, full: bool, state: AdaptationState | None, seed: int
+    ) -> Iterator[Progress | None]:
+        """Predicts the newest images of a window; adapts to all of them once it is full, and in between nothing moves.
+
+        Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
+
+        Args:
+            window: the images ``(N, 3, S, S)`` that have come since it was empty; count: how many are new.
+        """
+        state = state or self.start()
+        if full:
+            for progress in self.adapt(window, state, seed):
+                yield progress and progress.of_newest(count)
+            return
+        self.choose_piece(whole=self.backbone.mixes_images)
+        batch = Prepared(self.backbone, window if self.backbone.mixes_images else window[-count:])
+        cosines = yield from self.within_memory(len(batch.pixels), self.predict, batch.pixels, self.predictor(state))
+        yield Progress(0, cosines, state).of_newest(count)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         """What comes before the first step on a batch; the state that the steps start from."""

@@ -113,14 +113,16 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         classes, templates: how many.
         batches: of the stream, where it ends before ``settings`` say.
     """
-    size = settings.stream.batch_size
+    size, window = settings.stream.batch_size, settings.adaptation.window
     clean, batch, largest = 0.0, 0.0, size
     for kind in map(METHODS.get, settings.methods):
         outline = kind.outline(settings, classes)
         clean += towers.image * THERE_AND_BACK * CLEAN_BATCH * kind.clean_batches(outline)
-        taken = kind.cost(outline, size)
-        batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained)
-        batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts)
+        length = window if kind.by_window else 1
+        taken = kind.cost(outline, size * length)
+        batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained) / length
+        batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts) / length
+        batch += towers.image * size * (length - 1) / length  # what is only predicted
         together = taken.trained / max(1, kind.steps(outline)) if taken.together is None else taken.together
         largest = max(largest, THERE_AND_BACK * together)
     return Cost(

@@ -26,6 +26,7 @@ from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
+from cliptta_demo.backend.run.gathering import Gathering
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.reading import (
     UNORDERED,
@@ -52,6 +53,7 @@ class RunState:
         next_batch: number of the batch to come.
         adaptations: each method's state; tallies: its counts; series: its curves.
         images_done: images so far. true_histogram: ``(C,)`` true classes so far.
+        waiting: images ``(N, 3, S, S)`` of a window that is not full yet, in one tensor or none.
         resets: which methods started anew, and when they will.
     """
 
@@ -61,12 +63,13 @@ class RunState:
     series: dict[str, Series]
     true_histogram: np.ndarray
     images_done: int = 0
+    waiting: tuple[torch.Tensor, ...] = ()
     resets: Resets = field(default_factory=Resets)
 
     def to(self, device: torch.device | str) -> "RunState":
         """The same state with its tensors on another device ("cpu" before pickling)."""
         moved = {name: state and state.to(device) for name, state in self.adaptations.items()}
-        return replace(self, adaptations=moved)
+        return replace(self, adaptations=moved, waiting=tuple(images.to(device) for images in self.waiting))
 
 
 class Experiment:
@@ -200,11 +203,10 @@ class Experiment:
         batch = batch or self.batch(state)
         labels = batch.images.labels.numpy()
         state = self._renewed(state, batch)
-        lanes = {
-            name: Lane(method.adapt(batch.images.pixels, state.adaptations[name], batch.seed))
-            for name, method in self.methods.items()
-        }
-        step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values())
+        length, before = self.settings.adaptation.window, state.adaptations
+        window = Gathering.of(state.waiting, batch.images.pixels, state.next_batch, length)
+        lanes = {name: Lane(window.work(method, before[name], batch.seed)) for name, method in self.methods.items()}
+        step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values()) * window.full
         while not all(lane.done for lane in lanes.values()):
             for lane in lanes.values():
                 while lane.rests():
@@ -215,7 +217,7 @@ class Experiment:
                 yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
             step += 1
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
-        new_state = self._commit(state, batch, lanes, views)
+        new_state = replace(self._commit(state, batch, lanes, views), waiting=window.waiting)
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
     def _clean_images(self, index: int) -> torch.Tensor:

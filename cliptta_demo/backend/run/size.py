@@ -97,6 +97,7 @@ def run_size(
     names = dict.fromkeys((REFERENCE, *settings.methods))
     pixels = 3 * backbone.info.image_size**2
     batch = min(stream.batch_size, images)
+    together = min(settings.images_together, images)
     kinds = [METHODS[name] for name in names]
     adapting = sum(kind.adapts for kind in kinds)
     kept = [kind.keeps(kind.outline(settings, classes), backbone) for kind in kinds]
@@ -106,8 +107,9 @@ def run_size(
     rest = sum(beside for _, beside in kept) + len(names) * batches * BATCH_BYTES
     rest += images * (IMAGE_BYTES + len(names) * RESULT_BYTES)
     rest += len(names) * (4 * batch * classes + 24 * classes + 64 * len(backbone.layout.layers)) + 500 * classes
-    rest += round(batch * SHEET_BYTES * min(pixels // 3, LARGEST_SHEET_TILE))
-    # This batch and the next, clean and corrupted, and the first one's clean images; for each method the batch as
-    # floats, and the new memory beside the old one, one of them with the batch before it is cut.
-    working = (batch * (4 + 4 * adapting) + clean + (max(remembered) + batch) * any(remembered)) * pixels + memory
+    rest += round(batch * SHEET_BYTES * min(pixels // 3, LARGEST_SHEET_TILE)) + (together - batch) * pixels
+    # This batch and the next, clean and corrupted, and the first one's clean images; for each method the window as
+    # floats, and the new memory beside the old one, one of them with the window before it is cut.
+    working = 4 * batch + 4 * adapting * together + clean + (max(remembered) + together) * any(remembered)
+    working = working * pixels + memory
     return RunSize(memory, max(remembered), backbone.info.image_size, 0, rest, working)

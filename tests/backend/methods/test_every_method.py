@@ -15,6 +15,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
+from cliptta_demo.backend.run.gathering import Gathering
 from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.settings import AdaptationSettings
 
@@ -43,7 +44,11 @@ def made(name: str, names: Sequence[str] = NAMES, at_once: int | None = None) ->
 
 
 def last(method: Method, images: Tensor, state: AdaptationState | None, seed: int = 0) -> Progress:
-    *_, progress = (moment for moment in method.adapt(images, state, seed) if moment is not None)
+    return last_of(method.adapt(images, state, seed))
+
+
+def last_of(moments: Iterator[Progress | None]) -> Progress:
+    *_, progress = (moment for moment in moments if moment is not None)
     return progress
 
 
@@ -106,6 +111,20 @@ def test_two_classes_one_named_twice_and_two_hundred(name: str, names: Sequence[
     progress = last(method, FIRST[:3], method.start())
     assert numbers(method, progress).shape == (3, len(names))
     assert method.skipped(progress.state) == 0
+
+
+def test_a_full_window_is_a_batch_and_before_it_nothing_moves(name: str) -> None:
+    method = made(name)
+    begun = last(method, FIRST, method.start()).state
+    waits = last_of(Gathering.of((), SECOND[:4], 0, 2).work(method, begun, 1))
+    fills = last_of(Gathering.of((SECOND[:4],), SECOND[4:], 1, 2).work(method, waits.state, 1))
+    if not method.by_window:
+        assert torch.equal(numbers(method, fills), numbers(method, last(method, SECOND[4:], waits.state, 1)))
+        return
+    assert waits.state is begun
+    alike = last_of(method.follow(SECOND[:4], 4, False, begun, 2))
+    assert torch.equal(numbers(method, waits), numbers(method, alike))
+    assert torch.equal(numbers(method, fills), numbers(method, last(method, SECOND, begun, 1))[4:])
 
 
 def test_smaller_pieces_give_the_same_numbers(name: str) -> None:
