@@ -35,7 +35,6 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # variab
 _ONE_AT_A_TIME = threading.Lock()  # each may take all the memory of the limits
 
 
-@dataclass(frozen=True)
 class VideoLimits(Declared):
     """What one video may cost. Raises ValueError with field, value and range if one is out of range."""
 

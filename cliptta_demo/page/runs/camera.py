@@ -22,7 +22,7 @@ from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import outline_of
+from cliptta_demo.backend.models.class_names import split_renames
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
@@ -32,7 +32,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues, stream_names
-from cliptta_demo.page.form.reading import read_form, split_renames
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.preparing import watched
 from cliptta_demo.page.runs.registry import RUNS, RunRecord
@@ -231,13 +231,13 @@ def camera_recipe(values: FormValues) -> Recipe:
         raise UserError(CAMERA_BORROWED)
     stream = StreamSettings()  # whatever the form says of a stream is of another one
     usual = {name: getattr(stream, name) for name in stream_names()}
-    recipe = read_form(values.changed({**usual, "dataset": UPLOAD, "files": f'{{"key": "{UPLOAD}"}}'}))
+    recipe = read_form(values.changed({**usual, "window": 1, "dataset": UPLOAD, "files": f'{{"key": "{UPLOAD}"}}'}))
     # As many remembered images join a step as the batch has, for which 64 is the default too.
     adaptation = replace(recipe.settings.adaptation, steps=1, rates="same", memory_sample=WINDOW)
     stream = replace(stream, batch_size=WINDOW, batches=SIZED_AS)
     settings = replace(recipe.settings, stream=stream, adaptation=adaptation)
     for name in settings.methods:
-        if METHODS[name].clean_batches(outline_of(settings, METHODS[name], len(recipe.class_names))):
+        if METHODS[name].clean_batches(METHODS[name].outline(settings, len(recipe.class_names))):
             raise UserError(CAMERA_CLEAN.format(method=METHODS[name].label))
     _, words = split_renames(recipe.class_names, values.dataset != UPLOAD)
     return replace(recipe, settings=settings, source_names=words, class_names=words)
