@@ -30,9 +30,9 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     *_, session = make_example()
     made, shipped = example_stage(session), load_example()
     methods = session.snapshot.methods
-    rounding = [rounding("lesson-collapse", measure("accuracy", name)) for name in methods]
+    deviations = [rounding("lesson-collapse", measure("accuracy", name)) for name in methods]
     assert len(shares(shipped["cards"])) == len(methods)
-    for new, old, deviation in zip(shares(made["cards"]), shares(shipped["cards"]), rounding, strict=True):
+    for new, old, deviation in zip(shares(made["cards"]), shares(shipped["cards"]), deviations, strict=True):
         assert abs(new - old) <= 100 * (5 * deviation + 0.005)
     for name in ("accuracy", "entropy", "histogram", "scores"):
         new, old = json.loads(made[name]), json.loads(shipped[name])
