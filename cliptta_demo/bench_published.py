@@ -5,8 +5,6 @@ release's loop is written down as its code has it: the tower as it comes, one pa
 remembered images, ``torch.optim.Adam``. What it spends on its memory is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

@@ -4,8 +4,6 @@ A process of its own decodes it (:mod:`.video_child`), which knows no path, open
 time. FFmpeg's decoders are large; what one of them can be made to do ends with that process.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -4,8 +4,6 @@ The video is standard input, an open file: this process is told no path, and can
 it writes are frames, each after its time, and last a report.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

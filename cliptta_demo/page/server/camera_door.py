@@ -4,8 +4,6 @@ The token is in a header of our own, which no browser sends for a page of anothe
 and answered before the next one is taken.
 """
 
-from __future__ import annotations
-
 import logging
 
 import anyio
