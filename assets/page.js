@@ -123,7 +123,7 @@
       if (cliptta.arrivals[kind]) arrive();
       schedule();
     });
-    mounted.add(schedule);
+    mounted.add(Object.assign(schedule, { now: draw }));
     (cliptta.schedules[kind] = cliptta.schedules[kind] || []).push(schedule);
     draw();
   };
@@ -137,4 +137,16 @@
   };
   new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   themeChanged();
+
+  // On paper all is light, drawings too.
+  let wasDark = false;
+  const paint = (inDark) => {
+    document.body.classList.toggle("dark", inDark);
+    for (const schedule of mounted) schedule.now();
+  };
+  window.addEventListener("beforeprint", () => {
+    wasDark = document.body.classList.contains("dark");
+    if (wasDark) paint(false);
+  });
+  window.addEventListener("afterprint", () => wasDark && paint(true));
 })();

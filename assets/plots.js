@@ -97,11 +97,19 @@
     window.Plotly.purge(place.querySelector(".plot"));
   }
 
+  /** On paper the drawing is as wide as there is room (print.css), and keeps its shape. */
+  function fit(plot) {
+    const { width, height } = plot._fullLayout;
+    for (const drawing of plot.querySelectorAll(".main-svg")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  }
+
   function drawFacet(facet, place) {
     if (facet.head) drawHead(facet.head, place.querySelector(".head"));
     const plot = place.querySelector(".plot");
     plot.setAttribute("aria-label", facet.alt);
     window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
+    if (!plot.fits) plot.on("plotly_afterplot", (plot.fits = () => fit(plot)));
+    fit(plot);
   }
 
   cliptta.kinds.plot = function (body, figure) {

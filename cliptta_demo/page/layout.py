@@ -23,7 +23,7 @@ from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import QUIET, Sidebar, build_sidebar
 from cliptta_demo.page.form.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
-from cliptta_demo.page.panels.panel import build_panel
+from cliptta_demo.page.panels.panel import build_panel, build_spoken
 from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK, build_results, connect_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import PARTS, ROWS, opening_stage, planned_strip
@@ -165,6 +165,7 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
+    parts["spoken"] = build_spoken()
     parts["cards"] = gr.HTML(values["cards"], apply_default_css=False, elem_id="cards")
     for row in ROWS:
         with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
@@ -181,7 +182,7 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
 def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     session, uploads, widgets = parts["session"], parts["uploads"], sidebar.widgets
     targets = {**parts, **widgets, "upload_note": sidebar.upload_note}
-    names = ("session", "uploads", "choice", "model", "message", "run", "pause", "step", *PARTS)
+    names = ("session", "uploads", "choice", "model", "message", "spoken", "run", "pause", "step", *PARTS)
     outputs = [parts[name] for name in names]
 
     def spread(update: dict[str, Any]) -> dict[Any, Any]:
@@ -238,7 +239,7 @@ def _connect(demo: gr.Blocks, sidebar: Sidebar, parts: dict[str, Any]) -> None:
     connect_results(parts, ended)
     connect_sweep(parts, sidebar.inputs, key_of, shared)
     connect_camera(parts["your_camera"], parts, sidebar.inputs, key_of)
-    parts["settings"].click(None, js="() => { document.body.classList.toggle('settings-open'); }")
+    parts["settings"].click(None, js="() => window.cliptta.showSettings()")
 
     def put_back(choice: Any, *values: Any) -> dict[Any, Any]:
         return spread(handlers.put_form_back(choice, values))

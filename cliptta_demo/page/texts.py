@@ -4,6 +4,7 @@ TITLE = "CLIPTTA"
 PAPER = "https://arxiv.org/abs/2507.14312"
 HEADER = f"""
 <header class="masthead">
+  <a class="skip" href="#run">Skip to Run</a>
   <h1>CLIPTTA <span>watch a vision-language model adapt while it is used</span></h1>
   <p>CLIP names images by comparing them with captions, and loses accuracy under noise, fog or another style. Test-time
   adaptation repairs it on the unlabelled stream itself: entropy minimisation (TENT) and

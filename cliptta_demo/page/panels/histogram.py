@@ -17,6 +17,7 @@ from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, l
 from cliptta_demo.page.session.state import Session
 
 Y_STEPS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # tops of the histogram's axis: few, so that it seldom jumps
+LONGEST = 16  # letters of a name along the axis; pointing at its bar shows all of it
 
 
 def histogram_figure(session: Session, live: LiveStep | None = None) -> Figure:
@@ -77,12 +78,22 @@ def _class_facet(
         "data": traces,
         "layout": {
             "yaxis": {"range": [0, top], "tickformat": ".0%", "nticks": 5},
-            "xaxis": {"tickangle": -55 if len(names) > 6 else 0, "type": "category", "range": [-0.6, len(names) - 0.4]},
+            "xaxis": {
+                "tickangle": -55 if len(names) > 6 else 0,
+                "type": "category",
+                "range": [-0.6, len(names) - 0.4],
+                "labelalias": {plot_text(name): plot_text(cut(name)) for name in names if cut(name) != name},
+            },
             "bargap": 0.28,
         },
         "alt": f"{look.label}, predictions per class: {'. '.join([head['gauge']['text'], *head['lines']])}.",
         "head": head,
     }
+
+
+def cut(name: str) -> str:
+    """A class name short enough to stand along an axis; names that begin alike often differ at their end."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 7].rstrip()}…{name[-6:].lstrip()}"
 
 
 def batch_histogram(snapshot: Snapshot, name: str, look: MethodLook) -> dict[str, Any]:

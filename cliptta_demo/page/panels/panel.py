@@ -21,6 +21,7 @@ SCRIPTS = tuple(
     ASSETS / name
     for name in (
         "page.js",
+        "keys.js",
         "plots.js",
         "batches.js",
         "gallery.js",
@@ -32,7 +33,7 @@ SCRIPTS = tuple(
         "camera.js",
     )
 )
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css", "camera.css"))
+STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css", "camera.css", "print.css"))
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 
@@ -55,6 +56,18 @@ def stylesheet(path: Path) -> str:
 def scripts() -> str:
     """The tags of all scripts, for the head of whatever needs them."""
     return "".join(f'<script src="{address(path)}"></script>' for path in (PLOTLY, *SCRIPTS))
+
+
+def build_spoken() -> gr.HTML:
+    """Where a screen reader is told how a run ended; its value is a sentence. Its element stays, only its text changes."""
+    return gr.HTML(
+        "",
+        html_template='<p class="sr" role="status"></p>',
+        js_on_load="window.cliptta.speak(element, props, watch);",
+        head=scripts(),
+        apply_default_css=False,
+        elem_id="spoken",
+    )
 
 
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:

@@ -27,8 +27,9 @@ from cliptta_demo.page.panels import (
     sweep,
     toy,
 )
-from cliptta_demo.page.panels.cards import cards_html, progress_bar, progress_html
+from cliptta_demo.page.panels.cards import cards_html
 from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.progress import progress_bar, progress_html
 from cliptta_demo.page.session.state import Session
 
 # To add a panel: write its file, add it here. Those of one row stand side by side.

@@ -25,7 +25,8 @@ from cliptta_demo.page.form.links import open_link, to_query
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form, read_form
 from cliptta_demo.page.form.uploader import show_uploader
-from cliptta_demo.page.panels.cards import message_html, progress_html, prompts_html
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.gpu import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
@@ -46,8 +47,8 @@ from cliptta_demo.page.session.uploads import (
 from cliptta_demo.page.texts import FAILED, LINK_OPENED, LINK_OPENED_UPLOAD, RESET
 
 log = logging.getLogger(__name__)
-# New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", a button, a part of the
-# stage, or a widget of the form.
+# New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", "spoken", a button, a
+# part of the stage, or a widget of the form.
 Update = dict[str, Any]
 
 
@@ -73,7 +74,7 @@ def settled(session: Session | None, choice: Choice | None = None) -> Update:
     """What tells that nothing runs any more."""
     phase = phase_of(session)
     idle = choice.idle if choice is not None and session is None else ""
-    return {"progress": idle or progress_html(session, None, phase), **buttons(phase)}
+    return {"progress": idle or progress_html(session, None, phase), "spoken": spoken(session, phase), **buttons(phase)}
 
 
 def run(
@@ -115,7 +116,7 @@ def _run(
 ) -> Iterator[Update]:
     recipe = read_form(values)
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
-    yield {**preparing, "message": message_html()}
+    yield {**preparing, "spoken": "", "message": message_html()}
     with closing(follow(recipe, session, uploads, batches, "page", key)) as looks:
         line = DownloadLine()
         for look in looks:

@@ -16,7 +16,8 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.panels.accuracy import accuracy_figure
-from cliptta_demo.page.panels.cards import cards_html, message_html, progress_html
+from cliptta_demo.page.panels.cards import cards_html, message_html
+from cliptta_demo.page.panels.progress import progress_html
 from cliptta_demo.page.panels.entropy import entropy_figure
 from cliptta_demo.page.panels.gallery import gallery_data
 from cliptta_demo.page.panels.histogram import histogram_figure
