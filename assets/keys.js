@@ -22,6 +22,13 @@
     true,
   );
 
+  // Not by its address, which would leave the page where it has settings in its own.
+  document.addEventListener("click", (event) => {
+    if (!event.target.matches?.(".skip")) return;
+    event.preventDefault();
+    document.querySelector("#run").focus();
+  });
+
   // Run is disabled while it works, and Pause while nothing does: the focus goes to whichever can be pressed.
   let held = null; // the button of the two that has the focus, or had it until it was disabled
   const pair = () => [document.querySelector("#run"), document.querySelector("#pause")];
