@@ -80,7 +80,20 @@ LINK_OPENED = "This link's experiment is in the form, seed included: press Run t
 LINK_OPENED_UPLOAD = (
     "This link's experiment is in the form. It was about images of somebody's own: add yours, then press Run."
 )
-RESET = "Back to the source model. The next run starts from zero."
+RESET = (
+    "Reset: what the methods had learnt and the results are gone; settings and images stay. The next run starts from "
+    "the source model."
+)
+LESSON_LEFT = "The lesson is closed: the settings are as they were before it."
+RESTORED = "All settings are as the page opens with them. Your images stay."
+LINK_OF_FORM = (
+    "The link is to the settings in the form, which are not those of the run shown: run again to share its numbers."
+)
+LINK_CHANGES = (
+    "The link can't hold changes in the middle of a run, and this one has some ({changes}): whoever opens it runs with "
+    "the settings in the form from the start."
+)
+LINK_UNKNOWN = "The link also says {names}, which this page doesn't know and leaves out."
 
 FOOTER = f"""
 <footer class="colophon">

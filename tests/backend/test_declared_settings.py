@@ -22,11 +22,11 @@ from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.cli import main
-from cliptta_demo.page.form import links
+from cliptta_demo.page.form import filling, links
 from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, field_names, form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.form.sidebar import build_sidebar
-from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs import api, gpu, runner
 from cliptta_demo.page.session.state import Mark, Session, plan
 from cliptta_demo.settings_table import settings_page
 from cliptta_demo.tables.variants import parse_variant
@@ -108,7 +108,7 @@ def test_it_is_in_the_link_where_it_differs() -> None:
     recipe = read_form(links.open_link(dict(parse_qsl(query))))
     assert recipe.settings.own == {"echo": OWN}
     assert read_form(links.open_link(dict(parse_qsl(links.recipe_query(recipe))))) == recipe
-    assert handlers.open_address({"echo.shots": "5"})["echo.shots"] == 5
+    assert filling.open_address({"echo.shots": "5"})["echo.shots"] == 5
     with pytest.raises(UserError, match=r"echo\.shots is 'many'; it must be a whole number\."):
         links.open_link({"methods": "echo", "echo.shots": "many"})
 

@@ -42,6 +42,10 @@ class Choice:
         """A run of this form is being got ready."""
         return replace(self, tried=values, loading=loading, said="")
 
+    def shown(self, has_session: bool) -> FormValues | None:
+        """The form of the run shown, which is a session's or what the page opened with; None where none is shown."""
+        return self.worked if has_session or self.idle else None
+
     @property
     def settled(self) -> Choice:
         """Nothing is being loaded."""

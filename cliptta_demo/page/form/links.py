@@ -8,6 +8,7 @@ checked like the form itself.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -22,8 +23,12 @@ from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_name
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
 from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.session.state import Recipe
+from cliptta_demo.page.texts import LINK_UNKNOWN
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
+NAMED = 5  # unknown words of an address; beyond them a number stands
+# Words of addresses that are not ours.
+OTHERS = ("view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
 FLAGS = {"0": False, "1": True}  # how a switch is written
 
 
@@ -68,6 +73,21 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
         UserError: a value that is no value of its field, in a sentence.
     """
     return {name: _read(name, query[name]) for name in linked_names() if name in query}
+
+
+def unknown_words(query: Mapping[str, str]) -> str:
+    """A sentence that names what is said in an address and is no field of the form; empty where there is nothing.
+
+    What Gradio, Spaces and those who count visitors add to addresses is theirs.
+    """
+    known = linked_names()
+    strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
+    named = []
+    for name in strange[:NAMED]:
+        near = difflib.get_close_matches(name, known, 1)
+        named.append(f"{quoted(name)}{f' (is it {near[0]}?)' if near else ''}")
+    more = [f"{len(strange) - NAMED} more"] * (len(strange) > NAMED)
+    return LINK_UNKNOWN.format(names=" and ".join([", ".join(named), *more])) if strange else ""
 
 
 def open_link(query: Mapping[str, str]) -> FormValues:

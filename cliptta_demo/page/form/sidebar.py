@@ -33,6 +33,7 @@ from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.texts import HELP
 
+SCHEDULE, ADVANCED = "Schedule", "Advanced"  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
@@ -47,6 +48,9 @@ class Sidebar:
     backbone_note: gr.HTML
     words_note: gr.HTML
     offers: dict[str, gr.Button]  # by the backbone that they put into the form
+    schedule: gr.Accordion
+    advanced: gr.Accordion
+    restore: gr.Button
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -97,7 +101,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         made["ood_source"] = gr.Dropdown(
             stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
-    with gr.Accordion("Schedule", open=False, elem_id="schedule-fold"):
+    with gr.Accordion(SCHEDULE, open=False, elem_id="schedule-fold") as schedule:
         first, *rest = _declared_in("schedule")
         made |= build_widgets([first], values) | build_widgets(rest, values)
     with gr.Group(elem_classes="fieldset"):
@@ -117,7 +121,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         gr.HTML("<h2>Stream</h2>", apply_default_css=False)
         made |= build_widgets(_declared_in("stream"), values)
         estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
-    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+    with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as advanced:
         made |= build_widgets(_declared_in("advanced"), values)
         groups: dict[str, gr.Group] = {}
         for method, names in _own_fields().items():
@@ -132,7 +136,9 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             max_lines=6,
             elem_id="templates",
         )
-    sidebar = Sidebar({name: made[name] for name in field_names()}, upload_note, estimate, note, words_note, offers)
+    restore = gr.Button("Restore defaults", size="sm", visible=False, elem_id="restore", min_width=0)
+    made = {name: made[name] for name in field_names()}
+    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, schedule, advanced, restore)
     _connect(sidebar, twelve, every)
     if groups:
         made["methods"].change(

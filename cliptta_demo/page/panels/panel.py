@@ -59,7 +59,7 @@ def scripts() -> str:
 
 
 def build_spoken() -> gr.HTML:
-    """Where a screen reader is told how a run ended; its value is a sentence. Its element stays, only its text changes."""
+    """Where a screen reader is told how a run ended, in a sentence. Its element stays, only its text changes."""
     return gr.HTML(
         "",
         html_template='<p class="sr" role="status"></p>',

@@ -10,6 +10,7 @@ from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
+from cliptta_demo.page.form.differing import run_line_html
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import class_words, read_stream
 from cliptta_demo.page.panels import (
@@ -46,12 +47,12 @@ ROWS: tuple[tuple[Panel, ...], ...] = (
     (toy.PANEL, drift.PANEL),
 )
 DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
-PARTS = ("progress", "cards", *(panel.name for panel in DRAWN))
+PARTS = ("progress", "run_line", "cards", *(panel.name for panel in DRAWN))
 
 
 def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
     """The stage before the first run: it says what will appear where. The strip goes on showing the form's plan."""
-    heads = {"progress": progress_html(None), "cards": cards_html(None, methods)}
+    heads = {"progress": progress_html(None), "run_line": run_line_html(), "cards": cards_html(None, methods)}
     return heads | {panel.name: panel.value(None) for panel in DRAWN if panel is not strip.PANEL}
 
 
@@ -62,12 +63,13 @@ def opening_stage(form: FormValues) -> dict[str, str]:
     return waiting_stage(form.methods) | heads
 
 
-def planned_strip(form: FormValues) -> str | None:
-    """The strip of what the form asks for; None while that makes no sense."""
+def planned_strip(form: FormValues, later: bool = False) -> str | None:
+    """The strip of what the form asks for, ``later`` than the run shown; None while that makes no sense."""
     try:
-        return to_json(strip.strip_of(read_stream(form), len(class_words(form))))
+        data = strip.strip_of(read_stream(form), len(class_words(form)))
     except UserError:
         return None
+    return to_json(data | {"text": f"Next run: {data['text']}"} if later else data)
 
 
 def stage(session: Session, phase: str) -> dict[str, str]:
@@ -75,7 +77,8 @@ def stage(session: Session, phase: str) -> dict[str, str]:
     methods = session.recipe.settings.methods
     if session.snapshot is None:
         return waiting_stage(methods)
-    heads = {"progress": progress_html(session, None, phase), "cards": cards_html(session, methods)}
+    heads = {"progress": progress_html(session, None, phase), "run_line": run_line_html(session)}
+    heads |= {"cards": cards_html(session, methods)}
     return heads | {panel.name: panel.value(session) for panel in DRAWN}
 
 

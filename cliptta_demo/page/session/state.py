@@ -120,7 +120,7 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
     """Whether a run goes on from ``session`` under ``recipe``, with a mark where it changed, or starts anew."""
     if session is None:
         return Plan(None)
-    changed = _changed(session.recipe, recipe)
+    changed = changed_names(session.recipe, recipe)
     broken = [words for name, words in _restarts(recipe).items() if name in changed]
     if "batches" in changed and recipe.settings.stream.planned_whole:
         broken.append("the length of a stream in this order")
@@ -161,6 +161,7 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
     return flat
 
 
-def _changed(old: Recipe, new: Recipe) -> set[str]:
+def changed_names(old: Recipe, new: Recipe) -> set[str]:
+    """The parts and settings in which two recipes differ, as far as a run knows the difference."""
     before, after = _flat(old), _flat(new)
     return {name for name in after if before.get(name, after[name]) != after[name]}

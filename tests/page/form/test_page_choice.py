@@ -12,7 +12,7 @@ from cliptta_demo import cli, web
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.page import layout
-from cliptta_demo.page.form import backbone_note, links, opening
+from cliptta_demo.page.form import backbone_note, filling, links, opening
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB
 from cliptta_demo.page.form.fields import FormValues
@@ -71,7 +71,7 @@ def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: 
     updates = list(handlers.run(None, None, values(backbone="ViT-B-32/openai"), None, "visitor", opened))
     assert updates[-1]["progress"] == "Example"
     assert not {"accuracy", "gallery"} & {name for update in updates for name in update}
-    put = handlers.put_form_back(updates[-1]["choice"], values(backbone="ViT-B-32/openai"))
+    put = filling.put_form_back(updates[-1]["choice"], values(backbone="ViT-B-32/openai"))
     assert put["backbone"] == TINY
     assert "could not be reached" in put["message"]
     assert "The form is back at Tiny CLIP" in put["message"]

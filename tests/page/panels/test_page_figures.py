@@ -17,10 +17,10 @@ from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.panels.accuracy import accuracy_figure
 from cliptta_demo.page.panels.cards import cards_html, message_html
-from cliptta_demo.page.panels.progress import progress_html
 from cliptta_demo.page.panels.entropy import entropy_figure
 from cliptta_demo.page.panels.gallery import gallery_data
 from cliptta_demo.page.panels.histogram import histogram_figure
+from cliptta_demo.page.panels.progress import progress_html
 from cliptta_demo.page.panels.scores import score_figure
 from cliptta_demo.page.panels.stage import live_stage, stage
 from cliptta_demo.page.runs.runner import work

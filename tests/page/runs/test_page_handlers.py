@@ -11,6 +11,7 @@ from pressing import BACKBONE, message, press, same, small_model, values  # noqa
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.page.form import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.uploads import UploadNews, read_news
@@ -145,7 +146,7 @@ def photos(tmp_path, monkeypatch):
 def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
     files = tuple(GivenFile(path, name) for path, name in zip(paths, names or map(Path, paths), strict=True))
     files = tuple(replace(file, name=getattr(file.name, "name", file.name)) for file in files)
-    return handlers.take_uploads(UploadNews(added=files), backbone, typed, uploads)
+    return filling.take_uploads(UploadNews(added=files), backbone, typed, uploads)
 
 
 def test_uploads_are_decoded_and_bad_files_are_named(photos):
@@ -207,7 +208,7 @@ def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos
 
 def test_taking_the_files_away_deletes_them(photos):
     uploads = take(photos[:2])["uploads"]
-    update = handlers.take_uploads(read_news('{"clear": true}'), "tiny", "", uploads)
+    update = filling.take_uploads(read_news('{"clear": true}'), "tiny", "", uploads)
     assert update["uploads"] is None
     assert update["upload_note"] == handlers.message_html()
     assert [Path(path).exists() for path in photos] == [False, False, True, True]
@@ -244,10 +245,10 @@ def test_decoded_images_follow_the_backbones_size(photos):
 
 
 def test_a_backbone_brings_its_own_settings():
-    fold, text = handlers.take_backbone("tiny")
+    fold, text = filling.take_backbone("tiny")
     assert fold[0] == tuned_adaptation("tiny").learning_rate
     assert "note" not in text
-    fold, text = handlers.take_backbone("local-dir:/")
+    fold, text = filling.take_backbone("local-dir:/")
     assert fold == []
     assert "must be one of" in text
 

@@ -15,7 +15,7 @@ from pressing import ZOO, message, press, values
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.page.form import choices, links
+from cliptta_demo.page.form import choices, filling, links
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.form.sidebar import fit_widgets
 from cliptta_demo.page.runs import api, gpu, handlers, runner
@@ -155,19 +155,19 @@ def test_choosing_fills_the_form_and_tells_the_size() -> None:
     assert "2.5 GB" in dataset.info
     for name in [value for _, value in choices.dataset_choices()]:
         assert choices.images_note(name) or name in ("pictures", "unseen-style", "upload")
-    fold, text = handlers.take_backbone("ViT-B-16/openai")
+    fold, text = filling.take_backbone("ViT-B-16/openai")
     assert fold[0] == 1e-4
     assert "error" not in text
 
 
 def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> None:
     form = FormValues(**{**ZOO, "hub_dataset": "zoo/animals:test?a=b&c=d", "backbone": "ViT-B-32/laion2b_s34b_b79k"})
-    query, problem = handlers.address_of(tuple(form[name] for name in field_names()))
+    query, problem = filling.address_of(tuple(form[name] for name in field_names()))
     assert "hub_dataset=zoo%2Fanimals%3Atest%3Fa%3Db%26c%3Dd" in query
     assert "note" not in problem
     opened = links.open_link({"dataset": "cifar10", "corruption": "fog"})
     assert opened.class_names.startswith("airplane, automobile")
-    assert "must be one of" in handlers.open_address({"backbone": "local-dir:/etc"})["message"]
+    assert "must be one of" in filling.open_address({"backbone": "local-dir:/etc"})["message"]
     assert stand_in.requests == []
 
 

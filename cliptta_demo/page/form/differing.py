@@ -1,0 +1,123 @@
+"""What of the form differs: from the run shown, from the values that it opens with; and a run's settings in a line."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+from cliptta_demo.backend.data.presets import PRESETS
+from cliptta_demo.backend.declare import settings_of
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
+from cliptta_demo.backend.models.offered import label_of
+from cliptta_demo.backend.settings import StreamSettings, corruption_name
+from cliptta_demo.page.form.choices import dataset_choices, stranger_choices
+from cliptta_demo.page.form.fields import FORM, FormValues, field_names, linked_names
+from cliptta_demo.page.form.opening import opening, starting_values
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.session.state import Recipe, Session, changed_names
+
+CHANGED = "Settings changed: {} to apply"
+
+
+def recipe_line(recipe: Recipe) -> str:
+    """A run's settings in short: data set, shift, strangers, model, methods, batches."""
+    stream = recipe.settings.stream
+    return " · ".join((_images(recipe), _shift(stream), *_rest(recipe)))
+
+
+def run_line_html(session: Session | None = None, form: FormValues | None = None) -> str:
+    """The settings of the run shown, with the changes on its way; ``form``: of a run that has no session.
+
+    Empty where no run is shown.
+    """
+    if session is not None:
+        recipe, shifts = session.recipe, session.shifts
+        first = _shift(recipe.settings.stream)
+        if session.marks and shifts:
+            name, severity = shifts[0]
+            first = corruption_name(name) if name == "none" else f"{corruption_name(name)} {severity}"
+        changes = [f"{mark.label} from batch {mark.batch + 1}" for mark in session.marks]
+        text = " · ".join((_images(recipe), first, *_rest(recipe), *changes))
+    else:
+        text = recipe_line(read_form(form)) if form is not None else ""
+    words = html.escape(text)
+    return f'<p class="run-line" data-testid="run-line" title="{words}">{words}</p>' if text else ""
+
+
+def changed_html(shown: FormValues | None, form: FormValues, press: str) -> str:
+    """That the form says something else than the run shown, and what to ``press``; empty where both say the same.
+
+    Args:
+        shown: the form of the run shown, None where there is none.
+    """
+    differs = shown is not None and differ(shown, form)
+    return f'<p class="changed" role="status">{CHANGED.format(press)}</p>' if differs else ""
+
+
+def differ(shown: FormValues, form: FormValues) -> bool:
+    """Whether two forms ask for different runs; one with an error in it asks for no other's."""
+    if shown == form:
+        return False
+    try:
+        return bool(changed_names(read_form(shown), read_form(form)))
+    except UserError:
+        return True
+
+
+def fold_label(title: str, names: Iterable[str], form: FormValues) -> str:
+    """A fold's title, with how many of its settings are not the backbone's usual ones."""
+    usual = starting_values(tuned_adaptation(form.backbone), form.backbone)
+    count = sum(form[name] != usual[name] for name in _of_methods(names, form.methods or ()))
+    return f"{title} · {count} changed" if count else title
+
+
+def is_opening(form: FormValues) -> bool:
+    """Whether the form is as the page opens, the visitor's images apart."""
+    start, methods = opening(), tuple(form.methods or ())
+    names = (name for name in _of_methods(linked_names(), methods) if name != "methods")
+    return methods == tuple(start.methods) and all(form[name] == start[name] for name in names)
+
+
+def advanced_names() -> tuple[str, ...]:
+    """The fields in the fold of advanced settings, methods' own among them."""
+    own = [name for name in field_names() if name not in FORM]
+    return (*_group("advanced"), "templates", *own)
+
+
+def schedule_names() -> tuple[str, ...]:
+    """The fields in the fold of the schedule."""
+    return _group("schedule")
+
+
+def _of_methods(names: Iterable[str], methods: Iterable[str]) -> list[str]:
+    """Without the own settings of methods that are not among these."""
+    chosen = set(methods)
+    return [name for name in names if name in FORM or name.split(".")[0] in chosen]
+
+
+def _group(group: str) -> tuple[str, ...]:
+    return tuple(name for name, item in FORM.items() if item.setting and item.setting.group == group)
+
+
+def _images(recipe: Recipe) -> str:
+    known = {name: label for label, name in dataset_choices()}
+    known |= {name: preset.label for name, preset in PRESETS.items()}
+    return known.get(recipe.dataset, recipe.dataset.removeprefix("hf:"))
+
+
+def _shift(stream: StreamSettings) -> str:
+    known = settings_of(StreamSettings)
+    if stream.schedule != "one":
+        return known["schedule"].options[stream.schedule]
+    return known["severity"].mark_of(stream)
+
+
+def _rest(recipe: Recipe) -> list[str]:
+    stream, methods = recipe.settings.stream, recipe.settings.methods
+    strangers = {name: label for label, name in stranger_choices()}.get(recipe.ood_source, recipe.ood_source)
+    words = [f"{stream.ood_share:.0%} {strangers}"] * bool(stream.ood_share)
+    words += [label_of(recipe.backbone)] * (recipe.backbone != TINY)
+    words += [", ".join(METHODS[name].label for name in methods)]
+    return [*words, f"{stream.batches} batch{'' if stream.batches == 1 else 'es'} of {stream.batch_size}"]

@@ -1,0 +1,196 @@
+"""What fills the form beside the visitor: lessons, links, uploads, a backbone's values, and what is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
+from cliptta_demo.page.defaults import UPLOAD
+from cliptta_demo.page.form.choice import Choice, put_back
+from cliptta_demo.page.form.choices import HUB, images_note
+from cliptta_demo.page.form.differing import differ
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
+from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
+from cliptta_demo.page.form.links import open_link, to_query, unknown_words
+from cliptta_demo.page.form.opening import opening
+from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.form.uploader import show_uploader
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.stage import waiting_stage
+from cliptta_demo.page.runs.handlers import Update, buttons
+from cliptta_demo.page.session.state import Session, Uploads
+from cliptta_demo.page.session.uploads import (
+    UploadNews,
+    class_text_for,
+    decode_uploads,
+    fields_for_frames,
+    forget_files,
+    forget_files_of,
+    own_files,
+    ready_sentence,
+    upload_value,
+)
+from cliptta_demo.page.texts import (
+    LESSON_LEFT,
+    LINK_CHANGES,
+    LINK_OF_FORM,
+    LINK_OPENED,
+    LINK_OPENED_UPLOAD,
+    RESTORED,
+)
+
+
+def open_lesson(key: str, before: FormValues | None = None, values: tuple[Any, ...] | None = None) -> Update:
+    """What a lesson puts on the page: the form, its text, and a stage that waits for its run.
+
+    Args:
+        before: the form before the lesson that is open, None where none is; values: the form at this moment.
+    """
+    lesson = by_key(key)
+    form = lesson_values(lesson)
+    return {
+        "session": None,
+        "choice": Choice(form),
+        "model": form.backbone,
+        "message": message_html(),
+        "changed": "",
+        "lesson": lesson_html(lesson),
+        "leave": gr.Button(visible=True),
+        "before": before or (form_of(values) if values is not None else None),
+        **form_update(form),
+        **waiting_stage(form.methods),
+        **buttons("idle"),
+    }
+
+
+def leave_lesson(before: FormValues | None) -> Update:
+    """The form as it was before the lesson; the run stays."""
+    return {**_no_lesson(), **form_update(before or opening()), "message": message_html(LESSON_LEFT)}
+
+
+def restore_defaults() -> Update:
+    """The form as the page opens, the visitor's images apart; the run stays."""
+    return {**_no_lesson(), **form_update(opening()), "message": message_html(RESTORED)}
+
+
+def _no_lesson() -> Update:
+    return {"lesson": lesson_html(None), "leave": gr.Button(visible=False), "before": None}
+
+
+def form_update(values: FormValues) -> Update:
+    """All widgets' values; the place for files shows where it is needed."""
+    update = _widgets({name: values[name] for name in linked_names()})
+    return update | {"files": show_uploader(values.dataset == UPLOAD)}
+
+
+def put_form_back(choice: Choice, values: tuple[Any, ...]) -> Update:
+    """After the end of a run: what could not be loaded, or was given up, goes out of the form again."""
+    changed, words = put_back(choice, form_of(values))
+    update: Update = {"choice": choice.settled}
+    if words:
+        message = message_html(choice.said or words, "error" if choice.said else "info", (words,) * bool(choice.said))
+        update |= {"message": message, **_widgets(changed)}
+    return update
+
+
+def _widgets(values: Mapping[str, Any]) -> Update:
+    """Fields' values as their widgets take them: a CheckboxGroup takes lists only, some widgets say more."""
+    special = {
+        "methods": list,
+        "hub_dataset": lambda name: gr.Textbox(name, visible=values.get("dataset") == HUB),
+        "ood_source": lambda name: gr.Dropdown(value=name, info=images_note(name)),
+    }
+    return {name: special[name](value) if name in special else value for name, value in values.items()}
+
+
+def open_address(query: Mapping[str, str]) -> Update:
+    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
+    unknown = unknown_words(query)
+    if not any(name in query for name in linked_names()):
+        return {"message": message_html(unknown, "warning")} if unknown else {}
+    try:
+        values = open_link(query)
+    except UserError as error:
+        more = (unknown,) * bool(unknown)
+        return {"message": message_html(f"This link can't be opened as it is: {error}", "error", more)}
+    words = LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED
+    return {
+        "choice": Choice(opening()),
+        "changed": "",
+        **form_update(values),
+        **waiting_stage(values.methods),  # the example that the page opens with is another experiment
+        "message": message_html(words, "warning" if unknown else "info", (unknown,) * bool(unknown)),
+    }
+
+
+def address_of(
+    values: tuple[Any, ...], session: Session | None = None, shown: FormValues | None = None
+) -> tuple[str, str]:
+    """("?" and the query of the link to what the form says, message); a form with an error has no link: "".
+
+    Args:
+        session: the run shown, shown: its form; the message says where the link is not theirs.
+    """
+    form = form_of(values)
+    try:
+        check_form(form)
+        query = to_query(form)
+        open_link(dict(parse_qsl(query, keep_blank_values=True, max_num_fields=len(field_names()))))
+    except UserError as error:
+        return "", message_html(str(error), "error")
+    if shown is not None and differ(shown, form):
+        return f"?{query}", message_html(LINK_OF_FORM, "warning")
+    if session is not None and session.marks:
+        changes = ", ".join(f"{mark.label} from batch {mark.batch + 1}" for mark in session.marks)
+        return f"?{query}", message_html(LINK_CHANGES.format(changes=changes), "warning")
+    return f"?{query}", message_html()
+
+
+def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
+    """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
+
+    Labels become the class names unless the visitor ``typed`` some; with frames of a video the form asks for the order
+    given, and for all of them. Names of the update: "uploads", "files", "upload_note", and fields that change.
+    """
+    if given.cleared:
+        forget_files(uploads)
+        return {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
+    added = own_files(given.added, uploads.files if uploads is not None else ())
+    before = uploads.filled if uploads is not None else ""
+    files = (*(uploads.files if uploads is not None else ()), *added)
+    size = image_size_of(backbone)
+    try:
+        uploads = decode_uploads(files, size, before, given.every)
+    except BaseException:
+        forget_files_of(added)
+        raise
+    lost = len(given.added) - len(added)
+    refused = (f"{lost:,} of the files did not arrive: add them again.",) * bool(lost) + uploads.refused
+    text = class_text_for(uploads, typed, before)
+    uploads = replace(uploads, filled=text or before)
+    update: Update = {"uploads": uploads, "files": upload_value(uploads)}
+    if not uploads.names:
+        return update | {"upload_note": message_html("None of these files can be used.", "error", refused)}
+    note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
+    fields = {"class_names": text} if text else {}
+    return update | {"upload_note": note} | fields | fields_for_frames(uploads)
+
+
+def take_backbone(name: Any) -> tuple[list[Any], str]:
+    """(values of the Advanced fold, message): each backbone brings its own tuned values.
+
+    Nothing is loaded: that is for Run, when size and speed have been read.
+    """
+    try:
+        check_visitor_backbone(name)
+    except UserError as error:
+        return [], message_html(str(error), "error")
+    tuned = tuned_adaptation(name)
+    return [getattr(tuned, setting) for setting in ADAPTATION_FIELDS], message_html()

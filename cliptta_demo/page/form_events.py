@@ -1,0 +1,175 @@
+"""What follows a change of the form, a lesson, an address or an upload."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
+from cliptta_demo.page.form import filling
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
+from cliptta_demo.page.form.cost import estimate_html
+from cliptta_demo.page.form.differing import (
+    advanced_names,
+    changed_html,
+    fold_label,
+    is_opening,
+    schedule_names,
+)
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, stream_names
+from cliptta_demo.page.form.lessons import by_key
+from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, SCHEDULE
+from cliptta_demo.page.form.words_note import words_note_html
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
+from cliptta_demo.page.panels.stage import PARTS, planned_strip
+from cliptta_demo.page.run_events import OUTPUTS, stop_first
+from cliptta_demo.page.runs.gpu import device
+from cliptta_demo.page.runs.handlers import phase_of
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.server.guard import RAW
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.uploads import FILLED_BY_FILES, read_news, upload_value
+from cliptta_demo.page.texts import FAILED
+from cliptta_demo.page.wires import Wires
+
+log = logging.getLogger(__name__)
+PRESS = {"idle": "Run", "paused": "Continue", "done": "Run again"}  # what the button says
+
+
+def connect_form(wires: Wires, ended: list[Any]) -> None:
+    """As the form changes: says what comes when, how long it takes, and where it is not what the page shows.
+
+    Args:
+        ended: the events after which no run is at work.
+    """
+    parts, sidebar = wires.parts, wires.sidebar
+    kept = [parts["session"], parts["choice"]]
+
+    def note_of(session: Any, choice: Any, values: tuple[Any, ...], busy: bool = False) -> str:
+        press = PRESS["done" if busy else phase_of(session)]
+        return changed_html(choice.shown(session is not None), form_of(values), press)
+
+    def tell(request: gr.Request, model: str, session: Any, choice: Any, *values: Any) -> tuple[Any, ...]:
+        form, busy = form_of(values), RUNS.is_busy(request.session_hash or "nobody")
+        offers = {PAPERS: gpu_advice(form.backbone, device()), LAPTOPS: words_offer(form)}
+        return (
+            estimate_html(form, device()),
+            backbone_note_html(form, model),
+            words_note_html(form),
+            *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
+            note_of(session, choice, values, busy),
+            gr.Accordion(label=fold_label(SCHEDULE, schedule_names(), form)),
+            gr.Accordion(label=fold_label(ADVANCED, advanced_names(), form)),
+            gr.Button(visible=not is_opening(form)),
+        )
+
+    def planned(session: Any, choice: Any, *values: Any) -> Any:
+        form = form_of(values)
+        shown = note_of(session, choice, values)
+        return planned_strip(form, later=bool(shown)) or gr.skip()
+
+    def put_back(session: Any, choice: Any, *values: Any) -> dict[Any, Any]:
+        update = filling.put_form_back(choice, values)
+        return wires.spread(update | {"changed": note_of(session, choice, values)})
+
+    changes = {name: widget.change for name, widget in sidebar.widgets.items()}
+    plan_outputs = [kept[0], kept[1], *sidebar.inputs]
+    about = {"concurrency_limit": None, "trigger_mode": "always_last", **RAW, **PRIVATE}
+    plans = [wires.demo.load, *(changes[name] for name in ("class_names", *stream_names()))]
+    gr.on(plans, planned, plan_outputs, parts["strip"], **about)
+    outputs = [sidebar.estimate, sidebar.backbone_note, sidebar.words_note, *sidebar.offers.values(), parts["changed"]]
+    outputs += [sidebar.schedule, sidebar.advanced, sidebar.restore]
+    inputs = [parts["model"], *plan_outputs]
+    gr.on(
+        [wires.demo.load, parts["model"].change, *changes.values()],
+        tell,
+        inputs,
+        outputs,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    for event in ended:
+        event.then(put_back, plan_outputs, [parts["message"], parts["changed"], kept[1], *sidebar.inputs], **QUIET)
+    ended[-1].then(planned, plan_outputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
+
+    def chosen(name: str) -> list[Any]:
+        values, message = filling.take_backbone(name)
+        return [message, *(values or [gr.skip()] * len(ADAPTATION_FIELDS))]
+
+    backbone = sidebar.widgets["backbone"]
+    outputs = [parts["message"], *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
+    backbone.input(chosen, backbone, outputs, **QUIET)
+    for name, button in sidebar.offers.items():
+        button.click(lambda name=name: [name, *chosen(name)], None, [backbone, *outputs], **QUIET)
+
+
+def connect_address(wires: Wires) -> None:
+    """The page's address fills the form; *Share* makes the address that would fill it so again."""
+    parts, sidebar = wires.parts, wires.sidebar
+    names = ("choice", "message", "changed", *PARTS)
+
+    def opened(request: gr.Request) -> dict[Any, Any]:
+        update = filling.open_address(dict(request.query_params)) or {"message": gr.skip()}  # Gradio refuses {}
+        return wires.spread(update)
+
+    def share(session: Any, choice: Any, *values: Any) -> tuple[str, str]:
+        return filling.address_of(values, session, choice.shown(session is not None))
+
+    wires.demo.load(opened, None, [*(parts[name] for name in names), *sidebar.inputs], **PRIVATE)
+    inputs = [parts["session"], parts["choice"], *sidebar.inputs]
+    shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)
+    shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
+
+
+def connect_lessons(wires: Wires, running: list[Any]) -> None:
+    """Lessons fill the form and run; leaving one, and *Restore defaults*, fill it with what was there."""
+    parts, sidebar = wires.parts, wires.sidebar
+    lesson = [parts[name] for name in ("lesson", "leave", "before")]
+
+    def open_lesson(key: str, before: Any, *values: Any) -> dict[Any, Any]:
+        update = filling.open_lesson(key, before, values)
+        if by_key(key).runs:
+            update["go"] = f"{key} {time.monotonic()}"
+        return wires.spread(update)
+
+    inputs = [parts["before"], *sidebar.inputs]
+    outputs = [*(parts[name] for name in OUTPUTS), *lesson, parts["go"], *sidebar.inputs]
+    for key, button in parts["lessons"].items():
+        stop_first(button.click, running)
+        button.click(wires.wait, **QUICK).then(partial(open_lesson, key), inputs, outputs, **QUIET)
+    filled = [parts["message"], *lesson, *sidebar.inputs]
+    left = parts["leave"].click
+    left(lambda before: wires.spread(filling.leave_lesson(before)), parts["before"], filled, **QUIET)
+    sidebar.restore.click(lambda: wires.spread(filling.restore_defaults()), None, filled, **QUIET)
+
+
+def connect_uploads(wires: Wires) -> None:
+    """A visitor's own files on their way in."""
+    parts, widgets = wires.parts, wires.sidebar.widgets
+
+    def files_came(value: Any, backbone: Any, typed: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
+        key = wires.key_of(request)
+        try:
+            update = filling.take_uploads(read_news(value), backbone, typed, uploads)
+            KEEPING.keep_uploads(key, update["uploads"])
+        except UserError as error:
+            update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
+        except Exception:
+            log.exception("uploads could not be taken")
+            update = {"files": upload_value(uploads), "upload_note": message_html(FAILED, "error")}
+        return wires.spread(update)
+
+    widgets["files"].upload(
+        files_came,
+        [widgets["files"], widgets["backbone"], widgets["class_names"], parts["uploads"]],
+        [wires.sidebar.upload_note, parts["uploads"], *(widgets[name] for name in FILLED_BY_FILES)],
+        concurrency_limit=2,
+        **RAW,
+        **PRIVATE,
+    )

@@ -1,0 +1,80 @@
+"""Which button of a run calls what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.sidebar import QUIET
+from cliptta_demo.page.panels.results_panel import QUICK, connect_results
+from cliptta_demo.page.panels.stage import PARTS
+from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.runs.camera_panel import connect_camera
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.sweep_panel import connect_sweep
+from cliptta_demo.page.server.guard import RAW
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.leaving import in_use, put_away
+from cliptta_demo.page.wires import Wires
+
+# Whatever a run may change.
+OUTPUTS = ("session", "uploads", "choice", "model", "message", "spoken", "changed", "run", "pause", "step", *PARTS)
+
+
+def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
+    """Returns the events that are runs, which others cancel, and those after which none is at work."""
+    parts, sidebar = wires.parts, wires.sidebar
+    session, outputs = parts["session"], [parts[name] for name in OUTPUTS]
+    KEEPING.busy, KEEPING.let_go = partial(in_use, demo=wires.demo), partial(put_away, demo=wires.demo)
+
+    def work(
+        batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, *values: Any
+    ) -> Iterator:
+        key = wires.key_of(request)
+        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice), key) as updates:
+            for update in updates:
+                yield wires.spread(update)
+
+    def run_all(request: gr.Request, *inputs: Any) -> Iterator[dict]:
+        yield from work(None, request, *inputs)
+
+    def run_one(request: gr.Request, *inputs: Any) -> Iterator[dict]:
+        yield from work(1, request, *inputs)
+
+    inputs = [session, parts["uploads"], parts["choice"], *sidebar.inputs]
+    shared = {
+        "concurrency_limit": LIMITS.runs_at_once,
+        "concurrency_id": "experiment",
+        "api_visibility": "private",
+        "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
+        "show_progress_on": parts["progress"],
+        **RAW,
+    }
+    running = [
+        parts["run"].click(run_all, inputs, outputs, **shared),
+        parts["step"].click(run_one, inputs, outputs, **shared),
+        parts["go"].change(run_all, inputs, outputs, **shared),  # a lesson, once its settings are in the form
+    ]
+    for button in (parts["pause"], parts["reset"]):
+        stop_first(button.click, running)
+    # Gradio doesn't wait for a cancelled run to end; we do, and only then read the session.
+    paused = parts["pause"].click(wires.wait, **QUICK)
+    paused = paused.then(
+        lambda *kept: wires.spread(handlers.pause(*kept)), [session, parts["choice"]], outputs, **QUICK
+    )
+    reset, kept = parts["reset"].click(wires.wait, **QUICK), [sidebar.widgets["methods"], parts["choice"]]
+    reset = reset.then(lambda *kept: wires.spread(handlers.reset(*kept)), kept, outputs, **QUIET)
+    ended = [*running, paused, reset]
+    connect_results(parts, ended)
+    connect_sweep(parts, sidebar.inputs, wires.key_of, shared)
+    connect_camera(parts["your_camera"], parts, sidebar.inputs, wires.key_of)
+    return running, ended
+
+
+def stop_first(event: Any, running: list[Any]) -> None:
+    """Whoever listens to this event ends the visitor's run: a listener of its own, and the first one."""
+    event(None, cancels=running, api_visibility="private")

@@ -1,0 +1,45 @@
+"""What all listeners of the page share: its parts by name, and whose call it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.page.form.sidebar import Sidebar
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.server.gradio_parts import asked_at
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.leaving import LEAVING
+
+
+@dataclass(frozen=True)
+class Wires:
+    """A page that is being put together; ``parts``: controls, panels and states by the names that updates use."""
+
+    demo: gr.Blocks
+    sidebar: Sidebar
+    parts: dict[str, Any]
+
+    @property
+    def targets(self) -> dict[str, Any]:
+        """Whatever an update can name."""
+        return {**self.parts, **self.sidebar.widgets, "upload_note": self.sidebar.upload_note}
+
+    def spread(self, update: dict[str, Any]) -> dict[Any, Any]:
+        """An update by names as Gradio takes it."""
+        targets = self.targets
+        return {targets[name]: value for name, value in update.items()}
+
+    def key_of(self, request: gr.Request) -> str:
+        """Who calls; a sign of life of theirs."""
+        key = request.session_hash or "nobody"
+        LEAVING.here(key, asked_at(self.demo))
+        KEEPING.touch(key)
+        return key
+
+    def wait(self, request: gr.Request) -> None:
+        """Until no run of the caller's is left."""
+        RUNS.close_abandoned(self.demo)
+        RUNS.wait(self.key_of(request))
