@@ -70,7 +70,10 @@
       const data = shown === null ? null : history.get(shown);
       if (!figure.facets?.length) return figure;
       if (!data) return { ...figure, note: latest ? "All batches so far. Point at a batch on a curve to see that one alone." : "" };
-      const facets = figure.facets.map((facet) => alone(facet, data) || facet);
+      const found = figure.facets.map((facet) => alone(facet, data) || facet);
+      const top = Math.max(...found.map((facet) => facet.layout.yaxis.range[1])); // one scale for all
+      const scaled = (layout) => ({ ...layout, yaxis: { ...layout.yaxis, range: [0, top] } });
+      const facets = found.map((facet) => ({ ...facet, layout: scaled(facet.layout) }));
       return { ...figure, facets, note: `${data.title}, alone.` };
     },
   };

@@ -78,7 +78,7 @@
         draw();
       }, PATIENCE);
       props.value = JSON.stringify({ ...value(), every: gap(), ...news });
-      setTimeout(() => trigger("upload"), 0); // once the new value is known to the page
+      setTimeout(() => trigger(news.clear ? "clear" : "upload"), 0); // once the new value is known to the page
     }
 
     async function take(pairs) {

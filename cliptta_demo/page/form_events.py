@@ -34,7 +34,7 @@ from cliptta_demo.page.runs.handlers import phase_of
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.session.keeping import KEEPING
-from cliptta_demo.page.session.uploads import FILLED_BY_FILES, read_news, upload_value
+from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
 from cliptta_demo.page.texts import FAILED
 from cliptta_demo.page.wires import Wires
 
@@ -151,12 +151,22 @@ def connect_lessons(wires: Wires, running: list[Any]) -> None:
 
 def connect_uploads(wires: Wires) -> None:
     """A visitor's own files on their way in."""
-    parts, widgets = wires.parts, wires.sidebar.widgets
+    parts, sidebar, widgets = wires.parts, wires.sidebar, wires.sidebar.widgets
 
-    def files_came(value: Any, backbone: Any, typed: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
+    def use(uploads: Any, size: Any) -> tuple[Any, Any]:
+        images = len(uploads.names) if uploads is not None else 0
+        return better_batch_size(images, size) or size, gr.Button(visible=False)
+
+    sidebar.propose.click(
+        use, [parts["uploads"], widgets["batch_size"]], [widgets["batch_size"], sidebar.propose], **QUIET
+    )
+
+    def files_came(
+        value: Any, backbone: Any, typed: Any, size: Any, uploads: Any, request: gr.Request
+    ) -> dict[Any, Any]:
         key = wires.key_of(request)
         try:
-            update = filling.take_uploads(read_news(value), backbone, typed, uploads)
+            update = filling.take_uploads(read_news(value), backbone, typed, uploads, size)
             KEEPING.keep_uploads(key, update["uploads"])
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
@@ -167,8 +177,8 @@ def connect_uploads(wires: Wires) -> None:
 
     widgets["files"].upload(
         files_came,
-        [widgets["files"], widgets["backbone"], widgets["class_names"], parts["uploads"]],
-        [wires.sidebar.upload_note, parts["uploads"], *(widgets[name] for name in FILLED_BY_FILES)],
+        [*(widgets[name] for name in ("files", "backbone", "class_names", "batch_size")), parts["uploads"]],
+        [sidebar.upload_note, parts["uploads"], sidebar.propose, *(widgets[name] for name in FILLED_BY_FILES)],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form import filling
 from cliptta_demo.page.form.sidebar import QUIET
 from cliptta_demo.page.panels.results_panel import QUICK, connect_results
 from cliptta_demo.page.panels.stage import PARTS
@@ -68,7 +69,17 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     )
     reset, kept = parts["reset"].click(wires.wait, **QUICK), [sidebar.widgets["methods"], parts["choice"]]
     reset = reset.then(lambda *kept: wires.spread(handlers.reset(*kept)), kept, outputs, **QUIET)
-    ended = [*running, paused, reset]
+    stop_first(sidebar.widgets["files"].clear, running)  # "Remove all" takes the results of these images away too
+
+    def cleared(session: Any, choice: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
+        update = filling.clear_uploads(session, choice, uploads)
+        KEEPING.keep(wires.key_of(request), update.get("session", session), None)
+        return wires.spread(update)
+
+    removed = sidebar.widgets["files"].clear(wires.wait, **QUICK)
+    filled = [*outputs, sidebar.widgets["files"], sidebar.upload_note, sidebar.propose]
+    removed = removed.then(cleared, [session, parts["choice"], parts["uploads"]], filled, **QUICK)
+    ended = [*running, paused, removed, reset]
     connect_results(parts, ended)
     connect_sweep(parts, sidebar.inputs, wires.key_of, shared)
     connect_camera(parts["your_camera"], parts, sidebar.inputs, wires.key_of)

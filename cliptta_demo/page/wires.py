@@ -25,7 +25,12 @@ class Wires:
     @property
     def targets(self) -> dict[str, Any]:
         """Whatever an update can name."""
-        return {**self.parts, **self.sidebar.widgets, "upload_note": self.sidebar.upload_note}
+        return {
+            **self.parts,
+            **self.sidebar.widgets,
+            "upload_note": self.sidebar.upload_note,
+            "propose": self.sidebar.propose,
+        }
 
     def spread(self, update: dict[str, Any]) -> dict[Any, Any]:
         """An update by names as Gradio takes it."""

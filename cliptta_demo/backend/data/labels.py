@@ -106,20 +106,21 @@ def distinct_labels(labels: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(spelling[key] for key in sorted(spelling))
 
 
-def match_labels(labels: Sequence[str | None], class_names: Sequence[str]) -> tuple[Tensor, Counter[str]]:
-    """Labels in words → class numbers.
+def match_labels(
+    labels: Sequence[str | None], class_names: Sequence[str], others: int = UNLABELLED
+) -> tuple[Tensor, Counter[str]]:
+    """Labels in words → class numbers; a label that is none of these classes becomes ``others``.
 
     Returns:
-        (``(N,)`` int64, UNLABELLED where there is no label or none of these classes; how often each label that is
-        none of the classes occurs).
+        (``(N,)`` int64, UNLABELLED where there is no label; how often each label that is none of the classes occurs).
     """
     number = {comparable(display_name(name)): index for index, name in enumerate(class_names)}
     strange: Counter[str] = Counter()
     numbers = []
     for label in labels:
-        known = number.get(comparable(label), UNLABELLED) if label else UNLABELLED
-        numbers.append(known)
-        if label and known == UNLABELLED:
+        name = comparable(label) if label else None
+        numbers.append(UNLABELLED if name is None else number.get(name, others))
+        if name is not None and name not in number:
             strange[label] += 1
     return torch.tensor(numbers, dtype=torch.int64), strange
 

@@ -75,6 +75,40 @@ class Reliability:
         return float(np.abs(self.right - self.confidence).sum() / images) if images else None
 
 
+@dataclass(frozen=True)
+class Paired:
+    """A method beside zero-shot, on the very same labelled ID images: only those on which the two differ tell.
+
+    Attributes:
+        seen: images; was_right, broken: those that zero-shot got right, and those of them now wrong; was_wrong, fixed:
+            those that it got wrong, and those of them now right.
+    """
+
+    seen: int = 0
+    was_right: int = 0
+    broken: int = 0
+    was_wrong: int = 0
+    fixed: int = 0
+
+    @property
+    def gain(self) -> float:
+        """The difference of the two accuracies, −1 to 1."""
+        return (self.fixed - self.broken) / max(self.seen, 1)
+
+    @property
+    def margin(self) -> float:
+        """Two standard errors of that difference where there is none in truth.
+
+        McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+        """
+        return 2 * (self.fixed + self.broken) ** 0.5 / max(self.seen, 1)
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether chance alone often gives such a difference on so few images."""
+        return abs(self.gain) <= self.margin
+
+
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
@@ -180,6 +214,11 @@ class Tally:
     def histogram_entropy(self) -> float:
         """Of the predictions so far, in nats."""
         return entropy_of(self.histogram)
+
+    @property
+    def paired(self) -> Paired:
+        """This method beside zero-shot."""
+        return Paired(self.seen, self.was_right, self.broken, self.was_wrong, self.fixed)
 
     @property
     def auroc(self) -> float | None:

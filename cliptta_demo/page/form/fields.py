@@ -44,6 +44,16 @@ def _settings(*groups: str) -> Iterator[Field]:
                 yield Field(name=name, default=getattr(settings, name), **about)
 
 
+# Of a visitor's own images alone, so no setting of the engine's.
+STRANGERS_BY_LABEL = Setting(
+    name="strangers_by_label",
+    default=False,
+    kind=bool,
+    label="Other labels are strangers",
+    help="Images whose label is none of the class names: strangers (OOD) rather than unlabelled.",
+    group="images",
+)
+
 FORM: dict[str, Field] = {
     item.name: item
     for item in (
@@ -59,6 +69,7 @@ FORM: dict[str, Field] = {
         Field(name="templates", default="", costly=True),
         *_settings("advanced"),
         *_settings("schedule"),
+        Field(name="strangers_by_label", default=False, kind=bool, setting=STRANGERS_BY_LABEL, asked=False),
     )
 }
 FIELDS = tuple(FORM)

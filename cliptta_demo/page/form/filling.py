@@ -24,10 +24,11 @@ from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.stage import waiting_stage
-from cliptta_demo.page.runs.handlers import Update, buttons
+from cliptta_demo.page.runs.handlers import Update, buttons, pause
 from cliptta_demo.page.session.state import Session, Uploads
 from cliptta_demo.page.session.uploads import (
     UploadNews,
+    better_batch_size,
     class_text_for,
     decode_uploads,
     fields_for_frames,
@@ -43,6 +44,8 @@ from cliptta_demo.page.texts import (
     LINK_OF_FORM,
     LINK_OPENED,
     LINK_OPENED_UPLOAD,
+    PROPOSE,
+    REMOVED,
     RESTORED,
 )
 
@@ -153,15 +156,15 @@ def address_of(
     return f"?{query}", message_html()
 
 
-def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None) -> Update:
+def take_uploads(
+    given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None, batch_size: Any = None
+) -> Update:
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
     Labels become the class names unless the visitor ``typed`` some; with frames of a video the form asks for the order
-    given, and for all of them. Names of the update: "uploads", "files", "upload_note", and fields that change.
+    given, and for all of them. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
+    Names of the update: "uploads", "files", "upload_note", "propose", and fields that change.
     """
-    if given.cleared:
-        forget_files(uploads)
-        return {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
     added = own_files(given.added, uploads.files if uploads is not None else ())
     before = uploads.filled if uploads is not None else ""
     files = (*(uploads.files if uploads is not None else ()), *added)
@@ -176,11 +179,38 @@ def take_uploads(given: UploadNews, backbone: Any, typed: Any, uploads: Uploads 
     text = class_text_for(uploads, typed, before)
     uploads = replace(uploads, filled=text or before)
     update: Update = {"uploads": uploads, "files": upload_value(uploads)}
+    update |= {"propose": proposal(0 if uploads.frames else len(uploads.names), batch_size)}
     if not uploads.names:
         return update | {"upload_note": message_html("None of these files can be used.", "error", refused)}
     note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
     fields = {"class_names": text} if text else {}
     return update | {"upload_note": note} | fields | fields_for_frames(uploads)
+
+
+def proposal(images: int, batch_size: Any) -> gr.Button:
+    """The button that sets a batch size which makes several batches of so few images; hidden where there is none."""
+    size = better_batch_size(images, batch_size)
+    return gr.Button(PROPOSE.format(size=size, batches=-(-images // size)) if size else "", visible=bool(size))
+
+
+def clear_uploads(session: Session | None, choice: Choice, uploads: Uploads | None) -> Update:
+    """Takes a visitor's images away, and what was made of them: results and adapted models.
+
+    To be asked when no run is at work. Another run is kept, paused.
+    """
+    forget_files(uploads)
+    gone: Update = {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
+    gone |= {"propose": gr.Button(visible=False)}
+    if session is None or session.recipe.dataset != UPLOAD:
+        return {**pause(session, choice), **gone}
+    empty = {"session": None, "choice": replace(choice, idle=""), "changed": "", "spoken": ""}
+    return {
+        **gone,
+        **empty,
+        "message": message_html(REMOVED),
+        **waiting_stage(session.recipe.settings.methods),
+        **buttons("idle"),
+    }
 
 
 def take_backbone(name: Any) -> tuple[list[Any], str]:

@@ -61,6 +61,7 @@ def recipe_query(recipe: Recipe) -> str:
         methods=recipe.settings.methods,
         backbone=recipe.backbone,
         templates="\n".join(recipe.templates),
+        strangers_by_label=recipe.strangers_by_label,
     )
     known = field_names()
     return to_query(values.changed({name: value for name, value in recipe.settings.flat().items() if name in known}))

@@ -20,7 +20,7 @@ from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_na
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices
-from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, declared, stream_names
+from cliptta_demo.page.form.fields import FIELDS, FORM, STRANGERS_BY_LABEL, FormValues, declared, stream_names
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.session.uploads import read_upload
 
@@ -41,6 +41,7 @@ def read_form(values: FormValues) -> Recipe:
     methods = _methods(values.methods)
     own = {name: item.whole(values[name]) for name, item in own_declared().items() if name.split(".")[0] in methods}
     _refuse_empty(values, own)
+    STRANGERS_BY_LABEL.check(values.strangers_by_label)
     recipe = Recipe(
         settings=RunSettings(
             methods=methods,
@@ -55,6 +56,7 @@ def read_form(values: FormValues) -> Recipe:
         class_names=class_names,
         upload_key=read_upload(values.files) if dataset == UPLOAD else "",
         templates=_templates(values.templates),
+        strangers_by_label=dataset == UPLOAD and values.strangers_by_label,
     )
     _refuse_long(recipe.settings)
     return recipe

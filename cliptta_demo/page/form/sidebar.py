@@ -51,6 +51,7 @@ class Sidebar:
     schedule: gr.Accordion
     advanced: gr.Accordion
     restore: gr.Button
+    propose: gr.Button
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -81,6 +82,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         )
         made["files"] = build_uploader(scripts(), own)
         upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
+        propose = _offer("", "propose")
         made["class_names"] = gr.Textbox(
             values.class_names,
             label="Class names",
@@ -89,6 +91,8 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             max_lines=8,
             elem_id="class-names",
         )
+        made |= build_widgets(_declared_in("images"), values)
+        made["strangers_by_label"].visible = own
         words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
         offers = {LAPTOPS: _offer(words_offer(values), "words-offer")}
         with gr.Row(elem_classes="shortcuts"):
@@ -138,7 +142,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         )
     restore = gr.Button("Restore defaults", size="sm", visible=False, elem_id="restore", min_width=0)
     made = {name: made[name] for name in field_names()}
-    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, schedule, advanced, restore)
+    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, schedule, advanced, restore, propose)
     _connect(sidebar, twelve, every)
     if groups:
         made["methods"].change(
@@ -196,7 +200,7 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
         class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
     )
-    shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names")]
+    shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names", "strangers_by_label")]
     widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
     widgets["ood_source"].input(
         lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET
@@ -213,6 +217,7 @@ def fit_widgets(dataset: str) -> tuple[Any, ...]:
         gr.Textbox(visible=dataset == HUB),
         show_uploader(own),
         gr.Textbox(info=class_names_help(dataset)),
+        gr.Checkbox(visible=own),
         gr.Button(visible=not own and not hub),
         gr.Button(visible=not own and not hub),
     )

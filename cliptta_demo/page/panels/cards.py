@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Series, Snapshot
 from cliptta_demo.page.session.state import Session
+
+FEW = 20  # images: a share of fewer is told as a number of them
+NOISE = (
+    "Within the noise of so few images: {changed} of {seen} came out differently, and chance alone often gives such a "
+    "difference (two standard errors, McNemar)."
+)
 
 
 def cards_html(session: Session | None, methods: Sequence[str], live: LiveStep | None = None) -> str:
@@ -28,7 +35,7 @@ def _card(name: str, look: MethodLook, snapshot: Snapshot | None, live: LiveStep
             number, gain = _unlabelled(name, snapshot)
         else:
             number = f"{100 * method.accuracy:.1f}<small>%</small>"
-            gain = _gain(name, method, snapshot.methods.get(REFERENCE))
+            gain = _gain(name, method)
         details = details or _details(name, method)
     elif live is not None:
         gain = '<span class="quiet">first batch</span>'
@@ -41,23 +48,38 @@ def _card(name: str, look: MethodLook, snapshot: Snapshot | None, live: LiveStep
     )
 
 
-def _gain(name: str, method: MethodSnapshot, reference: MethodSnapshot | None) -> str:
+def _gain(name: str, method: MethodSnapshot) -> str:
+    """The lead over zero-shot: an arrow where it is more than chance, grey with its margin where it is not."""
     if name == REFERENCE:
         return '<span class="quiet">accuracy without adapting</span>'
-    if reference is None or reference.accuracy is None or method.accuracy is None:
-        return ""
-    points = 100 * (method.accuracy - reference.accuracy)
-    if abs(points) < 0.05:
+    paired = method.paired
+    points, margin = 100 * paired.gain, 100 * paired.margin
+    if not paired.fixed + paired.broken:
         return '<span class="quiet">same as zero-shot</span>'
+    if paired.is_noise:
+        sign = "+" if points > 0 else "−" if points < 0 else ""
+        words = html.escape(NOISE.format(changed=paired.fixed + paired.broken, seen=paired.seen))
+        return f'<span class="quiet" title="{words}">{sign}{abs(points):.1f} ± {margin:.1f} points vs zero-shot</span>'
     sign, way = ("▲ +", "up") if points > 0 else ("▼ −", "down")
     return f'<span class="{way}">{sign}{abs(points):.1f} points</span> <span class="quiet">vs zero-shot</span>'
 
 
 def _details(name: str, method: MethodSnapshot) -> str:
-    if name == REFERENCE or method.improvement is None or method.deterioration is None:
+    if name == REFERENCE:
         return ""
-    words = "Share of zero-shot's wrong images now right, and of its right images now wrong"
-    return f'<span title="{words}">fixed {method.improvement:.0%} · broke {method.deterioration:.0%}</span>'
+    words = "Of zero-shot's wrong images, those now right; of its right images, those now wrong"
+    fixed, broke = (share_of(*counts) for counts in counts_of(method.paired))
+    return f'<span title="{words}">fixed {fixed} · broke {broke}</span>'
+
+
+def counts_of(paired: Paired) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(images fixed, of so many that were wrong), (images broken, of so many that were right)."""
+    return (paired.fixed, paired.was_wrong), (paired.broken, paired.was_right)
+
+
+def share_of(part: int, whole: int) -> str:
+    """A share in words: of few images their numbers, which no percentage should hide."""
+    return f"{part} of {whole}" if whole < FEW else f"{part / whole:.0%}"
 
 
 def _live_text(name: str, live: LiveStep | None) -> str:

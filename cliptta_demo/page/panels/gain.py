@@ -35,7 +35,7 @@ def gain_figure(session: Session) -> Figure:
     ]
     layout = {
         "xaxis": {"title": {"text": "milliseconds an image"}, "type": "log", "nticks": 6},
-        "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".0%", "rangemode": "tozero"},
+        "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".0%", "range": [0, 1.02]},
     }
     words = "; ".join(_spoken(look, costs[name], snapshot.methods[name]) for name, look in shown.items())
     figure = make_figure([{"id": "gain", "data": traces, "layout": layout, "alt": f"{words}."}], shown)

@@ -12,6 +12,7 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
+from cliptta_demo.page.panels.cards import FEW, counts_of
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, looks_of, make_figure, plot_text, rounded
 from cliptta_demo.page.session.state import Session
@@ -128,9 +129,19 @@ def _ratios(name: str, counted: Tally | MethodSnapshot) -> list[str]:
     """Improvement and deterioration in words."""
     if name == REFERENCE:
         return ["the yardstick of both ratios"]
-    shares = (counted.improvement, counted.deterioration)
-    better, worse = ("–" if share is None else f"{share:.0%}" for share in shares)
-    return [f"improvement: {better} of zero-shot's wrong", f"deterioration: {worse} of zero-shot's right"]
+    (fixed, wrong), (broken, right) = counts_of(counted.paired)
+    return [
+        f"improvement: {_of(fixed, wrong)} zero-shot's {_number(wrong)}wrong",
+        f"deterioration: {_of(broken, right)} zero-shot's {_number(right)}right",
+    ]
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of" if whole < FEW else f"{part / whole:.0%} of"
+
+
+def _number(whole: int) -> str:
+    return f"{whole} " if whole < FEW else ""
 
 
 PANEL = Panel(

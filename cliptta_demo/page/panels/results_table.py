@@ -72,7 +72,8 @@ def results_data(session: Session | None) -> dict[str, Any]:
 def with_scores(session: Session) -> bool:
     """Whether ID scores tell anything: strangers are mixed in, or a method looks for them."""
     settings = session.recipe.settings
-    return settings.stream.ood_share > 0 or any(METHODS[name].uses_threshold for name in settings.methods)
+    strangers = settings.stream.ood_share > 0 or session.recipe.strangers_by_label
+    return strangers or any(METHODS[name].uses_threshold for name in settings.methods)
 
 
 def csv_download(session: Session | None) -> str:

@@ -25,7 +25,14 @@ def score_figure(session: Session) -> Figure:
     snapshot = session.snapshot
     if snapshot is None:
         return empty_figure("ID scores appear after the first batch.")
-    figure = make_figure([_score_facet(name, look, snapshot.methods[name]) for name, look in looks_of(session).items()])
+    shown = looks_of(session)
+    scores = np.concatenate([part for name in shown for part in _scores(snapshot.methods[name])])
+    edges = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-3), SCORE_BINS + 1)
+    facets = [_score_facet(name, look, snapshot.methods[name], edges) for name, look in shown.items()]
+    highest = max(max(trace["y"]) for facet in facets for trace in facet["data"])
+    for facet in facets:  # one scale for all: side by side they are compared
+        facet["layout"]["yaxis"]["range"] = [0, 1.2 * highest]  # room for the threshold's label
+    figure = make_figure(facets)
     if any(len(method.ood_scores) for method in snapshot.methods.values()):
         figure["note"] = SIDES
     else:
@@ -33,26 +40,26 @@ def score_figure(session: Session) -> Figure:
     return figure
 
 
-def _score_facet(name: str, look: MethodLook, method: MethodSnapshot) -> dict[str, Any]:
-    scores = np.concatenate([method.id_scores, method.ood_scores])
-    low, high = float(scores.min()), float(scores.max())
-    high = high if high > low else low + 1e-3
-    edges = np.linspace(low, high, SCORE_BINS + 1)
+def _scores(method: MethodSnapshot) -> tuple[np.ndarray, np.ndarray]:
+    return method.id_scores, method.ood_scores
+
+
+def _score_facet(name: str, look: MethodLook, method: MethodSnapshot, edges: np.ndarray) -> dict[str, Any]:
+    low, high = float(edges[0]), float(edges[-1])
     hatched = {"color": "@stranger", "pattern": {"shape": "/", "size": 5, "solidity": 0.45}}
     traces = [
         _score_bars("known (ID)", method.id_scores, edges, {"color": f"@{look.colour}"}),
         _score_bars("stranger (OOD)", method.ood_scores, edges, hatched),
     ]
     traces = [trace for trace in traces if trace]
-    highest = max(max(trace["y"]) for trace in traces)
     left = method.threshold > (low + high) / 2
     note = {"x": method.threshold, "y": 1, "yref": "paper", "text": "threshold", "showarrow": False}
     line = {"type": "line", "xref": "x", "yref": "paper", "x0": method.threshold, "x1": method.threshold}
     layout = {
         "barmode": "overlay",
         "bargap": 0.04,
-        "xaxis": {"title": {"text": "ID score"}, "nticks": 5},
-        "yaxis": {"tickformat": ".0%", "nticks": 4, "range": [0, 1.2 * highest]},  # room for the threshold's label
+        "xaxis": {"title": {"text": "ID score"}, "nticks": 5, "range": [low, high]},
+        "yaxis": {"tickformat": ".0%", "nticks": 4},
         "shapes": [line | {"y0": 0, "y1": 1, "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}],
         "annotations": [note | {"xanchor": "right" if left else "left", "yanchor": "top", "xshift": -4 if left else 4}],
     }

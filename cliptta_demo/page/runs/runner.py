@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.labels import match_labels
-from cliptta_demo.backend.data.sources import GivenImages, Source
+from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import Progress
 from cliptta_demo.backend.models.backbone import Backbone
@@ -112,7 +112,8 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
         uploads = replace(decode_uploads(uploads.files, size, uploads.filled, uploads.every), key=uploads.key)
     if not uploads.names:
         raise UserError("None of these files can be used. " + " ".join(uploads.refused))
-    labels, _ = match_labels(uploads.labels, recipe.class_names)
+    others = OOD_LABEL if recipe.strangers_by_label else UNLABELLED
+    labels, _ = match_labels(uploads.labels, recipe.class_names, others)
     return GivenImages(uploads.pixels, recipe.source_names, labels, uploads.names), uploads
 
 

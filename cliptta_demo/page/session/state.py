@@ -52,7 +52,8 @@ class Recipe:
         backbone, dataset, ood_source: as the engine names them (or "upload").
         source_names: classes of the data set, in order (empty before it is opened: all of them); class_names: the
             words used for them.
-        upload_key: stands for the visitor's own images, empty for other data sets.
+        upload_key: stands for the visitor's own images, empty for other data sets; strangers_by_label: whether those of
+            them with a label that is none of the classes are strangers.
         templates: prompt templates; empty for the backbone's own.
     """
 
@@ -64,6 +65,7 @@ class Recipe:
     class_names: tuple[str, ...] = field(metadata={"restart": "the classes"})
     upload_key: str = field(default="", metadata={"restart": "the images"})
     templates: tuple[str, ...] = field(default=(), metadata={"restart": "the prompt templates"})
+    strangers_by_label: bool = field(default=False, metadata={"restart": "which images are strangers"})
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ from cliptta_demo.page.server.room import ROOM
 from cliptta_demo.page.session.state import Uploads
 
 FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points for half a minute
+SEVERAL = 4  # batches: with fewer there is hardly a curve
+LEAST = 4  # images of a batch that is proposed: of fewer a method learns little
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
 NO_IMAGES = "No image was given yet: add some under Your images, or choose the built-in pictures."
 STALE = "Your images are not there any more, or not yet: wait a moment, or add them again."
@@ -143,15 +145,23 @@ def fields_for_frames(uploads: Uploads) -> dict[str, Any]:
     return {"order": "given", "batch_size": FRAMES_IN_A_BATCH, "batches": batches}
 
 
-def label_note(uploads: Uploads | None, class_names: Sequence[str]) -> tuple[str, ...]:
-    """A sentence on labels that are none of the classes, if there are any."""
+def label_note(uploads: Uploads | None, class_names: Sequence[str], strangers: bool = False) -> tuple[str, ...]:
+    """A sentence on labels that are none of the classes, if there are any; whether their images are ``strangers``."""
     _, strange = match_labels(uploads.labels if uploads is not None else (), class_names)
     if not strange:
         return ()
     count = sum(strange.values())
     some = ", ".join(f"“{label[:60]}”" for label, _ in strange.most_common(3)) + (", …" if len(strange) > 3 else "")
     what = "1 image has a label" if count == 1 else f"{count:,} images have labels"
-    return (f"{what} outside the class names ({some}): counted as unlabelled.",)
+    return (f"{what} outside the class names ({some}): counted as {'strangers' if strangers else 'unlabelled'}.",)
+
+
+def better_batch_size(images: int, batch_size: object) -> int:
+    """A batch size that makes several batches of so few images; 0 where the form's does so, or nothing would."""
+    if not isinstance(batch_size, int | float) or batch_size < 1 or images >= SEVERAL * batch_size:
+        return 0
+    size = max(LEAST, images // SEVERAL)
+    return size if size < min(batch_size, images) else 0
 
 
 def ready_sentence(uploads: Uploads, filled: bool) -> str:

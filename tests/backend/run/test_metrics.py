@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cliptta_demo.backend.run.metrics import Tally, auroc, entropy_of, fpr95
+from cliptta_demo.backend.run.metrics import Paired, Tally, auroc, entropy_of, fpr95
 
 
 def scores(*values: float) -> np.ndarray:
@@ -63,6 +63,18 @@ def test_tally_counts_deterioration_and_improvement_over_batches() -> None:
     tally = tally.add(np.array([0, 0]), np.array([0, 0]), np.array([0, 0]), scores(1, 1), scores(1, 1))
     assert tally.accuracy == pytest.approx(4 / 6)
     assert tally.deterioration == pytest.approx(1 / 4)
+    assert tally.paired == Paired(6, 4, 1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "noise"), [(1, 0, True), (4, 0, True), (5, 0, False), (60, 45, True), (0, 0, True)]
+)
+def test_only_images_that_changed_tell_a_difference_from_noise(fixed: int, broken: int, noise: bool) -> None:
+    paired = Paired(100, 50, broken, 50, fixed)
+    assert paired.gain == pytest.approx((fixed - broken) / 100)
+    assert paired.margin == pytest.approx(2 * math.sqrt(fixed + broken) / 100)
+    assert paired.is_noise is noise
+    assert Paired().is_noise
 
 
 def test_unlabelled_images_count_in_the_histogram_only() -> None:

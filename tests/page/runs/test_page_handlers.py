@@ -1,5 +1,6 @@
 """What the buttons do, without a browser: reset, step, errors, and whose images are whose."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from pressing import BACKBONE, message, press, same, small_model, values  # noqa
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.page.form import filling
+from cliptta_demo.page.form import filling, links
+from cliptta_demo.page.form.choice import Choice
+from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.session.uploads import UploadNews, read_news
+from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, read_news
 
 
 def test_one_step_is_one_batch_and_reset_gives_the_first_one_again():
@@ -206,12 +209,40 @@ def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos
     assert second["uploads"].key != first["uploads"].key
 
 
-def test_taking_the_files_away_deletes_them(photos):
-    uploads = take(photos[:2])["uploads"]
-    update = filling.take_uploads(read_news('{"clear": true}'), "tiny", "", uploads)
-    assert update["uploads"] is None
-    assert update["upload_note"] == handlers.message_html()
+def test_labels_of_no_class_can_be_strangers(photos):
+    update = take(photos[:3], ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"], typed="sun, moon")
+    own = {"dataset": "upload", "files": update["files"], "class_names": "sun, moon", "strangers_by_label": True}
+    session, updates = press(None, update["uploads"], batches=None, **own)
+    assert sorted(session.snapshot.labels) == [-1, -1, 0]
+    assert len(session.snapshot.methods["tent"].ood_scores) == 2
+    assert "counted as strangers." in message(updates)
+    assert "strangers_by_label=1" in links.recipe_query(session.recipe)
+    assert not press(strangers_by_label=True)[0].recipe.strangers_by_label  # of one's own images alone
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "better"),
+    [(48, 64, 12), (48, 12, 0), (9, 64, 4), (4, 64, 0), (300, 64, 0), (48, None, 0), (0, 8, 0)],
+)
+def test_a_batch_size_that_gives_several_batches_is_proposed(images, size, better):
+    assert better_batch_size(images, size) == better
+    button = filling.proposal(images, size)
+    assert button.visible == bool(better)
+    assert not better or f"batches of {better}: " in button.value
+
+
+def test_taking_the_files_away_deletes_them_and_their_results(photos):
+    update = take(photos[:2])
+    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    session, _ = press(None, update["uploads"], batches=None, **own)
+    gone = filling.clear_uploads(session, Choice(packaged()), update["uploads"])
+    assert (gone["uploads"], gone["session"]) == (None, None)
+    assert gone["upload_note"] == handlers.message_html()
+    assert "results" in gone["message"]
+    assert not json.loads(gone["gallery"]).get("tiles")
     assert [Path(path).exists() for path in photos] == [False, False, True, True]
+    other, _ = press()
+    assert "session" not in filling.clear_uploads(other, Choice(packaged()), None)  # another run stays
 
 
 def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_path_factory):
