@@ -77,7 +77,13 @@ class Asker:
     def take(self, session: str, **news: Any) -> Answer:
         """Tells the place for files what came, as assets/upload.js does."""
         event = self.function("files", "upload")
-        return self.call(event["id"], [json.dumps(news), "tiny", "", None], session)
+        return self.call(event["id"], [json.dumps(news), "tiny", "", 64, None], session)
+
+    def clear(self, session: str) -> Answer:
+        """Presses Remove all."""
+        first = self.function("files", "clear")
+        (event,) = [event for event in self.functions if event["trigger_after"] == first["id"]]
+        return self.call(event["id"], [None] * len(event["inputs"]), session)
 
 
 def read_update(answer: Answer) -> tuple[int, str]:

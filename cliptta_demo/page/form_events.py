@@ -178,7 +178,7 @@ def connect_uploads(wires: Wires) -> None:
     widgets["files"].upload(
         files_came,
         [*(widgets[name] for name in ("files", "backbone", "class_names", "batch_size")), parts["uploads"]],
-        [sidebar.upload_note, parts["uploads"], sidebar.propose, *(widgets[name] for name in FILLED_BY_FILES)],
+        [sidebar.upload_note, parts["uploads"], *(widgets[name] for name in FILLED_BY_FILES), sidebar.propose],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

@@ -87,7 +87,7 @@ RESET = (
 LESSON_LEFT = "The lesson is closed: the settings are as they were before it."
 RESTORED = "All settings are as the page opens with them. Your images stay."
 REMOVED = "Your images are deleted, and with them their results and what the methods had learnt of them."
-PROPOSE = "Use batches of {size}: {batches} instead of one or few"
+PROPOSE = "Use batches of {size}: {batches} batches instead of {now}"
 LINK_OF_FORM = (
     "The link is to the settings in the form, which are not those of the run shown: run again to share its numbers."
 )

@@ -12,7 +12,7 @@ from PIL import Image
 pytestmark = pytest.mark.browser
 LONG = "a photograph of an exceptionally fluffy long-haired Norwegian forest cat there"
 NAMES = [LONG, *(f"thing number {index}" for index in range(2, 201))]
-LINK = {"dataset": "upload", "corruption": "none", "class_names": ", ".join(NAMES), "batch_size": 4, "steps": 1}
+LINK = {"dataset": "upload", "corruption": "none", "class_names": ", ".join(NAMES), "steps": 1}
 HIDDEN = """() => [...document.querySelectorAll('#corruption [role=option]')].filter(option => {
   option.scrollIntoView({ block: 'nearest' });
   const box = option.getBoundingClientRect();
@@ -40,12 +40,16 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     """Keyboard, lists of choices, screen reader, 200 classes and paper, in one visit."""
     assert len(LONG) == 78
     page = visit(1440, 900, f"?{urlencode(LINK)}")
-    page.set_input_files("#files input >> nth=0", photos())
-    page.wait_for_selector("#upload-note .note")
-
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate(FOCUSED) == "run"
+    assert page.evaluate(FOCUSED) == "run"  # by the link that is the first stop
+
+    page.set_input_files("#files input >> nth=0", photos())
+    page.wait_for_selector("#upload-note .note")
+    assert page.inner_text("#propose") == "Use batches of 4: 2 batches instead of 1"
+    page.click("#propose")
+    page.wait_for_selector("#propose", state="hidden")
+    assert page.input_value("#batch-size input") == "4"
 
     for width, height in ((1440, 900), (1920, 1080), (1280, 720)):
         page.set_viewport_size({"width": width, "height": height})
@@ -89,8 +93,14 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     page.set_viewport_size({"width": 700, "height": 990})
     assert page.evaluate(f"{cut}.length") == 0
 
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.click("#files button:has-text('Remove all')")
+    page.wait_for_selector("#message:has-text('with them their results')")
+    page.wait_for_selector("#gallery .tile", state="detached")
 
-def test_settings_open_in_sight_on_a_phone(visit) -> None:
+
+def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> None:
     page = visit(390, 844, phone=True)
     page.wait_for_selector("#drift .plot .main-svg", state="attached")
     page.evaluate("scrollTo(0, 4300)")
@@ -101,6 +111,26 @@ def test_settings_open_in_sight_on_a_phone(visit) -> None:
     assert page.evaluate("scrollY") > 4000
     assert page.get_attribute("#settings", "aria-expanded") == "true"
     assert page.evaluate(FOCUSED) == "sidebar"
+    shown = "Built-in pictures · impulse noise 4 · Zero-shot, TENT, CLIPTTA · 10 batches of 64"
+    assert page.inner_text("#run-line") == shown
+    page.fill("#severity input[type=number]", "5")
+    page.press("#severity input[type=number]", "Tab")
+    page.wait_for_selector("#changed:has-text('Settings changed: Run to apply')")
+    page.click("#advanced > button")
+    page.fill("#learning-rate input", "0.003")
+    page.wait_for_selector("#advanced > button:has-text('Advanced · 1 changed')")
+    assert page.evaluate("document.activeElement.closest('#learning-rate') !== null")  # whoever types goes on typing
+    page.click("#restore")
+    page.wait_for_selector("#restore", state="hidden")
+    page.wait_for_selector("#changed .changed", state="hidden")
+    assert page.input_value("#severity input[type=number]") == "4"
+    assert page.inner_text("#run-line") == shown
     page.keyboard.press("Escape")
     page.wait_for_selector("#sidebar", state="hidden")
     assert page.evaluate(FOCUSED) == "settings"
+    page.click("#lesson-photos")
+    page.wait_for_selector("#lesson .sets:has-text('Your images')")
+    page.click("#leave")
+    page.wait_for_selector("#message:has-text('as they were before it')")
+    assert page.input_value("#dataset input") == "Built-in pictures"
+    assert not page.is_visible("#lesson")

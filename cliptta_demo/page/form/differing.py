@@ -39,7 +39,8 @@ def run_line_html(session: Session | None = None, form: FormValues | None = None
             name, severity = shifts[0]
             first = corruption_name(name) if name == "none" else f"{corruption_name(name)} {severity}"
         changes = [f"{mark.label} from batch {mark.batch + 1}" for mark in session.marks]
-        text = " · ".join((_images(recipe), first, *_rest(recipe), *changes))
+        batches = session.snapshot.batches if session.snapshot else 0  # fewer than asked for where the images end
+        text = " · ".join((_images(recipe), first, *_rest(recipe, batches), *changes))
     else:
         text = recipe_line(read_form(form)) if form is not None else ""
     words = html.escape(text)
@@ -114,10 +115,11 @@ def _shift(stream: StreamSettings) -> str:
     return known["severity"].mark_of(stream)
 
 
-def _rest(recipe: Recipe) -> list[str]:
+def _rest(recipe: Recipe, batches: int = 0) -> list[str]:
     stream, methods = recipe.settings.stream, recipe.settings.methods
+    batches = batches or stream.batches
     strangers = {name: label for label, name in stranger_choices()}.get(recipe.ood_source, recipe.ood_source)
     words = [f"{stream.ood_share:.0%} {strangers}"] * bool(stream.ood_share)
     words += [label_of(recipe.backbone)] * (recipe.backbone != TINY)
     words += [", ".join(METHODS[name].label for name in methods)]
-    return [*words, f"{stream.batches} batch{'' if stream.batches == 1 else 'es'} of {stream.batch_size}"]
+    return [*words, f"{batches} batch{'' if batches == 1 else 'es'} of {stream.batch_size}"]

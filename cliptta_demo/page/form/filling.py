@@ -190,7 +190,10 @@ def take_uploads(
 def proposal(images: int, batch_size: Any) -> gr.Button:
     """The button that sets a batch size which makes several batches of so few images; hidden where there is none."""
     size = better_batch_size(images, batch_size)
-    return gr.Button(PROPOSE.format(size=size, batches=-(-images // size)) if size else "", visible=bool(size))
+    if not size:
+        return gr.Button("", visible=False)
+    words = PROPOSE.format(size=size, batches=-(-images // size), now=-(-images // int(batch_size)))
+    return gr.Button(words, visible=True)
 
 
 def clear_uploads(session: Session | None, choice: Choice, uploads: Uploads | None) -> Update:

@@ -26,6 +26,7 @@ def gain_figure(session: Session) -> Figure:
         {
             "type": "scatter",
             "mode": "markers",
+            "cliponaxis": False,
             "x": [round(costs[name], 4)],
             "y": [round(snapshot.methods[name].accuracy, 4)],
             "marker": {"color": f"@{look.colour}", "symbol": look.symbol, "size": 12},

@@ -115,11 +115,8 @@ def _run(
             elif look.begun is not None:
                 session, uploads = look.session, look.uploads
                 own = uploads if recipe.dataset == UPLOAD else None
-                refused = (
-                    (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *own.refused)
-                    if own is not None
-                    else ()
-                )
+                refused = () if own is None else own.refused
+                refused = (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *refused)
                 kind = "warning" if refused else "info"
                 words = look.begun.message or KEEPING.apology(key)
                 message = message_html(words, kind, refused)

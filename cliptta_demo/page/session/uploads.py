@@ -41,13 +41,12 @@ class UploadNews:
 
     Attributes:
         key: of the images that the page has taken already, empty before.
-        added: files that have just been uploaded; cleared: whether all images shall go.
+        added: files that have just been uploaded.
         every: of videos each so-manieth frame is wanted.
     """
 
     key: str = ""
     added: tuple[GivenFile, ...] = ()
-    cleared: bool = False
     every: int = USUAL_EVERY
 
 
@@ -76,7 +75,7 @@ def read_news(value: Any) -> UploadNews:
     if len(files) > LIMITS.drop_files:
         raise UserError(f"There are {len(files):,} files: add at most {LIMITS.drop_files:,} at once, or a zip.")
     check_number("Every … frame of a video", every, 1, MOST_EVERY, whole=True)
-    return UploadNews(key, files, bool(data.get("clear")), every)
+    return UploadNews(key, files, every)
 
 
 def upload_value(uploads: Uploads | None) -> str:

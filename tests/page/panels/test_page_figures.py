@@ -229,7 +229,7 @@ def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled):
 )
 def test_a_difference_within_the_noise_is_grey_and_has_no_arrow(labelled, paired, gain, details):
     snapshot = labelled[0].snapshot
-    methods = snapshot.methods | {"tent": replace(snapshot.methods["tent"], paired=paired)}
+    methods = snapshot.methods | {"tent": replace(snapshot.methods["tent"], **vars(paired))}
     cards = cards_html(replace(labelled[0], snapshot=replace(snapshot, methods=methods)), ("zero-shot", "tent"))
     assert gain in cards
     assert details in cards

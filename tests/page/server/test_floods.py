@@ -95,7 +95,7 @@ def clear(story: dict[str, Any], answers: list[httpx.Response]) -> None:
     places = [place for answer in answers if answer.status_code == 200 for place in answer.json()]
     session = uuid.uuid4().hex
     story["asker"].take(session, added=[{"path": place, "name": Path(place).name} for place in places])
-    story["asker"].take(session, clear=True)
+    story["asker"].clear(session)
 
 
 @pytest.mark.parametrize("count", [1, 300_000])

@@ -196,7 +196,7 @@ def test_hostile_files_through_the_endpoint_of_uploads(story: dict[str, Any]) ->
             assert count == case.images
         assert not re.search(r"<(img|script|svg|b)\b", note)
         assert str(folder) not in answer.text.replace(json.dumps(added)[1:-1], "")
-        asker.take(session, clear=True)
+        asker.clear(session)
         assert not [item["path"] for item in added if Path(item["path"]).exists()]
 
     wrong = all_at_once(send, given)
@@ -241,7 +241,7 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
         assert "holds a file" in asker.call(page["id"], values).error
     assert canary[1:] == []
     assert Path(place).exists()  # nobody else's Remove all deleted it
-    asker.take(owner, clear=True)
+    asker.clear(owner)
     assert not Path(place).exists()
 
 
