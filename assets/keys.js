@@ -43,6 +43,13 @@
     pair().find((button) => !button.disabled)?.focus({ preventScroll: true });
   }).observe(document, { subtree: true, attributes: true, attributeFilter: ["disabled"] });
 
+  // What a button does that is not to be tried out, said beforehand.
+  const ABOUT = { reset: "Drops the results and what the methods have learnt; settings and images stay" };
+  document.addEventListener("mouseover", (event) => {
+    const button = event.target.closest?.("button");
+    if (button && ABOUT[button.id]) button.title = ABOUT[button.id];
+  });
+
   // On a phone the settings are a sheet over the page.
   const settings = () => document.querySelector("#settings");
   cliptta.showSettings = function (show = !document.body.classList.contains("settings-open")) {

@@ -69,7 +69,7 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
     page.keyboard.press("Space")
     wait_title(page, "Batch 3 of 3")
     page.click("#reset")
-    page.wait_for_selector("#message:has-text('Back to the source model')")
+    page.wait_for_selector("#message:has-text('starts from the source model')")
     for stepper in page.locator(".stepper").all():  # the figures follow the message, each in its own time
         stepper.wait_for(state="hidden")
 

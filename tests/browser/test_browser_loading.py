@@ -84,7 +84,7 @@ def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> N
     assert query["backbone"] == [OPENING["backbone"]]
     assert query["hub_dataset"] == ["zoo/animals"]
     page.click("#reset")
-    says(page, "#message", "Back to the source model")
+    says(page, "#message", "starts from the source model")
     assert page.input_value("#backbone input") == OPENING["backbone"]
     page.click("#lesson-photos")  # lessons are made for the built-in model
     page.wait_for_function("() => document.querySelector('#backbone input').value.startsWith('Tiny CLIP')")

@@ -81,7 +81,7 @@ def test_the_page_opens_with_a_finished_example(page):
     assert page.inner_text(".example") == "EXAMPLE"
     assert page.inner_text("#cards").count("%") >= 3
     assert "CLIPTTA" in page.inner_text("h1")
-    assert page.get_attribute(".masthead a", "href") == "https://arxiv.org/abs/2507.14312"
+    assert page.get_attribute(".masthead p a", "href") == "https://arxiv.org/abs/2507.14312"
 
 
 def test_the_toy_answers_a_dragged_point(page):
@@ -138,7 +138,7 @@ def test_run_zoom_pause_step_and_reset(page):
     assert picture(page)["curves"][0][1][:count] == paused["curves"][0][1]
 
     page.click("#reset")
-    page.wait_for_selector("#message:has-text('Back to the source model')")
+    page.wait_for_selector("#message:has-text('starts from the source model')")
     assert page.locator("#accuracy .empty").is_visible()
     step(page)
     assert done(page) == 1
