@@ -44,7 +44,7 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     page.keyboard.press("Enter")
     assert page.evaluate(FOCUSED) == "run"  # by the link that is the first stop
 
-    page.set_input_files("#files input >> nth=0", photos())
+    page.set_input_files("#files input[type=file] >> nth=0", photos())
     page.wait_for_selector("#upload-note .note")
     assert page.inner_text("#propose") == "Use batches of 4: 2 batches instead of 1"
     page.click("#propose")
