@@ -1,7 +1,5 @@
 """What follows a change of the form, a lesson, an address or an upload."""
 
-from __future__ import annotations
-
 import logging
 import time
 from functools import partial

@@ -1,7 +1,5 @@
 """Which button of a run calls what."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

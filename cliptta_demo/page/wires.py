@@ -1,7 +1,5 @@
 """What all listeners of the page share: its parts by name, and whose call it is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What once was broken: lists cut off, stops for keys, silence for screen readers, long names, phones, paper."""
 
-from __future__ import annotations
-
 import io
 from urllib.parse import urlencode
 

@@ -1,7 +1,5 @@
 """What of the form differs: from the run shown, from the values that it opens with; and a run's settings in a line."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """What fills the form beside the visitor: lessons, links, uploads, a backbone's values, and what is put back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """How far a run is, as HTML and in a sentence. Pure; every text that a person could have written is escaped."""
 
-from __future__ import annotations
-
 import html
 
 from cliptta_demo.backend.methods.registry import METHODS

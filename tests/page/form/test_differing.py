@@ -1,7 +1,5 @@
 """What of the form differs: from the run shown, from the defaults, from a link; and a run's settings in a line."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
