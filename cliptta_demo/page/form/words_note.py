@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from contextlib import suppress
 
+from cliptta_demo.backend.data.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.known_words import split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
@@ -27,11 +28,13 @@ def words_note_html(values: FormValues) -> str:
 def unknown_words(values: FormValues) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The class names known from drawings alone, and those never met.
 
-    None where another model is chosen, every word is known, or what is written are no class names.
+    None where another model is chosen, every word is known, or what is written are no class names. The built-in images
+    are drawings: there it is enough to know those.
     """
     if values.backbone == TINY:
         with suppress(UserError):  # said elsewhere, when the run is asked for
-            return split_by_knowledge(class_words(values))
+            drawn, never = split_by_knowledge(class_words(values))
+            return () if values.dataset in DATASETS else drawn, never
     return (), ()
 
 

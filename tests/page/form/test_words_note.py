@@ -19,6 +19,8 @@ def test_the_form_says_so_for_the_built_in_model_alone() -> None:
     form = FormValues(class_names="cat, <b>xylograph</b>, dog")
     note = words_note_html(form)
     assert "guess" in note
+    assert words_note_html(FormValues()) == words_note_html(form.changed({"class_names": "cat, dog"}))  # nothing
+    assert "photographs" in words_note_html(FormValues().changed({"dataset": UPLOAD}))
     assert "&lt;b&gt;xylograph" in note
     offer = words_offer(form)
     assert "CLIP ViT-B/32" in offer
