@@ -106,7 +106,7 @@ class _Transfer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            self._remove_parts()
+        self._remove_parts()  # it was told to end at any moment, perhaps while it did so
         self.ended.wait()
 
     def _remove_parts(self) -> None:
