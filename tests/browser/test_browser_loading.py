@@ -93,6 +93,7 @@ def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> N
 
 def test_while_a_model_loads_all_else_goes_on_and_giving_it_up_puts_the_form_back(story: SimpleNamespace) -> None:
     page, hub = story.page, story.hub
+    wait_idle(page)  # a stream that opens while the page is left never tells of its end
     page.goto(f"{story.address}/?batch_size=8&batches=3&steps=2&seed=3")  # means what it means everywhere
     says(page, "#message", "This link's experiment is in the form")
     assert page.input_value("#backbone input").startswith("Tiny CLIP")

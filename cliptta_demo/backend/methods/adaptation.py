@@ -16,6 +16,7 @@ from cliptta_demo.backend.work import Work
 
 # Adam's constants as in the authors' release.
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-6
+SHARPNESS = 0.05  # ρ of a sharpness-aware step, in all releases that take one
 MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224
 
 
@@ -119,6 +120,14 @@ def adam_step(
         state.skipped + skipped.long(),
         state.kept,
     )
+
+
+def sharpest(values: Tensor, gradient: Tensor) -> Tensor:
+    """Where the loss is steepest uphill of ``(P,)`` values, at a distance of ρ: ``θ + ρ·g/(‖g‖ + 1e-12)``.
+
+    A sharpness-aware step (Foret et al., ICLR 2021) takes its gradient there and its Adam step from θ.
+    """
+    return values + SHARPNESS * gradient / (gradient.norm() + 1e-12)
 
 
 @dataclass(frozen=True)

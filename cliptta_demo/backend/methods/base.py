@@ -24,7 +24,6 @@ from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import Work
 
 T = TypeVar("T")
-SHARPNESS = 0.05  # ρ of a sharpness-aware step, in all releases that take one
 
 
 class Method:
@@ -215,12 +214,9 @@ class AdaptingMethod(Method):
     def follow(
         self, window: Tensor, count: int, full: bool, state: AdaptationState | None, seed: int
     ) -> Iterator[Progress | None]:
-        """Predicts the newest images of a window; adapts to all of them once it is full, and in between nothing moves.
+        """Predicts the ``count`` newest of a window's images ``(N, 3, S, S)``; adapts to all of them once it is full.
 
-        Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
-
-        Args:
-            window: the images ``(N, 3, S, S)`` that have come since it was empty; count: how many are new.
+        In between nothing moves. Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
         """
         state = state or self.start()
         if full:
@@ -275,13 +271,6 @@ class AdaptingMethod(Method):
     def passes(self, parameters: Tensor) -> Passes:
         """Passes through the tower at θ ``(P,)``, and the way back to it."""
         return Passes(self.backbone, parameters, self.piece)
-
-    def sharpest(self, state: AdaptationState, gradient: Tensor) -> Tensor:
-        """Where the loss is steepest uphill of θ, at a distance of ρ: ``θ + ρ·g/(‖g‖ + 1e-12)``, ``(P,)``.
-
-        A sharpness-aware step (Foret et al., ICLR 2021) takes its gradient there and its Adam step from θ.
-        """
-        return self.parameters(state) + SHARPNESS * gradient / (gradient.norm() + 1e-12)
 
     def descend(
         self,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, adam_step, sharpest
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.registry import Released
 from cliptta_demo.backend.methods.task import Outline
@@ -146,7 +146,7 @@ class Remembering(AdaptingMethod):
         value, gradient = yield from self._slope(self.parameters(state), pixels, rows, loss)
         if sharp:
             yield from self.rest()
-            _, gradient = yield from self._slope(self.sharpest(state, gradient), pixels, rows, loss)
+            _, gradient = yield from self._slope(sharpest(self.parameters(state), gradient), pixels, rows, loss)
         rate = self.settings.learning_rate if learning_rate is None else learning_rate
         return adam_step(state, value, gradient, rate), value
 

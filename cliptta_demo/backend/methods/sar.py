@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import number
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step, sharpest
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.eta import ReliableSettings
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
@@ -56,7 +56,7 @@ class Sar(AdaptingMethod):
         here = self.passes(self.parameters(state))
         cosines, entropies, reliable = yield from self._entropies(here, batch.pixels)
         loss = mean_of(entropies, reliable)
-        there = self.passes(self.sharpest(state, (yield from here.gradient(loss))))
+        there = self.passes(sharpest(self.parameters(state), (yield from here.gradient(loss))))
         yield from self.rest()
         _, entropies, still = yield from self._entropies(there, batch.pixels)
         reliable = reliable & still
