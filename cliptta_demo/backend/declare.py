@@ -44,7 +44,6 @@ class Setting:
         low, high: the range of a number; choices: of a choice, a function where more can be registered.
         label, help: of its widget; one without a label has none, and keeps the backbone's value on the page.
         group: the part of the form: "shift", "schedule", "stream" or "advanced"; slider, step: of the widget.
-        costly: whether it decides how long a run takes.
         spoken: its option's help on the command line, {} for the choices; option: the option's word, "" for the name.
         mark: words on the curves where it changed in the middle of a run: a format of the value, or a function of all
             the settings.
@@ -63,7 +62,6 @@ class Setting:
     group: str = "advanced"
     slider: bool = False
     step: float = 0.001
-    costly: bool = False
     spoken: str = ""
     option: str = ""
     mark: str | Callable[[Any], str] = ""

@@ -97,12 +97,12 @@ class AdaptationSettings(Declared):
     )
     steps: int = whole(
         10, 1, 50, "the paper's",
-        label="Steps per batch", help="Optimiser steps on each batch.", slider=True, step=1, costly=True,
+        label="Steps per batch", help="Optimiser steps on each batch.", slider=True, step=1,
         spoken="optimiser steps per batch", mark="{} steps",
     )
     rates: str = choice(
         "same", {"same": "The same for all", "own": "Each its own"}, "one thing differs: the method",
-        costly=True, spoken="rate and steps: same for all methods, or own, what choose has recorded",
+        spoken="rate and steps: same for all methods, or own, what choose has recorded",
         mark=lambda own: f"{'own' if own.rates == 'own' else 'same'} rates",
     )
     reset: str = choice(
@@ -120,7 +120,7 @@ class AdaptationSettings(Declared):
     window: int = whole(
         1, 1, 512, "each batch by itself, as in the paper; small batches want a longer one",
         label="Window", help="Batches that methods adapt to together; in between they only predict.",
-        spoken="batches that methods adapt to together", mark="window {}", costly=True,
+        spoken="batches that methods adapt to together", mark="window {}",
     )
     regulariser_weight: float = number(
         1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
@@ -134,7 +134,7 @@ class AdaptationSettings(Declared):
     )
     memory_shots: int = whole(
         8, 0, 64, "the paper uses 4 to 16",
-        label="Memory shots per class", help="Confident images remembered per class.", slider=True, step=1, costly=True,
+        label="Memory shots per class", help="Confident images remembered per class.", slider=True, step=1,
         spoken="images remembered per class; 0: no memory", mark="{} shots",
     )
     memory_sample: int = whole(
@@ -191,11 +191,11 @@ class StreamSettings(Declared):
     )
     batch_size: int = whole(
         64, 1, 512, "the paper's is 128; 64 keeps a laptop live",
-        label="Batch size", group="stream", costly=True, restart="the batch size",
+        label="Batch size", group="stream", restart="the batch size",
     )
     batches: int = whole(
         10, 1, 1000, "short enough to be watched",
-        label="Batches", group="stream", costly=True,
+        label="Batches", group="stream",
     )
     seed: int = whole(
         0, 0, 2**31 - 1, "any will do; the same one gives the same run",

@@ -17,9 +17,8 @@ from cliptta_demo.page.form.differing import (
     changed_html,
     fold_label,
     is_opening,
-    schedule_names,
 )
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, stream_names
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, in_group, stream_names
 from cliptta_demo.page.form.lessons import by_key
 from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, SCHEDULE
 from cliptta_demo.page.form.words_note import words_note_html
@@ -62,7 +61,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
             words_note_html(form),
             *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
             note_of(session, choice, values, busy),
-            gr.Accordion(label=fold_label(SCHEDULE, schedule_names(), form)),
+            gr.Accordion(label=fold_label(SCHEDULE, in_group("schedule"), form)),
             gr.Accordion(label=fold_label(ADVANCED, advanced_names(), form)),
             gr.Button(visible=not is_opening(form)),
         )

@@ -1,6 +1,7 @@
 """What all listeners of the page share: its parts by name, and whose call it is."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ class Wires:
     sidebar: Sidebar
     parts: dict[str, Any]
 
-    @property
+    @cached_property
     def targets(self) -> dict[str, Any]:
         """Whatever an update can name."""
         return {
@@ -32,8 +33,7 @@ class Wires:
 
     def spread(self, update: dict[str, Any]) -> dict[Any, Any]:
         """An update by names as Gradio takes it."""
-        targets = self.targets
-        return {targets[name]: value for name, value in update.items()}
+        return {self.targets[name]: value for name, value in update.items()}
 
     def key_of(self, request: gr.Request) -> str:
         """Who calls; a sign of life of theirs."""

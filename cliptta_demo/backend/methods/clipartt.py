@@ -20,7 +20,7 @@ class ClipArttSettings(Released):
     candidates: int = whole(
         3, 1, 5, "the authors' K",
         label="Classes in a caption", help="The likeliest, in their order; 1 takes the class's own prompts.",
-        slider=True, step=1, costly=True, mark="{} classes in a caption",
+        slider=True, step=1, mark="{} classes in a caption",
     )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew, and the target learns; CLIPTTA's does neither",

@@ -24,7 +24,7 @@ class EataSettings(FilterSettings):
     fisher_batches: int = whole(
         4, 0, 32, "256 images are less work than half a batch of ten steps; the release takes 2,000",
         label="Clean batches of 64", help="From which it learns, before the first batch, which parameters matter.",
-        slider=True, step=1, costly=True, mark="{} clean batches",
+        slider=True, step=1, mark="{} clean batches",
     )  # fmt: skip
 
 

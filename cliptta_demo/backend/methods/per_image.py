@@ -29,11 +29,11 @@ class ViewSettings(Declared):
 
     views: int = whole(
         64, 2, 256, "the releases'",
-        label="Views per image", help="The image and random crops of it.", costly=True, mark="{} views",
+        label="Views per image", help="The image and random crops of it.", mark="{} views",
     )  # fmt: skip
     share: float = number(
         0.1, 0.01, 1, "the releases'",
-        label="Share of views", help="That the steps learn from: those of lowest entropy.", step=0.05, costly=True,
+        label="Share of views", help="That the steps learn from: those of lowest entropy.", step=0.05,
         mark="{:g} of the views",
     )  # fmt: skip
 

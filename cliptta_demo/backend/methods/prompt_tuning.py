@@ -23,7 +23,7 @@ class PromptSettings(ViewSettings):
         5e-3, 0, 1, "the release's",
         label="Learning rate", help="Of AdamW, on the prompt's words.", step=0.001, mark="lr {:g}",
     )  # fmt: skip
-    steps: int = whole(1, 1, 20, "the release's", label="Steps per image", costly=True, mark="{} steps")
+    steps: int = whole(1, 1, 20, "the release's", label="Steps per image", mark="{} steps")
 
 
 class Captions:

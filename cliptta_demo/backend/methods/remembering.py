@@ -93,7 +93,7 @@ class RememberingSettings(Released):
 
     capacity: int = whole(
         64, 1, 1024, "its authors'",
-        label="Images remembered", help="Of all classes together.", costly=True, restart="the memory's size",
+        label="Images remembered", help="Of all classes together.", restart="the memory's size",
     )  # fmt: skip
 
 

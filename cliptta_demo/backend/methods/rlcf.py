@@ -33,7 +33,7 @@ class RlcfSettings(ViewSettings):
         3, 1, 10, "the release's",
         label="Guesses", help="Likeliest classes of a view, which are rewarded or not.", mark="{} guesses",
     )  # fmt: skip
-    steps: int = whole(3, 1, 20, "the release's", label="Steps per image", costly=True, mark="{} steps")
+    steps: int = whole(3, 1, 20, "the release's", label="Steps per image", mark="{} steps")
 
 
 class RlcfPromptSettings(RlcfSettings):

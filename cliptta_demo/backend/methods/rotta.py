@@ -23,7 +23,7 @@ class RottaSettings(RememberingSettings):
     release: str = definition("RoTTA", "CLIPTTA's takes the teacher's raw cosines for probabilities.")
     update_every: int = whole(
         64, 1, 1024, "its authors'",
-        label="Images between updates", help="The student learns each time that so many have come.", costly=True,
+        label="Images between updates", help="The student learns each time that so many have come.",
         mark="an update every {} images",
     )  # fmt: skip
     teacher_rate: float = number(

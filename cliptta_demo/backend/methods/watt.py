@@ -31,11 +31,11 @@ class WattSettings(Released):
     rounds: int = whole(
         5, 1, 50, "the authors' M; their scripts of WATT-P set 50: 800 steps a batch",
         label="Rounds", help="Each goes through all eight prompts and ends with an average.",
-        slider=True, step=1, costly=True, mark="{} rounds",
+        slider=True, step=1, mark="{} rounds",
     )  # fmt: skip
     repeats: int = whole(
         2, 1, 10, "the authors' L",
-        label="Steps per prompt", slider=True, step=1, costly=True, mark="{} steps per prompt",
+        label="Steps per prompt", slider=True, step=1, mark="{} steps per prompt",
     )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew; CLIPTTA's goes on, and contrasts images in place of captions",

@@ -21,7 +21,7 @@ class ZeroSettings(Declared):
 
     views: int = whole(
         17, 2, 64, "CLIPTTA's comparison; its authors look at 64",
-        label="Views per image", help="The image, and random parts of it.", costly=True, mark="{} views",
+        label="Views per image", help="The image, and random parts of it.", mark="{} views",
     )  # fmt: skip
     share: float = number(
         0.3, 0.01, 1, "its authors'",

@@ -63,6 +63,12 @@ def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...]
     return sources, words
 
 
+def join_renames(sources: Sequence[str], words: Sequence[str]) -> str:
+    """The text that :func:`parse_class_names` and :func:`split_renames` read so; for these classes and their words."""
+    pairs = zip(sources, words, strict=True)
+    return ", ".join(source if source == word else f"{source} = {word}" for source, word in pairs)
+
+
 def visible(text: str) -> str:
     """Text of a stranger's without what hides or turns it, broken Unicode included; NFC-normalised."""
     return unicodedata.normalize("NFC", _HIDDEN.sub("", text))

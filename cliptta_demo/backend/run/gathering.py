@@ -37,6 +37,6 @@ class Gathering:
 
     def work(self, method: Method, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
         """A method's work on the batch; one that can't wait for more images takes it as it comes."""
-        if method.by_window and not (self.full and len(self.images) == self.count):
+        if method.by_window:
             return method.follow(self.images, self.count, self.full, state, seed)
         return method.adapt(self.images[-self.count :], state, seed)

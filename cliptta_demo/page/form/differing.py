@@ -11,7 +11,7 @@ from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.page.form.choices import dataset_choices, stranger_choices
-from cliptta_demo.page.form.fields import FORM, FormValues, field_names, linked_names
+from cliptta_demo.page.form.fields import FORM, FormValues, field_names, in_group, linked_names, of_methods
 from cliptta_demo.page.form.opening import opening, starting_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe, Session, changed_names
@@ -36,9 +36,8 @@ def run_line_html(session: Session | None = None, form: FormValues | None = None
         if session.marks and shifts:
             name, severity = shifts[0]
             first = corruption_name(name) if name == "none" else f"{corruption_name(name)} {severity}"
-        changes = [f"{mark.label} from batch {mark.batch + 1}" for mark in session.marks]
         batches = session.snapshot.batches if session.snapshot else 0  # fewer than asked for where the images end
-        text = " · ".join((_images(recipe), first, *_rest(recipe, batches), *changes))
+        text = " · ".join((_images(recipe), first, *_rest(recipe, batches), *session.changes))
     else:
         text = recipe_line(read_form(form)) if form is not None else ""
     words = html.escape(text)
@@ -68,36 +67,21 @@ def differ(shown: FormValues, form: FormValues) -> bool:
 def fold_label(title: str, names: Iterable[str], form: FormValues) -> str:
     """A fold's title, with how many of its settings are not the backbone's usual ones."""
     usual = starting_values(tuned_adaptation(form.backbone), form.backbone)
-    count = sum(form[name] != usual[name] for name in _of_methods(names, form.methods or ()))
+    count = sum(form[name] != usual[name] for name in of_methods(names, form.methods or ()))
     return f"{title} · {count} changed" if count else title
 
 
 def is_opening(form: FormValues) -> bool:
     """Whether the form is as the page opens, the visitor's images apart."""
     start, methods = opening(), tuple(form.methods or ())
-    names = (name for name in _of_methods(linked_names(), methods) if name != "methods")
+    names = (name for name in of_methods(linked_names(), methods) if name != "methods")
     return methods == tuple(start.methods) and all(form[name] == start[name] for name in names)
 
 
 def advanced_names() -> tuple[str, ...]:
     """The fields in the fold of advanced settings, methods' own among them."""
     own = [name for name in field_names() if name not in FORM]
-    return (*_group("advanced"), "templates", *own)
-
-
-def schedule_names() -> tuple[str, ...]:
-    """The fields in the fold of the schedule."""
-    return _group("schedule")
-
-
-def _of_methods(names: Iterable[str], methods: Iterable[str]) -> list[str]:
-    """Without the own settings of methods that are not among these."""
-    chosen = set(methods)
-    return [name for name in names if name in FORM or name.split(".")[0] in chosen]
-
-
-def _group(group: str) -> tuple[str, ...]:
-    return tuple(name for name, item in FORM.items() if item.setting and item.setting.group == group)
+    return (*in_group("advanced"), "templates", *own)
 
 
 def _images(recipe: Recipe) -> str:

@@ -5,7 +5,7 @@ Their order is a promise to programs: it is that of the API's arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
@@ -22,7 +22,6 @@ class Field:
     Attributes:
         name: in links and in the API; default: as the page opens; kind: of its value.
         setting: its declaration, where it is a setting of the engine.
-        costly: whether it decides how long a run takes.
         linked: whether links hold it; asked: whether it is an argument of the API.
     """
 
@@ -30,7 +29,6 @@ class Field:
     default: Any
     kind: Any = str
     setting: Setting | None = None
-    costly: bool = False
     linked: bool = True
     asked: bool = True
 
@@ -40,7 +38,7 @@ def _settings(*groups: str) -> Iterator[Field]:
     for settings, asked in ((DEFAULTS.stream, True), (AdaptationSettings(), False)):
         for name, setting in settings_of(type(settings)).items():
             if setting.label and setting.group in groups:
-                about = {"kind": setting.kind, "setting": setting, "costly": setting.costly, "asked": asked}
+                about = {"kind": setting.kind, "setting": setting, "asked": asked}
                 yield Field(name=name, default=getattr(settings, name), **about)
 
 
@@ -60,13 +58,13 @@ FORM: dict[str, Field] = {
         Field(name="dataset", default=DEFAULTS.dataset),
         Field(name="hub_dataset", default="", asked=False),  # the API's dataset says both
         Field(name="files", default=None, linked=False, asked=False),  # a visitor's images never travel
-        Field(name="class_names", default=DEFAULTS.class_text, costly=True),
+        Field(name="class_names", default=DEFAULTS.class_text),
         *_settings("shift"),
         Field(name="ood_source", default=DEFAULTS.ood_source),
-        Field(name="methods", default=DEFAULTS.methods, kind=list[str], costly=True),
+        Field(name="methods", default=DEFAULTS.methods, kind=list[str]),
         *_settings("stream"),
-        Field(name="backbone", default=DEFAULTS.backbone, costly=True),
-        Field(name="templates", default="", costly=True),
+        Field(name="backbone", default=DEFAULTS.backbone),
+        Field(name="templates", default=""),
         *_settings("advanced"),
         *_settings("schedule"),
         Field(name="strangers_by_label", default=False, kind=bool, setting=STRANGERS_BY_LABEL, asked=False),
@@ -86,14 +84,20 @@ def linked_names() -> tuple[str, ...]:
     return tuple(name for name in field_names() if name not in FORM or FORM[name].linked)
 
 
+def in_group(group: str) -> tuple[str, ...]:
+    """The fields declared for a part of the form."""
+    return tuple(name for name, item in FORM.items() if item.setting and item.setting.group == group)
+
+
+def of_methods(names: Iterable[str], methods: Iterable[str]) -> list[str]:
+    """Fields without the own settings of methods that are not among these."""
+    chosen = set(methods)
+    return [name for name in names if name in FORM or name.split(".")[0] in chosen]
+
+
 def stream_names() -> tuple[str, ...]:
     """The fields that decide what comes when."""
     return tuple(name for name in FIELDS if name in settings_of(StreamSettings))
-
-
-def costly_names() -> tuple[str, ...]:
-    """The fields that decide how long a run takes."""
-    return tuple(name for name in field_names() if (FORM[name] if name in FORM else own_declared()[name]).costly)
 
 
 def declared(name: str) -> Setting | None:

@@ -22,7 +22,7 @@ from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.stage import waiting_stage
-from cliptta_demo.page.runs.handlers import Update, buttons, pause
+from cliptta_demo.page.runs.handlers import Update, buttons, emptied, pause
 from cliptta_demo.page.session.state import Session, Uploads
 from cliptta_demo.page.session.uploads import (
     UploadNews,
@@ -149,8 +149,7 @@ def address_of(
     if shown is not None and differ(shown, form):
         return f"?{query}", message_html(LINK_OF_FORM, "warning")
     if session is not None and session.marks:
-        changes = ", ".join(f"{mark.label} from batch {mark.batch + 1}" for mark in session.marks)
-        return f"?{query}", message_html(LINK_CHANGES.format(changes=changes), "warning")
+        return f"?{query}", message_html(LINK_CHANGES.format(changes=", ".join(session.changes)), "warning")
     return f"?{query}", message_html()
 
 
@@ -204,14 +203,7 @@ def clear_uploads(session: Session | None, choice: Choice, uploads: Uploads | No
     gone |= {"propose": gr.Button(visible=False)}
     if session is None or session.recipe.dataset != UPLOAD:
         return {**pause(session, choice), **gone}
-    empty = {"session": None, "choice": replace(choice, idle=""), "changed": "", "spoken": ""}
-    return {
-        **gone,
-        **empty,
-        "message": message_html(REMOVED),
-        **waiting_stage(session.recipe.settings.methods),
-        **buttons("idle"),
-    }
+    return {**gone, **emptied(choice, session.recipe.settings.methods, REMOVED)}
 
 
 def take_backbone(name: Any) -> tuple[list[Any], str]:

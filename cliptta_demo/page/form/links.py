@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 
 from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
-from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, linked_names
+from cliptta_demo.page.form.fields import FormValues, declared, field_names, linked_names, of_methods
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
 from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.session.state import Recipe
@@ -40,9 +41,7 @@ def to_query(values: FormValues) -> str:
     start = starting_values(tuned_adaptation(values.backbone))
     changed = {}
     own = {name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)}
-    for name in linked_names():
-        if name not in FORM and name.split(".")[0] not in (values.methods or ()):
-            continue
+    for name in of_methods(linked_names(), values.methods or ()):
         value, usual = values[name], start[name]
         if name == "methods":
             value, usual = tuple(value or ()), tuple(usual)
@@ -53,10 +52,9 @@ def to_query(values: FormValues) -> str:
 
 def recipe_query(recipe: Recipe) -> str:
     """The query of the link to a run, whatever the form says by now."""
-    renamed = zip(recipe.source_names, recipe.class_names, strict=True)
     values = FormValues(
         dataset=recipe.dataset,
-        class_names=", ".join(source if source == word else f"{source} = {word}" for source, word in renamed),
+        class_names=join_renames(recipe.source_names, recipe.class_names),
         ood_source=recipe.ood_source,
         methods=recipe.settings.methods,
         backbone=recipe.backbone,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from cliptta_demo.page.form.choices import (
     stranger_choices,
 )
 from cliptta_demo.page.form.cost import estimate_html
-from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names
+from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, in_group
 from cliptta_demo.page.form.picker import build_picker
 from cliptta_demo.page.form.uploader import build_uploader, show_uploader
 from cliptta_demo.page.form.words_note import words_note_html
@@ -91,7 +92,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             max_lines=8,
             elem_id="class-names",
         )
-        made |= build_widgets(_declared_in("images"), values)
+        made |= build_widgets(in_group("images"), values)
         made["strangers_by_label"].visible = own
         words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
         offers = {LAPTOPS: _offer(words_offer(values), "words-offer")}
@@ -101,12 +102,12 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             every = gr.Button(f"All {len(picture_class_names())}", size="sm", elem_id="all-classes", visible=pictures)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Shift</h2>", apply_default_css=False)
-        made |= build_widgets(_declared_in("shift"), values)
+        made |= build_widgets(in_group("shift"), values)
         made["ood_source"] = gr.Dropdown(
             stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
     with gr.Accordion(SCHEDULE, open=False, elem_id="schedule-fold") as schedule:
-        first, *rest = _declared_in("schedule")
+        first, *rest = in_group("schedule")
         made |= build_widgets([first], values) | build_widgets(rest, values)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
@@ -123,10 +124,10 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Stream</h2>", apply_default_css=False)
-        made |= build_widgets(_declared_in("stream"), values)
+        made |= build_widgets(in_group("stream"), values)
         estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
     with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as advanced:
-        made |= build_widgets(_declared_in("advanced"), values)
+        made |= build_widgets(in_group("advanced"), values)
         groups: dict[str, gr.Group] = {}
         for method, names in _own_fields().items():
             with gr.Group(visible=method in values.methods, elem_classes="fieldset") as groups[method]:
@@ -158,18 +159,13 @@ def _offer(advice: str, name: str) -> gr.Button:
     return gr.Button(advice, size="sm", visible=bool(advice), elem_id=name, elem_classes="offer", min_width=0)
 
 
-def _declared_in(group: str) -> list[str]:
-    """The fields declared for a part of the form."""
-    return [name for name, item in FORM.items() if item.setting and item.setting.group == group]
-
-
 def _own_fields() -> dict[str, list[str]]:
     """Method → the fields of its own settings, where it has some."""
     names = [name for name in field_names() if name not in FORM]
     return {method: own for method in METHODS if (own := [name for name in names if name.split(".")[0] == method])}
 
 
-def build_widgets(names: list[str], values: FormValues) -> dict[str, gr.components.Component]:
+def build_widgets(names: Sequence[str], values: FormValues) -> dict[str, gr.components.Component]:
     """The widgets of declared settings; plain whole numbers share the first row."""
     settings = {name: declared(name) for name in names}
     narrow = [name for name, item in settings.items() if item.kind is int and not item.slider]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cliptta_demo.backend.declare import Declared, settings_of
+from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.page.defaults import UPLOAD
@@ -46,8 +47,7 @@ def as_command(recipe: Recipe) -> str:
     """The words of ``cliptta-demo run`` that make the same run, an option a line."""
     options = [("backbone", recipe.backbone), ("dataset", _dataset(recipe))]
     if recipe.class_names:
-        pairs = zip(recipe.source_names, recipe.class_names, strict=True)
-        options.append(("classes", ", ".join(name if name == word else f"{name} = {word}" for name, word in pairs)))
+        options.append(("classes", join_renames(recipe.source_names, recipe.class_names)))
     options.append(("methods", ",".join(recipe.settings.methods)))
     if recipe.settings.stream.ood_share:
         options.append(("ood", recipe.ood_source))

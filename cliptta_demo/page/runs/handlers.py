@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -147,6 +147,10 @@ def reset(methods: Any, choice: Choice | None = None) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
     chosen = methods if isinstance(methods, list | tuple) else ()
     known = [name for name in METHODS if name == REFERENCE or name in chosen]
-    choice = replace(choice or Choice(opening()), idle="")
-    empty = {"session": None, "choice": choice, "message": message_html(RESET), "changed": "", "spoken": ""}
-    return {**empty, **waiting_stage(known), **buttons("idle")}
+    return emptied(choice or Choice(opening()), known, RESET)
+
+
+def emptied(choice: Choice, methods: Sequence[str], words: str) -> Update:
+    """The page without a run: a stage that waits for one of these methods, and a message."""
+    empty = {"session": None, "choice": replace(choice, idle=""), "message": message_html(words)}
+    return {**empty, "changed": "", "spoken": "", **waiting_stage(methods), **buttons("idle")}

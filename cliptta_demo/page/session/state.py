@@ -96,6 +96,11 @@ class Session:
     seconds: tuple[float, ...] = ()
     results: tuple[BatchResults, ...] = ()
 
+    @property
+    def changes(self) -> list[str]:
+        """What changed on its way, and from which batch on, in words."""
+        return [f"{mark.label} from batch {mark.batch + 1}" for mark in self.marks]
+
     def after(self, state: RunState, snapshot: Snapshot) -> "Session":
         """The session one batch later."""
         nothing = snapshot.images[:0]

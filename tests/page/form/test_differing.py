@@ -13,9 +13,8 @@ from cliptta_demo.page.form.differing import (
     fold_label,
     is_opening,
     run_line_html,
-    schedule_names,
 )
-from cliptta_demo.page.form.fields import FORM, FormValues, field_names, form_of
+from cliptta_demo.page.form.fields import FORM, FormValues, field_names, form_of, in_group
 from cliptta_demo.page.form.filling import address_of, leave_lesson, open_address, open_lesson, restore_defaults
 from cliptta_demo.page.form.links import unknown_words
 from cliptta_demo.page.form.opening import packaged
@@ -61,7 +60,7 @@ def test_folds_count_what_is_changed() -> None:
     start = packaged()
     assert fold_label("Advanced", advanced_names(), start) == "Advanced"
     assert fold_label("Advanced", advanced_names(), start.changed({"steps": 9})) == "Advanced · 1 changed"
-    assert fold_label("Schedule", schedule_names(), start.changed({"schedule": "mixed"})) == "Schedule · 1 changed"
+    assert fold_label("Schedule", in_group("schedule"), start.changed({"schedule": "mixed"})) == "Schedule · 1 changed"
     own = start.changed({"eata.margin": 0.9})
     assert fold_label("Advanced", advanced_names(), own) == "Advanced"  # of a method that takes no part
     known = {name for name in field_names() if name not in FORM or FORM[name].setting}
