@@ -17,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
@@ -109,24 +108,27 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, work).result()
 
 
-_streams: WeakKeyDictionary[Page, set[Request]] = WeakKeyDictionary()
+# How many streams of updates the page has open, counted on the page itself: the browser tells its driver of a request
+# that begins while the page is left only after it has gone, and never of its end.
+COUNT_STREAMS = """
+    let open = 0
+    const fetched = window.fetch
+    const isStream = address => String(address.url ?? address).includes("/queue/data")
+    window.fetch = (...request) => (isStream(request[0]) && open++, fetched(...request))
+    new PerformanceObserver(ended => (open -= ended.getEntries().filter(entry => isStream(entry.name)).length))
+        .observe({ type: "resource" })  // cancelled and broken ones, too
+    window.streamsOpen = () => open
+"""
 
 
 def watch_streams(page: Page) -> None:
-    """Keeps which streams of updates a page has open, for :func:`wait_for_streams`."""
-    open_ones = _streams[page] = set()
-    page.on("request", lambda request: open_ones.add(request) if "/queue/data" in request.url else None)
-    page.on("requestfinished", lambda request: open_ones.discard(request))
-    page.on("requestfailed", lambda request: open_ones.discard(request))
-    page.on("framenavigated", lambda frame: frame == page.main_frame and open_ones.clear())  # nobody tells of those
+    """Lets the pages that it will open count their streams of updates, for :func:`wait_for_streams`."""
+    page.add_init_script(f"(() => {{{COUNT_STREAMS}}})()")
 
 
 def wait_for_streams(page: Page) -> None:
     """Until the page's calls have ended for Gradio too, which drops a click before that."""
-    until = time.monotonic() + PATIENCE
-    while _streams[page]:
-        assert time.monotonic() < until, "a call does not end"
-        page.wait_for_timeout(20)
+    page.wait_for_function("() => window.streamsOpen() === 0")
     page.evaluate("() => new Promise(done => setTimeout(done, 100))")  # behind what is in line on the page
 
 
