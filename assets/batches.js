@@ -3,7 +3,7 @@
   const cliptta = window.cliptta;
   const make = cliptta.make;
   const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
-  const LINKED = ["gallery", "histogram", "curves"];
+  const LINKED = ["gallery", "glimpse", "histogram", "curves"];
 
   let history = new Map(); // number → data of the gallery
   let latest = 0;
@@ -34,7 +34,7 @@
       const old = history.get(data.batch - PICTURES);
       if (old) old.sheet = old.clean = null;
     }
-    for (const schedule of cliptta.schedules.curves || []) schedule();
+    for (const kind of ["curves", "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
   };
 
   async function loadMore() {
@@ -65,6 +65,8 @@
       return (shown !== null && history.get(shown)) || data;
     },
 
+    newest: () => history.get(latest),
+
     /** The histogram of the batch looked at alone, in the place of all batches so far. */
     histogram(figure) {
       const data = shown === null ? null : history.get(shown);
@@ -92,7 +94,30 @@
     };
   }
 
-  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, cliptta.batches.histogram(figure));
+  const MOST = 20; // classes that have a bar of their own
+  const LARGEST = 10; // of more, those that do
+  const OTHER = "other";
+
+  /** Of many classes the ones that are largest in some plot, the same in all, and the rest as one bar. */
+  function fewer(figure) {
+    const { facets = [] } = figure;
+    const names = facets[0]?.data[0].x ?? [];
+    if (names.length <= MOST) return figure;
+    const traces = facets.flatMap((facet) => facet.data);
+    const size = names.map((_, kind) => Math.max(...traces.map((trace) => trace.y[kind])));
+    const kept = names.map((_, kind) => kind).sort((one, other) => size[other] - size[one]).slice(0, LARGEST).sort((one, other) => one - other);
+    const take = (trace) => {
+      const rest = trace.y.reduce((sum, value, kind) => sum + (kept.includes(kind) ? 0 : value), 0);
+      return { ...trace, x: [...kept.map((kind) => names[kind]), OTHER], y: [...kept.map((kind) => trace.y[kind]), rest] };
+    };
+    const few = facets.map((facet) => ({ ...facet, data: facet.data.map(take) }));
+    const top = Math.min(1.05, 1.1 * Math.max(...few.flatMap((facet) => facet.data.flatMap((trace) => trace.y))));
+    const fit = ({ xaxis, yaxis, ...layout }) => ({ ...layout, xaxis: { ...xaxis, range: [-0.6, LARGEST + 0.6] }, yaxis: { ...yaxis, range: [0, top] } });
+    const note = `The ${LARGEST} largest of ${names.length} classes, and all others as one bar. ${figure.note || ""}`;
+    return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout) })), note };
+  }
+
+  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, fewer(cliptta.batches.histogram(figure)));
 
   /** Earlier, later, latest: the way through the batches for keys and thumbs. */
   function stepper() {

@@ -1,4 +1,5 @@
-// The gallery (cliptta_demo/page/panels/gallery.py): tiles of the batch, a filter, and a choice of the method compared.
+// The gallery (cliptta_demo/page/panels/gallery.py): tiles of the batch, a filter, and a choice of the method compared;
+// and the glimpse, a row of its first images.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   /** Sign and words of each status; the table of results uses them too. */
@@ -21,6 +22,18 @@
     return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
   }
 
+  let sheet = null;
+  let addresses = {};
+  /** Where the pictures of the batch that is shown lie, `seen` and `clean`; those of the one before it are given up. */
+  cliptta.addresses = function (data) {
+    if (data.sheet === sheet) return addresses;
+    for (const address of Object.values(addresses)) URL.revokeObjectURL(address);
+    sheet = data.sheet;
+    addresses = sheet ? { seen: sheetAddress(sheet) } : {}; // pictures of batches long past are not kept
+    if (data.clean) addresses.clean = sheetAddress(data.clean);
+    return addresses;
+  };
+
   function choices(label, entries, chosen, choose) {
     const group = make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
     for (const [value, ...content] of entries) {
@@ -30,7 +43,7 @@
     return group;
   }
 
-  function picture(data, index) {
+  const picture = (cliptta.picture = function (data, index) {
     const column = index % data.columns;
     const row = Math.floor(index / data.columns);
     const at = (position, count) => (count > 1 ? (100 * position) / (count - 1) : 0);
@@ -38,12 +51,12 @@
     element.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
     element.style.backgroundPosition = `${at(column, data.columns)}% ${at(row, data.rows)}%`;
     return element;
-  }
+  });
 
-  function truthOf(data, index) {
+  const truthOf = (cliptta.truthOf = function (data, index) {
     const truth = data.tiles[index].truth;
     return truth >= 0 ? data.classes[truth] : truth === -1 ? "a stranger" : "";
-  }
+  });
 
   function describe(data, index) {
     const truth = truthOf(data, index);
@@ -80,6 +93,7 @@
     const after = data.classes[method.predicted[index]];
     const figure = make("figure", { className: "tile", title: describe(data, index) });
     figure.dataset.status = status;
+    figure.dataset.index = index;
     const spoken = make("span", { className: "sr", textContent: ` ${words}` });
     const face = picture(data, index);
     face.append(make("span", { className: "badge", title: words }, sign, spoken));
@@ -101,19 +115,44 @@
     return figure;
   }
 
+  /** Tiles of these images of a batch, in a group that a click, or Enter, opens. */
+  function tiles(data, method, indices, className) {
+    const attributes = { role: "group", "aria-label": "Images of the batch", "aria-description": "Enter shows one large" };
+    const grid = make("div", { className, tabIndex: 0, attributes });
+    grid.append(...indices.map((index) => tile(data, method, index)));
+    grid.addEventListener("click", (event) => {
+      const chosen = event.target.closest(".tile");
+      if (chosen) cliptta.enlarge(data, Number(chosen.dataset.index), indices);
+    });
+    grid.addEventListener("keydown", (event) => event.key === "Enter" && event.target === grid && cliptta.enlarge(data, indices[0], indices));
+    return grid;
+  }
+
+  const FIRST = 12; // of a batch's images, as many as fit into one row of them
+  cliptta.kinds.glimpse = function (body, { empty }) {
+    const data = cliptta.batches.gallery(cliptta.batches.newest());
+    if (!data?.tiles) {
+      body.replaceChildren(make("p", { className: "footnote", textContent: empty }));
+      return;
+    }
+    const name = data.methods[cliptta.compared] ? cliptta.compared : data.shown;
+    const method = data.methods[name];
+    const grid = tiles(data, method, data.tiles.map((_, index) => index).slice(0, FIRST), "tiles glimpse");
+    const { seen } = cliptta.addresses(data);
+    if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
+    const how = data.methods[data.reference] === method ? [] : [" → ", ...cliptta.who(method)];
+    const legend = make("p", { className: "legend" }, make("span", {}, ...cliptta.who(data.methods[data.reference]), ...how));
+    body.replaceChildren(legend, grid);
+  };
+
   cliptta.kinds.gallery = function (body, newest) {
     const data = cliptta.batches.gallery(newest);
-    const state = (body.state = body.state || { filter: "all", method: "", clean: false });
+    const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
     if (!data.tiles) {
       body.replaceChildren(cliptta.emptyNote(data.empty || "Press Run."));
       return;
     }
-    if (data.sheet !== state.sheet) {
-      for (const address of Object.values(state.addresses || {})) URL.revokeObjectURL(address);
-      state.sheet = data.sheet;
-      state.addresses = data.sheet ? { seen: sheetAddress(data.sheet) } : {};
-      if (data.clean) state.addresses.clean = sheetAddress(data.clean);
-    }
+    const addresses = cliptta.addresses(data);
     const names = Object.keys(data.methods);
     if (!names.includes(state.method)) state.method = data.shown;
     const method = data.methods[state.method];
@@ -124,7 +163,7 @@
       Object.assign(state, change);
       cliptta.kinds.gallery(body, newest);
       const [key, value] = Object.entries(change)[0];
-      body.querySelector(key === "clean" ? ".toggle" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
+      body.querySelector(key === "clean" ? ".toggle" : key === "all" ? ".all" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
     };
     const methods = choices(
       "Method compared with zero-shot",
@@ -148,11 +187,6 @@
       (value) => again({ filter: value }),
     );
     filters.dataset.group = "filter";
-    const grid = make("div", {
-      className: data.labelled ? "tiles" : "tiles wide",
-      tabIndex: 0, // it scrolls
-      attributes: { role: "group", "aria-label": "Images of the batch" },
-    });
     const clean = make("button", {
       type: "button",
       className: "toggle",
@@ -162,12 +196,23 @@
       onclick: () => again({ clean: !state.clean }),
       attributes: { "aria-pressed": state.clean },
     });
-    const shown = (state.clean && state.addresses.clean) || state.addresses.seen;
-    if (shown) grid.style.setProperty("--sheet", `url("${shown}")`); // pictures of batches long past are not kept
-    data.tiles.forEach((_, index) => {
-      if (filter === "all" || method.status[index] === filter) grid.append(tile(data, method, index));
+    const indices = data.tiles.map((_, index) => index).filter((index) => filter === "all" || method.status[index] === filter);
+    const grid = tiles(data, method, indices, data.labelled ? "tiles" : "tiles wide");
+    grid.classList.toggle("few", !state.all);
+    const shown = (state.clean && addresses.clean) || addresses.seen;
+    if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
+    const more = make("button", {
+      type: "button",
+      className: "toggle all",
+      textContent: state.all ? "Show two rows" : `Show all ${indices.length}`,
+      onclick: () => again({ all: !state.all }),
+      attributes: { "aria-expanded": state.all },
     });
     const title = make("p", { className: "batch-title", textContent: data.title });
-    body.replaceChildren(make("div", { className: "toolbar" }, title, methods, filters, clean), grid);
+    body.replaceChildren(make("div", { className: "toolbar" }, title, methods, filters, clean), grid, more);
+    if (cliptta.compared !== state.method) {
+      cliptta.compared = state.method;
+      for (const schedule of cliptta.schedules.glimpse || []) schedule();
+    }
   };
 })();

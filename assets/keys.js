@@ -43,6 +43,15 @@
     pair().find((button) => !button.disabled)?.focus({ preventScroll: true });
   }).observe(document, { subtree: true, attributes: true, attributeFilter: ["disabled"] });
 
+  // A button in a sentence that leads to the field it speaks of.
+  document.addEventListener("click", (event) => {
+    const field = document.querySelector(event.target.closest?.("[data-shows]")?.dataset.shows || null);
+    if (!field) return;
+    if (getComputedStyle(settings()).display !== "none") cliptta.showSettings(true);
+    field.scrollIntoView({ block: "center" });
+    field.focus();
+  });
+
   // What a button does that is not to be tried out, said beforehand.
   const ABOUT = { reset: "Drops the results and what the methods have learnt; settings and images stay" };
   document.addEventListener("mouseover", (event) => {

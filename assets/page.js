@@ -105,14 +105,18 @@
       }
       cliptta.arrivals[kind]?.(data);
     };
+    const fold = element.querySelector("details");
     const draw = () => {
       waiting = false;
       arrive();
       titles.forEach(([place, usual], index) => {
-        place.textContent = data.heading?.[index] || usual;
+        const words = data.heading?.[index] || usual;
+        if (place.textContent !== words) place.textContent = words;
       });
-      cliptta.kinds[kind](body, data);
+      element.hidden = Boolean(data.hidden);
+      if (!fold || fold.open) cliptta.kinds[kind](body, data);
     };
+    fold?.addEventListener("toggle", draw);
     // Several updates within a frame are one drawing; a page in the background waits until it is seen.
     const schedule = () => {
       if (waiting) return;

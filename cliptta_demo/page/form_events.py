@@ -10,7 +10,7 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.page.form import filling
-from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, model_line_html, words_offer
 from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.differing import (
     advanced_names,
@@ -58,6 +58,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         return (
             estimate_html(form, device()),
             backbone_note_html(form, model),
+            model_line_html(form.backbone),
             words_note_html(form),
             *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
             note_of(session, choice, values, busy),
@@ -80,8 +81,8 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     about = {"concurrency_limit": None, "trigger_mode": "always_last", **RAW, **PRIVATE}
     plans = [wires.demo.load, *(changes[name] for name in ("class_names", *stream_names()))]
     gr.on(plans, planned, plan_outputs, parts["strip"], **about)
-    outputs = [sidebar.estimate, sidebar.backbone_note, sidebar.words_note, *sidebar.offers.values(), parts["changed"]]
-    outputs += [sidebar.schedule, sidebar.advanced, sidebar.restore]
+    outputs = [sidebar.estimate, sidebar.backbone_note, parts["model_line"], sidebar.words_note]
+    outputs += [*sidebar.offers.values(), parts["changed"], sidebar.schedule, sidebar.advanced, sidebar.restore]
     inputs = [parts["model"], *plan_outputs]
     gr.on(
         [wires.demo.load, parts["model"].change, *changes.values()],

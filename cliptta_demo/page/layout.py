@@ -8,11 +8,13 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.backbone_note import model_line_html
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.lessons import LESSONS, lesson_html
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import build_sidebar
 from cliptta_demo.page.form_events import connect_address, connect_form, connect_lessons, connect_uploads
+from cliptta_demo.page.glossary import glossary_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_spoken
 from cliptta_demo.page.panels.results_panel import build_results
@@ -50,13 +52,14 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         session = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes)
         uploads = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=forget_files)
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
+        model_line = gr.HTML(model_line_html(form.backbone), apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
                 sidebar = build_sidebar(form, device())
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(shown)
-                gr.HTML(FOOTER, apply_default_css=False)
-        parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
+                gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
+        parts |= {"model_line": model_line, "session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
         parts |= {"choice": gr.State(Choice(form, idle=shown["progress"])), "before": gr.State(None)}
         wires = Wires(demo, sidebar, parts)
         running, ended = connect_runs(wires)

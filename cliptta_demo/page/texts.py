@@ -6,8 +6,8 @@ HEADER = f"""
 <header class="masthead">
   <a class="skip" href="#run">Skip to Run</a>
   <h1>CLIPTTA <span>watch a vision-language model adapt while it is used</span></h1>
-  <p>CLIP names images by comparing them with captions, and loses accuracy under noise, fog or another style. Test-time
-  adaptation repairs it on the unlabelled stream itself: entropy minimisation (TENT) and
+  <p>CLIP names images by comparing them with captions, and loses accuracy under noise, fog or another style.
+  Test-time adaptation repairs it on the unlabelled stream itself: entropy minimisation (TENT) and
   <a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA</a> run here side by side, on the very same batches.</p>
 </header>
 """
@@ -99,9 +99,6 @@ LINK_UNKNOWN = "The link also says {names}, which this page doesn't know and lea
 
 FOOTER = f"""
 <footer class="colophon">
-  <p><b>TENT</b> trusts each prediction on its own, so wrong ones feed themselves. <b>CLIPTTA</b> compares every image
-  with the pseudo-captions of the <em>whole batch</em>, so the batch itself resists collapse; <b>OCE</b> also keeps
-  strangers out. Only the normalisation layers of the image tower move.</p>
   <p><a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA: Robust Contrastive Vision-Language Test-Time
   Adaptation</a>, NeurIPS 2025.</p>
   <p class="credits">Emoji art: Noto Emoji by Google (Apache 2.0); Twemoji by Twitter, Inc and other contributors

@@ -201,6 +201,7 @@ def test_a_short_run_finishes_and_the_gallery_filters(page):
     page.wait_for_function(f"seen => {sheet} !== seen", arg=seen)
     page.click("#gallery .toggle")
     page.wait_for_function(f"seen => {sheet} === seen", arg=seen)
+    look_at_one(page)
     page.click("#gallery [data-group=method] [data-value=zero-shot]")
     page.click("#gallery [data-group=filter] [data-value=all]")
     statuses = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
@@ -208,6 +209,30 @@ def test_a_short_run_finishes_and_the_gallery_filters(page):
     for plot in page.locator(".plot").all():
         assert plot.get_attribute("role") == "figure"
         assert len(plot.get_attribute("aria-label")) > 20
+
+
+def look_at_one(page):
+    """The first images stand on top; one that is clicked is large, beside it what every method thinks likeliest."""
+    page.click("#glimpse .tile >> nth=1")
+    page.wait_for_selector(".enlarged[open]")
+    assert page.locator(".enlarged figure").count() == 2  # clean beside shifted
+    answers = page.locator(".enlarged section").all_inner_texts()
+    assert len(answers) == 3
+    said = page.inner_text("#glimpse .tile >> nth=1 >> .after")
+    assert [text for text in answers if text.split("\n")[1].strip() == said], (said, answers)
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text(".enlarged h2").removeprefix("Truth: ") == page.inner_text("#glimpse .tile >> nth=2 >> .truth")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".enlarged", state="hidden")
+    page.click("#gallery .all")  # two rows before it
+    assert page.get_attribute("#gallery .all", "aria-expanded") == "true"
+    page.focus("#sidebar a.term >> nth=0")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".bubble:popover-open")
+    assert page.inner_text(".bubble b") == page.inner_text("#sidebar a.term >> nth=0")
+    page.keyboard.press("Escape")
+    page.click("#story .number >> nth=0")
+    page.wait_for_selector("#histogram .panel.lit")
 
 
 def test_strangers_bring_auroc_and_fpr95(page):

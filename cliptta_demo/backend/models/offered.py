@@ -24,7 +24,7 @@ class BackboneEntry:
     """A line of the list that a page offers.
 
     Attributes:
-        label: its name for people; about: what is worth knowing, one or two sentences.
+        label: its name for people; about: what is worth knowing, one or two sentences; trained: on what.
         gigaflops, prompt_gigaflops: of the towers for one image and one prompt; image_size: side in pixels.
         parameters: of both towers, if they are downloaded; licence: of the weights, as their repository's card says.
         pace: operations a second on a processor, against those of ViT-B/16; convolutions of few channels get fewer.
@@ -32,6 +32,7 @@ class BackboneEntry:
 
     label: str
     about: str
+    trained: str
     gigaflops: float
     prompt_gigaflops: float
     image_size: int = 224
@@ -45,10 +46,12 @@ class BackboneEntry:
         return 4 * self.parameters
 
 
+OPENAI = "400 million images of the web with their texts"
 BACKBONES: dict[str, BackboneEntry] = {
     TINY: BackboneEntry(
         label="Tiny CLIP (built in)",
         about="Ready at once, fast on any laptop. Choose another, or type a name of open_clip's.",
+        trained="small photos of ten things and drawings of many more",
         gigaflops=0.1,
         prompt_gigaflops=0.02,
         image_size=64,
@@ -57,6 +60,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",
         about="The paper's model; wants a GPU.",
+        trained=OPENAI,
         parameters=149_620_737,
         gigaflops=35.1,
         prompt_gigaflops=6.0,
@@ -64,6 +68,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     LAPTOPS: BackboneEntry(
         label="CLIP ViT-B/32",
         about="OpenAI's fastest; works on a patient laptop.",
+        trained=OPENAI,
         parameters=151_277_313,
         gigaflops=8.8,
         prompt_gigaflops=6.0,
@@ -71,6 +76,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "ViT-L-14/openai": BackboneEntry(
         label="CLIP ViT-L/14",
         about="OpenAI's large one; needs a GPU.",
+        trained=OPENAI,
         parameters=427_616_513,
         gigaflops=162.0,
         prompt_gigaflops=13.3,
@@ -78,6 +84,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "RN50/openai": BackboneEntry(
         label="CLIP ResNet-50",
         about="Batch normalisation throughout: while adapting it uses the batch's own statistics.",
+        trained=OPENAI,
         parameters=102_007_137,
         gigaflops=12.2,
         prompt_gigaflops=6.0,
@@ -86,6 +93,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "MobileCLIP2-S0/dfndr2b": BackboneEntry(
         label="MobileCLIP2-S0",
         about="Small, for telephones; batch normalisation, as in ResNet-50.",
+        trained="two billion images of the web with their texts, filtered and partly written anew (DFNDR)",
         licence="Apple, research only",
         parameters=74_835_073,
         gigaflops=4.8,
@@ -96,6 +104,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "ViT-B-16-SigLIP/webli": BackboneEntry(
         label="SigLIP ViT-B/16",
         about="Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are.",
+        trained="ten billion images of the web with their texts (WebLI)",
         parameters=203_155_970,
         gigaflops=35.4,
         prompt_gigaflops=11.0,

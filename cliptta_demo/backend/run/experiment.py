@@ -34,6 +34,7 @@ from cliptta_demo.backend.run.reading import (
     method_snapshot,
     read,
     skipped_note,
+    terms_of,
     unread_note,
     view_of,
 )
@@ -214,7 +215,8 @@ class Experiment:
                 yield REST
             if step < steps and (live() if callable(live) else live):
                 views = {name: self._view(lanes[name], labels) for name in self.settings.methods}
-                yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views)
+                losses = {name: terms_of(lanes[name].losses) for name in views}
+                yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views, losses)
             step += 1
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
         new_state = replace(self._commit(state, batch, lanes, views), waiting=window.waiting)

@@ -18,6 +18,7 @@ from cliptta_demo.backend.run.metrics import Tally, entropy_of
 from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
 
 UNORDERED = "These images have no labels, so they come shuffled: an order of the classes needs to know them."
+LIKELIEST = 5  # classes of an image that are told
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
 
 
@@ -91,10 +92,13 @@ def view_of(reading: Reading, labels: NDArray[np.int64], score: Callable[[Tensor
     """What a prediction says of a batch with these labels ``(N,)``, −1 a stranger, −2 unknown."""
     confidence, predicted = reading.probabilities.max(dim=1)
     predicted = predicted.cpu().numpy()
+    likelihoods, likeliest = reading.probabilities.topk(min(LIKELIEST, reading.probabilities.shape[1]), dim=1)
     known = labels >= 0
     return BatchView(
         predicted=predicted,
         confidence=confidence.cpu().numpy(),
+        likeliest=likeliest.cpu().numpy(),
+        likelihoods=likelihoods.cpu().numpy(),
         scores=score(reading.scored).cpu().numpy(),
         histogram=np.bincount(predicted[labels != -1], minlength=reading.probabilities.shape[1]),
         accuracy=float((predicted == labels)[known].mean()) if known.any() else None,
@@ -102,6 +106,11 @@ def view_of(reading: Reading, labels: NDArray[np.int64], score: Callable[[Tensor
         cosines=None if reading.cosines is None else reading.cosines.cpu().numpy(),
         entropy=float(torch.special.entr(reading.probabilities).sum(dim=1).mean()),
     )
+
+
+def terms_of(losses: Mapping[str, Tensor]) -> dict[str, float]:
+    """The terms of a loss as plain numbers, those that are finite."""
+    return {term: value for term, loss in losses.items() if math.isfinite(value := float(loss))}
 
 
 def method_snapshot(
@@ -124,7 +133,7 @@ def method_snapshot(
         kept_bytes=adaptation.nbytes if adaptation else 0,
         skipped_steps=method.skipped(adaptation),
         resets=resets,
-        losses={term: value for term, loss in losses.items() if math.isfinite(value := float(loss))},
+        losses=terms_of(losses),
         drift=method.drift(adaptation),
         series=series,
     )

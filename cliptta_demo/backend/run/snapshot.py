@@ -18,6 +18,7 @@ class BatchView:
     Attributes:
         predicted: ``(N,)`` int64 classes.
         confidence: ``(N,)`` float32, the largest class probability, 0 to 1.
+        likeliest, likelihoods: ``(N, K)`` classes, at most five, the likeliest first, and their probabilities.
         scores: ``(N,)`` float32 ID scores, higher means more in-distribution.
         histogram: ``(C,)`` int64 predictions of this batch, strangers left out.
         accuracy: of the labelled ID images of the batch, 0 to 1; None without labels.
@@ -28,6 +29,8 @@ class BatchView:
 
     predicted: NDArray[np.int64]
     confidence: NDArray[np.float32]
+    likeliest: NDArray[np.int64]
+    likelihoods: NDArray[np.float32]
     scores: NDArray[np.float32]
     histogram: NDArray[np.int64]
     accuracy: float | None
@@ -143,6 +146,7 @@ class LiveStep:
     Attributes:
         batch, batches: as in :class:`Snapshot`; step: steps done; steps: of the method that takes most.
         methods: each method's view of the batch so far; a method that is done keeps its last view.
+        losses: by method, the terms of its loss at this step.
     """
 
     batch: int
@@ -150,3 +154,4 @@ class LiveStep:
     step: int
     steps: int
     methods: dict[str, BatchView] = field(default_factory=dict)
+    losses: dict[str, dict[str, float]] = field(default_factory=dict)

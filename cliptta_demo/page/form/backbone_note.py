@@ -44,6 +44,19 @@ def backbone_note_html(values: FormValues, before: str) -> str:
     )
 
 
+def model_line_html(backbone: str) -> str:
+    """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
+    entry = BACKBONES.get(backbone)
+    trained = f", trained on {entry.trained}" if entry else ""
+    more = ""
+    if backbone != PAPERS:
+        what, size = _download(PAPERS)
+        cost = size if is_fetched(PAPERS) else f"{size}, {what.lower()}"
+        choose = '<button type="button" data-shows="#backbone input">choose it</button>'
+        more = f" The paper's is {html.escape(label_of(PAPERS))} ({cost}): {choose}."
+    return f'<p class="model-line">Runs <b>{html.escape(label_of(backbone))}</b>{html.escape(trained)}.{more}</p>'
+
+
 def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
     """(what, HTML) of each fact."""
     facts = [_download(name)]

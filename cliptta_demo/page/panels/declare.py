@@ -22,6 +22,7 @@ class Panel:
         draw: a session → data for the script; None for a panel that no batch changes. Where it is ``live``, it takes
             the step at work as its second argument and is drawn inside a batch too.
         server: a function that its script calls on the server.
+        folded: whether it opens when it is asked for.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Panel:
     draw: Callable[..., Any] | None = None
     live: bool = False
     server: Callable[..., Any] | None = None
+    folded: bool = False
 
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:
         """What the script reads, as JSON text."""

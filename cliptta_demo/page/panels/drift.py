@@ -48,5 +48,6 @@ PANEL = Panel(
     sentence="Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source "
     "model.",
     waiting=empty_figure("Press Run: see which normalisation layers move, and how far."),
+    folded=True,
     draw=drift_figure,
 )

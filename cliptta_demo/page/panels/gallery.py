@@ -25,10 +25,11 @@ def gallery_data(session: Session) -> dict[str, Any]:
 
     Returns:
         ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
-        "mark", "predicted", "confidence", "status", "histogram"}}, "truth", "reference", "shown", "labelled", "batch",
-        "batches", "title"}``; ``shown`` is the method that is compared at first.
+        "mark", "predicted", "confidence", "likeliest", "likelihoods", "status", "histogram"}}, "truth", "reference",
+        "shown", "labelled", "batch", "batches", "title"}``; ``shown`` is the method that is compared at first.
         ``clean`` is the sheet before corruption, None when there was none; a tile's ``truth`` is a class number, −1 a
-        stranger, −2 unknown; ``truth`` is the share of each class; ``histogram``: see :func:`.batch_histogram`.
+        stranger, −2 unknown; ``likelihoods`` are percentages, at most five of an image; ``truth`` is the share of each
+        class; ``histogram``: see :func:`.batch_histogram`.
     """
     snapshot, sheets = session.snapshot, session.sheets
     shown, opening = looks_of(session), DEFAULTS.methods[-1]
@@ -51,6 +52,8 @@ def gallery_data(session: Session) -> dict[str, Any]:
                 "mark": shown[name].mark,
                 "predicted": method.batch.predicted.tolist(),
                 "confidence": [round(float(value), 3) for value in method.batch.confidence],
+                "likeliest": method.batch.likeliest.tolist(),
+                "likelihoods": np.rint(100 * method.batch.likelihoods).astype(int).tolist(),
                 "status": statuses(
                     snapshot.labels, method.batch.predicted, method.batch.scores > method.threshold, reference
                 ),
@@ -75,4 +78,13 @@ PANEL = Panel(
     kind="gallery",
     waiting={"empty": "The images of each batch appear here, with what zero-shot and the adapted models say of them."},
     draw=gallery_data,
+)
+
+GLIMPSE = Panel(
+    name="glimpse",
+    title="What they see, and what they say",
+    sentence="The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
+    "adapted model's. Click one to see it large.",
+    kind="glimpse",
+    waiting={"empty": "Press Run: the first images of each batch appear here."},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,44 @@ from numpy.typing import NDArray
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.insight import caption_matrix
-from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.backend.run.snapshot import BatchView, Snapshot
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import entry, looks_of
 from cliptta_demo.page.session.state import Session
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
 STRANGER, UNKNOWN = "stranger", "image"
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What a batch's images make of its captions.
+
+    Attributes:
+        fit: ``(N, N)``, each row sums to 1, see :func:`.caption_matrix`.
+        size: N; classes: C; used: classes among the predictions.
+        entropy: of a row, the mean in nats; own: what an image gives to its own caption, the mean.
+    """
+
+    fit: NDArray[np.float32]
+    classes: int
+    used: int
+    entropy: float
+    own: float
+
+    @property
+    def size(self) -> int:
+        return len(self.fit)
+
+
+def captions_of(view: BatchView, logit_scale: float, order: NDArray[np.int64] | None = None) -> Captions:
+    """Of the images in this order (None: all, as they came). The method has cosines."""
+    order = np.arange(len(view.predicted)) if order is None else order
+    predicted = view.predicted[order]
+    fit = caption_matrix(view.cosines[order], predicted, logit_scale)
+    return Captions(
+        fit, view.cosines.shape[1], len(set(predicted.tolist())), _entropy(fit), float(fit.diagonal().mean())
+    )
 
 
 def matrix_data(session: Session) -> dict[str, Any]:
@@ -34,16 +66,14 @@ def matrix_data(session: Session) -> dict[str, Any]:
         view = snapshot.methods[name].batch
         if view.cosines is None:
             continue
-        predicted = view.predicted[order]
-        fit = caption_matrix(view.cosines[order], predicted, snapshot.logit_scale)
-        own = float((fit[np.arange(len(order)), np.arange(len(order))]).mean())
+        captions = captions_of(view, snapshot.logit_scale, order)
         matrices.append(
             entry(name, look)
             | {
-                "cells": _bytes(fit),
-                "captions": [display_name(snapshot.class_names[c]) for c in predicted],
-                "facts": f"{len(set(predicted.tolist()))} of {len(snapshot.class_names)} captions in use · "
-                f"row entropy {_entropy(fit):.2f} of {np.log(len(order)):.2f} · own caption {own:.0%}",
+                "cells": _bytes(captions.fit),
+                "captions": [display_name(snapshot.class_names[c]) for c in view.predicted[order]],
+                "facts": f"{captions.used} of {captions.classes} captions in use · row entropy {captions.entropy:.2f} "
+                f"of {np.log(captions.size):.2f} · own caption {captions.own:.0%}",
             }
         )
     return {"size": len(order), "groups": groups, "matrices": matrices, "batch": snapshot.batch + 1}

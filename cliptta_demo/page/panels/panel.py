@@ -25,7 +25,10 @@ SCRIPTS = tuple(
         "plots.js",
         "batches.js",
         "gallery.js",
+        "enlarged.js",
         "loss.js",
+        "story.js",
+        "terms.js",
         "upload.js",
         "picker.js",
         "results.js",
@@ -72,10 +75,11 @@ def build_spoken() -> gr.HTML:
 
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:
     """A titled panel whose body a script draws from its value, JSON text."""
-    template = (
-        f'<section class="panel" data-kind="{panel.kind}"><header><h2>{html.escape(panel.title)}</h2>'
-        f'<p class="sentence">{html.escape(panel.sentence)}</p></header><div class="body"></div></section>'
-    )
+    head = f'<h2>{html.escape(panel.title)}</h2><p class="sentence">{html.escape(panel.sentence)}</p>'
+    body = f'<header>{head}</header><div class="body"></div>'
+    if panel.folded:
+        body = f'<details><summary><header>{head}</header></summary><div class="body"></div></details>'
+    template = f'<section class="panel" data-kind="{panel.kind}">{body}</section>'
     mount = f"window.cliptta.mount({panel.kind!r}, element, props, watch);"
     return gr.HTML(
         value,

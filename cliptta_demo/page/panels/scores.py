@@ -9,22 +9,19 @@ import numpy as np
 from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.run.snapshot import MethodSnapshot
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import Figure, empty_figure, looks_of, make_figure, rounded
+from cliptta_demo.page.panels.figure import Figure, looks_of, make_figure, rounded
 from cliptta_demo.page.session.state import Session
 
 SCORE_BINS = 32
+ABSENT = {"hidden": True}  # without strangers there is nothing to tell apart
 SIDES = "Solid bars are images of known classes (ID), hatched bars strangers (OOD); further apart is better."
-NO_STRANGERS = "Only known classes here. Raise the OOD share to mix strangers in, then AUROC and FPR95 appear."
-NO_LABELS = (
-    "Nobody said which of these images are strangers. AUROC and FPR95 appear when built-in strangers are mixed in."
-)
 
 
 def score_figure(session: Session) -> Figure:
     """Histograms of the ID scores, one small plot per method; strangers hatched, the threshold dashed."""
     snapshot = session.snapshot
-    if snapshot is None:
-        return empty_figure("ID scores appear after the first batch.")
+    if snapshot is None or not any(len(method.ood_scores) for method in snapshot.methods.values()):
+        return ABSENT
     shown = looks_of(session)
     scores = np.concatenate([part for name in shown for part in _scores(snapshot.methods[name])])
     edges = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-3), SCORE_BINS + 1)
@@ -32,12 +29,7 @@ def score_figure(session: Session) -> Figure:
     highest = max(max(trace["y"]) for facet in facets for trace in facet["data"])
     for facet in facets:  # one scale for all: side by side they are compared
         facet["layout"]["yaxis"]["range"] = [0, 1.2 * highest]  # room for the threshold's label
-    figure = make_figure(facets)
-    if any(len(method.ood_scores) for method in snapshot.methods.values()):
-        figure["note"] = SIDES
-    else:
-        figure["note"] = NO_STRANGERS if (snapshot.labels >= 0).any() else NO_LABELS
-    return figure
+    return make_figure(facets) | {"note": SIDES}
 
 
 def _scores(method: MethodSnapshot) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +55,7 @@ def _score_facet(name: str, look: MethodLook, method: MethodSnapshot, edges: np.
         "shapes": [line | {"y0": 0, "y1": 1, "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}],
         "annotations": [note | {"xanchor": "right" if left else "left", "yanchor": "top", "xshift": -4 if left else 4}],
     }
-    lines = ["No known strangers"]
+    lines = []
     if method.auroc is not None and method.fpr95 is not None:
         lines = [f"AUROC {method.auroc:.1%}", f"FPR95 {method.fpr95:.1%}"]
     return {
@@ -94,6 +86,6 @@ PANEL = Panel(
     title="Known or stranger?",
     sentence="An ID score says how familiar an image looks; images left of the threshold are taken for strangers "
     "(OOD).",
-    waiting=empty_figure("Press Run: see how well each method tells known classes from strangers."),
+    waiting=ABSENT,
     draw=score_figure,
 )

@@ -24,6 +24,7 @@ from cliptta_demo.page.panels import (
     reliability,
     results_table,
     scores,
+    story,
     strip,
     sweep,
     toy,
@@ -35,16 +36,18 @@ from cliptta_demo.page.session.state import Session
 
 # To add a panel: write its file, add it here. Those of one row stand side by side.
 ROWS: tuple[tuple[Panel, ...], ...] = (
+    (scores.PANEL,),
+    (gallery.GLIMPSE,),
     (strip.PANEL,),
     (accuracy.PANEL, entropy.PANEL),
     (histogram.PANEL,),
-    (gallery.PANEL,),
-    (scores.PANEL,),
-    (reliability.PANEL, gain.PANEL),
+    (story.PANEL, toy.PANEL),
     (matrix.PANEL,),
+    (reliability.PANEL, gain.PANEL),
+    (gallery.PANEL,),
     (sweep.PANEL,),
     (results_table.PANEL,),
-    (toy.PANEL, drift.PANEL),
+    (drift.PANEL,),
 )
 DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
 PARTS = ("progress", "run_line", "cards", *(panel.name for panel in DRAWN))

@@ -1,0 +1,51 @@
+// The story (cliptta_demo/page/panels/story.py): sentences joined to the batch's numbers, losses term by term.
+(function () {
+  const cliptta = window.cliptta;
+  const make = cliptta.make;
+
+  /** Scrolls to a panel and lights it up for a moment. */
+  cliptta.lightUp = function (id) {
+    const panel = document.querySelector(`#${id} .panel`);
+    if (!panel) return;
+    panel.closest("details")?.setAttribute("open", "");
+    panel.scrollIntoView({ behavior: "smooth", block: "center" });
+    panel.classList.remove("lit");
+    void panel.offsetWidth; // begins the light anew
+    panel.classList.add("lit");
+  };
+
+  const number = ([text, id]) =>
+    make("button", { type: "button", className: "number", textContent: text, title: "Show where", onclick: () => cliptta.lightUp(id) });
+
+  function loss({ says, terms, sum, mark, ...who }) {
+    const values = terms.map(([name, value, meaning]) =>
+      make("div", { title: meaning }, make("dt", { textContent: name }), make("dd", { textContent: value })),
+    );
+    if (sum) values.push(make("div", { className: "sum" }, make("dt", { textContent: "sum" }), make("dd", { textContent: sum })));
+    const place = make("section", { title: says }, make("h3", {}, ...cliptta.who({ ...who, mark })), make("dl", {}, ...values));
+    place.style.setProperty("--own", `var(--m-${mark.colour})`);
+    return place;
+  }
+
+  cliptta.kinds.story = function (body, data) {
+    if (!body.querySelector(".story")) body.append(make("div", { className: "story" }));
+    const holder = body.querySelector(".story");
+    const { sentences = [], losses = [] } = data;
+    body.querySelector(".empty")?.remove();
+    if (data.empty) body.append(cliptta.emptyNote(data.empty));
+    holder.hidden = Boolean(data.empty);
+    const words = JSON.stringify(sentences);
+    if (holder.dataset.words !== words) {
+      holder.dataset.words = words;
+      holder.querySelector("ol")?.remove();
+      const lines = sentences.map((parts) =>
+        make("li", {}, make("p", {}, ...parts.map((part) => (typeof part === "string" ? part : number(part))))),
+      );
+      if (lines.length) holder.prepend(make("ol", {}, ...lines));
+    }
+    holder.querySelector(".losses")?.remove();
+    holder.querySelector(".when")?.remove();
+    const when = losses.length ? `The loss at ${data.when}` : "No method of this run has a loss: they adapt without steps.";
+    if (!data.empty) holder.append(make("h4", { className: "when", textContent: when }), make("div", { className: "losses" }, ...losses.map(loss)));
+  };
+})();

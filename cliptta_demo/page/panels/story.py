@@ -1,0 +1,97 @@
+"""The panel of the story: what each method asks of a batch, with the numbers of the batch at hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.page.glossary import LOSS_TERMS
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.figure import entry, looks_of
+from cliptta_demo.page.panels.matrix import Captions, captions_of
+from cliptta_demo.page.session.state import Session
+
+TOLD = ("cliptta", "cliptta-oce")  # the methods whose three sentences are told
+ALONE = "tent"
+
+Part = str | list[str]  # words, or [a number of this batch, the panel that shows it]
+
+
+def story_data(session: Session, live: LiveStep | None = None) -> dict[str, Any]:
+    """Three sentences of CLIPTTA, where it runs, and each method's loss, term by term, at the latest step.
+
+    Returns:
+        ``{"sentences": [[part, …], …], "losses": [{method, label, mark, "terms": [[name, value, meaning], …], "sum"},
+        …], "when"}``.
+    """
+    snapshot, shown = session.snapshot, looks_of(session)
+    if snapshot is None and live is None:
+        return PANEL.waiting
+    views = live.methods if live else {name: method.batch for name, method in snapshot.methods.items()}
+    losses = live.losses if live else {name: method.losses for name, method in snapshot.methods.items()}
+    when = f"step {live.step} of batch {live.batch + 1}" if live else f"the last step of batch {snapshot.batch + 1}"
+    sentences: list[list[Part]] = []
+    told = next((name for name in TOLD if name in shown), None)
+    if told and snapshot is not None:
+        found = {name: captions_of(views[name], snapshot.logit_scale) for name in (told, ALONE) if name in shown}
+        sentences = tell(found[told], found.get(ALONE), shown[told].label)
+    return {
+        "sentences": sentences,
+        "losses": [
+            entry(name, look)
+            | {"says": METHODS[name].sentence}
+            | {"terms": [[term, _number(value), LOSS_TERMS.get(term, "")] for term, value in losses[name].items()]}
+            | {"sum": _number(sum(losses[name].values())) if len(losses[name]) > 1 else ""}
+            for name, look in shown.items()
+            if losses.get(name)
+        ],
+        "when": when,
+    }
+
+
+def tell(own: Captions, alone: Captions | None, label: str) -> list[list[Part]]:
+    """How CLIPTTA works, in three sentences with a batch's numbers; ``alone``: TENT's, where it runs."""
+    other: list[Part] = [
+        "So the batch holds together: while its captions differ, an image that joins the crowd fits its own caption "
+        "less, and the loss rises."
+    ]
+    if alone is not None:
+        other = [
+            "TENT asks each image alone to be surer, and nothing holds its batch together: its answers use ",
+            [f"{alone.used} of {alone.classes}", "histogram"],
+            " captions. CLIPTTA's loss would rise if all joined one crowd.",
+        ]
+    return [
+        [
+            f"{label} first gives each image its likeliest caption: the {own.size} images of this batch use ",
+            [f"{own.used} of {own.classes}", "histogram"],
+            " captions.",
+        ],
+        [
+            f"Then each image chooses among all {own.size} captions of its batch, as CLIP learnt in training. It gives "
+            "its own caption ",
+            [f"{own.own:.0%}", "matrix"],
+            ", and is as undecided as a row entropy of ",
+            [f"{own.entropy:.2f}", "matrix"],
+            f" says, of {math.log(own.size):.2f} at most: the contrastive term.",
+        ],
+        other,
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+PANEL = Panel(
+    name="story",
+    title="What each loss asks for",
+    sentence="The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
+    "normalisation layers so that the sum falls.",
+    kind="story",
+    waiting={"empty": "Press Run: the terms of each loss appear here, with their values at each step."},
+    draw=story_data,
+    live=True,
+)
