@@ -195,11 +195,13 @@
   cliptta.kinds.curves = function (body, figure) {
     if (!body.querySelector(".stepper")) body.prepend(stepper());
     const theme = document.body.className;
-    if (body.figure !== figure || body.theme !== theme) cliptta.kinds.plot(body, figure); // pointing moves no curve
-    Object.assign(body, { figure, theme });
+    const drawer = Boolean(window.Plotly);
+    const same = body.figure === figure && body.theme === theme && body.drawer === drawer;
+    if (!same) cliptta.kinds.plot(body, figure); // pointing moves no curve
+    Object.assign(body, { figure, theme, drawer });
     drawStepper(body.querySelector(".stepper"));
     for (const plot of body.querySelectorAll(".plot")) {
-      if (!plot.dataset.linked) listen(plot);
+      if (!plot.dataset.linked && plot.data) listen(plot); // a sketch knows nothing of pointers
       drawCursor(plot);
     }
   };

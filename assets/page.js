@@ -132,12 +132,15 @@
     draw();
   };
 
+  /** Draws all panels again, with the values that they have. */
+  cliptta.drawAnew = () => mounted.forEach((schedule) => schedule());
+
   let dark = null;
   const themeChanged = () => {
     const now = document.body.classList.contains("dark");
     if (now === dark) return;
     dark = now;
-    for (const schedule of mounted) schedule();
+    cliptta.drawAnew();
   };
   new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   themeChanged();

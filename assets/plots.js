@@ -86,6 +86,17 @@
     for (const { target } of entries) if (target.data && target.clientWidth) window.Plotly.Plots.resize(target);
   });
 
+  /** Plotly is as large as all the rest: it comes when that stands, and then draws what was sketched. */
+  cliptta.loadPlotly = function (address) {
+    if (cliptta.plotlyAsked) return;
+    cliptta.plotlyAsked = true;
+    const script = cliptta.make("script", { src: address });
+    script.addEventListener("load", () => cliptta.drawAnew());
+    const load = () => document.head.append(script);
+    if (document.readyState === "complete") load();
+    else window.addEventListener("load", load);
+  };
+
   function facetPlace() {
     const plot = cliptta.make("div", { className: "plot", attributes: { role: "figure" } });
     sizes.observe(plot);
@@ -94,7 +105,7 @@
 
   function leaveFacet(place) {
     sizes.unobserve(place.querySelector(".plot"));
-    window.Plotly.purge(place.querySelector(".plot"));
+    window.Plotly?.purge(place.querySelector(".plot"));
   }
 
   /** On paper the drawing is as wide as there is room (print.css), and keeps its shape. */
@@ -107,6 +118,8 @@
     if (facet.head) drawHead(facet.head, place.querySelector(".head"));
     const plot = place.querySelector(".plot");
     plot.setAttribute("aria-label", facet.alt);
+    if (!window.Plotly) return cliptta.sketch(plot, facet);
+    plot.querySelector(".sketch")?.remove();
     window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
     if (!plot.fits) plot.on("plotly_afterplot", (plot.fits = () => fit(plot)));
     fit(plot);

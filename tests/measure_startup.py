@@ -1,11 +1,13 @@
 """Measures how long a visitor waits: python tests/measure_startup.py
 
 Prints the seconds from the start of the process to a page whose Run button can be pressed, and from the click on Run
-to the first live update, as medians over a few fresh servers.
+to the first live update, as medians over a few fresh servers. With ``--phone``: when a slow phone, or a desktop, shows
+text and charts of the page that it opens, and how far things shift meanwhile (Cumulative Layout Shift; 0.1 is good).
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 
@@ -13,6 +15,23 @@ from playwright.sync_api import Browser
 from serving import chromium, serve
 
 ROUNDS = 5
+SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
+WATCH = """
+    window.seen = {}
+    window.shifts = []
+    const first = (name, found) => { if (!(name in seen) && found) seen[name] = performance.now() / 1000 }
+    const look = () => {
+        first("text", document.querySelector(".card .number")?.innerText)
+        first("charts", document.querySelector("#accuracy .plot svg, #histogram .plot svg"))
+        first("plotly", document.querySelector("#accuracy .plot .main-svg"))
+        requestAnimationFrame(look)
+    }
+    look()
+    new PerformanceObserver(list => list.getEntries().forEach(entry => entry.hadRecentInput || shifts.push([entry.value,
+        ...entry.sources.map(source => [source.node?.id || source.node?.className || source.node?.nodeName,
+            Math.round(source.previousRect.top), Math.round(source.currentRect.top)])])))
+        .observe({ type: "layout-shift", buffered: true })
+"""
 
 
 def measure(browser: Browser) -> tuple[float, float, float]:
@@ -23,7 +42,7 @@ def measure(browser: Browser) -> tuple[float, float, float]:
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector("#run:enabled")
-        page.wait_for_selector("#scores .plot", state="attached")
+        page.wait_for_selector("#histogram .plot", state="attached")
         usable = time.monotonic() - began
         clicked = time.monotonic()
         page.click("#run")
@@ -33,8 +52,36 @@ def measure(browser: Browser) -> tuple[float, float, float]:
         return answers, usable, first
 
 
+def first_paint(browser: Browser, address: str, phone: bool) -> None:
+    """Prints what a visitor with an empty cache sees when, in seconds from the click on a link to the page."""
+    size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
+    page = browser.new_context(viewport=size, is_mobile=phone, has_touch=phone).new_page()
+    if phone:
+        tools = page.context.new_cdp_session(page)
+        tools.send("Network.enable")
+        tools.send("Network.emulateNetworkConditions", SLOW_4G)
+        tools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    page.add_init_script(WATCH)
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("() => 'plotly' in (window.seen ?? {})", timeout=120_000)
+    page.wait_for_timeout(2_000)
+    seen, shifts = page.evaluate("[seen, shifts]")
+    told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in seen.items())
+    print(f"{'phone' if phone else 'desktop'}: {told}; shift {sum(value for value, *_ in shifts):.2f}")
+    for value, *sources in sorted(shifts, key=lambda shift: -shift[0])[:4]:
+        print(f"    {value:.3f}: {sources}")
+    page.context.close()
+
+
 def main() -> None:
     """Runs the rounds and prints the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--phone", action="store_true", help="first paint of a slow phone and a desktop")
+    if parser.parse_args().phone:
+        with chromium() as browser, serve() as address:
+            for phone in (True, False):
+                first_paint(browser, address, phone)
+        return
     with chromium() as browser:
         rounds = [measure(browser) for _ in range(ROUNDS)]
     names = ("server answers", "page usable", "click to first live update")

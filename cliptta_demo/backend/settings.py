@@ -180,7 +180,8 @@ class StreamSettings(Declared):
     )
     ood_share: float = number(
         0.0, 0, 0.9, "none; the paper's open set has 0.5",
-        label="OOD share", help="Of each batch: images of none of the classes; “Known or stranger?” then shows them.", group="shift", slider=True, step=0.05,
+        label="OOD share", help="Of each batch: images of none of the classes; “Known or stranger?” then shows them.",
+        group="shift", slider=True, step=0.05,
         spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart="the OOD share",
     )
     order: str = choice(

@@ -87,7 +87,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term("memory", "Confident images of earlier batches, kept to stand in where a batch is small or one-sided."),
     Term(
         "calibration error",
-        "How far confidence and accuracy lie apart on average; 0 means that of images called 80 % sure, 80 % are right.",
+        "How far confidence and accuracy lie apart on average; at 0, of images called 80 % sure 80 % are right.",
         ("Expected calibration error", "expected calibration error"),
     ),
     Term("learning rate", "How far one step moves the weights: too little does nothing, too much breaks the model."),

@@ -59,7 +59,13 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(shown)
                 gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
-        parts |= {"model_line": model_line, "session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
+        parts["model_line"] = model_line
+        parts |= {
+            "session": session,
+            "uploads": uploads,
+            "go": gr.State(""),
+            "model": gr.State(form.backbone),
+        }
         parts |= {"choice": gr.State(Choice(form, idle=shown["progress"])), "before": gr.State(None)}
         wires = Wires(demo, sidebar, parts)
         running, ended = connect_runs(wires)

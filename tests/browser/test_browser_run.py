@@ -221,7 +221,9 @@ def look_at_one(page):
     said = page.inner_text("#glimpse .tile >> nth=1 >> .after")
     assert [text for text in answers if text.split("\n")[1].strip() == said], (said, answers)
     page.keyboard.press("ArrowRight")
-    assert page.inner_text(".enlarged h2").removeprefix("Truth: ") == page.inner_text("#glimpse .tile >> nth=2 >> .truth")
+    assert page.inner_text(".enlarged h2").removeprefix("Truth: ") == page.inner_text(
+        "#glimpse .tile >> nth=2 >> .truth"
+    )
     page.keyboard.press("Escape")
     page.wait_for_selector(".enlarged", state="hidden")
     page.click("#gallery .all")  # two rows before it

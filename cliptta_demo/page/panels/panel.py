@@ -22,6 +22,7 @@ SCRIPTS = tuple(
     for name in (
         "page.js",
         "keys.js",
+        "sketch.js",
         "plots.js",
         "batches.js",
         "gallery.js",
@@ -58,15 +59,18 @@ def stylesheet(path: Path) -> str:
 
 def scripts() -> str:
     """The tags of all scripts, for the head of whatever needs them."""
-    return "".join(f'<script src="{address(path)}"></script>' for path in (PLOTLY, *SCRIPTS))
+    return "".join(f'<script src="{address(path)}"></script>' for path in SCRIPTS)
 
 
 def build_spoken() -> gr.HTML:
-    """Where a screen reader is told how a run ended, in a sentence. Its element stays, only its text changes."""
+    """Where a screen reader is told how a run ended, in a sentence. Its element stays, only its text changes.
+
+    Of the panels it is the first, which asks for Plotly.
+    """
     return gr.HTML(
         "",
         html_template='<p class="sr" role="status"></p>',
-        js_on_load="window.cliptta.speak(element, props, watch);",
+        js_on_load=f"window.cliptta.speak(element, props, watch); window.cliptta.loadPlotly({address(PLOTLY)!r});",
         head=scripts(),
         apply_default_css=False,
         elem_id="spoken",

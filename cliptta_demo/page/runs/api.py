@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import own_declared
@@ -24,13 +25,16 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
-DESCRIPTION = (
-    "Runs an experiment and yields its numbers after every batch. "
-    "``dataset`` is one of the built-in ones, a preset such as ``cifar10``, or ``hf:ORGANISATION/NAME``; empty "
-    "``class_names`` are all classes that a data set of the hub has. "
-    "``templates`` are prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own. "
-    "``adaptation`` overrides the backbone's tuned values: {settings}."
-)
+DESCRIPTION = "Runs an experiment and yields its numbers after every batch."
+ARGUMENTS = {  # of those that are no settings of the engine, which bring their own words
+    "dataset": "One of the built-in ones, a preset such as cifar10, or hf:ORGANISATION/NAME.",
+    "class_names": "With commas; empty are all classes that a data set of the hub has.",
+    "ood_source": "Where the strangers come from.",
+    "methods": "Of: {methods}. Zero-shot always runs.",
+    "backbone": "tiny, another of the page's list, open_clip's ARCHITECTURE/TAG, or hf-hub:ORGANISATION/NAME.",
+    "templates": "Prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own.",
+    "adaptation": "Overrides the backbone's tuned values: {settings}.",
+}
 
 
 def _signature() -> inspect.Signature:
@@ -94,12 +98,22 @@ def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 
 
+def _described() -> str:
+    """What programs read of the endpoint, every argument included; Gradio takes it from the docstring."""
+    words = {"methods": ", ".join(METHODS), "settings": ", ".join(_settings())}
+    own = {name: text.format(**words) for name, text in ARGUMENTS.items()}
+    settings = {name: item.setting for name, item in FORM.items() if item.setting}
+    told = own | {name: f"{item.label}: {item.allowed}. {item.help}".strip() for name, item in settings.items()}
+    told = {name: told[name] for name in run.__signature__.parameters}
+    return f"{DESCRIPTION}\n\nArgs:\n" + "\n".join(f"    {name}: {text}" for name, text in told.items())
+
+
 run.__signature__ = _signature()
 run.__annotations__ = {name: item.annotation for name, item in run.__signature__.parameters.items()}
 
 
 def add_api() -> None:
     """Adds the endpoint ``/run`` to the app being built."""
-    about = DESCRIPTION.format(settings=", ".join(_settings()))
+    run.__doc__ = _described()
     limits = {"concurrency_limit": LIMITS.runs_at_once, "concurrency_id": "experiment"}
-    gr.api(run, api_name="run", api_description=about, **limits)
+    gr.api(run, api_name="run", **limits)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import inspect
 import json
 import signal
 import time
@@ -12,7 +14,12 @@ from typing import Any
 import httpx
 import pytest
 from load import Server, Visit, visit
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from mcp.types import CallToolResult, Tool
 from serving import PATIENCE, run_apart, serve_process
+
+from cliptta_demo.page.runs.api import run
 
 pytestmark = pytest.mark.slow
 SHORT = {"batches": 2, "batch_size": 8, "steps": 2}
@@ -23,12 +30,14 @@ SECRET = "Zanzibar"  # a word of a visitor's
 def story() -> dict[str, Any]:
     """One server's life: it starts, serves some visitors at once, is told to stop in the middle of a long run."""
     told: dict[str, Any] = {}
-    with serve_process(CLIPTTA_RUNS_AT_ONCE="3", CLIPTTA_STOP_SECONDS="300") as (address, process, log):
+    settings = {"CLIPTTA_RUNS_AT_ONCE": "3", "CLIPTTA_STOP_SECONDS": "300", "GRADIO_MCP_SERVER": "True"}
+    with serve_process(**settings) as (address, process, log):
         server = Server(address, process.pid)
         while httpx.get(f"{address}/health").json()["status"] == "starting":
             time.sleep(0.2)
         told["health"] = httpx.get(f"{address}/health")
         told["visits"] = run_apart(_visits(server, told))
+        told["tools"], told["called"] = run_apart(_as_tool(address))
         run_apart(_stopped(server, process, told))
         told["status"] = process.wait(PATIENCE)
         log.seek(0)
@@ -47,6 +56,17 @@ async def _visits(server: Server, told: dict[str, Any]) -> list[Visit]:
     )
 
 
+async def _as_tool(address: str) -> tuple[list[Tool], list[CallToolResult]]:
+    """The tools of the Model Context Protocol, and what a good call and a bad one give."""
+    async with (
+        streamablehttp_client(f"{address}/gradio_api/mcp/") as (read, write, _),
+        ClientSession(read, write) as client,
+    ):
+        await client.initialize()
+        calls = [{"batches": 2, "batch_size": 8, "adaptation": {"steps": 2}}, {"batches": -1}]
+        return (await client.list_tools()).tools, [await client.call_tool("run", call) for call in calls]
+
+
 async def _stopped(server: Server, process: Any, told: dict[str, Any]) -> None:
     run = asyncio.create_task(visit(server, False, seed=3, **{**SHORT, "batches": 200, "steps": 10}))
     while not run.done() and httpx.get(f"{server.address}/health").json()["runs_at_work"] == 0:
@@ -55,6 +75,19 @@ async def _stopped(server: Server, process: Any, told: dict[str, Any]) -> None:
     told["busy"] = httpx.get(f"{server.address}/health").json()
     process.send_signal(signal.SIGTERM)
     told["cut"] = await run
+
+
+def test_it_is_a_tool_with_the_same_limits(story: dict[str, Any]) -> None:
+    (tool,) = story["tools"]
+    assert tool.name == "run"
+    described = {name: about["description"] for name, about in tool.inputSchema["properties"].items()}
+    assert set(described) == set(inspect.signature(run).parameters)
+    assert all(text.endswith(".") for text in described.values()), described
+    good, bad = story["called"]
+    assert not good.isError
+    assert ast.literal_eval(good.content[0].text)["batch"] == 2
+    assert bad.isError
+    assert "batches is -1; it must be a whole number from 1 to" in bad.content[0].text
 
 
 def test_it_says_how_it_is(story: dict[str, Any]) -> None:
@@ -91,9 +124,9 @@ def test_every_run_is_written_down_from_its_beginning_to_its_end(story: dict[str
     lines = story["lines"]
     begun = {line["run"]: line for line in lines if line["event"] == "run-started"}
     ended = {line["run"]: line for line in lines if line["event"].startswith("run-") and line["run"] in begun}
-    assert len(begun) == len(ended) == 9
+    assert len(begun) == len(ended) == 10
     kinds = [line["event"] for line in ended.values()]
-    assert kinds.count("run-finished") == 7
+    assert kinds.count("run-finished") == 8
     assert kinds.count("run-refused") == 1
     assert kinds.count("run-stopped") == 1
     finished = [line for line in ended.values() if line["event"] == "run-finished"]
