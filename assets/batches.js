@@ -37,6 +37,9 @@
     for (const kind of ["curves", "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
   };
 
+  /** Whether there is another batch to look at. */
+  const earlier = () => history.size > 1 || Boolean(more && latest > 1);
+
   async function loadMore() {
     if (!more) return;
     const address = more;
@@ -71,7 +74,7 @@
     histogram(figure) {
       const data = shown === null ? null : history.get(shown);
       if (!figure.facets?.length) return figure;
-      if (!data) return { ...figure, note: latest ? "All batches so far. Point at a batch on a curve to see that one alone." : "" };
+      if (!data) return { ...figure, note: earlier() ? "All batches so far. Point at a batch on a curve to see that one alone." : "" };
       const found = figure.facets.map((facet) => alone(facet, data) || facet);
       const top = Math.max(...found.map((facet) => facet.layout.yaxis.range[1])); // one scale for all
       const scaled = (layout) => ({ ...layout, yaxis: { ...layout.yaxis, range: [0, top] } });
@@ -134,7 +137,7 @@
   }
 
   function drawStepper(place) {
-    place.hidden = latest < 2;
+    place.hidden = !earlier();
     const now = shown ?? latest;
     place.querySelector("output").textContent = `batch ${now}${shown === null ? "" : ` of ${latest}`}`;
     place.querySelector(".earlier").disabled = now <= 1;

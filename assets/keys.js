@@ -52,6 +52,16 @@
     field.focus();
   });
 
+  // Space runs and pauses, the right arrow steps, wherever they have no other meaning.
+  document.addEventListener("keydown", (event) => {
+    const free = event.target === document.body && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (!free || ![" ", "ArrowRight"].includes(event.key)) return;
+    const button = event.key === " " ? pair().find((one) => !one.disabled) : document.querySelector("#step:enabled");
+    if (!button) return;
+    event.preventDefault(); // nothing scrolls
+    button.click();
+  });
+
   // What a button does that is not to be tried out, said beforehand.
   const ABOUT = { reset: "Drops the results and what the methods have learnt; settings and images stay" };
   document.addEventListener("mouseover", (event) => {

@@ -34,12 +34,17 @@
     const ends = [Math.min(...numbers), Math.max(...numbers)];
     const room = 0.06 * (ends[1] - ends[0] || 1);
     const [low, high] = axis?.range ?? [ends[0] - room, ends[1] + room];
+    if (log) {
+      const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, index) => 10 ** (Math.floor(low) + index));
+      const ticks = decades.flatMap((decade) => [decade, 2 * decade, 5 * decade]);
+      return { at: (value) => (plain(value) - low) / (high - low), ticks: ticks.filter((tick) => plain(tick) >= low && plain(tick) <= high) };
+    }
     const rough = (high - low) / FEW;
     const unit = 10 ** Math.floor(Math.log10(rough));
     const every = axis?.dtick ?? unit * [1, 2, 5, 10].find((many) => many * unit >= rough);
     const ticks = [];
-    for (let tick = Math.ceil(low / every) * every; tick <= high + 1e-9; tick += every) ticks.push(log ? 10 ** tick : tick);
-    return { at: (value) => (plain(value) - low) / (high - low), ticks };
+    for (let tick = Math.ceil(low / every) * every; tick <= high + 1e-9; tick += every) ticks.push(tick);
+    return { at: (value) => (value - low) / (high - low), ticks };
   }
 
   function number(axis, value) {

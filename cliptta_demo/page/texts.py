@@ -48,6 +48,7 @@ UPLOAD_HINT = (
     "With them, accuracy is shown. Of a video (MP4, WebM or GIF) frames are taken, in their order."
 )
 UPLOAD_PRIVACY = "Deleted within two minutes of your leaving this page; after six hours at the latest."
+KEPT_RUN = "A run, kept as one file: what the page showed at its last batch. Nothing runs in it."
 LINK_NOTE = """
 <p class="link-note" role="status" hidden>
   <span></span><input type="text" readonly aria-label="Link to this experiment" onfocus="this.select()">

@@ -1,7 +1,6 @@
 """A table as one HTML file that needs nothing else: the page's own figures, style sheets and Plotly inside."""
 
 import html
-import json
 import math
 from collections.abc import Sequence
 from importlib.resources import files
@@ -10,7 +9,7 @@ from typing import Any
 
 from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import REFERENCE
-from cliptta_demo.places import ASSETS
+from cliptta_demo.one_file import one_file
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import (
     CLEAN,
@@ -27,8 +26,8 @@ from cliptta_demo.tables.text import (
 from cliptta_demo.tables.variants import Variant
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
-SCRIPTS = tuple(ASSETS / name for name in ("page.js", "plots.js"))
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "report.css"))
+SCRIPTS = ("page.js", "plots.js")
+STYLES = ("page.css", "panels.css", "report.css")
 
 
 def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
@@ -61,19 +60,8 @@ def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str
         _table(rows, variants),
     ]
     data = {"panels": {name: figure for name, _, _, figure in panels}, "histograms": histograms}
-    # "</" inside a string would end the script element
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
-    styles = "\n".join(path.read_text(encoding="utf-8") for path in STYLES)
-    scripts = "".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in SCRIPTS)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title_of(settings))}</title><style>{styles}</style></head>"
-        '<body><script>if (matchMedia("(prefers-color-scheme: dark)").matches) document.body.classList.add("dark");'
-        f'</script><main class="gradio-container report">{"".join(body)}</main>'
-        f"<script>{PLOTLY.read_text(encoding='utf-8')}</script>{scripts}"
-        f"<script>const DATA = {text};{MOUNT}</script></body></html>"
-    )
+    inside = {"styles": STYLES, "scripts": (PLOTLY, *SCRIPTS), "data": data, "work": MOUNT}
+    return one_file(title_of(settings), "".join(body), kind="table", **inside)
 
 
 MOUNT = """

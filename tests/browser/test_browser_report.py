@@ -1,4 +1,4 @@
-"""The report of the table command in a real browser: it needs nothing but its own file."""
+"""Pages that are one file, in a real browser: the report of the table command, and a run that is kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from cliptta_demo.cli import main
+from cliptta_demo.page.form.opening import packaged
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels.standalone import run_as_page
+from cliptta_demo.page.runs.runner import open_experiment, work
+from cliptta_demo.page.session.state import Session
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +34,34 @@ def test_the_report_draws_all_figures_from_one_file(browser: Browser, tmp_path: 
     assert f"under {first}" in page.evaluate(label)
     page.select_option("#corruption-choice", label=other)
     page.wait_for_function(f"{label}.includes('under {other}')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert errors == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    page.close()
+
+
+def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: Path) -> None:
+    recipe = read_form(packaged().changed({"batches": 2, "batch_size": 16, "steps": 1, "ood_share": 0.5}))
+    experiment, _ = open_experiment(recipe, None)
+    *_, last = work(experiment, Session(recipe, experiment.start()))
+    kept = tmp_path / "run.html"
+    kept.write_text(run_as_page(last.session), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(kept.as_uri())
+    for panel, drawings in {"accuracy": 1, "histogram": 3, "scores": 3}.items():
+        page.wait_for_selector(f"#{panel} .sketch")
+        assert page.locator(f"#{panel} .sketch").count() == drawings
+    ends = page.locator("#accuracy polyline").evaluate_all("lines => lines.map(line => line.points.at(-1).y)")
+    shown = [method.accuracy for method in last.session.snapshot.methods.values()]
+    assert sorted(ends) == [end for _, end in sorted(zip(shown, ends, strict=True), reverse=True)]  # higher is better
+    page.click("#drift summary")
+    page.wait_for_selector("#drift .sketch")
+    page.click("#glimpse .tile >> nth=0")
+    assert page.locator(".enlarged[open] section").count() == 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert errors == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []

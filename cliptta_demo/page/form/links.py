@@ -28,8 +28,8 @@ from cliptta_demo.page.texts import LINK_UNKNOWN
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands
-# Words of addresses that are not ours.
-OTHERS = ("view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
+# Words of addresses that are not the form's: how the page looks (assets/embed.js), and other people's.
+OTHERS = ("hide", "type", "view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
 FLAGS = {"0": False, "1": True}  # how a switch is written
 
 

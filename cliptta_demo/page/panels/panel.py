@@ -21,6 +21,7 @@ SCRIPTS = tuple(
     ASSETS / name
     for name in (
         "page.js",
+        "embed.js",
         "keys.js",
         "sketch.js",
         "plots.js",
@@ -77,17 +78,21 @@ def build_spoken() -> gr.HTML:
     )
 
 
-def build_panel(panel: Panel, value: str = "") -> gr.HTML:
-    """A titled panel whose body a script draws from its value, JSON text."""
+def panel_html(panel: Panel) -> str:
+    """A panel's place: its titles, and an empty body."""
     head = f'<h2>{html.escape(panel.title)}</h2><p class="sentence">{html.escape(panel.sentence)}</p>'
     body = f'<header>{head}</header><div class="body"></div>'
     if panel.folded:
         body = f'<details><summary><header>{head}</header></summary><div class="body"></div></details>'
-    template = f'<section class="panel" data-kind="{panel.kind}">{body}</section>'
+    return f'<section class="panel" data-kind="{panel.kind}">{body}</section>'
+
+
+def build_panel(panel: Panel, value: str = "") -> gr.HTML:
+    """A titled panel whose body a script draws from its value, JSON text."""
     mount = f"window.cliptta.mount({panel.kind!r}, element, props, watch);"
     return gr.HTML(
         value,
-        html_template=template,
+        html_template=panel_html(panel),
         js_on_load="window.cliptta.toy(element, props, server);" if panel.server else mount,
         head=scripts(),
         apply_default_css=False,

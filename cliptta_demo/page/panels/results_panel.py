@@ -12,6 +12,7 @@ from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
 from cliptta_demo.page.panels.retold import command_download, python_download
+from cliptta_demo.page.panels.standalone import page_download
 from cliptta_demo.page.runs.weights import weights_download
 from cliptta_demo.page.session.keeping import KEEPING
 
@@ -21,6 +22,7 @@ SHOW, HIDE = "Show the table", "Hide the table"
 SAVED: dict[str, tuple[str, Callable[[Any], str]]] = {  # button → its label, and what it saves of a session
     "csv": ("Save as CSV", csv_download),
     "json": ("Run as JSON", json_download),
+    "page": ("Run as a page", page_download),
     "python": ("Run as Python", python_download),
     "command": ("Run as a command", command_download),
     "weights": ("Adapted weights", weights_download),

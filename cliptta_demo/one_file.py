@@ -1,0 +1,43 @@
+"""An HTML file that needs nothing else: style sheets, scripts and data inside. It opens without a server."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cliptta_demo.places import ASSETS
+
+DARK = 'if (matchMedia("(prefers-color-scheme: dark)").matches) document.body.classList.add("dark");'
+
+
+def one_file(
+    title: str,
+    body: str,
+    *,
+    kind: str,
+    styles: Iterable[str],
+    scripts: Iterable[str | Path],
+    data: dict[str, Any],
+    work: str,
+) -> str:
+    """The file's text.
+
+    Args:
+        title: plain text; body: HTML; kind: a class of its own for the style sheets.
+        styles, scripts: names of files of ``assets/``, or paths, in the order in which they are read.
+        data: what ``work``, a piece of script at the end, finds as ``DATA``.
+    """
+    # "</" inside a string would end the script element
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    styled = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in styles)
+    read = "".join(f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in scripts)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{styled}</style></head>"
+        f'<body><script>{DARK}</script><main class="gradio-container report {kind}">{body}</main>'
+        f"{read}<script>const DATA = {text};{work}</script></body></html>"
+    )

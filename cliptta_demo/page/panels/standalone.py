@@ -1,0 +1,57 @@
+"""A run as one HTML file: its cards, curves, images and matrices, to open without a server, to hand out or to keep."""
+
+from __future__ import annotations
+
+from cliptta_demo.one_file import one_file
+from cliptta_demo.page.form.differing import run_line_html
+from cliptta_demo.page.glossary import glossary_html
+from cliptta_demo.page.panels import gallery
+from cliptta_demo.page.panels.cards import cards_html
+from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, panel_html
+from cliptta_demo.page.panels.stage import DRAWN, ROWS
+from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.texts import HEADER, KEPT_RUN
+
+WORK = """
+for (const [name, kind, value] of DATA.panels) cliptta.mount(kind, document.getElementById(name), { value }, () => {});
+addEventListener("resize", () => cliptta.drawAnew());
+"""
+# Of the scripts, those that draw what is kept.
+DRAW = (
+    "page",
+    "sketch",
+    "plots",
+    "batches",
+    "gallery",
+    "enlarged",
+    "loss",
+    "story",
+    "terms",
+    "strip",
+)
+
+
+def page_download(session: Session | None) -> str:
+    """The file for the browser to save; empty before any run."""
+    if session is None or session.snapshot is None:
+        return ""
+    return to_json({"name": "cliptta-run.html", "type": "text/html;charset=utf-8", "text": run_as_page(session)})
+
+
+def run_as_page(session: Session) -> str:
+    """All that the stage shows of a run, drawn by the page's own scripts."""
+    rows = [[panel for panel in row if panel in DRAWN or panel is gallery.GLIMPSE] for row in ROWS]
+    drawn = [panel for row in rows for panel in row]
+    methods = session.recipe.settings.methods
+    body = [HEADER, f'<p class="sentence">{KEPT_RUN}</p>', run_line_html(session), cards_html(session, methods)]
+    body += [_row(row) for row in rows if row] + [glossary_html()]
+    data = {"panels": [[panel.name, panel.kind, panel.value(session)] for panel in drawn]}
+    scripts = [path for path in SCRIPTS if path.stem in DRAW]
+    styles = [*(path.name for path in STYLES), "report.css"]
+    return one_file("A run of CLIPTTA", "".join(body), kind="run", styles=styles, scripts=scripts, data=data, work=WORK)
+
+
+def _row(panels: list[Panel]) -> str:
+    places = "".join(f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in panels)
+    return f'<div class="pair">{places}</div>' if len(panels) > 1 else places
