@@ -18,9 +18,9 @@ from cliptta_demo.page.form.differing import (
     fold_label,
     is_opening,
 )
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, in_group, stream_names
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, stream_names
 from cliptta_demo.page.form.lessons import by_key
-from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, SCHEDULE
+from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, STREAM
 from cliptta_demo.page.form.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
@@ -62,7 +62,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
             words_note_html(form),
             *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
             note_of(session, choice, values, busy),
-            gr.Accordion(label=fold_label(SCHEDULE, in_group("schedule"), form)),
+            gr.Accordion(label=fold_label(STREAM, stream_names(), form)),
             gr.Accordion(label=fold_label(ADVANCED, advanced_names(), form)),
             gr.Button(visible=not is_opening(form)),
         )
@@ -82,7 +82,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     plans = [wires.demo.load, *(changes[name] for name in ("class_names", *stream_names()))]
     gr.on(plans, planned, plan_outputs, parts["strip"], **about)
     outputs = [sidebar.estimate, sidebar.backbone_note, parts["model_line"], sidebar.words_note]
-    outputs += [*sidebar.offers.values(), parts["changed"], sidebar.schedule, sidebar.advanced, sidebar.restore]
+    outputs += [*sidebar.offers.values(), parts["changed"], sidebar.stream, sidebar.advanced, sidebar.restore]
     inputs = [parts["model"], *plan_outputs]
     gr.on(
         [wires.demo.load, parts["model"].change, *changes.values()],

@@ -55,7 +55,8 @@ def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: 
     for panel, drawings in {"accuracy": 1, "histogram": 3, "scores": 3}.items():
         page.wait_for_selector(f"#{panel} .sketch")
         assert page.locator(f"#{panel} .sketch").count() == drawings
-    ends = page.locator("#accuracy polyline").evaluate_all("lines => lines.map(line => line.points[line.points.length - 1].y)")
+    last_points = "lines => lines.map(line => line.points[line.points.length - 1].y)"
+    ends = page.locator("#accuracy polyline").evaluate_all(last_points)
     shown = [method.accuracy for method in last.session.snapshot.methods.values()]
     assert sorted(ends) == [end for _, end in sorted(zip(shown, ends, strict=True), reverse=True)]  # higher is better
     page.click("#drift summary")

@@ -12,6 +12,10 @@ PROGRESS = "[data-testid=progress]"
 
 
 def set_number(page, name, value):
+    field = page.locator(f"#{name} input[type=number]")
+    for fold in page.locator("#stream-fold > button, #advanced > button").all():
+        if not field.is_visible() and "open" not in (fold.get_attribute("class") or ""):
+            fold.click()
     page.fill(f"#{name} input[type=number]", str(value))
     page.press(f"#{name} input[type=number]", "Tab")
 

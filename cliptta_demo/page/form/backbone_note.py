@@ -53,7 +53,7 @@ def model_line_html(backbone: str) -> str:
         what, size = _download(PAPERS)
         cost = size if is_fetched(PAPERS) else f"{size}, {what.lower()}"
         choose = '<button type="button" data-shows="#backbone input">choose it</button>'
-        more = f" The paper's is {html.escape(label_of(PAPERS))} ({cost}): {choose}."
+        more = f'<span class="more"> The paper\'s is {html.escape(label_of(PAPERS))} ({cost}): {choose}.</span>'
     return f'<p class="model-line">Runs <b>{html.escape(label_of(backbone))}</b>{html.escape(trained)}.{more}</p>'
 
 

@@ -34,7 +34,7 @@ from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.texts import HELP
 
-SCHEDULE, ADVANCED = "Schedule", "Advanced"  # the folds
+STREAM, ADVANCED = "Stream", "Advanced"  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
@@ -49,7 +49,7 @@ class Sidebar:
     backbone_note: gr.HTML
     words_note: gr.HTML
     offers: dict[str, gr.Button]  # by the backbone that they put into the form
-    schedule: gr.Accordion
+    stream: gr.Accordion
     advanced: gr.Accordion
     restore: gr.Button
     propose: gr.Button
@@ -106,9 +106,6 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         made["ood_source"] = gr.Dropdown(
             stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
         )
-    with gr.Accordion(SCHEDULE, open=False, elem_id="schedule-fold") as schedule:
-        first, *rest = in_group("schedule")
-        made |= build_widgets([first], values) | build_widgets(rest, values)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML("<h2>Methods</h2>", apply_default_css=False)
         made["methods"] = build_picker(values.methods)
@@ -122,10 +119,11 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
         note = backbone_note_html(values, values.backbone)
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
-    with gr.Group(elem_classes="fieldset"):
-        gr.HTML("<h2>Stream</h2>", apply_default_css=False)
-        made |= build_widgets(in_group("stream"), values)
         estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
+    with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as stream:
+        first, *rest = in_group("schedule")
+        for names in ([first], rest, in_group("stream")):
+            made |= build_widgets(names, values)
     with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as advanced:
         made |= build_widgets(in_group("advanced"), values)
         groups: dict[str, gr.Group] = {}
@@ -143,7 +141,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         )
     restore = gr.Button("Restore defaults", size="sm", visible=False, elem_id="restore", min_width=0)
     made = {name: made[name] for name in field_names()}
-    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, schedule, advanced, restore, propose)
+    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose)
     _connect(sidebar, twelve, every)
     if groups:
         made["methods"].change(

@@ -60,7 +60,7 @@ def test_folds_count_what_is_changed() -> None:
     start = packaged()
     assert fold_label("Advanced", advanced_names(), start) == "Advanced"
     assert fold_label("Advanced", advanced_names(), start.changed({"steps": 9})) == "Advanced · 1 changed"
-    assert fold_label("Schedule", in_group("schedule"), start.changed({"schedule": "mixed"})) == "Schedule · 1 changed"
+    assert fold_label("Stream", in_group("schedule"), start.changed({"schedule": "mixed"})) == "Stream · 1 changed"
     own = start.changed({"eata.margin": 0.9})
     assert fold_label("Advanced", advanced_names(), own) == "Advanced"  # of a method that takes no part
     known = {name for name in field_names() if name not in FORM or FORM[name].setting}
