@@ -92,7 +92,7 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
             parts["run"] = gr.Button("Run", variant="primary", elem_id="run", min_width=0)
             parts["pause"] = gr.Button("Pause", interactive=False, elem_id="pause", min_width=0)
             parts["step"] = gr.Button("Step", elem_id="step", min_width=0)
-            parts["reset"] = gr.Button("Reset", elem_id="reset", min_width=0)
+            parts["reset"] = gr.Button("Reset", elem_id="start-over", min_width=0)
             parts["link"] = gr.Button("Share", elem_id="share", min_width=0)
             parts["settings"] = gr.Button("Settings", elem_id="settings", min_width=0)
         parts["progress"] = gr.HTML(values["progress"], apply_default_css=False, elem_id="progress")

@@ -68,7 +68,7 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
     page.focus("#entropy .latest")
     page.keyboard.press("Space")
     wait_title(page, "Batch 3 of 3")
-    page.click("#reset")
+    page.click("#start-over")
     page.wait_for_selector("#message:has-text('starts from the source model')")
     for stepper in page.locator(".stepper").all():  # the figures follow the message, each in its own time
         stepper.wait_for(state="hidden")
@@ -99,7 +99,7 @@ def test_on_a_phone_a_collapse_is_named_a_tap_keeps_a_batch_and_the_controls_are
     page.tap("#settings")
     page.wait_for_selector("#sidebar", state="visible")
     small(page, batch_size=8, batches=1)
-    for name in ("run", "pause", "step", "reset", "settings"):
+    for name in ("run", "pause", "step", "start-over", "settings"):
         box = page.locator(f"#{name}").bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390

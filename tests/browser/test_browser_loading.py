@@ -83,7 +83,7 @@ def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> N
     query = parse_qs(urlsplit(page.input_value(".link-note input")).query)
     assert query["backbone"] == [OPENING["backbone"]]
     assert query["hub_dataset"] == ["zoo/animals"]
-    page.click("#reset")
+    page.click("#start-over")
     says(page, "#message", "starts from the source model")
     assert page.input_value("#backbone input") == OPENING["backbone"]
     page.click("#lesson-photos")  # lessons are made for the built-in model

@@ -47,6 +47,7 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     assert page.inner_text("#propose") == "Use batches of 4: 2 batches instead of 1"
     page.click("#propose")
     page.wait_for_selector("#propose", state="hidden")
+    page.click("#stream-fold > button")
     assert page.input_value("#batch-size input") == "4"
 
     for width, height in ((1440, 900), (1920, 1080), (1280, 720)):
@@ -100,7 +101,7 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
 
 def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> None:
     page = visit(390, 844, phone=True)
-    page.wait_for_selector("#drift .plot .main-svg", state="attached")
+    page.wait_for_selector("#gain .plot .main-svg", state="attached")
     page.evaluate("scrollTo(0, 4300)")
     page.click("#settings")
     page.wait_for_selector("#sidebar", state="visible")

@@ -143,6 +143,7 @@ def test_the_page_offers_runs_and_draws_them(browser: Browser) -> None:
         page.wait_for_selector("#methods .picker .chosen li:has-text('Sharpness-aware')")
         page.click("#run")
         page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
+        page.click("#drift summary")
         page.wait_for_selector("#drift .legend .marker")
         cards = page.evaluate(
             """() => [...document.querySelectorAll('.card')].map(card => [
