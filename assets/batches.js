@@ -170,8 +170,11 @@
   cliptta.kinds.curves = function (body, figure) {
     if (!body.querySelector(".stepper")) body.prepend(stepper());
     const theme = document.body.className;
-    if (body.figure !== figure || body.theme !== theme) cliptta.kinds.plot(body, figure); // pointing moves no curve
-    Object.assign(body, { figure, theme });
+    const { behind } = cliptta; // the run drawn behind this one (past.js)
+    if (body.figure !== figure || body.theme !== theme || body.behind !== behind) {
+      cliptta.kinds.plot(body, cliptta.withBehind(figure)); // pointing moves no curve
+    }
+    Object.assign(body, { figure, theme, behind });
     drawStepper(body.querySelector(".stepper"));
     for (const plot of body.querySelectorAll(".plot")) {
       if (!plot.dataset.linked) listen(plot);

@@ -109,17 +109,17 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
 def connect_address(wires: Wires) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
     parts, sidebar = wires.parts, wires.sidebar
-    names = ("choice", "message", "changed", *PARTS)
+    names = ("choice", "message", "changed", "past_runs", "past", *PARTS)
 
-    def opened(request: gr.Request) -> dict[Any, Any]:
-        update = filling.open_address(dict(request.query_params)) or {"message": gr.skip()}  # Gradio refuses {}
+    def opened(past: Any, request: gr.Request) -> dict[Any, Any]:
+        update = filling.open_address(dict(request.query_params), past) or {"message": gr.skip()}  # Gradio refuses {}
         return wires.spread(update)
 
-    def share(session: Any, choice: Any, *values: Any) -> tuple[str, str]:
-        return filling.address_of(values, session, choice.shown(session is not None))
+    def share(session: Any, choice: Any, past: Any, *values: Any) -> tuple[str, str]:
+        return filling.address_of(values, session, choice.shown(session is not None), past)
 
-    wires.demo.load(opened, None, [*(parts[name] for name in names), *sidebar.inputs], **PRIVATE)
-    inputs = [parts["session"], parts["choice"], *sidebar.inputs]
+    wires.demo.load(opened, parts["past_runs"], [*(parts[name] for name in names), *sidebar.inputs], **PRIVATE)
+    inputs = [*(parts[name] for name in ("session", "choice", "past_runs")), *sidebar.inputs]
     shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)
     shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
@@ -129,13 +129,13 @@ def connect_lessons(wires: Wires, running: list[Any]) -> None:
     parts, sidebar = wires.parts, wires.sidebar
     lesson = [parts[name] for name in ("lesson", "leave", "before")]
 
-    def open_lesson(key: str, before: Any, *values: Any) -> dict[Any, Any]:
-        update = filling.open_lesson(key, before, values)
+    def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[Any, Any]:
+        update = filling.open_lesson(key, before, values, session, past)
         if by_key(key).runs:
             update["go"] = f"{key} {time.monotonic()}"
         return wires.spread(update)
 
-    inputs = [parts["before"], *sidebar.inputs]
+    inputs = [*(parts[name] for name in ("before", "session", "past_runs")), *sidebar.inputs]
     outputs = [*(parts[name] for name in OUTPUTS), *lesson, parts["go"], *sidebar.inputs]
     for key, button in parts["lessons"].items():
         stop_first(button.click, running)
@@ -164,7 +164,7 @@ def connect_uploads(wires: Wires) -> None:
         key = wires.key_of(request)
         try:
             update = filling.take_uploads(read_news(value), backbone, typed, uploads, size)
-            KEEPING.keep_uploads(key, update["uploads"])
+            KEEPING.keep_also(key, update["uploads"])
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
         except Exception:

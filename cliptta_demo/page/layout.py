@@ -14,7 +14,10 @@ from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import build_sidebar
 from cliptta_demo.page.form_events import connect_address, connect_form, connect_lessons, connect_uploads
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.example import example_run
 from cliptta_demo.page.panels.panel import build_panel, build_spoken
+from cliptta_demo.page.panels.past_runs import PANEL as PAST
+from cliptta_demo.page.panels.past_runs_panel import build_past
 from cliptta_demo.page.panels.results_panel import build_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import ROWS, opening_stage
@@ -27,6 +30,7 @@ from cliptta_demo.page.runs.sweep_panel import build_sweep
 from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.guard import Page
 from cliptta_demo.page.session.leaving import LEAVING
+from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, TITLE
 from cliptta_demo.page.wires import Wires
@@ -54,7 +58,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
                 sidebar = build_sidebar(form, device())
             with gr.Column(elem_id="stage", scale=1, min_width=280):
-                parts = _build_stage(shown)
+                parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
                 gr.HTML(FOOTER, apply_default_css=False)
         parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
         parts |= {"choice": gr.State(Choice(form, idle=shown["progress"])), "before": gr.State(None)}
@@ -75,7 +79,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
     return demo
 
 
-def _build_stage(values: dict[str, str]) -> dict[str, Any]:
+def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
     """Controls and panels, by the names that :mod:`.runs.handlers` uses."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="controls"):
@@ -109,7 +113,9 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
     for row in ROWS:
         with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
             for panel in row:
-                if panel is RESULTS:
+                if panel is PAST:
+                    parts |= build_past(past)
+                elif panel is RESULTS:
                     parts |= build_results()
                 elif panel is SWEEP:
                     parts |= build_sweep()

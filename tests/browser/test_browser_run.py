@@ -54,8 +54,10 @@ def picture(page):
     """Everything displayed that a run decides."""
     return page.evaluate(
         """() => ({
-            cards: document.querySelector('.cards').innerText,
-            curves: ['accuracy', 'entropy'].map(id => document.querySelector(`#${id} .plot`).data.map(t => t.y)),
+            cards: [...document.querySelectorAll('.card :not(.beside)')].map(part => part.innerText),
+            curves: ['accuracy', 'entropy'].map(
+                id => document.querySelector(`#${id} .plot`).data.filter(t => t.meta !== 'behind').map(t => t.y)
+            ),
             bars: [...document.querySelectorAll('#histogram .plot')].map(plot => plot.data.map(t => t.y)),
             scores: [...document.querySelectorAll('#scores .plot')].map(plot => plot.data.map(t => [t.x, t.y])),
             tiles: [...document.querySelectorAll('#gallery .tile')].map(tile => tile.title + tile.dataset.status),
@@ -66,7 +68,8 @@ def picture(page):
 def points(page, panel="accuracy"):
     """Batches on each curve."""
     return page.evaluate(
-        "id => document.querySelector(`#${id} .plot`).data.filter(t => t.mode.includes('lines')).map(t => t.y.length)",
+        "id => document.querySelector(`#${id} .plot`).data"
+        ".filter(t => t.mode.includes('lines') && t.meta !== 'behind').map(t => t.y.length)",
         panel,
     )
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import gradio as gr
 
@@ -16,13 +17,16 @@ from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.differing import differ
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
 from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
+from cliptta_demo.page.form.linked_runs import pins_query, read_pins
 from cliptta_demo.page.form.links import open_link, to_query, unknown_words
 from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.form.reading import check_form, read_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import waiting_stage
-from cliptta_demo.page.runs.handlers import Update, buttons, emptied, pause
+from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
+from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session, Uploads
 from cliptta_demo.page.session.uploads import (
     UploadNews,
@@ -42,16 +46,25 @@ from cliptta_demo.page.texts import (
     LINK_OF_FORM,
     LINK_OPENED,
     LINK_OPENED_UPLOAD,
+    PAST_LEFT_OUT,
+    PAST_OPENED,
     PROPOSE,
     REMOVED,
     RESTORED,
 )
 
 
-def open_lesson(key: str, before: FormValues | None = None, values: tuple[Any, ...] | None = None) -> Update:
+def open_lesson(
+    key: str,
+    before: FormValues | None = None,
+    values: tuple[Any, ...] | None = None,
+    session: Session | None = None,
+    past: PastRuns | None = None,
+) -> Update:
     """What a lesson puts on the page: the form, its text, and a stage that waits for its run.
 
     Args:
+        session: the run shown, which is the last run then; past: those beside it.
         before: the form before the lesson that is open, None where none is; values: the form at this moment.
     """
     lesson = by_key(key)
@@ -67,6 +80,7 @@ def open_lesson(key: str, before: FormValues | None = None, values: tuple[Any, .
         "before": before or (form_of(values) if values is not None else None),
         **form_update(form),
         **waiting_stage(form.methods),
+        **give_way(past or PastRuns(), session, read_form(form) if lesson.runs else None),
         **buttons("idle"),
     }
 
@@ -111,46 +125,56 @@ def _widgets(values: Mapping[str, Any]) -> Update:
     return {name: special[name](value) if name in special else value for name, value in values.items()}
 
 
-def open_address(query: Mapping[str, str]) -> Update:
+def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Update:
     """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
-    unknown = unknown_words(query)
-    if not any(name in query for name in linked_names()):
-        return {"message": message_html(unknown, "warning")} if unknown else {}
+    past, unknown = past or PastRuns(), unknown_words(query)
+    update: Update = {}
+    words = []
     try:
-        values = open_link(query)
+        if pins := read_pins(query):
+            past = reduce(lambda runs, run: runs.pin(run, run.name), pins, past)
+            update = {"past_runs": past, "past": past_value(past, None)}
+            words.append(PAST_OPENED.format(count=f"{len(pins)} run{'s are' if len(pins) > 1 else ' is'}"))
+        if any(name in query for name in linked_names()):
+            values = open_link(query)
+            words.insert(0, LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED)
+            update |= {"choice": Choice(opening()), "changed": "", **form_update(values)}
+            update |= waiting_stage(values.methods)  # the example that the page opens with is another experiment
+            update |= give_way(past, None, check_form(values))
     except UserError as error:
         more = (unknown,) * bool(unknown)
         return {"message": message_html(f"This link can't be opened as it is: {error}", "error", more)}
-    words = LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED
-    return {
-        "choice": Choice(opening()),
-        "changed": "",
-        **form_update(values),
-        **waiting_stage(values.methods),  # the example that the page opens with is another experiment
-        "message": message_html(words, "warning" if unknown else "info", (unknown,) * bool(unknown)),
-    }
+    if words or unknown:
+        update["message"] = message_html(" ".join(words), "warning" if unknown else "info", (unknown,) * bool(unknown))
+    return update
 
 
 def address_of(
-    values: tuple[Any, ...], session: Session | None = None, shown: FormValues | None = None
+    values: tuple[Any, ...],
+    session: Session | None = None,
+    shown: FormValues | None = None,
+    past: PastRuns | None = None,
 ) -> tuple[str, str]:
     """("?" and the query of the link to what the form says, message); a form with an error has no link: "".
 
     Args:
+        past: whose pinned runs the link holds too;
         session: the run shown, shown: its form; the message says where the link is not theirs.
     """
     form = form_of(values)
     try:
         check_form(form)
-        query = to_query(form)
-        open_link(dict(parse_qsl(query, keep_blank_values=True, max_num_fields=len(field_names()))))
+        pins, left_out = pins_query(past or PastRuns())
+        query = "&".join(filter(None, (to_query(form), urlencode(pins))))
+        open_link(dict(parse_qsl(query, keep_blank_values=True, max_num_fields=len(field_names()) + len(pins))))
     except UserError as error:
         return "", message_html(str(error), "error")
+    words = [PAST_LEFT_OUT.format(names=", ".join(left_out))] * bool(left_out)
     if shown is not None and differ(shown, form):
-        return f"?{query}", message_html(LINK_OF_FORM, "warning")
-    if session is not None and session.marks:
-        return f"?{query}", message_html(LINK_CHANGES.format(changes=", ".join(session.changes)), "warning")
-    return f"?{query}", message_html()
+        words.insert(0, LINK_OF_FORM)
+    elif session is not None and session.marks:
+        words.insert(0, LINK_CHANGES.format(changes=", ".join(session.changes)))
+    return f"?{query}", message_html(kind="warning" if words else "info", more=words)
 
 
 def take_uploads(
@@ -193,15 +217,19 @@ def proposal(images: int, batch_size: Any) -> gr.Button:
     return gr.Button(words, visible=True)
 
 
-def clear_uploads(session: Session | None, choice: Choice, uploads: Uploads | None) -> Update:
+def clear_uploads(
+    session: Session | None, choice: Choice, uploads: Uploads | None, past: PastRuns | None = None
+) -> Update:
     """Takes a visitor's images away, and what was made of them: results and adapted models.
 
     To be asked when no run is at work. Another run is kept, paused.
     """
     forget_files(uploads)
     gone: Update = {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
-    gone |= {"propose": gr.Button(visible=False)}
-    if session is None or session.recipe.dataset != UPLOAD:
+    own = session is not None and session.recipe.dataset == UPLOAD
+    past = (past or PastRuns()).without_uploads()
+    gone |= {"propose": gr.Button(visible=False), "past_runs": past, "past": past_value(past, None if own else session)}
+    if not own:
         return {**pause(session, choice), **gone}
     return {**gone, **emptied(choice, session.recipe.settings.methods, REMOVED)}
 

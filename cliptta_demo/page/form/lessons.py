@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.data.catalog import picture_class_names
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
-from cliptta_demo.page.form.choices import dataset_choices
-from cliptta_demo.page.form.fields import FormValues, declared
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.opening import starting_values
+from cliptta_demo.page.form.said import said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,17 +161,4 @@ def lesson_html(lesson: Lesson | None) -> str:
 
 def _set_by(lesson: Lesson) -> list[str]:
     """What a lesson changes of the package's experiment, in the words of the form."""
-    return [_said(name, value) for name, value in lesson.changes.items()]
-
-
-def _said(name: str, value: Any) -> str:
-    if name == "methods":
-        return ", ".join(METHODS[method].label for method in value)
-    if name == "class_names":
-        return f"{len(value.split(','))} classes"
-    if name == "dataset":
-        return {known: label for label, known in dataset_choices()}[value]
-    setting = declared(name)
-    shown = setting.options[value].lower() if setting.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
-    label = setting.label
-    return f"{label if label[:2].isupper() else label.lower()} {shown}"
+    return [said(name, value) for name, value in lesson.changes.items()]

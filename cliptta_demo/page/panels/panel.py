@@ -30,10 +30,13 @@ SCRIPTS = tuple(
         "picker.js",
         "results.js",
         "strip.js",
+        "past.js",
         "camera.js",
     )
 )
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css", "camera.css", "print.css"))
+STYLES = tuple(
+    ASSETS / name for name in ("page.css", "panels.css", "images.css", "past.css", "camera.css", "print.css")
+)
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 
@@ -67,6 +70,19 @@ def build_spoken() -> gr.HTML:
         head=scripts(),
         apply_default_css=False,
         elem_id="spoken",
+    )
+
+
+def build_sender(name: str) -> gr.HTML:
+    """What a script tells the server of, as JSON text: ``cliptta.tell[name](data)``. Nothing of it is seen."""
+    return gr.HTML(
+        "",
+        html_template="<i hidden></i>",
+        js_on_load=f"window.cliptta.sender({name!r}, props, trigger);",
+        head=scripts(),
+        apply_default_css=False,
+        elem_id=name,
+        elem_classes="unseen",
     )
 
 

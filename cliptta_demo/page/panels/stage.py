@@ -21,6 +21,7 @@ from cliptta_demo.page.panels import (
     gallery,
     histogram,
     matrix,
+    past_runs,
     reliability,
     results_table,
     scores,
@@ -37,6 +38,7 @@ from cliptta_demo.page.session.state import Session
 ROWS: tuple[tuple[Panel, ...], ...] = (
     (strip.PANEL,),
     (accuracy.PANEL, entropy.PANEL),
+    (past_runs.PANEL,),
     (histogram.PANEL,),
     (gallery.PANEL,),
     (scores.PANEL,),
