@@ -92,7 +92,7 @@
     };
   }
 
-  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, cliptta.batches.histogram(figure));
+  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, cliptta.withOverlays(cliptta.batches.histogram(figure)));
 
   /** Earlier, later, latest: the way through the batches for keys and thumbs. */
   function stepper() {
@@ -170,11 +170,11 @@
   cliptta.kinds.curves = function (body, figure) {
     if (!body.querySelector(".stepper")) body.prepend(stepper());
     const theme = document.body.className;
-    const { behind } = cliptta; // the run drawn behind this one (past.js)
-    if (body.figure !== figure || body.theme !== theme || body.behind !== behind) {
-      cliptta.kinds.plot(body, cliptta.withBehind(figure)); // pointing moves no curve
+    const { overlaid } = cliptta; // what lies over the figure (past.js)
+    if (body.figure !== figure || body.theme !== theme || body.overlaid !== overlaid) {
+      cliptta.kinds.plot(body, cliptta.withOverlays(figure)); // pointing moves no curve
     }
-    Object.assign(body, { figure, theme, behind });
+    Object.assign(body, { figure, theme, overlaid });
     drawStepper(body.querySelector(".stepper"));
     for (const plot of body.querySelectorAll(".plot")) {
       if (!plot.dataset.linked) listen(plot);

@@ -13,11 +13,22 @@
   };
   const tell = (wish) => cliptta.tell["past-asked"]?.(wish);
 
-  cliptta.behind = null; // the run drawn behind the one shown
+  // What lies over the figures of a run: each is a function from a figure to a figure.
+  cliptta.overlays = [];
+  cliptta.overlaid = 0; // counts their changes
+  cliptta.withOverlays = (figure) => cliptta.overlays.reduce((drawn, lay) => lay(drawn), figure);
+
+  /** They have changed: draws anew what they lie over, and the cards. */
+  cliptta.overlay = function () {
+    cliptta.overlaid += 1;
+    for (const kind of ["curves", "histogram"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+    cliptta.drawBeside();
+  };
+
+  let behind = null; // the run drawn behind the one shown
 
   /** The curves of the run behind, for the methods that the figure shows in its own colours. */
   function curves(figure, facet) {
-    const { behind } = cliptta;
     return (figure.legend || []).flatMap(({ method, label, mark }) => {
       const y = behind.methods[method]?.[facet.id] || [];
       if (!y.some((value) => value !== null)) return [];
@@ -38,17 +49,16 @@
     });
   }
 
-  /** A figure with the run behind; as it is where there is none, or nothing to draw it behind. */
-  cliptta.withBehind = function (figure) {
-    if (!cliptta.behind || !figure.facets?.length) return figure;
+  cliptta.overlays.push((figure) => {
+    if (!behind || !figure.facets?.length) return figure;
     const facets = figure.facets.map((facet) => ({ ...facet, data: [...curves(figure, facet), ...facet.data] }));
     const drawn = facets.some((facet) => facet.data[0].meta === "behind");
-    return { ...figure, facets, note: drawn ? cliptta.behind.note : figure.note };
-  };
+    return { ...figure, facets, note: drawn ? behind.note : figure.note };
+  });
 
   /** In each method's card, what came of it in the run behind, and what else is to be said (lessons.js). */
   cliptta.beside = []; // (method's name) => words
-  cliptta.beside.push((method) => cliptta.behind?.methods[method]?.end || "");
+  cliptta.beside.push((method) => behind?.methods[method]?.end || "");
   cliptta.drawBeside = function () {
     for (const card of document.querySelectorAll("#cards .card")) {
       const words = cliptta.beside.map((say) => say(card.dataset.method)).filter(Boolean).join(" · ");
@@ -69,8 +79,8 @@
   }
 
   cliptta.arrivals.past = function (data) {
-    cliptta.behind = data.behind || null;
-    for (const schedule of cliptta.schedules.curves || []) schedule();
+    behind = data.behind || null;
+    cliptta.overlay();
   };
 
   const filled = (text, name) => text.replace("{name}", name);

@@ -9,12 +9,13 @@ import gradio as gr
 
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.lessons import LESSONS, lesson_html
+from cliptta_demo.page.form.lessons import LESSONS
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import build_sidebar
 from cliptta_demo.page.form_events import connect_address, connect_form, connect_lessons, connect_uploads
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import example_run
+from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken
 from cliptta_demo.page.panels.past_runs import PANEL as PAST
 from cliptta_demo.page.panels.past_runs_panel import build_past
@@ -61,11 +62,15 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
                 parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
                 gr.HTML(FOOTER, apply_default_css=False)
         parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
-        parts |= {"choice": gr.State(Choice(form, idle=shown["progress"])), "before": gr.State(None)}
+        parts |= {
+            "choice": gr.State(Choice(form, idle=shown["progress"])),
+            "before": gr.State(None),
+            "lesson_key": gr.State(""),
+        }
         wires = Wires(demo, sidebar, parts)
         running, ended = connect_runs(wires)
         connect_form(wires, ended)
-        connect_lessons(wires, running)
+        connect_lessons(wires, running, ended)
         connect_uploads(wires)
         connect_address(wires)
         parts["settings"].click(None, js="() => window.cliptta.showSettings()")
@@ -94,6 +99,10 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
         with gr.Row(elem_id="of-run"):
             parts["run_line"] = gr.HTML(values["run_line"], apply_default_css=False, elem_id="run-line")
             parts["changed"] = gr.HTML("", apply_default_css=False, elem_id="changed")
+        parts["lesson"] = build_stepper()
+        with gr.Row(elem_classes="unseen"):  # pressed by the stepper's script
+            parts["leave"] = gr.Button(elem_id="leave")
+            parts["what_if"] = gr.Button(elem_id="what-if")
     with gr.Row(elem_id="lessons"):
         gr.HTML("<h2>Lessons</h2>", apply_default_css=False, elem_id="lessons-title")
         parts["lessons"] = {
@@ -102,9 +111,6 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
         }
         parts["your_camera"] = gr.Button("Your camera", size="sm", elem_id="your-camera", min_width=0)
     parts |= build_camera()
-    with gr.Column(elem_id="lesson-box"):
-        parts["lesson"] = gr.HTML(lesson_html(None), apply_default_css=False, elem_id="lesson")
-        parts["leave"] = gr.Button("Leave the lesson", size="sm", visible=False, elem_id="leave", min_width=0)
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")

@@ -58,6 +58,42 @@ PAST_LOADED = "The settings of “{name}” are in the form: press Run."
 PAST_OPENED = "{count} pinned with this link, with the numbers it says; load one and press Run to see for yourself."
 PAST_LEFT_OUT = "Left out of the link, because their settings are too long: {names}."
 
+LESSON = {
+    "region": "Lesson {number}: {title}",
+    "sets": "Set by this lesson:",
+    "as_is": "the settings that the page comes with",
+    "steps": "Steps of the lesson",
+    "step": "Step {number}: {name}",
+    "ask": "Predict",
+    "see": "See",
+    "told": "Explain",
+    "change": "Change one thing",
+    "run": "Run",
+    "next": "Next",
+    "next_lesson": "Next lesson",
+    "finish": "Finish",
+    "close": "Close",
+    "close_about": "Close the lesson",
+    "choose": "Choose…",
+    "running": "It runs: watch the curves. Your guesses are drawn beside them.",
+    "none": "Press Run: your guesses will stand beside what happens.",
+    "part": "The run has stopped on its way: press Continue to see how it ends.",
+    "other": "This run has other settings than the lesson. Open the lesson again for its own.",
+    "changed": "This run has the lesson's one change. Open the lesson again for its own run.",
+    "said": "You said {guess}.",
+    "too_high": "You said {guess}, {off} points too high.",
+    "too_low": "You said {guess}, {off} points too low.",
+    "holds": "So it is in this run",
+    "noise": "Within the noise of so few images in this run",
+    "fails": "Not in this run",
+    "holds_sign": "✓",
+    "noise_sign": "≈",
+    "fails_sign": "✗",
+    "save": "Save my answers",
+    "forget": "Forget them",
+}
+LINK_LESSON_ALONE = "A link opens a lesson or an experiment, not both: this one says lesson and {name}."
+
 SWEEP_PROGRESS = "{done} of {all} runs done; now {now}."
 SWEEP_DONE = "All {all} runs are done."
 

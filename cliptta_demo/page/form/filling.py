@@ -1,5 +1,6 @@
 """What fills the form beside the visitor: lessons, links, uploads, a backbone's values, and what is put back."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
@@ -16,13 +17,15 @@ from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.differing import differ
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
-from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
+from cliptta_demo.page.form.lessons import by_key, changed_values, lesson_values, read_lesson
 from cliptta_demo.page.form.linked_runs import pins_query, read_pins
 from cliptta_demo.page.form.links import open_link, to_query, unknown_words
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form, read_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.example import shipped_run
+from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
@@ -61,26 +64,45 @@ def open_lesson(
     session: Session | None = None,
     past: PastRuns | None = None,
 ) -> Update:
-    """What a lesson puts on the page: the form, its text, and a stage that waits for its run.
+    """What a lesson puts on the page: the form, its stepper, and a stage that waits for its run.
 
     Args:
-        session: the run shown, which is the last run then; past: those beside it.
         before: the form before the lesson that is open, None where none is; values: the form at this moment.
+        session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
+            it. None is drawn behind but the run that the lesson compares with.
     """
     lesson = by_key(key)
     form = lesson_values(lesson)
+    past = (past or PastRuns()).after(session).but(read_form(form) if lesson.runs else None)
+    if lesson.compare:
+        other = by_key(lesson.compare)
+        past = past.beside(read_form(lesson_values(other)), other.title, shipped_run())
+    return {
+        **_fresh(form, past),
+        "message": message_html(),
+        "lesson": lesson_value(lesson, opened=str(time.monotonic())),
+        "lesson_key": key,
+        "before": before or (form_of(values) if values is not None else None),
+    }
+
+
+def change_one(key: str, session: Session | None, past: PastRuns) -> Update:
+    """The one change at the end of a lesson, in the form; the lesson's run is the last run then."""
+    return _fresh(changed_values(by_key(key)), past.after(session))
+
+
+def _fresh(form: FormValues, past: PastRuns) -> Update:
+    """A form whose run has yet to begin, and what is shown until then."""
+    runs = form.dataset != UPLOAD
     return {
         "session": None,
         "choice": Choice(form),
         "model": form.backbone,
-        "message": message_html(),
         "changed": "",
-        "lesson": lesson_html(lesson),
-        "leave": gr.Button(visible=True),
-        "before": before or (form_of(values) if values is not None else None),
+        "past_runs": past,
+        "past": past_value(past, None, read_form(form) if runs else None),
         **form_update(form),
         **waiting_stage(form.methods),
-        **give_way(past or PastRuns(), session, read_form(form) if lesson.runs else None),
         **buttons("idle"),
     }
 
@@ -96,7 +118,7 @@ def restore_defaults() -> Update:
 
 
 def _no_lesson() -> Update:
-    return {"lesson": lesson_html(None), "leave": gr.Button(visible=False), "before": None}
+    return {"lesson": lesson_value(None), "lesson_key": "", "before": None}
 
 
 def form_update(values: FormValues) -> Update:
@@ -131,9 +153,14 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Upda
     update: Update = {}
     words = []
     try:
+        if "lesson" in query:
+            key, starts = read_lesson(query)
+            update = open_lesson(key, past=past)
+            past = update["past_runs"]
+            update |= {"go": f"{key} {time.monotonic()}"} if starts else {}
         if pins := read_pins(query):
             past = reduce(lambda runs, run: runs.pin(run, run.name), pins, past)
-            update = {"past_runs": past, "past": past_value(past, None)}
+            update |= {"past_runs": past, "past": past_value(past, None)}
             words.append(PAST_OPENED.format(count=f"{len(pins)} run{'s are' if len(pins) > 1 else ' is'}"))
         if any(name in query for name in linked_names()):
             values = open_link(query)
@@ -154,19 +181,23 @@ def address_of(
     session: Session | None = None,
     shown: FormValues | None = None,
     past: PastRuns | None = None,
+    lesson: str = "",
 ) -> tuple[str, str]:
     """("?" and the query of the link to what the form says, message); a form with an error has no link: "".
 
     Args:
-        past: whose pinned runs the link holds too;
+        past: whose pinned runs the link holds too; lesson: the open one, to which the link is while the form is its.
         session: the run shown, shown: its form; the message says where the link is not theirs.
     """
     form = form_of(values)
     try:
         check_form(form)
         pins, left_out = pins_query(past or PastRuns())
-        query = "&".join(filter(None, (to_query(form), urlencode(pins))))
-        open_link(dict(parse_qsl(query, keep_blank_values=True, max_num_fields=len(field_names()) + len(pins))))
+        settings = to_query(form)
+        open_link(dict(parse_qsl(settings, keep_blank_values=True, max_num_fields=len(field_names()))))
+        if lesson and settings == to_query(lesson_values(by_key(lesson))):
+            settings = urlencode({"lesson": lesson})
+        query = "&".join(filter(None, (settings, urlencode(pins))))
     except UserError as error:
         return "", message_html(str(error), "error")
     words = [PAST_LEFT_OUT.format(names=", ".join(left_out))] * bool(left_out)

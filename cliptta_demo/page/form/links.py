@@ -30,6 +30,7 @@ from cliptta_demo.page.texts import LINK_UNKNOWN
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands
 PINS = tuple(f"pin{number}" for number in range(1, MOST_PINNED + 1))  # see .linked_runs
+LESSON_WORDS = ("lesson", "start")  # see .lessons
 # Words of addresses that are not ours.
 OTHERS = ("view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
 FLAGS = {"0": False, "1": True}  # how a switch is written
@@ -71,7 +72,7 @@ def unknown_words(query: Mapping[str, str]) -> str:
 
     What Gradio, Spaces and those who count visitors add to addresses is theirs.
     """
-    known = (*linked_names(), *PINS)
+    known = (*linked_names(), *PINS, *LESSON_WORDS)
     strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
     named = []
     for name in strange[:NAMED]:

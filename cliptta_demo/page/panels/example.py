@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def load_example(path: Path = EXAMPLE) -> dict[str, str] | None:
     if EXAMPLE_BATCHES.exists():  # fetched when somebody points at an earlier batch
         parts["gallery"] = to_json(json.loads(parts["gallery"]) | {"history": address(EXAMPLE_BATCHES)})
     return parts
+
+
+@cache
+def shipped_run() -> PastRun | None:
+    """:func:`example_run` of what is shipped."""
+    return example_run(load_example())
 
 
 def example_run(parts: dict[str, str] | None) -> PastRun | None:

@@ -31,12 +31,12 @@ SCRIPTS = tuple(
         "results.js",
         "strip.js",
         "past.js",
+        "answers.js",
+        "lesson.js",
         "camera.js",
     )
 )
-STYLES = tuple(
-    ASSETS / name for name in ("page.css", "panels.css", "images.css", "past.css", "camera.css", "print.css")
-)
+STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 

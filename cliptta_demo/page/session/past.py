@@ -83,6 +83,20 @@ class PastRuns:
         left = past_run(session) or self.shown
         return replace(self, shown=None, last=left or self.last, behind=LAST if left else self.behind)
 
+    def but(self, recipe: Recipe | None) -> "PastRuns":
+        """With nothing drawn behind, and without a last run of these settings."""
+        known = self.last is not None and self.last.recipe == recipe
+        return replace(self, last=None if known else self.last, behind="")
+
+    def beside(self, recipe: Recipe, name: str, known: PastRun | None) -> "PastRuns":
+        """With a run of these settings drawn behind the one to come, under a name; as it is where there is none.
+
+        Args:
+            known: one more run that may be it.
+        """
+        found = next((run for run in (*self.all, known) if run is not None and run.recipe == recipe), None)
+        return replace(self, last=replace(found, name=name), behind=name) if found else self
+
     def pin(self, run: PastRun, name: str) -> "PastRuns":
         """That run kept under a name, or under the nearest one that is free; raises :class:`UserError`."""
         if len(self.pins) >= MOST_PINNED:
@@ -104,8 +118,8 @@ class PastRuns:
 
     def draw(self, name: str) -> "PastRuns":
         """With that run drawn behind the one shown, or none where it was; raises :class:`UserError`."""
-        if name != LAST:
-            self.pinned(name)
+        if name not in (run.name for run in self.all):
+            raise UserError(PAST_GONE)
         return replace(self, behind="" if self.behind == name else name)
 
     def pinned(self, name: str) -> PastRun:
@@ -123,7 +137,7 @@ class PastRuns:
     def _free(self, name: str) -> str:
         """That name, short and on one line, with a number behind it where another run has it."""
         name = " ".join(printable(name).split())[:LONGEST_NAME].strip() or PAST["run"]
-        taken, number, free = {LAST, *(run.name for run in self.pins)}, 2, name
+        taken, number, free = {LAST, *(run.name for run in self.all)}, 2, name
         while free in taken:
             free = f"{name[: LONGEST_NAME - 4].rstrip()} ({number})"
             number += 1
