@@ -54,20 +54,20 @@
 
   // ---- the guess beside the truth
 
+  /** The questions whose guesses are about what is shown. */
+  const guessed = () =>
+    ["none", "part", "done"].includes(data?.outcome.state) ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
+
   cliptta.beside.push((method) =>
-    asks()
-      .map((ask) => {
-        const guess = guesses[ask.id];
-        const mine = ask.marks.method ? ask.marks.method === method : guess === method;
-        return guess !== undefined && mine && ask.marks.card ? filled(ask.marks.card, { guess: said(ask) }) : "";
-      })
-      .filter(Boolean)
+    guessed()
+      .filter((ask) => ask.marks.card && (ask.marks.method || guesses[ask.id]) === method)
+      .map((ask) => filled(ask.marks.card, { guess: said(ask) }))
       .join(" · "),
   );
 
   /** The marks of guesses in a figure: a line across the accuracies, a word above a bar. */
   cliptta.overlays.push((figure) => {
-    const marks = asks().filter((ask) => guesses[ask.id] !== undefined);
+    const marks = guessed();
     if (!marks.length || !figure.facets?.length) return figure;
     const facets = figure.facets.map((facet) => {
       const shapes = [...(facet.layout.shapes || [])];
@@ -82,9 +82,9 @@
           annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
         }
         if (ask.marks.bar && facet.id === `histogram-${ask.marks.method}`) {
-          const [bars] = facet.data;
-          const at = bars.x.indexOf(guess);
-          if (at >= 0) annotations.push({ x: guess, y: bars.y[at], yanchor: "bottom", yshift: 6, text: `▼<br>${ask.marks.bar}`, showarrow: false });
+          const at = facet.data[0].x.indexOf(guess);
+          const y = Math.max(...facet.data.map((trace) => trace.y[at] ?? 0)); // above the bar, and above the truth
+          if (at >= 0) annotations.push({ x: guess, y, yanchor: "bottom", yshift: 2, text: `${ask.marks.bar}<br>▼`, showarrow: false });
         }
       }
       return { ...facet, layout: { ...facet.layout, shapes, annotations } };
@@ -190,13 +190,13 @@
   function body(now) {
     const { words } = data;
     if (now.kind === "ask") return [[now.text], choices(now)];
-    if (now.kind === "see") {
-      const own = outcome && cliptta.answers.count() ? [button(words.save, cliptta.answers.save, { className: "small" }), button(words.forget, forget, { className: "small" })] : [];
-      return [results(), own];
-    }
+    if (now.kind === "see") return [results(), []];
     if (now.kind === "told") return [claimed(now.text), []];
     const pressed = button(now.button, () => press("#what-if"), { className: "choice", disabled: running() });
-    return [[changed ? `${now.text} ${changed}.` : now.text], [pressed]];
+    const kept = cliptta.answers.count() > 0;
+    const save = kept ? button(words.save, cliptta.answers.save, { className: "small" }) : null;
+    const drop = kept ? button(words.forget, forget, { className: "small" }) : null;
+    return [[changed ? `${changed}.` : now.text], [pressed, save, drop].filter(Boolean)];
   }
 
   function forget() {
@@ -213,13 +213,14 @@
   }
 
   function draw() {
-    place.hidden = !data;
+    place.hidden = place.previousElementSibling.hidden = !data;
     document.body.classList.toggle("in-lesson", Boolean(data));
     if (!data) return;
     const { words } = data;
     place.dataset.lesson = data.key;
     place.setAttribute("aria-label", filled(words.region, data));
     place.querySelector("h2").replaceChildren(make("span", { textContent: data.number }), data.title);
+    place.previousElementSibling.textContent = `${words.sets} ${data.sets}`;
     const numbers = place.querySelector("ol");
     numbers.replaceChildren(
       ...data.steps.map((one, index) => {
@@ -231,7 +232,6 @@
     );
     const now = data.steps[step];
     const [text, answer] = body(now);
-    if (step === 0) answer.push(make("small", { className: "sets", textContent: `${words.sets} ${data.sets}` }));
     const say = place.querySelector(".say");
     if (!same(text, say)) say.replaceChildren(...text);
     const answers = place.querySelector(".answer");
@@ -258,16 +258,20 @@
       changed = "";
       step = 0;
     }
-    if (came?.outcome.state === "done" && !outcome) {
+    const answered = came?.outcome.state === "done" && !outcome;
+    if (answered) {
       outcome = came.outcome;
       record();
-      if (data.steps[step].kind === "ask") step = data.steps.findIndex((one) => one.kind === "see");
+      if (data.steps[step].kind === "ask") step = Math.max(0, data.steps.findIndex((one) => one.kind === "see"));
     }
     if (came?.outcome.state === "changed") changed = came.outcome.words;
     draw();
     cliptta.overlay();
-    if (opened) light(data.steps[0].panel);
-    else for (const lit of came ? [] : document.querySelectorAll(".lit")) lit.classList.remove("lit");
+    const look = () => data && light(data.steps[step].panel);
+    if (opened || answered) look();
+    // While the page is being loaded, its parts still grow.
+    if (opened && document.readyState !== "complete") window.addEventListener("load", look, { once: true });
+    if (!came) light("");
   }
 
   /** Called once for the stepper's element. */

@@ -9,7 +9,7 @@ from cliptta_demo.claims.claim import Claim
 from cliptta_demo.page.form.questions import Question
 
 LONGEST = 140  # letters of a step: two lines beside the title
-LONGEST_ASK = 80  # of a question: one line, the choices are the other
+LONGEST_ASK = 72  # of a question: one line, the choices are the other
 
 
 @dataclass(frozen=True, kw_only=True)

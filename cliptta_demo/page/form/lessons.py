@@ -90,7 +90,7 @@ LESSONS: tuple[Lesson, ...] = (
         key="batch",
         title="Why the batch matters",
         changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"]},
-        asks=(Ends("CLIPTTA compares the images of a batch. With only four, where will it end?", "cliptta"),),
+        asks=(Ends("CLIPTTA compares a batch's images. With only four, where will it end?", "cliptta"),),
         explains=(
             Told(
                 text="CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident "
@@ -143,7 +143,7 @@ LESSONS: tuple[Lesson, ...] = (
         title="A style never seen",
         changes={"dataset": "unseen-style", "corruption": "none", "class_names": ", ".join(picture_class_names())},
         asks=(
-            Ends("Art in a style never seen in training, and no noise. Where will zero-shot end?", "zero-shot"),
+            Ends("Art in a style never seen in training. Where will zero-shot end?", "zero-shot"),
             Goes("You know each picture at once. Will adapting help the model? CLIPTTA …", "cliptta", 0.05),
         ),
         explains=(

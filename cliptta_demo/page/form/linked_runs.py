@@ -95,11 +95,11 @@ def _methods(text: str, recipe: Recipe) -> dict[str, PastMethod]:
 def _end(text: str, high: float) -> np.ndarray:
     """One number from 0 to ``high`` as a curve of one point; empty where there is none."""
     if not text:
-        return np.zeros(0, np.float32)
+        return np.zeros(0, np.float64)
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value <= high:
         raise UserError(f"numbers has {quoted(text)}; it must be a number from 0 to {high:.2f}.")
-    return np.array([value], np.float32)
+    return np.array([value], np.float64)

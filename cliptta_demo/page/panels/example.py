@@ -47,7 +47,7 @@ def example_run(parts: dict[str, str] | None) -> PastRun | None:
     except (TypeError, ValueError, LookupError):
         return None
     methods = {
-        name: PastMethod(np.array(accuracy[name], np.float32), np.array(entropy[name], np.float32)) for name in accuracy
+        name: PastMethod(np.array(accuracy[name], np.float64), np.array(entropy[name], np.float64)) for name in accuracy
     }
     recipe = read_form(packaged())
     return PastRun(recipe, recipe.settings.stream.batches, methods)

@@ -23,7 +23,8 @@ from cliptta_demo.tables.runs import collapsed
 def build_stepper() -> gr.HTML:
     """The bar of the open lesson; its value is :func:`lesson_value`."""
     template = (
-        f'<section class="lesson" hidden><div class="where"><h2></h2><ol aria-label="{LESSON["steps"]}"></ol></div>'
+        '<p class="sets" hidden></p><section class="lesson" hidden>'
+        f'<div class="where"><h2></h2><ol aria-label="{LESSON["steps"]}"></ol></div>'
         '<div class="what"><p class="say" aria-live="polite"></p><div class="answer"></div></div>'
         f'<div class="go"><button type="button" class="next"></button><button type="button" class="close" '
         f'aria-label="{LESSON["close_about"]}">{LESSON["close"]}</button></div></section>'

@@ -20,13 +20,13 @@ class PastMethod:
     """One method of a past run.
 
     Attributes:
-        accuracy: ``(B,)`` float32 running accuracy after each batch, NaN without labels; entropy: ``(B,)`` float32
+        accuracy: ``(B,)`` float64 running accuracy after each batch, NaN without labels; entropy: ``(B,)`` float64
             collapse entropy of each batch in nats. Of a run that came with a link there is only the last of each.
         auroc: of the whole run, None without strangers.
     """
 
-    accuracy: NDArray[np.float32]
-    entropy: NDArray[np.float32]
+    accuracy: NDArray[np.float64]
+    entropy: NDArray[np.float64]
     auroc: float | None = None
 
     @property
@@ -151,6 +151,6 @@ def past_run(session: Session | None) -> PastRun | None:
     methods = {}
     for name, method in session.snapshot.methods.items():
         series = method.series
-        accuracy = np.array([np.nan if value is None else value for value in series.accuracy], np.float32)
-        methods[name] = PastMethod(accuracy, np.array(series.collapse_entropy, np.float32), method.auroc)
+        accuracy = np.array([np.nan if value is None else value for value in series.accuracy], np.float64)
+        methods[name] = PastMethod(accuracy, np.array(series.collapse_entropy, np.float64), method.auroc)
     return PastRun(session.recipe, session.state.next_batch, methods, tuple(session.changes))
