@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from test_browser_run import PROGRESS, wait_idle
+from test_browser_run import PROGRESS, wait_done, wait_idle
 
 pytestmark = pytest.mark.browser
 SAY = ".lesson .say"
@@ -67,14 +67,15 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
     page.click(".lesson .next")
     assert [row["guess"] for row in saved(page, ".lesson .small >> nth=0")] == ["TENT", "dog", "97%"]
     page.click(".lesson .choice:has-text('Severity 1')")
-    page.wait_for_selector(f"{SAY}:has-text('→')")
-    second = ends(page)
-    assert f"TENT {first['tent']}% → {second['tent']}%" in page.inner_text(SAY)
-    assert page.evaluate(LINES, "accuracy") == [["behind", 10]] * 3 + [["", 10]] * 3
+    wait_done(page, 1)
+    page.click("#pause")
+    page.wait_for_selector(f"{PROGRESS}:has-text('paused')")
+    wait_idle(page)
+    second, done = ends(page), int(page.inner_text(f"{PROGRESS} b"))
+    assert page.evaluate(LINES, "accuracy") == [["behind", 10]] * 3 + [["", done]] * 3
     assert page.inner_text("#accuracy .footnote") == "Faint, dotted: last run (severity 4)."
     assert page.inner_text("[data-method=zero-shot] .beside") == f"last run {first['zero-shot']}%"
 
-    wait_idle(page)
     page.click("#pin")
     page.wait_for_selector("#past tr.pin")
     page.fill("#past tr.pin input", "=mild")

@@ -116,7 +116,7 @@ LESSONS: tuple[Lesson, ...] = (
         },
         asks=(
             Goes(
-                "Half of the images are flags, no class at all. AUROC of CLIPTTA + OCE …",
+                "Half of the images are flags. The AUROC of CLIPTTA + OCE …",
                 "cliptta-oce",
                 0.01,
                 measure="auroc",

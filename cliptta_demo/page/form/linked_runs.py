@@ -56,7 +56,7 @@ def _write(run: PastRun) -> str:
 
 
 def _number(values: np.ndarray) -> str:
-    return f"{values[-1]:.4g}" if len(values) and math.isfinite(values[-1]) else ""
+    return f"{values[-1]:.6g}" if len(values) and math.isfinite(values[-1]) else ""
 
 
 def _read(text: str) -> PastRun:

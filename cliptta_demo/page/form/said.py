@@ -57,7 +57,9 @@ def value_words(name: str, value: Any) -> str:
 def said(name: str, value: Any) -> str:
     """A field with its value; of some the value says enough."""
     words = value_words(name, value)
-    alone = name in ("methods", "class_names", "dataset")
+    if name == "corruption" and value == "none":
+        return "no corruption"
+    alone = name in ("methods", "class_names", "dataset", "corruption")
     return words if alone else f"{label(name)} {words}"
 
 

@@ -17,6 +17,7 @@ from cliptta_demo.page.panels.example import example_run, load_example
 from cliptta_demo.page.panels.past_runs import past_csv, past_data
 from cliptta_demo.page.panels.past_runs_panel import asked, pin
 from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.past import LAST, PastRuns, past_run
 
 
@@ -59,6 +60,7 @@ def test_a_new_run_leaves_the_one_before_as_few_numbers(two) -> None:
     assert len(data["behind"]["methods"]["tent"]["accuracy"]) == 3
     share = first.snapshot.methods["tent"].accuracy
     assert data["behind"]["methods"]["tent"]["end"] == f"last run {share:.1%}"
+    assert any(isinstance(part(), PastRuns) for part, _ in KEEPING._held["visitor"])  # it counts
     going_on, updates = press(first, batches=None, learning_rate=0.001)
     assert going_on.state.next_batch == 3  # the stream had ended, so it began anew
     assert any("past_runs" in update for update in updates)
