@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from test_browser_run import PROGRESS, wait_done, wait_idle
+from test_browser_run import PROGRESS, wait_idle
 
 pytestmark = pytest.mark.browser
 SAY = ".lesson .say"
@@ -67,7 +67,7 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
     page.click(".lesson .next")
     assert [row["guess"] for row in saved(page, ".lesson .small >> nth=0")] == ["TENT", "dog", "97%"]
     page.click(".lesson .choice:has-text('Severity 1')")
-    wait_done(page, 1)
+    page.wait_for_function("() => /^[1-9] of/.test(document.querySelector('[data-testid=progress]').textContent)")
     page.click("#pause")
     page.wait_for_selector(f"{PROGRESS}:has-text('paused')")
     wait_idle(page)
