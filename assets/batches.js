@@ -120,7 +120,7 @@
     return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout) })), note };
   }
 
-  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, fewer(cliptta.batches.histogram(figure)));
+  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, fewer(cliptta.withOverlays(cliptta.batches.histogram(figure))));
 
   /** Earlier, later, latest: the way through the batches for keys and thumbs. */
   function stepper() {
@@ -198,10 +198,11 @@
   cliptta.kinds.curves = function (body, figure) {
     if (!body.querySelector(".stepper")) body.prepend(stepper());
     const theme = document.body.className;
+    const { overlaid } = cliptta; // what lies over the figure (past.js)
     const drawer = Boolean(window.Plotly);
-    const same = body.figure === figure && body.theme === theme && body.drawer === drawer;
-    if (!same) cliptta.kinds.plot(body, figure); // pointing moves no curve
-    Object.assign(body, { figure, theme, drawer });
+    const same = body.figure === figure && body.theme === theme && body.drawer === drawer && body.overlaid === overlaid;
+    if (!same) cliptta.kinds.plot(body, cliptta.withOverlays(figure)); // pointing moves no curve
+    Object.assign(body, { figure, theme, drawer, overlaid });
     drawStepper(body.querySelector(".stepper"));
     for (const plot of body.querySelectorAll(".plot")) {
       if (!plot.dataset.linked && plot.data) listen(plot); // a sketch knows nothing of pointers

@@ -101,7 +101,7 @@ def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[A
     form = starting_values(tuned_adaptation(TINY))
     if by_page:
         values = [settings.get(name, form[name]) for name in field_names()]
-        return server.page["id"], [None, None, None, *(list(v) if isinstance(v, tuple) else v for v in values)]
+        return server.page["id"], [*[None] * 4, *(list(v) if isinstance(v, tuple) else v for v in values)]
     given = {"adaptation": {"steps": settings["steps"]}, **settings}
     values = [given.get(name) or getattr(form, name) for name in signature(run).parameters]
     return server.api["id"], [list(v) if isinstance(v, tuple) else v for v in values]

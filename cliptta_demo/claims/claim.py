@@ -37,10 +37,12 @@ class Quantity:
 
     Attributes:
         words: what it is, for people; of: computes it, as a share or a difference of shares.
+        leads: the method whose accuracy it compares with zero-shot's; empty where it is another number.
     """
 
     words: str
     of: Callable[[Columns], float]
+    leads: str = ""
 
 
 def measure(name: str, column: str) -> Quantity:
@@ -51,7 +53,8 @@ def measure(name: str, column: str) -> Quantity:
 def lead(column: str, other: str = REFERENCE, name: str = "accuracy") -> Quantity:
     """How far a measure of ``column`` is above that of ``other``."""
     words = f"{_WORDS[name]}, {label_of(column)} − {label_of(other)}"
-    return Quantity(words, lambda columns: columns[column][name] - columns[other][name])
+    leads = column if (other, name) == (REFERENCE, "accuracy") else ""
+    return Quantity(words, lambda columns: columns[column][name] - columns[other][name], leads)
 
 
 _WORDS = {

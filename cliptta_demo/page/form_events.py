@@ -23,8 +23,9 @@ from cliptta_demo.page.form.lessons import by_key
 from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, STREAM
 from cliptta_demo.page.form.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
-from cliptta_demo.page.panels.stage import PARTS, planned_strip
+from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.run_events import OUTPUTS, stop_first
 from cliptta_demo.page.runs.gpu import device
 from cliptta_demo.page.runs.handlers import phase_of
@@ -36,6 +37,7 @@ from cliptta_demo.page.texts import FAILED
 from cliptta_demo.page.wires import Wires
 
 log = logging.getLogger(__name__)
+LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
 PRESS = {"idle": "Run", "paused": "Continue", "done": "Run again"}  # what the button says
 
 
@@ -110,38 +112,51 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
 def connect_address(wires: Wires) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
     parts, sidebar = wires.parts, wires.sidebar
-    names = ("choice", "message", "changed", *PARTS)
 
-    def opened(request: gr.Request) -> dict[Any, Any]:
-        update = filling.open_address(dict(request.query_params)) or {"message": gr.skip()}  # Gradio refuses {}
+    def opened(past: Any, request: gr.Request) -> dict[Any, Any]:
+        update = filling.open_address(dict(request.query_params), past) or {"message": gr.skip()}  # Gradio refuses {}
         return wires.spread(update)
 
-    def share(session: Any, choice: Any, *values: Any) -> tuple[str, str]:
-        return filling.address_of(values, session, choice.shown(session is not None))
+    def share(session: Any, choice: Any, past: Any, lesson: str, *values: Any) -> tuple[str, str]:
+        return filling.address_of(values, session, choice.shown(session is not None), past, lesson)
 
-    wires.demo.load(opened, None, [*(parts[name] for name in names), *sidebar.inputs], **PRIVATE)
-    inputs = [parts["session"], parts["choice"], *sidebar.inputs]
+    filled = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
+    wires.demo.load(opened, parts["past_runs"], filled, **PRIVATE)
+    inputs = [*(parts[name] for name in ("session", "choice", "past_runs", "lesson_key")), *sidebar.inputs]
     shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)
     shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
 
-def connect_lessons(wires: Wires, running: list[Any]) -> None:
-    """Lessons fill the form and run; leaving one, and *Restore defaults*, fill it with what was there."""
+def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
+    """Lessons fill the form; leaving one, and *Restore defaults*, fill it with what was there.
+
+    Args:
+        running: the events that are runs; ended: those after which none is at work.
+    """
     parts, sidebar = wires.parts, wires.sidebar
-    lesson = [parts[name] for name in ("lesson", "leave", "before")]
+    kept = [parts[name] for name in ("session", "past_runs")]
 
-    def open_lesson(key: str, before: Any, *values: Any) -> dict[Any, Any]:
-        update = filling.open_lesson(key, before, values)
-        if by_key(key).runs:
-            update["go"] = f"{key} {time.monotonic()}"
-        return wires.spread(update)
+    def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[Any, Any]:
+        return wires.spread(filling.open_lesson(key, before, values, session, past))
 
-    inputs = [parts["before"], *sidebar.inputs]
-    outputs = [*(parts[name] for name in OUTPUTS), *lesson, parts["go"], *sidebar.inputs]
+    def change_one(key: str, session: Any, past: Any) -> dict[Any, Any]:
+        update = filling.change_one(key, session, past) if key else {}
+        return wires.spread(update | {"go": f"{key} {time.monotonic()}"} if update else {"go": gr.skip()})
+
+    def tell(key: str, session: Any, past: Any) -> Any:
+        return lesson_value(by_key(key), session, past.last) if key else gr.skip()
+
+    outputs = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
     for key, button in parts["lessons"].items():
         stop_first(button.click, running)
+        inputs = [parts["before"], *kept, *sidebar.inputs]
         button.click(wires.wait, **QUICK).then(partial(open_lesson, key), inputs, outputs, **QUIET)
-    filled = [parts["message"], *lesson, *sidebar.inputs]
+    stop_first(parts["what_if"].click, running)
+    waited = parts["what_if"].click(wires.wait, **QUICK)
+    waited.then(change_one, [parts["lesson_key"], *kept], outputs, **QUIET)
+    for event in ended:
+        event.then(tell, [parts["lesson_key"], *kept], parts["lesson"], **QUIET)
+    filled = [parts["message"], *(parts[name] for name in LESSON_PARTS), *sidebar.inputs]
     left = parts["leave"].click
     left(lambda before: wires.spread(filling.leave_lesson(before)), parts["before"], filled, **QUIET)
     sidebar.restore.click(lambda: wires.spread(filling.restore_defaults()), None, filled, **QUIET)
@@ -165,7 +180,7 @@ def connect_uploads(wires: Wires) -> None:
         key = wires.key_of(request)
         try:
             update = filling.take_uploads(read_news(value), backbone, typed, uploads, size)
-            KEEPING.keep_uploads(key, update["uploads"])
+            KEEPING.keep_also(key, update["uploads"])
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
         except Exception:

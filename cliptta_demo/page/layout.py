@@ -10,13 +10,17 @@ import gradio as gr
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.backbone_note import model_line_html
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.lessons import LESSONS, lesson_html
+from cliptta_demo.page.form.lessons import LESSONS
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import build_sidebar
 from cliptta_demo.page.form_events import connect_address, connect_form, connect_lessons, connect_uploads
 from cliptta_demo.page.glossary import glossary_html
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.example import example_run
+from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken
+from cliptta_demo.page.panels.past_runs import PANEL as PAST
+from cliptta_demo.page.panels.past_runs_panel import build_past
 from cliptta_demo.page.panels.results_panel import build_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import ROWS, opening_stage
@@ -29,6 +33,7 @@ from cliptta_demo.page.runs.sweep_panel import build_sweep
 from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.guard import Page
 from cliptta_demo.page.session.leaving import LEAVING
+from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, TITLE
 from cliptta_demo.page.wires import Wires
@@ -57,20 +62,19 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
                 sidebar = build_sidebar(form, device())
             with gr.Column(elem_id="stage", scale=1, min_width=280):
-                parts = _build_stage(shown)
+                parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
                 gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
-        parts["model_line"] = model_line
+        parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
         parts |= {
-            "session": session,
-            "uploads": uploads,
-            "go": gr.State(""),
-            "model": gr.State(form.backbone),
+            "model_line": model_line,
+            "choice": gr.State(Choice(form, idle=shown["progress"])),
+            "before": gr.State(None),
+            "lesson_key": gr.State(""),
         }
-        parts |= {"choice": gr.State(Choice(form, idle=shown["progress"])), "before": gr.State(None)}
         wires = Wires(demo, sidebar, parts)
         running, ended = connect_runs(wires)
         connect_form(wires, ended)
-        connect_lessons(wires, running)
+        connect_lessons(wires, running, ended)
         connect_uploads(wires)
         connect_address(wires)
         parts["settings"].click(None, js="() => window.cliptta.showSettings()")
@@ -84,7 +88,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
     return demo
 
 
-def _build_stage(values: dict[str, str]) -> dict[str, Any]:
+def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
     """Controls and panels, by the names that :mod:`.runs.handlers` uses."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="controls"):
@@ -99,6 +103,10 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
         with gr.Row(elem_id="of-run"):
             parts["run_line"] = gr.HTML(values["run_line"], apply_default_css=False, elem_id="run-line")
             parts["changed"] = gr.HTML("", apply_default_css=False, elem_id="changed")
+        parts["lesson"] = build_stepper()
+        with gr.Row(elem_classes="unseen"):  # pressed by the stepper's script
+            parts["leave"] = gr.Button(elem_id="leave")
+            parts["what_if"] = gr.Button(elem_id="what-if")
     with gr.Row(elem_id="lessons"):
         gr.HTML("<h2>Lessons</h2>", apply_default_css=False, elem_id="lessons-title")
         parts["lessons"] = {
@@ -107,9 +115,6 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
         }
         parts["your_camera"] = gr.Button("Your camera", size="sm", elem_id="your-camera", min_width=0)
     parts |= build_camera()
-    with gr.Column(elem_id="lesson-box"):
-        parts["lesson"] = gr.HTML(lesson_html(None), apply_default_css=False, elem_id="lesson")
-        parts["leave"] = gr.Button("Leave the lesson", size="sm", visible=False, elem_id="leave", min_width=0)
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
@@ -118,7 +123,9 @@ def _build_stage(values: dict[str, str]) -> dict[str, Any]:
     for row in ROWS:
         with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
             for panel in row:
-                if panel is RESULTS:
+                if panel is PAST:
+                    parts |= build_past(past)
+                elif panel is RESULTS:
                     parts |= build_results()
                 elif panel is SWEEP:
                     parts |= build_sweep()

@@ -9,6 +9,7 @@ import gradio as gr
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form import filling
 from cliptta_demo.page.form.sidebar import QUIET
+from cliptta_demo.page.panels.past_runs_panel import connect_past
 from cliptta_demo.page.panels.results_panel import QUICK, connect_results
 from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.page.runs import handlers
@@ -21,7 +22,8 @@ from cliptta_demo.page.session.leaving import in_use, put_away
 from cliptta_demo.page.wires import Wires
 
 # Whatever a run may change.
-OUTPUTS = ("session", "uploads", "choice", "model", "message", "spoken", "changed", "run", "pause", "step", *PARTS)
+_ABOUT = ("session", "uploads", "choice", "model", "past_runs", "past", "message", "spoken", "changed")
+OUTPUTS = (*_ABOUT, "run", "pause", "step", *PARTS)
 
 
 def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
@@ -31,10 +33,10 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     KEEPING.busy, KEEPING.let_go = partial(in_use, demo=wires.demo), partial(put_away, demo=wires.demo)
 
     def work(
-        batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, *values: Any
+        batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, past: Any, *values: Any
     ) -> Iterator:
         key = wires.key_of(request)
-        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice), key) as updates:
+        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice, past), key) as updates:
             for update in updates:
                 yield wires.spread(update)
 
@@ -44,7 +46,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     def run_one(request: gr.Request, *inputs: Any) -> Iterator[dict]:
         yield from work(1, request, *inputs)
 
-    inputs = [session, parts["uploads"], parts["choice"], *sidebar.inputs]
+    inputs = [session, *(parts[name] for name in ("uploads", "choice", "past_runs")), *sidebar.inputs]
     shared = {
         "concurrency_limit": LIMITS.runs_at_once,
         "concurrency_id": "experiment",
@@ -65,20 +67,22 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     paused = paused.then(
         lambda *kept: wires.spread(handlers.pause(*kept)), [session, parts["choice"]], outputs, **QUICK
     )
-    reset, kept = parts["reset"].click(wires.wait, **QUICK), [sidebar.widgets["methods"], parts["choice"]]
+    kept = [sidebar.widgets["methods"], parts["choice"], session, parts["past_runs"]]
+    reset = parts["reset"].click(wires.wait, **QUICK)
     reset = reset.then(lambda *kept: wires.spread(handlers.reset(*kept)), kept, outputs, **QUIET)
     stop_first(sidebar.widgets["files"].clear, running)  # "Remove all" takes the results of these images away too
 
-    def cleared(session: Any, choice: Any, uploads: Any, request: gr.Request) -> dict[Any, Any]:
-        update = filling.clear_uploads(session, choice, uploads)
-        KEEPING.keep(wires.key_of(request), update.get("session", session), None)
+    def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
+        update = filling.clear_uploads(session, choice, uploads, past)
+        KEEPING.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
         return wires.spread(update)
 
     removed = sidebar.widgets["files"].clear(wires.wait, **QUICK)
     filled = [*outputs, sidebar.widgets["files"], sidebar.upload_note, sidebar.propose]
-    removed = removed.then(cleared, [session, parts["choice"], parts["uploads"]], filled, **QUICK)
+    removed = removed.then(cleared, [session, *(parts[n] for n in ("choice", "uploads", "past_runs"))], filled, **QUICK)
     ended = [*running, paused, removed, reset]
     connect_results(parts, ended)
+    connect_past(wires, ended, filling.form_update)
     connect_sweep(parts, sidebar.inputs, wires.key_of, shared)
     connect_camera(parts["your_camera"], parts, sidebar.inputs, wires.key_of)
     return running, ended

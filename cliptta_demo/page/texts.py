@@ -29,6 +29,71 @@ PICKER = {
     "cost": "Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with",
 }
 
+PAST = {
+    "pin": "Pin this run",
+    "save": "Save as CSV",
+    "this": "This run",
+    "run": "Run",
+    "table": "Runs side by side",
+    "actions": "What to do with it",
+    "dotted": "Dotted",
+    "behind": "Draw {name} behind this run",
+    "rename": "Name of the pinned run",
+    "load": "Load",
+    "load_about": "Put the settings of {name} into the form",
+    "unpin": "Unpin",
+    "unpin_about": "Unpin {name}",
+    "linked": "numbers from a link",
+    "batches": "{done} of {asked} batches",
+    "note": "Faint, dotted: {name}{settings}.",
+    "end": "{name} {end}",
+    "empty": "Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to "
+    "keep it for longer.",
+    "same": "All of them have the same settings.",
+}
+PAST_NOTHING = "There is no run to pin yet: press Run first."
+PAST_FULL = "{most} runs are pinned, which is all there is room for: unpin one first."
+PAST_GONE = "This run is not pinned any more."
+PAST_LOADED = "The settings of “{name}” are in the form: press Run."
+PAST_OPENED = "{count} pinned with this link, with the numbers it says; load one and press Run to see for yourself."
+PAST_LEFT_OUT = "Left out of the link, because their settings are too long: {names}."
+
+LESSON = {
+    "region": "Lesson {number}: {title}",
+    "sets": "Set by this lesson:",
+    "as_is": "the settings that the page comes with",
+    "steps": "Steps of the lesson",
+    "step": "Step {number}: {name}",
+    "ask": "Predict",
+    "see": "See",
+    "told": "Explain",
+    "change": "Change one thing",
+    "run": "Run",
+    "next": "Next",
+    "next_lesson": "Next lesson",
+    "finish": "Finish",
+    "close": "Close",
+    "close_about": "Close the lesson",
+    "choose": "Choose…",
+    "running": "It runs: watch the curves. Your guesses are drawn beside them.",
+    "none": "Press Run: your guesses will stand beside what happens.",
+    "part": "The run has stopped on its way: press Continue to see how it ends.",
+    "other": "This run has other settings than the lesson. Open the lesson again for its own.",
+    "changed": "This run has the lesson's one change. Open the lesson again for its own run.",
+    "said": "You said {guess}.",
+    "too_high": "You said {guess}, {off} points too high.",
+    "too_low": "You said {guess}, {off} points too low.",
+    "holds": "So it is in this run",
+    "noise": "Within the noise of so few images in this run",
+    "fails": "Not in this run",
+    "holds_sign": "✓",
+    "noise_sign": "≈",
+    "fails_sign": "✗",
+    "save": "Save my answers",
+    "forget": "Forget them",
+}
+LINK_LESSON_ALONE = "A link opens a lesson or an experiment, not both: this one says lesson and {name}."
+
 SWEEP_PROGRESS = "{done} of {all} runs done; now {now}."
 SWEEP_DONE = "All {all} runs are done."
 

@@ -129,7 +129,7 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     assert page.evaluate(FOCUSED) == "settings"
     page.click("#lesson-photos")
     page.wait_for_selector("#lesson .sets:has-text('Your images')")
-    page.click("#leave")
+    page.click(".lesson .close")
     page.wait_for_selector("#message:has-text('as they were before it')")
     assert page.input_value("#dataset input") == "Built-in pictures"
-    assert not page.is_visible("#lesson")
+    assert not page.is_visible(".lesson")

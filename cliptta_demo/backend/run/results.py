@@ -121,11 +121,12 @@ def to_csv(results: Sequence[BatchResults], class_names: Sequence[str], with_sco
     for row in rows(results, class_names, with_scores):
         if writer is None:
             writer = csv.DictWriter(file, list(row), lineterminator="\r\n")
-            writer.writerow({name: _harmless(name) for name in row})
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
+            writer.writerow({name: harmless(name) for name in row})
+        writer.writerow({name: harmless(value) for name, value in row.items()})
     return file.getvalue()
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """A cell's value; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
     risky = isinstance(value, str) and (value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA))
     return f"'{value}" if risky else value

@@ -1,9 +1,11 @@
 """What fills the form beside the visitor: lessons, links, uploads, a backbone's values, and what is put back."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import gradio as gr
 
@@ -15,14 +17,19 @@ from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.differing import differ
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
-from cliptta_demo.page.form.lessons import by_key, lesson_html, lesson_values
+from cliptta_demo.page.form.lessons import by_key, changed_values, lesson_values, read_lesson
+from cliptta_demo.page.form.linked_runs import pins_query, read_pins
 from cliptta_demo.page.form.links import open_link, to_query, unknown_words
 from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.form.reading import check_form, read_form
 from cliptta_demo.page.form.uploader import show_uploader
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.example import shipped_run
+from cliptta_demo.page.panels.lesson import lesson_value
+from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import waiting_stage
-from cliptta_demo.page.runs.handlers import Update, buttons, emptied, pause
+from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
+from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session, Uploads
 from cliptta_demo.page.session.uploads import (
     UploadNews,
@@ -42,29 +49,58 @@ from cliptta_demo.page.texts import (
     LINK_OF_FORM,
     LINK_OPENED,
     LINK_OPENED_UPLOAD,
+    PAST_LEFT_OUT,
+    PAST_OPENED,
     PROPOSE,
     REMOVED,
     RESTORED,
 )
 
 
-def open_lesson(key: str, before: FormValues | None = None, values: tuple[Any, ...] | None = None) -> Update:
-    """What a lesson puts on the page: the form, its text, and a stage that waits for its run.
+def open_lesson(
+    key: str,
+    before: FormValues | None = None,
+    values: tuple[Any, ...] | None = None,
+    session: Session | None = None,
+    past: PastRuns | None = None,
+) -> Update:
+    """What a lesson puts on the page: the form, its stepper, and a stage that waits for its run.
 
     Args:
         before: the form before the lesson that is open, None where none is; values: the form at this moment.
+        session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
+            it. None is drawn behind but the run that the lesson compares with.
     """
     lesson = by_key(key)
     form = lesson_values(lesson)
+    past = (past or PastRuns()).after(session).but(read_form(form) if lesson.runs else None)
+    if lesson.compare:
+        other = by_key(lesson.compare)
+        past = past.beside(read_form(lesson_values(other)), other.title, shipped_run())
+    return {
+        **_fresh(form, past),
+        "message": message_html(),
+        "lesson": lesson_value(lesson, opened=str(time.monotonic())),
+        "lesson_key": key,
+        "before": before or (form_of(values) if values is not None else None),
+    }
+
+
+def change_one(key: str, session: Session | None, past: PastRuns) -> Update:
+    """The one change at the end of a lesson, in the form; the lesson's run is the last run then."""
+    return _fresh(changed_values(by_key(key)), past.after(session))
+
+
+def _fresh(form: FormValues, past: PastRuns) -> Update:
+    """A form whose run has yet to begin, and what is shown until then."""
+    runs = form.dataset != UPLOAD
     return {
         "session": None,
         "choice": Choice(form),
         "model": form.backbone,
-        "message": message_html(),
         "changed": "",
-        "lesson": lesson_html(lesson),
-        "leave": gr.Button(visible=True),
-        "before": before or (form_of(values) if values is not None else None),
+        "past_runs": past,
+        "past": past_value(past, None, read_form(form) if runs else None),
         **form_update(form),
         **waiting_stage(form.methods),
         **buttons("idle"),
@@ -82,7 +118,7 @@ def restore_defaults() -> Update:
 
 
 def _no_lesson() -> Update:
-    return {"lesson": lesson_html(None), "leave": gr.Button(visible=False), "before": None}
+    return {"lesson": lesson_value(None), "lesson_key": "", "before": None}
 
 
 def form_update(values: FormValues) -> Update:
@@ -111,46 +147,65 @@ def _widgets(values: Mapping[str, Any]) -> Update:
     return {name: special[name](value) if name in special else value for name, value in values.items()}
 
 
-def open_address(query: Mapping[str, str]) -> Update:
+def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Update:
     """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
-    unknown = unknown_words(query)
-    if not any(name in query for name in linked_names()):
-        return {"message": message_html(unknown, "warning")} if unknown else {}
+    past, unknown = past or PastRuns(), unknown_words(query)
+    update: Update = {}
+    words = []
     try:
-        values = open_link(query)
+        if "lesson" in query:
+            key, starts = read_lesson(query)
+            update = open_lesson(key, past=past)
+            past = update["past_runs"]
+            update |= {"go": f"{key} {time.monotonic()}"} if starts else {}
+        if pins := read_pins(query):
+            past = reduce(lambda runs, run: runs.pin(run, run.name), pins, past)
+            update |= {"past_runs": past, "past": past_value(past, None)}
+            words.append(PAST_OPENED.format(count=f"{len(pins)} run{'s are' if len(pins) > 1 else ' is'}"))
+        if any(name in query for name in linked_names()):
+            values = open_link(query)
+            words.insert(0, LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED)
+            update |= {"choice": Choice(opening()), "changed": "", **form_update(values)}
+            update |= waiting_stage(values.methods)  # the example that the page opens with is another experiment
+            update |= give_way(past, None, check_form(values))
     except UserError as error:
         more = (unknown,) * bool(unknown)
         return {"message": message_html(f"This link can't be opened as it is: {error}", "error", more)}
-    words = LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED
-    return {
-        "choice": Choice(opening()),
-        "changed": "",
-        **form_update(values),
-        **waiting_stage(values.methods),  # the example that the page opens with is another experiment
-        "message": message_html(words, "warning" if unknown else "info", (unknown,) * bool(unknown)),
-    }
+    if words or unknown:
+        update["message"] = message_html(" ".join(words), "warning" if unknown else "info", (unknown,) * bool(unknown))
+    return update
 
 
 def address_of(
-    values: tuple[Any, ...], session: Session | None = None, shown: FormValues | None = None
+    values: tuple[Any, ...],
+    session: Session | None = None,
+    shown: FormValues | None = None,
+    past: PastRuns | None = None,
+    lesson: str = "",
 ) -> tuple[str, str]:
     """("?" and the query of the link to what the form says, message); a form with an error has no link: "".
 
     Args:
+        past: whose pinned runs the link holds too; lesson: the open one, to which the link is while the form is its.
         session: the run shown, shown: its form; the message says where the link is not theirs.
     """
     form = form_of(values)
     try:
         check_form(form)
-        query = to_query(form)
-        open_link(dict(parse_qsl(query, keep_blank_values=True, max_num_fields=len(field_names()))))
+        pins, left_out = pins_query(past or PastRuns())
+        settings = to_query(form)
+        open_link(dict(parse_qsl(settings, keep_blank_values=True, max_num_fields=len(field_names()))))
+        if lesson and settings == to_query(lesson_values(by_key(lesson))):
+            settings = urlencode({"lesson": lesson})
+        query = "&".join(filter(None, (settings, urlencode(pins))))
     except UserError as error:
         return "", message_html(str(error), "error")
+    words = [PAST_LEFT_OUT.format(names=", ".join(left_out))] * bool(left_out)
     if shown is not None and differ(shown, form):
-        return f"?{query}", message_html(LINK_OF_FORM, "warning")
-    if session is not None and session.marks:
-        return f"?{query}", message_html(LINK_CHANGES.format(changes=", ".join(session.changes)), "warning")
-    return f"?{query}", message_html()
+        words.insert(0, LINK_OF_FORM)
+    elif session is not None and session.marks:
+        words.insert(0, LINK_CHANGES.format(changes=", ".join(session.changes)))
+    return f"?{query}", message_html(kind="warning" if words else "info", more=words)
 
 
 def take_uploads(
@@ -193,15 +248,19 @@ def proposal(images: int, batch_size: Any) -> gr.Button:
     return gr.Button(words, visible=True)
 
 
-def clear_uploads(session: Session | None, choice: Choice, uploads: Uploads | None) -> Update:
+def clear_uploads(
+    session: Session | None, choice: Choice, uploads: Uploads | None, past: PastRuns | None = None
+) -> Update:
     """Takes a visitor's images away, and what was made of them: results and adapted models.
 
     To be asked when no run is at work. Another run is kept, paused.
     """
     forget_files(uploads)
     gone: Update = {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
-    gone |= {"propose": gr.Button(visible=False)}
-    if session is None or session.recipe.dataset != UPLOAD:
+    own = session is not None and session.recipe.dataset == UPLOAD
+    past = (past or PastRuns()).without_uploads()
+    gone |= {"propose": gr.Button(visible=False), "past_runs": past, "past": past_value(past, None if own else session)}
+    if not own:
         return {**pause(session, choice), **gone}
     return {**gone, **emptied(choice, session.recipe.settings.methods, REMOVED)}
 

@@ -1,55 +1,54 @@
-"""Lessons: guided experiments, each a short text, settings that one click loads and runs, and what to look for.
+"""Lessons: guided experiments. Each asks first, then runs, shows the guess beside the truth, explains, and asks what
+one changed setting would do.
 
 What a lesson says of the methods is declared as claims on its run's numbers. ``python -m cliptta_demo claims`` measures
-with how many seeds one click shows all of them, and a test holds every lesson to at least 19 of 20.
+with how many seeds a run shows all of them, and a test holds every lesson to at least 19 of 20. What the visitor reads
+beside a claim, and what a guess is compared with, comes from the run at hand alone.
 """
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 from cliptta_demo.backend.data.catalog import picture_class_names
-from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.declare import check_choice
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
-from cliptta_demo.page.form.choices import dataset_choices
-from cliptta_demo.page.form.fields import FormValues, declared
+from cliptta_demo.page.form.fields import FormValues, linked_names
+from cliptta_demo.page.form.lesson import Change, Lesson, Told
 from cliptta_demo.page.form.opening import starting_values
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """One guided experiment.
-
-    Attributes:
-        key: its name in the page; title: of its button.
-        text: why one would run it; look_for: what to watch.
-        changes: settings that differ from the package's experiment, by the names of the form.
-        claims: what its words say of the methods; each sentence is a part of ``text`` or ``look_for``.
-        runs: False where the visitor must do something first.
-    """
-
-    key: str
-    title: str
-    text: str
-    look_for: str
-    changes: dict[str, Any]
-    claims: tuple[Claim, ...] = ()
-    runs: bool = True
-
+from cliptta_demo.page.form.questions import Ends, Goes, Lowest, Swallows
+from cliptta_demo.page.texts import LINK_LESSON_ALONE
 
 LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="collapse",
         title="Watch TENT collapse",
-        text="TENT makes every prediction more certain, right or wrong. Under heavy noise many are wrong, and each "
-        "step makes the next batch a little more alike. CLIPTTA sees the same images with the same learning rate.",
-        look_for="TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below zero-shot's. "
-        "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's.",
         changes={},
+        asks=(
+            Lowest("TENT makes each guess surer, right or wrong. Which curve ends lowest?"),
+            Swallows("Which class will swallow most of TENT's predictions?", "tent"),
+            Ends("CLIPTTA sees the same images, at the same rate. Where will it end?", "cliptta"),
+        ),
+        explains=(
+            Told(
+                text="TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below "
+                "zero-shot's: each wrong guess feeds the next.",
+                panel="histogram",
+            ),
+            Told(
+                text="CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it compares "
+                "each image with its whole batch.",
+                panel="entropy",
+            ),
+        ),
+        change=Change(
+            text="Is it the noise that TENT does not survive? Make it milder.",
+            button="Severity 1: run",
+            settings={"severity": 1},
+        ),
         claims=(
             Claim("TENT's bars pile onto one class", measure("largest_share", "tent"), above=0.6),
             Claim("its entropy falls to the floor", measure("entropy_share", "tent"), below=0.35),
@@ -61,49 +60,108 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="patience",
         title="Small steps for TENT",
-        text="Is TENT just badly tuned? With a learning rate of 0.00005 it no longer collapses. But now "
-        "it hardly learns either, and CLIPTTA learns only a little: the room between too much and too little differs.",
-        look_for="All three curves close together. Compare with the first lesson: the rate that lets CLIPTTA repair "
-        "the model is one that TENT does not survive.",
         changes={"learning_rate": 5e-5},
+        asks=(Goes("Is TENT just badly tuned? At a learning rate of 0.00005 it …", "tent", 0.05),),
+        explains=(
+            Told(
+                text="TENT is careful: it no longer collapses. All three curves close together: CLIPTTA learns only a "
+                "little.",
+                panel="accuracy",
+            ),
+            Told(
+                text="Compare with the dotted curves of the first lesson: the rate that lets CLIPTTA repair the model "
+                "is one that TENT does not survive.",
+                panel="accuracy",
+            ),
+        ),
+        change=Change(
+            text="Is there a rate in between, at which both learn?",
+            button="Learning rate 0.0003: run",
+            settings={"learning_rate": 3e-4},
+        ),
         claims=(
             Claim("it no longer collapses", measure("entropy_share", "tent"), above=0.5),
             Claim("All three curves close together", lead("tent"), above=-0.05, below=0.05),
             Claim("CLIPTTA learns only a little", lead("cliptta"), above=-0.05, below=0.05),
         ),
+        compare="collapse",
     ),
     Lesson(
         key="batch",
         title="Why the batch matters",
-        text="CLIPTTA compares each image with the captions predicted for the rest of its batch. Four images at a time "
-        "leave little to compare with; the memory of confident images has to stand in for the batch.",
-        look_for="CLIPTTA still climbs above zero-shot. Then set the memory to 0 shots in Advanced and run again: now "
-        "it has nothing but four images to lean on.",
         changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"]},
+        asks=(Ends("CLIPTTA compares a batch's images. With only four, where will it end?", "cliptta"),),
+        explains=(
+            Told(
+                text="CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident "
+                "ones.",
+                panel="accuracy",
+            ),
+        ),
+        change=Change(
+            text="And without the memory, with nothing but four images to lean on?",
+            button="Memory 0 shots: run",
+            settings={"memory_shots": 0},
+        ),
         claims=(Claim("CLIPTTA still climbs above zero-shot", lead("cliptta"), above=0),),
     ),
     Lesson(
         key="strangers",
         title="Strangers in the stream",
-        text="Half of these images are flags: none of the classes. Adapting on them would teach the model nonsense, so "
-        "CLIPTTA + OCE learns a threshold, pushes known and unknown apart, and adapts on what looks known.",
-        look_for="Under “Known or stranger?” the two hills part: AUROC rises from zero-shot to CLIPTTA + OCE.",
         changes={
             "corruption": "gaussian_noise",
             "severity": 3,
             "ood_share": 0.5,
             "methods": ["zero-shot", "cliptta", "cliptta-oce"],
         },
+        asks=(
+            Goes(
+                "Half of the images are flags. The AUROC of CLIPTTA + OCE …",
+                "cliptta-oce",
+                0.01,
+                measure="auroc",
+                panel="scores",
+            ),
+        ),
+        explains=(
+            Told(
+                text="The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
+                "adapts on what looks known.",
+                panel="scores",
+            ),
+        ),
+        change=Change(
+            text="And if strangers are rare?",
+            button="OOD share 0.1: run",
+            settings={"ood_share": 0.1},
+            panel="scores",
+        ),
         claims=(Claim("AUROC rises", lead("cliptta-oce", name="auroc"), above=0),),
     ),
     Lesson(
         key="style",
         title="A style never seen",
-        text="No noise here, only art drawn by other people: the model never saw this style in training. A shift need "
-        "not look like damage to be one. All classes of the built-in pictures take part.",
-        look_for="Zero-shot has lost accuracy although every picture is clear to you. Adapting changes little, with "
-        "TENT or with CLIPTTA: most predictions are confident already.",
         changes={"dataset": "unseen-style", "corruption": "none", "class_names": ", ".join(picture_class_names())},
+        asks=(
+            Ends("Art in a style never seen in training. Where will zero-shot end?", "zero-shot"),
+            Goes("You know each picture at once. Will adapting help the model? CLIPTTA …", "cliptta", 0.05),
+        ),
+        explains=(
+            Told(
+                text="Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
+                "damage to be one.",
+                panel="gallery",
+            ),
+            Told(
+                text="Adapting changes little, with TENT or with CLIPTTA: most predictions are confident already.",
+                panel="accuracy",
+            ),
+        ),
+        change=Change(
+            text="And with noise on top of the style?",
+            button="Gaussian noise: run",
+            settings={"corruption": "gaussian_noise"},
+        ),
         claims=(
             Claim("Zero-shot has lost accuracy", measure("accuracy", "zero-shot"), below=0.92),
             Claim("Adapting changes little, with TENT", lead("tent"), above=-0.05, below=0.05),
@@ -113,11 +171,26 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="clean",
         title="Nothing to repair",
-        text="Adapting is not free of risk. These images are clean and zero-shot reads them almost without error: "
-        "there is nothing to win.",
-        look_for="Three curves at the top. Watch “fixed” and “broke” in the cards: TENT and CLIPTTA change next to "
-        "nothing.",
         changes={"corruption": "none"},
+        asks=(
+            Goes(
+                "Clean images: there is hardly anything to repair. CLIPTTA …",
+                "cliptta",
+                0.02,
+            ),
+        ),
+        explains=(
+            Told(
+                text="There is nothing to win: zero-shot reads them almost without error. Three curves at the top; "
+                "TENT and CLIPTTA change next to nothing.",
+                panel="accuracy",
+            ),
+        ),
+        change=Change(
+            text="And with twenty steps on each batch, in place of three?",
+            button="20 steps: run",
+            settings={"steps": 20},
+        ),
         claims=(
             Claim("zero-shot reads them almost without error", measure("accuracy", "zero-shot"), above=0.95),
             Claim("Three curves at the top", lead("tent"), above=-0.02, below=0.02),
@@ -127,11 +200,19 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="photos",
         title="Your own photos",
-        text="The built-in model has seen small photos of ten things: airplane, car, bird, cat, deer, dog, frog, "
-        "horse, ship and truck. Add some of yours, choose a corruption if you like, then press Run.",
-        look_for="In the gallery, what zero-shot and the adapted models call each photo, and how sure they are. With "
-        "a handful of photos there is little to adapt on: expect few changes.",
         changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(DATASET_DEFAULTS[UPLOAD][0])},
+        explains=(
+            Told(
+                text="The built-in model has seen small photos of ten things: see “Class names”. Add some of "
+                "yours, choose a corruption if you like, press Run.",
+                panel="files",
+            ),
+            Told(
+                text="Here is what zero-shot and the adapted models call each photo. A handful is not much to adapt "
+                "on: expect few changes.",
+                panel="gallery",
+            ),
+        ),
         runs=False,
     ),
 )
@@ -147,32 +228,21 @@ def lesson_values(lesson: Lesson) -> FormValues:
     return starting_values(tuned_adaptation(DEFAULTS.backbone)).changed(lesson.changes)
 
 
-def lesson_html(lesson: Lesson | None) -> str:
-    """The open lesson's text; empty where none is open."""
-    if lesson is None:
-        return '<div class="lesson" hidden></div>'
-    number, sets = LESSONS.index(lesson) + 1, " · ".join(_set_by(lesson)) or "the settings that the page comes with"
-    return (
-        f'<article class="lesson" data-lesson="{lesson.key}"><h2><span>{number}</span>{html.escape(lesson.title)}</h2>'
-        f"<p>{html.escape(lesson.text)}</p>"
-        f'<p class="look-for"><b>Look for:</b> {html.escape(lesson.look_for)}</p>'
-        f'<p class="sets"><b>Set by this lesson:</b> {html.escape(sets)}</p></article>'
-    )
+def changed_values(lesson: Lesson) -> FormValues:
+    """The form with the lesson's one change; its own where there is none."""
+    return lesson_values(lesson).changed(lesson.change.settings if lesson.change else {})
 
 
-def _set_by(lesson: Lesson) -> list[str]:
-    """What a lesson changes of the package's experiment, in the words of the form."""
-    return [_said(name, value) for name, value in lesson.changes.items()]
+def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
+    """(key of the lesson that an address opens, whether it starts): ``?lesson=2&start=1``, by number or key.
 
-
-def _said(name: str, value: Any) -> str:
-    if name == "methods":
-        return ", ".join(METHODS[method].label for method in value)
-    if name == "class_names":
-        return f"{len(value.split(','))} classes"
-    if name == "dataset":
-        return {known: label for label, known in dataset_choices()}[value]
-    setting = declared(name)
-    shown = setting.options[value].lower() if setting.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
-    label = setting.label
-    return f"{label if label[:2].isupper() else label.lower()} {shown}"
+    Raises:
+        UserError: no such lesson, or settings beside it.
+    """
+    said, start = query["lesson"], query.get("start", "0")
+    keys = {lesson.key: lesson.key for lesson in LESSONS} | {str(n): one.key for n, one in enumerate(LESSONS, 1)}
+    check_choice("lesson", said, tuple(keys))
+    check_choice("start", start, ("0", "1"))
+    if others := [name for name in linked_names() if name in query]:
+        raise UserError(LINK_LESSON_ALONE.format(name=others[0]))
+    return keys[said], start == "1" and by_key(keys[said]).runs

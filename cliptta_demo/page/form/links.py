@@ -15,19 +15,22 @@ from urllib.parse import urlencode
 
 from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
-from cliptta_demo.page.form.fields import FormValues, declared, field_names, linked_names, of_methods
+from cliptta_demo.page.form.fields import FormValues, declared, linked_names, of_methods
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
 from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.form.said import recipe_values
+from cliptta_demo.page.session.past import MOST_PINNED
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.texts import LINK_UNKNOWN
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands
+PINS = tuple(f"pin{number}" for number in range(1, MOST_PINNED + 1))  # see .linked_runs
+LESSON_WORDS = ("lesson", "start")  # see .lessons
 # Words of addresses that are not the form's: how the page looks (assets/embed.js), and other people's.
 OTHERS = ("hide", "type", "view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
 FLAGS = {"0": False, "1": True}  # how a switch is written
@@ -52,17 +55,7 @@ def to_query(values: FormValues) -> str:
 
 def recipe_query(recipe: Recipe) -> str:
     """The query of the link to a run, whatever the form says by now."""
-    values = FormValues(
-        dataset=recipe.dataset,
-        class_names=join_renames(recipe.source_names, recipe.class_names),
-        ood_source=recipe.ood_source,
-        methods=recipe.settings.methods,
-        backbone=recipe.backbone,
-        templates="\n".join(recipe.templates),
-        strangers_by_label=recipe.strangers_by_label,
-    )
-    known = field_names()
-    return to_query(values.changed({name: value for name, value in recipe.settings.flat().items() if name in known}))
+    return to_query(recipe_values(recipe))
 
 
 def from_query(query: Mapping[str, str]) -> dict[str, Any]:
@@ -75,11 +68,11 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unknown_words(query: Mapping[str, str]) -> str:
-    """A sentence that names what is said in an address and is no field of the form; empty where there is nothing.
+    """A sentence that names what an address says and no page would know; empty where there is nothing.
 
     What Gradio, Spaces and those who count visitors add to addresses is theirs.
     """
-    known = linked_names()
+    known = (*linked_names(), *PINS, *LESSON_WORDS)
     strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
     named = []
     for name in strange[:NAMED]:

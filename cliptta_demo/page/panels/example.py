@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from cliptta_demo.page.form.opening import packaged
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, address
 from cliptta_demo.page.panels.stage import PARTS
+from cliptta_demo.page.session.past import PastMethod, PastRun
 from cliptta_demo.places import ASSETS
 
 EXAMPLE = ASSETS / "example.json"
@@ -25,3 +32,28 @@ def load_example(path: Path = EXAMPLE) -> dict[str, str] | None:
     if EXAMPLE_BATCHES.exists():  # fetched when somebody points at an earlier batch
         parts["gallery"] = to_json(json.loads(parts["gallery"]) | {"history": address(EXAMPLE_BATCHES)})
     return parts
+
+
+@cache
+def shipped_run() -> PastRun | None:
+    """:func:`example_run` of what is shipped."""
+    return example_run(load_example())
+
+
+def example_run(parts: dict[str, str] | None) -> PastRun | None:
+    """The shipped run as one to compare with: its curves as they are drawn. None where there is none."""
+    try:
+        accuracy, entropy = (_curves(json.loads(parts[name])) for name in ("accuracy", "entropy"))
+    except (TypeError, ValueError, LookupError):
+        return None
+    methods = {
+        name: PastMethod(np.array(accuracy[name], np.float64), np.array(entropy[name], np.float64)) for name in accuracy
+    }
+    recipe = read_form(packaged())
+    return PastRun(recipe, recipe.settings.stream.batches, methods)
+
+
+def _curves(figure: dict[str, Any]) -> dict[str, list[float]]:
+    """Method → the values of its line."""
+    lines = [trace["y"] for trace in figure["facets"][0]["data"] if trace["mode"].startswith("lines")]
+    return {entry["method"]: line for entry, line in zip(figure["legend"], lines, strict=True)}

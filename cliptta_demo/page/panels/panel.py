@@ -35,10 +35,13 @@ SCRIPTS = tuple(
         "picker.js",
         "results.js",
         "strip.js",
+        "past.js",
+        "answers.js",
+        "lesson.js",
         "camera.js",
     )
 )
-STYLES = tuple(ASSETS / name for name in ("page.css", "panels.css", "images.css", "camera.css", "print.css"))
+STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
 EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
 
 
@@ -85,6 +88,19 @@ def panel_html(panel: Panel) -> str:
     if panel.folded:
         body = f'<details><summary><header>{head}</header></summary><div class="body"></div></details>'
     return f'<section class="panel" data-kind="{panel.kind}">{body}</section>'
+
+
+def build_sender(name: str) -> gr.HTML:
+    """What a script tells the server of, as JSON text: ``cliptta.tell[name](data)``. Nothing of it is seen."""
+    return gr.HTML(
+        "",
+        html_template="<i hidden></i>",
+        js_on_load=f"window.cliptta.sender({name!r}, props, trigger);",
+        head=scripts(),
+        apply_default_css=False,
+        elem_id=name,
+        elem_classes="unseen",
+    )
 
 
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:

@@ -20,12 +20,14 @@ from cliptta_demo.page.form.fields import FormValues, form_of
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.gpu import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.session.keeping import KEEPING
-from cliptta_demo.page.session.state import Session, Uploads
+from cliptta_demo.page.session.past import PastRuns
+from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
 from cliptta_demo.page.texts import FAILED, RESET
 
@@ -67,19 +69,20 @@ def run(
     batches: int | None,
     key: str,
     choice: Choice | None = None,
+    past: PastRuns | None = None,
 ) -> Iterator[Update]:
     """Runs to the end of the stream, or ``batches`` batches of it.
 
     Yields what changed. Whoever stops it in between keeps the session of the last yield. ``key`` names the visitor.
     When it has ended or was stopped, :func:`.filling.put_form_back` is to be asked.
     """
-    choice = choice or Choice(opening())
+    choice, past = choice or Choice(opening()), past or PastRuns()
     try:
-        for update in _run(session, uploads, form_of(values), batches, key, choice):
+        for update in _run(session, uploads, form_of(values), batches, key, choice, past):
             session, uploads = update.get("session", session), update.get("uploads", uploads)
-            choice = update.get("choice", choice)
+            choice, past = update.get("choice", choice), update.get("past_runs", past)
             if "session" in update:
-                KEEPING.keep(key, session, uploads)
+                KEEPING.keep(key, session, uploads, past)
             yield update
         return
     except UserError as error:
@@ -95,9 +98,16 @@ def run(
 
 
 def _run(
-    session: Session | None, uploads: Uploads | None, values: FormValues, batches: int | None, key: str, choice: Choice
+    session: Session | None,
+    uploads: Uploads | None,
+    values: FormValues,
+    batches: int | None,
+    key: str,
+    choice: Choice,
+    past: PastRuns,
 ) -> Iterator[Update]:
     recipe = read_form(values)
+    before = session
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "spoken": "", "message": message_html()}
     with closing(follow(recipe, session, uploads, batches, "page", key)) as looks:
@@ -123,7 +133,7 @@ def _run(
                 first: Update = {"session": session, "uploads": uploads, "message": message}
                 first |= {"choice": Choice(values), "model": recipe.backbone}
                 if look.begun.fresh:
-                    first |= waiting_stage(recipe.settings.methods)
+                    first |= {**waiting_stage(recipe.settings.methods), **give_way(past, before, recipe)}
                 seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
                 first |= {"progress": progress_html(session, None, "preparing", seconds)}
                 yield {**preparing, **first, "run_line": run_line_html(session), "changed": ""}
@@ -143,11 +153,19 @@ def pause(session: Session | None, choice: Choice | None = None) -> Update:
     return {**drawn, **settled(session, choice)}
 
 
-def reset(methods: Any, choice: Choice | None = None) -> Update:
+def give_way(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> Update:
+    """What the page shows, the run of ``session`` or what it opened with, is the last run for what ``begins``."""
+    past = past.after(session)
+    return {"past_runs": past, "past": past_value(past, None, begins)}
+
+
+def reset(
+    methods: Any, choice: Choice | None = None, session: Session | None = None, past: PastRuns | None = None
+) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
     chosen = methods if isinstance(methods, list | tuple) else ()
     known = [name for name in METHODS if name == REFERENCE or name in chosen]
-    return emptied(choice or Choice(opening()), known, RESET)
+    return emptied(choice or Choice(opening()), known, RESET) | give_way(past or PastRuns(), session)
 
 
 def emptied(choice: Choice, methods: Sequence[str], words: str) -> Update:

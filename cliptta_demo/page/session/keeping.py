@@ -9,13 +9,14 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.run.size import RunSize, nbytes
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.texts import LOST, MEMORY_TAKEN
 
 MB = 1_000_000
@@ -52,16 +53,16 @@ class Keeping:
         """Bytes of this visitor's that live."""
         return sum(count for ref, count in self._held.get(key, ()) if ref() is not None)
 
-    def keep(self, key: str, session: Session | None, uploads: Uploads | None) -> None:
+    def keep(self, key: str, *parts: Any) -> None:
         """This is what a visitor's session holds now; others go where it is too much for all."""
-        self._keep(key, [(weakref.ref(part), nbytes(part)) for part in (session, uploads) if part is not None])
+        self._keep(key, [(weakref.ref(part), nbytes(part)) for part in parts if part is not None])
 
-    def keep_uploads(self, key: str, uploads: Uploads | None) -> None:
-        """As :meth:`keep`, where the session stays as it is."""
-        parts = [(weakref.ref(uploads), nbytes(uploads))] if uploads is not None else []
+    def keep_also(self, key: str, part: Any, kind: type | None = None) -> None:
+        """As :meth:`keep`, where all else stays as it is; ``kind``: of a part that is None, that is gone."""
+        new = [(weakref.ref(part), nbytes(part))] if part is not None else []
         with self._lock:
-            others = [part for part in self._held.get(key, ()) if not isinstance(part[0](), Uploads)]
-        self._keep(key, others + parts)
+            others = [held for held in self._held.get(key, ()) if not isinstance(held[0](), kind or type(part))]
+        self._keep(key, others + new)
 
     def _keep(self, key: str, parts: list[tuple[weakref.ref, int]]) -> None:
         with self._lock:

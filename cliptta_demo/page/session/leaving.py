@@ -18,6 +18,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server import gradio_parts
 from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session, Uploads
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ def put_away(key: str, demo: gr.Blocks) -> None:
         if isinstance(value, Session):
             KEEPING.lose(key, value.state.next_batch)
             states[number] = None
+        elif isinstance(value, PastRuns):
+            states[number] = PastRuns()
         elif isinstance(value, Uploads):
             states[number] = replace(value, size=0, pixels=value.pixels[:0].clone())
     for part in gradio_parts.shown_of(demo, key):  # what the page last showed; only links of Gradio's read it

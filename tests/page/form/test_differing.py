@@ -74,13 +74,13 @@ def test_a_lesson_is_left_as_it_was_entered() -> None:
     asked = tuple(mine[name] for name in field_names())
     opened = open_lesson("patience", None, asked)
     assert opened["learning_rate"] == 5e-5
-    assert "learning rate 0.00005" in opened["lesson"]
+    assert '"sets":"learning rate 0.00005"' in opened["lesson"]
     other = open_lesson("strangers", opened["before"], asked)
     assert "OOD share 0.5" in other["lesson"]
     left = leave_lesson(other["before"])
     assert (left["seed"], left["severity"], left["before"]) == (7, 2, None)
     assert left["learning_rate"] == mine.learning_rate
-    assert "hidden" in left["lesson"]
+    assert (left["lesson"], left["lesson_key"]) == ("", "")
     assert "session" not in left  # its run stays, with its own settings beside it
     assert restore_defaults()["seed"] == packaged().seed
 

@@ -171,9 +171,9 @@ def test_decoded_images_count_and_join_the_run() -> None:
     uploads = Uploads("key", (), 100, torch.zeros(10, 3, 100, 100, dtype=torch.uint8), ("a",), (None,), ())
     session = session_of(MB)
     kept.keep("ann", session, None)
-    kept.keep_uploads("ann", uploads)
+    kept.keep_also("ann", uploads)
     assert 1_300_000 <= kept.used < 1_400_000
-    kept.keep_uploads("ann", None)
+    kept.keep_also("ann", None, Uploads)
     assert kept.used < 1_100_000
 
 

@@ -1,0 +1,123 @@
+"""What the page's stepper shows of the open lesson: its steps, and what the run says of guesses and claims. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.run.summary import summarise
+from cliptta_demo.claims.claim import Claim, numbers_of
+from cliptta_demo.page.form.lessons import LESSONS, Lesson, changed_values, lesson_values
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.said import said
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.panel import scripts
+from cliptta_demo.page.session.past import PastRun
+from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.texts import LESSON
+from cliptta_demo.tables.runs import collapsed
+
+
+def build_stepper() -> gr.HTML:
+    """The bar of the open lesson; its value is :func:`lesson_value`."""
+    template = (
+        '<p class="sets" hidden></p><section class="lesson" hidden>'
+        f'<div class="where"><h2></h2><ol aria-label="{LESSON["steps"]}"></ol></div>'
+        '<div class="what"><p class="say" aria-live="polite"></p><div class="answer"></div></div>'
+        f'<div class="go"><button type="button" class="next"></button><button type="button" class="close" '
+        f'aria-label="{LESSON["close_about"]}">{LESSON["close"]}</button></div></section>'
+    )
+    return gr.HTML(
+        "",
+        html_template=template,
+        js_on_load="window.cliptta.lesson(element, props, watch);",
+        head=scripts(),
+        apply_default_css=False,
+        elem_id="lesson",
+    )
+
+
+def lesson_value(
+    lesson: Lesson | None, session: Session | None = None, before: PastRun | None = None, opened: str = ""
+) -> str:
+    """What the stepper's script reads (assets/lesson.js), as JSON text; empty where no lesson is open.
+
+    Args:
+        session: the run shown; before: the run drawn behind it; opened: says that it begins, anew each time.
+    """
+    if lesson is None:
+        return ""
+    number = LESSONS.index(lesson) + 1
+    return to_json(
+        {
+            "words": LESSON,
+            "opened": opened,
+            "key": lesson.key,
+            "number": number,
+            "title": lesson.title,
+            "next": LESSONS[number].key if number < len(LESSONS) else "",
+            "sets": ", ".join(said(name, value) for name, value in lesson.changes.items()) or LESSON["as_is"],
+            "steps": _steps(lesson),
+            "outcome": _outcome(lesson, session, before),
+        }
+    )
+
+
+def _steps(lesson: Lesson) -> list[dict[str, Any]]:
+    recipe = read_form(lesson_values(lesson)) if lesson.runs else None
+    steps: list[dict[str, Any]] = [
+        {"kind": "ask", "id": f"{lesson.key}-{index}", "text": ask.text, "panel": ask.panel, **ask.asked(recipe)}
+        for index, ask in enumerate(lesson.asks)
+    ]
+    if lesson.asks:
+        steps.append({"kind": "see", "panel": lesson.asks[-1].panel})
+    steps += [{"kind": "told", "text": step.text, "panel": step.panel} for step in lesson.explains]
+    if lesson.change is not None:
+        change = lesson.change
+        steps.append({"kind": "change", "text": change.text, "button": change.button, "panel": change.panel})
+    return steps
+
+
+def _outcome(lesson: Lesson, session: Session | None, before: PastRun | None) -> dict[str, Any]:
+    """``{"state"}``: "none", "part", "other" (a run of other settings), "done" or "changed" (the lesson's last step).
+
+    With "done" come "answers", by the steps' ids, and "claims", each ``[sentence, "holds" | "noise" | "fails"]``; with
+    "changed" a sentence, "words".
+    """
+    if session is None or session.snapshot is None or not lesson.runs:
+        return {"state": "none"}
+    whole = session.state.next_batch >= session.snapshot.batches and not session.marks
+    if lesson.change is not None and session.recipe == read_form(changed_values(lesson)):
+        return {"state": "changed", "words": _compared(session, before)} if whole else {"state": "part"}
+    if session.recipe != read_form(lesson_values(lesson)) or session.marks:
+        return {"state": "other"}
+    if not whole:
+        return {"state": "part"}
+    answers = {f"{lesson.key}-{index}": ask.answer(session) for index, ask in enumerate(lesson.asks)}
+    return {"state": "done", "answers": answers, "claims": _claims(lesson.claims, session)}
+
+
+def _claims(claims: tuple[Claim, ...], session: Session) -> list[list[str]]:
+    """What the run at hand says of each claim; a lead over zero-shot that chance alone often gives is noise."""
+    summaries = summarise(session.snapshot)["methods"].items()
+    numbers = {name: numbers_of(summary | {"collapsed": collapsed(summary)}) for name, summary in summaries}
+    found = []
+    for claim in claims:
+        holds = claim.holds(claim.quantity.of(numbers))
+        leads = claim.quantity.leads  # whose accuracy is compared with zero-shot's
+        near_nothing = 0 in (claim.above, claim.below)
+        noise = bool(leads) and near_nothing and session.snapshot.methods[leads].paired.is_noise
+        found.append([claim.sentence, "noise" if noise else "holds" if holds else "fails"])
+    return found
+
+
+def _compared(session: Session, before: PastRun | None) -> str:
+    """Each method's accuracy before and after the change."""
+    parts = []
+    for name, method in session.snapshot.methods.items():
+        old = before.methods[name].end if before is not None and name in before.methods else None
+        if old is not None and method.accuracy is not None:
+            parts.append(f"{METHODS[name].label} {old:.1%} → {method.accuracy:.1%}")
+    return ", ".join(parts)

@@ -1,0 +1,155 @@
+"""The panel of runs side by side: the one shown, the one before, and those pinned; what of them the browser draws
+behind the curves and says in the cards. Pure.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from cliptta_demo.backend.methods.looks import looks
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.run.results import harmless
+from cliptta_demo.page.form.links import recipe_query
+from cliptta_demo.page.form.said import differing_names, label, recipe_values, said, value_words
+from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.figure import rounded
+from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
+from cliptta_demo.page.session.state import Recipe, Session
+from cliptta_demo.page.texts import PAST
+
+PANEL = Panel(
+    name="past",
+    title="Runs side by side",
+    sentence="Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
+    "behind the curves of this run.",
+    kind="past",
+    waiting={"empty": PAST["empty"], "words": PAST},
+)
+
+
+def shown_run(past: PastRuns, session: Session | None) -> PastRun | None:
+    """The run that the page shows, the visitor's or what it opened with; None where there is none."""
+    return past_run(session) or (past.shown if session is None else None)
+
+
+def past_value(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> str:
+    """What the panel's script reads, see :func:`past_data`."""
+    return to_json(past_data(past, session, begins))
+
+
+def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> dict[str, Any]:
+    """What the panel draws, see ``cliptta.kinds.past`` in assets/past.js.
+
+    Args:
+        begins: settings of a run that has no numbers yet.
+
+    Returns:
+        ``{"words", "behind", "methods", "settings", "rows"}``, or with ``"empty"``, a sentence, in the place of the
+        last three while there is nothing to compare.
+    """
+    this = shown_run(past, session)
+    data: dict[str, Any] = {"words": PAST, "behind": _behind(past, this.recipe if this else begins)}
+    rows = _rows(past, this)
+    if not past.all:
+        return data | {"empty": PAST["empty"]}
+    runs = [run for _, run in rows]
+    names, methods = differing_names([run.recipe for run in runs]), methods_of(runs)
+    return data | {
+        "methods": [{"label": look.label, "mark": look.mark} for look in looks(methods).values()],
+        "settings": [label(name) for name in names],
+        "rows": [_row(name, run, names, methods, past) for name, run in rows],
+        "same": "" if names or len(rows) < 2 else PAST["same"],
+    }
+
+
+def methods_of(runs: Sequence[PastRun]) -> list[str]:
+    """All methods of these runs, in the page's order."""
+    return [name for name in METHODS if any(name in run.methods for run in runs)]
+
+
+def _rows(past: PastRuns, this: PastRun | None) -> list[tuple[str, PastRun]]:
+    first = [(PAST["this"], this)] if this is not None else []
+    return [*first, *((run.name, run) for run in past.all)]
+
+
+def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> dict[str, Any]:
+    form, asked = recipe_values(run.recipe), run.recipe.settings.stream.batches
+    own = {*form.methods}
+    notes = [PAST["linked"]] * run.linked + list(run.changes)
+    if run.batches < asked:
+        notes.append(PAST["batches"].format(done=run.batches, asked=asked))
+    return {
+        "name": name,
+        "kind": "pin" if run in past.pins else "last" if run is past.last else "this",
+        "behind": run is past.drawn,
+        "notes": notes,
+        "numbers": [_end(run, method) for method in methods],
+        "settings": [
+            value_words(field, form[field]) if "." not in field or field.split(".")[0] in own else "" for field in names
+        ],
+    }
+
+
+def _end(run: PastRun, method: str) -> str:
+    end = run.methods[method].end if method in run.methods else None
+    return "" if end is None else f"{100 * end:.1f}%"
+
+
+def _behind(past: PastRuns, this: Recipe | None) -> dict[str, Any] | None:
+    """The run drawn behind the one shown: its curves, its ends, and a line that says which it is."""
+    run = past.drawn
+    if run is None:
+        return None
+    differ = differing_names([run.recipe, this]) if this is not None else []
+    form = recipe_values(run.recipe)
+    settings = f" ({', '.join(said(name, form[name]) for name in differ[:3])})" if differ else ""
+    same = this is None or len(this.class_names) == len(run.recipe.class_names)  # else another ceiling
+    name = run.name[0].lower() + run.name[1:] if run.name == LAST else f"“{run.name}”"
+    return {
+        "name": name,
+        "note": PAST["note"].format(name=name, settings=settings),
+        "batches": run.batches,
+        "methods": {
+            key: {
+                "accuracy": rounded([None if value != value else value for value in method.accuracy], 3),
+                "entropy": rounded(method.entropy, 2) if same else [],
+                "end": PAST["end"].format(name=name, end=_end(run, key)) if method.end is not None else "",
+            }
+            for key, method in run.methods.items()
+        },
+    }
+
+
+def past_csv(past: PastRuns, session: Session | None) -> str:
+    """All rows as a CSV for the browser to save, see ``saveFile`` in assets/results.js; empty where there is none.
+
+    Accuracy and AUROC are shares, entropy is in nats; all three are those at the end.
+    """
+    rows = _rows(past, shown_run(past, session))
+    if not rows:
+        return ""
+    runs = [run for _, run in rows]
+    names, methods = differing_names([run.recipe for run in runs]), methods_of(runs)
+    measures = ("accuracy", "collapse entropy", "AUROC")
+    heads = ["run", "source", "batches", *(f"{method} {measure}" for method in methods for measure in measures)]
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(heads + [label(name) for name in names] + ["changes", "link"])
+    for name, run in rows:
+        form = recipe_values(run.recipe)
+        numbers = [number for method in methods for number in _numbers(run, method)]
+        settings = [value_words(field, form[field]) for field in names]
+        row = [name, "link" if run.linked else "page", run.batches, *numbers, *settings, "; ".join(run.changes)]
+        writer.writerow([harmless(cell) for cell in (*row, f"?{recipe_query(run.recipe)}")])
+    return to_json({"name": "cliptta-runs.csv", "type": "text/csv;charset=utf-8", "text": "\ufeff" + file.getvalue()})
+
+
+def _numbers(run: PastRun, method: str) -> list[float | str]:
+    if method not in run.methods:
+        return [""] * 3
+    own = run.methods[method]
+    entropy = float(own.entropy[-1]) if len(own.entropy) else None
+    return ["" if value is None else round(value, 4) for value in (own.end, entropy, own.auroc)]

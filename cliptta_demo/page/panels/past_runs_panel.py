@@ -1,0 +1,107 @@
+"""The panel of runs side by side with its buttons: pin, rename, unpin, draw behind, load into the form, save."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.page.form.said import recipe_values, short_name
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.panel import build_panel, build_sender
+from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, shown_run
+from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.past import PastRuns
+from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.texts import PAST, PAST_LOADED, PAST_NOTHING
+from cliptta_demo.page.wires import Wires
+
+LONGEST_ASKED = 1000  # characters of what the script asks for
+Update = dict[str, Any]
+
+
+def build_past(past: PastRuns) -> dict[str, Any]:
+    """The panel's parts by name; "past" is the table, "past_runs" the state that it draws."""
+    parts: dict[str, Any] = {"past_runs": gr.State(past)}
+    with gr.Column(elem_id="past-panel"):
+        parts["past"] = build_panel(PANEL, past_value(past, None))
+        with gr.Row(elem_id="past-buttons"):
+            parts["pin"] = gr.Button(PAST["pin"], size="sm", elem_id="pin", min_width=0)
+            parts["save_past"] = gr.Button(PAST["save"], size="sm", elem_id="save-past", min_width=0)
+        parts["past_asked"] = build_sender("past-asked")
+    return parts
+
+
+def pin(past: PastRuns, session: Session | None) -> Update:
+    """Keeps the run shown."""
+    this = shown_run(past, session)
+    if this is None:
+        raise UserError(PAST_NOTHING)
+    return _drawn(past.pin(this, short_name(this.recipe)), session)
+
+
+def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
+    """What a row's button or its name's field asks for; ``text`` is JSON: ``{"do", "name", "to"}``.
+
+    Raises:
+        UserError: no such wish, or a run that is not there.
+    """
+    try:
+        wish = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST_ASKED else None
+        do, name, to = (str(wish.get(key, "")) for key in ("do", "name", "to"))
+    except (ValueError, AttributeError, RecursionError):
+        raise UserError("This can't be done with a run.") from None
+    if do == "load":
+        form = recipe_values(past.pinned(name).recipe)
+        return {"load": form, "message": message_html(PAST_LOADED.format(name=name))}
+    if do == "behind":
+        return _drawn(past.draw(name), session)
+    changes = {"unpin": partial(past.unpin, name), "rename": partial(past.rename, name, to)}
+    if do not in changes:
+        raise UserError("This can't be done with a run.")
+    return _drawn(changes[do](), session)
+
+
+def _drawn(past: PastRuns, session: Session | None) -> Update:
+    return {"past_runs": past, "past": past_value(past, session), "message": message_html()}
+
+
+def connect_past(wires: Wires, ended: list[Any], form_update: Callable[[Any], Update]) -> None:
+    """``ended``: the events after which no run is at work; ``form_update``: of a form, what its widgets show."""
+    parts = wires.parts
+    kept = [parts["past_runs"], parts["session"]]
+    outputs = [*(parts[name] for name in ("past_runs", "past", "message")), *wires.sidebar.inputs]
+
+    def answer(work: Callable[[], Update], request: gr.Request) -> dict[Any, Any]:
+        key = wires.key_of(request)
+        try:
+            update = work()
+        except UserError as error:
+            return wires.spread({"message": message_html(str(error), "error")})
+        if "load" in update:
+            update |= form_update(update.pop("load"))
+        if "past_runs" in update:
+            KEEPING.keep_also(key, update["past_runs"])
+        return wires.spread(update)
+
+    def pinned(past: Any, session: Any, request: gr.Request) -> dict[Any, Any]:
+        return answer(lambda: pin(past, session), request)
+
+    def told(text: Any, past: Any, session: Any, request: gr.Request) -> dict[Any, Any]:
+        return answer(lambda: asked(text, past, session), request)
+
+    def save(past: Any, session: Any) -> tuple[str, str]:
+        text = past_csv(past, session)
+        return text, message_html("" if text else PAST_NOTHING)
+
+    parts["pin"].click(pinned, kept, outputs, **QUICK)
+    parts["past_asked"].input(told, [parts["past_asked"], *kept], outputs, **QUICK)
+    saved = parts["save_past"].click(save, kept, [parts["file"], parts["message"]], **QUICK)
+    saved.then(None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)")
+    for event in ended:
+        event.then(past_value, kept, parts["past"], **PRIVATE)
