@@ -97,22 +97,10 @@
   const running = () => document.querySelector("#run")?.disabled;
   const press = (id) => document.querySelector(id)?.click();
 
-  /** Scrolls a part of the page into sight, beside the stepper, and lights it up for a moment. */
-  function light(id) {
-    for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
-    const panel = document.getElementById(id);
-    if (!panel?.offsetParent) return;
-    const bar = document.querySelector("#controls").getBoundingClientRect();
-    const above = bar.top < innerHeight / 2 ? bar.height + 20 : 12; // on a phone it is at the foot
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    window.scrollTo({ top: scrollY + panel.getBoundingClientRect().top - above, behavior: still ? "auto" : "smooth" });
-    panel.classList.add("lit");
-  }
-
   function go(to, look = true) {
     step = Math.min(Math.max(to, 0), data.steps.length - 1);
     draw();
-    if (look) light(data.steps[step].panel);
+    if (look) cliptta.lightUp(data.steps[step].panel);
   }
 
   function guess(ask, value) {
@@ -267,11 +255,11 @@
     if (came?.outcome.state === "changed") changed = came.outcome.words;
     draw();
     cliptta.overlay();
-    const look = () => data && light(data.steps[step].panel);
+    const look = () => data && cliptta.lightUp(data.steps[step].panel);
     if (opened || answered) look();
     // While the page is being loaded, its parts still grow.
     if (opened && document.readyState !== "complete") window.addEventListener("load", look, { once: true });
-    if (!came) light("");
+    if (!came) cliptta.lightUp("");
   }
 
   /** Called once for the stepper's element. */

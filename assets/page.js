@@ -83,6 +83,18 @@
     note.querySelector("span").textContent = copied ? "Link copied" : "Copy this link";
   };
 
+  /** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */
+  cliptta.lightUp = function (id) {
+    for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
+    const panel = document.getElementById(id);
+    if (!panel?.offsetParent) return;
+    const bar = document.querySelector("#controls")?.getBoundingClientRect();
+    const above = bar && bar.top < innerHeight / 2 ? bar.height + 20 : 12; // on a phone it is at the foot
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    window.scrollTo({ top: scrollY + panel.getBoundingClientRect().top - above, behavior: still ? "auto" : "smooth" });
+    panel.classList.add("lit");
+  };
+
   const mounted = new Set();
   cliptta.schedules = {}; // kind → what draws each panel of it anew
   cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not

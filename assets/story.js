@@ -3,17 +3,6 @@
   const cliptta = window.cliptta;
   const make = cliptta.make;
 
-  /** Scrolls to a panel and lights it up for a moment. */
-  cliptta.lightUp = function (id) {
-    const panel = document.querySelector(`#${id} .panel`);
-    if (!panel) return;
-    panel.closest("details")?.setAttribute("open", "");
-    panel.scrollIntoView({ behavior: "smooth", block: "center" });
-    panel.classList.remove("lit");
-    void panel.offsetWidth; // begins the light anew
-    panel.classList.add("lit");
-  };
-
   const number = ([text, id]) =>
     make("button", { type: "button", className: "number", textContent: text, title: "Show where", onclick: () => cliptta.lightUp(id) });
 

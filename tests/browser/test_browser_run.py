@@ -242,7 +242,7 @@ def look_at_one(page):
     assert page.inner_text(".bubble b") == page.inner_text("#sidebar a.term >> nth=0")
     page.keyboard.press("Escape")
     page.click("#story .number >> nth=0")
-    page.wait_for_selector("#histogram .panel.lit")
+    page.wait_for_selector("#histogram.lit")
 
 
 def test_strangers_bring_auroc_and_fpr95(page):

@@ -29,6 +29,7 @@ DRAW = (
     "story",
     "terms",
     "strip",
+    "past",
 )
 
 
