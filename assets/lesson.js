@@ -97,10 +97,10 @@
   const running = () => document.querySelector("#run")?.disabled;
   const press = (id) => document.querySelector(id)?.click();
 
-  function go(to, look = true) {
-    step = Math.min(Math.max(to, 0), data.steps.length - 1);
+  function go(to) {
+    step = to;
     draw();
-    if (look) cliptta.lightUp(data.steps[step].panel);
+    cliptta.lightUp(data.steps[step].panel);
   }
 
   function guess(ask, value) {
@@ -119,11 +119,13 @@
 
   const button = (text, onclick, more = {}) => make("button", { type: "button", textContent: text, onclick, ...more });
 
+  /** How an answer is given; once the run has answered, none is changed. */
   function choices(ask) {
+    const disabled = Boolean(outcome);
     if (ask.slider) {
       const value = guesses[ask.id] ?? 50;
       const shown = make("output", { textContent: guesses[ask.id] === undefined ? "–" : `${value}%` });
-      const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, attributes: { "aria-label": ask.text } });
+      const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, attributes: { "aria-label": ask.text } });
       range.addEventListener("input", () => {
         guesses[ask.id] = Number(range.value);
         shown.textContent = `${range.value}%`;
@@ -132,7 +134,7 @@
       return [make("label", { className: "guess" }, make("span", { textContent: ask.slider }), range, shown)];
     }
     if (ask.choices.length > FEW) {
-      const list = make("select", { attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: data.words.choose }));
+      const list = make("select", { disabled, attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: data.words.choose }));
       list.append(...ask.choices.map((choice) => make("option", { value: choice.value, textContent: choice.label })));
       list.value = guesses[ask.id] ?? "";
       list.addEventListener("change", () => guess(ask, list.value || undefined));
@@ -140,7 +142,7 @@
     }
     return ask.choices.map((choice) => {
       const pressed = guesses[ask.id] === choice.value;
-      const one = button("", () => guess(ask, choice.value), { className: "choice" });
+      const one = button("", () => guess(ask, choice.value), { className: "choice", disabled });
       one.setAttribute("aria-pressed", pressed);
       one.append(...(choice.mark ? cliptta.who(choice) : [make("span", { textContent: choice.label })]));
       return one;
@@ -149,7 +151,7 @@
 
   function results() {
     const { words } = data;
-    if (!outcome) return [make("span", { textContent: running() ? words.running : words[data.outcome.state] || words.waiting })];
+    if (!outcome) return [make("span", { textContent: running() ? words.running : words[data.outcome.state] })];
     const found = asks().map((ask) => {
       const [sign, sentence, right] = verdict(ask);
       const line = make("span", { className: "verdict" }, make("b", { textContent: sign }), ` ${sentence} `);
