@@ -22,7 +22,7 @@ from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
-from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Session, Uploads
