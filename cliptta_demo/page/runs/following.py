@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.page.runs.elsewhere import ADDRESS, run_elsewhere
 from cliptta_demo.page.runs.gpu import run_here
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import RunUpdate
@@ -15,11 +16,13 @@ from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.texts import FAILED
 
+RUN = run_elsewhere if ADDRESS else run_here
+
 
 def follow(
     recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
 ) -> Iterator[RunUpdate]:
-    """:func:`.gpu.run_here` counted, written down, its memory set aside, and ended when the server stops.
+    """A run, here or on workers: counted, written down, its memory set aside, and ended when the server stops.
 
     Args:
         by: "page" or "api"; key: names the visitor.
@@ -29,7 +32,7 @@ def follow(
     """
     with RUNS.at_work(recipe, by) as record, ExitStack() as held:
         before = None
-        with closing(run_here(recipe, session, uploads, batches)) as looks:
+        with closing(RUN(recipe, session, uploads, batches)) as looks:
             for look in looks:
                 if look.refusal:
                     raise UserError(look.refusal)
