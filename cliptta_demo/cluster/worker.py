@@ -62,7 +62,7 @@ class WorkerProcess:
 
     def tell(self) -> dict[str, Any]:
         """How it stands; answered beside whatever it does."""
-        return {"jobs": self._jobs, **self._role.tell()}
+        return {"process": os.getpid(), "jobs": self._jobs, **self._role.tell()}
 
     def _count(self, change: int) -> None:
         with self._lock:

@@ -26,12 +26,13 @@ class Report:
     """What a worker last told of itself.
 
     Attributes:
-        device: "cpu", or the GPU's name; jobs: at work there, whoever sent them.
+        device: "cpu", or the GPU's name; process: its number; jobs: at work there, whoever sent them.
         loaded: models that it keeps; step_seconds: how long its present step has taken so far.
         pace: GFLOP a second with each model, as far as learnt.
     """
 
     device: str = "cpu"
+    process: int = 0
     jobs: int = 0
     loaded: tuple[str, ...] = ()
     step_seconds: float = 0.0
