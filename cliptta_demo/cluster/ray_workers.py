@@ -127,8 +127,8 @@ class RayCluster:
         """
         if self.address.startswith("ray://"):
             raise UserError(
-                f"{RAY_VARIABLE} is {self.address!r}: Ray's client does not stream. Start this program on a machine of "
-                "the cluster, with auto or HOST:PORT."
+                f"The cluster's address is {self.address!r}, but Ray's client does not stream. Start this program on a "
+                "machine of the cluster, with auto or HOST:PORT."
             )
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": NAMESPACE}
         if self.address == "local":

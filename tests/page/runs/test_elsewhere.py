@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 import re
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,9 +12,10 @@ from typing import Any
 import pytest
 from paths import ROOT
 from pressing import message, press, same, small_model, values  # noqa: F401  (a fixture for all)
+from workers_here import Here
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.cluster.workers import Report, WorkerLost, Workers
+from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import elsewhere, following, gpu, handlers
@@ -25,33 +24,6 @@ from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
 BATCHES = 4
-
-
-class Here:
-    """A worker in this process. What goes in and comes out is pickled, as on its way to another one.
-
-    Args:
-        looks: after so many in all it dies, and comes back with the next look for a worker; None: never.
-    """
-
-    def __init__(self, name: str, workers: Workers, looks: int | None = None, **told: Any) -> None:
-        self.name, self.workers, self.report = name, workers, Report(**told)
-        self.left, self.given, self.closed = looks, 0, 0
-        workers.join(self)
-
-    def stream(self, check: Callable[[], None], function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator:
-        self.given += 1
-        try:
-            with closing(function(*pickle.loads(pickle.dumps(arguments)))) as results:
-                for result in results:
-                    check()
-                    if self.left is not None:
-                        self.left -= 1
-                        if self.left < 0:
-                            raise WorkerLost
-                    yield pickle.loads(pickle.dumps(result))
-        finally:
-            self.closed += 1
 
 
 @pytest.fixture(autouse=True)
