@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -39,6 +39,7 @@ from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
+T = TypeVar("T")
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
 MOST_LOST = 5  # workers in a row without a whole batch: then the run itself is taken to be what ends them
 LOOK_SECONDS = 1.0  # between two looks while there is no worker
@@ -145,6 +146,30 @@ def perform_apart(
     with closing(run_here(recipe, session, uploads, batches)) as looks:
         for look in looks:
             yield replace(look, session=None) if look.live is not None else look
+
+
+def asked(model: str, function: Callable[..., T], *arguments: Any, workers: Workers = WORKERS) -> T:
+    """What a module's ``function`` returns: asked of a worker that has the model, of this process where are none.
+
+    Raises:
+        UserError: no worker is left.
+    """
+    if not ADDRESS and workers is WORKERS:
+        return function(*arguments)
+    with workers.seat(model) as seat:
+        for _ in range(MOST_LOST):
+            if not seat.take(LIMITS.worker_wait_seconds):
+                break
+            try:
+                with closing(seat.worker.stream(RUNS.check, _once, function, *arguments)) as answers:
+                    return next(answers)
+            except WorkerLost:
+                seat.lost()
+    raise UserError(NO_WORKERS)
+
+
+def _once(function: Callable[..., T], *arguments: Any) -> Iterator[T]:
+    yield function(*arguments)
 
 
 def get_ready() -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from paths import ROOT
-from pressing import message, press, same, small_model, values  # noqa: F401  (a fixture for all)
+from pressing import BACKBONE, message, press, same, small_model, values  # noqa: F401  (a fixture for all)
 from workers_here import Here
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import elsewhere, following, gpu, handlers
+from cliptta_demo.page.runs import elsewhere, following, gpu, handlers, weights
 from cliptta_demo.page.runs.elsewhere import MOST_LOST, run_elsewhere
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
@@ -188,6 +188,19 @@ def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPa
     short[0] = 9
     *_, last = ask(workers)
     assert last.refusal == NO_MEMORY  # all have tried
+
+
+def test_weights_are_asked_of_a_worker_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "load_backbone", lambda name, **_: BACKBONE)
+    kept, _ = press(batches=1)
+    workers = Workers()
+    lost, other = Here("a", workers, looks=0), Here("b", workers, jobs=1)
+    assert elsewhere.asked("tiny", weights.weights_download, kept, workers=workers) == weights.weights_download(kept)
+    assert (lost.given, other.given) == (1, 1)
+    other.left = 0
+    monkeypatch.setattr(elsewhere, "LIMITS", replace(elsewhere.LIMITS, worker_wait_seconds=1))
+    with pytest.raises(UserError, match="None of the machines"):
+        elsewhere.asked("tiny", weights.weights_download, kept, workers=workers)
 
 
 def test_what_a_visitor_has_to_read_is_read() -> None:
