@@ -132,7 +132,7 @@ class RayCluster:
             )
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": NAMESPACE}
         if self.address == "local":
-            quiet |= {"include_dashboard": False, "num_cpus": os.cpu_count(), "object_store_memory": STORE_BYTES}
+            quiet |= {"include_dashboard": False, "object_store_memory": STORE_BYTES}
         try:
             ray.init(address=self.address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -160,11 +160,11 @@ class RayCluster:
 
     def _make_missing(self) -> None:
         """A worker for each GPU, or each group of cores, that the cluster has at present."""
-        has, cores = ray.cluster_resources(), self.plan.cores
-        gpus = int(has.get("GPU", 0))
-        cores = cores if gpus else max(1, min(cores, int(has.get("CPU", 1))))
-        count = gpus or int(has.get("CPU", 1)) // cores
-        needs = {"num_gpus": 1, "num_cpus": 1} if gpus else {"num_cpus": cores}
+        has = ray.cluster_resources()
+        gpus, cpus = int(has.get("GPU", 0)), int(has.get("CPU", 1))
+        cores = max(1, min(self.plan.cores, cpus // max(1, gpus)))
+        count = gpus or cpus // cores
+        needs = {"num_gpus": 1, "num_cpus": 0} if gpus else {"num_cpus": cores}
         ours = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != RAY_VARIABLE}
         for number in range(min(count, self.plan.most)):
             name = f"worker-{number}"
@@ -183,6 +183,8 @@ class RayCluster:
             worker.asked = None
             self._lost(worker, "died")
             if isinstance(error, ray.exceptions.ActorDiedError):  # Ray does not start it again: we do
+                why = str(error).strip().splitlines()[-1]
+                log_event("worker-failed", logging.WARNING, worker=worker.name, why=why)
                 del self._made[worker.name]
             return
         if told is not None:
