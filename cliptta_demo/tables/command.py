@@ -160,7 +160,7 @@ def _workers(
         yield None
         return
     if find_spec("ray") is None:
-        raise UserError("--ray needs Ray, which is not installed: pip install 'cliptta-demo[cluster]'")
+        raise UserError("--ray needs Ray, which is not installed: pip install -r requirements-cluster.txt")
     check_number("ray_cores", arguments.ray_cores, 1, 1024, whole=True)
     from cliptta_demo.cluster.ray_workers import Plan, RayCluster
     from cliptta_demo.cluster.worker import Role

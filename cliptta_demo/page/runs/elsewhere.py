@@ -46,7 +46,7 @@ LOOK_SECONDS = 1.0  # between two looks while there is no worker
 PAUSE_SECONDS = 0.5  # after a loss, so that what is lost is known to be
 
 if ADDRESS and find_spec("ray") is None:
-    raise UserError(f"{RAY_VARIABLE} needs Ray, which is not installed: pip install 'cliptta-demo[cluster]'")
+    raise UserError(f"{RAY_VARIABLE} needs Ray, which is not installed: pip install -r requirements-cluster.txt")
 
 WORKERS = Workers()
 
