@@ -13,6 +13,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +29,10 @@ from cliptta_demo.log import log_event
 
 logging.getLogger("ray").setLevel(logging.ERROR)  # its greetings would stand between the lines of our log
 
+log = logging.getLogger(__name__)
 ASK_SECONDS = 1.0  # between two questions to a worker
 JOIN_SECONDS = 5.0  # between two looks for new machines
+STOP_SECONDS = 10.0  # for Ray to end
 AHEAD = 2  # of what a job yields, so much may lie there untaken
 STORE_BYTES = 512 * 2**20  # shared memory of a cluster of our own, for what is on its way
 NAMESPACE = "cliptta"
@@ -65,6 +68,7 @@ class RayWorker:
     actor: Any
     report: Report = field(default_factory=Report)
     lives: int = 0  # counts how often it was lost
+    lost_at: float = 0.0  # what it told before is not to be believed
     asked: tuple[Any, float] | None = None  # a question on its way, and since when
 
     def stream(self, check: Callable[[], None], function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator:
@@ -91,6 +95,7 @@ class RayWorker:
         except ray.exceptions.RayTaskError:
             raise
         except ray.exceptions.RayError as error:
+            self.lost_at = time.monotonic()
             raise WorkerLost(str(error)) from error
 
     def ask(self, now: float) -> None:
@@ -102,8 +107,9 @@ class RayWorker:
         """What it told, if it did; raises Ray's error for one that is not there."""
         if self.asked is None or not ray.wait([self.asked[0]], timeout=0)[0]:
             return None
-        question, self.asked = self.asked[0], None
-        return ray.get(question)
+        (question, since), self.asked = self.asked, None
+        told = ray.get(question)
+        return told if since > self.lost_at else None
 
 
 class RayCluster:
@@ -116,8 +122,9 @@ class RayCluster:
     def __init__(self, address: str, plan: Plan, workers: Workers) -> None:
         self.address, self.plan, self.workers = address, plan, workers
         self._made: dict[str, RayWorker] = {}
+        self._connected: Future[None] = Future()
         self._stopping = threading.Event()
-        self._watching = threading.Thread(target=self._watch, name="workers", daemon=True)
+        self._watching = threading.Thread(target=self._live, name="workers", daemon=True)
 
     def start(self) -> None:
         """Connects and begins to make workers, which takes seconds; :meth:`.Workers.wait` waits for the first.
@@ -130,21 +137,32 @@ class RayCluster:
                 f"The cluster's address is {self.address!r}, but Ray's client does not stream. Start this program on a "
                 "machine of the cluster, with auto or HOST:PORT."
             )
+        self._watching.start()
+        try:
+            self._connected.result()
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UserError(f"No Ray cluster at {self.address!r}: {error}") from error
+
+    def stop(self) -> None:
+        """Lets the workers go; ends a cluster of our own."""
+        self._stopping.set()
+        self._watching.join(STOP_SECONDS)
+
+    def _live(self) -> None:
+        """From the connection to its end in one thread: what Ray starts for us would end with the one that began it."""
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": NAMESPACE}
         if self.address == "local":
             quiet |= {"include_dashboard": False, "object_store_memory": STORE_BYTES}
         try:
             ray.init(address=self.address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise UserError(f"No Ray cluster at {self.address!r}: {error}") from error
-        self._watching.start()
-
-    def stop(self) -> None:
-        """Lets the workers go; ends a cluster of our own."""
-        self._stopping.set()
-        if self._watching.is_alive():
-            self._watching.join(2 * ASK_SECONDS)
-        ray.shutdown()
+        except Exception as error:
+            self._connected.set_exception(error)
+            return
+        self._connected.set_result(None)
+        try:
+            self._watch()
+        finally:
+            ray.shutdown()
 
     def _watch(self) -> None:
         next_look = 0.0
@@ -156,7 +174,7 @@ class RayCluster:
                 for worker in list(self._made.values()):
                     self._look_after(worker, now)
             except ray.exceptions.RayError:  # the cluster's head is out of reach for a moment
-                logging.getLogger(__name__).warning("the cluster does not answer", exc_info=True)
+                log.warning("the cluster does not answer", exc_info=True)
 
     def _make_missing(self) -> None:
         """A worker for each GPU, or each group of cores, that the cluster has at present."""
@@ -196,7 +214,7 @@ class RayCluster:
             if not known:
                 log_event("worker-joined", worker=worker.name, device=worker.report.device)
             self.workers.join(worker)
-        elif known and now - worker.asked[1] > self.plan.silent_seconds:
+        elif known and worker.asked is not None and now - worker.asked[1] > self.plan.silent_seconds:
             self._end(worker, "did not answer")
 
     def _end(self, worker: RayWorker, why: str) -> None:

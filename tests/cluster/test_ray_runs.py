@@ -75,7 +75,7 @@ def test_forty_runs_end_with_their_own_numbers_though_workers_are_killed(workers
     chance, over, killed = random.Random(0), threading.Event(), []
 
     def kill() -> None:
-        while len(killed) < KILLS and not over.wait(chance.uniform(0.5, 3.0)):
+        while len(killed) < KILLS and not over.wait(chance.uniform(1.0, 6.0)):
             if workers.present:
                 victim = chance.choice(workers.present).report.process
                 if victim not in killed:

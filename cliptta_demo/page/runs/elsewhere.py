@@ -41,7 +41,7 @@ from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
 T = TypeVar("T")
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
-MOST_LOST = 5  # workers in a row without a whole batch: then the run itself is taken to be what ends them
+MOST_LOST = 8  # workers in a row that ended in its batch: then the run itself is taken to be what ends them
 LOOK_SECONDS = 1.0  # between two looks while there is no worker
 PAUSE_SECONDS = 0.5  # after a loss, so that what is lost is known to be
 

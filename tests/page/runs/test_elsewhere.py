@@ -162,7 +162,7 @@ def test_when_all_are_gone_a_sentence_is_read_and_the_session_kept(monkeypatch: 
 
 def test_a_run_that_ends_every_worker_is_given_up_before_it_ends_all() -> None:
     workers = Workers()
-    made = [Here(str(number), workers, looks=0) for number in range(MOST_LOST + 3)]
+    made = [Here(str(number), workers, looks=2) for number in range(MOST_LOST + 3)]
     *_, last = ask(workers)
     assert last.refusal == WORKERS_LOST
     assert sum(worker.given for worker in made) == MOST_LOST
