@@ -66,6 +66,11 @@ class Seat:
         """Whether a worker was found within so many seconds; one that is avoided only where there is no other."""
         return self.workers._seat(self, seconds)
 
+    @property
+    def company(self) -> int:
+        """Jobs at its worker, this one among them."""
+        return self.workers._company(self.worker)
+
     def move(self) -> bool:
         """Goes to another worker if that one has notably less to do; says whether it did."""
         return self.workers._move(self)
@@ -142,6 +147,10 @@ class Workers:
                 return False
             seat.worker = best
             return True
+
+    def _company(self, worker: Worker | None) -> int:
+        with self._changed:
+            return sum(seat.worker is worker for seat in self._seats)
 
     def _load(self, worker: Worker, model: str) -> int:
         """Jobs at a worker, ours as they are and others' as it last told; and what loading a model is worth."""

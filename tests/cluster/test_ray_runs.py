@@ -101,7 +101,8 @@ def test_a_worker_that_hangs_is_replaced_and_its_run_goes_on(workers: Workers) -
     for look in looks:
         if look.session is not None and look.session.state.next_batch == 2:
             break
-    (busy,) = [worker for worker in workers.present if worker.report.jobs] or workers.present[:1]
+    until(lambda: sum(worker.report.jobs for worker in workers.present) == 1)
+    (busy,) = [worker for worker in workers.present if worker.report.jobs]
     stopped = busy.report.process
     os.kill(stopped, signal.SIGSTOP)
     began = time.monotonic()

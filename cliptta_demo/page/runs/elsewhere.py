@@ -41,7 +41,8 @@ from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
 T = TypeVar("T")
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
-MOST_LOST = 8  # workers in a row that ended in its batch: then the run itself is taken to be what ends them
+MOST_LOST = 3  # workers that died in a batch of a run alone: then the run itself is taken to be what ends them
+LEAST_BLAME = 0.1  # of a run for a death, however many were at that worker
 LOOK_SECONDS = 1.0  # between two looks while there is no worker
 PAUSE_SECONDS = 0.5  # after a loss, so that what is lost is known to be
 
@@ -63,6 +64,7 @@ class _Journey:
     sized: bool = False
     begun: bool = False
     over: bool = False
+    company: int = 1  # runs at the same worker, this one among them
 
     @property
     def complete(self) -> bool:
@@ -73,9 +75,11 @@ class _Journey:
 
     def looks(self, seat: Seat, check: Callable[[], None]) -> Iterator[RunUpdate]:
         """The run at the seat's worker: to its end, which makes it ``over``, or until it is better off at another."""
+        self.company = seat.company
         stream = seat.worker.stream(check, perform_apart, self.recipe, self.session, self.uploads, self.batches)
         with closing(stream) as looks:
             for look in looks:
+                self.company = seat.company
                 if look.refusal == NO_MEMORY and seat.avoid():
                     return
                 before = self.done
@@ -111,7 +115,7 @@ def run_elsewhere(
     check: Callable[[], None] = RUNS.check,
 ) -> Iterator[RunUpdate]:
     """:func:`.gpu.run_here` on workers; ``check`` is called while they are waited for, and ends it by raising."""
-    run, lost, done = _Journey(recipe, session, uploads, batches), 0, 0
+    run, blame, done = _Journey(recipe, session, uploads, batches), 0.0, 0
     with workers.seat(recipe.backbone) as seat:
         while not run.over and not run.complete:
             yield from _wait_for_worker(seat, check)
@@ -122,8 +126,8 @@ def run_elsewhere(
                 yield from run.looks(seat, check)
             except WorkerLost:
                 seat.lost()
-                lost, done = (lost if run.done == done else 0) + 1, run.done
-                if lost >= MOST_LOST:
+                blame, done = (blame if run.done == done else 0.0) + max(LEAST_BLAME, 1 / run.company), run.done
+                if blame >= MOST_LOST:
                     yield RunUpdate(None, refusal=WORKERS_LOST)
                     return
                 time.sleep(PAUSE_SECONDS)
