@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -15,6 +16,10 @@ from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.texts import FAILED
+
+LIVE_A_SECOND = (
+    10.0  # looks inside a batch, of all runs: each costs this process some 20 ms, nearly all of them Gradio's
+)
 
 RUN = run_elsewhere if ADDRESS else run_here
 
@@ -31,7 +36,7 @@ def follow(
         UserError: what stands in the run's way, in a sentence.
     """
     with RUNS.at_work(recipe, by) as record, ExitStack() as held:
-        before = None
+        before, shown = None, 0.0
         with closing(RUN(recipe, session, uploads, batches)) as looks:
             for look in looks:
                 if look.refusal:
@@ -39,6 +44,10 @@ def follow(
                 if look.size is not None:
                     held.enter_context(KEEPING.set_aside(key, look.size))
                     continue
+                now = time.monotonic()
+                if look.live is not None and now - shown < RUNS.count / LIVE_A_SECOND:
+                    continue
+                shown = now
                 if look.session is not None:
                     before = look.session.state.next_batch if before is None else before
                     record.batches = look.session.state.next_batch - before
