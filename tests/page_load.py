@@ -63,18 +63,12 @@ class Crowd:
                             break
 
 
-def cores_used(process: int) -> float:
-    """Seconds of processor time so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-async def measure(server: Server, process: int, visitors: int, seconds: float) -> None:
+async def measure(server: Server, visitors: int, seconds: float) -> None:
     """So many visitors at once, for so long; prints a line."""
     crowd = Crowd()
     tasks = [asyncio.create_task(crowd.stay(server, SPREAD * number / visitors)) for number in range(visitors)]
     await asyncio.sleep(2 * SPREAD)
-    before, began, waits = (cores_used(process), crowd.bytes, crowd.updates), time.monotonic(), []
+    before, began, waits = (server.processor(), crowd.bytes, crowd.updates), time.monotonic(), []
     async with httpx.AsyncClient(base_url=server.address, timeout=None) as client:
         while time.monotonic() - began < seconds:
             asked = time.monotonic()
@@ -82,7 +76,7 @@ async def measure(server: Server, process: int, visitors: int, seconds: float) -
             waits.append(time.monotonic() - asked)
             await asyncio.sleep(0.5)
     taken = time.monotonic() - began
-    cores = (cores_used(process) - before[0]) / taken
+    cores = (server.processor() - before[0]) / taken
     got, seen = (crowd.bytes - before[1]) / taken, (crowd.updates - before[2]) / taken
     for task in tasks:
         task.cancel()
@@ -106,7 +100,7 @@ async def all_of_them(address: str, process: int, arguments: argparse.Namespace)
     server = Server(address, process)
     print("visitors  at work    cores  mcores/visitor  kB/s each  updates/s each  /health ms  longest  failed")
     for visitors in arguments.visitors:
-        await measure(server, process, visitors, arguments.seconds)
+        await measure(server, visitors, arguments.seconds)
         await asyncio.sleep(SPREAD)
 
 
