@@ -27,7 +27,7 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.summary import format_table, full_report
 from cliptta_demo.backend.settings import RunSettings, method_names
-from cliptta_demo.bench import BENCHED, bench, corruption_costs, grow
+from cliptta_demo.bench import BENCHED, GROWING, bench, corruption_costs, grow, target_line
 from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
 from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.options import add_adaptation_options, add_stream_options, read_adaptation, read_own, read_stream
@@ -162,6 +162,8 @@ def bench_command(arguments: argparse.Namespace) -> None:
     for name, method in result["methods"].items():
         ratio = f"{method['ratio']:6.2f}" if method["ratio"] else ""
         print(f"{name:20} {method['seconds']:7.3f}  {ratio}")
+    if GROWING in result["methods"]:
+        print(target_line(result))
     if arguments.corruptions:
         result["corruptions"] = corruption_costs(backbone, arguments.batch_size, arguments.repeats)
         adapting = result["methods"]["cliptta"]["seconds"]

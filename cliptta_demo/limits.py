@@ -17,7 +17,8 @@ from cliptta_demo.backend.errors import UserError
 PREFIX = "CLIPTTA_"
 GPU_TIMES = 100  # a GPU's pace, in processors' of two cores: 20 TFLOP a second is what a small one reaches
 BACKBONE_VARIABLE, DATASET_VARIABLE = "CLIPTTA_BACKBONE", "CLIPTTA_DATASET"  # see .page.form.opening
-OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL", BACKBONE_VARIABLE, DATASET_VARIABLE)  # the first: see .log
+RAY_VARIABLE = "CLIPTTA_RAY"  # see .page.runs.elsewhere
+OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL", BACKBONE_VARIABLE, DATASET_VARIABLE, RAY_VARIABLE)  # the first: see .log
 
 
 def _limit(default: int, low: int, high: int) -> int:
@@ -79,6 +80,13 @@ class Limits:
     # Models and data sets
     download_megabytes: int = _limit(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,149
     loaded_backbones: int = _limit(2, 1, 16)  # ViT-L/14 alone takes 1.7 GB
+
+    # Workers, where CLIPTTA_RAY names a cluster
+    workers: int = _limit(256, 1, 4096)  # at most; fewer leave GPUs of the cluster to others
+    worker_cores: int = _limit(4, 1, 1024)  # processor cores of one, where it has no GPU of its own
+    worker_silent_seconds: int = _limit(20, 2, 600)  # without a sign of life, after which it counts as hung
+    worker_step_seconds: int = _limit(180, 5, 3600)  # of one step: pass_gigaflops take a single slow core two minutes
+    worker_wait_seconds: int = _limit(90, 1, 3600)  # for a worker to come, when there is none: a start takes 15
 
     # The server
     stop_seconds: int = _limit(8, 1, 300)  # for runs to end their step when told to stop; Docker kills after ten

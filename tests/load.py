@@ -3,6 +3,7 @@
     python tests/load.py                            forty visitors press Run at once, one of them for a long run
     python tests/load.py --soak 30                  a visitor every few seconds for half an hour
     python tests/load.py --clients 8 --batches 1    less of it
+    CLIPTTA_RAY=local CLIPTTA_WORKER_CORES=1 python tests/load.py    the same on workers, which need Ray
 
 Starts its own server on this machine. Every second visitor uses the page's Run button, the others the API. Checks that
 every run ends, that nobody's numbers differ from a lone run with the same seed, that a long run holds up nobody for
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -86,6 +88,11 @@ class Server:
         """Resident memory in MB."""
         lines = (self.process / "status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+    def processor(self) -> float:
+        """Seconds of processor time so far, of this process alone: workers of a cluster are others."""
+        fields = (self.process / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def threads(self) -> int:
         """Threads of the process."""
@@ -187,7 +194,7 @@ async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
     before = server.memory()
     print(f"a lone run: {seconds:.2f} s; memory before {before:.0f} MB, {server.threads()} threads", flush=True)
 
-    began = time.monotonic()
+    began, used = time.monotonic(), server.processor()
     long = asyncio.create_task(visit(server, False, **long_one))
     await asyncio.sleep(1)
     visitors = [(i % SEEDS, (i // SEEDS) % 2 == 0) for i in range(arguments.clients)]
@@ -195,6 +202,7 @@ async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
     peak = await _peak(server, tasks)
     visits = [task.result() for task in tasks]
     slow = await long
+    used = server.processor() - used
     ends = sorted(one.ended - one.joined for one in visits if not one.error)
     failed = [one.error for one in [*visits, slow] if one.error]
     places = [one.place for one in visits if one.place and one.started - one.joined > 1]
@@ -209,7 +217,7 @@ async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
         f"the long run: {len(slow.batches)} of {arguments.long} batches in {slow.ended - slow.joined:.1f} s; "
         f"at most {held} of them while somebody waited for a batch"
     )
-    print(f"other numbers than alone: {len(other)}")
+    print(f"other numbers than alone: {len(other)}; processor time of the page's process: {used:.1f} s")
     after = await _settled(server, before)
     print(
         f"memory at most {peak:.0f} MB, {after:.0f} MB after they left ({after / before - 1:+.1%}); "
@@ -296,6 +304,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with serve_process() as (address, process, log):
         server = Server(address, process.pid)
+        while httpx.get(f"{address}/health", timeout=60).json()["status"] == "starting":
+            time.sleep(1)
         wrong = asyncio.run((soak if arguments.soak else crowd)(server, arguments))
         log.seek(0)
         lines = [json.loads(line) for line in log.read().splitlines() if line.startswith(b"{")]

@@ -78,7 +78,7 @@ def main() -> None:
 
     import app  # the whole page, built in a process without a GPU
     from cliptta_demo.page.form.fields import field_names
-    from cliptta_demo.page.runs import api, gpu, handlers
+    from cliptta_demo.page.runs import api, following, gpu, handlers
 
     assert app.demo is not None
     gpu.START_SECONDS = 500.0  # on a busy machine without a GPU a run must not run out of time
@@ -86,7 +86,7 @@ def main() -> None:
 
     def visit(job: str, session: Any, batches: int | None, worker: int, warm: bool) -> Any:
         Scheduler.answer = {"nvidiaIndex": worker, "idle": warm}
-        for look in gpu.follow(recipe_of(job), session, None, batches, "page"):
+        for look in following.follow(recipe_of(job), session, None, batches, "page"):
             session = look.session
         return session
 
@@ -98,7 +98,7 @@ def main() -> None:
     seen["devices"] = sorted({str(s.values.device) for s in first.state.adaptations.values() if s is not None})
 
     Scheduler.answer = {"nvidiaIndex": 1, "idle": True}
-    cut = gpu.follow(recipe_of("one"), None, None, None, "page")
+    cut = following.follow(recipe_of("one"), None, None, None, "page")
     next(cut)
     next(cut)
     cut.close()  # the visitor leaves in the middle of a batch

@@ -17,8 +17,9 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.page.form.lessons import Lesson, lesson_values
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.tables.command import add_table_parser, open_rows, read_classes, read_settings
-from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
+from cliptta_demo.tables.command import add_table_parser, read_classes, read_settings
+from cliptta_demo.tables.rows import open_rows
+from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, describe, run_table
 from cliptta_demo.tables.variants import Variant, label_of
 
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
@@ -153,7 +154,8 @@ class StudyRun:
     def rest(self) -> Iterator[Row]:
         """Runs the streams that are missing."""
         with self.combination.backbone() as backbone:
-            for row, *_ in run_table(self.settings, backbone, self.source_of, self.strangers, self.store):
+            cells = cells_here(self.settings, backbone, self.source_of, self.strangers)
+            for row, *_ in run_table(self.settings, self.store, cells):
                 yield row
 
     def rows(self) -> list[Row]:

@@ -27,7 +27,7 @@ from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.run_events import OUTPUTS, stop_first
-from cliptta_demo.page.runs.gpu import device
+from cliptta_demo.page.runs.elsewhere import device
 from cliptta_demo.page.runs.handlers import phase_of
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.guard import RAW

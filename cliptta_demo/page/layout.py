@@ -28,7 +28,7 @@ from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.run_events import connect_runs
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.camera_panel import build_camera
-from cliptta_demo.page.runs.gpu import device
+from cliptta_demo.page.runs.elsewhere import device
 from cliptta_demo.page.runs.sweep_panel import build_sweep
 from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.guard import Page

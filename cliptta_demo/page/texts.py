@@ -141,6 +141,15 @@ NO_MEMORY = (
     "The memory of this machine ran out. Your run is kept up to its last whole batch: choose a smaller batch size or "
     "backbone, or try again in a minute."
 )
+NO_WORKERS = (
+    "None of the machines that work for this page can be reached at the moment. Your run is kept up to its last whole "
+    "batch: press Run in a minute to go on."
+)
+WORKERS_LOST = (
+    "This run was begun on several machines, and each stopped in the middle of a batch. It is kept up to its last "
+    "whole batch: choose a smaller batch size or backbone, or try again in a minute."
+)
+WAITING_FOR_WORKER = "Waiting for a machine to be free to work…"
 STOPPING = "The server is being restarted. Your run is kept up to its last whole batch; try again in a minute."
 LINK_OPENED = "This link's experiment is in the form, seed included: press Run to get the very same numbers."
 LINK_OPENED_UPLOAD = (

@@ -25,7 +25,7 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names
-from cliptta_demo.tables.runs import TableSettings, TableStore, run_table
+from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.text import markdown_table, standard_error
 from cliptta_demo.tables.variants import Variant
 
@@ -113,7 +113,8 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
         store = TableStore(
             arguments.out / Path(dataset).name.replace(":", "-") / method, settings, own, source.class_names
         )
-        for row, done, count, left in run_table(settings, backbone, lambda name, s=source: (s, name), None, store):
+        cells = cells_here(settings, backbone, lambda name, s=source: (s, name), None)
+        for row, done, count, left in run_table(settings, store, cells):
             words = f"{method} on {dataset}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
             print(words, file=sys.stderr, flush=True)
         for row in store.rows():

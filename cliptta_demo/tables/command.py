@@ -8,12 +8,14 @@ after every stream. Started again with the same words it goes on where it was st
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
-from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
+from cliptta_demo.backend.data.catalog import open_strangers, picture_class_names
 from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import check_choice, check_number
@@ -23,15 +25,17 @@ from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
 from cliptta_demo.backend.settings import RunSettings, method_names
+from cliptta_demo.cluster.workers import Workers
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.options import add_stream_options, read_stream
 from cliptta_demo.tables.paper import PRESETS
 from cliptta_demo.tables.report import to_html
-from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_table
+from cliptta_demo.tables.rows import CIFAR_C_TABLE, open_rows
+from cliptta_demo.tables.runs import Cells, Row, TableSettings, TableStore, cells_here, describe, run_table
 from cliptta_demo.tables.text import percent, to_csv, to_markdown
 from cliptta_demo.tables.variants import ALIASES, Variant, parse_variants
 
 ALL = "all"
-CIFAR_C_TABLE = "cifar10-c"  # the hub's, all corruptions and severities in one
 DEFAULT_METHODS = "zero-shot,tent,tent-regularised,cliptta"
 DEFAULT_OPEN_METHODS = "zero-shot,tent,cliptta,cliptta-oce"
 
@@ -59,6 +63,10 @@ def add_table_parser(commands: argparse._SubParsersAction) -> None:
     table.add_argument("--preset", choices=PRESETS, action=_Preset, help="all options of a published table")
     table.add_argument("--backbone", help="as for run")
     table.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
+    table.add_argument(
+        "--ray", metavar="ADDRESS", help="spread over a Ray cluster: local, auto, HOST:PORT; its machines need the data"
+    )
+    table.add_argument("--ray-cores", type=int, default=1, help="processor cores of a worker without a GPU; default: 1")
     table.add_argument("--dataset", default="pictures", help="as for run; cifar10c:DIRECTORY takes its own files")
     table.add_argument("--classes", help="class names, separated by commas; all: every class; default: the data set's")
     table.add_argument("--methods", help=f"{columns}; default: {DEFAULT_METHODS}, with --ood {DEFAULT_OPEN_METHODS}")
@@ -119,9 +127,9 @@ def read_classes(arguments: argparse.Namespace) -> tuple[str, ...] | None:
 
 def table_command(arguments: argparse.Namespace) -> None:
     """The ``table`` command."""
-    settings = read_settings(arguments)
-    backbone = load_backbone(settings.backbone, arguments.device)
-    source_of = open_rows(settings, read_classes(arguments))
+    settings, names = read_settings(arguments), read_classes(arguments)
+    backbone = load_backbone(settings.backbone, "cpu" if arguments.ray else arguments.device)
+    source_of = open_rows(settings, names)
     source, _ = source_of(settings.corruptions[0])
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     adaptation, class_names = backbone.info.adaptation, source.class_names
@@ -131,13 +139,50 @@ def table_command(arguments: argparse.Namespace) -> None:
         print(f"{len(rows)} streams are there already; going on.", file=sys.stderr)
     described = describe(settings, adaptation, class_names)
     rest = len(settings.jobs()) - len(rows)
-    print(f"{rest} streams to come, about {_estimate(settings, backbone, source, rest)} here.", file=sys.stderr)
-    for row, done, count, left in run_table(settings, backbone, source_of, strangers, store):
-        rows = store.rows()
-        write_results(arguments.out, rows, settings.variants, described)
-        print(f"{done}/{count}  {progress_line(row)}  {left / 60:.0f} min left", file=sys.stderr, flush=True)
+    with _workers(arguments, settings, names) as cells:
+        if cells is None:
+            cells = cells_here(settings, backbone, source_of, strangers)
+            print(f"{rest} streams to come, about {_estimate(settings, backbone, source, rest)} here.", file=sys.stderr)
+        for row, done, count, left in run_table(settings, store, cells):
+            rows = store.rows()
+            write_results(arguments.out, rows, settings.variants, described)
+            print(f"{done}/{count}  {progress_line(row)}  {left / 60:.0f} min left", file=sys.stderr, flush=True)
     write_results(arguments.out, rows, settings.variants, described)
     print(to_markdown(rows, settings.variants, described))
+
+
+@contextmanager
+def _workers(
+    arguments: argparse.Namespace, settings: TableSettings, names: tuple[str, ...] | None
+) -> Iterator[Cells | None]:
+    """Who runs the streams where a cluster is named; None elsewhere."""
+    if not arguments.ray:
+        yield None
+        return
+    if find_spec("ray") is None:
+        raise UserError("--ray needs Ray, which is not installed: pip install -r requirements-cluster.txt")
+    check_number("ray_cores", arguments.ray_cores, 1, 1024, whole=True)
+    from cliptta_demo.cluster.ray_workers import Plan, RayCluster
+    from cliptta_demo.cluster.worker import Role
+    from cliptta_demo.tables.spread import cells_on, get_ready, tell
+
+    plan = Plan(
+        role=Role(get_ready, tell),
+        jobs=4,  # one, and those of lost workers
+        most=LIMITS.workers,
+        cores=arguments.ray_cores,
+        silent_seconds=LIMITS.worker_silent_seconds,
+        step_seconds=LIMITS.worker_step_seconds,
+    )
+    workers = Workers()
+    cluster = RayCluster(arguments.ray, plan, workers)
+    cluster.start()
+    try:
+        if not workers.wait(LIMITS.worker_wait_seconds):
+            raise UserError(f"No worker of {arguments.ray!r} has come in {LIMITS.worker_wait_seconds} seconds.")
+        yield cells_on(workers, settings, names)
+    finally:
+        cluster.stop()
 
 
 def _estimate(settings: TableSettings, backbone: Backbone, source: Source, streams: int) -> str:
@@ -151,25 +196,13 @@ def _estimate(settings: TableSettings, backbone: Backbone, source: Source, strea
     return duration(streams * PACE.seconds(backbone.info.name, gigaflops))
 
 
-def open_rows(settings: TableSettings, names: Sequence[str] | None) -> Callable[[str], tuple[Source, str]]:
-    """Corruption → (source, corruption still to be drawn): CIFAR-10-C's own files where they are the data set."""
-    if settings.dataset.startswith(tuple(CIFAR_C_PREFIXES)):
-        spec, severity = settings.dataset.rstrip("/"), settings.stream.severity
-        return lambda corruption: (open_source(f"{spec}/{corruption}:{severity}", names), "none")
-    if settings.dataset == CIFAR_C_TABLE:
-        level = settings.stream.severity
-        where = f"{CIFAR_C_TABLE}?corruption_name={{}}&corruption_level={level}"
-        return lambda corruption: (open_source(where.format(corruption), names), "none")
-    source = open_source(settings.dataset, names)
-    return lambda corruption: (source, corruption)
-
-
 def progress_line(row: Row) -> str:
     """A finished stream in a line."""
     cells = [
         f"{name} {percent(summary['accuracy'])}{'*' * summary['collapsed']}" for name, summary in row.columns.items()
     ]
-    return f"{row.corruption}, seed {row.seed}: {', '.join(cells)} ({row.seconds:.0f} s)"
+    on = f" on {row.device}" if "," in row.device else ""  # one of several workers
+    return f"{row.corruption}, seed {row.seed}: {', '.join(cells)} ({row.seconds:.0f} s{on})"
 
 
 def write_results(directory: Path, rows: list[Row], variants: tuple[Variant, ...], described: dict) -> None:

@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import settings_of
@@ -23,6 +26,8 @@ COLLAPSED = 0.5  # of ln C: a stream whose last predictions have less entropy th
 COLLAPSE_BATCHES = 4  # at the end of the stream, over which that entropy is averaged
 RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
 
+Job = tuple[str, int]  # of a stream: its corruption and seed
+Cells = Callable[[Sequence[Job]], Iterator["Row"]]  # does the work: streams to be run → their rows, as they end
 Summary = dict[str, Any]  # of one method on one stream, see :func:`.report.summarise`
 
 
@@ -45,19 +50,20 @@ class TableSettings:
     seeds: tuple[int, ...]
     stream: StreamSettings
 
-    def jobs(self) -> list[tuple[str, int]]:
+    def jobs(self) -> list[Job]:
         """(corruption, seed) of every stream; the first seed of all corruptions comes first."""
         return [(corruption, seed) for seed in self.seeds for corruption in self.corruptions]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One finished stream: column name → summary."""
+    """One finished stream: column name → summary; how long it took, and on which device."""
 
     corruption: str
     seed: int
     seconds: float
     columns: dict[str, Summary]
+    device: str = ""
 
 
 def run_stream(
@@ -109,6 +115,7 @@ class TableStore:
         self, directory: Path, settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]
     ) -> None:
         self.path = directory / RUNS_FILE
+        self._order = {job: place for place, job in enumerate(settings.jobs())}
         described = describe(settings, adaptation, class_names)
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / SETTINGS_FILE
@@ -127,13 +134,16 @@ class TableStore:
         path.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def rows(self) -> list[Row]:
-        """The streams finished so far. A line that a kill cut short is left out; its stream is run again."""
-        rows: dict[tuple[str, int], Row] = {}
+        """The streams finished so far, in the order of the table, whichever ended first.
+
+        A line that a kill cut short is left out; its stream is run again.
+        """
+        rows: dict[Job, Row] = {}
         for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
             with suppress(ValueError):
                 row = Row(**json.loads(line))
                 rows[row.corruption, row.seed] = row
-        return list(rows.values())
+        return sorted(rows.values(), key=lambda row: self._order.get((row.corruption, row.seed), len(self._order)))
 
     def add(self, row: Row) -> None:
         """Appends a finished stream."""
@@ -151,30 +161,39 @@ def describe(settings: TableSettings, adaptation: AdaptationSettings, class_name
     return json.loads(json.dumps(plain))
 
 
-def run_table(
-    settings: TableSettings,
-    backbone: Backbone,
-    source_of: Callable[[str], tuple[Source, str]],
-    strangers: Source | None,
-    store: TableStore,
-) -> Iterator[tuple[Row, int, int, float]]:
-    """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left).
-
-    ``source_of``: corruption → (the images, the corruption that is still to be drawn on them). Data such as
-    CIFAR-10-C's files come corrupted already.
-    """
+def run_table(settings: TableSettings, store: TableStore, cells: Cells) -> Iterator[tuple[Row, int, int, float]]:
+    """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left)."""
     jobs = settings.jobs()
     done = {(row.corruption, row.seed) for row in store.rows()}
     missing = [job for job in jobs if job not in done]
     began = time.monotonic()
-    for count, (corruption, seed) in enumerate(missing, start=1):
+    for count, row in enumerate(cells(missing), start=1):
+        store.add(row)
+        left = (time.monotonic() - began) / count * (len(missing) - count)
+        yield row, len(jobs) - len(missing) + count, len(jobs), left
+
+
+def cells_here(
+    settings: TableSettings,
+    backbone: Backbone,
+    source_of: Callable[[str], tuple[Source, str]],
+    strangers: Source | None,
+) -> Cells:
+    """One stream after the other, in this process.
+
+    ``source_of``: corruption → (the images, the corruption that is still to be drawn on them). Data such as
+    CIFAR-10-C's files come corrupted already.
+    """
+    device = torch.cuda.get_device_name(backbone.device) if backbone.device.type == "cuda" else "cpu"
+
+    def cell(job: Job) -> Row:
+        corruption, seed = job
         before = time.monotonic()
         source, drawn = source_of(corruption)
         stream = replace(settings.stream, seed=seed)
         if stream.schedule == "one":
             stream = replace(stream, corruption=drawn)
         columns = run_stream(backbone, source, stream, settings.variants, strangers)
-        row = Row(corruption, seed, round(time.monotonic() - before, 1), columns)
-        store.add(row)
-        left = (time.monotonic() - began) / count * (len(missing) - count)
-        yield row, len(jobs) - len(missing) + count, len(jobs), left
+        return Row(corruption, seed, round(time.monotonic() - before, 1), columns, device)
+
+    return partial(map, cell)

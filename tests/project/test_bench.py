@@ -15,7 +15,7 @@ from helpers import random_images, small_backbone
 from cliptta_demo import bench as module
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes
+from cliptta_demo.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes, target_line
 from cliptta_demo.bench_published import Published, listed_architectures
 from cliptta_demo.cli import main
 
@@ -39,6 +39,19 @@ def test_the_command_writes_a_ratio_for_every_adapting_method(
     printed = capsys.readouterr().out
     assert "bare, memory of" in printed
     assert "share of a CLIPTTA batch" in printed
+    assert "on an H100: at most 1 s; here" in printed
+    assert "but with backbone tiny, batch_size 8, memory 8, steps 2, on" in printed
+
+
+@pytest.mark.parametrize(("seconds", "end"), [(0.9, "here 0.900 s: met"), (1.2, "here 1.200 s: not met")])
+def test_the_target_is_met_or_not_where_it_is_set(seconds: float, end: str) -> None:
+    result = {
+        "backbone": "random:ViT-B-16",
+        "settings": {"batch_size": 128, "memory": 128, "steps": 10, "repeats": 5},
+        "machine": {"device": "NVIDIA H100 80GB HBM3"},
+        "methods": {"cliptta": {"seconds": seconds}},
+    }
+    assert target_line(result).endswith(end)
 
 
 def test_the_bare_loop_makes_the_passes_and_leaves_the_backbone_alone() -> None:

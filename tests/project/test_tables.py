@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from workers_here import Here
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.errors import UserError
@@ -18,8 +19,10 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.cli import main
+from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.tables.report import to_html
-from cliptta_demo.tables.runs import Row, TableSettings, TableStore, describe, run_stream, run_table
+from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, describe, run_stream, run_table
+from cliptta_demo.tables.spread import cells_on
 from cliptta_demo.tables.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
 from cliptta_demo.tables.variants import parse_variant, parse_variants
 
@@ -47,7 +50,8 @@ def settings_of(**changes: object) -> TableSettings:
 def run_all(settings: TableSettings, tiny: Backbone, directory: Path, limit: int | None = None) -> TableStore:
     source = open_source("pictures")
     store = TableStore(directory, settings, tiny.info.adaptation, source.class_names)
-    for count, _ in enumerate(run_table(settings, tiny, lambda name: (source, name), None, store), start=1):
+    cells = cells_here(settings, tiny, lambda name: (source, name), None)
+    for count, _ in enumerate(run_table(settings, store, cells), start=1):
         if count == limit:
             break
     return store
@@ -123,6 +127,37 @@ def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(tiny: Backbone, tmp_
     assert len(run_all(settings_of(seeds=(0, 1, 2)), tiny, tmp_path / "broken").rows()) == 6
     with pytest.raises(UserError, match="stream differ"):
         run_all(settings_of(stream=replace(STREAM, severity=4)), tiny, tmp_path / "broken")
+
+
+def test_streams_spread_over_workers_that_die_make_the_same_table(tiny: Backbone, tmp_path: Path) -> None:
+    """Four streams on three workers; two of them die in their first stream, and one of these comes back."""
+    settings, workers = settings_of(), Workers()
+    whole = run_all(settings, tiny, tmp_path / "whole").rows()
+    made = [Here(name, workers, looks) for name, looks in (("a", 0), ("b", None), ("c", 0))]
+    store = TableStore(tmp_path / "spread", settings, tiny.info.adaptation, open_source("pictures").class_names)
+    told = []
+    for row, done, count, _ in run_table(settings, store, cells_on(workers, settings, None)):
+        told.append((done, count, row.device))
+        if done == 1:
+            made[0].left = None
+            workers.join(made[0])
+    assert [(done, count) for done, count, _ in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert {device for *_, device in told} <= {"cpu, a", "cpu, b"}
+    assert sum(worker.given for worker in made) == 4 + 2  # each stream of a lost worker twice
+    assert numbers(store.rows()) == numbers(whole)
+    assert [(row.corruption, row.seed) for row in store.rows()] == settings.jobs()  # whichever ended first
+    described = describe(settings, tiny.info.adaptation, open_source("pictures").class_names)
+    texts = [to_markdown(rows, settings.variants, described) for rows in (whole, store.rows())]
+    assert texts[0] == texts[1]
+    assert list(run_table(settings, store, cells_on(workers, settings, None))) == []  # resumed: nothing is left
+
+
+def test_a_stream_that_ends_every_worker_is_named(tiny: Backbone) -> None:
+    workers = Workers()
+    made = [Here(str(number), workers, looks=0) for number in range(7)]
+    with pytest.raises(UserError, match="fog, seed 1, was begun on 5 workers, and each died"):
+        list(cells_on(workers, settings_of(), None)([("fog", 1)]))
+    assert sum(worker.given for worker in made) == 5
 
 
 def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed: bool = False) -> Row:

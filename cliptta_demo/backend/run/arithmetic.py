@@ -155,6 +155,17 @@ class Pace:
         with self._lock:
             self._known[backbone] = KEPT_SHARE * self._known.get(backbone, pace) + (1 - KEPT_SHARE) * pace
 
+    @property
+    def known(self) -> dict[str, float]:
+        """GFLOP a second with each backbone, as far as learnt."""
+        with self._lock:
+            return dict(self._known)
+
+    def told(self, known: dict[str, float]) -> None:
+        """Others have learnt this, who do the work."""
+        with self._lock:
+            self._known.update(known)
+
     def seconds(self, backbone: str, gigaflops: float) -> float:
         """How long so much will take, about."""
         with self._lock:

@@ -7,6 +7,7 @@ from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.texts import WAITING_FOR_WORKER
 
 WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word
 
@@ -54,6 +55,11 @@ def progress_html(
 def prompts_html(done: int, total: int) -> str:
     """Bar and line of text while the class names go through the text tower."""
     return progress_bar(done / total, f"Reading the class names: <b>{done:,}</b> of {total:,} captions", busy=True)
+
+
+def waiting_html() -> str:
+    """Bar and line of text while no worker is there."""
+    return progress_bar(0.0, WAITING_FOR_WORKER, busy=True)
 
 
 def example_progress_html(corruption: str, severity: int) -> str:

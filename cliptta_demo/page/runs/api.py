@@ -20,7 +20,7 @@ from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.texts import FAILED
 

@@ -17,8 +17,6 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
-import gradio as gr
-
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
 from cliptta_demo.backend.errors import UserError
@@ -32,11 +30,10 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import check_cost
 from cliptta_demo.page.runs.preparing import Loading, watched
-from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
-from cliptta_demo.page.session.keeping import KEEPING, UPLOAD_BYTES, check_size
+from cliptta_demo.page.session.keeping import UPLOAD_BYTES, check_size
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
-from cliptta_demo.page.texts import FAILED, NO_MEMORY
+from cliptta_demo.page.texts import NO_MEMORY
 
 log = logging.getLogger(__name__)
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
@@ -114,65 +111,45 @@ def perform(
                 if now + 2 * (now - began) > ends:  # the next batch might not end in time: the run is paused here
                     return
                 began = now
-    except UserError as error:
-        yield RunUpdate(None, refusal=str(error))
-    except (RuntimeError, MemoryError) as error:
-        yield RunUpdate(None, refusal=_no_memory(error))
+    except Exception as error:
+        yield RunUpdate(None, refusal=_sentence(error))
 
 
-def _no_memory(error: BaseException) -> str:
-    """The sentence where memory ran out at a place that can't do with less; another error is raised again."""
+def _sentence(error: Exception) -> str:
+    """What a visitor reads: an error of ours, or that memory ran out where less won't do. Another is raised again."""
+    if isinstance(error, UserError):
+        return str(error)
     if not is_out_of_memory(error):
         raise error
     log.warning("memory ran out", exc_info=True)
     return NO_MEMORY
 
 
-def follow(
-    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
+def run_here(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
 ) -> Iterator[RunUpdate]:
-    """:func:`perform` as the page and the API see it: counted, written down, and ended when the server stops.
+    """A whole run in this process, but for the GPU call where there is ZeroGPU: loads, tells its size, and performs.
 
-    Args:
-        by: "page" or "api"; key: names the visitor.
-
-    Raises:
-        UserError: what stands in the run's way, in a sentence.
+    Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.elsewhere`). How
+    far downloads are comes first, then a look with the size, then those of :func:`perform`.
     """
-    with RUNS.at_work(recipe, by) as record:
-        stage, waited = Loading(), False
-        try:
-            with closing(watched(partial(prepare, recipe, session, uploads, batches, stage))) as progress:
-                for part in progress:
-                    RUNS.check()  # a server that stops waits for no download
-                    if isinstance(part, RunSize):
-                        size = part
-                    else:
-                        waited = True
-                        yield RunUpdate(None, download=part, loading=stage.choice)
-            if waited:
-                yield RunUpdate(None, loading="")
-        except (RuntimeError, MemoryError) as error:
-            yield RunUpdate(None, loading=stage.choice)
-            raise UserError(_no_memory(error)) from error
-        except Exception:
-            yield RunUpdate(None, loading=stage.choice)
-            raise
-        with KEEPING.set_aside(key, size), closing(perform(recipe, session, uploads, batches)) as looks:
-            before = None
-            for look in looks:
-                if look.refusal:
-                    raise UserError(look.refusal)
-                if look.session is not None:
-                    before = look.session.state.next_batch if before is None else before
-                    record.batches = look.session.state.next_batch - before
-                yield look
-                RUNS.check()
-
-
-def words_of(error: gr.Error) -> str:
-    """What ZeroGPU says to a visitor (the quota is used up, no GPU is free); that a worker died is in our words."""
-    return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
+    stage, waited = Loading(), False
+    try:
+        with closing(watched(partial(prepare, recipe, session, uploads, batches, stage))) as progress:
+            for part in progress:
+                if isinstance(part, RunSize):
+                    size = part
+                else:
+                    waited = True
+                    yield RunUpdate(None, download=part, loading=stage.choice)
+    except Exception as error:
+        yield RunUpdate(None, loading=stage.choice)
+        yield RunUpdate(None, refusal=_sentence(error))
+        return
+    if waited:
+        yield RunUpdate(None, loading="")
+    yield RunUpdate(None, size=size)
+    yield from perform(recipe, session, uploads, batches)
 
 
 def prepare(

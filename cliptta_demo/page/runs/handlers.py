@@ -21,9 +21,9 @@ from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.past_runs import past_value
-from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken
+from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
-from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.past import PastRuns
@@ -118,6 +118,8 @@ def _run(
                 if look.download is not None:
                     waiting |= {"progress": line.html(look.download), **buttons("loading")}
                 yield waiting
+            elif look.waiting:
+                yield {"progress": waiting_html(), **buttons("running")}
             elif look.prompts is not None:
                 yield {"progress": prompts_html(*look.prompts), **buttons("running")}
             elif look.live is not None:

@@ -18,6 +18,7 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE
 from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
@@ -56,6 +57,8 @@ class RunUpdate:
         download: how far a download is; loading: which choice of the form is being loaded, by the name of its field, ""
             once all are; prompts: how many class names in templates have been read, and how many there
             are; all three before that look.
+        size: what the run may hold; once all is loaded.
+        waiting: for a worker, where runs are done on several.
         refusal: what stands in the run's way, in a sentence; the last look.
     """
 
@@ -66,6 +69,8 @@ class RunUpdate:
     download: Progress | None = None
     loading: str | None = None
     prompts: tuple[int, int] | None = None
+    size: RunSize | None = None
+    waiting: bool = False
     refusal: str = ""
 
 

@@ -19,7 +19,7 @@ from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, sweep_figure
-from cliptta_demo.page.runs.gpu import follow, words_of
+from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.session.state import Recipe, Uploads
 from cliptta_demo.page.texts import FAILED, SWEEP_DONE, SWEEP_PROGRESS
 

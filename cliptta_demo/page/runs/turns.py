@@ -46,6 +46,7 @@ class Turns:
     _line: list[tuple[float, int, Share, Callable[[], Any], Future]] = field(default_factory=list)  # a heap
     _arrivals: int = 0
     _now: float = 0.0  # what the run at work had used before its turn: nobody in line counts as having used less
+    _began: float | None = None  # of the step at work
     _process: int = 0  # a forked process has no thread yet
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -60,6 +61,12 @@ class Turns:
         finally:
             with self._changed:
                 self._shares.discard(share)
+
+    @property
+    def step_seconds(self) -> float:
+        """How long the step at work has taken so far; 0 where none is."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def _put(self, share: Share, step: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -81,12 +88,13 @@ class Turns:
                 self._changed.wait_for(lambda: not self._lighter_ones(), patience)
                 _, _, share, step, future = heapq.heappop(self._line)
                 self._now = max(self._now, share.used)
-            began = time.monotonic()
+            self._began = began = time.monotonic()
             try:
                 result, error = step(), None
             except BaseException as raised:
                 result, error = None, raised
             share.last = time.monotonic() - began
+            self._began = None
             share.used += share.last
             if error is None:
                 future.set_result(result)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
 from cliptta_demo.page.runs.camera import CAMERAS
+from cliptta_demo.page.runs.elsewhere import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
@@ -87,10 +88,11 @@ def launch(demo: gr.Blocks) -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
     log_event("start", address=address, limits=asdict(LIMITS), version=VERSION, **versions, device=device)
-    warming = threading.Thread(target=_get_ready, daemon=True)  # beside, so that a signal to stop need not wait for it
+    held = ExitStack()
+    warming = threading.Thread(target=_get_ready, args=[held], daemon=True)  # beside: a signal need not wait for it
     warming.start()
     RUNS.wait_for_stop(partial(_tidy_up, demo), give_memory_back)
-    _close(demo, warming)
+    _close(demo, warming, held)
 
 
 def health(request: Request) -> JSONResponse:
@@ -103,14 +105,22 @@ def health(request: Request) -> JSONResponse:
         "runs_at_work": RUNS.count,
         "cameras_at_work": CAMERAS.count,
         "loaded_backbones": list(loaded_backbones()),
+        **({"workers": len(WORKERS.present)} if ADDRESS else {}),
         "undeleted_sessions": LEAVING.undeleted,
         "undeleted_files": len(LEFTOVERS),
     }
     return JSONResponse(body, 503 if RUNS.stopping else 200, {"Cache-Control": "no-store"})
 
 
-def _get_ready() -> None:
-    if not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
+def _get_ready(held: ExitStack) -> None:
+    if ADDRESS:  # workers get ready by themselves
+        try:
+            held.callback(connect())
+        except UserError as error:
+            log_event("no-cluster", logging.ERROR, reason=str(error))
+            sys.stderr.flush()
+            os._exit(1)
+    elif not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
         try:
             with suppress(UserError):  # without the built-in model the page still stands; a run says what is wrong
                 warm_up()
@@ -122,6 +132,8 @@ def _get_ready() -> None:
         return
     RUNS.ready = True
     log_event("ready", seconds=round(RUNS.uptime, 3))
+    if ADDRESS:
+        return
     try:
         with watch(lambda progress: RUNS.check()):  # a visitor who presses Run meanwhile waits for the same download
             prepare(check_form(opening()))
@@ -149,7 +161,7 @@ def _tidy_up(demo: gr.Blocks) -> None:
     forget_uploaded(demo, ROOM.paths, ROOM.count)
 
 
-def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
+def _close(demo: gr.Blocks, warming: threading.Thread, held: ExitStack) -> None:
     runs = RUNS.count
     log_event("stopping", runs=runs)
     CAMERAS.end_all()
@@ -159,6 +171,7 @@ def _close(demo: gr.Blocks, warming: threading.Thread) -> None:
     closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
+    held.close()
     log_event("stopped", runs=RUNS.count, seconds=round(RUNS.uptime, 3))
     # A step in the middle of a kernel can't be interrupted, and would crash the interpreter's end.
     if not ended or warming.is_alive():

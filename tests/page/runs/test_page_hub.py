@@ -18,7 +18,7 @@ from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.page.form import choices, filling, links
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.form.sidebar import fit_widgets
-from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs import api, following, handlers, runner
 from cliptta_demo.page.runs.registry import Runs
 
 BACKBONE = small_backbone()
@@ -67,7 +67,7 @@ def test_giving_a_download_up_ends_it(stand_in: Hub, tmp_path: Path) -> None:
 
 def test_a_server_that_stops_gives_downloads_up(stand_in: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Runs()
-    monkeypatch.setattr(gpu, "RUNS", service)
+    monkeypatch.setattr(following, "RUNS", service)
     stand_in.bytes_per_second = 100_000
     updates = []
     for update in handlers.run(None, None, values(**ZOO), 1, "visitor"):

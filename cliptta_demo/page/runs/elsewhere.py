@@ -1,0 +1,230 @@
+"""Runs on workers: the batches of a run go to one that has the model and little to do, and looks come back.
+
+A run is where its worker is; the session is here. So when a worker is lost, or another has much less to do, the run
+goes on there from its last whole batch, with the numbers that it would have had. ``CLIPTTA_RAY`` names the cluster:
+``local`` for the GPUs or cores of this machine, ``auto`` or ``HOST:PORT`` for one that there is. Without it nothing of
+this is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import torch
+from PIL import Image
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import bound_downloads
+from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
+from cliptta_demo.backend.run.arithmetic import PACE
+from cliptta_demo.cluster.worker import Role
+from cliptta_demo.cluster.workers import Seat, WorkerLost, Workers
+from cliptta_demo.limits import LIMITS, RAY_VARIABLE
+from cliptta_demo.log import log_event
+from cliptta_demo.page.form.opening import opening
+from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.runs import gpu
+from cliptta_demo.page.runs.gpu import prepare, run_here
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.runner import RunUpdate, warm_up
+from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
+
+T = TypeVar("T")
+ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
+MOST_LOST = 3  # workers that died in a batch of a run alone: then the run itself is taken to be what ends them
+LEAST_BLAME = 0.1  # of a run for a death, however many were at that worker
+LOOK_SECONDS = 1.0  # between two looks while there is no worker
+PAUSE_SECONDS = 0.5  # after a loss, so that what is lost is known to be
+
+if ADDRESS and find_spec("ray") is None:
+    raise UserError(f"{RAY_VARIABLE} needs Ray, which is not installed: pip install -r requirements-cluster.txt")
+
+WORKERS = Workers()
+
+
+@dataclass
+class _Journey:
+    """A run on its way from worker to worker: where it stands after the last whole batch, and what was told already."""
+
+    recipe: Recipe
+    session: Session | None
+    uploads: Uploads | None
+    batches: int | None
+    done: int = 0
+    sized: bool = False
+    begun: bool = False
+    over: bool = False
+    company: int = 1  # runs at the same worker, this one among them
+
+    @property
+    def complete(self) -> bool:
+        """Whether no batch is left to do."""
+        if not self.done:
+            return False
+        return self.batches == 0 or self.session.state.next_batch >= self.session.snapshot.batches
+
+    def looks(self, seat: Seat, check: Callable[[], None]) -> Iterator[RunUpdate]:
+        """The run at the seat's worker: to its end, which makes it ``over``, or until it is better off at another."""
+        self.company = seat.company
+        stream = seat.worker.stream(check, perform_apart, self.recipe, self.session, self.uploads, self.batches)
+        with closing(stream) as looks:
+            for look in looks:
+                self.company = seat.company
+                if look.refusal == NO_MEMORY and seat.avoid():
+                    return
+                before = self.done
+                if self._is_news(look):
+                    yield replace(look, session=self.session) if look.live is not None else look
+                if self.done > before:
+                    seat.avoided.clear()
+                    if not self.complete and seat.move():
+                        return
+        self.over = True
+
+    def _is_news(self, look: RunUpdate) -> bool:
+        """Keeps what the next worker has to know, and says whether the visitor was not told of it before."""
+        if look.size is not None:
+            told, self.sized = self.sized, True
+            return not told
+        if look.begun is not None:
+            told, self.begun = self.begun, True
+            self.session, self.uploads, self.recipe = look.session, look.uploads, look.session.recipe
+            return not told
+        if look.live is None and look.session is not None:
+            self.session, self.done = look.session, self.done + 1
+            self.batches = None if self.batches is None else self.batches - 1
+        return True
+
+
+def run_elsewhere(
+    recipe: Recipe,
+    session: Session | None,
+    uploads: Uploads | None,
+    batches: int | None,
+    workers: Workers = WORKERS,
+    check: Callable[[], None] = RUNS.check,
+) -> Iterator[RunUpdate]:
+    """:func:`.gpu.run_here` on workers; ``check`` is called while they are waited for, and ends it by raising."""
+    run, blame, done = _Journey(recipe, session, uploads, batches), 0.0, 0
+    with workers.seat(recipe.backbone) as seat:
+        while not run.over and not run.complete:
+            yield from _wait_for_worker(seat, check)
+            if seat.worker is None:
+                yield RunUpdate(None, refusal=NO_WORKERS)
+                return
+            try:
+                yield from run.looks(seat, check)
+            except WorkerLost:
+                seat.lost()
+                blame, done = (blame if run.done == done else 0.0) + max(LEAST_BLAME, 1 / run.company), run.done
+                if blame >= MOST_LOST:
+                    yield RunUpdate(None, refusal=WORKERS_LOST)
+                    return
+                time.sleep(PAUSE_SECONDS)
+
+
+def _wait_for_worker(seat: Seat, check: Callable[[], None]) -> Iterator[RunUpdate]:
+    """Until the seat has a worker, or the time for one to come is over."""
+    began = time.monotonic()
+    while seat.worker is None and not seat.take(LOOK_SECONDS):
+        check()
+        if time.monotonic() - began > LIMITS.worker_wait_seconds:
+            return
+        yield RunUpdate(None, waiting=True)
+
+
+def perform_apart(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
+) -> Iterator[RunUpdate]:
+    """What a worker does of a run: :func:`.gpu.run_here`, without the session in looks inside a batch."""
+    with closing(run_here(recipe, session, uploads, batches)) as looks:
+        for look in looks:
+            yield replace(look, session=None) if look.live is not None else look
+
+
+def asked(model: str, function: Callable[..., T], *arguments: Any, workers: Workers = WORKERS) -> T:
+    """What a module's ``function`` returns: asked of a worker that has the model, of this process where are none.
+
+    Raises:
+        UserError: no worker is left.
+    """
+    if not ADDRESS and workers is WORKERS:
+        return function(*arguments)
+    with workers.seat(model) as seat:
+        for _ in range(MOST_LOST):
+            if not seat.take(LIMITS.worker_wait_seconds):
+                break
+            try:
+                with closing(seat.worker.stream(RUNS.check, _once, function, *arguments)) as answers:
+                    return next(answers)
+            except WorkerLost:
+                seat.lost()
+    raise UserError(NO_WORKERS)
+
+
+def _once(function: Callable[..., T], *arguments: Any) -> Iterator[T]:
+    yield function(*arguments)
+
+
+def get_ready() -> None:
+    """What a worker does before its first run; then, beside, it fetches what the page opens with."""
+    Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels
+    keep_loaded(LIMITS.loaded_backbones)
+    bound_downloads(LIMITS.download_megabytes * 1_000_000)
+    with suppress(UserError):  # a run says what is wrong
+        warm_up()
+
+    def fetch() -> None:
+        with suppress(UserError):
+            prepare(check_form(opening()))
+
+    threading.Thread(target=fetch, name="opening", daemon=True).start()
+
+
+def tell() -> dict[str, Any]:
+    """What a worker tells of itself, see :class:`.cluster.workers.Report`."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    loaded = tuple(dict.fromkeys(loaded_backbones()))
+    return {"device": device, "loaded": loaded, "step_seconds": TURNS.step_seconds, "pace": PACE.known}
+
+
+def device() -> str:
+    """Where runs work: "cuda" or "cpu"."""
+    if not ADDRESS:
+        return gpu.device()
+    return "cuda" if any(worker.report.device != "cpu" for worker in WORKERS.present) else "cpu"
+
+
+def connect() -> Callable[[], None]:
+    """Joins the cluster that the environment names, and waits for its first worker. Returns what leaves it.
+
+    Raises:
+        UserError: there is no such cluster.
+    """
+    from cliptta_demo.cluster.ray_workers import Plan, RayCluster
+
+    plan = Plan(
+        role=Role(get_ready, tell),
+        jobs=LIMITS.runs_at_once,
+        most=LIMITS.workers,
+        cores=LIMITS.worker_cores,
+        silent_seconds=LIMITS.worker_silent_seconds,
+        step_seconds=LIMITS.worker_step_seconds,
+        heard=lambda report: PACE.told(report.pace),
+        shared=True,
+    )
+    cluster = RayCluster(ADDRESS, plan, WORKERS)
+    cluster.start()
+    if not WORKERS.wait(LIMITS.worker_wait_seconds):
+        log_event("no-worker", logging.WARNING, seconds=LIMITS.worker_wait_seconds)
+    return cluster.stop

@@ -1,0 +1,60 @@
+"""A run as the page and the API see it, wherever it is performed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.page.runs.elsewhere import ADDRESS, run_elsewhere
+from cliptta_demo.page.runs.gpu import run_here
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.runner import RunUpdate
+from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.texts import FAILED
+
+LIVE_A_SECOND = (
+    10.0  # looks inside a batch, of all runs: each costs this process some 20 ms, nearly all of them Gradio's
+)
+
+RUN = run_elsewhere if ADDRESS else run_here
+
+
+def follow(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
+) -> Iterator[RunUpdate]:
+    """A run, here or on workers: counted, written down, its memory set aside, and ended when the server stops.
+
+    Args:
+        by: "page" or "api"; key: names the visitor.
+
+    Raises:
+        UserError: what stands in the run's way, in a sentence.
+    """
+    with RUNS.at_work(recipe, by) as record, ExitStack() as held:
+        before, shown = None, 0.0
+        with closing(RUN(recipe, session, uploads, batches)) as looks:
+            for look in looks:
+                if look.refusal:
+                    raise UserError(look.refusal)
+                if look.size is not None:
+                    held.enter_context(KEEPING.set_aside(key, look.size))
+                    continue
+                now = time.monotonic()
+                if look.live is not None and now - shown < RUNS.count / LIVE_A_SECOND:
+                    continue
+                shown = now
+                if look.session is not None:
+                    before = look.session.state.next_batch if before is None else before
+                    record.batches = look.session.state.next_batch - before
+                yield look
+                RUNS.check()
+
+
+def words_of(error: gr.Error) -> str:
+    """What ZeroGPU says to a visitor (the quota is used up, no GPU is free); that a worker died is in our words."""
+    return FAILED if error.title == "ZeroGPU worker error" else str(error.message)

@@ -1,0 +1,133 @@
+"""Runs on real workers of Ray: killed, hung, joined in the middle, and the numbers of a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from cluster_waiting import until
+from ray.cluster_utils import Cluster
+from zero_gpu_visits import numbers
+
+from cliptta_demo.cluster.workers import Workers
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs import gpu
+from cliptta_demo.page.runs.elsewhere import run_elsewhere
+from cliptta_demo.page.runs.runner import RunUpdate
+from cliptta_demo.page.session.state import Recipe, Session
+
+RUNS, KINDS, KILLS = 40, 4, 8
+
+
+def recipe_of(seed: int = 0, **changes: Any) -> Recipe:
+    return read_form(FormValues(**{"batch_size": 8, "batches": 4, "steps": 2, "seed": seed, **changes}))
+
+
+def run(workers: Workers, recipe: Recipe, session: Session | None = None, batches: int | None = None) -> Session:
+    """To its end; what is refused fails the test."""
+    last: RunUpdate | None = None
+    for look in run_elsewhere(recipe, session, None, batches, workers, lambda: None):
+        assert not look.refusal
+        last = look if look.session is not None else last
+    return last.session
+
+
+def alone(recipe: Recipe) -> dict[str, Any]:
+    *_, last = gpu.perform(recipe, None, None, None)
+    return numbers(last.session)
+
+
+def test_a_node_that_joins_takes_runs_over(cluster: Cluster, workers: Workers) -> None:
+    assert len(workers.present) == 1
+    recipes = [recipe_of(seed, batches=200, batch_size=16) for seed in range(4)]
+    with ThreadPoolExecutor(len(recipes)) as pool:
+        left = threading.Event()
+
+        def go_on(recipe: Recipe) -> set[str]:
+            seen: set[str] = set()
+            looks = run_elsewhere(recipe, None, None, None, workers, lambda: None)
+            for look in looks:
+                if left.is_set():
+                    looks.close()
+                    break
+                assert not look.refusal
+            return seen
+
+        runs = [pool.submit(go_on, recipe) for recipe in recipes]
+        cluster.add_node(num_cpus=1)
+        until(lambda: len(workers.present) == 2)
+        until(lambda: [worker.report.jobs for worker in workers.present] == [2, 2])
+        left.set()
+        for one in runs:
+            one.result()
+    until(lambda: not any(worker.report.jobs for worker in workers.present))  # all were told to end
+
+
+def test_forty_runs_end_with_their_own_numbers_though_workers_are_killed(workers: Workers) -> None:
+    expected = [alone(recipe_of(seed)) for seed in range(KINDS)]
+    chance, over, killed = random.Random(0), threading.Event(), []
+
+    def kill() -> None:
+        while len(killed) < KILLS and not over.wait(chance.uniform(1.0, 6.0)):
+            if workers.present:
+                victim = chance.choice(workers.present).report.process
+                if victim not in killed:
+                    os.kill(victim, signal.SIGKILL)
+                    killed.append(victim)
+
+    killer = threading.Thread(target=kill)
+    with ThreadPoolExecutor(RUNS) as pool:
+        runs = [pool.submit(run, workers, recipe_of(number % KINDS)) for number in range(RUNS)]
+        killer.start()
+        sessions = [one.result() for one in runs]
+    over.set()
+    killer.join()
+    assert [numbers(session) == expected[number % KINDS] for number, session in enumerate(sessions)] == [True] * RUNS
+    assert len(killed) >= 2
+    print(f"{len(killed)} kills")
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_run_goes_on(workers: Workers) -> None:
+    until(lambda: len(workers.present) == 2)
+    recipe = recipe_of(batches=30)
+    looks = run_elsewhere(recipe, None, None, None, workers, lambda: None)
+    for look in looks:
+        if look.session is not None and look.session.state.next_batch == 2:
+            break
+    until(lambda: sum(worker.report.jobs for worker in workers.present) == 1)
+    (busy,) = [worker for worker in workers.present if worker.report.jobs]
+    stopped = busy.report.process
+    os.kill(stopped, signal.SIGSTOP)
+    began = time.monotonic()
+    *_, last = looks
+    assert last.session.state.next_batch == 30
+    assert numbers(last.session) == alone(recipe)
+    print(f"ended {time.monotonic() - began:.0f} s after the worker was stopped")
+    until(lambda: len(workers.present) == 2)
+    assert stopped not in [worker.report.process for worker in workers.present]
+
+
+def test_pause_step_continue_and_a_change_in_the_middle(workers: Workers) -> None:
+    first = run(workers, recipe_of(), batches=1)
+    assert first.state.next_batch == 1
+    assert numbers(run(workers, recipe_of(), first)) == alone(recipe_of())
+    recipe = recipe_of()
+    adaptation = replace(recipe.settings.adaptation, learning_rate=0.01)
+    changed = replace(recipe, settings=replace(recipe.settings, adaptation=adaptation))
+    marked = run(workers, changed, first)
+    assert [mark.batch for mark in marked.marks] == [1]
+
+
+def test_a_refusal_is_read_and_costs_no_worker(workers: Workers) -> None:
+    processes = {worker.report.process for worker in workers.present}
+    recipe = read_form(FormValues(class_names="cat, unicorn"))
+    *_, last = run_elsewhere(recipe, None, None, None, workers, lambda: None)
+    assert "no class 'unicorn'" in last.refusal
+    assert {worker.report.process for worker in workers.present} == processes

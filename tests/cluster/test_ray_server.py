@@ -1,0 +1,50 @@
+"""The page's server with ``CLIPTTA_RAY=local``, over HTTP: visitors, a killed worker, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import urllib.request
+from typing import Any
+
+from cluster_waiting import PATIENCE, until
+from load import Server, visit
+from processes import workers_of
+from serving import serve_process
+
+SHORT = {"batches": 12, "batch_size": 16, "steps": 2}
+
+
+def health(address: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{address}/health", timeout=PATIENCE) as answer:
+        return json.load(answer)
+
+
+def test_visitors_get_a_lone_runs_numbers_though_a_worker_dies_and_the_server_ends_in_good_order() -> None:
+    own = {"CLIPTTA_RAY": "local", "CLIPTTA_WORKER_CORES": "1", "CLIPTTA_WORKER_WAIT_SECONDS": str(PATIENCE)}
+    with serve_process(**own) as (address, process, log):
+        until(lambda: health(address).get("workers", 0) >= 1 or process.poll() is not None)
+        server = Server(address, process.pid)
+        alone = {by_page: asyncio.run(visit(server, by_page, seed=1, **SHORT)) for by_page in (True, False)}
+        assert not [one.error for one in alone.values() if one.error]
+
+        async def disturbed() -> list[Any]:
+            kinds = [bool(number % 2) for number in range(6)]
+            tasks = [asyncio.create_task(visit(server, by_page, seed=1, **SHORT)) for by_page in kinds]
+            await asyncio.sleep(1)
+            os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+            return list(zip(kinds, await asyncio.gather(*tasks), strict=True))
+
+        for by_page, one in asyncio.run(disturbed()):
+            assert not one.error
+            assert one.result == alone[by_page].result
+        until(lambda: health(address)["workers"] == len(os.sched_getaffinity(0)))
+        workers = workers_of(process.pid)
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        log.seek(0)
+        events = [json.loads(line)["event"] for line in log.read().splitlines() if line.startswith(b"{")]
+    assert {"worker-joined", "ready", "run-finished", "stopped"} <= set(events)
+    until(lambda: not any(os.path.exists(f"/proc/{number}") for number in workers))

@@ -1,0 +1,19 @@
+"""The page's server with workers that only sleep; started by page_load.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cliptta_demo.web import make_demo, serve
+
+if __name__ == "__main__":
+    demo = make_demo()
+    from sleeping_worker import perform_asleep
+
+    from cliptta_demo.page.runs import elsewhere
+
+    elsewhere.perform_apart = perform_asleep
+    serve(demo)

@@ -1,0 +1,44 @@
+"""A worker that only sleeps: it plays a recorded run again, as slowly as so many GPUs would; see page_load.py."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from cliptta_demo.page.defaults import LIVE_INTERVAL
+from cliptta_demo.page.runs import elsewhere
+from cliptta_demo.page.runs.runner import RunUpdate
+
+SECONDS = float(os.environ.get("SLEEP_SECONDS", "1.0"))  # of a batch on a GPU of one's own
+GPUS = float(os.environ.get("SLEEP_GPUS", "1"))  # that this worker stands for
+_lock = threading.Lock()
+_recorded: list[RunUpdate] = []
+_at_work = [0]
+
+
+def perform_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None) -> Iterator[RunUpdate]:
+    """In place of ``elsewhere.perform_apart``: its looks, recorded with the first run, each in its time."""
+    with _lock:
+        if not _recorded:
+            _recorded.extend(elsewhere.perform_apart(recipe, None, None, None))
+        _at_work[0] += 1
+    try:
+        live = next(look for look in _recorded if look.live is not None)
+        yield from _recorded[:2]
+        for look in _recorded[2:]:
+            if look.session is None:
+                continue
+            left = SECONDS * max(1.0, _at_work[0] / GPUS)
+            while left > LIVE_INTERVAL:
+                time.sleep(LIVE_INTERVAL)
+                left -= LIVE_INTERVAL
+                yield replace(live, session=None)
+            time.sleep(left)
+            yield look
+    finally:
+        with _lock:
+            _at_work[0] -= 1
