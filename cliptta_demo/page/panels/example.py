@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
@@ -44,12 +45,12 @@ def example_run(parts: dict[str, str] | None) -> PastRun | None:
     """The shipped run as one to compare with: its curves as they are drawn. None where there is none."""
     try:
         accuracy, entropy = (_curves(json.loads(parts[name])) for name in ("accuracy", "entropy"))
-    except (TypeError, ValueError, LookupError):
+        recipe = read_form(packaged())  # which this server's limits may refuse
+    except (TypeError, ValueError, LookupError, UserError):
         return None
     methods = {
         name: PastMethod(np.array(accuracy[name], np.float64), np.array(entropy[name], np.float64)) for name in accuracy
     }
-    recipe = read_form(packaged())
     return PastRun(recipe, recipe.settings.stream.batches, methods)
 
 

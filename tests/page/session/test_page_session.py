@@ -199,4 +199,4 @@ def test_templates_are_lines_without_empty_or_repeated_ones():
 
 def test_the_waiting_stage_has_no_empty_plot():
     stage = waiting_stage()
-    assert all("Press Run" in stage[name] for name in ("progress", "accuracy", "entropy", "histogram", "scores"))
+    assert all("Press Run" in stage[name] for name in ("progress", "accuracy", "entropy", "histogram", "story"))
