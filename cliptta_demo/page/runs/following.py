@@ -17,9 +17,7 @@ from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.texts import FAILED
 
-LIVE_A_SECOND = (
-    10.0  # looks inside a batch, of all runs: each costs this process some 20 ms, nearly all of them Gradio's
-)
+LIVE_A_SECOND = 10.0  # looks inside a batch, of all runs: each costs this process some 20 ms
 
 RUN = run_elsewhere if ADDRESS else run_here
 
