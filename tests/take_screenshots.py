@@ -21,7 +21,7 @@ def shoot(browser: Browser, address: str, name: str, width: int, height: int) ->
     page = browser.new_page(viewport={"width": width, "height": height})
     page.goto(address)
     page.wait_for_selector("#run:enabled")
-    page.wait_for_selector("#scores .plot", state="attached")
+    page.wait_for_selector("#accuracy .main-svg", state="attached")
     page.click("#run")
     page.wait_for_function(FINISHED, timeout=180_000)
     page.mouse.move(0, 0)
@@ -35,7 +35,7 @@ def film(browser: Browser, address: str, name: str, width: int, height: int, sho
     page = browser.new_page(viewport={"width": width, "height": height})
     page.goto(address)
     page.wait_for_selector("#run:enabled")
-    page.wait_for_selector("#scores .plot", state="attached")
+    page.wait_for_selector("#accuracy .main-svg", state="attached")
     devtools = page.context.new_cdp_session(page)
     frames = []
 
