@@ -15,6 +15,7 @@ def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
     clip.write_bytes(film("webm", 60))
     page.set_input_files("#files input[type=file]", [str(clip)])
     noted(page, "6 frames ready, in their order")
+    page.click("#stream-fold > button")
     assert page.input_value("#order input") == "As given"
     page.fill("#files .every input", "3")
     page.press("#files .every input", "Enter")
