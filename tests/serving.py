@@ -14,15 +14,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
+STREAM_SECONDS = 20  # for the calls beside a run, which take one or two on an idle machine
 PATIENCE = 120  # seconds, for what takes one or two on an idle machine
 START_SECONDS = 300
 SYSTEM_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # as start.py has them
@@ -127,8 +128,12 @@ def watch_streams(page: Page) -> None:
 
 
 def wait_for_streams(page: Page) -> None:
-    """Until the page's calls have ended for Gradio too, which drops a click before that."""
-    page.wait_for_function("() => window.streamsOpen() === 0")
+    """Until the page's calls have ended for Gradio too, which drops a click on a button before its call has.
+
+    A stream that another call keeps open is not waited for longer than :data:`STREAM_SECONDS`.
+    """
+    with suppress(TimeoutError):
+        page.wait_for_function("() => window.streamsOpen() === 0", timeout=1000 * STREAM_SECONDS)
     page.evaluate("() => new Promise(done => setTimeout(done, 100))")  # behind what is in line on the page
 
 
