@@ -1,6 +1,7 @@
 // Inside the loss: the batch matrix on a canvas, and the three-class toy with points to drag.
 (function () {
   const cliptta = window.cliptta;
+  const drawn = cliptta.drawn;
   const make = cliptta.make;
 
   /** "#rrggbb" → [r, g, b]. */
@@ -111,13 +112,6 @@
     const inside = [a, b, 1 - a - b].map((value) => Math.max(value, 0.005));
     const sum = inside.reduce((total, value) => total + value, 0);
     return inside.map((value) => value / sum);
-  }
-
-  function drawn(tag, attributes, text) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    if (text) element.textContent = text;
-    return element;
   }
 
   const TRAIL = 9; // steps that an arrow stands for

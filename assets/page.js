@@ -12,6 +12,14 @@
     return element;
   };
 
+  /** An element of an SVG drawing, with its attributes and text. */
+  cliptta.drawn = function (tag, attributes, text = "") {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.textContent = text;
+    return element;
+  };
+
   /** The marker of a method, from its `mark`: symbol and colour, both by their names in the style sheet. */
   cliptta.marker = function (mark) {
     const element = cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" });

@@ -1,6 +1,7 @@
 // A figure as plain SVG, at once: Plotly is large, and takes the place when it has come.
 (function () {
   const cliptta = window.cliptta;
+  const drawn = cliptta.drawn;
   const MARGIN = { left: 44, right: 10, top: 10, bottom: 36 };
   const SHAPES = {
     circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -11,13 +12,6 @@
   };
   const DASHES = { dot: "2 3", dash: "7 4", dashdot: "7 3 2 3", longdash: "10 4" };
   const FEW = 6; // numbers along an axis
-
-  function drawn(tag, attributes, text = "") {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.textContent = text;
-    return element;
-  }
 
   const paint = (colour, usual = "muted") => cliptta.colour(String(colour ?? usual).replace(/^@/, ""));
   const words = (text) => new DOMParser().parseFromString(String(text), "text/html").body.textContent;

@@ -13,7 +13,7 @@ from cliptta_demo.page.form.lessons import LESSONS, Lesson, changed_values, less
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.form.said import said
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.panel import scripts
+from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.session.past import PastRun
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.texts import LESSON
@@ -29,14 +29,7 @@ def build_stepper() -> gr.HTML:
         f'<div class="go"><button type="button" class="next"></button><button type="button" class="close" '
         f'aria-label="{LESSON["close_about"]}">{LESSON["close"]}</button></div></section>'
     )
-    return gr.HTML(
-        "",
-        html_template=template,
-        js_on_load="window.cliptta.lesson(element, props, watch);",
-        head=scripts(),
-        apply_default_css=False,
-        elem_id="lesson",
-    )
+    return scripted("lesson", template, "window.cliptta.lesson(element, props, watch);")
 
 
 def lesson_value(

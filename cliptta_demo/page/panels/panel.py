@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -66,19 +67,30 @@ def scripts() -> str:
     return "".join(f'<script src="{address(path)}"></script>' for path in SCRIPTS)
 
 
+def scripted(name: str, template: str, work: str, value: str = "", **about: Any) -> gr.HTML:
+    """A part of the page that a script looks after: ``work`` is run once, its ``element`` stays as the template has it.
+
+    Args:
+        name: its id; about: whatever else Gradio's component takes.
+    """
+    return gr.HTML(
+        value,
+        html_template=template,
+        js_on_load=work,
+        head=scripts(),
+        apply_default_css=False,
+        elem_id=name,
+        **about,
+    )
+
+
 def build_spoken() -> gr.HTML:
     """Where a screen reader is told how a run ended, in a sentence. Its element stays, only its text changes.
 
     Of the panels it is the first, which asks for Plotly.
     """
-    return gr.HTML(
-        "",
-        html_template='<p class="sr" role="status"></p>',
-        js_on_load=f"window.cliptta.speak(element, props, watch); window.cliptta.loadPlotly({address(PLOTLY)!r});",
-        head=scripts(),
-        apply_default_css=False,
-        elem_id="spoken",
-    )
+    work = f"window.cliptta.speak(element, props, watch); window.cliptta.loadPlotly({address(PLOTLY)!r});"
+    return scripted("spoken", '<p class="sr" role="status"></p>', work)
 
 
 def panel_html(panel: Panel) -> str:
@@ -92,27 +104,18 @@ def panel_html(panel: Panel) -> str:
 
 def build_sender(name: str) -> gr.HTML:
     """What a script tells the server of, as JSON text: ``cliptta.tell[name](data)``. Nothing of it is seen."""
-    return gr.HTML(
-        "",
-        html_template="<i hidden></i>",
-        js_on_load=f"window.cliptta.sender({name!r}, props, trigger);",
-        head=scripts(),
-        apply_default_css=False,
-        elem_id=name,
-        elem_classes="unseen",
-    )
+    work = f"window.cliptta.sender({name!r}, props, trigger);"
+    return scripted(name, "<i hidden></i>", work, elem_classes="unseen")
 
 
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:
     """A titled panel whose body a script draws from its value, JSON text."""
     mount = f"window.cliptta.mount({panel.kind!r}, element, props, watch);"
-    return gr.HTML(
+    return scripted(
+        panel.name,
+        panel_html(panel),
+        "window.cliptta.toy(element, props, server);" if panel.server else mount,
         value,
-        html_template=panel_html(panel),
-        js_on_load="window.cliptta.toy(element, props, server);" if panel.server else mount,
-        head=scripts(),
-        apply_default_css=False,
-        elem_id=panel.name,
         min_width=280,
         server_functions=[panel.server] if panel.server else None,
     )

@@ -20,7 +20,7 @@ from cliptta_demo.backend.run.window import OVERLAYS
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.figure import entry
-from cliptta_demo.page.panels.panel import scripts
+from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.panels.results_panel import PRIVATE
 from cliptta_demo.page.runs.camera import CAMERAS, WINDOW, Camera
 from cliptta_demo.page.runs.registry import RUNS
@@ -60,14 +60,7 @@ TEMPLATE = f"""
 
 def build_camera() -> dict[str, Any]:
     """The panel's parts by name; it stays hidden until the button is pressed."""
-    panel = gr.HTML(
-        "",
-        html_template=TEMPLATE,
-        js_on_load="window.cliptta.camera.mount(element, props, watch);",
-        head=scripts(),
-        apply_default_css=False,
-        elem_id="camera",
-    )
+    panel = scripted("camera", TEMPLATE, "window.cliptta.camera.mount(element, props, watch);")
     return {"camera": panel, "camera_asked": gr.Textbox(visible=False)}
 
 
