@@ -89,7 +89,7 @@ def formulas(rows: list[dict[str, str]]) -> list[str]:
 
 
 def test_hostile_names_inside_a_zip_become_labels_and_stay_text(page) -> None:
-    assert "add yours" in page.inner_text("#message")
+    page.wait_for_selector("#message:has-text('add yours')")
     members = {f"{ATTACK}/1.png": "red", "=cmd()/2.png": "blue", "../../+up/3.png": "gold", f"x/{ATTACK}.png": "gray"}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
