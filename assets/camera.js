@@ -66,7 +66,7 @@
       video.srcObject = null;
       seen.removeAttribute("src");
       leave(ended.token);
-      say(words, kind);
+      tell(words, kind);
       draw();
     }
 
@@ -97,7 +97,7 @@
         return "";
       }
       if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
-        say(INSECURE, "error");
+        tell(INSECURE, "error");
         return "";
       }
       run = { sending: false, missed: 0, times: [], ending: new AbortController() };
@@ -105,7 +105,7 @@
       answers.replaceChildren();
       truths.replaceChildren();
       seen.removeAttribute("src");
-      say("Asking for the camera…");
+      tell("Asking for the camera…");
       draw();
       panel.scrollIntoView({ block: "nearest", behavior: "smooth" });
       ask(run);
@@ -114,7 +114,7 @@
 
     function begin() {
       if (!run?.stream || !run.token || run.timer) return;
-      say("");
+      tell("");
       setPace(chosen.pace);
       shoot();
     }
@@ -182,7 +182,7 @@
         words.push(`slower than the pace; what takes longest is ${slow.label}, ${spent} a frame`);
       }
       if (missed) words.push(`${missed} frame${missed === 1 ? "" : "s"} left out, none waits in line`);
-      say(`${words.join("; ")}.`);
+      tell(`${words.join("; ")}.`);
     }
 
     function setTruth(place) {
@@ -206,7 +206,7 @@
       }
       if (!run) return;
       if (about.error) stop(about.error, "error");
-      else if (about.words) say(about.words);
+      else if (about.words) tell(about.words);
       else if (about.token) {
         Object.assign(run, { token: about.token, about });
         for (const entry of about.methods) {

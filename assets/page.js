@@ -1,7 +1,19 @@
-// What every panel shares: mounting, colours of the theme, small DOM helpers.
+// What every panel shares: its language, mounting, colours of the theme, small DOM helpers.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   cliptta.kinds = cliptta.kinds || {};
+
+  const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
+  document.documentElement.lang = language.code;
+  document.documentElement.dir = language.direction;
+  const filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+
+  /** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
+  cliptta.say = (text, values = {}) => filled(language.words[text] ?? text, values);
+
+  /** The same for a text that counts: `{count}` decides between the two. */
+  cliptta.sayCount = (one, several, count, values = {}) =>
+    filled((language.words[one] ?? [one, several])[count === 1 ? 0 : 1], { count: count.toLocaleString("en"), ...values });
 
   /** An element with properties, attributes (in `attributes`) and children. Text is always textContent. */
   cliptta.make = function (tag, properties, ...children) {

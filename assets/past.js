@@ -61,7 +61,7 @@
   cliptta.beside.push((method) => behind?.methods[method]?.end || "");
   cliptta.drawBeside = function () {
     for (const card of document.querySelectorAll("#cards .card")) {
-      const words = cliptta.beside.map((say) => say(card.dataset.method)).filter(Boolean).join(" · ");
+      const words = cliptta.beside.map((told) => told(card.dataset.method)).filter(Boolean).join(" · ");
       const line = card.querySelector(".beside");
       if (line && line.textContent !== words) line.textContent = words;
       if (!line && words) card.querySelector(".details").before(make("p", { className: "beside", textContent: words }));

@@ -57,7 +57,7 @@ PHOTO_ROUNDS = (
     replace(_LARGE, rate=0.25, imagenet_share=0.5, light_share=0.5),
 )
 # From where those ended: CIFAR-10's photos and art of styles unseen were what had suffered.
-_ON = Round(steps=3000, rate=0.45, end_rate=0.2, photo_share=0.5, light_share=0, imagenet_share=0.28)
+_ON = Round(steps=3000, rate=0.45, end_rate=0.2, photo_share=0.42, light_share=0, imagenet_share=0.28)
 LATER_ROUNDS = (_ON, replace(_ON, rate=0.2, end_rate=0, warmup=0, new_optimisers=False, light_share=0.6))
 WIDE_ROUNDS = ROUNDS[: [part.taught for part in ROUNDS].index(True)]
 

@@ -7,12 +7,15 @@ mentions its value, so Gradio leaves the DOM alone, and a script watches the val
 from __future__ import annotations
 
 import html
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.languages import ENGLISH, LANGUAGE
+from cliptta_demo.languages.gather import script_words
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.places import ASSETS
@@ -65,6 +68,16 @@ def stylesheet(path: Path) -> str:
 def scripts() -> str:
     """The tags of all scripts, for the head of whatever needs them."""
     return "".join(f'<script src="{address(path)}"></script>' for path in SCRIPTS)
+
+
+def spoken_language() -> str:
+    """The tag that tells the scripts the page's language; none in English, which stands in them."""
+    if LANGUAGE.code == ENGLISH:
+        return ""
+    known = script_words()
+    words = {text: words for text, words in LANGUAGE.words.items() if text in known}
+    about = json.dumps({"code": LANGUAGE.code, "direction": LANGUAGE.direction, "words": words})
+    return "<script>window.clipttaLanguage = " + about.replace("</", "<\\/") + ";</script>"
 
 
 def scripted(name: str, template: str, work: str, value: str = "", **about: Any) -> gr.HTML:

@@ -30,7 +30,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.panels.panel import STYLES, static_files, stylesheet
+from cliptta_demo.page.panels.panel import STYLES, spoken_language, static_files, stylesheet
 from cliptta_demo.page.runs.camera import CAMERAS
 from cliptta_demo.page.runs.elsewhere import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
@@ -71,7 +71,8 @@ def launch(demo: gr.Blocks) -> None:
         server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         theme=build_theme(),
-        head="".join(stylesheet(path) for path in STYLES),  # css= would put Gradio's own prefix on every rule
+        # css= would put Gradio's own prefix on every rule
+        head=spoken_language() + "".join(stylesheet(path) for path in STYLES),
         show_error=False,
         run_history=False,
         ssr_mode=False,
