@@ -1,186 +1,206 @@
 """Words of the page, in one place. Plain English, one sentence for each panel."""
 
+from html import escape
+
+from cliptta_demo.languages import say
+
 TITLE = "CLIPTTA"
 PAPER = "https://arxiv.org/abs/2507.14312"
+_LINK = f'<a href="{PAPER}" target="_blank" rel="noopener">'
+_ABOUT = say(
+    "CLIP names images by comparing them with captions, and loses accuracy under noise, fog or another style. "
+    "Test-time adaptation repairs it on the unlabelled stream itself: entropy minimisation (TENT) and "
+    "{link}CLIPTTA</a> run here side by side, on the very same batches.",
+    link=_LINK,
+)
 HEADER = f"""
 <header class="masthead">
-  <a class="skip" href="#run">Skip to Run</a>
-  <h1>CLIPTTA <span>watch a vision-language model adapt while it is used</span></h1>
-  <p>CLIP names images by comparing them with captions, and loses accuracy under noise, fog or another style.
-  Test-time adaptation repairs it on the unlabelled stream itself: entropy minimisation (TENT) and
-  <a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA</a> run here side by side, on the very same batches.</p>
+  <a class="skip" href="#run">{say("Skip to Run")}</a>
+  <h1>{TITLE} <span>{say("watch a vision-language model adapt while it is used")}</span></h1>
+  <p>{_ABOUT}</p>
 </header>
 """
 
 HELP = {
-    "class_names": "Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens.",
-    "class_names_hub": "Some of the data set's own names, or empty for all of them; “cat = kitten” renames.",
-    "hub_dataset": "Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows.",
-    "class_names_upload": "Any words. The built-in model knows photos of these ten best.",
-    "methods": "Zero-shot always runs: it is the yardstick. “10 ×” is ten times its work on a batch.",
-    "templates": "One a line, {} for the class name. Empty: the backbone's own.",
+    "class_names": say("Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens."),
+    "class_names_hub": say("Some of the data set's own names, or empty for all of them; “cat = kitten” renames."),
+    "hub_dataset": say("Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows."),
+    "class_names_upload": say("Any words. The built-in model knows photos of these ten best."),
+    "methods": say("Zero-shot always runs: it is the yardstick. “10 ×” is ten times its work on a batch."),
+    "templates": say("One a line, {} for the class name. Empty: the backbone's own."),
 }
 
 PICKER = {
-    "head": "Compare",
-    "chosen": "Methods of the run",
-    "add": "All methods",
-    "times": "{} ×",
-    "cost": "Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with",
+    "head": say("Compare"),
+    "chosen": say("Methods of the run"),
+    "add": say("All methods"),
+    "times": say("{} ×"),
+    "cost": say("Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with"),
 }
 
 PAST = {
-    "pin": "Pin this run",
-    "save": "Save as CSV",
-    "this": "This run",
-    "run": "Run",
-    "table": "Runs side by side",
-    "actions": "What to do with it",
-    "dotted": "Dotted",
-    "behind": "Draw {name} behind this run",
-    "rename": "Name of the pinned run",
-    "load": "Load",
-    "load_about": "Put the settings of {name} into the form",
-    "unpin": "Unpin",
-    "unpin_about": "Unpin {name}",
-    "linked": "numbers from a link",
-    "batches": "{done} of {asked} batches",
-    "note": "Faint, dotted: {name}{settings}.",
-    "end": "{name} {end}",
-    "empty": "Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to "
-    "keep it for longer.",
-    "same": "All of them have the same settings.",
+    "pin": say("Pin this run"),
+    "save": say("Save as CSV"),
+    "this": say("This run"),
+    "run": say("Run"),
+    "table": say("Runs side by side"),
+    "actions": say("What to do with it"),
+    "dotted": say("Dotted"),
+    "behind": say("Draw {name} behind this run"),
+    "rename": say("Name of the pinned run"),
+    "load": say("Load"),
+    "load_about": say("Put the settings of {name} into the form"),
+    "unpin": say("Unpin"),
+    "unpin_about": say("Unpin {name}"),
+    "linked": say("numbers from a link"),
+    "batches": say("{done} of {asked} batches"),
+    "note": say("Faint, dotted: {name}{settings}."),
+    "end": say("{name} {end}"),
+    "empty": say(
+        "Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to "
+        "keep it for longer."
+    ),
+    "same": say("All of them have the same settings."),
 }
-PAST_NOTHING = "There is no run to pin yet: press Run first."
-PAST_FULL = "{most} runs are pinned, which is all there is room for: unpin one first."
-PAST_GONE = "This run is not pinned any more."
-PAST_LOADED = "The settings of “{name}” are in the form: press Run."
-PAST_OPENED = "{count} pinned with this link, with the numbers it says; load one and press Run to see for yourself."
-PAST_LEFT_OUT = "Left out of the link, because their settings are too long: {names}."
+PAST_NOTHING = say("There is no run to pin yet: press Run first.")
+PAST_FULL = say("{most} runs are pinned, which is all there is room for: unpin one first.")
+PAST_GONE = say("This run is not pinned any more.")
+PAST_LOADED = say("The settings of “{name}” are in the form: press Run.")
+PAST_OPENED = say(
+    "{count} pinned with this link, with the numbers it says; load one and press Run to see for yourself."
+)
+PAST_LEFT_OUT = say("Left out of the link, because their settings are too long: {names}.")
 
 LESSON = {
-    "region": "Lesson {number}: {title}",
-    "sets": "Set by this lesson:",
-    "as_is": "the settings that the page comes with",
-    "steps": "Steps of the lesson",
-    "step": "Step {number}: {name}",
-    "ask": "Predict",
-    "see": "See",
-    "told": "Explain",
-    "change": "Change one thing",
-    "run": "Run",
-    "next": "Next",
-    "next_lesson": "Next lesson",
-    "finish": "Finish",
-    "close": "Close",
-    "close_about": "Close the lesson",
-    "choose": "Choose…",
-    "running": "It runs: watch the curves. Your guesses are drawn beside them.",
-    "none": "Press Run: your guesses will stand beside what happens.",
-    "part": "The run has stopped on its way: press Continue to see how it ends.",
-    "other": "This run has other settings than the lesson. Open the lesson again for its own.",
-    "changed": "This run has the lesson's one change. Open the lesson again for its own run.",
-    "said": "You said {guess}.",
-    "too_high": "You said {guess}, {off} points too high.",
-    "too_low": "You said {guess}, {off} points too low.",
-    "holds": "So it is in this run",
-    "noise": "Within the noise of so few images in this run",
-    "fails": "Not in this run",
+    "region": say("Lesson {number}: {title}"),
+    "sets": say("Set by this lesson:"),
+    "as_is": say("the settings that the page comes with"),
+    "steps": say("Steps of the lesson"),
+    "step": say("Step {number}: {name}"),
+    "ask": say("Predict"),
+    "see": say("See"),
+    "told": say("Explain"),
+    "change": say("Change one thing"),
+    "run": say("Run"),
+    "next": say("Next"),
+    "next_lesson": say("Next lesson"),
+    "finish": say("Finish"),
+    "close": say("Close"),
+    "close_about": say("Close the lesson"),
+    "choose": say("Choose…"),
+    "running": say("It runs: watch the curves. Your guesses are drawn beside them."),
+    "none": say("Press Run: your guesses will stand beside what happens."),
+    "part": say("The run has stopped on its way: press Continue to see how it ends."),
+    "other": say("This run has other settings than the lesson. Open the lesson again for its own."),
+    "changed": say("This run has the lesson's one change. Open the lesson again for its own run."),
+    "said": say("You said {guess}."),
+    "too_high": say("You said {guess}, {off} points too high."),
+    "too_low": say("You said {guess}, {off} points too low."),
+    "holds": say("So it is in this run"),
+    "noise": say("Within the noise of so few images in this run"),
+    "fails": say("Not in this run"),
     "holds_sign": "✓",
     "noise_sign": "≈",
     "fails_sign": "✗",
-    "save": "Save my answers",
-    "forget": "Forget them",
+    "save": say("Save my answers"),
+    "forget": say("Forget them"),
 }
-LINK_LESSON_ALONE = "A link opens a lesson or an experiment, not both: this one says lesson and {name}."
+LINK_LESSON_ALONE = say("A link opens a lesson or an experiment, not both: this one says lesson and {name}.")
 
-SWEEP_PROGRESS = "{done} of {all} runs done; now {now}."
-SWEEP_DONE = "All {all} runs are done."
+SWEEP_PROGRESS = say("{done} of {all} runs done; now {now}.")
+SWEEP_DONE = say("All {all} runs are done.")
 
-WORDS_NEVER = "Never met in training, so a guess at best: {}."
-WORDS_DRAWN = "Known from drawings, not from photographs: {}."
-WORDS_OFFER = "{label} knows most words: {cost}"
+WORDS_NEVER = say("Never met in training, so a guess at best: {}.")
+WORDS_DRAWN = say("Known from drawings, not from photographs: {}.")
+WORDS_OFFER = say("{label} knows most words: {cost}")
 
-BACKBONE_UNLISTED = "Not in the list: its size is shown when you press Run, its time once it is loaded."
-BACKBONE_KEPT = (
+BACKBONE_UNLISTED = say("Not in the list: its size is shown when you press Run, its time once it is loaded.")
+BACKBONE_KEPT = say(
     "Images and settings stay; Advanced takes this model's values. What you see stays until it has loaded, then a "
     "fresh run begins: adapted weights belong to their model."
 )
-GPU_ADVICE = "There is a GPU here: choose {label}, the paper's model"
+GPU_ADVICE = say("There is a GPU here: choose {label}, the paper's model")
 
-UPLOAD_HINT = (
+UPLOAD_HINT = say(
     "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
     "With them, accuracy is shown. Of a video (MP4, WebM or GIF) frames are taken, in their order."
 )
-UPLOAD_PRIVACY = "Deleted within two minutes of your leaving this page; after six hours at the latest."
-KEPT_RUN = "A run, kept as one file: what the page showed at its last batch. Nothing runs in it."
-LINK_NOTE = """
+UPLOAD_PRIVACY = say("Deleted within two minutes of your leaving this page; after six hours at the latest.")
+KEPT_RUN = say("A run, kept as one file: what the page showed at its last batch. Nothing runs in it.")
+_LINK_LABEL = escape(say("Link to this experiment"))
+LINK_NOTE = f"""
 <p class="link-note" role="status" hidden>
-  <span></span><input type="text" readonly aria-label="Link to this experiment" onfocus="this.select()">
+  <span></span><input type="text" readonly aria-label="{_LINK_LABEL}" onfocus="this.select()">
 </p>
 """
-CAMERA_GONE = "The camera has ended on the server, which keeps nothing of it. Press Start to begin anew."
-CAMERAS_TAKEN = "As many cameras as this server takes are at work: try again in some minutes."
-CAMERA_CLEAN = "{method} learns from clean images too, which a camera doesn't bring: take it off the methods."
-CAMERA_BORROWED = (
+CAMERA_GONE = say("The camera has ended on the server, which keeps nothing of it. Press Start to begin anew.")
+CAMERAS_TAKEN = say("As many cameras as this server takes are at work: try again in some minutes.")
+CAMERA_CLEAN = say("{method} learns from clean images too, which a camera doesn't bring: take it off the methods.")
+CAMERA_BORROWED = say(
     "This server borrows its GPU run by run, which does not go with a camera. Copy the page to your machine, and it "
     "does: see docs/hosting.md."
 )
-FAILED = "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
-NO_ROOM = "The server has no room for more images at the moment. Try again later, or with fewer or smaller ones."
-TOO_SLOW = "This upload took too long and was broken off: try again, with fewer or smaller images."
-MEMORY_TAKEN = (
+FAILED = say(
+    "Something went wrong on our side. Your run is kept as it was: press Run to go on, or Reset to start afresh."
+)
+NO_ROOM = say("The server has no room for more images at the moment. Try again later, or with fewer or smaller ones.")
+TOO_SLOW = say("This upload took too long and was broken off: try again, with fewer or smaller images.")
+MEMORY_TAKEN = say(
     "Other visitors' runs take all memory that this server has for runs at the moment: try again in a minute, or "
     "choose a smaller batch size, fewer shots or fewer classes."
 )
-LOST = (
+LOST = say(
     "The server needed the memory, and your run had rested the longest: its {batches} and their results are gone. Your "
     "settings and images are still here"
 )
-NO_MEMORY = (
+NO_MEMORY = say(
     "The memory of this machine ran out. Your run is kept up to its last whole batch: choose a smaller batch size or "
     "backbone, or try again in a minute."
 )
-NO_WORKERS = (
+NO_WORKERS = say(
     "None of the machines that work for this page can be reached at the moment. Your run is kept up to its last whole "
     "batch: press Run in a minute to go on."
 )
-WORKERS_LOST = (
+WORKERS_LOST = say(
     "This run was begun on several machines, and each stopped in the middle of a batch. It is kept up to its last "
     "whole batch: choose a smaller batch size or backbone, or try again in a minute."
 )
-WAITING_FOR_WORKER = "Waiting for a machine to be free to work…"
-STOPPING = "The server is being restarted. Your run is kept up to its last whole batch; try again in a minute."
-LINK_OPENED = "This link's experiment is in the form, seed included: press Run to get the very same numbers."
-LINK_OPENED_UPLOAD = (
+WAITING_FOR_WORKER = say("Waiting for a machine to be free to work…")
+STOPPING = say("The server is being restarted. Your run is kept up to its last whole batch; try again in a minute.")
+LINK_OPENED = say("This link's experiment is in the form, seed included: press Run to get the very same numbers.")
+LINK_OPENED_UPLOAD = say(
     "This link's experiment is in the form. It was about images of somebody's own: add yours, then press Run."
 )
-RESET = (
+RESET = say(
     "Reset: what the methods had learnt and the results are gone; settings and images stay. The next run starts from "
     "the source model."
 )
-LESSON_LEFT = "The lesson is closed: the settings are as they were before it."
-RESTORED = "All settings are as the page opens with them. Your images stay."
-REMOVED = "Your images are deleted, and with them their results and what the methods had learnt of them."
-PROPOSE = "Use batches of {size}: {batches} batches instead of {now}"
-LINK_OF_FORM = (
+LESSON_LEFT = say("The lesson is closed: the settings are as they were before it.")
+RESTORED = say("All settings are as the page opens with them. Your images stay.")
+REMOVED = say("Your images are deleted, and with them their results and what the methods had learnt of them.")
+PROPOSE = say("Use batches of {size}: {batches} batches instead of {now}")
+LINK_OF_FORM = say(
     "The link is to the settings in the form, which are not those of the run shown: run again to share its numbers."
 )
-LINK_CHANGES = (
+LINK_CHANGES = say(
     "The link can't hold changes in the middle of a run, and this one has some ({changes}): whoever opens it runs with "
     "the settings in the form from the start."
 )
-LINK_UNKNOWN = "The link also says {names}, which this page doesn't know and leaves out."
+LINK_UNKNOWN = say("The link also says {names}, which this page doesn't know and leaves out.")
 
+_CREDITS = say(
+    "Emoji art: Noto Emoji by Google (Apache 2.0); Twemoji by Twitter, Inc and other contributors (CC BY 4.0); Fluent "
+    "Emoji by Microsoft (MIT); all emojis of the unseen style designed by OpenMoji – the open-source emoji and icon "
+    "project (CC BY-SA 4.0). Changed: cropped, resized and pasted on backgrounds."
+)
 FOOTER = f"""
 <footer class="colophon">
-  <p><a href="{PAPER}" target="_blank" rel="noopener">CLIPTTA: Robust Contrastive Vision-Language Test-Time
-  Adaptation</a>, NeurIPS 2025.</p>
-  <p class="credits">Emoji art: Noto Emoji by Google (Apache 2.0); Twemoji by Twitter, Inc and other contributors
-  (CC BY 4.0); Fluent Emoji by Microsoft (MIT); all emojis of the unseen style designed by OpenMoji – the open-source
-  emoji and icon project (CC BY-SA 4.0). Changed: cropped, resized and pasted on backgrounds.</p>
+  <p>{_LINK}CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation</a>, NeurIPS 2025.</p>
+  <p class="credits">{_CREDITS}</p>
 </footer>
 """
-BAD_REQUEST = "This request makes no sense here: see /gradio_api/info for what can be asked, or load the page again."
-CLOSED = "There is nothing here."
-TOO_LARGE = "This request is too large: add images on the page, under Your images."
+BAD_REQUEST = say(
+    "This request makes no sense here: see /gradio_api/info for what can be asked, or load the page again."
+)
+CLOSED = say("There is nothing here.")
+TOO_LARGE = say("This request is too large: add images on the page, under Your images.")

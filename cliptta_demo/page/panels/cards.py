@@ -10,10 +10,11 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Series, Snapshot
+from cliptta_demo.languages import say
 from cliptta_demo.page.session.state import Session
 
 FEW = 20  # images: a share of fewer is told as a number of them
-NOISE = (
+NOISE = say(
     "Within the noise of so few images: {changed} of {seen} came out differently, and chance alone often gives such a "
     "difference (two standard errors, McNemar)."
 )
@@ -23,12 +24,12 @@ def cards_html(session: Session | None, methods: Sequence[str], live: LiveStep |
     """One card per method: accuracy, gain over zero-shot, what it fixed and broke."""
     snapshot = session.snapshot if session else None
     cards = "".join(_card(name, look, snapshot, live) for name, look in looks(methods).items())
-    return f'<div class="cards" role="group" aria-label="Results so far">{cards}</div>'
+    return f'<div class="cards" role="group" aria-label="{html.escape(say("Results so far"))}">{cards}</div>'
 
 
 def _card(name: str, look: MethodLook, snapshot: Snapshot | None, live: LiveStep | None) -> str:
     method = snapshot.methods.get(name) if snapshot else None
-    number, gain = "–", '<span class="quiet">press Run</span>'
+    number, gain = "–", _quiet(say("press Run"))
     details = _live_text(name, live)
     if method is not None:
         if method.accuracy is None:
@@ -38,7 +39,7 @@ def _card(name: str, look: MethodLook, snapshot: Snapshot | None, live: LiveStep
             gain = _gain(name, method)
         details = details or _details(name, method)
     elif live is not None:
-        gain = '<span class="quiet">first batch</span>'
+        gain = _quiet(say("first batch"))
     return (
         f'<article class="card" data-method="{name}" style="--own: var(--m-{look.colour})">'
         f'<h3 title="{html.escape(METHODS[name].sentence)}"><i class="marker {look.symbol}" aria-hidden="true"></i>'
@@ -51,25 +52,30 @@ def _card(name: str, look: MethodLook, snapshot: Snapshot | None, live: LiveStep
 def _gain(name: str, method: MethodSnapshot) -> str:
     """The lead over zero-shot: an arrow where it is more than chance, grey with its margin where it is not."""
     if name == REFERENCE:
-        return '<span class="quiet">accuracy without adapting</span>'
+        return _quiet(say("accuracy without adapting"))
     paired = method.paired
     points, margin = 100 * paired.gain, 100 * paired.margin
     if not paired.fixed + paired.broken:
-        return '<span class="quiet">same as zero-shot</span>'
+        return _quiet(say("same as zero-shot"))
     if paired.is_noise:
         sign = "+" if points > 0 else "−" if points < 0 else ""
-        words = html.escape(NOISE.format(changed=paired.fixed + paired.broken, seen=paired.seen))
-        return f'<span class="quiet" title="{words}">{sign}{abs(points):.1f} ± {margin:.1f} points vs zero-shot</span>'
+        lead = say("{gain} ± {margin:.1f} points vs zero-shot", gain=f"{sign}{abs(points):.1f}", margin=margin)
+        return _quiet(lead, NOISE.format(changed=paired.fixed + paired.broken, seen=paired.seen))
     sign, way = ("▲ +", "up") if points > 0 else ("▼ −", "down")
-    return f'<span class="{way}">{sign}{abs(points):.1f} points</span> <span class="quiet">vs zero-shot</span>'
+    return say(
+        '<span class="{way}">{gain} points</span> <span class="quiet">vs zero-shot</span>',
+        way=way,
+        gain=f"{sign}{abs(points):.1f}",
+    )
 
 
 def _details(name: str, method: MethodSnapshot) -> str:
     if name == REFERENCE:
         return ""
-    words = "Of zero-shot's wrong images, those now right; of its right images, those now wrong"
+    words = say("Of zero-shot's wrong images, those now right; of its right images, those now wrong")
     fixed, broke = (share_of(*counts) for counts in counts_of(method.paired))
-    return f'<span title="{words}">fixed {fixed} · broke {broke}</span>'
+    told = say("fixed {fixed} · broke {broke}", fixed=fixed, broke=broke)
+    return f'<span title="{html.escape(words)}">{told}</span>'
 
 
 def counts_of(paired: Paired) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -79,23 +85,33 @@ def counts_of(paired: Paired) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def share_of(part: int, whole: int) -> str:
     """A share in words: of few images their numbers, which no percentage should hide."""
-    return f"{part} of {whole}" if whole < FEW else f"{part / whole:.0%}"
+    return say("{part} of {whole}", part=part, whole=whole) if whole < FEW else f"{part / whole:.0%}"
 
 
 def _live_text(name: str, live: LiveStep | None) -> str:
     if live is None or name not in live.methods or live.methods[name].accuracy is None:
         return ""
-    return f"batch at work: {live.methods[name].accuracy:.0%}"
+    return say("batch at work: {accuracy:.0%}", accuracy=live.methods[name].accuracy)
 
 
 def _unlabelled(name: str, snapshot: Snapshot) -> tuple[str, str]:
     """Without labels: mean confidence instead of accuracy, and how many predictions differ from zero-shot's."""
     batch = snapshot.methods[name].batch
-    number = f"{100 * float(batch.confidence.mean()):.0f}<small>% sure</small>"
+    number = say("{percent:.0f}<small>% sure</small>", percent=100 * float(batch.confidence.mean()))
     if name == REFERENCE:
-        return number, '<span class="quiet">mean confidence; no labels given</span>'
+        return number, _quiet(say("mean confidence; no labels given"))
     changed = int((batch.predicted != snapshot.methods[REFERENCE].batch.predicted).sum())
-    return number, f'{changed} of {len(batch.predicted)} <span class="quiet">predictions changed</span>'
+    return number, say(
+        '{changed} of {images} <span class="quiet">predictions changed</span>',
+        changed=changed,
+        images=len(batch.predicted),
+    )
+
+
+def _quiet(words: str, more: str = "") -> str:
+    """Words that stand back; ``more`` shows when they are pointed at."""
+    title = f' title="{html.escape(more)}"' if more else ""
+    return f'<span class="quiet"{title}>{words}</span>'
 
 
 def _sparkline(method: MethodSnapshot | None) -> str:

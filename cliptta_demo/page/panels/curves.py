@@ -8,6 +8,7 @@ from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.backend.settings import corruption_name
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.figure import plot_text, rounded
 from cliptta_demo.page.session.state import Session
 
@@ -15,16 +16,12 @@ MOST_SHIFTS = 20  # that are named along a curve
 LONG_STREAM = 25  # batches; beyond it, markers would merge into a caterpillar
 
 
-def count(session: Session) -> str:
-    """How many batches are done, in words."""
-    done = session.state.next_batch
-    return f"{done} batch{'' if done == 1 else 'es'}"
-
-
 def shift_texts(session: Session) -> list[str]:
     """What shifted each batch so far, in words."""
     return [
-        "clean" if name == "none" else f"{corruption_name(name)}, severity {severity}"
+        say("clean")
+        if name == "none"
+        else say("{corruption}, severity {severity}", corruption=corruption_name(name), severity=severity)
         for name, severity in session.shifts
     ]
 
@@ -32,7 +29,8 @@ def shift_texts(session: Session) -> list[str]:
 def line(look: MethodLook, values: Any, text: str, shifts: list[str]) -> dict[str, Any]:
     """A method's curve over the batches."""
     many, alike = len(values) > LONG_STREAM, len(set(shifts)) == 1
-    said = plot_text(shifts[0]) if alike else "%{text}"  # a long stream's words once, not for each batch
+    shift = plot_text(shifts[0]) if alike else "%{text}"  # a long stream's words once, not for each batch
+    words = say("{method}, {text}<br>batch {batch}: {shift}", method=look.label, text=text, batch="%{x}", shift=shift)
     return {
         "type": "scatter",
         "mode": "lines" if many else "lines+markers",
@@ -41,7 +39,7 @@ def line(look: MethodLook, values: Any, text: str, shifts: list[str]) -> dict[st
         **({} if alike else {"text": shifts}),
         "line": {"color": f"@{look.colour}", "width": 2.5, "dash": look.dash},
         "marker": {"symbol": look.symbol, "size": 7, "color": f"@{look.colour}"},
-        "hovertemplate": f"{look.label}, {text}<br>batch %{{x}}: {said}<extra></extra>",
+        "hovertemplate": f"{words}<extra></extra>",
     }
 
 
@@ -59,13 +57,14 @@ def dots(look: MethodLook, values: Any, text: str) -> dict[str, Any]:
 
 def ring(look: MethodLook, batch: int, value: float, text: str) -> dict[str, Any]:
     """The batch at work, hollow."""
+    words = say("{method} at work: {text}", method=look.label, text=text)
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [batch + 1],
         "y": [round(value, 4)],
         "marker": {"symbol": f"{look.symbol}-open", "size": 12, "color": f"@{look.colour}", "line": {"width": 2}},
-        "hovertemplate": f"{look.label} at work: {text}<extra></extra>",
+        "hovertemplate": f"{words}<extra></extra>",
     }
 
 
@@ -82,7 +81,7 @@ def stream_layout(session: Session, live: LiveStep | None, title: str) -> dict[s
         note = {"x": x, "y": 0.16, "yref": "paper", "yanchor": "bottom", "text": mark.label, "showarrow": False}
         notes.append(note | {"xanchor": "right" if late else "left", "xshift": -4 if late else 4})
     return {
-        "xaxis": {"range": [0.5, batches + 0.5], "title": {"text": "batch"}, "tick0": every, "dtick": every},
+        "xaxis": {"range": [0.5, batches + 0.5], "title": {"text": say("batch")}, "tick0": every, "dtick": every},
         "yaxis": {"title": {"text": title}},
         "shapes": shapes,
         "annotations": notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, empty_figure, looks_of, make_figure, rounded
 from cliptta_demo.page.session.state import Session
@@ -12,10 +13,10 @@ def drift_figure(session: Session) -> Figure:
     """How far weight and bias of each normalisation layer have moved from the source model, input to output."""
     snapshot = session.snapshot
     if snapshot is None:
-        return empty_figure("How far each normalisation layer moves appears after the first batch.")
+        return empty_figure(say("How far each normalisation layer moves appears after the first batch."))
     shown = {name: look for name, look in looks_of(session).items() if METHODS[name].adapts}
     if not shown:
-        return empty_figure("Zero-shot moves nothing. Choose a method that adapts to see which layers move.")
+        return empty_figure(say("Zero-shot moves nothing. Choose a method that adapts to see which layers move."))
     positions = list(range(1, len(snapshot.layers) + 1))
     few = len(positions) <= 30
     traces = [
@@ -33,21 +34,21 @@ def drift_figure(session: Session) -> Figure:
     ]
     highest = max(max(snapshot.methods[name].drift) for name in shown)
     layout = {
-        "xaxis": {"title": {"text": "normalisation layer, from the input on"}, "dtick": 1 if few else None},
-        "yaxis": {"title": {"text": "movement (RMS)"}, "range": [0, max(highest, 1e-6) * 1.1]},
+        "xaxis": {"title": {"text": say("normalisation layer, from the input on")}, "dtick": 1 if few else None},
+        "yaxis": {"title": {"text": say("movement (RMS)")}, "range": [0, max(highest, 1e-6) * 1.1]},
     }
-    alt = "Movement of each normalisation layer. Largest: " + ", ".join(
-        f"{look.label} {max(snapshot.methods[name].drift):.4f}" for name, look in shown.items()
-    )
-    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": f"{alt}."}], shown)
+    largest = ", ".join(f"{look.label} {max(snapshot.methods[name].drift):.4f}" for name, look in shown.items())
+    alt = say("Movement of each normalisation layer. Largest: {largest}.", largest=largest)
+    return make_figure([{"id": "drift", "data": traces, "layout": layout, "alt": alt}], shown)
 
 
 PANEL = Panel(
     name="drift",
-    title="Which layers move",
-    sentence="Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source "
-    "model.",
-    waiting=empty_figure("Press Run: see which normalisation layers move, and how far."),
+    title=say("Which layers move"),
+    sentence=say(
+        "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model."
+    ),
+    waiting=empty_figure(say("Press Run: see which normalisation layers move, and how far.")),
     folded=True,
     draw=drift_figure,
 )

@@ -13,12 +13,12 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, address
+from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, OF_LANGUAGE, address
 from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.page.session.past import PastMethod, PastRun
 from cliptta_demo.places import ASSETS
 
-EXAMPLE = ASSETS / "example.json"
+EXAMPLE = ASSETS / f"example{OF_LANGUAGE}.json"
 
 
 def load_example(path: Path = EXAMPLE) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import corruption_name
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import looks_of, rounded
@@ -36,7 +37,10 @@ def gallery_data(session: Session) -> dict[str, Any]:
     reference = snapshot.methods[REFERENCE].batch.predicted
     truth = np.bincount(snapshot.labels[snapshot.labels >= 0], minlength=len(snapshot.class_names))
     clean = snapshot.corruption == "none"
-    shift = "" if clean else f" · {corruption_name(snapshot.corruption)}, severity {snapshot.severity}"
+    title = [say("Batch {number} of {batches}", number=snapshot.batch + 1, batches=snapshot.batches)]
+    if not clean:
+        shift = corruption_name(snapshot.corruption)
+        title.append(say("{corruption}, severity {severity}", corruption=shift, severity=snapshot.severity))
     return {
         "sheet": sheets.seen,
         "clean": sheets.clean,
@@ -67,24 +71,28 @@ def gallery_data(session: Session) -> dict[str, Any]:
         "labelled": bool(truth.any()),
         "batch": snapshot.batch + 1,
         "batches": snapshot.batches,
-        "title": f"Batch {snapshot.batch + 1} of {snapshot.batches}{shift}",
+        "title": " · ".join(title),
     }
 
 
 PANEL = Panel(
     name="gallery",
-    title="The batch, image by image",
-    sentence="Each image as the model saw it, its true class, and what zero-shot and the adapted model call it.",
+    title=say("The batch, image by image"),
+    sentence=say("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
     kind="gallery",
-    waiting={"empty": "The images of each batch appear here, with what zero-shot and the adapted models say of them."},
+    waiting={
+        "empty": say("The images of each batch appear here, with what zero-shot and the adapted models say of them.")
+    },
     draw=gallery_data,
 )
 
 GLIMPSE = Panel(
     name="glimpse",
-    title="What they see, and what they say",
-    sentence="The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
-    "adapted model's. Click one to see it large.",
+    title=say("What they see, and what they say"),
+    sentence=say(
+        "The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
+        "adapted model's. Click one to see it large."
+    ),
     kind="glimpse",
-    waiting={"empty": "Press Run: the first images of each batch appear here."},
+    waiting={"empty": say("Press Run: the first images of each batch appear here.")},
 )

@@ -12,6 +12,7 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.snapshot import LiveStep, MethodSnapshot, Snapshot
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.cards import FEW, counts_of
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, looks_of, make_figure, plot_text, rounded
@@ -24,7 +25,7 @@ LONGEST = 16  # letters of a name along the axis; pointing at its bar shows all 
 def histogram_figure(session: Session, live: LiveStep | None = None) -> Figure:
     """Share of predictions per class, one small plot per method, with the true share as a dash on each bar."""
     if session.snapshot is None and live is None:
-        return empty_figure("The classes that each method predicts appear after the first batch.")
+        return empty_figure(say("The classes that each method predicts appear after the first batch."))
     true = session.state.true_histogram
     truth = true / true.sum() if true.sum() else None
     shares = {}
@@ -50,16 +51,18 @@ def _class_facet(
 ) -> dict[str, Any]:
     names = [display_name(name) for name in session.recipe.class_names]
     shown = [plot_text(name) for name in names]
+    predicted = say("{name}: {share} of predictions", name="%{x}", share="%{y:.1%}")
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",
             "x": shown,
             "y": rounded(share, 4),
             "marker": {"color": f"@{look.colour}"},
-            "hovertemplate": "%{x}: %{y:.1%} of predictions<extra></extra>",
+            "hovertemplate": f"{predicted}<extra></extra>",
         }
     ]
     if truth is not None:
+        truly = say("{name}: truly {share}", name="%{x}", share="%{y:.1%}")
         dash = {"symbol": "line-ew", "size": 13 if len(names) <= 20 else 5, "line": {"width": 2, "color": "@ink"}}
         traces.append(
             {
@@ -68,12 +71,13 @@ def _class_facet(
                 "x": shown,
                 "y": rounded(truth, 4),
                 "marker": dash,
-                "hovertemplate": "%{x}: truly %{y:.1%}<extra></extra>",
+                "hovertemplate": f"{truly}<extra></extra>",
             }
         )
     method = session.snapshot.methods[name] if session.snapshot is not None else None
     ratios = _ratios(name, method) if method is not None and method.accuracy is not None else []
     head = _head(name, look, share, names, entropy_now(session, live, name), ratios)
+    facts = ". ".join([head["gauge"]["text"], *head["lines"]])
     return {
         "id": f"histogram-{name}",
         "data": traces,
@@ -87,7 +91,7 @@ def _class_facet(
             },
             "bargap": 0.28,
         },
-        "alt": f"{look.label}, predictions per class: {'. '.join([head['gauge']['text'], *head['lines']])}.",
+        "alt": say("{method}, predictions per class: {facts}.", method=look.label, facts=facts),
         "head": head,
     }
 
@@ -111,47 +115,45 @@ def _head(
     name: str, look: MethodLook, share: np.ndarray, classes: list[str], entropy: float, ratios: list[str]
 ) -> dict[str, Any]:
     """Name, entropy gauge and largest class of one method, and what else is to be said."""
-    ceiling = math.log(len(share))
+    ceiling, largest = math.log(len(share)), classes[int(share.argmax())]
     return {
         "method": name,
         "mark": look.mark,
         "title": look.label,
         "gauge": {
             "share": round(entropy / ceiling, 4),
-            "text": f"entropy {entropy:.2f} of {ceiling:.2f}",
+            "text": say("entropy {entropy:.2f} of {most:.2f}", entropy=entropy, most=ceiling),
             "low": entropy < 0.75 * ceiling,
         },
-        "lines": [f"largest class “{classes[int(share.argmax())]}”: {share.max():.0%}", *ratios],
+        "lines": [say("largest class “{name}”: {share:.0%}", name=largest, share=share.max()), *ratios],
     }
 
 
 def _ratios(name: str, counted: Tally | MethodSnapshot) -> list[str]:
     """Improvement and deterioration in words."""
     if name == REFERENCE:
-        return ["the yardstick of both ratios"]
+        return [say("the yardstick of both ratios")]
     (fixed, wrong), (broken, right) = counts_of(counted.paired)
     return [
-        f"improvement: {_of(fixed, wrong)} zero-shot's {_number(wrong)}wrong",
-        f"deterioration: {_of(broken, right)} zero-shot's {_number(right)}right",
+        say("improvement: {part} of zero-shot's {whole} wrong", part=fixed, whole=wrong)
+        if wrong < FEW
+        else say("improvement: {share:.0%} of zero-shot's wrong", share=fixed / wrong),
+        say("deterioration: {part} of zero-shot's {whole} right", part=broken, whole=right)
+        if right < FEW
+        else say("deterioration: {share:.0%} of zero-shot's right", share=broken / right),
     ]
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part} of" if whole < FEW else f"{part / whole:.0%} of"
-
-
-def _number(whole: int) -> str:
-    return f"{whole} " if whole < FEW else ""
 
 
 PANEL = Panel(
     name="histogram",
-    title="Where the predictions go",
-    sentence="Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
-    "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
-    "images that are now wrong.",
+    title=say("Where the predictions go"),
+    sentence=say(
+        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
+        "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
+        "images that are now wrong."
+    ),
     kind="histogram",
-    waiting=empty_figure("Press Run: see which classes each method predicts, and which it forgets."),
+    waiting=empty_figure(say("Press Run: see which classes each method predicts, and which it forgets.")),
     draw=histogram_figure,
     live=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import gradio as gr
@@ -22,12 +23,13 @@ from cliptta_demo.tables.runs import collapsed
 
 def build_stepper() -> gr.HTML:
     """The bar of the open lesson; its value is :func:`lesson_value`."""
+    words = {name: html.escape(LESSON[name]) for name in ("steps", "close_about", "close")}
     template = (
         '<p class="sets" hidden></p><section class="lesson" hidden>'
-        f'<div class="where"><h2></h2><ol aria-label="{LESSON["steps"]}"></ol></div>'
+        f'<div class="where"><h2></h2><ol aria-label="{words["steps"]}"></ol></div>'
         '<div class="what"><p class="say" aria-live="polite"></p><div class="answer"></div></div>'
         f'<div class="go"><button type="button" class="next"></button><button type="button" class="close" '
-        f'aria-label="{LESSON["close_about"]}">{LESSON["close"]}</button></div></section>'
+        f'aria-label="{words["close_about"]}">{words["close"]}</button></div></section>'
     )
     return scripted("lesson", template, "window.cliptta.lesson(element, props, watch);")
 

@@ -4,7 +4,8 @@
 
 runs the package's experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
 and ``assets/example-batches.json``, the gallery of each earlier batch, which the page fetches when somebody points at
-one.
+one. In another language than English both have its code in their names, ``example-de.json``: until they are made,
+the page opens in it without a finished run.
 """
 
 from __future__ import annotations

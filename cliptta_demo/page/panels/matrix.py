@@ -13,12 +13,13 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import BatchView, Snapshot
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import entry, looks_of
 from cliptta_demo.page.session.state import Session
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
-STRANGER, UNKNOWN = "stranger", "image"
+STRANGER, UNKNOWN = say("stranger"), say("image")
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,15 @@ def matrix_data(session: Session) -> dict[str, Any]:
             | {
                 "cells": _bytes(captions.fit),
                 "captions": [display_name(snapshot.class_names[c]) for c in view.predicted[order]],
-                "facts": f"{captions.used} of {captions.classes} captions in use · row entropy {captions.entropy:.2f} "
-                f"of {np.log(captions.size):.2f} · own caption {captions.own:.0%}",
+                "facts": say(
+                    "{used} of {classes} captions in use · row entropy {entropy:.2f} of {most:.2f} · "
+                    "own caption {own:.0%}",
+                    used=captions.used,
+                    classes=captions.classes,
+                    entropy=captions.entropy,
+                    most=np.log(captions.size),
+                    own=captions.own,
+                ),
             }
         )
     return {"size": len(order), "groups": groups, "matrices": matrices, "batch": snapshot.batch + 1}
@@ -111,9 +119,11 @@ def _entropy(fit: NDArray[np.float32]) -> float:
 
 PANEL = Panel(
     name="matrix",
-    title="Inside the loss: the batch matrix",
-    sentence="Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
-    "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart.",
+    title=say("Inside the loss: the batch matrix"),
+    sentence=say(
+        "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
+        "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
+    ),
     kind="matrix",
     waiting={"matrices": []},
     draw=matrix_data,

@@ -46,7 +46,10 @@ SCRIPTS = tuple(
     )
 )
 STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
-EXAMPLE_BATCHES = ASSETS / "example-batches.json"  # of the opening example, the gallery of all batches but the last
+OF_LANGUAGE = "" if LANGUAGE.code == ENGLISH else f"-{LANGUAGE.code}"  # the opening example's files hold words
+EXAMPLE_BATCHES = (
+    ASSETS / f"example-batches{OF_LANGUAGE}.json"
+)  # of the opening example, the gallery of all batches but the last
 
 
 def static_files() -> list[Path]:

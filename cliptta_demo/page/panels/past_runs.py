@@ -12,6 +12,7 @@ from typing import Any
 from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.results import harmless
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.form.said import differing_names, label, recipe_values, said, value_words
 from cliptta_demo.page.panels.declare import Panel, to_json
@@ -22,9 +23,11 @@ from cliptta_demo.page.texts import PAST
 
 PANEL = Panel(
     name="past",
-    title="Runs side by side",
-    sentence="Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
-    "behind the curves of this run.",
+    title=say("Runs side by side"),
+    sentence=say(
+        "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
+        "behind the curves of this run."
+    ),
     kind="past",
     waiting={"empty": PAST["empty"], "words": PAST},
 )
@@ -107,7 +110,7 @@ def _behind(past: PastRuns, this: Recipe | None) -> dict[str, Any] | None:
     form = recipe_values(run.recipe)
     settings = f" ({', '.join(said(name, form[name]) for name in differ[:3])})" if differ else ""
     same = this is None or len(this.class_names) == len(run.recipe.class_names)  # else another ceiling
-    name = run.name[0].lower() + run.name[1:] if run.name == LAST else f"“{run.name}”"
+    name = say("last run") if run.name == LAST else f"“{run.name}”"
     return {
         "name": name,
         "note": PAST["note"].format(name=name, settings=settings),

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.said import recipe_values, short_name
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_sender
@@ -22,6 +23,7 @@ from cliptta_demo.page.texts import PAST, PAST_LOADED, PAST_NOTHING
 from cliptta_demo.page.wires import Wires
 
 LONGEST_ASKED = 1000  # characters of what the script asks for
+UNKNOWN_WISH = say("This can't be done with a run.")
 Update = dict[str, Any]
 
 
@@ -55,7 +57,7 @@ def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
         wish = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST_ASKED else None
         do, name, to = (str(wish.get(key, "")) for key in ("do", "name", "to"))
     except (ValueError, AttributeError, RecursionError):
-        raise UserError("This can't be done with a run.") from None
+        raise UserError(UNKNOWN_WISH) from None
     if do == "load":
         form = recipe_values(past.pinned(name).recipe)
         return {"load": form, "message": message_html(PAST_LOADED.format(name=name))}
@@ -63,7 +65,7 @@ def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
         return _drawn(past.draw(name), session)
     changes = {"unpin": partial(past.unpin, name), "rename": partial(past.rename, name, to)}
     if do not in changes:
-        raise UserError("This can't be done with a run.")
+        raise UserError(UNKNOWN_WISH)
     return _drawn(changes[do](), session)
 
 

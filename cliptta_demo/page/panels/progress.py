@@ -5,6 +5,7 @@ import html
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.texts import WAITING_FOR_WORKER
@@ -22,10 +23,12 @@ def progress_html(
         seconds: that the whole run will take, about, where that is known beforehand.
     """
     if state == "preparing":
-        long = f" The run takes about {duration(seconds)} on this machine." if seconds > WORTH_SAYING else ""
-        return progress_bar(0.0, f"Loading the model and drawing the first batch…{long}", busy=True)
+        words = [say("Loading the model and drawing the first batch…")]
+        if seconds > WORTH_SAYING:
+            words.append(say("The run takes about {time} on this machine.", time=duration(seconds)))
+        return progress_bar(0.0, " ".join(words), busy=True)
     if session is None or (session.snapshot is None and live is None):
-        return progress_bar(0.0, "Ready. Press Run to watch the methods adapt.")
+        return progress_bar(0.0, say("Ready. Press Run to watch the methods adapt."))
     snapshot = session.snapshot
     total = snapshot.batches if snapshot else live.batches
     own = session.recipe.dataset == UPLOAD  # images that end before the batches asked for do
@@ -38,23 +41,24 @@ def progress_html(
         total = session.recipe.settings.stream.batches
     done = session.state.next_batch
     share = done + (live.step / live.steps if live else 0.0)
-    words = [f"<b>{done}</b> of {total} batch{'' if total == 1 else 'es'}"]
+    words = [say_count("<b>{done}</b> of {count} batch", "<b>{done}</b> of {count} batches", total, done=done)]
     if live is not None:
-        words.append(f"step {live.step} of {live.steps}")
+        words.append(say("step {step} of {steps}", step=live.step, steps=live.steps))
     if session.seconds:
         recent = session.seconds[-5:]
         pace = sum(recent) / len(recent)
         images = session.state.images_done / done
-        words.append(f"{images / max(pace, 1e-6):,.0f} images/s")
+        words.append(say("{pace:,.0f} images/s", pace=images / max(pace, 1e-6)))
         if state == "running" and total > share:
-            words.append(f"about {duration((total - share) * pace)} left")
-    words.extend({"paused": ["paused"], "done": ["finished"]}.get(state, []))
+            words.append(say("about {time} left", time=duration((total - share) * pace)))
+    words.extend({"paused": [say("paused")], "done": [say("finished")]}.get(state, []))
     return progress_bar(share / max(total, 1), " · ".join(words), busy=state == "running")
 
 
 def prompts_html(done: int, total: int) -> str:
     """Bar and line of text while the class names go through the text tower."""
-    return progress_bar(done / total, f"Reading the class names: <b>{done:,}</b> of {total:,} captions", busy=True)
+    words = say("Reading the class names: <b>{done:,}</b> of {total:,} captions", done=done, total=total)
+    return progress_bar(done / total, words, busy=True)
 
 
 def waiting_html() -> str:
@@ -64,16 +68,17 @@ def waiting_html() -> str:
 
 def example_progress_html(corruption: str, severity: int) -> str:
     """The line above the run that the page opens with."""
-    mark = '<span class="example">Example</span>'
-    words = html.escape(f"{corruption} at severity {severity}. Press Run to watch it happen.")
-    return progress_bar(1.0, f"{mark} {words}")
+    words = say(
+        "{corruption} at severity {severity}. Press Run to watch it happen.", corruption=corruption, severity=severity
+    )
+    return progress_bar(1.0, f'<span class="example">{html.escape(say("Example"))}</span> {html.escape(words)}')
 
 
 def progress_bar(share: float, text: str, busy: bool = False) -> str:
     """A bar filled to ``share`` (0 to 1) with a line of HTML beside it."""
-    percent = round(100 * min(max(share, 0.0), 1.0), 1)
+    percent, label = round(100 * min(max(share, 0.0), 1.0), 1), html.escape(say("Progress"))
     return (
-        f'<div class="progress{" busy" if busy else ""}"><div class="track" role="progressbar" aria-label="Progress" '
+        f'<div class="progress{" busy" if busy else ""}"><div class="track" role="progressbar" aria-label="{label}" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}">'
         f'<div class="fill" style="width: {percent}%"></div></div>'
         f'<p data-testid="progress">{text}</p></div>'
@@ -85,11 +90,16 @@ def spoken(session: Session | None, phase: str) -> str:
     snapshot = session.snapshot if session is not None else None
     if snapshot is None:
         return ""
-    done = f"{snapshot.batch + 1} of {snapshot.batches} batches"
+    done = {"done": snapshot.batch + 1, "batches": snapshot.batches}
+    where = (
+        say("Finished after {done} of {batches} batches.", **done)
+        if phase == "done"
+        else say("Paused after {done} of {batches} batches.", **done)
+    )
     found = [
         f"{METHODS[name].label} {method.accuracy:.1%}"
         for name, method in snapshot.methods.items()
         if method.accuracy is not None
     ]
-    accuracies = f"Accuracy: {', '.join(found)}" if found else "The images have no labels, so there is no accuracy"
-    return f"{'Finished' if phase == 'done' else 'Paused'} after {done}. {accuracies}."
+    unknown = say("The images have no labels, so there is no accuracy.")
+    return f"{where} {say('Accuracy: {accuracies}.', accuracies=', '.join(found)) if found else unknown}"

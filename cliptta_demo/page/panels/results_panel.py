@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import build_panel
@@ -18,14 +19,14 @@ from cliptta_demo.page.session.keeping import KEEPING
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
-SHOW, HIDE = "Show the table", "Hide the table"
+SHOW, HIDE = say("Show the table"), say("Hide the table")
 SAVED: dict[str, tuple[str, Callable[[Any], str]]] = {  # button → its label, and what it saves of a session
-    "csv": ("Save as CSV", csv_download),
-    "json": ("Run as JSON", json_download),
-    "page": ("Run as a page", page_download),
-    "python": ("Run as Python", python_download),
-    "command": ("Run as a command", command_download),
-    "weights": ("Adapted weights", weights_download),
+    "csv": (say("Save as CSV"), csv_download),
+    "json": (say("Run as JSON"), json_download),
+    "page": (say("Run as a page"), page_download),
+    "python": (say("Run as Python"), python_download),
+    "command": (say("Run as a command"), command_download),
+    "weights": (say("Adapted weights"), weights_download),
 }
 
 

@@ -6,19 +6,22 @@ from typing import Any
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.results import rows, to_csv
+from cliptta_demo.backend.run.results import STRANGER, rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import TABLE_ROWS
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.figure import looks_of
 from cliptta_demo.page.session.state import Session
 
-NOTHING_YET = "No result yet: press Run first."
+NOTHING_YET = say("No result yet: press Run first.")
 PANEL = Panel(
     name="results",
-    title="Results, image by image",
-    sentence="What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after.",
+    title=say("Results, image by image"),
+    sentence=say(
+        "What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after."
+    ),
     kind="results",
 )
 
@@ -43,30 +46,40 @@ def results_data(session: Session | None) -> dict[str, Any]:
     names = any(row["file"] for row in found)
     labelled = any(row["truth"] for row in found)
     columns = [{"key": "image", "title": "#", "kind": "count"}]
-    columns += [{"key": "file", "title": "file"}] * names
-    columns += [{"key": "batch", "title": "batch", "kind": "count"}]
-    columns += [{"key": "truth", "title": "truth"}] * labelled
+    columns += [{"key": "file", "title": say("file")}] * names
+    columns += [{"key": "batch", "title": say("batch"), "kind": "count"}]
+    columns += [{"key": "truth", "title": say("truth"), "words": {STRANGER: say("stranger")}}] * labelled
     groups: list[dict[str, Any]] = [{"columns": len(columns)}]
     for name, look in looks_of(session).items():
         own = [
-            {"key": f"{name} prediction", "title": "prediction"},
-            {"key": f"{name} confidence", "title": "confidence", "kind": "share"},
+            {"key": f"{name} prediction", "title": say("prediction")},
+            {"key": f"{name} confidence", "title": say("confidence"), "kind": "share"},
         ]
-        own += [{"key": f"{name} outcome", "title": "outcome", "kind": "outcome"}] * (name != REFERENCE)
+        own += [{"key": f"{name} outcome", "title": say("outcome"), "kind": "outcome"}] * (name != REFERENCE)
         if with_scores(session):
             own += [
-                {"key": f"{name} ID score", "title": "ID score", "kind": "score"},
-                {"key": f"{name} accepted", "title": "accepted"},
+                {"key": f"{name} ID score", "title": say("ID score"), "kind": "score"},
+                {"key": f"{name} accepted", "title": say("accepted"), "words": {"yes": say("yes"), "no": say("no")}},
             ]
         columns += own
         groups.append({"columns": len(own), "method": name, "mark": look.mark, "title": look.label})
-    shown = f"the newest {len(found):,} of {total:,} images" if len(found) < total else f"{total:,} images"
+    shown = (
+        say("Results for the newest {shown:,} of {total:,} images.", shown=len(found), total=total)
+        if len(found) < total
+        else say("Results for {total:,} images.", total=total)
+    )
     return {
-        "columns": [{key: value for key, value in column.items() if key != "key"} for column in columns],
+        "columns": [{key: column[key] for key in ("title", "kind") if key in column} for column in columns],
         "groups": groups,
-        "rows": [[row[column["key"]] for column in columns] for row in found],
-        "caption": f"Results for {shown}. Press a column's name to sort; the CSV holds all of them.",
+        "rows": [[_cell(row, column) for column in columns] for row in found],
+        "caption": " ".join((shown, say("Press a column's name to sort; the CSV holds all of them."))),
     }
+
+
+def _cell(row: dict[str, Any], column: dict[str, Any]) -> Any:
+    """A row's value in a column; one that is a word of the CSV's is told in the page's language."""
+    value = row[column["key"]]
+    return column.get("words", {}).get(value, value)
 
 
 def with_scores(session: Session) -> bool:

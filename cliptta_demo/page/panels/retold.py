@@ -10,13 +10,14 @@ from cliptta_demo.backend.declare import Declared, settings_of
 from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.session.state import Recipe, Session
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
-OWN_IMAGES = "The images were your own: put the path of their folder in the place of PATH."
-CHANGED = "Settings changed at batch {}; this is the whole run with the last of them."
+OWN_IMAGES = say("The images were your own: put the path of their folder in the place of PATH.")
+CHANGED = say("Settings changed at batch {batches}; this is the whole run with the last of them.")
 
 SCRIPT = '''"""A run of the CLIPTTA demo in Python; the package comes with: pip install .{notes}"""
 
@@ -102,7 +103,7 @@ def _notes(session: Session) -> tuple[str, ...]:
     """What a person has to know of the retold run, in sentences."""
     notes = [OWN_IMAGES] * (session.recipe.dataset == UPLOAD)
     if session.marks:
-        notes.append(CHANGED.format(", ".join(str(mark.batch + 1) for mark in session.marks)))
+        notes.append(CHANGED.format(batches=", ".join(str(mark.batch + 1) for mark in session.marks)))
     return tuple(notes)
 
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from cliptta_demo.backend.methods.looks import MethodLook
 from cliptta_demo.backend.run.snapshot import MethodSnapshot
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, looks_of, make_figure, rounded
 from cliptta_demo.page.session.state import Session
 
 SCORE_BINS = 32
 ABSENT = {"hidden": True}  # without strangers there is nothing to tell apart
-SIDES = "Solid bars are images of known classes (ID), hatched bars strangers (OOD); further apart is better."
+SIDES = say("Solid bars are images of known classes (ID), hatched bars strangers (OOD); further apart is better.")
 
 
 def score_figure(session: Session) -> Figure:
@@ -40,17 +41,17 @@ def _score_facet(name: str, look: MethodLook, method: MethodSnapshot, edges: np.
     low, high = float(edges[0]), float(edges[-1])
     hatched = {"color": "@stranger", "pattern": {"shape": "/", "size": 5, "solidity": 0.45}}
     traces = [
-        _score_bars("known (ID)", method.id_scores, edges, {"color": f"@{look.colour}"}),
-        _score_bars("stranger (OOD)", method.ood_scores, edges, hatched),
+        _score_bars(say("known (ID)"), method.id_scores, edges, {"color": f"@{look.colour}"}),
+        _score_bars(say("stranger (OOD)"), method.ood_scores, edges, hatched),
     ]
     traces = [trace for trace in traces if trace]
     left = method.threshold > (low + high) / 2
-    note = {"x": method.threshold, "y": 1, "yref": "paper", "text": "threshold", "showarrow": False}
+    note = {"x": method.threshold, "y": 1, "yref": "paper", "text": say("threshold"), "showarrow": False}
     line = {"type": "line", "xref": "x", "yref": "paper", "x0": method.threshold, "x1": method.threshold}
     layout = {
         "barmode": "overlay",
         "bargap": 0.04,
-        "xaxis": {"title": {"text": "ID score"}, "nticks": 5, "range": [low, high]},
+        "xaxis": {"title": {"text": say("ID score")}, "nticks": 5, "range": [low, high]},
         "yaxis": {"tickformat": ".0%", "nticks": 4},
         "shapes": [line | {"y0": 0, "y1": 1, "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}],
         "annotations": [note | {"xanchor": "right" if left else "left", "yanchor": "top", "xshift": -4 if left else 4}],
@@ -62,7 +63,7 @@ def _score_facet(name: str, look: MethodLook, method: MethodSnapshot, edges: np.
         "id": f"scores-{name}",
         "data": traces,
         "layout": layout,
-        "alt": f"{look.label}: ID scores. {', '.join(lines)}.",
+        "alt": say("{method}: ID scores. {measures}.", method=look.label, measures=", ".join(lines)),
         "head": {"method": name, "mark": look.mark, "title": look.label, "lines": lines},
     }
 
@@ -71,21 +72,23 @@ def _score_bars(label: str, values: np.ndarray, edges: np.ndarray, marker: dict[
     if not len(values):
         return None
     counts, _ = np.histogram(values, edges)
+    words = say("{side}, score {score}: {share}", side=label, score="%{x:.4f}", share="%{y:.1%}")
     return {
         "type": "bar",
         "name": label,
         "x": rounded((edges[:-1] + edges[1:]) / 2, 5),
         "y": rounded(counts / len(values), 4),
         "marker": marker | {"opacity": 0.72, "line": {"width": 0}},
-        "hovertemplate": f"{label}, score %{{x:.4f}}: %{{y:.1%}}<extra></extra>",
+        "hovertemplate": f"{words}<extra></extra>",
     }
 
 
 PANEL = Panel(
     name="scores",
-    title="Known or stranger?",
-    sentence="An ID score says how familiar an image looks; images left of the threshold are taken for strangers "
-    "(OOD).",
+    title=say("Known or stranger?"),
+    sentence=say(
+        "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."
+    ),
     waiting=ABSENT,
     draw=score_figure,
 )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
 from cliptta_demo.page.form.differing import run_line_html
@@ -63,7 +64,7 @@ def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
 
 def opening_stage(form: FormValues) -> dict[str, str]:
     """The stage of a page that opens without a finished run: it names the experiment that is in the form."""
-    words = f"Ready: {label_of(form.backbone)} on {dataset_label(form)}. Press Run."
+    words = say("Ready: {model} on {images}. Press Run.", model=label_of(form.backbone), images=dataset_label(form))
     heads = {"progress": progress_bar(0.0, html.escape(words)), "strip": planned_strip(form) or ""}
     return waiting_stage(form.methods) | heads
 
@@ -74,7 +75,7 @@ def planned_strip(form: FormValues, later: bool = False) -> str | None:
         data = strip.strip_of(read_stream(form), len(class_words(form)))
     except UserError:
         return None
-    return to_json(data | {"text": f"Next run: {data['text']}"} if later else data)
+    return to_json(data | {"text": say("Next run: {plan}", plan=data["text"])} if later else data)
 
 
 def stage(session: Session, phase: str) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from cliptta_demo.languages import say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.differing import run_line_html
 from cliptta_demo.page.glossary import glossary_html
 from cliptta_demo.page.panels import gallery
 from cliptta_demo.page.panels.cards import cards_html
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, panel_html
+from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, panel_html, spoken_language
 from cliptta_demo.page.panels.stage import DRAWN, ROWS
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.texts import HEADER, KEPT_RUN
@@ -45,12 +46,15 @@ def run_as_page(session: Session) -> str:
     rows = [[panel for panel in row if panel in DRAWN or panel is gallery.GLIMPSE] for row in ROWS]
     drawn = [panel for row in rows for panel in row]
     methods = session.recipe.settings.methods
-    body = [HEADER, f'<p class="sentence">{KEPT_RUN}</p>', run_line_html(session), cards_html(session, methods)]
+    body = [spoken_language(), HEADER, f'<p class="sentence">{KEPT_RUN}</p>']
+    body += [run_line_html(session), cards_html(session, methods)]
     body += [_row(row) for row in rows if row] + [glossary_html()]
     data = {"panels": [[panel.name, panel.kind, panel.value(session)] for panel in drawn]}
     scripts = [path for path in SCRIPTS if path.stem in DRAW]
     styles = [*(path.name for path in STYLES), "report.css"]
-    return one_file("A run of CLIPTTA", "".join(body), kind="run", styles=styles, scripts=scripts, data=data, work=WORK)
+    return one_file(
+        say("A run of CLIPTTA"), "".join(body), kind="run", styles=styles, scripts=scripts, data=data, work=WORK
+    )
 
 
 def _row(panels: list[Panel]) -> str:

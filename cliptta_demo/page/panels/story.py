@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from string import Formatter
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.languages import say
 from cliptta_demo.page.glossary import LOSS_TERMS
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import entry, looks_of
@@ -31,7 +33,11 @@ def story_data(session: Session, live: LiveStep | None = None) -> dict[str, Any]
         return PANEL.waiting
     views = live.methods if live else {name: method.batch for name, method in snapshot.methods.items()}
     losses = live.losses if live else {name: method.losses for name, method in snapshot.methods.items()}
-    when = f"step {live.step} of batch {live.batch + 1}" if live else f"the last step of batch {snapshot.batch + 1}"
+    when = (
+        say("step {step} of batch {batch}", step=live.step, batch=live.batch + 1)
+        if live
+        else say("the last step of batch {batch}", batch=snapshot.batch + 1)
+    )
     sentences: list[list[Part]] = []
     told = next((name for name in TOLD if name in shown), None)
     if told and snapshot is not None:
@@ -53,32 +59,48 @@ def story_data(session: Session, live: LiveStep | None = None) -> dict[str, Any]
 
 def tell(own: Captions, alone: Captions | None, label: str) -> list[list[Part]]:
     """How CLIPTTA works, in three sentences with a batch's numbers; ``alone``: TENT's, where it runs."""
-    other: list[Part] = [
+    numbers: dict[str, Part] = {
+        "method": label,
+        "size": str(own.size),
+        "used": _used(own),
+        "own": [f"{own.own:.0%}", "matrix"],
+        "entropy": [f"{own.entropy:.2f}", "matrix"],
+        "most": f"{math.log(own.size):.2f}",
+        "alone": _used(alone or own),
+    }
+    first = say(
+        "{method} first gives each image its likeliest caption: the {size} images of this batch use {used} captions."
+    )
+    then = say(
+        "Then each image chooses among all {size} captions of its batch, as CLIP learnt in training. It gives its own "
+        "caption {own}, and is as undecided as a row entropy of {entropy} says, of {most} at most: the contrastive "
+        "term."
+    )
+    together = say(
         "So the batch holds together: while its captions differ, an image that joins the crowd fits its own caption "
         "less, and the loss rises."
-    ]
-    if alone is not None:
-        other = [
-            "TENT asks each image alone to be surer, and nothing holds its batch together: its answers use ",
-            [f"{alone.used} of {alone.classes}", "histogram"],
-            " captions. CLIPTTA's loss would rise if all joined one crowd.",
-        ]
-    return [
-        [
-            f"{label} first gives each image its likeliest caption: the {own.size} images of this batch use ",
-            [f"{own.used} of {own.classes}", "histogram"],
-            " captions.",
-        ],
-        [
-            f"Then each image chooses among all {own.size} captions of its batch, as CLIP learnt in training. It gives "
-            "its own caption ",
-            [f"{own.own:.0%}", "matrix"],
-            ", and is as undecided as a row entropy of ",
-            [f"{own.entropy:.2f}", "matrix"],
-            f" says, of {math.log(own.size):.2f} at most: the contrastive term.",
-        ],
-        other,
-    ]
+    )
+    beside = say(
+        "TENT asks each image alone to be surer, and nothing holds its batch together: its answers use {alone} "
+        "captions. CLIPTTA's loss would rise if all joined one crowd."
+    )
+    return [_filled(text, numbers) for text in (first, then, together if alone is None else beside)]
+
+
+def _used(captions: Captions) -> Part:
+    return [say("{part} of {whole}", part=captions.used, whole=captions.classes), "histogram"]
+
+
+def _filled(text: str, numbers: dict[str, Part]) -> list[Part]:
+    """A sentence's parts, with these in its places."""
+    parts: list[Part] = [""]
+    for words, name, *_ in Formatter().parse(text):
+        for part in (words, numbers[name] if name else ""):
+            if isinstance(part, str) and isinstance(parts[-1], str):
+                parts[-1] += part
+            else:
+                parts.append(part)
+    return parts
 
 
 def _number(value: float) -> str:
@@ -87,11 +109,13 @@ def _number(value: float) -> str:
 
 PANEL = Panel(
     name="story",
-    title="What each loss asks for",
-    sentence="The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
-    "normalisation layers so that the sum falls.",
+    title=say("What each loss asks for"),
+    sentence=say(
+        "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
+        "normalisation layers so that the sum falls."
+    ),
     kind="story",
-    waiting={"empty": "Press Run: the terms of each loss appear here, with their values at each step."},
+    waiting={"empty": say("Press Run: the terms of each loss appear here, with their values at each step.")},
     draw=story_data,
     live=True,
 )

@@ -12,6 +12,7 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.order import order_of
 from cliptta_demo.backend.data.schedule import Planned, plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import entry, looks_of
 from cliptta_demo.page.session.state import Session
@@ -19,12 +20,12 @@ from cliptta_demo.page.session.state import Session
 MOST_COLUMNS, MOST_ROWS = 200, 24  # of the picture of classes
 SAID = 6  # shifts that are named in the sentence
 ORDER_WORDS = {
-    "shuffled": "classes shuffled",
-    "sorted": "class after class",
-    "rotta": "classes in runs, RoTTA's",
-    "note": "classes in runs, NOTE's",
-    "late": "half of the classes late",
-    "given": "images as given",
+    "shuffled": say("classes shuffled"),
+    "sorted": say("class after class"),
+    "rotta": say("classes in runs, RoTTA's"),
+    "note": say("classes in runs, NOTE's"),
+    "late": say("half of the classes late"),
+    "given": say("images as given"),
 }
 LEVELS = 9  # shades of that picture
 
@@ -79,23 +80,37 @@ def blocks_of(plan: tuple[Planned, ...]) -> list[list[Any]]:
 
 def sentence(settings: StreamSettings, plan: tuple[Planned, ...]) -> str:
     """The strip in words, for those who can't see it and where there is little to see."""
-    found, start = [], 1
+    words, start = [], 1
     for shift, group in groupby(plan, lambda batch: batch.shift):
         end = start + len(list(group)) - 1
-        found.append((_name(shift), f"batches {start} to {end}" if end > start else f"batch {start}"))
+        words.append(
+            say("{shift} in batches {first} to {last}", shift=_name(shift), first=start, last=end)
+            if end > start
+            else say("{shift} in batch {number}", shift=_name(shift), number=start)
+        )
         start = end + 1
-    if len(found) == 1:
-        words = [f"{found[0][0]} in all {len(plan)} batches"]
-    else:
-        words = ["; ".join(f"{name} in {place}" for name, place in found[:SAID])]
-        words += [f"then {len(found) - SAID} more"] * (len(found) > SAID)
+    if len(words) == 1:
+        words = [say("{shift} in all {batches} batches", shift=_name(plan[0].shift), batches=len(plan))]
+    elif len(words) > SAID:
+        words[SAID:] = [say("then {number} more", number=len(words) - SAID)]
     low, high = min(batch.severity for batch in plan), max(batch.severity for batch in plan)
     if high:
-        words.append(f"severity {high}" if low == high else f"severity {low} to {high}")
-    runs = f", concentration {settings.concentration:g}" if settings.order in ("rotta", "note") else ""
-    words.append(ORDER_WORDS[settings.order] + runs)
+        words.append(
+            say("severity {severity}", severity=high)
+            if low == high
+            else say("severity {low} to {high}", low=low, high=high)
+        )
+    order = ORDER_WORDS[settings.order]
+    if settings.order in ("rotta", "note"):
+        order = say("{order}, concentration {number:g}", order=order, number=settings.concentration)
+    words.append(order)
     if settings.ood_share:
-        words.append(f"{settings.ood_share:.0%} strangers{' in bursts' if settings.ood_bursts else ''}")
+        share = settings.ood_share
+        words.append(
+            say("{share:.0%} strangers in bursts", share=share)
+            if settings.ood_bursts
+            else say("{share:.0%} strangers", share=share)
+        )
     return f"{'; '.join(words)}."
 
 
@@ -138,8 +153,8 @@ def _percent(value: float | None) -> str:
 
 PANEL = Panel(
     name="strip",
-    title="What comes when",
-    sentence="The stream, batch by batch, from left to right: shifts as high as they are severe.",
+    title=say("What comes when"),
+    sentence=say("The stream, batch by batch, from left to right: shifts as high as they are severe."),
     kind="strip",
     draw=strip_data,
 )

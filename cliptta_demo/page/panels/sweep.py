@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.methods.looks import MethodLook, looks
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import declared
+from cliptta_demo.page.form.said import label
 from cliptta_demo.page.panels.curves import level, level_label, upright
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import Figure, empty_figure, make_figure, rounded
@@ -27,7 +29,7 @@ class Knob:
 
     @property
     def label(self) -> str:
-        """The setting's own, on the axis and in the choice."""
+        """The setting's own, in the choice."""
         return declared(self.name).label
 
 
@@ -65,8 +67,11 @@ def sweep_figure(
         facets.append(_facet("accuracy", knob, shown, points, values, usual))
     if points:
         facets.append(_facet("spread", knob, shown, points, values, usual))
-    note = f"Each point is a run of {images} images from the source model. The dotted line is the form's value."
-    return make_figure(facets, shown) | {"note": note, "empty": "The first run is on its way…"}
+    note = say(
+        "Each point is a run of {images} images from the source model. The dotted line is the form's value.",
+        images=images,
+    )
+    return make_figure(facets, shown) | {"note": note, "empty": say("The first run is on its way…")}
 
 
 def _facet(
@@ -77,7 +82,8 @@ def _facet(
     values: Sequence[float],
     usual: float,
 ) -> dict[str, Any]:
-    title = "accuracy" if what == "accuracy" else "spread over classes"
+    title = say("accuracy") if what == "accuracy" else say("spread over classes")
+    turned = label(knob.name)
     traces = [
         {
             "type": "scatter",
@@ -86,35 +92,42 @@ def _facet(
             "y": rounded([getattr(point, what)[name] for point in points], 4),
             "line": {"color": f"@{look.colour}", "width": 2.5, "dash": look.dash},
             "marker": {"symbol": look.symbol, "size": 8, "color": f"@{look.colour}"},
-            "hovertemplate": f"{look.label}, {title} %{{y:.0%}}<br>{knob.label.lower()} %{{x:g}}<extra></extra>",
+            "hovertemplate": f"{look.label}, {title} %{{y:.0%}}<br>{turned} %{{x:g}}<extra></extra>",
         }
         for name, look in shown.items()
     ]
     ticks = {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
     ends = [math.log10(min(values) / 1.2), math.log10(max(values) * 1.2)]
     layout = {
-        "xaxis": {"title": {"text": knob.label.lower()}, "type": "log", "range": ends, **ticks},
+        "xaxis": {"title": {"text": turned}, "type": "log", "range": ends, **ticks},
         "yaxis": {"title": {"text": title}, "range": [0, 1.04], "tickformat": ".0%"},
         "shapes": [upright(usual) | {"line": {"color": "@muted", "width": 1.2, "dash": "dot"}}],
         "annotations": [],
     }
     if what == "spread":
         layout["shapes"].append(level(0.5))
-        layout["annotations"].append(level_label(0.5, "collapsed below", "left"))
+        layout["annotations"].append(level_label(0.5, say("collapsed below"), "left"))
     last = points[-1]
     words = ", ".join(
         f"{look.label} {value:.0%}" for name, look in shown.items() if (value := getattr(last, what)[name]) is not None
     )
-    alt = f"{title.capitalize()} over {len(points)} values. At {knob.label.lower()} {last.value:g}: {words}."
+    told = {"count": len(points), "setting": turned, "value": last.value, "ends": words}
+    alt = (
+        say("Accuracy over {count} values. At {setting} {value:g}: {ends}.", **told)
+        if what == "accuracy"
+        else say("Spread over classes over {count} values. At {setting} {value:g}: {ends}.", **told)
+    )
     return {"id": f"sweep-{what}", "data": traces, "layout": layout, "alt": alt}
 
 
 PANEL = Panel(
     name="sweep",
-    title="Turn one knob",
-    sentence="A method is only as good as its luck with the settings: run all of them at several values of one, and "
-    "see who survives where.",
+    title=say("Turn one knob"),
+    sentence=say(
+        "A method is only as good as its luck with the settings: run all of them at several values of one, and "
+        "see who survives where."
+    ),
     waiting=empty_figure(
-        "Choose a knob and press Sweep: short runs with the form's other settings, one after another."
+        say("Choose a knob and press Sweep: short runs with the form's other settings, one after another.")
     ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.run.insight import TOY_LOSSES, toy_paths
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import entry
 from cliptta_demo.page.texts import FAILED
@@ -36,10 +37,12 @@ def toy(question: Any) -> dict[str, Any]:
 
 PANEL = Panel(
     name="toy",
-    title="Three classes, two losses",
-    sentence="A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
-    "keys; arrows show where each loss pulls. "
-    "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called.",
+    title=say("Three classes, two losses"),
+    sentence=say(
+        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
+        "keys; arrows show where each loss pulls. "
+        "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."
+    ),
     kind="toy",
     waiting=[entry(name, look) for name, look in looks(TOY_LOSSES).items()],
     server=toy,
