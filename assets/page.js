@@ -116,6 +116,8 @@
   };
 
   const mounted = new Set();
+  const NEAR = "300px"; // beyond the edge of what is in sight, a panel is drawn as if it were
+  const SELDOM = 2000; // milliseconds between two drawings of what is out of sight
   cliptta.schedules = {}; // kind → what draws each panel of it anew
   cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
 
@@ -140,6 +142,7 @@
     const fold = element.querySelector("details");
     const draw = () => {
       waiting = false;
+      later = clearTimeout(later);
       arrive();
       titles.forEach(([place, usual], index) => {
         const words = data.heading?.[index] || usual;
@@ -149,20 +152,33 @@
       if (!fold || fold.open) cliptta.kinds[kind](body, data);
     };
     fold?.addEventListener("toggle", draw);
+    let near = true;
+    let later;
     // Several updates within a frame are one drawing; a page in the background waits until it is seen.
     const schedule = () => {
       if (waiting) return;
       waiting = true;
+      if (near || element.hidden) requestAnimationFrame(draw);
+      else later = setTimeout(draw, SELDOM);
+    };
+    const watchSight = (entries) => {
+      near = entries.at(-1).isIntersecting;
+      if (!near || !later) return;
+      clearTimeout(later);
       requestAnimationFrame(draw);
     };
+    new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
     watch("value", () => {
       if (cliptta.arrivals[kind]) arrive();
       schedule();
     });
-    mounted.add(Object.assign(schedule, { now: draw }));
+    mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && draw() }));
     (cliptta.schedules[kind] = cliptta.schedules[kind] || []).push(schedule);
     draw();
   };
+
+  /** Draws at once what waits to be drawn. */
+  cliptta.catchUp = () => mounted.forEach((schedule) => schedule.catchUp());
 
   /** Draws all panels again, with the values that they have. */
   cliptta.drawAnew = () => mounted.forEach((schedule) => schedule());

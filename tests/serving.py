@@ -135,6 +135,7 @@ def wait_for_streams(page: Page) -> None:
     with suppress(TimeoutError):
         page.wait_for_function("() => window.streamsOpen() === 0", timeout=1000 * STREAM_SECONDS)
     page.evaluate("() => new Promise(done => setTimeout(done, 100))")  # behind what is in line on the page
+    page.evaluate("() => window.cliptta?.catchUp?.()")  # what is out of sight is drawn late
 
 
 def camera_flags(folder: str) -> tuple[str, ...]:

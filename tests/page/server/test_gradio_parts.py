@@ -54,7 +54,8 @@ def test_a_part_that_is_missing_or_another_is_named(part: Part, change: str, mon
             monkeypatch.delattr(example, part.name)
         else:
             monkeypatch.setattr(example, part.name, object)
-        found = PARTS
+        whole = f"{part.owner}.{part.name}"  # what may look at it
+        found = [other for other in PARTS if other.owner == part.owner or other.owner.startswith(whole)]
     else:
         other = Without(example, part.name)
         if change == "another":
