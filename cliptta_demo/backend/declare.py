@@ -14,24 +14,29 @@ from types import MappingProxyType
 from typing import Any, dataclass_transform
 
 from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.languages import say
 
 Options = Mapping[str, str]  # value → label
 _KEY = "setting"
-_KINDS = {float: "a number", int: "a whole number", bool: "true or false"}
+_KINDS = {float: say("a number"), int: say("a whole number"), bool: say("true or false")}
 
 
 def check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
     """Raises :class:`UserError` unless ``low ≤ value ≤ high`` (and a whole number where asked)."""
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not low <= value <= high:  # NaN is in no range
-        bounds = f"a whole number from {low} to {high}" if whole else f"a number from {low:g} to {high:g}"
-        raise UserError(f"{name} is {quoted(value)}; it must be {bounds}.")
+    if right_type and low <= value <= high:  # NaN is in no range
+        return
+    about = {"name": name, "value": quoted(value), "low": low, "high": high}
+    if whole:
+        raise UserError(say("{name} is {value}; it must be a whole number from {low} to {high}.", **about))
+    raise UserError(say("{name} is {value}; it must be a number from {low:g} to {high:g}.", **about))
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raises :class:`UserError` unless ``value`` is one of ``allowed``."""
     if value not in allowed:
-        raise UserError(f"{name} is {quoted(value)}; it must be one of: {', '.join(allowed)}.")
+        about = {"name": name, "value": quoted(value), "allowed": ", ".join(allowed)}
+        raise UserError(say("{name} is {value}; it must be one of: {allowed}.", **about))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ class Setting:
         """The values in words, as in "0 to 1"."""
         if self.kind is str:
             return ", ".join(self.options)
-        return _KINDS[bool] if self.kind is bool else f"{self.low} to {self.high}"
+        return _KINDS[bool] if self.kind is bool else say("{low} to {high}", low=self.low, high=self.high)
 
     def check(self, value: Any, name: str = "") -> None:
         """Raises :class:`UserError` for a value that is none of its own; ``name`` stands for it there."""
@@ -92,7 +97,7 @@ class Setting:
         elif self.kind is not bool:
             check_number(name, value, self.low, self.high, whole=self.kind is int)
         elif not isinstance(value, bool):
-            raise UserError(f"{name} is {quoted(value)}; it must be {_KINDS[bool]}.")
+            raise UserError(say("{name} is {value}; it must be true or false.", name=name, value=quoted(value)))
 
     def parse(self, text: str, flags: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})) -> Any:
         """The value that a text stands for, unchecked; ``flags``: how a switch is written.
@@ -103,7 +108,9 @@ class Setting:
         try:
             return flags[text] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
-            raise ValueError(" or ".join(flags) if self.kind is bool else _KINDS[self.kind]) from None
+            first, second = flags
+            either = say("{first} or {second}", first=first, second=second)
+            raise ValueError(either if self.kind is bool else _KINDS[self.kind]) from None
 
     def whole(self, value: Any) -> Any:
         """A form's 64.0 is 64 where whole numbers are asked for; all else stays as it is, for the check to refuse."""

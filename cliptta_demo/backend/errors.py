@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from cliptta_demo.languages import say
+
 LONGEST_QUOTE = 60  # characters: a sentence stays one, whatever was sent
 LONGEST_NAME = 80  # characters of a name shown
 
@@ -17,7 +19,7 @@ def quoted(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists without end
-        return f"no {type(value).__name__} that can be shown"
+        return say("no {kind} that can be shown", kind=type(value).__name__)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
@@ -29,4 +31,4 @@ def printable(name: str) -> str:
 
 def base_name(path: str) -> str:
     """The last part of a path of any system, :func:`printable`; never empty."""
-    return printable(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or "A file without a name"
+    return printable(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or say("A file without a name")

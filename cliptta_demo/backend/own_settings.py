@@ -5,6 +5,7 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, settings_of
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 
 def _methods() -> Mapping[str, Any]:
@@ -34,7 +35,7 @@ def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
     for name, value in values.items():
         method, _, setting = name.partition(".")
         if own_kind(method) is None:
-            raise UserError(f"{name} is no setting: {method} has none of its own.")
+            raise UserError(say("{name} is no setting: {method} has none of its own.", name=name, method=method))
         given.setdefault(method, {})[setting] = value
     return {method: _build(method, own) for method, own in given.items()}
 
@@ -44,7 +45,7 @@ def _build(method: str, values: Mapping[str, Any]) -> Declared:
     known = settings_of(kind)
     if unknown := values.keys() - known:
         names = [", ".join(f"{method}.{name}" for name in sorted(part)) for part in (unknown, known)]
-        raise UserError(f"Unknown setting {names[0]}; known: {names[1]}.")
+        raise UserError(say("Unknown setting {unknown}; known: {known}.", unknown=names[0], known=names[1]))
     for name, value in values.items():
         known[name].check(value, f"{method}.{name}")
     return kind(**values)

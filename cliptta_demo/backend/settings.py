@@ -8,35 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.declare import (
-    Declared,
-    Setting,
-    check_choice,
-    choice,
-    number,
-    settings_of,
-    switch,
-    whole,
-)
+from cliptta_demo.backend.corruptions import CORRUPTION_CYCLE, CORRUPTIONS, MIXED, corruption_name, corruption_words
+from cliptta_demo.backend.declare import Declared, Setting, check_choice, choice, number, settings_of, switch, whole
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.own_settings import own_kind
+from cliptta_demo.languages import say
 
-CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
-MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
 GRADUAL = ("gradual", "gradual-cotta")
-_NICE_NAMES = {
-    "jpeg_compression": "JPEG compression",
-    CORRUPTION_CYCLE: "all 15 in turn",
-    MIXED: "mixed corruptions",
-    "none": "no corruption",
-}
-
-
-def corruption_name(name: str) -> str:
-    """A corruption's name for people: ``gaussian_noise`` → ``Gaussian noise``."""
-    return _NICE_NAMES.get(name) or display_name(name).capitalize()
 
 
 def method_names() -> tuple[str, ...]:
@@ -47,8 +25,8 @@ def method_names() -> tuple[str, ...]:
 
 
 def _corruptions() -> dict[str, str]:
-    cycle = {"none": "None", CORRUPTION_CYCLE: "Cycle through all 15"}
-    return cycle | {name: corruption_name(name) for name in CORRUPTIONS}
+    others = {"none": say("None"), CORRUPTION_CYCLE: say("Cycle through all 15")}
+    return others | {name: corruption_name(name) for name in CORRUPTIONS}
 
 
 def _scores() -> dict[str, str]:
@@ -57,33 +35,47 @@ def _scores() -> dict[str, str]:
     return {name: name for name in ID_SCORES}
 
 
+RESETS = {
+    "every": say("Every … batches, or never"),
+    "shift": say("At each new shift"),
+    "astray": say("When it goes astray"),
+}
 SCHEDULES = {
-    "one": "One shift",
-    "continual": "One after another",
-    "gradual": "Up and down",
-    "gradual-cotta": "Up and down, from the top",
-    "recurring": "Again and again",
-    MIXED: "Mixed in each batch",
+    "one": say("One shift"),
+    "continual": say("One after another"),
+    "gradual": say("Up and down"),
+    "gradual-cotta": say("Up and down, from the top"),
+    "recurring": say("Again and again"),
+    MIXED: say("Mixed in each batch"),
 }
 ORDERS = {
-    "shuffled": "Shuffled",
-    "sorted": "Sorted by class",
-    "rotta": "In runs, RoTTA's",
-    "note": "In runs, NOTE's",
-    "late": "New classes late",
-    "given": "As given",
+    "shuffled": say("Shuffled"),
+    "sorted": say("Sorted by class"),
+    "rotta": say("In runs, RoTTA's"),
+    "note": say("In runs, NOTE's"),
+    "late": say("New classes late"),
+    "given": say("As given"),
 }
 
 
 def _shift(stream: "StreamSettings") -> str:
     """The corruption in short words: "fog 5", "fog to 5" where it rises, "no corruption"."""
-    name = corruption_name(stream.corruption)
-    name = name if name.startswith("JPEG") else f"{name[:1].lower()}{name[1:]}"
-    return name if stream.corruption == "none" else f"{name} {'to ' if stream.ramp else ''}{stream.severity}"
+    words, severity = corruption_words(stream.corruption), stream.severity
+    if stream.corruption == "none":
+        return words
+    if stream.ramp:
+        return say("{corruption} to {severity}", corruption=words, severity=severity)
+    return f"{words} {severity}"
 
 
 def _every(adaptation: "AdaptationSettings") -> str:
-    return f"anew every {adaptation.reset_every}" if adaptation.reset_every else "never anew"
+    every = adaptation.reset_every
+    return say("anew every {count}", count=every) if every else say("never anew")
+
+
+def _anew(adaptation: "AdaptationSettings") -> str:
+    others = {"shift": say("anew at new shifts"), "astray": say("anew when astray")}
+    return others.get(adaptation.reset) or _every(adaptation)
 
 
 # fmt: off
@@ -92,73 +84,72 @@ class AdaptationSettings(Declared):
 
     learning_rate: float = number(
         1e-4, 0, 1, "the paper's; small backbones want more and bring their own tuned value",
-        label="Learning rate", help="Of Adam, on the normalisation layers only.", step=0.0001,
-        option="lr", spoken="learning rate of Adam", mark="lr {:g}",
+        label=say("Learning rate"), help=say("Of Adam, on the normalisation layers only."), step=0.0001,
+        option="lr", spoken="learning rate of Adam", mark=say("lr {:g}"),
     )
     steps: int = whole(
         10, 1, 50, "the paper's",
-        label="Steps per batch", help="Optimiser steps on each batch.", slider=True, step=1,
-        spoken="optimiser steps per batch", mark="{} steps",
+        label=say("Steps per batch"), help=say("Optimiser steps on each batch."), slider=True, step=1,
+        spoken="optimiser steps per batch", mark=say("{} steps"),
     )
     rates: str = choice(
-        "same", {"same": "The same for all", "own": "Each its own"}, "one thing differs: the method",
+        "same", {"same": say("The same for all"), "own": say("Each its own")}, "one thing differs: the method",
         spoken="rate and steps: same for all methods, or own, what choose has recorded",
-        mark=lambda own: f"{'own' if own.rates == 'own' else 'same'} rates",
+        mark=lambda own: say("own rates") if own.rates == "own" else say("same rates"),
     )
     reset: str = choice(
-        "every", {"every": "Every … batches, or never", "shift": "At each new shift", "astray": "When it goes astray"},
-        "with 0 batches never, as in the paper",
-        label="Start anew", help="Astray: the predictions' entropy, averaged as in SAR, falls below 0.2 nats.",
-        spoken="when methods start from the source model again: {}",
-        mark=lambda own: {"shift": "anew at new shifts", "astray": "anew when astray"}.get(own.reset) or _every(own),
+        "every", RESETS, "with 0 batches never, as in the paper",
+        label=say("Start anew"),
+        help=say("Astray: the predictions' entropy, averaged as in SAR, falls below 0.2 nats."),
+        spoken="when methods start from the source model again: {}", mark=_anew,
     )
     reset_every: int = whole(
         0, 0, 1000, "never, as in the paper; RDumb (Press et al. 2023) does after a while",
-        label="Start anew every … batches", help="0: never. Forgets what was learnt, good and bad.",
-        spoken="batches after which methods start anew; 0: never", mark=lambda own: _every(own),
+        label=say("Start anew every … batches"), help=say("0: never. Forgets what was learnt, good and bad."),
+        spoken="batches after which methods start anew; 0: never", mark=_every,
     )
     window: int = whole(
         1, 1, 512, "each batch by itself, as in the paper; small batches want a longer one",
-        label="Window", help="Batches that methods adapt to together; in between they only predict.",
-        spoken="batches that methods adapt to together", mark="window {}",
+        label=say("Window"), help=say("Batches that methods adapt to together; in between they only predict."),
+        spoken="batches that methods adapt to together", mark=say("window {}"),
     )
     regulariser_weight: float = number(
         1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
-        label="λ_reg, CLIPTTA's regulariser", help="CLIPTTA's pull towards using all classes.",
+        label=say("λ_reg, CLIPTTA's regulariser"), help=say("CLIPTTA's pull towards using all classes."),
         option="lambda-reg", spoken="weight of CLIPTTA's regulariser", mark="λ_reg {:g}",
     )
     tent_regulariser_weight: float = number(
         0.0, 0, 100, "TENT as published has none; 1 gives it CLIPTTA's",
-        label="λ_reg for TENT", help="0 is TENT as published; 1 lends it CLIPTTA's regulariser.",
+        label=say("λ_reg for TENT"), help=say("0 is TENT as published; 1 lends it CLIPTTA's regulariser."),
         option="tent-lambda-reg", spoken="weight of the same regulariser in TENT", mark="TENT λ_reg {:g}",
     )
     memory_shots: int = whole(
         8, 0, 64, "the paper uses 4 to 16",
-        label="Memory shots per class", help="Confident images remembered per class.", slider=True, step=1,
-        spoken="images remembered per class; 0: no memory", mark="{} shots",
+        label=say("Memory shots per class"), help=say("Confident images remembered per class."), slider=True, step=1,
+        spoken="images remembered per class; 0: no memory", mark=say("{} shots"),
     )
     memory_sample: int = whole(
         64, 1, 1024, "as many as a batch has, balanced over classes",
-        spoken="remembered images that join each step", mark="{} memory images",
+        spoken="remembered images that join each step", mark=say("{} memory images"),
     )
     oce_weight: float = number(
         1.0, 0, 1000, "the paper's λ_oce",
-        label="λ_oce, weight of OCE", help="Pushes known images and strangers apart.",
+        label=say("λ_oce, weight of OCE"), help=say("Pushes known images and strangers apart."),
         option="lambda-oce", spoken="weight of the outlier contrastive exposure", mark="λ_oce {:g}",
     )
     oce_gamma: float = number(
         0.005, 1e-6, 10, "the paper's γ",
-        label="γ", help="Softness of that split.",
+        label="γ", help=say("Softness of that split."),
         option="gamma", spoken="softness of the ID/OOD split", mark="γ {:g}",
     )
     score: str = choice(
         "max-log-probability", _scores, "the paper's ID score",
-        label="ID score", spoken="ID score: {}", restart="the ID score",
+        label=say("ID score"), spoken="ID score: {}", restart=say("the ID score"),
     )
     symmetric: bool = switch(
         False, "the authors ran the row form of the contrastive loss only",
-        label="Symmetric loss", help="Adds the text-to-image half of the contrastive loss.",
-        spoken="rows and columns in the loss", mark=lambda own: "symmetric" if own.symmetric else "rows only",
+        label=say("Symmetric loss"), help=say("Adds the text-to-image half of the contrastive loss."),
+        spoken="rows and columns in the loss", mark=lambda own: say("symmetric") if own.symmetric else say("rows only"),
     )
 
 
@@ -167,66 +158,69 @@ class StreamSettings(Declared):
 
     corruption: str = choice(
         "none", _corruptions, 'clean; "cycle" takes another of the 15 with every batch',
-        label="Corruption", help="ImageNet-C's, applied to every image.", group="shift", spoken="{}", mark=_shift,
+        label=say("Corruption"), help=say("ImageNet-C's, applied to every image."), group="shift",
+        spoken="{}", mark=_shift,
     )
     severity: int = whole(
         5, 1, 5, "the paper reports 5",
-        label="Severity", group="shift", slider=True, step=1, spoken="1 to 5; the paper reports 5", mark=_shift,
+        label=say("Severity"), group="shift", slider=True, step=1, spoken="1 to 5; the paper reports 5", mark=_shift,
     )
     ramp: bool = switch(
         False, "the paper's severity is constant",
-        label="Ramp up", help="From 1 up to the severity, over the stream.", group="shift",
+        label=say("Ramp up"), help=say("From 1 up to the severity, over the stream."), group="shift",
         spoken="let the severity rise from 1 over the stream", mark=_shift,
     )
     ood_share: float = number(
         0.0, 0, 0.9, "none; the paper's open set has 0.5",
-        label="OOD share", help="Of each batch: images of none of the classes; “Known or stranger?” then shows them.",
+        label=say("OOD share"),
+        help=say("Of each batch: images of none of the classes; “Known or stranger?” then shows them."),
         group="shift", slider=True, step=0.05,
-        spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart="the OOD share",
+        spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart=say("the OOD share"),
     )
     order: str = choice(
         "shuffled", ORDERS, "the paper's",
-        label="Order", help="Sorted and in runs, each batch holds few classes. As given: a video's frames in order.",
-        group="stream",
-        spoken="of the classes: {}", restart="the stream order",
+        label=say("Order"),
+        help=say("Sorted and in runs, each batch holds few classes. As given: a video's frames in order."),
+        group="stream", spoken="of the classes: {}", restart=say("the stream order"),
     )
     batch_size: int = whole(
         64, 1, 512, "the paper's is 128; 64 keeps a laptop live",
-        label="Batch size", group="stream", restart="the batch size",
+        label=say("Batch size"), group="stream", restart=say("the batch size"),
     )
     batches: int = whole(
         10, 1, 1000, "short enough to be watched",
-        label="Batches", group="stream",
+        label=say("Batches"), group="stream",
     )
     seed: int = whole(
         0, 0, 2**31 - 1, "any will do; the same one gives the same run",
-        label="Seed", group="stream", restart="the seed",
+        label=say("Seed"), group="stream", restart=say("the seed"),
     )
     schedule: str = choice(
         "one", SCHEDULES, "the paper's streams have one shift each",
-        label="Shifts", help="All but one shift take ImageNet-C's 15 in their order, whichever is chosen above.",
-        group="schedule", spoken="which shifts come, batch by batch: {}", restart="the schedule",
+        label=say("Shifts"),
+        help=say("All but one shift take ImageNet-C's 15 in their order, whichever is chosen above."),
+        group="schedule", spoken="which shifts come, batch by batch: {}", restart=say("the schedule"),
     )
     shift_batches: int = whole(
         5, 1, 500, "two shifts in a stream of ten",
-        label="Batches per shift", group="schedule", spoken="batches of one shift, or of one severity on its way",
-        restart="the schedule",
+        label=say("Batches per shift"), group="schedule", spoken="batches of one shift, or of one severity on its way",
+        restart=say("the schedule"),
     )
     recurring_shifts: int = whole(
         3, 1, 15, "a noise, a blur and brightness",
-        label="Shifts that recur", group="schedule", spoken="how many shifts come again and again",
-        restart="the schedule",
+        label=say("Shifts that recur"), group="schedule", spoken="how many shifts come again and again",
+        restart=say("the schedule"),
     )
     concentration: float = number(
         0.1, 0, 1000, "RoTTA's, NOTE's and SoTTA's; mariodoebler's is 0",
-        label="Concentration", help="Of runs and bursts: the smaller, the longer. 0: class after class.",
+        label=say("Concentration"), help=say("Of runs and bursts: the smaller, the longer. 0: class after class."),
         group="schedule", step=0.1, spoken="of runs of classes and bursts of strangers; 0: class after class",
-        restart="the concentration",
+        restart=say("the concentration"),
     )
     ood_bursts: bool = switch(
         False, "the paper mixes them evenly",
-        label="Strangers in bursts", help="As SoTTA's noise comes, rather than in each batch.", group="schedule",
-        spoken="let strangers come in bursts", restart="the bursts of strangers",
+        label=say("Strangers in bursts"), help=say("As SoTTA's noise comes, rather than in each batch."),
+        group="schedule", spoken="let strangers come in bursts", restart=say("the bursts of strangers"),
     )
 # fmt: on
 
@@ -257,20 +251,24 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         if not self.methods:
-            raise UserError("methods is empty; choose at least one of: " + ", ".join(method_names()) + ".")
+            raise UserError(say("methods is empty; choose at least one of: {names}.", names=", ".join(method_names())))
         for method in self.methods:
             check_choice("methods", method, method_names())
         if len(set(self.methods)) < len(self.methods):
-            raise UserError(f"methods names one method twice: {', '.join(self.methods)}.")
+            raise UserError(say("methods names one method twice: {names}.", names=", ".join(self.methods)))
         kinds = {name: kind for name in self.methods if (kind := own_kind(name)) is not None}
         own = {name: self.own.get(name) or kind() for name, kind in kinds.items()}
         if wrong := [name for name, kind in kinds.items() if not isinstance(own[name], kind)]:
-            raise UserError(f"own has settings for {', '.join(wrong)} that are another method's.")
+            raise UserError(say("own has settings for {names} that are another method's.", names=", ".join(wrong)))
         object.__setattr__(self, "own", own)
         if self.images_together > (most := settings_of(StreamSettings)["batch_size"].high):
             raise UserError(
-                f"window is {self.adaptation.window} batches of {self.stream.batch_size} images; together they may be "
-                f"at most {most} images."
+                say(
+                    "window is {window} batches of {size} images; together they may be at most {most} images.",
+                    window=self.adaptation.window,
+                    size=self.stream.batch_size,
+                    most=most,
+                )
             )
 
     @property

@@ -11,10 +11,18 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import check_choice, check_number
+from cliptta_demo.languages import say
 
 from . import blur, digital, noise, spatter, weather
 from .constants import PUBLISHED, Constants, Setting, setting
 
+CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
+MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
+_NO_CORRUPTIONS = {  # shifts, and what they are called
+    "none": say("no corruption"),
+    CORRUPTION_CYCLE: say("all 15 in turn"),
+    MIXED: say("mixed corruptions"),
+}
 _SMALLEST_SIDE = 8
 
 
@@ -24,35 +32,37 @@ class Corruption:
 
     apply: (images, setting, generator on their device) -> images, all (N, 3, H, W) uint8. Call it through `corrupt`.
     The sources that the functions name are Hendrycks & Dietterich's scripts.
+    words: what it is called in the middle of a sentence; "" for the name without its underscores.
     """
 
     name: str
     family: str
     apply: Callable[[Tensor, Setting, torch.Generator], Tensor]
+    words: str = ""
 
 
 CORRUPTIONS: dict[str, Corruption] = {
     entry.name: entry
     for entry in (
-        Corruption("gaussian_noise", "noise", noise.gaussian_noise),
-        Corruption("shot_noise", "noise", noise.shot_noise),
-        Corruption("impulse_noise", "noise", noise.impulse_noise),
-        Corruption("defocus_blur", "blur", blur.defocus_blur),
-        Corruption("glass_blur", "blur", blur.glass_blur),
-        Corruption("motion_blur", "blur", blur.motion_blur),
-        Corruption("zoom_blur", "blur", blur.zoom_blur),
-        Corruption("snow", "weather", weather.snow),
-        Corruption("frost", "weather", weather.frost),
-        Corruption("fog", "weather", weather.fog),
-        Corruption("brightness", "digital", digital.brightness),
-        Corruption("contrast", "digital", digital.contrast),
-        Corruption("elastic_transform", "digital", digital.elastic_transform),
-        Corruption("pixelate", "digital", digital.pixelate),
-        Corruption("jpeg_compression", "digital", digital.jpeg_compression),
-        Corruption("speckle_noise", "noise", noise.speckle_noise),
-        Corruption("gaussian_blur", "blur", blur.gaussian_blur),
-        Corruption("spatter", "weather", spatter.spatter),
-        Corruption("saturate", "digital", digital.saturate),
+        Corruption("gaussian_noise", "noise", noise.gaussian_noise, say("gaussian noise")),
+        Corruption("shot_noise", "noise", noise.shot_noise, say("shot noise")),
+        Corruption("impulse_noise", "noise", noise.impulse_noise, say("impulse noise")),
+        Corruption("defocus_blur", "blur", blur.defocus_blur, say("defocus blur")),
+        Corruption("glass_blur", "blur", blur.glass_blur, say("glass blur")),
+        Corruption("motion_blur", "blur", blur.motion_blur, say("motion blur")),
+        Corruption("zoom_blur", "blur", blur.zoom_blur, say("zoom blur")),
+        Corruption("snow", "weather", weather.snow, say("snow")),
+        Corruption("frost", "weather", weather.frost, say("frost")),
+        Corruption("fog", "weather", weather.fog, say("fog")),
+        Corruption("brightness", "digital", digital.brightness, say("brightness")),
+        Corruption("contrast", "digital", digital.contrast, say("contrast")),
+        Corruption("elastic_transform", "digital", digital.elastic_transform, say("elastic transform")),
+        Corruption("pixelate", "digital", digital.pixelate, say("pixelate")),
+        Corruption("jpeg_compression", "digital", digital.jpeg_compression, say("JPEG compression")),
+        Corruption("speckle_noise", "noise", noise.speckle_noise, say("speckle noise")),
+        Corruption("gaussian_blur", "blur", blur.gaussian_blur, say("gaussian blur")),
+        Corruption("spatter", "weather", spatter.spatter, say("spatter")),
+        Corruption("saturate", "digital", digital.saturate, say("saturate")),
     )
 }
 COMMON_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[:15]
@@ -65,10 +75,22 @@ def register_corruption(entry: Corruption, constants: Constants) -> None:
     constants: by the image's side (32, 64, 224), five tuples, one for each severity; as in `constants.PUBLISHED`.
     Raises ValueError if another corruption has the name.
     """
-    if entry.name in ("none", "cycle", "mixed", *CORRUPTIONS):
+    if entry.name in (*_NO_CORRUPTIONS, *CORRUPTIONS):
         raise ValueError(f"name: {entry.name!r} is taken; it must be another than {', '.join(CORRUPTIONS)}")
     CORRUPTIONS[entry.name] = entry
     PUBLISHED[entry.name] = constants
+
+
+def corruption_words(name: str) -> str:
+    """What a shift is called in the middle of a sentence: ``gaussian_noise`` → ``gaussian noise``."""
+    known = CORRUPTIONS[name].words if name in CORRUPTIONS else _NO_CORRUPTIONS.get(name)
+    return known or name.replace("_", " ")
+
+
+def corruption_name(name: str) -> str:
+    """The same by itself: ``gaussian_noise`` → ``Gaussian noise``."""
+    words = corruption_words(name)
+    return words if name in _NO_CORRUPTIONS else f"{words[:1].upper()}{words[1:]}"
 
 
 def _check(images: Tensor, name: str, severity: int, seed: int) -> None:

@@ -7,7 +7,7 @@ whoever stops early keeps the old one.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,9 +21,8 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.backend.work import Work
-
-T = TypeVar("T")
+from cliptta_demo.backend.work import T, Work
+from cliptta_demo.languages import say
 
 
 class Method:
@@ -138,6 +137,7 @@ class Method:
 
         The pieces stay small for this run alone, since they may change the last bits of its numbers.
         """
+        device = self.backbone.device
         while True:
             try:
                 return (yield from work(*given))
@@ -145,13 +145,13 @@ class Method:
                 if not is_out_of_memory(error):
                     raise
             # Outside of the except block, whose traceback would keep the activations alive.
-            if self.backbone.device.type == "cuda":
-                torch.cuda.empty_cache()
+            torch.cuda.empty_cache()  # does nothing where there is no GPU
             self.piece = self.at_once = min(count + self.settings.memory_sample, self.piece) // 2
             if not self.piece or self.backbone.mixes_images:
                 raise UserError(
-                    f"{count} images do not fit into the memory of {self.backbone.device}. "
-                    "Choose a smaller batch size or a smaller backbone."
+                    say("{count} images do not fit into the memory of {device}.", count=count, device=device)
+                    + " "
+                    + say("Choose a smaller batch size or a smaller backbone.")
                 )
 
 

@@ -12,6 +12,7 @@ from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 
 class ClipArttSettings(Released):
@@ -19,12 +20,12 @@ class ClipArttSettings(Released):
 
     candidates: int = whole(
         3, 1, 5, "the authors' K",
-        label="Classes in a caption", help="The likeliest, in their order; 1 takes the class's own prompts.",
-        slider=True, step=1, mark="{} classes in a caption",
+        label=say("Classes in a caption"), help=say("The likeliest, in their order; 1 takes the class's own prompts."),
+        slider=True, step=1, mark=say("{} classes in a caption"),
     )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew, and the target learns; CLIPTTA's does neither",
-        label="CLIPArTT as in", mark="CLIPArTT {}",
+        label=say("CLIPArTT as in"), mark=lambda own: f"CLIPArTT {own.by}",
     )  # fmt: skip
 
 
@@ -38,7 +39,9 @@ class ClipArtt(AdaptingMethod):
     """
 
     name, label = "clipartt", "CLIPArTT"
-    sentence = "Captions each image with its three likeliest classes, and learns from which images get similar ones."
+    sentence = say(
+        "Captions each image with its three likeliest classes, and learns from which images get similar ones."
+    )
     paper = "Vargas Hakim et al., CLIPArTT: Adaptation of CLIP to New Domains at Test Time, WACV 2025"
     family = "captions"
     colour, symbol, dash = "teal", "hexagon", "dot"

@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.languages import say
 
 
 @register
@@ -21,7 +22,7 @@ class Cliptta(AdaptingMethod):
     """Soft contrastive loss, marginal-entropy regulariser and confident memory; every image counts as ID."""
 
     name, label = "cliptta", "CLIPTTA"
-    sentence = "Lets each image find its caption among those of the whole batch, which resists collapse."
+    sentence = say("Lets each image find its caption among those of the whole batch, which resists collapse.")
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"

@@ -10,6 +10,7 @@ from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.losses import outlier_contrastive_exposure
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.languages import say
 
 
 @register
@@ -20,7 +21,7 @@ class ClipttaOce(Cliptta):
     """
 
     name, label = "cliptta-oce", "CLIPTTA + OCE"
-    sentence = "CLIPTTA that also learns which images are strangers, and leaves them out."
+    sentence = say("CLIPTTA that also learns which images are strangers, and leaves them out.")
     colour, symbol, dash = "green", "triangle-up", "dash"
     uses = (*Cliptta.uses, "oce_weight", "oce_gamma", "score")
     uses_threshold = True

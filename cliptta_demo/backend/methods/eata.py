@@ -11,6 +11,7 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 
 class EataSettings(FilterSettings):
@@ -18,13 +19,14 @@ class EataSettings(FilterSettings):
 
     fisher_weight: float = number(
         2000.0, 0, 10_000_000, "the release's for ImageNet; for CIFAR-10 it takes 1",
-        label="λ, weight of the anchor", help="Holds on to the parameters that matter to the source model.",
-        step=1, mark="anchor {:g}",
+        label=say("λ, weight of the anchor"), help=say("Holds on to the parameters that matter to the source model."),
+        step=1, mark=say("anchor {:g}"),
     )  # fmt: skip
     fisher_batches: int = whole(
         4, 0, 32, "256 images are less work than half a batch of ten steps; the release takes 2,000",
-        label="Clean batches of 64", help="From which it learns, before the first batch, which parameters matter.",
-        slider=True, step=1, mark="{} clean batches",
+        label=say("Clean batches of 64"),
+        help=say("From which it learns, before the first batch, which parameters matter."),
+        slider=True, step=1, mark=say("{} clean batches"),
     )  # fmt: skip
 
 
@@ -36,7 +38,7 @@ class Eata(Eta):
     """
 
     name, label = "eata", "EATA"
-    sentence = "ETA on an elastic leash: what matters on clean images may move least."
+    sentence = say("ETA on an elastic leash: what matters on clean images may move least.")
     colour, symbol, dash = "purple", "star", "dash"
     own = EataSettings
     kept_like_parameters = 1

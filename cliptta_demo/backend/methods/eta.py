@@ -12,6 +12,7 @@ from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.languages import say
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
 
@@ -21,8 +22,8 @@ class ReliableSettings(Released):
 
     entropy_share: float = number(
         0.4, 0, 1, "the releases' of ETA, EATA and SAR",
-        label="Entropy limit", help="Learns from images below this share of the largest entropy, ln C.",
-        step=0.05, mark="entropy limit {:g}",
+        label=say("Entropy limit"), help=say("Learns from images below this share of the largest entropy, ln C."),
+        step=0.05, mark=say("entropy limit {:g}"),
     )  # fmt: skip
 
     def limit(self, classes: int) -> float:
@@ -39,8 +40,8 @@ class FilterSettings(ReliableSettings):
 
     similarity: float = number(
         0.4, 0, 1, "the release's for CIFAR-10, which has few classes; for ImageNet it takes 0.05",
-        label="Similarity limit", help="Leaves out images whose prediction is more like the average one.",
-        step=0.05, mark="similarity limit {:g}",
+        label=say("Similarity limit"), help=say("Leaves out images whose prediction is more like the average one."),
+        step=0.05, mark=say("similarity limit {:g}"),
     )  # fmt: skip
 
 
@@ -48,11 +49,11 @@ class EtaSettings(FilterSettings):
     """ETA's, and what CLIPTTA's comparison makes of it."""
 
     release: str = definition(
-        "ETA", "CLIPTTA's compares unscaled predictions: all are alike, and all images are left out."
+        "ETA", say("CLIPTTA's compares unscaled predictions: all are alike, and all images are left out.")
     )
     regulariser: float = number(
         0.0, 0, 100, "its authors have none; CLIPTTA's comparison takes 0.1",
-        label="λ_reg", help="Adds CLIPTTA's pull towards using all classes.", mark="λ_reg {:g}",
+        label="λ_reg", help=say("Adds CLIPTTA's pull towards using all classes."), mark="λ_reg {:g}",
     )  # fmt: skip
 
 
@@ -65,7 +66,7 @@ class Eta(AdaptingMethod):
     """
 
     name, label = "eta", "ETA"
-    sentence = "Learns from sure images alone, and of those only from what it has not seen often."
+    sentence = say("Learns from sure images alone, and of those only from what it has not seen often.")
     paper = "Niu et al., Efficient Test-Time Model Adaptation without Forgetting, ICML 2022"
     family = "entropy"
     colour, symbol = "purple", "cross"

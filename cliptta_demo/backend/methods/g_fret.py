@@ -15,6 +15,7 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.s_fret import SFret, redundancy
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.languages import say
 
 SURE_SHARE = 0.95  # of a batch takes part in the prediction loss, before those that the centres call otherwise go
 TINY = 1e-12
@@ -25,12 +26,13 @@ class GFretSettings(Declared):
 
     supports: int = whole(
         100, 1, 1000, "the authors'",
-        label="Supports per class", help="The surest features of each class, whose sum is its centre.",
-        mark="{} supports",
+        label=say("Supports per class"), help=say("The surest features of each class, whose sum is its centre."),
+        mark=say("{} supports"),
     )  # fmt: skip
     prediction_weight: float = number(
         100.0, 0, 1000, "the authors' launcher's; the class itself says 0.0001",
-        label="Weight of the prediction", help="Beside that of the representation.", mark="prediction {:g}",
+        label=say("Weight of the prediction"), help=say("Beside that of the representation."),
+        mark=say("prediction {:g}"),
     )  # fmt: skip
 
 
@@ -68,7 +70,7 @@ class GFret(AdaptingMethod):
     """
 
     name, label = "g-fret", "G-FRET"
-    sentence = "Pulls each image towards its class, and away from what all features have in common."
+    sentence = say("Pulls each image towards its class, and away from what all features have in common.")
     paper = SFret.paper
     family = "redundancy"
     colour, symbol, dash = "teal", "triangle-down", "dashdot"

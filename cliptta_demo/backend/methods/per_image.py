@@ -19,6 +19,7 @@ from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.methods.views import draw_boxes, take_views
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 REPORTS = 8  # looks at a batch at work, at most; each shows the images done adapted and the others as they were
 EPSILON = 1e-8  # of the releases' AdamW
@@ -29,12 +30,12 @@ class ViewSettings(Declared):
 
     views: int = whole(
         64, 2, 256, "the releases'",
-        label="Views per image", help="The image and random crops of it.", mark="{} views",
+        label=say("Views per image"), help=say("The image and random crops of it."), mark=say("{} views"),
     )  # fmt: skip
     share: float = number(
         0.1, 0.01, 1, "the releases'",
-        label="Share of views", help="That the steps learn from: those of lowest entropy.", step=0.05,
-        mark="{:g} of the views",
+        label=say("Share of views"), help=say("That the steps learn from: those of lowest entropy."), step=0.05,
+        mark=say("{:g} of the views"),
     )  # fmt: skip
 
     @property

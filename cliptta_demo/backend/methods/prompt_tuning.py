@@ -11,6 +11,7 @@ from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 WORDS, COUNT = "a photo of a", 4  # the context vectors start as these words'
 THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is worth in time and memory
@@ -21,9 +22,9 @@ class PromptSettings(ViewSettings):
 
     learning_rate: float = number(
         5e-3, 0, 1, "the release's",
-        label="Learning rate", help="Of AdamW, on the prompt's words.", step=0.001, mark="lr {:g}",
+        label=say("Learning rate"), help=say("Of AdamW, on the prompt's words."), step=0.001, mark=say("lr {:g}"),
     )  # fmt: skip
-    steps: int = whole(1, 1, 20, "the release's", label="Steps per image", mark="{} steps")
+    steps: int = whole(1, 1, 20, "the release's", label=say("Steps per image"), mark=say("{} steps"))
 
 
 class Captions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliptta_demo.backend.declare import Declared, choice
+from cliptta_demo.languages import say
 
 if TYPE_CHECKING:
     from cliptta_demo.backend.methods.base import Method
@@ -15,16 +16,16 @@ METHODS: dict[str, type[Method]] = {}
 FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
 # What a method goes by, and how that is said to people; others may come from outside.
 FAMILIES = {
-    "yardstick": "Yardstick",
-    "entropy": "Surer of each image",
-    "captions": "Image and caption",
-    "memory": "Memory and teacher",
-    "redundancy": "Less redundant features",
-    "training-free": "Nothing learnt",
-    "single": "One image at a time",
+    "yardstick": say("Yardstick"),
+    "entropy": say("Surer of each image"),
+    "captions": say("Image and caption"),
+    "memory": say("Memory and teacher"),
+    "redundancy": say("Less redundant features"),
+    "training-free": say("Nothing learnt"),
+    "single": say("One image at a time"),
 }
 # Whose definition of a method is meant, where its authors' release and CLIPTTA's comparison differ.
-RELEASES = {"authors": "Its authors'", "cliptta": "CLIPTTA's comparison"}
+RELEASES = {"authors": say("Its authors'"), "cliptta": say("CLIPTTA's comparison")}
 REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 
 
@@ -44,8 +45,14 @@ def register(kind: Kind) -> Kind:
 
 def definition(method: str, help: str, **others: str) -> Any:
     """The field ``release`` of a method's own settings: whose definition it follows; ``others``: further ones."""
-    about = {"label": "Definition", "help": help, "mark": f"{method} as by {{}}"}
-    return choice("authors", RELEASES | others, "a method is its authors'", **about)
+    return choice(
+        "authors",
+        RELEASES | others,
+        "a method is its authors'",
+        label=say("Definition"),
+        help=help,
+        mark=lambda own: say("{method} as by {release}", method=method, release=own.by),
+    )
 
 
 class Released(Declared):
@@ -55,3 +62,8 @@ class Released(Declared):
     def by_authors(self) -> bool:
         """Whether it is that of the method's authors; without a choice it is."""
         return getattr(self, "release", "authors") == "authors"
+
+    @property
+    def by(self) -> str:
+        """Whose definition it is, in the word that the curves are marked with."""
+        return say("authors") if self.by_authors else self.release

@@ -18,6 +18,7 @@ from cliptta_demo.backend.methods.registry import Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 ITEM_BYTES = 400  # of one place in the memory, beside its image
 
@@ -93,7 +94,7 @@ class RememberingSettings(Released):
 
     capacity: int = whole(
         64, 1, 1024, "its authors'",
-        label="Images remembered", help="Of all classes together.", restart="the memory's size",
+        label=say("Images remembered"), help=say("Of all classes together."), restart=say("the memory's size"),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
 
@@ -20,20 +21,22 @@ EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release h
 class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 
-    release: str = definition("RoTTA", "CLIPTTA's takes the teacher's raw cosines for probabilities.")
+    release: str = definition("RoTTA", say("CLIPTTA's takes the teacher's raw cosines for probabilities."))
     update_every: int = whole(
         64, 1, 1024, "its authors'",
-        label="Images between updates", help="The student learns each time that so many have come.",
-        mark="an update every {} images",
+        label=say("Images between updates"), help=say("The student learns each time that so many have come."),
+        mark=say("an update every {} images"),
     )  # fmt: skip
     teacher_rate: float = number(
         0.001, 0, 1, "its authors' ν",
-        label="ν, the teacher's pace", help="The share of the student in the teacher after each step.", mark="ν {:g}",
+        label=say("ν, the teacher's pace"), help=say("The share of the student in the teacher after each step."),
+        mark="ν {:g}",
     )  # fmt: skip
     predicts: str = choice(
-        "student", {"student": "The student", "teacher": "The teacher"},
+        "student", {"student": say("The student"), "teacher": say("The teacher")},
         "all methods show what has adapted; its authors show the teacher, who hardly moves in a short stream",
-        label="Who predicts", mark="the {} predicts",
+        label=say("Who predicts"),
+        mark=lambda own: say("the student predicts") if own.predicts == "student" else say("the teacher predicts"),
     )  # fmt: skip
 
 
@@ -47,7 +50,7 @@ class Rotta(Remembering):
     """
 
     name, label = "rotta", "RoTTA"
-    sentence = "A slow teacher labels a balanced memory of recent images, and a quick student learns from it."
+    sentence = say("A slow teacher labels a balanced memory of recent images, and a quick student learns from it.")
     paper = "Yuan et al., Robust Test-Time Adaptation in Dynamic Scenarios, CVPR 2023"
     colour, symbol = "teal", "hexagon"
     own = RottaSettings

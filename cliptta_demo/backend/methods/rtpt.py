@@ -7,6 +7,7 @@ from cliptta_demo.backend.declare import number, whole
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.prompt_tuning import PromptSettings, PromptTuning
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.languages import say
 
 
 class RTptSettings(PromptSettings):
@@ -14,11 +15,12 @@ class RTptSettings(PromptSettings):
 
     neighbours: int = whole(
         20, 1, 255, "the release's",
-        label="Neighbours", help="Views that a view is compared with: those most like it.", mark="{} neighbours",
+        label=say("Neighbours"), help=say("Views that a view is compared with: those most like it."),
+        mark=say("{} neighbours"),
     )  # fmt: skip
     temperature: float = number(
         0.01, 1e-4, 10, "the release's",
-        label="Temperature", help="The smaller, the fewer views decide.", mark="temperature {:g}",
+        label=say("Temperature"), help=say("The smaller, the fewer views decide."), mark=say("temperature {:g}"),
     )  # fmt: skip
 
 
@@ -31,7 +33,7 @@ class RTpt(PromptTuning):
     """
 
     name, label = "r-tpt", "R-TPT"
-    sentence = "Rewords the prompt for each image, and trusts the crops that look most like the others."
+    sentence = say("Rewords the prompt for each image, and trusts the crops that look most like the others.")
     paper = (
         "Sheng et al., R-TPT: Improving Adversarial Robustness of Vision-Language Models through Test-Time Prompt "
         "Tuning, CVPR 2025"

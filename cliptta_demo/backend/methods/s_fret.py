@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.methods.base import AdaptingMethod
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.languages import say
 
 
 def redundancy(features: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ class SFret(AdaptingMethod):
     """The mean of all entries' absolute values is the loss. It asks neither for classes nor for captions."""
 
     name, label = "s-fret", "S-FRET"
-    sentence = "Never looks at a prediction: only lets the features repeat one another less."
+    sentence = say("Never looks at a prediction: only lets the features repeat one another less.")
     paper = "You et al., FRET: Feature Redundancy Elimination for Test Time Adaptation, ICCV 2025"
     family = "redundancy"
     colour, symbol, dash = "purple", "cross", "dot"

@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 MOMENTUM = 0.9  # of the average loss
 
@@ -23,8 +24,8 @@ class SarSettings(ReliableSettings):
 
     recovery: float = number(
         0.2, 0, 10, "written into the release's code",
-        label="Recovery", help="Back to the source model when the average loss is below this; 0: never.",
-        step=0.05, mark="recovery {:g}",
+        label=say("Recovery"), help=say("Back to the source model when the average loss is below this; 0: never."),
+        step=0.05, mark=say("recovery {:g}"),
     )  # fmt: skip
 
 
@@ -38,7 +39,7 @@ class Sar(AdaptingMethod):
     """
 
     name, label = "sar", "SAR"
-    sentence = "Looks for a flat place where sure predictions stay sure, and starts again if it gets too sure."
+    sentence = say("Looks for a flat place where sure predictions stay sure, and starts again if it gets too sure.")
     paper = "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023"
     family = "entropy"
     colour, symbol = "teal", "triangle-down"

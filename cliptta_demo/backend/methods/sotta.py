@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
 
@@ -23,13 +24,13 @@ class SottaSettings(RememberingSettings):
 
     release: str = definition(
         "SoTTA",
-        "CLIPTTA's learns from one image alone; as it is, from none.",
-        **{"cliptta": "CLIPTTA's comparison, scaled", "as-is": "CLIPTTA's, as it is"},
+        say("CLIPTTA's learns from one image alone; as it is, from none."),
+        **{"cliptta": say("CLIPTTA's comparison, scaled"), "as-is": say("CLIPTTA's, as it is")},
     )
     threshold: float = number(
         0.99, 0, 1, "its authors' for CIFAR-10; theirs for CIFAR-100 is 0.66, for ImageNet 0.33; CLIPTTA's 0.5",
-        label="Sure enough", help="The least confidence of an image that is remembered.", step=0.01,
-        mark="remembered from {:g}",
+        label=say("Sure enough"), help=say("The least confidence of an image that is remembered."), step=0.01,
+        mark=say("remembered from {:g}"),
     )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ class Sotta(Remembering):
     """
 
     name, label = "sotta", "SoTTA"
-    sentence = "Learns only from images of which it is already sure, so that strangers stay out."
+    sentence = say("Learns only from images of which it is already sure, so that strangers stay out.")
     paper = "Gong et al., SoTTA: Robust Test-Time Adaptation on Noisy Data Streams, NeurIPS 2023"
     colour, symbol = "gold", "star"
     own = SottaSettings

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.methods.prompt_tuning import PromptSettings, PromptTuning
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.languages import say
 
 
 @register
@@ -13,7 +14,7 @@ class Tpt(PromptTuning):
     """Minimises the entropy of the mean prediction of an image's surest views. Release: azshue/TPT."""
 
     name, label = "tpt", "TPT"
-    sentence = "Crops each image in many ways and rewords the prompt until the crops agree."
+    sentence = say("Crops each image in many ways and rewords the prompt until the crops agree.")
     paper = "Shu et al., Test-Time Prompt Tuning for Zero-Shot Generalization in Vision-Language Models, NeurIPS 2022"
     colour, symbol = "gold", "hexagon"
     own = PromptSettings

@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.methods.views import draw_boxes, take_views
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 
 class ZeroSettings(Declared):
@@ -21,11 +22,12 @@ class ZeroSettings(Declared):
 
     views: int = whole(
         17, 2, 64, "CLIPTTA's comparison; its authors look at 64",
-        label="Views per image", help="The image, and random parts of it.", mark="{} views",
+        label=say("Views per image"), help=say("The image, and random parts of it."), mark=say("{} views"),
     )  # fmt: skip
     share: float = number(
         0.3, 0.01, 1, "its authors'",
-        label="Share that votes", help="The surest views, at least one.", step=0.05, mark="{:g} of the views vote",
+        label=say("Share that votes"), help=say("The surest views, at least one."),
+        step=0.05, mark=say("{:g} of the views vote"),
     )  # fmt: skip
 
 
@@ -34,7 +36,7 @@ class Zero(Method):
     """Nothing moves and nothing is kept: one image at a time, the shares of the votes as its probabilities."""
 
     name, label = "zero", "ZERO"
-    sentence = "Looks at many parts of each image and lets the surest of them vote."
+    sentence = say("Looks at many parts of each image and lets the surest of them vote.")
     paper = "Farina et al., Frustratingly Easy Test-Time Adaptation of Vision-Language Models, NeurIPS 2024"
     family = "training-free"
     colour, symbol = "brown", "cross"

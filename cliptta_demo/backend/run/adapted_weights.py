@@ -11,16 +11,14 @@ from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.languages import say
 
-READ_ME = """Each file holds the normalisation weights of {backbone} after {batches} batches of a method. To load one:
-
+LOADING = """
     import open_clip
     from safetensors.torch import load_file
 
     model = open_clip.create_model(...)  # the backbone that was adapted
     model.load_state_dict(load_file("METHOD.safetensors"), strict=False)
-
-The rest of the model is as it was.
 """
 
 
@@ -43,9 +41,15 @@ def adapted_weights(backbone: Backbone, settings: RunSettings, state: RunState) 
 
 def as_archive(files: dict[str, bytes], backbone: str, batches: int) -> bytes:
     """A zip of them, and of what to do with them."""
+    about = say(
+        "Each file holds the normalisation weights of {backbone} after {batches} batches of a method. To load one:",
+        backbone=backbone,
+        batches=batches,
+    )
+    rest = say("The rest of the model is as it was.")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("README.txt", READ_ME.format(backbone=backbone, batches=batches))
+        archive.writestr("README.txt", f"{about}\n{LOADING}\n{rest}\n")
         for name, data in files.items():
             archive.writestr(f"{name}.safetensors", data)
     return packed.getvalue()

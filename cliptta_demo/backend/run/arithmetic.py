@@ -20,6 +20,7 @@ from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
+from cliptta_demo.languages import say
 
 THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
 PROBE_SIDE = 1024  # of the square matrices by which the pace of an unknown model is guessed
@@ -191,7 +192,10 @@ def _probe() -> float:
 
 def duration(seconds: float) -> str:
     """Seconds for people: "40 s", "12 min", "3.5 h", "6 days"."""
-    for most, unit, name in ((90, 1, "s"), (90 * 60, 60, "min")):
-        if seconds < most:
-            return f"{max(seconds / unit, 1):.0f} {name}"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86_400:,.0f} days"
+    if seconds < 90:
+        return say("{seconds:.0f} s", seconds=max(seconds, 1))
+    if seconds < 90 * 60:
+        return say("{minutes:.0f} min", minutes=seconds / 60)
+    if seconds < 48 * 3600:
+        return say("{hours:.1f} h", hours=seconds / 3600)
+    return say("{days:,.0f} days", days=seconds / 86_400)

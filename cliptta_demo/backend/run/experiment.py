@@ -42,6 +42,7 @@ from cliptta_demo.backend.run.resets import Resets
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.work import finish
+from cliptta_demo.languages import say
 
 REST = (None, None)  # what advance yields between two turns that leave nothing to see
 
@@ -103,7 +104,7 @@ class Experiment:
         self.backbone = backbone
         self.class_names = tuple(class_names or source.class_names)
         if len(self.class_names) < 2:
-            raise UserError("One class leaves nothing to choose between: give at least two class names.")
+            raise UserError(say("One class leaves nothing to choose between: give at least two class names."))
         self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
         self.batches = AheadOfTime(self.stream)
         self.templates = tuple(templates or getattr(source, "templates", None) or backbone.info.templates)
@@ -184,7 +185,7 @@ class Experiment:
             for index in range(max(kind.clean_batches(kind.outline(self.settings, classes)) for kind in kinds)):
                 self._clean_images(index)
         if not len(batch.images):
-            raise UserError("No image of this batch could be read. " + " ".join(batch.images.refused))
+            raise UserError(" ".join((say("No image of this batch could be read."), *batch.images.refused)))
         return batch
 
     def advance(

@@ -16,8 +16,9 @@ from cliptta_demo.backend.methods.scores import otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.metrics import Tally, entropy_of
 from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
+from cliptta_demo.languages import say, say_count
 
-UNORDERED = "These images have no labels, so they come shuffled: an order of the classes needs to know them."
+UNORDERED = say("These images have no labels, so they come shuffled: an order of the classes needs to know them.")
 LIKELIEST = 5  # classes of an image that are told
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
 
@@ -141,14 +142,22 @@ def method_snapshot(
 
 def skipped_note(name: str, count: int) -> str:
     """What a person reads where steps of a method were skipped."""
-    steps = "1 step was" if count == 1 else f"{count} steps were"
-    return f"{name}: {steps} skipped so far, the loss was no finite number."
+    if count == 1:
+        return say("{name}: 1 step was skipped so far, the loss was no finite number.", name=name)
+    return say("{name}: {count} steps were skipped so far, the loss was no finite number.", name=name, count=count)
 
 
 def unread_note(name: str, count: int, first: str) -> str:
     """What a person reads where images got no finite numbers; ``first``: the class under which they are shown."""
-    images = "1 image" if count == 1 else f"{count} images"
-    return f"{name}: the model gave no finite numbers for {images} of this batch, shown as {first} without confidence."
+    return say_count(
+        "{name}: the model gave no finite numbers for {count} image of this batch, "
+        "shown as {first} without confidence.",
+        "{name}: the model gave no finite numbers for {count} images of this batch, "
+        "shown as {first} without confidence.",
+        count,
+        name=name,
+        first=first,
+    )
 
 
 def _finite(values: Tensor) -> tuple[Tensor, int]:

@@ -25,15 +25,16 @@ from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.run.reading import Lane, read
 from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
 
 DARKNESS = "darkness"
 # What can be laid over an image, and what it is called.
 OVERLAYS: Mapping[str, str] = {
-    "none": "Nothing",
-    "defocus_blur": "Blur",
-    DARKNESS: "Darkness",
-    "gaussian_noise": "Noise",
-    "frost": "Frost",
+    "none": say("Nothing"),
+    "defocus_blur": say("Blur"),
+    DARKNESS: say("Darkness"),
+    "gaussian_noise": say("Noise"),
+    "frost": say("Frost"),
 }
 _LIGHT = (1.0, 0.6, 0.4, 0.25, 0.15, 0.08)  # by severity; ImageNet-C only makes images brighter
 
