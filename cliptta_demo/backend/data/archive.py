@@ -14,6 +14,7 @@ from pathlib import Path
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
 from cliptta_demo.backend.models.class_names import visible
+from cliptta_demo.languages import say
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -73,22 +74,22 @@ def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_AR
     try:
         file = _Bounded(path, limits.max_directory_bytes)
     except OSError:
-        raise UserError(f"{name} could not be opened: add it again.") from None
+        raise UserError(say("{name} could not be opened: add it again.", name=name)) from None
     with file:
         if file.size > limits.max_archive_bytes:
-            raise UserError(
-                f"{name} is over {limits.max_archive_bytes / 2**20:.3g} MB: split it into smaller archives."
-            )
+            text = say("{name} is over {size:.3g} MB: split it into smaller archives.")
+            raise UserError(text.format(name=name, size=limits.max_archive_bytes / 2**20))
         try:
             archive = zipfile.ZipFile(file)
         except _TooMuch:
-            raise UserError(f"{name} lists too many files: pack at most {limits.max_members:,}.") from None
+            text = say("{name} lists too many files: pack at most {most:,}.", name=name, most=limits.max_members)
+            raise UserError(text) from None
         except Exception:  # a damaged list of members makes zipfile raise nearly any error
-            raise UserError(f"{name} is no zip archive, or a damaged one: pack it again.") from None
+            raise UserError(say("{name} is no zip archive, or a damaged one: pack it again.", name=name)) from None
         with archive:
             entries = archive.infolist()
             if any(entry.flag_bits & 1 for entry in entries):
-                raise UserError(f"{name} is locked by a password: pack it again without one.")
+                raise UserError(say("{name} is locked by a password: pack it again without one.", name=name))
             file.largest = None  # from here on zipfile reads in small pieces of its own choice
             yield from _members(archive, entries, name, limits)
 
@@ -102,32 +103,35 @@ def _members(
         if not inner or inner.endswith("/") or is_hidden(inner) or stat.S_ISLNK(entry.external_attr >> 16):
             continue
         if inner.lower().endswith(_ARCHIVES):
-            yield Member(
-                inner, refused=f"{base_name(inner)} is an archive inside {name}; it was left out: unpack it first."
-            )
+            refused = say("{inner} is an archive inside {name}; it was left out: unpack it first.")
+            yield Member(inner, refused=refused.format(inner=base_name(inner), name=name))
             continue
         data, refused = _unpack(archive, entry, min(limits.max_member_bytes, max(left, 0)))
         left -= len(data)
-        if refused or len(data) > limits.max_member_bytes:
-            too_large = f"is over {limits.max_member_bytes / 2**20:.3g} MB; it was left out: shrink it first."
-            yield Member(inner, refused=refused or f"{base_name(inner)} {too_large}", unpacked=len(data))
+        if len(data) > limits.max_member_bytes:
+            text = say("{name} is over {size:.3g} MB; it was left out: shrink it first.")
+            refused = text.format(name=base_name(inner), size=limits.max_member_bytes / 2**20)
+        if refused:
+            yield Member(inner, refused=refused, unpacked=len(data))
         elif left < 0:
-            words = f"{name} unpacks to more than may be read at once; the rest was left out: split it."
-            yield Member("", refused=words, unpacked=len(data))
+            refused = say(
+                "{name} unpacks to more than may be read at once; the rest was left out: split it.", name=name
+            )
+            yield Member("", refused=refused, unpacked=len(data))
             return
         else:
             yield Member(inner, data, unpacked=len(data))
     if len(entries) > limits.max_members:
-        yield Member(
-            "", refused=f"{name} has {len(entries):,} entries; only the first {limits.max_members:,} were looked at."
-        )
+        refused = say("{name} has {count:,} entries; only the first {most:,} were looked at.")
+        yield Member("", refused=refused.format(name=name, count=len(entries), most=limits.max_members))
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tuple[bytes, str]:
     """At most ``most`` + 1 bytes, whatever size the entry claims, and a sentence where that fails."""
     shown = base_name(entry.filename)
     if entry.compress_type not in _METHODS:
-        return b"", f"{shown} is packed in a rare way; it was left out: pack the archive again as a plain zip."
+        text = say("{name} is packed in a rare way; it was left out: pack the archive again as a plain zip.")
+        return b"", text.format(name=shown)
     pieces, length = [], 0
     try:
         with archive.open(entry) as stream:
@@ -135,7 +139,7 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tupl
                 pieces.append(piece)
                 length += len(piece)
     except Exception:  # damage makes zipfile and zlib raise nearly any error
-        return b"", f"{shown} is damaged inside its archive; it was left out."
+        return b"", say("{name} is damaged inside its archive; it was left out.", name=shown)
     return b"".join(pieces), ""
 
 

@@ -12,17 +12,21 @@ from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.data.sources import PictureSource, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.languages import say
 
 FOLDER_PREFIX = "folder:"
 LOCAL_PREFIXES = (FOLDER_PREFIX, *CIFAR_C_PREFIXES)  # these open paths of this machine: not for a page's visitors
 
-DATASETS: dict[str, str] = {"pictures": "Built-in pictures", "unseen-style": "A style never seen in training"}
+DATASETS: dict[str, str] = {
+    "pictures": say("Built-in pictures"),
+    "unseen-style": say("A style never seen in training"),
+}
 OOD_SOURCES: dict[str, str] = {
-    "flags": "Flags",
-    "symbols": "Symbols",
-    "letters": "Letters and digits",
-    "near-strangers": "Other objects (near OOD)",
-    "others": "Classes left out of the list (near OOD)",
+    "flags": say("Flags"),
+    "symbols": say("Symbols"),
+    "letters": say("Letters and digits"),
+    "near-strangers": say("Other objects (near OOD)"),
+    "others": say("Classes left out of the list (near OOD)"),
 }
 
 # Twelve easy-to-name things: enough classes to see a collapse, few enough to read the histogram.
@@ -69,14 +73,16 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
     if is_hub_spec(spec):
         return open_hub_dataset(spec, class_names, visitor=visitor)
     if spec not in DATASETS:
-        raise UserError(f"dataset is {spec!r}; it must be one of: {', '.join(_allowed(DATASETS, visitor))}.")
+        allowed = ", ".join(_allowed(DATASETS, visitor))
+        raise UserError(say("dataset is {spec!r}; it must be one of: {allowed}.", spec=spec, allowed=allowed))
     world = picture_world()
     chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
     known = {name.casefold(): name for name in world.classes}
     found = [known.get(display_name(name).casefold()) for name in chosen]
     if None in found:
         missing = ", ".join(repr(name) for name, there in zip(chosen, found, strict=True) if there is None)
-        raise UserError(f"The built-in pictures have no class {missing}. They have: {', '.join(world.classes)}.")
+        text = say("The built-in pictures have no class {missing}. They have: {known}.")
+        raise UserError(text.format(missing=missing, known=", ".join(world.classes)))
     return PictureSource(world, {name: world.classes[name] for name in found}, _styles(spec))
 
 
@@ -87,7 +93,7 @@ def _styles(spec: str) -> tuple[str, ...]:
 def refuse_local(spec: str, visitor: bool) -> None:
     """Raises :class:`UserError` when a visitor names a path of this machine."""
     if visitor and spec.startswith(LOCAL_PREFIXES):
-        raise UserError("Paths of this machine can be opened on the command line only. Choose another data set.")
+        raise UserError(say("Paths of this machine can be opened on the command line only. Choose another data set."))
 
 
 def _allowed(names: dict[str, str], visitor: bool) -> list[str]:
@@ -122,7 +128,8 @@ def open_strangers(
         except UserError:  # strangers need no classes: images may lie loose
             return scan_folder(path, ("stranger",))
     if spec not in OOD_SOURCES:
-        raise UserError(f"ood is {spec!r}; it must be one of: {', '.join(_allowed(OOD_SOURCES, visitor))}.")
+        allowed = ", ".join(_allowed(OOD_SOURCES, visitor))
+        raise UserError(say("ood is {spec!r}; it must be one of: {allowed}.", spec=spec, allowed=allowed))
     world = picture_world()
     groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
     return PictureSource(world, groups, _styles(like))
@@ -133,12 +140,16 @@ def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) ->
     world = picture_world()
     hub = is_hub_spec(like)
     if not hub and like not in DATASETS:
-        raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
+        raise UserError(
+            say("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
+        )
     known = open_hub_dataset(like, visitor=visitor).class_names if hub else tuple(world.classes)
     listed = {display_name(name).casefold() for name in (class_names or open_source(like, visitor=visitor).class_names)}
     others = tuple(name for name in known if display_name(name).casefold() not in listed)
     if not others:
-        raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
+        raise UserError(
+            say("All classes of the data set are in the list: take some out, and they become the strangers.")
+        )
     if hub:
         return open_hub_dataset(like, others, strangers=True, visitor=visitor)
     return PictureSource(world, {name: world.classes[name] for name in others}, _styles(like))

@@ -31,6 +31,7 @@ from cliptta_demo.backend.data.video import (
 )
 from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
+from cliptta_demo.languages import say, say_count
 
 _AT_ONCE = 8  # files in memory at a time
 MOST_NOTES = 100  # sentences; who gives thousands of bad files needs no list of them
@@ -111,12 +112,13 @@ def collect(
                 break
     rest = sum(1 for _ in members)  # tables may come after the images
     if rest:
-        notes.insert(0, f"Only the first {limits.max_files:,} images were taken; {rest:,} more were left out.")
+        text = say("Only the first {most:,} images were taken; {rest:,} more were left out.")
+        notes.insert(0, text.format(most=limits.max_files, rest=rest))
     labels = labels_from_folders(paths)
     for name, table in tables:
         _apply(name, table, paths, labels, notes)
     if len(notes) > MOST_NOTES:
-        notes[MOST_NOTES:] = [f"And {len(notes) - MOST_NOTES:,} more of the kind."]
+        notes[MOST_NOTES:] = [say("And {count:,} more of the kind.", count=len(notes) - MOST_NOTES)]
     return Collection(sort_out(images, size).images, _shown(paths), tuple(labels), tuple(notes), films.frames)
 
 
@@ -166,11 +168,15 @@ def _images(
         elif loose or suffix in IMAGE_EXTENSIONS:
             yield member
         elif suffix in VIDEO_EXTENSIONS:
-            notes.append(f"{shown} is a video inside an archive; it was left out: add it by itself.")
+            notes.append(say("{name} is a video inside an archive; it was left out: add it by itself.", name=shown))
         else:
             others += 1
     if others:
-        notes.append(f"{others:,} file{' that is' if others == 1 else 's that are'} no image went unread.")
+        notes.append(
+            say_count(
+                "{count} file that is no image went unread.", "{count} files that are no image went unread.", others
+            )
+        )
 
 
 def _members(
@@ -188,7 +194,8 @@ def _members(
         if file.name.lower().endswith(".zip"):
             name = base_name(file.name)
             if left <= 0:
-                notes.append(f"{name} was not opened: the archives before it unpack to all that is read at once.")
+                text = say("{name} was not opened: the archives before it unpack to all that is read at once.")
+                notes.append(text.format(name=name))
                 continue
             some = False
             try:
@@ -196,7 +203,7 @@ def _members(
                     left, some = left - member.unpacked, True
                     yield member, False
                 if not some:
-                    notes.append(f"{name} holds no file that could be an image.")
+                    notes.append(say("{name} holds no file that could be an image.", name=name))
             except UserError as error:
                 notes.append(str(error))
             continue
@@ -213,7 +220,8 @@ def _read(file: GivenFile, most: int) -> Member:
     try:
         return Member(file.name, read_file(file.path, most))
     except OSError:
-        return Member(file.name, refused=f"{base_name(file.name)} could not be opened; it was left out: add it again.")
+        refused = say("{name} could not be opened; it was left out: add it again.", name=base_name(file.name))
+        return Member(file.name, refused=refused)
 
 
 def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:
@@ -225,12 +233,18 @@ def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | No
         listed = ", ".join(f"“{' '.join(item[:60].split())}”" for item in unknown[:3]) + (
             ", …" if len(unknown) > 3 else ""
         )
-        one = len(unknown) == 1
-        lines = f"{len(unknown):,} line{'' if one else 's'} of {name} name{'s' if one else ''}"
-        notes.append(f"{lines} no image, or several, of those here: {listed}.")
+        notes.append(
+            say_count(
+                "{count} line of {name} names no image, or several, of those here: {listed}.",
+                "{count} lines of {name} name no image, or several, of those here: {listed}.",
+                len(unknown),
+                name=name,
+                listed=listed,
+            )
+        )
     if table.unreadable:
         listed = ", ".join(map(str, table.unreadable[:5])) + (", …" if len(table.unreadable) > 5 else "")
-        notes.append(f"{name}: no file and label in line {listed}.")
+        notes.append(say("{name}: no file and label in line {listed}.", name=name, listed=listed))
 
 
 def _shown(paths: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from cliptta_demo.backend.data.parquet_file import MAX_FEATURES_BYTES, bound, size
 from cliptta_demo.backend.data.presets import HubDataset
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "target", "category", "y")
 IMAGE_COLUMNS = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")
@@ -35,11 +36,18 @@ def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDa
     told = [dataset.label_column, *named, *LABEL_COLUMNS]
     label = next((name for name in told if name in labels), None)
     if image is None or label is None:
-        missing = "images" if image is None else "labels"
-        raise UserError(
-            f"{dataset.repository} has no column of {missing} that is known here (it has: "
-            f"{', '.join(schema.names)[:200]}). Choose a data set for image classification."
+        text = (
+            say(
+                "{name} has no column of images that is known here (it has: {columns}). Choose a data set for image "
+                "classification."
+            )
+            if image is None
+            else say(
+                "{name} has no column of labels that is known here (it has: {columns}). Choose a data set for image "
+                "classification."
+            )
         )
+        raise UserError(text.format(name=dataset.repository, columns=", ".join(schema.names)[:200]))
     return image, label
 
 
@@ -52,8 +60,8 @@ def check_conditions(schema: pa.Schema, where: Sequence[tuple[str, str]], name: 
     plain = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_string(field.type)]
     for column, _ in where:
         if column not in plain:
-            has = ", ".join(schema.names)[:200]
-            raise UserError(f"{name} has no column {column!r} of texts or whole numbers. It has: {has}.")
+            text = say("{name} has no column {column!r} of texts or whole numbers. It has: {columns}.")
+            raise UserError(text.format(name=name, column=column, columns=", ".join(schema.names)[:200]))
 
 
 def features_of_file(schema: pa.Schema, name: str) -> dict[str, tuple[str, ...] | None]:
@@ -63,7 +71,7 @@ def features_of_file(schema: pa.Schema, name: str) -> dict[str, tuple[str, ...] 
         UserError: more metadata than can be read; ``name`` is the data set's.
     """
     text = (schema.metadata or {}).get(b"huggingface", b"")
-    bound(name, len(text), MAX_FEATURES_BYTES, "{} of metadata", size)
+    bound(name, len(text), MAX_FEATURES_BYTES, say("{} of metadata"), size)
     features = None
     with suppress(KeyError, ValueError, TypeError, RecursionError):
         features = json.loads(text)["info"]["features"]

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
+from cliptta_demo.languages import say
 
 Paths = Sequence[Path | str]
 
@@ -76,9 +77,11 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
     _check_size(size)
     name = base_name(name)
     if not data:
-        raise UserError(f"{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+        text = say("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+        raise UserError(text.format(name=name))
     if len(data) > limits.max_bytes:
-        raise UserError(f"{name} is over {limits.max_bytes / 2**20:.3g} MB; it was left out: shrink it first.")
+        text = say("{name} is over {size:.3g} MB; it was left out: shrink it first.")
+        raise UserError(text.format(name=name, size=limits.max_bytes / 2**20))
     # Saving and restoring the warning filters would race between threads; one added entry can't.
     if not any(getattr(entry[3], "pattern", "") == r"PIL\." for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -100,14 +103,16 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
         tensor = tensor.transpose(1, 2) if orientation in (5, 6, 7, 8) else tensor
         return tensor.flip(_FLIPS.get(orientation, ())).contiguous()
     except UnidentifiedImageError:
-        kinds = "JPEG, PNG, WebP, BMP, GIF and TIFF work"
-        raise UserError(f"{name} is not an image that can be read ({kinds}); it was left out.") from None
+        text = say(
+            "{name} is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out."
+        )
+        raise UserError(text.format(name=name)) from None
     except Image.DecompressionBombError:
-        most = f"{limits.max_pixels / 1e6:g} million pixels"
-        raise UserError(f"{name} has more than {most}; it was left out: shrink it first.") from None
+        text = say("{name} has more than {millions:g} million pixels; it was left out: shrink it first.")
+        raise UserError(text.format(name=name, millions=limits.max_pixels / 1e6)) from None
     except Exception as error:  # corrupt data makes Pillow raise nearly every built-in error
-        what = f"{name} is damaged or of a rare kind; it was left out"
-        raise UserError(f"{what}: save it again as JPEG or PNG and add that.") from error
+        text = say("{name} is damaged or of a rare kind; it was left out: save it again as JPEG or PNG and add that.")
+        raise UserError(text.format(name=name)) from error
 
 
 def decode_or_say(data: bytes | memoryview, name: str, size: int, limits: ImageLimits) -> Tensor | str:

@@ -18,6 +18,7 @@ from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
 from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, forget
+from cliptta_demo.languages import say
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
@@ -51,7 +52,8 @@ def read_hub_spec(spec: str) -> HubDataset:
     check_repository(name)
     match = _PART.fullmatch(part)
     if colon and not match:
-        raise UserError(f"{part[:80]!r} is no split; after the name comes :SPLIT or :CONFIG/SPLIT, as in :test.")
+        text = say("{part!r} is no split; after the name comes :SPLIT or :CONFIG/SPLIT, as in :test.")
+        raise UserError(text.format(part=part[:80]))
     config, split = (match[1] or "", match[2]) if match else ("", "")
     for preset in PRESETS.values():
         if preset.repository == name:  # its columns, names and captions are known
@@ -65,8 +67,12 @@ def _read_conditions(text: str) -> tuple[tuple[str, str], ...]:
     found = [match.groups() for part in parts if (match := _CONDITION.fullmatch(part))]
     if len(found) < len(parts) or len(found) > MAX_CONDITIONS or len(dict(found)) < len(found):
         raise UserError(
-            f"{text[:80]!r} is no condition; after ? come at most {MAX_CONDITIONS} of COLUMN=VALUE, joined by &, each "
-            "with a column of its own, as in ?domain=sketch."
+            say(
+                "{given!r} is no condition; after ? come at most {most} of COLUMN=VALUE, joined by &, each with a "
+                "column of its own, as in ?domain=sketch.",
+                given=text[:80],
+                most=MAX_CONDITIONS,
+            )
         )
     return tuple(found)
 
@@ -118,13 +124,14 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     except Exception as error:  # whatever pyarrow makes of a damaged file
         for path in paths:
             forget(path)
-        raise UserError(f"A file of {dataset.repository} is damaged. Try again: it is fetched anew.") from error
+        text = say("A file of {name} is damaged. Try again: it is fetched anew.", name=dataset.repository)
+        raise UserError(text) from error
     mended = dict(dataset.mended_names)
     names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository
     partial = any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1])
-    note = f"The hub's copy of {name} is a part of the whole: the first gigabytes." if partial else ""
-    return replace(rows, name=name, class_names=names, note=note)
+    note = say("The hub's copy of {name} is a part of the whole: the first gigabytes.", name=name)
+    return replace(rows, name=name, class_names=names, note=note if partial else "")
 
 
 def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:
@@ -201,7 +208,9 @@ def _data_files(entries: Any) -> list[tuple[str, str]]:
 def _no_files(listing: Listing, dataset: HubDataset) -> str:
     parts = parts_of(listing)
     if not parts:
-        return f"{dataset.repository} has no parquet files. Choose a data set that the hub shows as a table of images."
+        text = say("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
+        return text.format(name=dataset.repository)
     wanted = "/".join(filter(None, (dataset.config, dataset.split)))
     known = ", ".join(dict.fromkeys(f"{config}/{split}" for config, split in parts))
-    return f"{dataset.repository} has no part {wanted}. It has: {known[:300]}."
+    text = say("{name} has no part {wanted}. It has: {known}.")
+    return text.format(name=dataset.repository, wanted=wanted, known=known[:300])

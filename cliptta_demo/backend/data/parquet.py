@@ -26,6 +26,7 @@ from cliptta_demo.backend.data.parquet_file import open_parquet, read_cells
 from cliptta_demo.backend.data.parquet_rows import Rows
 from cliptta_demo.backend.data.sources import Images, places, select_classes
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
 ORDERS_KEPT = 2  # permutations remembered by a source
@@ -84,7 +85,7 @@ class ParquetSource:
         with decoders() as pool, closing(self._cells(rows)) as cells:
             try:
                 for place, cell, path in cells:
-                    names[place] = os.path.basename(path) or f"image {int(rows[place])}"
+                    names[place] = os.path.basename(path) or say("image {number}", number=int(rows[place]))
                     if len(cell) > DEFAULT_LIMITS.max_bytes:  # refused by its length, without a copy
                         found[place] = decode_or_say(cell, names[place], size, DEFAULT_LIMITS)
                         continue
@@ -96,7 +97,8 @@ class ParquetSource:
                         future.result()
                         undecoded -= count
             except (OSError, ValueError, LookupError) as error:  # pyarrow's errors derive from these
-                raise UserError(f"{self.rows.name} can't be read any more: press Run to open it anew.") from error
+                text = say("{name} can't be read any more: press Run to open it anew.", name=self.rows.name)
+                raise UserError(text) from error
             return [item.result() if isinstance(item, Future) else item for item in found], names
 
     def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, memoryview, str]]:
@@ -141,7 +143,11 @@ def _choose_classes(
     if class_names is None or len(class_names) < needed:
         given = 0 if class_names is None else len(class_names)
         raise UserError(
-            f"{rows.name} brings no class names: give names for its labels 0 to {needed - 1}, in that order "
-            f"({given} given)."
+            say(
+                "{name} brings no class names: give names for its labels 0 to {last}, in that order ({given} given).",
+                name=rows.name,
+                last=needed - 1,
+                given=given,
+            )
         )
     return tuple(class_names), np.arange(len(rows.labels)), rows.labels

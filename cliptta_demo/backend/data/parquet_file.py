@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from cliptta_demo.backend.data.thrift import CompactReader, TooManyStructs
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 MAGIC = b"PAR1"
 _DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
@@ -86,7 +87,14 @@ class Chunk:
 
 def refuse(name: str, has: str, most: str) -> UserError:
     """The sentence for a data set that is too large in some way, to be raised."""
-    return UserError(f"{name} has {has}; at most {most} can be read. Choose another split or data set.")
+    return UserError(
+        say(
+            "{name} has {has}; at most {most} can be read. Choose another split or data set.",
+            name=name,
+            has=has,
+            most=most,
+        )
+    )
 
 
 def bound(name: str, count: int, most: int, has: str, shown: Callable[[int], str] = "{:,}".format) -> None:
@@ -97,7 +105,7 @@ def bound(name: str, count: int, most: int, has: str, shown: Callable[[int], str
 
 def size(count: int) -> str:
     """Bytes for people: "0.3 MB", "400 MB"."""
-    return f"{count / 2**20:,.{1 if count < 10 * 2**20 else 0}f} MB"
+    return say("{size} MB", size=f"{count / 2**20:,.{1 if count < 10 * 2**20 else 0}f}")
 
 
 def open_parquet(path: Path, name: str, *, checked: bool = False, texts: Sequence[str] = ()) -> pq.ParquetFile:
@@ -119,7 +127,7 @@ def open_parquet(path: Path, name: str, *, checked: bool = False, texts: Sequenc
         length, magic = struct.unpack("<I4s", file.read(8).rjust(8, b"\0"))
         if magic != MAGIC or length > end - 8:
             raise ValueError("no parquet file")
-        bound(name, length, MAX_FOOTER_BYTES, "a footer of {}", size)
+        bound(name, length, MAX_FOOTER_BYTES, say("a footer of {}"), size)
         file.seek(end - 8 - length)
         footer = file.read(length)
     if not checked:
@@ -134,8 +142,9 @@ def _check_footer(footer: bytes, name: str) -> None:
         fields = CompactReader(footer, MAX_FOOTER_STRUCTS).struct()
     except TooManyStructs:
         most = f"{MAX_FOOTER_STRUCTS:,}"
-        raise refuse(name, f"a footer of more than {most} parts (row groups, columns, statistics)", most) from None
-    bound(name, fields[2], MAX_COLUMNS, "{} columns")
+        has = say("a footer of more than {most} parts (row groups, columns, statistics)", most=most)
+        raise refuse(name, has, most) from None
+    bound(name, fields[2], MAX_COLUMNS, say("{} columns"))
 
 
 def measure(
@@ -216,14 +225,19 @@ def _measure_chunk(pages: Iterator[Page], expected: int, name: str, column: str,
             raise ValueError("a column ends early")
         count, total, stored = count + 1, total + page.size, stored + page.stored
         if count > most_pages:
-            raise refuse(name, f"more than {MAX_PAGES:,} pages", f"{MAX_PAGES:,}")
+            raise refuse(name, say("more than {most:,} pages", most=MAX_PAGES), f"{MAX_PAGES:,}")
         if page.is_dictionary:
             dictionary = page
             continue
         if page.encoding not in _BOUNDED_ENCODINGS:
             raise UserError(
-                f"{name} has its column {column[:60]!r} in parquet's encoding {page.encoding}, which is not read here; "
-                "0 (PLAIN) and 8 (RLE_DICTIONARY) are. Choose another split or data set."
+                say(
+                    "{name} has its column {column!r} in parquet's encoding {encoding}, which is not read here; "
+                    "0 (PLAIN) and 8 (RLE_DICTIONARY) are. Choose another split or data set.",
+                    name=name,
+                    column=column[:60],
+                    encoding=page.encoding,
+                )
             )
         least = min(least, last or least)
         last = page.values

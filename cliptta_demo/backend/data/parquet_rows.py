@@ -11,9 +11,10 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from cliptta_demo.backend.data import parquet_file
-from cliptta_demo.backend.data.parquet_file import Chunk, bound, measure, open_parquet, refuse, size
+from cliptta_demo.backend.data.parquet_file import Chunk, bound, measure, open_parquet, size
 from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LABELS_AT_ONCE = 65_536
@@ -70,7 +71,7 @@ def read_rows(
     texts = list(dict.fromkeys((label_column, *(column for column, _ in where))))
     for index, path in enumerate(files):
         with open_parquet(path, name, texts=texts) as file:
-            bound(name, seen + file.metadata.num_rows, parquet_file.MAX_ROWS, "{} rows")
+            bound(name, seen + file.metadata.num_rows, parquet_file.MAX_ROWS, say("{} rows"))
             for number in range(file.num_row_groups):
                 wanted_columns = [f"{image_column}.bytes", f"{image_column}.path", image_column]
                 images = measure(file, path, number, wanted_columns, name, parquet_file.MAX_PAGES - pages)
@@ -87,7 +88,7 @@ def read_rows(
                 groups.append((index, number, stored, at_once, large))
                 seen += count
     if not sum(map(len, numbers)):
-        raise UserError(f"{name} has no rows of this kind. Choose another split or data set.")
+        raise UserError(say("{name} has no rows of this kind. Choose another split or data set.", name=name))
     names, final = labels.finish(np.concatenate(numbers))
     places = np.concatenate(row_group), np.concatenate(row_in_group)
     return Rows(tuple(files), image_column, np.array(groups, _GROUP), *places, final, names, name)
@@ -96,20 +97,27 @@ def read_rows(
 def _check_chunks(images: list[Chunk], labels: list[Chunk], seen: int, name: str) -> int:
     """How many rows a row group has, after everything that it holds has been found to be within the limits."""
     rows = labels[0].values
-    bound(name, seen + rows, parquet_file.MAX_ROWS, "{} rows")
+    bound(name, seen + rows, parquet_file.MAX_ROWS, say("{} rows"))
     if not images or any(chunk.values != rows for chunk in (*images, *labels)):
         raise ValueError("columns of different lengths")
     for chunk in labels:
-        bound(name, chunk.total, parquet_file.MAX_LABEL_BYTES, "{} of labels in one row group", size)
-        bound(name, chunk.names, parquet_file.MAX_NAMES, "{} different labels")
+        bound(name, chunk.total, parquet_file.MAX_LABEL_BYTES, say("{} of labels in one row group"), size)
+        bound(name, chunk.names, parquet_file.MAX_NAMES, say("{} different labels"))
     for chunk in images:
-        bound(name, chunk.block, parquet_file.MAX_BLOCK_BYTES, "a block of images of {}", size)
+        bound(name, chunk.block, parquet_file.MAX_BLOCK_BYTES, say("a block of images of {}"), size)
         if chunk.block > max(parquet_file.FREE_BLOCK_BYTES, parquet_file.MAX_INFLATION * chunk.packed):
-            has = f"a block of images of {size(chunk.block)} that is {size(chunk.packed)} in its file"
-            raise refuse(
-                name, has, f"{size(parquet_file.FREE_BLOCK_BYTES)}, or {parquet_file.MAX_INFLATION} times the latter,"
+            raise UserError(
+                say(
+                    "{name} has a block of images of {unpacked} that is {packed} in its file; at most {most}, or "
+                    "{times} times the latter, can be read. Choose another split or data set.",
+                    name=name,
+                    unpacked=size(chunk.block),
+                    packed=size(chunk.packed),
+                    most=size(parquet_file.FREE_BLOCK_BYTES),
+                    times=parquet_file.MAX_INFLATION,
+                )
             )
-        bound(name, chunk.names, parquet_file.MAX_ROWS, "{} images in one row group")
+        bound(name, chunk.names, parquet_file.MAX_ROWS, say("{} images in one row group"))
     return rows
 
 
@@ -148,7 +156,7 @@ class _Labels:
 
     def __init__(self, name: str, class_names: tuple[str, ...]) -> None:
         self.name, self.class_names = name, class_names
-        bound(name, len(class_names), parquet_file.MAX_NAMES, "{} class names")
+        bound(name, len(class_names), parquet_file.MAX_NAMES, say("{} class names"))
         self._check_lengths(max(map(len, class_names), default=0))
         self.places: dict[str, int] = {}
 
@@ -160,10 +168,10 @@ class _Labels:
                 self._check_range(int(found.min()), int(found.max()))
             return found.astype(np.int32)
         words = array.dictionary
-        bound(self.name, len(words), parquet_file.MAX_NAMES, "{} different labels")
+        bound(self.name, len(words), parquet_file.MAX_NAMES, say("{} different labels"))
         self._check_lengths(pa.compute.max(pa.compute.utf8_length(words)).as_py() or 0)
         table = [self.places.setdefault(word, len(self.places)) for word in words.to_pylist()]
-        bound(self.name, len(self.places), parquet_file.MAX_NAMES, "{} different labels")
+        bound(self.name, len(self.places), parquet_file.MAX_NAMES, say("{} different labels"))
         return np.asarray([*table, -1], np.int32)[_whole(array.indices)]
 
     def finish(self, numbers: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
@@ -183,13 +191,18 @@ class _Labels:
         return names, np.where(known, numbers, UNLABELLED).astype(np.int32)
 
     def _check_lengths(self, longest: int) -> None:
-        bound(self.name, longest, parquet_file.MAX_NAME_LENGTH, "a class name of {} characters")
+        bound(self.name, longest, parquet_file.MAX_NAME_LENGTH, say("a class name of {} characters"))
 
     def _check_range(self, smallest: int, largest: int) -> None:
         """-1 is a test split without labels."""
         most = len(self.class_names) or parquet_file.MAX_NAMES
         if smallest < -1 or largest >= most:
             wrong = smallest if smallest < -1 else largest
-            names = f"there are {len(self.class_names)} class names in {self.name}"
-            bound = names if self.class_names else f"those of {self.name} may be 0 to {most - 1:,}"
-            raise UserError(f"A label is {wrong}, but {bound}. Choose another split or data set.")
+            text = (
+                say("A label is {label}, but there are {most} class names in {name}. Choose another split or data set.")
+                if self.class_names
+                else say(
+                    "A label is {label}, but those of {name} may be 0 to {last:,}. Choose another split or data set."
+                )
+            )
+            raise UserError(text.format(label=wrong, most=most, last=most - 1, name=self.name))

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.data.picture_backgrounds import backgrounds
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.places import ASSETS
 
 STYLES = ("noto", "twemoji", "fluent", "openmoji")
@@ -86,8 +87,11 @@ class PictureWorld:
             lists: dict[str, Any] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UserError(
-                f"The built-in pictures are missing ({error.filename}). Install the project anew, "
-                "or get a complete copy of it."
+                say(
+                    "The built-in pictures are missing ({file}). Install the project anew, or get a complete copy of "
+                    "it.",
+                    file=error.filename,
+                )
             ) from error
         sprites = tuple(
             Sprite(i, codepoint, name, tuple(words.split(",")) if words else (), group, split)
@@ -210,7 +214,9 @@ def compose(
         UserError: a size out of range.
     """
     if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise UserError(f"size: {size} is not between {SMALLEST_SIZE} and {LARGEST_SIZE}.")
+        raise UserError(
+            say("size: {size} is not between {low} and {high}.", size=size, low=SMALLEST_SIZE, high=LARGEST_SIZE)
+        )
     if not len(sprite_ids):
         return torch.empty(0, 3, size, size, dtype=torch.uint8)
     sprite_ids, style_ids = sprite_ids.cpu(), style_ids.cpu()

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
+from cliptta_demo.languages import say
 
 VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")  # and GIFs that move
-KINDS = "MP4, WebM and GIF work"
 MOST_EVERY = 1000
 USUAL_EVERY = 10  # three frames a second: more differ little
 _CHILD = Path(__file__).with_name("video_child.py")
@@ -123,9 +123,11 @@ def read_video(
     with _opened(path, name) as file:
         length = os.fstat(file.fileno()).st_size
         if not length:
-            raise UserError(f"{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+            text = say("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+            raise UserError(text.format(name=name))
         if length > limits.max_bytes:
-            raise UserError(f"{name} is over {limits.max_bytes / 2**20:.3g} MB; it was left out: cut it first.")
+            text = say("{name} is over {size:.3g} MB; it was left out: cut it first.")
+            raise UserError(text.format(name=name, size=limits.max_bytes / 2**20))
         with _ONE_AT_A_TIME, _child(file, asked, allowed) as (output, overdue):
             while (kind := output.read(1)) == _FRAME:
                 data = output.read(8 + 3 * size * size)
@@ -149,7 +151,7 @@ def _opened(path: Path | str, name: str) -> IO[bytes]:
             return open(path, "rb")
     except OSError:
         pass
-    raise UserError(f"{name} could not be opened; it was left out: add it again.")
+    raise UserError(say("{name} could not be opened; it was left out: add it again.", name=name))
 
 
 @contextmanager
@@ -189,29 +191,38 @@ def clock_time(seconds: float) -> str:
 
 
 def _refusal(name: str, problem: str, limits: VideoLimits) -> str:
-    left = f"{name} is no video that can be read ({KINDS})"
-    return {
-        "pixels": f"{name} has more than {limits.max_pixels / 1e6:g} million pixels a frame; it was left out: make it "
-        "smaller first.",
-        "slow": f"{name} takes too long to decode; it was left out: cut it, or make it smaller first.",
-        "memory": f"{name} needs too much memory; it was left out: make it smaller first.",
-        "": f"{name} has no frame; it was left out.",
-        "no video": f"{name} has no picture in it, sound perhaps; it was left out.",
-    }.get(problem, f"{left}, or a damaged one; it was left out: save it again as MP4.")
+    other = say(
+        "{name} is no video that can be read (MP4, WebM and GIF work), or a damaged one; it was left out: save it "
+        "again as MP4."
+    )
+    text = {
+        "pixels": say(
+            "{name} has more than {millions:g} million pixels a frame; it was left out: make it smaller first."
+        ),
+        "slow": say("{name} takes too long to decode; it was left out: cut it, or make it smaller first."),
+        "memory": say("{name} needs too much memory; it was left out: make it smaller first."),
+        "": say("{name} has no frame; it was left out."),
+        "no video": say("{name} has no picture in it, sound perhaps; it was left out."),
+    }.get(problem, other)
+    return text.format(name=name, millions=limits.max_pixels / 1e6)
 
 
 def _note(name: str, report: dict[str, Any], times: list[float], limits: VideoLimits) -> str:
-    last = times[-1]
-    until = "the first ones" if math.isnan(last) else f"those up to {clock_time(last)}"
-    only = f"Of {name} only {until} of its frames were taken"
-    problem = report["problem"]
+    problem, last = report["problem"], times[-1]
     if not problem:
         end, length = report.get("end"), report.get("length")
-        cut = end is not None and length is not None and end < 0.8 * length - 1
-        return f"{name} ends after {clock_time(end)} of {clock_time(length)}: it is cut short." if cut else ""
-    return {
-        "many": f"{only}: take fewer of them, or cut it.",
-        "long": f"{only}: it is longer than {limits.max_seconds:,} seconds.",
-        "slow": f"{only}: decoding it takes too long.",
-        "pixels": f"{only}: after that they become too large.",
-    }.get(problem, f"{only}: after that it is damaged.")
+        if end is None or length is None or end >= 0.8 * length - 1:
+            return ""
+        text = say("{name} ends after {end} of {length}: it is cut short.")
+        return text.format(name=name, end=clock_time(end), length=clock_time(length))
+    if math.isnan(last):
+        only = say("Of {name} only the first ones of its frames were taken", name=name)
+    else:
+        only = say("Of {name} only those up to {time} of its frames were taken", name=name, time=clock_time(last))
+    text = {
+        "many": say("{only}: take fewer of them, or cut it."),
+        "long": say("{only}: it is longer than {most:,} seconds."),
+        "slow": say("{only}: decoding it takes too long."),
+        "pixels": say("{only}: after that they become too large."),
+    }.get(problem, say("{only}: after that it is damaged."))
+    return text.format(only=only, most=limits.max_seconds)
