@@ -35,6 +35,7 @@ from cliptta_demo.backend.hub.transfer import (
     no_connection,
     readable_sha256,
 )
+from cliptta_demo.languages import say
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
@@ -85,8 +86,8 @@ def bound_downloads(count: int) -> None:
 def check_repository(name: str) -> str:
     """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
     if not isinstance(name, str) or not REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
-        shown = str(name)[:80]
-        raise UserError(f"{shown!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
+        text = say("{name!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
+        raise UserError(text.format(name=str(name)[:80]))
     return name
 
 
@@ -147,7 +148,8 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
         bring_together(listing, files, missing, visitor, watcher)
     paths = [cached(listing, file) for file in files]
     if None in paths:
-        raise UserError(f"{files[paths.index(None)].path} of {listing.name} is not in the cache any more. Try again.")
+        text = say("{file} of {name} is not in the cache any more. Try again.")
+        raise UserError(text.format(file=files[paths.index(None)].path, name=listing.name))
     return paths
 
 
@@ -155,19 +157,27 @@ def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
     wanted = sum(file.size for file in missing)
     if wanted > VISITOR_MAX_DOWNLOAD:
         raise UserError(
-            f"{listing.name} is a download of {megabytes(wanted)}; on this page {megabytes(VISITOR_MAX_DOWNLOAD)} is "
-            "the most. Choose a smaller one, or run the demo on your own machine, where the command line has no limit."
+            say(
+                "{name} is a download of {size}; on this page {most} is the most. Choose a smaller one, or run the "
+                "demo on your own machine, where the command line has no limit.",
+                name=listing.name,
+                size=megabytes(wanted),
+                most=megabytes(VISITOR_MAX_DOWNLOAD),
+            )
         )
     place = Path(constants.HF_HUB_CACHE)
     while not place.exists():
         place = place.parent
     if missing and shutil.disk_usage(place).free - wanted < FREE_DISK:
-        raise UserError(f"The disk of this machine has no room for {listing.name}. Choose what is built in.")
+        text = say("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
+        raise UserError(text)
 
 
 def megabytes(count: float) -> str:
     """Bytes for people: "24 MB", "2.1 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f} MB"
+    if count >= 1e9:
+        return say("{size:.1f} GB", size=count / 1e9)
+    return say("{size} MB", size=f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f}")
 
 
 def cached(listing: Listing, file: RemoteFile) -> Path | None:

@@ -27,11 +27,12 @@ from huggingface_hub import constants
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.transfer import Listing, Progress, RemoteFile, Watcher, bring
+from cliptta_demo.languages import say
 
 LOOK_SECONDS = 0.2  # between two questions whether somebody still waits
 END_SECONDS = 2.0  # for a process to clean up after itself once it was told to end
 TELL_SECONDS = 0.1  # between two lines on how far a download is
-BROKE_OFF = "The download broke off. Try again."
+BROKE_OFF = say("The download broke off. Try again.")
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,16 @@ from huggingface_hub import constants, errors
 from tqdm import tqdm
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 # The library reports, and keeps when a connection breaks, pieces of 10 MB: too coarse to watch on a slow line.
 PIECE = 2**16
-WORDS = {"model": "model", "dataset": "data set"}
-_LICENCE_WORDS = {"apache-2.0": "Apache 2.0", "mit": "MIT", "apple-amlr": "Apple, research only"}
+# What is meant, with its name; how a sentence begins with it; and what else to choose.
+_WORDS = {
+    "model": (say("the model {name}"), say("The model {name}"), say("another model")),
+    "dataset": (say("the data set {name}"), say("The data set {name}"), say("another data set")),
+}
+_LICENCE_WORDS = {"apache-2.0": "Apache 2.0", "mit": "MIT", "apple-amlr": say("Apple, research only")}
 _SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 log = logging.getLogger(__name__)
@@ -125,7 +130,8 @@ def bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, watcher:
             log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
             raise UserError(explain(listing.kind, listing.name, error)) from error
         if not is_intact(Path(path), file):
-            raise UserError(f"{file.path} of {listing.name} did not arrive intact: its sha256 is wrong. Try again.")
+            text = say("{file} of {name} did not arrive intact: its sha256 is wrong. Try again.")
+            raise UserError(text.format(file=file.path, name=listing.name))
         done += file.size
 
 
@@ -171,32 +177,44 @@ def no_connection(error: BaseException) -> bool:
 
 def explain(kind: str, name: str, error: BaseException) -> str:
     """What went wrong and what to do, for a person, in one or two sentences."""
-    what = f"the {WORDS[kind]} {name}"
+    what, begins, another = (words.format(name=name) for words in _WORDS[kind])
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.GatedRepoError):
-        address = f"huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
-        return (
-            f"The owner of {what} lets only people in who have accepted the conditions. Accept them on {address}, "
-            f"put a token of yours into HF_TOKEN, and start again; or choose another {WORDS[kind]}."
+        return say(
+            "The owner of {what} lets only people in who have accepted the conditions. Accept them on {address}, put a "
+            "token of yours into HF_TOKEN, and start again; or choose {another}.",
+            what=what,
+            address=f"huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}",
+            another=another,
         )
     if isinstance(error, errors.RepositoryNotFoundError) or status == 401:
-        return f"The hub has no {WORDS[kind]} {name}, or it is private. Check the spelling: ORGANISATION/NAME."
+        text = (
+            say("The hub has no model {name}, or it is private. Check the spelling: ORGANISATION/NAME.")
+            if kind == "model"
+            else say("The hub has no data set {name}, or it is private. Check the spelling: ORGANISATION/NAME.")
+        )
+        return text.format(name=name)
     if isinstance(error, errors.RevisionNotFoundError | errors.RemoteEntryNotFoundError):
-        return f"The hub has {what}, but not the file or version that is needed. Choose another {WORDS[kind]}."
+        text = say("The hub has {what}, but not the file or version that is needed. Choose {another}.")
+        return text.format(what=what, another=another)
     if status == 403:
-        return f"The hub refuses access to {what}. Choose another {WORDS[kind]}."
+        return say("The hub refuses access to {what}. Choose {another}.", what=what, another=another)
     if status == 429:
-        return f"The hub wants fewer requests from here for a while. Wait some minutes, then ask for {name} again."
+        text = say("The hub wants fewer requests from here for a while. Wait some minutes, then ask for {name} again.")
+        return text.format(name=name)
     if isinstance(error, errors.HfHubHTTPError) and (status or 0) >= 500:
-        return f"The hub has a fault at the moment (answer {status}). Try again later; what is built in works."
+        text = say("The hub has a fault at the moment (answer {status}). Try again later; what is built in works.")
+        return text.format(status=status)
     if isinstance(error, OSError) and error.errno == 28:  # no space left
-        return f"There is no space left on the disk for {what}. Make some room and try again."
+        return say("There is no space left on the disk for {what}. Make some room and try again.", what=what)
     if isinstance(error, OSError) and "Consistency check" in str(error):
-        return f"The download of {what} did not arrive whole. Try again."
+        return say("The download of {what} did not arrive whole. Try again.", what=what)
     if no_connection(error):
-        return (
-            f"The {WORDS[kind]} {name} is not on this machine and the model hub could not be reached. "
-            "Check the internet connection and try again, or choose what is built in."
+        return say(
+            "{what} is not on this machine and the model hub could not be reached. Check the internet connection and "
+            "try again, or choose what is built in.",
+            what=begins,
         )
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return f"{what[0].upper()}{what[1:]} could not be fetched: {first_line.rstrip('.')}. Try again or choose another."
+    text = say("{what} could not be fetched: {reason}. Try again or choose another.")
+    return text.format(what=begins, reason=first_line.rstrip("."))
