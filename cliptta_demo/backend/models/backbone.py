@@ -23,6 +23,7 @@ from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.models.places import Look, find_look
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
+from cliptta_demo.languages import say
 
 # A class name is put into each template; CLIP's plain prompt comes first.
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "a drawing of a {}.", "{}")
@@ -214,8 +215,11 @@ class Backbone:
                 self._look = find_look(self.tower, self.normalise(torch.zeros(1, 3, size, size, dtype=torch.uint8)))
         if self._look is None:
             raise UserError(
-                f"The image tower of {self.info.name} shows nothing of the single places in an image. "
-                "Choose another backbone, or a method that does without them."
+                say(
+                    "The image tower of {name} shows nothing of the single places in an image. Choose another "
+                    "backbone, or a method that does without them.",
+                    name=self.info.name,
+                )
             )
         return self._look
 

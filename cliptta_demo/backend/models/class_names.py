@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 
 # The comma and the semicolon of other scripts part words just as ours do.
 _SEPARATORS = re.compile(r"[\n\v\f\r\x85\u2028\u2029,;\uff0c\uff1b\u3001\u060c\u061b]")
@@ -33,15 +34,16 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     """
     names = [name for name in map(_tidy, _SEPARATORS.split(visible(text))) if _can_be_seen(name)]
     if not names:
-        raise UserError("Type at least two class names, separated by commas or on separate lines.")
+        raise UserError(say("Type at least two class names, separated by commas or on separate lines."))
     if len(names) == 1:
-        raise UserError("One class leaves nothing to choose between: add at least one more.")
+        raise UserError(say("One class leaves nothing to choose between: add at least one more."))
     if len(names) > max_classes:
-        raise UserError(f"There are {len(names):,} class names: keep at most {max_classes:,}.")
+        text = say("There are {count:,} class names: keep at most {most:,}.", count=len(names), most=max_classes)
+        raise UserError(text)
     too_long = next((name for name in names if len(name) > max_length), None)
     if too_long is not None:
-        start, length = too_long[:40], len(too_long)
-        raise UserError(f"'{start}…' has {length:,} characters: shorten this class name to at most {max_length}.")
+        text = say("'{start}…' has {count:,} characters: shorten this class name to at most {most}.")
+        raise UserError(text.format(start=too_long[:40], count=len(too_long), most=max_length))
     _refuse_duplicates(names)
     return tuple(names)
 
@@ -56,7 +58,7 @@ def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...]
         return tuple(names), tuple(names)
     pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
     if any(not all(pair) for pair in pairs):
-        raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
+        raise UserError(say("A renamed class needs a word on both sides, as in: cat = kitten."))
     sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
     for side in (sources, words):
         parse_class_names(",".join(side))  # refuses what a rename made equal
@@ -88,18 +90,20 @@ def check_templates(lines: Sequence[str]) -> tuple[str, ...]:
     visible = ("".join(letter for letter in line if letter.isprintable()).strip() for line in lines)
     templates = tuple(dict.fromkeys(line for line in visible if line))
     if len(templates) > MAX_TEMPLATES:
-        raise UserError(f"There are {len(templates):,} prompt templates: keep at most {MAX_TEMPLATES}.")
+        text = say("There are {count:,} prompt templates: keep at most {most}.")
+        raise UserError(text.format(count=len(templates), most=MAX_TEMPLATES))
     for template in templates:
         shown = template if len(template) <= 40 else f"{template[:40]}…"
         if len(template) > MAX_TEMPLATE_LENGTH:
-            raise UserError(
-                f"The prompt template “{shown}” has {len(template):,} characters: shorten it to {MAX_TEMPLATE_LENGTH}."
-            )
+            text = say("The prompt template “{template}” has {count:,} characters: shorten it to {most}.")
+            raise UserError(text.format(template=shown, count=len(template), most=MAX_TEMPLATE_LENGTH))
         if template.count("{}") != 1:
-            raise UserError(
-                f"The prompt template “{shown}” needs {{}} exactly once, where the class name goes, as in:"
-                " a photo of a {}."
+            text = say(
+                "The prompt template “{template}” needs {{}} exactly once, where the class name goes, as in: a photo "
+                "of a {{}}.",
+                template=shown,
             )
+            raise UserError(text)
     return templates
 
 
@@ -121,10 +125,14 @@ def _refuse_duplicates(names: list[str]) -> None:
         first_spelling.setdefault(key, name)
         counts[key] += 1
     repeated = [
-        f"'{first_spelling[key]}' appears {'twice' if count == 2 else f'{count} times'}"
+        (say("'{name}' appears twice") if count == 2 else say("'{name}' appears {count} times")).format(
+            name=first_spelling[key], count=count
+        )
         for key, count in counts.items()
         if count > 1
     ]
     if repeated:
-        listed = repeated[0] if len(repeated) == 1 else f"{', '.join(repeated[:-1])} and {repeated[-1]}"
-        raise UserError(f"{listed}: keep one of each.")
+        *others, listed = repeated
+        if others:
+            listed = say("{listed} and {last}", listed=", ".join(others), last=listed)
+        raise UserError(say("{listed}: keep one of each.", listed=listed))

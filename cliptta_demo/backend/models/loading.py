@@ -39,6 +39,7 @@ from cliptta_demo.backend.models.offered import HUB_PREFIX, LOCAL_PREFIX, RANDOM
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.languages import say
 
 TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
 PRECISIONS = ("float32", "bfloat16")
@@ -208,7 +209,8 @@ def _refuse_without_transformers(name: str, architecture: str) -> None:
 
     needed = "hf_model_name" in open_clip.get_model_config(architecture).get("text_cfg", {})
     if needed and importlib.util.find_spec("transformers") is None:
-        raise UserError(f"{name} needs the Python package transformers, which is not installed: choose another.")
+        text = say("{name} needs the Python package transformers, which is not installed: choose another.", name=name)
+        raise UserError(text)
 
 
 def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool = False) -> Backbone:
@@ -235,9 +237,8 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     except Exception as error:
         logging.getLogger(__name__).warning("loading %s failed", name, exc_info=True)
         if weights.damaged():
-            raise UserError(
-                f"The weights of {name} were damaged on this disk. Try again: they are fetched anew."
-            ) from error
+            text = say("The weights of {name} were damaged on this disk. Try again: they are fetched anew.", name=name)
+            raise UserError(text) from error
         raise UserError(_explain(name, error)) from error
     config = open_clip.get_model_preprocess_cfg(model)
     size = config["size"][0] if isinstance(config["size"], tuple | list) else config["size"]
@@ -267,6 +268,8 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
 
 def _explain(name: str, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"{name} needs the Python package {error.name}, which is not installed: pip install {error.name}."
+        text = say("{name} needs the Python package {package}, which is not installed: pip install {package}.")
+        return text.format(name=name, package=error.name)
     first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    return f"{name} could not be loaded: {first_line.rstrip(chr(46))}. Choose another backbone."
+    text = say("{name} could not be loaded: {reason}. Choose another backbone.")
+    return text.format(name=name, reason=first_line.rstrip("."))

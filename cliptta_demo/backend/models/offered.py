@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence
+from cliptta_demo.languages import say
 
 TINY = "tiny"
 PAPERS = "ViT-B-16/openai"  # what the paper's numbers are of
@@ -46,12 +47,12 @@ class BackboneEntry:
         return 4 * self.parameters
 
 
-OPENAI = "400 million images of the web with their texts"
+OPENAI = say("400 million images of the web with their texts")
 BACKBONES: dict[str, BackboneEntry] = {
     TINY: BackboneEntry(
-        label="Tiny CLIP (built in)",
-        about="Ready at once, fast on any laptop. Choose another, or type a name of open_clip's.",
-        trained="small photos of ten things and drawings of many more",
+        label=say("Tiny CLIP (built in)"),
+        about=say("Ready at once, fast on any laptop. Choose another, or type a name of open_clip's."),
+        trained=say("small photos of ten things and drawings of many more"),
         gigaflops=0.1,
         prompt_gigaflops=0.02,
         image_size=64,
@@ -59,7 +60,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",
-        about="The paper's model; wants a GPU.",
+        about=say("The paper's model; wants a GPU."),
         trained=OPENAI,
         parameters=149_620_737,
         gigaflops=35.1,
@@ -67,7 +68,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     LAPTOPS: BackboneEntry(
         label="CLIP ViT-B/32",
-        about="OpenAI's fastest; works on a patient laptop.",
+        about=say("OpenAI's fastest; works on a patient laptop."),
         trained=OPENAI,
         parameters=151_277_313,
         gigaflops=8.8,
@@ -75,7 +76,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "ViT-L-14/openai": BackboneEntry(
         label="CLIP ViT-L/14",
-        about="OpenAI's large one; needs a GPU.",
+        about=say("OpenAI's large one; needs a GPU."),
         trained=OPENAI,
         parameters=427_616_513,
         gigaflops=162.0,
@@ -83,7 +84,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "RN50/openai": BackboneEntry(
         label="CLIP ResNet-50",
-        about="Batch normalisation throughout: while adapting it uses the batch's own statistics.",
+        about=say("Batch normalisation throughout: while adapting it uses the batch's own statistics."),
         trained=OPENAI,
         parameters=102_007_137,
         gigaflops=12.2,
@@ -92,9 +93,9 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "MobileCLIP2-S0/dfndr2b": BackboneEntry(
         label="MobileCLIP2-S0",
-        about="Small, for telephones; batch normalisation, as in ResNet-50.",
-        trained="two billion images of the web with their texts, filtered and partly written anew (DFNDR)",
-        licence="Apple, research only",
+        about=say("Small, for telephones; batch normalisation, as in ResNet-50."),
+        trained=say("two billion images of the web with their texts, filtered and partly written anew (DFNDR)"),
+        licence=say("Apple, research only"),
         parameters=74_835_073,
         gigaflops=4.8,
         prompt_gigaflops=6.0,
@@ -103,8 +104,8 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "ViT-B-16-SigLIP/webli": BackboneEntry(
         label="SigLIP ViT-B/16",
-        about="Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are.",
-        trained="ten billion images of the web with their texts (WebLI)",
+        about=say("Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are."),
+        trained=say("ten billion images of the web with their texts (WebLI)"),
         parameters=203_155_970,
         gigaflops=35.4,
         prompt_gigaflops=11.0,
@@ -133,8 +134,12 @@ def check_visitor_backbone(name: str) -> str:
                 return name
     allowed = ", ".join(BACKBONES)
     raise UserError(
-        f"backbone is {quoted(name)}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
-        "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME."
+        say(
+            "backbone is {name}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
+            "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME.",
+            name=quoted(name),
+            allowed=allowed,
+        )
     )
 
 

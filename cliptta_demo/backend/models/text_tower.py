@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import fetch, list_repository
+from cliptta_demo.languages import say
 
 Tokenize = Callable[[list[str]], Tensor]
 
@@ -61,8 +62,12 @@ class TextTower:
         room = tokens.shape[1] - self._begin - 2
         if count > room:
             raise UserError(
-                f"{count} learnt words do not fit into the prompts of this backbone, whose text tower reads "
-                f"{tokens.shape[1]} tokens. Choose another backbone, or a method that learns no prompt."
+                say(
+                    "{count} learnt words do not fit into the prompts of this backbone, whose text tower reads {most} "
+                    "tokens. Choose another backbone, or a method that learns no prompt.",
+                    count=count,
+                    most=tokens.shape[1],
+                )
             )
         with torch.no_grad():
             return self._embedding(tokens)[0, self._begin : self._begin + count].clone()
@@ -90,7 +95,8 @@ def load_tokenizer(config: dict[str, Any], directory: Path | None, *, untrained:
     if not repository:
         return SimpleTokenizer(context_length=length, **options)
     if text.get("tokenizer_mode") or set(options) - {"clean"}:
-        raise UserError(f"The tokenizer {repository} is of a kind that is not supported here. Choose another backbone.")
+        kind = say("The tokenizer {name} is of a kind that is not supported here. Choose another backbone.")
+        raise UserError(kind.format(name=repository))
     if directory is None or not (directory / "tokenizer.json").is_file():
         directory = _fetch_tokenizer(repository, visitor)
     return HubTokenizer(directory, length, options.get("clean", "whitespace"))
@@ -101,7 +107,7 @@ def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
     wanted = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
     files = [file for file in map(listing.find, wanted) if file is not None]
     if not files or files[0].path != wanted[0]:
-        raise UserError(f"{repository} has no tokenizer.json. Choose another backbone.")
+        raise UserError(say("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0]))
     return fetch(listing, files, visitor=visitor)[0].parent
 
 
@@ -121,7 +127,7 @@ class HubTokenizer:
         try:
             self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         except Exception as error:  # the library raises bare exceptions
-            raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
+            raise UserError(say("The tokenizer of this backbone is damaged. Choose another backbone.")) from error
         self.clean = get_clean_fn(clean)
         pad = _special_token(directory, "pad_token") or "</s>"
         self.tokenizer.enable_truncation(context_length)

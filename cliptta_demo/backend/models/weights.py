@@ -15,6 +15,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, list_repository
 from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, is_intact
 from cliptta_demo.backend.models.offered import HUB_PREFIX
+from cliptta_demo.languages import say
 
 CONFIG = "open_clip_config.json"
 # In the order of open_clip's own choice. The last is transformers' where one of the others lies beside it.
@@ -95,7 +96,8 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     listing = list_repository("model", repository, visitor=visitor)
     config_file = listing.find(CONFIG)
     if config_file is None:
-        raise UserError(f"{repository} has no {CONFIG}: it is no model in open_clip's format. Choose another backbone.")
+        text = say("{name} has no {file}: it is no model in open_clip's format. Choose another backbone.")
+        raise UserError(text.format(name=repository, file=CONFIG))
     file = _weights_file(listing, "", pickled=not visitor)
     (config_path,) = fetch(listing, [config_file], visitor=visitor)
     try:
@@ -103,12 +105,13 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
         if not isinstance(config, dict):
             raise TypeError
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise UserError(f"The configuration of {repository} can't be read. Choose another backbone.") from error
+        text = say("The configuration of {name} can't be read. Choose another backbone.", name=repository)
+        raise UserError(text) from error
     if visitor:
         _check_config(config, repository, file.size)
     (path,) = fetch(listing, [file], visitor=visitor)
     if path.parent != config_path.parent:
-        raise UserError(f"The files of {repository} lie in different places. Choose another backbone.")
+        raise UserError(say("The files of {name} lie in different places. Choose another backbone.", name=repository))
     return Weights(f"local-dir:{config_path.parent}", path, source=(listing, file))
 
 
@@ -133,31 +136,36 @@ def _weights_file(listing: Listing, named: str, pickled: bool) -> RemoteFile:
     file = next((file for name in names if (file := listing.find(name)) is not None), None)
     if file is not None and (pickled or file.path.endswith(".safetensors")):
         return file
-    kinds = f"{SAFE[0]} or {PICKLED}" if pickled else SAFE[0]
-    raise UserError(f"{listing.name} has no {named or kinds}. Choose another backbone.")
+    kinds = say("{first} or {second}", first=SAFE[0], second=PICKLED) if pickled else SAFE[0]
+    raise UserError(say("{name} has no {file}. Choose another backbone.", name=listing.name, file=named or kinds))
 
 
 def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
     """Refuses what would reach for files or other repositories, or for more memory than the weights could fill."""
+    unknown = say("{name} is of a kind that this page does not load. Choose another backbone.", name=repository)
     vision, text = config.get("vision_cfg"), config.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict) or "hf_model_name" in text:
-        raise UserError(f"{repository} is of a kind that this page does not load. Choose another backbone.")
+        raise UserError(unknown)
     for part in (config, vision, text):
         for key, most in _LARGEST.items():
             values = part.get(key, 0)
             for value in values if isinstance(values, list) else [values]:
                 if value is not None and (not isinstance(value, int | float) or not 0 <= value <= most):
-                    raise UserError(f"{repository} asks for {key} = {str(value)[:20]}; at most {most} is loaded here.")
+                    asks = say("{name} asks for {key} = {value}; at most {most} is loaded here.")
+                    raise UserError(asks.format(name=repository, key=key, value=str(value)[:20], most=most))
     name = vision.get("timm_model_name")
     if name is not None and not _TIMM_NAME.fullmatch(str(name)):
-        raise UserError(f"{repository} is of a kind that this page does not load. Choose another backbone.")
+        raise UserError(unknown)
     side, patch = vision.get("image_size", 224), vision.get("patch_size", 16)
     side, patch = (max(value) if isinstance(value, list) else value for value in (side, patch))
     if not isinstance(patch, int) or patch < 1 or (side / patch) ** 2 > MAX_PATCHES:
-        raise UserError(f"{repository} cuts images into more than {MAX_PATCHES} patches. Choose another backbone.")
+        cuts = say("{name} cuts images into more than {most} patches. Choose another backbone.")
+        raise UserError(cuts.format(name=repository, most=MAX_PATCHES))
     parameters = count_parameters(config)
     if 2 * parameters > 1.1 * size:  # published weights have at least 16 bits
-        raise UserError(f"The configuration and the weights of {repository} don't fit. Choose another backbone.")
+        raise UserError(
+            say("The configuration and the weights of {name} don't fit. Choose another backbone.", name=repository)
+        )
 
 
 def count_parameters(config: dict[str, Any]) -> int:
