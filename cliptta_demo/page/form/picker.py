@@ -41,7 +41,7 @@ def marks_of(names: Any) -> dict[str, dict[str, str]]:
 def _template() -> str:
     kinds = sorted(METHODS.values(), key=lambda kind: _place(kind.family))
     families = "".join(
-        f"<fieldset><legend>{html.escape(FAMILIES.get(family, family).capitalize())}</legend>"
+        f"<fieldset><legend>{html.escape(FAMILIES.get(family) or family.capitalize())}</legend>"
         f"{''.join(map(_row, group))}</fieldset>"
         for family, group in groupby(kinds, key=lambda kind: kind.family)
     )

@@ -48,7 +48,7 @@ def story_data(session: Session, live: LiveStep | None = None) -> dict[str, Any]
         "losses": [
             entry(name, look)
             | {"says": METHODS[name].sentence}
-            | {"terms": [[term, _number(value), LOSS_TERMS.get(term, "")] for term, value in losses[name].items()]}
+            | {"terms": [_term(term, value) for term, value in losses[name].items()]}
             | {"sum": _number(sum(losses[name].values())) if len(losses[name]) > 1 else ""}
             for name, look in shown.items()
             if losses.get(name)
@@ -105,6 +105,12 @@ def _filled(text: str, numbers: dict[str, Part]) -> list[Part]:
 
 def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
+
+
+def _term(term: str, value: float) -> list[str]:
+    """What a part of a loss is called, its value, and what it asks for."""
+    name, meaning = LOSS_TERMS.get(term, (term, ""))
+    return [name, _number(value), meaning]
 
 
 PANEL = Panel(

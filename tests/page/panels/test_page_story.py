@@ -62,4 +62,4 @@ def test_each_word_is_explained_once_and_can_be_pointed_at() -> None:
         assert html.escape(term.meaning) in page
         assert term.meaning.endswith(".")
     assert page.count('id="term-') == len(GLOSSARY)
-    assert all(meaning.startswith(("Asks", "The")) for meaning in LOSS_TERMS.values())
+    assert all(meaning.startswith(("Asks", "The")) for _, meaning in LOSS_TERMS.values())
