@@ -12,16 +12,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
+from warm import WarmProcess, fits
 
 T = TypeVar("T")
+Process = TypeVar("Process", subprocess.Popen, WarmProcess)
 ROOT = Path(__file__).parents[1]
 STREAM_SECONDS = 20  # for the calls beside a run, which take one or two on an idle machine
 PATIENCE = 120  # seconds, for what takes one or two on an idle machine
@@ -53,11 +55,22 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+@contextmanager
 def serve_process(
     script: str = "app.py", **settings: str
-) -> AbstractContextManager[tuple[str, subprocess.Popen, IO[bytes]]]:
-    """As :func:`serve_command`, for a script that is started from the root of the project."""
-    return serve_command([sys.executable, script], ROOT, **settings)
+) -> Iterator[tuple[str, subprocess.Popen | WarmProcess, IO[bytes]]]:
+    """As :func:`serve_command`, for a script that is started from the root of the project; warm, where that can be."""
+    if not fits(settings):
+        with serve_command([sys.executable, script], ROOT, **settings) as started:
+            yield started
+        return
+    environment, address = _surroundings(settings)
+    with (
+        tempfile.NamedTemporaryFile() as log,
+        _served(WarmProcess(ROOT / script, ROOT, environment, log.name)) as process,
+    ):
+        _wait_for(address, process, log)
+        yield address, process, log
 
 
 @contextmanager
@@ -72,26 +85,32 @@ def serve_command(
     Raises:
         RuntimeError: it did not start; the message ends with its output.
     """
+    environment, address = _surroundings(settings)
+    with (
+        tempfile.TemporaryFile() as log,
+        _served(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)) as process,
+    ):
+        _wait_for(address, process, log)
+        yield address, process, log
+
+
+def _surroundings(settings: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """A server's environment, and its address."""
     port = settings.get("GRADIO_SERVER_PORT") or free_port()
-    environment = {
-        **os.environ,
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": port,
-        "HF_HUB_OFFLINE": "1",
-        **settings,
-    }
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(address, process, log)
-            yield address, process, log
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
+    own = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1"}
+    return {**os.environ, **own, **settings}, f"http://127.0.0.1:{port}"
 
 
-def _wait_for(address: str, process: subprocess.Popen, log: IO[bytes]) -> None:
+@contextmanager
+def _served(process: Process) -> Iterator[Process]:
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _wait_for(address: str, process: subprocess.Popen | WarmProcess, log: IO[bytes]) -> None:
     began = time.monotonic()
     while time.monotonic() - began < START_SECONDS and process.poll() is None:
         try:

@@ -1,0 +1,74 @@
+"""Servers that start warm: copies of a process that has the large libraries loaded, which takes most of a start."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+# As app.py loads them; the first says how their threads wait.
+LIBRARIES = ["cliptta_demo", "torch", "torchvision", "open_clip", "gradio", "pyarrow.parquet", "plotly.graph_objects"]
+TOO_LATE = ("HF_", "OMP_", "PYTHON", "SPACES_")  # variables that libraries read once, when they are loaded
+
+
+def fits(settings: Mapping[str, str]) -> bool:
+    """Whether a copy can take these variables over."""
+    return hasattr(os, "fork") and not any(name.startswith(TOO_LATE) for name in settings)
+
+
+class WarmProcess:
+    """A script of the project in a process of its own; what ``subprocess.Popen`` has, as far as tests ask for it.
+
+    Args:
+        script: its path; folder: where it runs; environment: all of its variables; log: the file it writes to.
+    """
+
+    def __init__(self, script: Path, folder: Path, environment: Mapping[str, str], log: str) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(LIBRARIES)
+        arguments = (str(script), str(folder), dict(environment), log)
+        self._process = context.Process(target=_serve, args=arguments)
+        self._process.start()
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Its exit status once it has ended."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for its end, at most ``timeout`` seconds."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(str(self._process), timeout)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _serve(script: str, folder: str, environment: Mapping[str, str], log: str) -> None:
+    with open(log, "ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    tempfile.tempdir = None  # TMPDIR may be another
+    sys.argv, sys.path[0] = [script], str(Path(script).parent)
+    runpy.run_path(script, run_name="__main__")
