@@ -54,11 +54,8 @@ class Lowest:
         first = min(ends, key=ends.get)
         tied = [name for name in ends if name == first or paired_between(session, name, first).is_noise]
         if len(tied) == 1:
-            label = METHODS[first].label
-            return {
-                "words": say("{method} ends lowest, at {share:.1%}.", method=label, share=ends[first]),
-                "right": tied,
-            }
+            about = {"method": METHODS[first].label, "share": ends[first]}
+            return {"words": say("{method} ends lowest, at {share:.1%}.", **about), "right": tied}
         named = say(" and ").join(f"{METHODS[name].label} ({ends[name]:.1%})" for name in tied)
         return {"words": say("{methods} are too close to tell apart on so few images.", methods=named), "right": tied}
 
