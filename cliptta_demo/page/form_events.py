@@ -9,6 +9,7 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
+from cliptta_demo.languages import say
 from cliptta_demo.page.form import filling
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, model_line_html, words_offer
 from cliptta_demo.page.form.cost import estimate_html
@@ -38,7 +39,7 @@ from cliptta_demo.page.wires import Wires
 
 log = logging.getLogger(__name__)
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
-PRESS = {"idle": "Run", "paused": "Continue", "done": "Run again"}  # what the button says
+PRESS = {"idle": say("Run"), "paused": say("Continue"), "done": say("Run again")}  # what the button says
 
 
 def connect_form(wires: Wires, ended: list[Any]) -> None:

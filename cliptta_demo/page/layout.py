@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.backbone_note import model_line_html
 from cliptta_demo.page.form.choice import Choice
@@ -49,7 +50,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
     check_gradio()
     shown = example if example and form == packaged() else opening_stage(form)
     with Page(
-        title=f"{TITLE}: test-time adaptation, live",
+        title=say("{name}: test-time adaptation, live", name=TITLE),
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(60 * LIMITS.cache_check_minutes, 60 * LIMITS.session_minutes),  # files live as long as a session
@@ -93,12 +94,12 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="controls"):
         with gr.Row(elem_id="buttons"):
-            parts["run"] = gr.Button("Run", variant="primary", elem_id="run", min_width=0)
-            parts["pause"] = gr.Button("Pause", interactive=False, elem_id="pause", min_width=0)
-            parts["step"] = gr.Button("Step", elem_id="step", min_width=0)
-            parts["reset"] = gr.Button("Reset", elem_id="start-over", min_width=0)
-            parts["link"] = gr.Button("Share", elem_id="share", min_width=0)
-            parts["settings"] = gr.Button("Settings", elem_id="settings", min_width=0)
+            parts["run"] = gr.Button(say("Run"), variant="primary", elem_id="run", min_width=0)
+            parts["pause"] = gr.Button(say("Pause"), interactive=False, elem_id="pause", min_width=0)
+            parts["step"] = gr.Button(say("Step"), elem_id="step", min_width=0)
+            parts["reset"] = gr.Button(say("Reset"), elem_id="start-over", min_width=0)
+            parts["link"] = gr.Button(say("Share"), elem_id="share", min_width=0)
+            parts["settings"] = gr.Button(say("Settings"), elem_id="settings", min_width=0)
         parts["progress"] = gr.HTML(values["progress"], apply_default_css=False, elem_id="progress")
         with gr.Row(elem_id="of-run"):
             parts["run_line"] = gr.HTML(values["run_line"], apply_default_css=False, elem_id="run-line")
@@ -108,12 +109,12 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
             parts["leave"] = gr.Button(elem_id="leave")
             parts["what_if"] = gr.Button(elem_id="what-if")
     with gr.Row(elem_id="lessons"):
-        gr.HTML("<h2>Lessons</h2>", apply_default_css=False, elem_id="lessons-title")
+        gr.HTML(f"<h2>{say('Lessons')}</h2>", apply_default_css=False, elem_id="lessons-title")
         parts["lessons"] = {
             lesson.key: gr.Button(lesson.title, size="sm", elem_id=f"lesson-{lesson.key}", min_width=0)
             for lesson in LESSONS
         }
-        parts["your_camera"] = gr.Button("Your camera", size="sm", elem_id="your-camera", min_width=0)
+        parts["your_camera"] = gr.Button(say("Your camera"), size="sm", elem_id="your-camera", min_width=0)
     parts |= build_camera()
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")

@@ -19,6 +19,7 @@ from cliptta_demo.backend.models.offered import (
 )
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.cost import seconds_per_batch
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.words_note import unknown_words
@@ -47,23 +48,28 @@ def backbone_note_html(values: FormValues, before: str) -> str:
 def model_line_html(backbone: str) -> str:
     """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
     entry = BACKBONES.get(backbone)
-    trained = f", trained on {entry.trained}" if entry else ""
+    name = html.escape(label_of(backbone))
+    runs = (
+        say("Runs <b>{name}</b>, trained on {data}.", name=name, data=html.escape(entry.trained))
+        if entry
+        else say("Runs <b>{name}</b>.", name=name)
+    )
     more = ""
     if backbone != PAPERS:
-        what, size = _download(PAPERS)
-        cost = size if is_fetched(PAPERS) else f"{size}, {what.lower()}"
-        choose = '<button type="button" data-shows="#backbone input">choose it</button>'
-        more = f'<span class="more"> The paper\'s is {html.escape(label_of(PAPERS))} ({cost}): {choose}.</span>'
-    return f'<p class="model-line">Runs <b>{html.escape(label_of(backbone))}</b>{html.escape(trained)}.{more}</p>'
+        choose = f'<button type="button" data-shows="#backbone input">{say("choose it")}</button>'
+        about = {"name": html.escape(label_of(PAPERS)), "cost": _fetching(PAPERS), "choose": choose}
+        words = say("The paper's is {name} ({cost}): {choose}.", **about)
+        more = f'<span class="more"> {words}</span>'
+    return f'<p class="model-line">{runs}{more}</p>'
 
 
 def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
     """(what, HTML) of each fact."""
     facts = [_download(name)]
     if name != TINY:
-        facts.append(("Licence", _licence(name)))
+        facts.append((say("Licence"), _licence(name)))
     if time := time_per_batch(values):
-        facts.append((f"Batch of {int(values.batch_size)}", f"about {time}"))
+        facts.append((say("Batch of {count}", count=int(values.batch_size)), say("about {time}", time=time)))
     return facts
 
 
@@ -72,16 +78,22 @@ def time_per_batch(values: FormValues) -> str:
     seconds = seconds_per_batch(values)
     if seconds is None:
         return ""
-    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)
+    return say("{seconds:.1f} s", seconds=max(seconds, 0.1)) if seconds < 10 else duration(seconds)
 
 
 def _download(name: str) -> tuple[str, str]:
     entry = BACKBONES.get(name)
     if name == TINY:
-        return "Download", "none"
+        return say("Download"), say("none")
     if is_fetched(name):
-        return "Download", "kept here"
-    return "Fetched once", megabytes(entry.download) if isinstance(entry, BackboneEntry) else "size on Run"
+        return say("Download"), say("kept here")
+    return say("Fetched once"), megabytes(entry.download) if isinstance(entry, BackboneEntry) else say("size on Run")
+
+
+def _fetching(name: str) -> str:
+    """What getting a listed backbone costs, in a clause."""
+    size = _download(name)[1]
+    return size if is_fetched(name) else say("{size}, fetched once", size=size)
 
 
 def _licence(name: str) -> str:
@@ -89,19 +101,18 @@ def _licence(name: str) -> str:
         return html.escape(licence)
     repository = repository_of(name)
     if not repository:
-        return "see its page"
+        return say("see its page")
     address = html.escape(f"https://huggingface.co/{repository}", quote=True)
-    return f'<a href="{address}" target="_blank" rel="noopener">see its page</a>'
+    return f'<a href="{address}" target="_blank" rel="noopener">{say("see its page")}</a>'
 
 
 def words_offer(values: FormValues) -> str:
     """What to choose where the built-in model lacks words of the form, and its cost; "" otherwise."""
     if not any(unknown_words(values)):
         return ""
-    what, size = _download(LAPTOPS)
-    cost = [size if is_fetched(LAPTOPS) else f"{size}, {what.lower()}"]
+    cost = [_fetching(LAPTOPS)]
     if time := time_per_batch(values.changed({"backbone": LAPTOPS})):
-        cost.append(f"a batch about {time}")
+        cost.append(say("a batch about {time}", time=time))
     return WORDS_OFFER.format(label=label_of(LAPTOPS), cost="; ".join(cost))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cliptta_demo.backend.models.offered import label_of
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.choices import HUB, dataset_choices, stranger_choices
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues
 
@@ -67,8 +68,9 @@ def put_back(choice: Choice, form: FormValues) -> tuple[dict[str, Any], str]:
     old, new, now = (_label(choice.loading, values) for values in (before, tried, form))
     if old == new or now != new:
         return {}, ""
-    cancelled = "" if choice.said else f"Loading {new} was cancelled. "
-    words = f"{cancelled}The form is back at {old}; everything else is as it was."
+    words = say("The form is back at {name}; everything else is as it was.", name=old)
+    if not choice.said:
+        words = f"{say('Loading {name} was cancelled.', name=new)} {words}"
     return {name: getattr(before, name) for name in names}, words
 
 

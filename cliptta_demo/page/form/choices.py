@@ -10,11 +10,12 @@ from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.offered import BACKBONES
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
 HUB = "hub"  # the choice that takes its name from a text field
-HUB_LABEL = "Another, from the hub…"
+HUB_LABEL = say("Another, from the hub…")
 # Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
     name: preset for name, preset in PRESETS.items() if 0 < preset.megabytes <= LIMITS.download_megabytes
@@ -46,8 +47,9 @@ def images_note(name: Any) -> str:
     """What choosing these images or strangers costs; empty where it costs nothing."""
     preset = PAGE_PRESETS.get(name) if isinstance(name, str) else None
     if preset is not None:
-        return f"{megabytes(preset.megabytes * 1e6)} from the Hugging Face hub, once."
-    return f"Fetched from the hub once; at most {megabytes(LIMITS.download_megabytes * 1e6)}." if name == HUB else ""
+        return say("{size} from the Hugging Face hub, once.", size=megabytes(preset.megabytes * 1e6))
+    most = megabytes(LIMITS.download_megabytes * 1e6)
+    return say("Fetched from the hub once; at most {size}.", size=most) if name == HUB else ""
 
 
 def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
@@ -77,10 +79,12 @@ def read_dataset(dataset: Any, hub_dataset: Any) -> str:
         if dataset == HUB:
             text = hub_dataset.strip() if isinstance(hub_dataset, str) else ""
             if not text:
-                raise UserError("Type the data set's name on the hub: ORGANISATION/NAME, as in zh-plus/tiny-imagenet.")
+                raise UserError(
+                    say("Type the data set's name on the hub: ORGANISATION/NAME, as in zh-plus/tiny-imagenet.")
+                )
             dataset = f"{PREFIX}{text.removeprefix(PREFIX)}"
         if dataset.startswith(PREFIX):
             read_hub_spec(dataset)
             return dataset
     allowed = ", ".join((*DATASETS, *PAGE_PRESETS, UPLOAD, f"{PREFIX}ORGANISATION/NAME"))
-    raise UserError(f"dataset is {quoted(dataset)}; it must be one of: {allowed}.")
+    raise UserError(say("dataset is {value}; it must be one of: {allowed}.", value=quoted(dataset), allowed=allowed))

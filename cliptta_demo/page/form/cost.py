@@ -9,12 +9,13 @@ from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.models.offered import BACKBONES, label_of
 from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.languages import say
 from cliptta_demo.limits import GPU_TIMES, LIMITS
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.session.state import Recipe
 
-UNKNOWN = "How long it will take is said when the model is loaded."
+UNKNOWN = say("How long it will take is said when the model is loaded.")
 
 
 def turn_of(backbone: Backbone) -> Turn:
@@ -35,9 +36,13 @@ def check_cost(experiment: Experiment) -> float:
         size = experiment.settings.stream.batch_size
         fitting = int(size * largest / cost.largest_pass)
         raise UserError(
-            f"{label_of(backbone.info.name)} normalises over the whole batch, which can't be cut into turns: "
-            f"{size} images and the memory are too many on this page. Choose a batch size of at most "
-            f"{max(1, fitting)}, or another backbone."
+            say(
+                "{name} normalises over the whole batch, which can't be cut into turns: {size} images and the memory "
+                "are too many on this page. Choose a batch size of at most {most}, or another backbone.",
+                name=label_of(backbone.info.name),
+                size=size,
+                most=max(1, fitting),
+            )
         )
     _refuse_long(backbone.info.name, cost, times)
     return PACE.seconds(backbone.info.name, cost.total)
@@ -55,7 +60,8 @@ def estimate_html(values: FormValues | None = None, device: str = "cpu") -> str:
         _refuse_long(recipe.backbone, cost, _times(device))
     except UserError as error:
         return _line(str(error), "too-much")
-    return _line(f"Takes about {duration(PACE.seconds(recipe.backbone, cost.total))} on this machine.")
+    time = duration(PACE.seconds(recipe.backbone, cost.total))
+    return _line(say("Takes about {time} on this machine.", time=time))
 
 
 def seconds_per_batch(values: FormValues) -> float | None:
@@ -86,11 +92,15 @@ def _refuse_long(name: str, cost: Cost, times: int) -> None:
     most = 1000 * LIMITS.run_teraflops * times
     if cost.total <= most:
         return
-    long = duration(PACE.seconds(name, cost.total))
-    less = "fewer classes or prompt templates" if cost.prompts > most / 2 else "fewer batches, steps or methods"
+    prompts, batches = say("fewer classes or prompt templates"), say("fewer batches, steps or methods")
     raise UserError(
-        f"This run would take about {long} on this machine, {cost.total / most:.1f} times what one run may take on "
-        f"this page. Choose {less}, a smaller batch size or a smaller backbone."
+        say(
+            "This run would take about {time} on this machine, {times:.1f} times what one run may take on this page. "
+            "Choose {less}, a smaller batch size or a smaller backbone.",
+            time=duration(PACE.seconds(name, cost.total)),
+            times=cost.total / most,
+            less=prompts if cost.prompts > most / 2 else batches,
+        )
     )
 
 

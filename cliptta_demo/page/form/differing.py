@@ -10,13 +10,12 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.form.choices import dataset_choices, stranger_choices
 from cliptta_demo.page.form.fields import FORM, FormValues, field_names, in_group, linked_names, of_methods
 from cliptta_demo.page.form.opening import opening, starting_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe, Session, changed_names
-
-CHANGED = "Settings changed: {} to apply"
 
 
 def recipe_line(recipe: Recipe) -> str:
@@ -51,7 +50,8 @@ def changed_html(shown: FormValues | None, form: FormValues, press: str) -> str:
         shown: the form of the run shown, None where there is none.
     """
     differs = shown is not None and differ(shown, form)
-    return f'<p class="changed" role="status">{CHANGED.format(press)}</p>' if differs else ""
+    words = say("Settings changed: {press} to apply", press=press)
+    return f'<p class="changed" role="status">{words}</p>' if differs else ""
 
 
 def differ(shown: FormValues, form: FormValues) -> bool:
@@ -68,7 +68,7 @@ def fold_label(title: str, names: Iterable[str], form: FormValues) -> str:
     """A fold's title, with how many of its settings are not the backbone's usual ones."""
     usual = starting_values(tuned_adaptation(form.backbone), form.backbone)
     count = sum(form[name] != usual[name] for name in of_methods(names, form.methods or ()))
-    return f"{title} · {count} changed" if count else title
+    return say("{title} · {count} changed", title=title, count=count) if count else title
 
 
 def is_opening(form: FormValues) -> bool:
@@ -101,7 +101,7 @@ def _rest(recipe: Recipe, batches: int = 0) -> list[str]:
     stream, methods = recipe.settings.stream, recipe.settings.methods
     batches = batches or stream.batches
     strangers = {name: label for label, name in stranger_choices()}.get(recipe.ood_source, recipe.ood_source)
-    words = [f"{stream.ood_share:.0%} {strangers}"] * bool(stream.ood_share)
+    words = [say("{share:.0%} {strangers}", share=stream.ood_share, strangers=strangers)] * bool(stream.ood_share)
     words += [label_of(recipe.backbone)] * (recipe.backbone != TINY)
     words += [", ".join(METHODS[name].label for name in methods)]
-    return [*words, f"{batches} batch{'' if batches == 1 else 'es'} of {stream.batch_size}"]
+    return [*words, say_count("{count} batch of {size}", "{count} batches of {size}", batches, size=stream.batch_size)]

@@ -12,6 +12,7 @@ from typing import Any
 from cliptta_demo.backend.declare import Setting, settings_of
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DEFAULTS
 
 
@@ -47,8 +48,8 @@ STRANGERS_BY_LABEL = Setting(
     name="strangers_by_label",
     default=False,
     kind=bool,
-    label="Other labels are strangers",
-    help="Images whose label is none of the class names: strangers (OOD) rather than unlabelled.",
+    label=say("Other labels are strangers"),
+    help=say("Images whose label is none of the class names: strangers (OOD) rather than unlabelled."),
     group="images",
 )
 

@@ -12,6 +12,7 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
@@ -50,7 +51,6 @@ from cliptta_demo.page.texts import (
     LINK_OPENED,
     LINK_OPENED_UPLOAD,
     PAST_LEFT_OUT,
-    PAST_OPENED,
     PROPOSE,
     REMOVED,
     RESTORED,
@@ -161,7 +161,15 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Upda
         if pins := read_pins(query):
             past = reduce(lambda runs, run: runs.pin(run, run.name), pins, past)
             update |= {"past_runs": past, "past": past_value(past, None)}
-            words.append(PAST_OPENED.format(count=f"{len(pins)} run{'s are' if len(pins) > 1 else ' is'}"))
+            words.append(
+                say_count(
+                    "{count} run is pinned with this link, with the numbers it says; load one and press Run to see for "
+                    "yourself.",
+                    "{count} runs are pinned with this link, with the numbers it says; load one and press Run to see "
+                    "for yourself.",
+                    len(pins),
+                )
+            )
         if any(name in query for name in linked_names()):
             values = open_link(query)
             words.insert(0, LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED)
@@ -170,7 +178,8 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Upda
             update |= give_way(past, None, check_form(values))
     except UserError as error:
         more = (unknown,) * bool(unknown)
-        return {"message": message_html(f"This link can't be opened as it is: {error}", "error", more)}
+        sentence = say("This link can't be opened as it is: {reason}", reason=error)
+        return {"message": message_html(sentence, "error", more)}
     if words or unknown:
         update["message"] = message_html(" ".join(words), "warning" if unknown else "info", (unknown,) * bool(unknown))
     return update
@@ -227,13 +236,14 @@ def take_uploads(
         forget_files_of(added)
         raise
     lost = len(given.added) - len(added)
-    refused = (f"{lost:,} of the files did not arrive: add them again.",) * bool(lost) + uploads.refused
+    words = say("{count:,} of the files did not arrive: add them again.", count=lost)
+    refused = (words,) * bool(lost) + uploads.refused
     text = class_text_for(uploads, typed, before)
     uploads = replace(uploads, filled=text or before)
     update: Update = {"uploads": uploads, "files": upload_value(uploads)}
     update |= {"propose": proposal(0 if uploads.frames else len(uploads.names), batch_size)}
     if not uploads.names:
-        return update | {"upload_note": message_html("None of these files can be used.", "error", refused)}
+        return update | {"upload_note": message_html(say("None of these files can be used."), "error", refused)}
     note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
     fields = {"class_names": text} if text else {}
     return update | {"upload_note": note} | fields | fields_for_frames(uploads)

@@ -15,6 +15,7 @@ from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.claims.claim import Claim, lead, measure
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 from cliptta_demo.page.form.fields import FormValues, linked_names
 from cliptta_demo.page.form.lesson import Change, Lesson, Told
@@ -25,89 +26,98 @@ from cliptta_demo.page.texts import LINK_LESSON_ALONE
 LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="collapse",
-        title="Watch TENT collapse",
+        title=say("Watch TENT collapse"),
         changes={},
         asks=(
-            Lowest("TENT makes each guess surer, right or wrong. Which curve ends lowest?"),
-            Swallows("Which class will swallow most of TENT's predictions?", "tent"),
-            Ends("CLIPTTA sees the same images, at the same rate. Where will it end?", "cliptta"),
+            Lowest(say("TENT makes each guess surer, right or wrong. Which curve ends lowest?")),
+            Swallows(say("Which class will swallow most of TENT's predictions?"), "tent"),
+            Ends(say("CLIPTTA sees the same images, at the same rate. Where will it end?"), "cliptta"),
         ),
         explains=(
             Told(
-                text="TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below "
-                "zero-shot's: each wrong guess feeds the next.",
+                text=say(
+                    "TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below "
+                    "zero-shot's: each wrong guess feeds the next."
+                ),
                 panel="histogram",
             ),
             Told(
-                text="CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it compares "
-                "each image with its whole batch.",
+                text=say(
+                    "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it compares "
+                    "each image with its whole batch."
+                ),
                 panel="entropy",
             ),
         ),
         change=Change(
-            text="Is it the noise that TENT does not survive? Make it milder.",
-            button="Severity 1: run",
+            text=say("Is it the noise that TENT does not survive? Make it milder."),
+            button=say("Severity 1: run"),
             settings={"severity": 1},
         ),
         claims=(
-            Claim("TENT's bars pile onto one class", measure("largest_share", "tent"), above=0.6),
-            Claim("its entropy falls to the floor", measure("entropy_share", "tent"), below=0.35),
-            Claim("its accuracy below zero-shot's", lead("tent"), below=0),
-            Claim("CLIPTTA's entropy stays near the ceiling", measure("entropy_share", "cliptta"), above=0.85),
-            Claim("its accuracy climbs above zero-shot's", lead("cliptta"), above=0),
+            Claim(say("TENT's bars pile onto one class"), measure("largest_share", "tent"), above=0.6),
+            Claim(say("its entropy falls to the floor"), measure("entropy_share", "tent"), below=0.35),
+            Claim(say("its accuracy below zero-shot's"), lead("tent"), below=0),
+            Claim(say("CLIPTTA's entropy stays near the ceiling"), measure("entropy_share", "cliptta"), above=0.85),
+            Claim(say("its accuracy climbs above zero-shot's"), lead("cliptta"), above=0),
         ),
     ),
     Lesson(
         key="patience",
-        title="Small steps for TENT",
+        title=say("Small steps for TENT"),
         changes={"learning_rate": 5e-5},
-        asks=(Goes("Is TENT just badly tuned? At a learning rate of 0.00005 it …", "tent", 0.05),),
+        asks=(Goes(say("Is TENT just badly tuned? At a learning rate of 0.00005 it …"), "tent", 0.05),),
         explains=(
             Told(
-                text="TENT is careful: it no longer collapses. All three curves close together: CLIPTTA learns only a "
-                "little.",
+                text=say(
+                    "TENT is careful: it no longer collapses. All three curves close together: CLIPTTA learns only a "
+                    "little."
+                ),
                 panel="accuracy",
             ),
             Told(
-                text="Compare with the dotted curves of the first lesson: the rate that lets CLIPTTA repair the model "
-                "is one that TENT does not survive.",
+                text=say(
+                    "Compare with the dotted curves of the first lesson: the rate that lets CLIPTTA repair the model "
+                    "is one that TENT does not survive."
+                ),
                 panel="accuracy",
             ),
         ),
         change=Change(
-            text="Is there a rate in between, at which both learn?",
-            button="Learning rate 0.0003: run",
+            text=say("Is there a rate in between, at which both learn?"),
+            button=say("Learning rate 0.0003: run"),
             settings={"learning_rate": 3e-4},
         ),
         claims=(
-            Claim("it no longer collapses", measure("entropy_share", "tent"), above=0.5),
-            Claim("All three curves close together", lead("tent"), above=-0.05, below=0.05),
-            Claim("CLIPTTA learns only a little", lead("cliptta"), above=-0.05, below=0.05),
+            Claim(say("it no longer collapses"), measure("entropy_share", "tent"), above=0.5),
+            Claim(say("All three curves close together"), lead("tent"), above=-0.05, below=0.05),
+            Claim(say("CLIPTTA learns only a little"), lead("cliptta"), above=-0.05, below=0.05),
         ),
         compare="collapse",
     ),
     Lesson(
         key="batch",
-        title="Why the batch matters",
+        title=say("Why the batch matters"),
         changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"]},
-        asks=(Ends("CLIPTTA compares a batch's images. With only four, where will it end?", "cliptta"),),
+        asks=(Ends(say("CLIPTTA compares a batch's images. With only four, where will it end?"), "cliptta"),),
         explains=(
             Told(
-                text="CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident "
-                "ones.",
+                text=say(
+                    "CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident ones."
+                ),
                 panel="accuracy",
             ),
         ),
         change=Change(
-            text="And without the memory, with nothing but four images to lean on?",
-            button="Memory 0 shots: run",
+            text=say("And without the memory, with nothing but four images to lean on?"),
+            button=say("Memory 0 shots: run"),
             settings={"memory_shots": 0},
         ),
-        claims=(Claim("CLIPTTA still climbs above zero-shot", lead("cliptta"), above=0),),
+        claims=(Claim(say("CLIPTTA still climbs above zero-shot"), lead("cliptta"), above=0),),
     ),
     Lesson(
         key="strangers",
-        title="Strangers in the stream",
+        title=say("Strangers in the stream"),
         changes={
             "corruption": "gaussian_noise",
             "severity": 3,
@@ -116,7 +126,7 @@ LESSONS: tuple[Lesson, ...] = (
         },
         asks=(
             Goes(
-                "Half of the images are flags. The AUROC of CLIPTTA + OCE …",
+                say("Half of the images are flags. The AUROC of CLIPTTA + OCE …"),
                 "cliptta-oce",
                 0.01,
                 measure="auroc",
@@ -125,91 +135,101 @@ LESSONS: tuple[Lesson, ...] = (
         ),
         explains=(
             Told(
-                text="The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
-                "adapts on what looks known.",
+                text=say(
+                    "The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
+                    "adapts on what looks known."
+                ),
                 panel="scores",
             ),
         ),
         change=Change(
-            text="And if strangers are rare?",
-            button="OOD share 0.1: run",
+            text=say("And if strangers are rare?"),
+            button=say("OOD share 0.1: run"),
             settings={"ood_share": 0.1},
             panel="scores",
         ),
-        claims=(Claim("AUROC rises", lead("cliptta-oce", name="auroc"), above=0),),
+        claims=(Claim(say("AUROC rises"), lead("cliptta-oce", name="auroc"), above=0),),
     ),
     Lesson(
         key="style",
-        title="A style never seen",
+        title=say("A style never seen"),
         changes={"dataset": "unseen-style", "corruption": "none", "class_names": ", ".join(picture_class_names())},
         asks=(
-            Ends("Art in a style never seen in training. Where will zero-shot end?", "zero-shot"),
-            Goes("You know each picture at once. Will adapting help the model? CLIPTTA …", "cliptta", 0.05),
+            Ends(say("Art in a style never seen in training. Where will zero-shot end?"), "zero-shot"),
+            Goes(say("You know each picture at once. Will adapting help the model? CLIPTTA …"), "cliptta", 0.05),
         ),
         explains=(
             Told(
-                text="Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
-                "damage to be one.",
+                text=say(
+                    "Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
+                    "damage to be one."
+                ),
                 panel="gallery",
             ),
             Told(
-                text="Adapting changes little, with TENT or with CLIPTTA: most predictions are confident already.",
+                text=say("Adapting changes little, with TENT or with CLIPTTA: most predictions are confident already."),
                 panel="accuracy",
             ),
         ),
         change=Change(
-            text="And with noise on top of the style?",
-            button="Gaussian noise: run",
+            text=say("And with noise on top of the style?"),
+            button=say("Gaussian noise: run"),
             settings={"corruption": "gaussian_noise"},
         ),
         claims=(
-            Claim("Zero-shot has lost accuracy", measure("accuracy", "zero-shot"), below=0.92),
-            Claim("Adapting changes little, with TENT", lead("tent"), above=-0.05, below=0.05),
-            Claim("or with CLIPTTA", lead("cliptta"), above=-0.05, below=0.05),
+            Claim(say("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
+            Claim(say("Adapting changes little, with TENT"), lead("tent"), above=-0.05, below=0.05),
+            Claim(say("or with CLIPTTA"), lead("cliptta"), above=-0.05, below=0.05),
         ),
     ),
     Lesson(
         key="clean",
-        title="Nothing to repair",
+        title=say("Nothing to repair"),
         changes={"corruption": "none"},
         asks=(
             Goes(
-                "Clean images: there is hardly anything to repair. CLIPTTA …",
+                say("Clean images: there is hardly anything to repair. CLIPTTA …"),
                 "cliptta",
                 0.02,
             ),
         ),
         explains=(
             Told(
-                text="There is nothing to win: zero-shot reads them almost without error. Three curves at the top; "
-                "TENT and CLIPTTA change next to nothing.",
+                text=say(
+                    "There is nothing to win: zero-shot reads them almost without error. Three curves at the top; "
+                    "TENT and CLIPTTA change next to nothing."
+                ),
                 panel="accuracy",
             ),
         ),
         change=Change(
-            text="And with twenty steps on each batch, in place of three?",
-            button="20 steps: run",
+            text=say("And with twenty steps on each batch, in place of three?"),
+            button=say("20 steps: run"),
             settings={"steps": 20},
         ),
         claims=(
-            Claim("zero-shot reads them almost without error", measure("accuracy", "zero-shot"), above=0.95),
-            Claim("Three curves at the top", lead("tent"), above=-0.02, below=0.02),
-            Claim("CLIPTTA change next to nothing", lead("cliptta"), above=-0.02, below=0.02),
+            Claim(say("zero-shot reads them almost without error"), measure("accuracy", "zero-shot"), above=0.95),
+            Claim(say("Three curves at the top"), lead("tent"), above=-0.02, below=0.02),
+            Claim(say("CLIPTTA change next to nothing"), lead("cliptta"), above=-0.02, below=0.02),
         ),
     ),
     Lesson(
         key="photos",
-        title="Your own photos",
+        title=say("Your own photos"),
         changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(DATASET_DEFAULTS[UPLOAD][0])},
         explains=(
             Told(
-                text="The built-in model has seen small photos of ten things: see “Class names”. Add some of "
-                "yours, choose a corruption if you like, press Run.",
+                text=say(
+                    "The built-in model has seen small photos of ten things: see “Class names”. Add some of "
+                    "yours, choose a corruption if you like, press Run."
+                ),
                 panel="files",
             ),
             Told(
-                text="Here is what zero-shot and the adapted models call each photo. A handful is not much to adapt "
-                "on: expect few changes.",
+                text=say(
+                    "Here is what zero-shot and the adapted models call each photo. A handful is not much to adapt "
+                    "on: expect few changes."
+                ),
                 panel="gallery",
             ),
         ),

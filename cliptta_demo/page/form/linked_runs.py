@@ -14,6 +14,7 @@ import numpy as np
 
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import field_names, linked_names
 from cliptta_demo.page.form.links import PINS, open_link, recipe_query
@@ -61,20 +62,22 @@ def _number(values: np.ndarray) -> str:
 
 def _read(text: str) -> PastRun:
     if len(text) > LONGEST_PIN:
-        raise UserError(f"it is {len(text):,} characters long; at most {LONGEST_PIN:,} are read.")
+        raise UserError(
+            say("it is {length:,} characters long; at most {most:,} are read.", length=len(text), most=LONGEST_PIN)
+        )
     try:
         said = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=len(field_names()) + len(_OWN)))
     except ValueError:
-        raise UserError("it has more settings than there are.") from None
+        raise UserError(say("it has more settings than there are.")) from None
     strange = [name for name in said if name not in _OWN and name not in linked_names()]
     if strange:
-        raise UserError(f"it has no setting {quoted(strange[0])}.")
+        raise UserError(say("it has no setting {name}.", name=quoted(strange[0])))
     recipe = check_form(open_link({name: value for name, value in said.items() if name not in _OWN}))
     batches = recipe.settings.stream.batches
     try:
         done = int(said.get("done", batches))
     except ValueError:
-        raise UserError(f"done is {quoted(said['done'])}; it must be a whole number.") from None
+        raise UserError(say("done is {value}; it must be a whole number.", value=quoted(said["done"]))) from None
     check_number("done", done, 1, batches, whole=True)
     methods = _methods(said.get("numbers", ""), recipe)
     return PastRun(recipe, done, methods, name=said.get("name", ""), linked=True)
@@ -85,7 +88,12 @@ def _methods(text: str, recipe: Recipe) -> dict[str, PastMethod]:
     for part in filter(None, text.split(",")):
         name, *numbers = part.split(":")
         if name not in recipe.settings.methods or len(numbers) != 2:
-            raise UserError(f"numbers has {quoted(part)}; it must be METHOD:ACCURACY:ENTROPY of a method of the run.")
+            raise UserError(
+                say(
+                    "numbers has {value}; it must be METHOD:ACCURACY:ENTROPY of a method of the run.",
+                    value=quoted(part),
+                )
+            )
         ends = zip(numbers, (1.0, math.log(len(recipe.class_names) or LIMITS.max_classes) + 0.01), strict=True)
         accuracy, entropy = (_end(number, high) for number, high in ends)
         methods[name] = PastMethod(accuracy, entropy)
@@ -101,5 +109,7 @@ def _end(text: str, high: float) -> np.ndarray:
     except ValueError:
         value = math.nan
     if not 0 <= value <= high:
-        raise UserError(f"numbers has {quoted(text)}; it must be a number from 0 to {high:.2f}.")
+        raise UserError(
+            say("numbers has {value}; it must be a number from 0 to {high:.2f}.", value=quoted(text), high=high)
+        )
     return np.array([value], np.float64)

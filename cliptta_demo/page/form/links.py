@@ -17,6 +17,7 @@ from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
 from cliptta_demo.page.form.fields import FormValues, declared, linked_names, of_methods
@@ -77,9 +78,11 @@ def unknown_words(query: Mapping[str, str]) -> str:
     named = []
     for name in strange[:NAMED]:
         near = difflib.get_close_matches(name, known, 1)
-        named.append(f"{quoted(name)}{f' (is it {near[0]}?)' if near else ''}")
-    more = [f"{len(strange) - NAMED} more"] * (len(strange) > NAMED)
-    return LINK_UNKNOWN.format(names=" and ".join([", ".join(named), *more])) if strange else ""
+        named.append(say("{name} (is it {near}?)", name=quoted(name), near=near[0]) if near else quoted(name))
+    names = ", ".join(named)
+    if (more := len(strange) - NAMED) > 0:
+        names = say("{names} and {count} more", names=names, count=more)
+    return LINK_UNKNOWN.format(names=names) if strange else ""
 
 
 def open_link(query: Mapping[str, str]) -> FormValues:
@@ -116,11 +119,13 @@ def _write(value: Any) -> str:
 
 def _read(name: str, text: str) -> Any:
     if len(text) > MAX_LENGTH:
-        raise UserError(f"{name} is {len(text):,} characters long; at most {MAX_LENGTH:,} are read.")
+        about = {"name": name, "length": len(text), "most": MAX_LENGTH}
+        raise UserError(say("{name} is {length:,} characters long; at most {most:,} are read.", **about))
     if name == "methods":
         return [part.strip() for part in text.split(",") if part.strip()]
     setting = declared(name)
     try:
         return setting.parse(text, FLAGS) if setting is not None else text
     except ValueError as error:
-        raise UserError(f"{name} is {quoted(text)}; it must be {error}.") from None
+        about = {"name": name, "value": quoted(text), "allowed": error}
+        raise UserError(say("{name} is {value}; it must be {allowed}.", **about)) from None

@@ -14,10 +14,11 @@ from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.metrics import Paired
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.session.state import Recipe, Session
 
 Data = dict[str, Any]
-WAYS = {"falls": "falls below zero-shot", "stays": "stays close", "climbs": "climbs above it"}
+WAYS = {"falls": say("falls below zero-shot"), "stays": say("stays close"), "climbs": say("climbs above it")}
 
 
 class Question(Protocol):
@@ -45,7 +46,7 @@ class Lowest:
         """One choice a method; the guess is marked on its card."""
         methods = looks(recipe.settings.methods).items()
         choices = [{"value": name, "label": look.label, "mark": look.mark} for name, look in methods]
-        return {"choices": choices, "marks": {"card": "you said: ends lowest"}}
+        return {"choices": choices, "marks": {"card": say("you said: ends lowest")}}
 
     def answer(self, session: Session) -> Data:
         """The lowest; with it those that so few images don't tell from it."""
@@ -53,9 +54,10 @@ class Lowest:
         first = min(ends, key=ends.get)
         tied = [name for name in ends if name == first or paired_between(session, name, first).is_noise]
         if len(tied) == 1:
-            return {"words": f"{METHODS[first].label} ends lowest, at {ends[first]:.1%}.", "right": tied}
-        named = " and ".join(f"{METHODS[name].label} ({ends[name]:.1%})" for name in tied)
-        return {"words": f"{named} are too close to tell apart on so few images.", "right": tied}
+            about = {"method": METHODS[first].label, "share": ends[first]}
+            return {"words": say("{method} ends lowest, at {share:.1%}.", **about), "right": tied}
+        named = say(" and ").join(f"{METHODS[name].label} ({ends[name]:.1%})" for name in tied)
+        return {"words": say("{methods} are too close to tell apart on so few images.", methods=named), "right": tied}
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,15 @@ class Ends:
     def asked(self, recipe: Recipe) -> Data:
         """A slider, whose value is marked across the accuracies and on the card."""
         look = looks(recipe.settings.methods)[self.method]
-        marks = {"card": "you said {guess}", "method": self.method, "colour": look.colour, "line": "your guess {guess}"}
-        return {"slider": look.label, "marks": marks}
+        words = {"card": say("you said {guess}"), "line": say("your guess {guess}")}
+        return {"slider": look.label, "marks": {**words, "method": self.method, "colour": look.colour}}
 
     def answer(self, session: Session) -> Data:
         """The accuracy, and two standard errors of that of so many images (a share's, binomial)."""
         end, seen = _accuracy(session, self.method), session.snapshot.methods[self.method].seen
         margin = 200 * (end * (1 - end) / max(seen, 1)) ** 0.5
-        words = f"{METHODS[self.method].label} ends at {end:.1%} (noise ± {margin:.1f})."
+        label = METHODS[self.method].label
+        words = say("{method} ends at {share:.1%} (noise ± {margin:.1f}).", method=label, share=end, margin=margin)
         return {"words": words, "truth": round(100 * end, 1), "margin": round(max(margin, 1.0), 1)}
 
 
@@ -94,7 +97,7 @@ class Swallows:
         """One choice a class; the guess is marked above its bar."""
         names = [display_name(name) for name in recipe.class_names]
         choices = [{"value": name, "label": name} for name in names]
-        return {"choices": choices, "marks": {"bar": "your guess", "method": self.method}}
+        return {"choices": choices, "marks": {"bar": say("your guess"), "method": self.method}}
 
     def answer(self, session: Session) -> Data:
         """The class, with its share of all predictions so far, as the panel has it."""
@@ -102,9 +105,9 @@ class Swallows:
         names = [display_name(name) for name in session.recipe.class_names]
         most = int(counts.max())
         right = [name for name, count in zip(names, counts.tolist(), strict=True) if count == most]
-        named = " and ".join(f"“{name}”" for name in right)
-        share = most / max(int(counts.sum()), 1)
-        return {"words": f"{METHODS[self.method].label} calls {share:.0%} of them {named}.", "right": right}
+        named = say(" and ").join(f"“{name}”" for name in right)
+        about = {"method": METHODS[self.method].label, "share": most / max(int(counts.sum()), 1), "classes": named}
+        return {"words": say("{method} calls {share:.0%} of them {classes}.", **about), "right": right}
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class Goes:
     """Where does a method end beside zero-shot?
 
     Attributes:
-        within: how far apart two numbers may be to count as close, as a share.
+        within: how far apart two numbers may be to count as close, as a share; whole percents.
         measure: "accuracy" or "auroc".
     """
 
@@ -125,23 +128,26 @@ class Goes:
 
     def asked(self, recipe: Recipe) -> Data:
         """Below, close or above; the guess is marked on the method's card."""
-        close = f"stays within {100 * self.within:g} point{'' if self.within == 0.01 else 's'}"
+        points = round(100 * self.within)
+        close = say_count("stays within {count} point", "stays within {count} points", points)
         choices = [{"value": way, "label": close if way == "stays" else words} for way, words in WAYS.items()]
-        return {"choices": choices, "marks": {"card": "you said: {guess}", "method": self.method}}
+        return {"choices": choices, "marks": {"card": say("you said: {guess}"), "method": self.method}}
 
     def answer(self, session: Session) -> Data:
         """Which of the three, and of accuracies whether chance alone often gives such a difference."""
         own, before = (session.snapshot.methods[name] for name in (self.method, REFERENCE))
         label = METHODS[self.method].label
         if self.measure == "auroc":
-            difference, noise = own.auroc - before.auroc, ""
-            words = f"The AUROC of {label} is {own.auroc:.1%}, {_points(difference)} zero-shot's {before.auroc:.1%}"
+            end, start = own.auroc, before.auroc
+            words = say("The AUROC of {method} is {share:.1%}", method=label, share=end)
         else:
-            difference, paired = own.accuracy - before.accuracy, own.paired
-            words = f"{label} ends at {own.accuracy:.1%}, {_points(difference)} zero-shot's {before.accuracy:.1%}"
-            noise = f"; on so few images ± {100 * paired.margin:.1f} is noise" if paired.is_noise else ""
-        way = "stays" if abs(difference) <= self.within else "falls" if difference < 0 else "climbs"
-        return {"words": f"{words}{noise}.", "right": [way]}
+            end, start = own.accuracy, before.accuracy
+            words = say("{method} ends at {share:.1%}", method=label, share=end)
+        words = f"{words}, {_beside(end, start)}"
+        if self.measure == "accuracy" and own.paired.is_noise:
+            words += "; " + say("on so few images ± {margin:.1f} is noise", margin=100 * own.paired.margin)
+        way = "stays" if abs(end - start) <= self.within else "falls" if end < start else "climbs"
+        return {"words": f"{words}.", "right": [way]}
 
 
 def paired_between(session: Session, name: str, other: str) -> Paired:
@@ -161,7 +167,11 @@ def _accuracy(session: Session, name: str) -> float:
     return session.snapshot.methods[name].accuracy
 
 
-def _points(difference: float) -> str:
-    """How far from it, in words that end before what it is far from."""
-    size = f"{abs(100 * difference):.1f}"
-    return "the same as" if size == "0.0" else f"{size} points {'above' if difference > 0 else 'below'}"
+def _beside(end: float, start: float) -> str:
+    """How far from zero-shot's, in a clause."""
+    points = f"{abs(100 * (end - start)):.1f}"
+    if points == "0.0":
+        return say("the same as zero-shot's {share:.1%}", share=start)
+    if end > start:
+        return say("{points} points above zero-shot's {share:.1%}", points=points, share=start)
+    return say("{points} points below zero-shot's {share:.1%}", points=points, share=start)

@@ -17,6 +17,7 @@ from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_names
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices
@@ -34,7 +35,7 @@ def read_form(values: FormValues) -> Recipe:
     _refuse_empty(values, FIELDS)
     dataset = read_dataset(values.dataset, values.hub_dataset)
     check_visitor_backbone(values.backbone)
-    check_choice("OOD source", values.ood_source, tuple(name for _, name in stranger_choices()))
+    check_choice(say("OOD source"), values.ood_source, tuple(name for _, name in stranger_choices()))
     _refuse_many(values)
     names = _class_names(values.class_names, is_hub_choice(dataset))
     source_names, class_names = split_renames(names, dataset != UPLOAD)
@@ -87,7 +88,7 @@ def _read(values: FormValues, usual: Declared) -> Any:
 
 def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
     if not isinstance(text, str):
-        raise UserError("The class names must be one text, separated by commas or on separate lines.")
+        raise UserError(say("The class names must be one text, separated by commas or on separate lines."))
     if may_be_empty and not text.strip():
         return ()
     return parse_class_names(text, max_classes=LIMITS.max_classes)
@@ -96,14 +97,17 @@ def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
 def _methods(chosen: Any) -> tuple[str, ...]:
     """In the page's order; zero-shot is the yardstick of every panel and always takes part."""
     if not isinstance(chosen, Sequence) or isinstance(chosen, str):
-        raise UserError(f"methods must be a list out of: {', '.join(method_names())}.")
+        raise UserError(say("methods must be a list out of: {allowed}.", allowed=", ".join(method_names())))
     for name in chosen:
         check_choice("methods", name, method_names())
     methods = tuple(name for name in method_names() if name in chosen or name == REFERENCE)
     if len(methods) > LIMITS.max_methods:
         raise UserError(
-            f"{len(methods)} methods are chosen, zero-shot among them; this page runs at most {LIMITS.max_methods} "
-            "side by side."
+            say(
+                "{count} methods are chosen, zero-shot among them; this page runs at most {most} side by side.",
+                count=len(methods),
+                most=LIMITS.max_methods,
+            )
         )
     return methods
 
@@ -112,7 +116,7 @@ def _refuse_empty(values: FormValues, names: Iterable[str]) -> None:
     for name in names:
         setting = declared(name)
         if setting is not None and setting.kind in (int, float) and values[name] is None:
-            raise UserError(f"{display_name(name).capitalize()} is empty: type a number.")
+            raise UserError(say("{name} is empty: type a number.", name=display_name(name).capitalize()))
 
 
 def _refuse_many(values: FormValues) -> None:
@@ -126,12 +130,18 @@ def _refuse_long(settings: RunSettings) -> None:
     batches, steps = settings.stream.batches, settings.adaptation.steps
     if batches * steps > LIMITS.max_run_steps:
         raise UserError(
-            f"{batches} batches of {steps} steps are {batches * steps:,} steps; this page works on at most "
-            f"{LIMITS.max_run_steps:,} in one run: choose fewer batches or fewer steps."
+            say(
+                "{batches} batches of {steps} steps are {all:,} steps; this page works on at most {most:,} in one run: "
+                "choose fewer batches or fewer steps.",
+                batches=batches,
+                steps=steps,
+                all=batches * steps,
+                most=LIMITS.max_run_steps,
+            )
         )
 
 
 def _templates(text: Any) -> tuple[str, ...]:
     if not isinstance(text, str):
-        raise UserError("The prompt templates must be one text, one template on each line.")
+        raise UserError(say("The prompt templates must be one text, one template on each line."))
     return check_templates(text.splitlines())

@@ -9,6 +9,7 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import label_of
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.choices import dataset_choices, stranger_choices
 from cliptta_demo.page.form.fields import FormValues, declared, field_names, linked_names, of_methods
 from cliptta_demo.page.form.opening import starting_values
@@ -16,12 +17,12 @@ from cliptta_demo.page.session.state import Recipe
 
 # Those that are no settings of the engine's.
 _LABELS = {
-    "dataset": "images",
-    "class_names": "classes",
-    "ood_source": "strangers",
-    "methods": "methods",
-    "backbone": "model",
-    "templates": "prompt templates",
+    "dataset": say("images"),
+    "class_names": say("classes"),
+    "ood_source": say("strangers"),
+    "methods": say("methods"),
+    "backbone": say("model"),
+    "templates": say("prompt templates"),
 }
 
 
@@ -40,17 +41,17 @@ def value_words(name: str, value: Any) -> str:
     if name == "methods":
         return ", ".join(METHODS[method].label for method in value)
     if name == "class_names":
-        return f"{len(value.split(','))} classes" if value else "all classes"
+        return say("{count} classes", count=len(value.split(","))) if value else say("all classes")
     if name in ("dataset", "ood_source"):
         known = {known: label for label, known in (*dataset_choices(), *stranger_choices())}
         return known.get(value, str(value).removeprefix("hf:"))
     if name == "backbone":
         return label_of(value)
     if name == "templates":
-        return str(value) or "the model's own"
+        return str(value) or say("the model's own")
     setting = declared(name)
     if setting.kind is bool:
-        return "on" if value else "off"
+        return say("on") if value else say("off")
     return setting.options[value].lower() if setting.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
 
 
@@ -58,9 +59,9 @@ def said(name: str, value: Any) -> str:
     """A field with its value; of some the value says enough."""
     words = value_words(name, value)
     if name == "corruption" and value == "none":
-        return "no corruption"
+        return say("no corruption")
     alone = name in ("methods", "class_names", "dataset", "corruption")
-    return words if alone else f"{label(name)} {words}"
+    return words if alone else say("{setting} {value}", setting=label(name), value=words)
 
 
 def recipe_values(recipe: Recipe) -> FormValues:

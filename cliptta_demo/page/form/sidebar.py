@@ -13,6 +13,7 @@ from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
 from cliptta_demo.page.form.choices import (
@@ -34,7 +35,7 @@ from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.texts import HELP
 
-STREAM, ADVANCED = "Stream", "Advanced"  # the folds
+STREAM, ADVANCED = say("Stream"), say("Advanced")  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
@@ -68,15 +69,19 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
     made: dict[str, Any] = {}
     own, hub = values.dataset == UPLOAD, is_hub_choice(values.dataset)
     with gr.Group(elem_classes="fieldset"):
-        gr.HTML("<h2>Images</h2>", apply_default_css=False)
+        gr.HTML(f"<h2>{say('Images')}</h2>", apply_default_css=False)
         made["dataset"] = gr.Dropdown(
-            dataset_choices(), value=values.dataset, label="Data", info=images_note(values.dataset), elem_id="dataset"
+            dataset_choices(),
+            value=values.dataset,
+            label=say("Data"),
+            info=images_note(values.dataset),
+            elem_id="dataset",
         )
         made["hub_dataset"] = gr.Textbox(
             values.hub_dataset,
-            label="Name on the hub",
+            label=say("Name on the hub"),
             info=HELP["hub_dataset"],
-            placeholder="ORGANISATION/NAME",
+            placeholder=say("ORGANISATION/NAME"),
             max_length=200,
             visible=values.dataset == HUB,
             elem_id="hub-dataset",
@@ -86,7 +91,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         propose = _offer("", "propose")
         made["class_names"] = gr.Textbox(
             values.class_names,
-            label="Class names",
+            label=say("Class names"),
             info=class_names_help(values.dataset),
             lines=3,
             max_lines=8,
@@ -98,21 +103,22 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         offers = {LAPTOPS: _offer(words_offer(values), "words-offer")}
         with gr.Row(elem_classes="shortcuts"):
             pictures = not own and not hub
-            twelve = gr.Button("Twelve classes", size="sm", elem_id="twelve-classes", visible=pictures)
-            every = gr.Button(f"All {len(picture_class_names())}", size="sm", elem_id="all-classes", visible=pictures)
+            twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes", visible=pictures)
+            words = say("All {count}", count=len(picture_class_names()))
+            every = gr.Button(words, size="sm", elem_id="all-classes", visible=pictures)
     with gr.Group(elem_classes="fieldset"):
-        gr.HTML("<h2>Shift</h2>", apply_default_css=False)
+        gr.HTML(f"<h2>{say('Shift')}</h2>", apply_default_css=False)
         made |= build_widgets(in_group("shift"), values)
         made["ood_source"] = gr.Dropdown(
-            stranger_choices(), value=values.ood_source, label="OOD source", elem_id="ood-source"
+            stranger_choices(), value=values.ood_source, label=say("OOD source"), elem_id="ood-source"
         )
     with gr.Group(elem_classes="fieldset"):
-        gr.HTML("<h2>Methods</h2>", apply_default_css=False)
+        gr.HTML(f"<h2>{say('Methods')}</h2>", apply_default_css=False)
         made["methods"] = build_picker(values.methods)
         made["backbone"] = gr.Dropdown(
             backbone_choices(),
             value=values.backbone,
-            label="Backbone",
+            label=say("Backbone"),
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
@@ -133,13 +139,13 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
                 made |= build_widgets(names, values)
         made["templates"] = gr.Textbox(
             values.templates,
-            label="Prompt templates",
+            label=say("Prompt templates"),
             info=HELP["templates"],
             lines=2,
             max_lines=6,
             elem_id="templates",
         )
-    restore = gr.Button("Restore defaults", size="sm", visible=False, elem_id="restore", min_width=0)
+    restore = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
     made = {name: made[name] for name in field_names()}
     sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose)
     _connect(sidebar, twelve, every)

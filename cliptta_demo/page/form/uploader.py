@@ -9,24 +9,26 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 
+EVERY = f'<input type="number" min="1" max="{MOST_EVERY}" value="{USUAL_EVERY}">'
 TEMPLATE = f"""
-<div class="drop" role="group" aria-label="Your images"
+<div class="drop" role="group" aria-label="{say("Your images")}"
      data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
      data-archive="{LIMITS.archives.max_archive_bytes}" data-video="{LIMITS.videos.max_bytes}">
-  <p class="call">Drop images, folders, a zip or a video</p>
+  <p class="call">{say("Drop images, folders, a zip or a video")}</p>
   <div class="choose">
-    <button type="button">Choose files</button>
-    <button type="button">Choose a folder</button>
-    <button type="button" hidden>Remove all</button>
+    <button type="button">{say("Choose files")}</button>
+    <button type="button">{say("Choose a folder")}</button>
+    <button type="button" hidden>{say("Remove all")}</button>
   </div>
-  <label class="every" hidden>One frame of every <input type="number" min="1" max="{MOST_EVERY}" value="{USUAL_EVERY}">
+  <label class="every" hidden>{say("One frame of every {number}", number=EVERY)}
   </label>
   <p class="status" role="status"></p>
-  <input type="file" multiple hidden aria-label="Image files, zip archives, videos or a table of labels">
-  <input type="file" webkitdirectory hidden aria-label="A folder of images">
+  <input type="file" multiple hidden aria-label="{say("Image files, zip archives, videos or a table of labels")}">
+  <input type="file" webkitdirectory hidden aria-label="{say("A folder of images")}">
 </div>
 <p class="hint">{UPLOAD_HINT}</p>
 <p class="hint">{UPLOAD_PRIVACY}</p>

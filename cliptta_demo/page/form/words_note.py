@@ -10,6 +10,7 @@ from cliptta_demo.backend.data.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.known_words import split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import class_words
 from cliptta_demo.page.texts import WORDS_DRAWN, WORDS_NEVER
@@ -41,4 +42,4 @@ def unknown_words(values: FormValues) -> tuple[tuple[str, ...], tuple[str, ...]]
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - NAMED
     shown = ", ".join(f"<b>{html.escape(name)}</b>" for name in names[:NAMED])
-    return f"{shown} and {more} more" if more > 0 else shown
+    return say("{names} and {count} more", names=shown, count=more) if more > 0 else shown

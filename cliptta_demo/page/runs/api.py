@@ -15,6 +15,7 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.run.summary import summarise
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice
@@ -25,15 +26,15 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
-DESCRIPTION = "Runs an experiment and yields its numbers after every batch."
+DESCRIPTION = say("Runs an experiment and yields its numbers after every batch.")
 ARGUMENTS = {  # of those that are no settings of the engine, which bring their own words
-    "dataset": "One of the built-in ones, a preset such as cifar10, or hf:ORGANISATION/NAME.",
-    "class_names": "With commas; empty are all classes that a data set of the hub has.",
-    "ood_source": "Where the strangers come from.",
-    "methods": "Of: {methods}. Zero-shot always runs.",
-    "backbone": "tiny, another of the page's list, open_clip's ARCHITECTURE/TAG, or hf-hub:ORGANISATION/NAME.",
-    "templates": "Prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own.",
-    "adaptation": "Overrides the backbone's tuned values: {settings}.",
+    "dataset": say("One of the built-in ones, a preset such as cifar10, or hf:ORGANISATION/NAME."),
+    "class_names": say("With commas; empty are all classes that a data set of the hub has."),
+    "ood_source": say("Where the strangers come from."),
+    "methods": say("Of: {methods}. Zero-shot always runs."),
+    "backbone": say("tiny, another of the page's list, open_clip's ARCHITECTURE/TAG, or hf-hub:ORGANISATION/NAME."),
+    "templates": say("Prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own."),
+    "adaptation": say("Overrides the backbone's tuned values: {settings}."),
 }
 
 
@@ -60,7 +61,7 @@ def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
     values = given.arguments
     try:
         if values["dataset"] == UPLOAD:
-            raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
+            raise UserError(say("dataset is 'upload'; images of your own are added on the page, not here."))
         if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
             values["class_names"] = ""
         values |= _adaptation(values["backbone"], values.pop("adaptation"))
@@ -87,13 +88,15 @@ def _settings() -> tuple[str, ...]:
 def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
     given = {} if given is None else given
     if not isinstance(given, dict):
-        raise UserError(f'adaptation is {quoted(given)}; it must be an object of settings, as in: {{"steps": 4}}.')
+        about = {"value": quoted(given), "example": '{"steps": 4}'}
+        raise UserError(say("adaptation is {value}; it must be an object of settings, as in: {example}.", **about))
     unknown = sorted(set(given) - set(_settings()))
     if unknown:
         methods = {name.partition(".")[0] for name in unknown[:3]}
         own = (name for name in own_declared() if name.partition(".")[0] in methods)
         names = ", ".join((*ADAPTATION_FIELDS, *own))
-        raise UserError(f"adaptation has no setting {', '.join(map(quoted, unknown[:3]))}; it has: {names}.")
+        about = {"unknown": ", ".join(map(quoted, unknown[:3])), "names": names}
+        raise UserError(say("adaptation has no setting {unknown}; it has: {names}.", **about))
     tuned = tuned_adaptation(check_visitor_backbone(backbone))
     return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
 

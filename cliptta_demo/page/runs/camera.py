@@ -28,6 +28,7 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.window import Window
 from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import turn_of
@@ -54,6 +55,10 @@ SHORTEST = 0.04  # seconds from an answer to the work on the next frame
 
 class TooSoon(Exception):
     """A frame came while another one is at work."""
+
+
+class CameraGone(UserError):
+    """A camera that has ended, or that never was."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,14 @@ class Camera:
 
         Raises:
             TooSoon: another frame is at work.
-            UserError: no picture, numbers out of range, a camera that has ended, or a server that is about to stop.
+            CameraGone: it has ended.
+            UserError: no picture, numbers out of range, or a server that is about to stop.
         """
         if not self._lock.acquire(blocking=False):
             raise TooSoon
         try:
             if self._closed:
-                raise UserError(CAMERA_GONE)
+                raise CameraGone(CAMERA_GONE)
             time.sleep(max(0.0, self._next - time.monotonic()))
             return self._answer(frame)
         finally:
@@ -111,7 +117,7 @@ class Camera:
     def _answer(self, frame: Frame) -> dict[str, Any]:
         check_number("truth", frame.truth, -1, len(self.experiment.class_names) - 1, whole=True)
         size = self.experiment.backbone.info.image_size
-        image = decode_image(frame.data, "The frame", size, FRAME_LIMITS)
+        image = decode_image(frame.data, say("The frame"), size, FRAME_LIMITS)
         work = self._window.see(image, frame.overlay, frame.severity)
         # Between two frames it has no share: nobody's step waits for a frame that may not come.
         with closing(work), TURNS.joined() as share:
@@ -186,10 +192,10 @@ class Cameras:
         yield camera
 
     def find(self, token: str) -> Camera:
-        """The camera of that token; raises :class:`UserError` where there is none."""
+        """The camera of that token; raises :class:`CameraGone` where there is none."""
         camera = self._known.get(token)
         if camera is None:
-            raise UserError(CAMERA_GONE)
+            raise CameraGone(CAMERA_GONE)
         return camera
 
     def end(self, key: str = "", token: str = "") -> None:

@@ -17,6 +17,7 @@ from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.window import OVERLAYS
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.figure import entry
@@ -29,29 +30,33 @@ from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
 LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where that is less
+ABOUT = say(
+    "Each frame is named by the form's methods, among its class names. They learn from it and the {count} before it, "
+    "one step a frame. Frames go to this server and are forgotten when they leave that window.",
+    count=WINDOW - 1,
+)
+TRUTH = say("What is really there? Click it or press its number, and accuracy appears; again, or 0, for nothing.")
 TEMPLATE = f"""
 <section class="panel camera" hidden data-overlays="{html.escape(json.dumps(dict(OVERLAYS)))}">
-  <header><h2>Your camera</h2><button type="button" class="close">Close</button>
-  <p class="sentence">Each frame is named by the form's methods, among its class names. They learn from it and the
-  {WINDOW - 1} before it, one step a frame. Frames go to this server and are forgotten when they leave that
-  window.</p></header>
+  <header><h2>{say("Your camera")}</h2><button type="button" class="close">{say("Close")}</button>
+  <p class="sentence">{ABOUT}</p></header>
   <div class="body">
     <div>
-      <div class="scene"><video muted playsinline aria-label="Your camera's picture"></video>
-        <figure class="seen"><img alt="What the methods see"><figcaption>what they see</figcaption></figure></div>
+      <div class="scene"><video muted playsinline aria-label="{say("Your camera's picture")}"></video>
+        <figure class="seen"><img alt="{say("What the methods see")}">
+        <figcaption>{say("what they see")}</figcaption></figure></div>
       <p class="status" role="status"></p>
     </div>
     <div>
       <div class="answers"></div>
       <div class="tools">
-        <button type="button" class="go">Start</button>
-        <span class="tool overlays">Lay over it</span>
-        <label class="strength">strength <input type="range" min="1" max="5" value="3"></label>
-        <span class="tool paces">Frames a second</span>
+        <button type="button" class="go">{say("Start")}</button>
+        <span class="tool overlays">{say("Lay over it")}</span>
+        <label class="strength">{say("strength")} <input type="range" min="1" max="5" value="3"></label>
+        <span class="tool paces">{say("Frames a second")}</span>
       </div>
-      <p class="truth-line">What is really there? Click it or press its number, and accuracy appears; again, or 0, for
-      nothing.</p>
-      <div class="truths" role="group" aria-label="What is really there"></div>
+      <p class="truth-line">{TRUTH}</p>
+      <div class="truths" role="group" aria-label="{say("What is really there")}"></div>
     </div>
   </div>
 </section>
@@ -112,8 +117,9 @@ def start_camera(values: tuple[Any, ...], key: str) -> Iterator[dict[str, Any]]:
 def _progress(look: Any) -> str:
     if look.download is not None:
         done, total = megabytes(look.download.done), megabytes(look.download.total)
-        return f"Downloading the model: {done} of {total}."
-    return "Reading the class names: {} of {} captions.".format(*look.prompts)
+        return say("Downloading the model: {done} of {total}.", done=done, total=total)
+    done, total = look.prompts
+    return say("Reading the class names: {done} of {total} captions.", done=done, total=total)
 
 
 def _about(camera: Camera) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import RunUpdate, warm_up
 from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
-from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
+from cliptta_demo.page.texts import NO_WORKERS, WORKERS_LOST
 
 T = TypeVar("T")
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
@@ -80,7 +80,7 @@ class _Journey:
         with closing(stream) as looks:
             for look in looks:
                 self.company = seat.company
-                if look.refusal == NO_MEMORY and seat.avoid():
+                if look.no_memory and seat.avoid():
                     return
                 before = self.done
                 if self._is_news(look):

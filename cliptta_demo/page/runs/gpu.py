@@ -112,17 +112,17 @@ def perform(
                     return
                 began = now
     except Exception as error:
-        yield RunUpdate(None, refusal=_sentence(error))
+        yield _refusal(error)
 
 
-def _sentence(error: Exception) -> str:
+def _refusal(error: Exception) -> RunUpdate:
     """What a visitor reads: an error of ours, or that memory ran out where less won't do. Another is raised again."""
     if isinstance(error, UserError):
-        return str(error)
+        return RunUpdate(None, refusal=str(error))
     if not is_out_of_memory(error):
         raise error
     log.warning("memory ran out", exc_info=True)
-    return NO_MEMORY
+    return RunUpdate(None, refusal=NO_MEMORY, no_memory=True)
 
 
 def run_here(
@@ -144,7 +144,7 @@ def run_here(
                     yield RunUpdate(None, download=part, loading=stage.choice)
     except Exception as error:
         yield RunUpdate(None, loading=stage.choice)
-        yield RunUpdate(None, refusal=_sentence(error))
+        yield _refusal(error)
         return
     if waited:
         yield RunUpdate(None, loading="")

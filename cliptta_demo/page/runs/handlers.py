@@ -13,6 +13,7 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.differing import run_line_html
@@ -40,10 +41,15 @@ Update = dict[str, Any]
 def buttons(phase: str) -> Update:
     """Which buttons can be pressed. ``phase``: idle, loading, running, paused, done."""
     busy = phase in ("loading", "running")
-    words = {"loading": "Loading…", "running": "Running…", "paused": "Continue", "done": "Run again"}.get(phase, "Run")
+    words = {
+        "loading": say("Loading…"),
+        "running": say("Running…"),
+        "paused": say("Continue"),
+        "done": say("Run again"),
+    }.get(phase, say("Run"))
     return {
         "run": gr.Button(words, interactive=not busy),
-        "pause": gr.Button("Cancel" if phase == "loading" else "Pause", interactive=busy),
+        "pause": gr.Button(say("Cancel") if phase == "loading" else say("Pause"), interactive=busy),
         "step": gr.Button(interactive=not busy),
     }
 

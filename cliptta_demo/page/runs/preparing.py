@@ -12,6 +12,7 @@ from typing import TypeVar
 from cliptta_demo.backend.hub import downloads as hub
 from cliptta_demo.backend.hub.downloads import Progress, megabytes
 from cliptta_demo.backend.models.offered import label_of
+from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import LIVE_INTERVAL
 from cliptta_demo.page.panels.progress import progress_bar
 
@@ -78,15 +79,17 @@ class DownloadLine:
         if progress.done >= progress.total:
             self.began = None  # what comes next has a pace of its own
             name = label_of(progress.name.partition(",")[0])
-            return progress_bar(1.0, f"Opening {html.escape(name)}…", busy=True)
-        words = [f"Downloading: <b>{megabytes(progress.done)}</b> of {megabytes(progress.total)}"]
+            return progress_bar(1.0, say("Opening {name}…", name=html.escape(name)), busy=True)
+        done, total = megabytes(progress.done), megabytes(progress.total)
+        words = [say("Downloading: <b>{done}</b> of {total}", done=done, total=total)]
         seconds, arrived = now - self.began[0], progress.done - self.began[1]
         if seconds > 1 and arrived:
             left = (progress.total - progress.done) * seconds / arrived
-            words.append(f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left")
+            minutes = say("about {minutes:.0f} min left", minutes=left / 60)
+            words.append(say("about {seconds:.0f} s left", seconds=left) if left < 90 else minutes)
         name = progress.name.partition(",")[0]
         if name not in self.licences:  # asked for once: it is read from the disk
             self.licences[name] = hub.known_licence("model", name) or hub.known_licence("dataset", name)
-        licence = f"licence: {self.licences[name]}" if self.licences[name] else ""
+        licence = say("licence: {name}", name=self.licences[name]) if self.licences[name] else ""
         words += [html.escape(word) for word in (name, licence) if word]
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)

@@ -20,6 +20,7 @@ from cliptta_demo.backend.run.arithmetic import PACE
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
 from cliptta_demo.page.form.cost import turn_of
@@ -59,7 +60,8 @@ class RunUpdate:
             are; all three before that look.
         size: what the run may hold; once all is loaded.
         waiting: for a worker, where runs are done on several.
-        refusal: what stands in the run's way, in a sentence; the last look.
+        refusal: what stands in the run's way, in a sentence; the last look. no_memory: whether it says that memory
+            ran out.
     """
 
     session: Session | None
@@ -72,6 +74,7 @@ class RunUpdate:
     size: RunSize | None = None
     waiting: bool = False
     refusal: str = ""
+    no_memory: bool = False
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
@@ -106,9 +109,9 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
     if recipe.dataset != UPLOAD:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
         if len(source.class_names) > LIMITS.max_classes:
-            count = f"{len(source.class_names):,}"
-            most = LIMITS.max_classes
-            raise UserError(f"This data set has {count} classes: type at most {most} of them as class names.")
+            about = {"count": len(source.class_names), "most": LIMITS.max_classes}
+            words = say("This data set has {count:,} classes: type at most {most} of them as class names.", **about)
+            raise UserError(words)
         return source, uploads
     if uploads is None or uploads.key != recipe.upload_key:
         raise UserError(STALE)
@@ -116,7 +119,7 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
     if uploads.size != size:
         uploads = replace(decode_uploads(uploads.files, size, uploads.filled, uploads.every), key=uploads.key)
     if not uploads.names:
-        raise UserError("None of these files can be used. " + " ".join(uploads.refused))
+        raise UserError(" ".join((say("None of these files can be used."), *uploads.refused)))
     others = OOD_LABEL if recipe.strangers_by_label else UNLABELLED
     labels, _ = match_labels(uploads.labels, recipe.class_names, others)
     return GivenImages(uploads.pixels, recipe.source_names, labels, uploads.names), uploads

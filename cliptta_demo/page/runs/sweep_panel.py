@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_panel import PRIVATE
@@ -22,9 +23,9 @@ def build_sweep() -> dict[str, Any]:
         parts["sweep"] = build_panel(PANEL, PANEL.value(None))
         with gr.Row(elem_id="sweep-buttons"):
             choices = [(knob.label, knob.name) for knob in KNOBS.values()]
-            parts["knob"] = gr.Radio(choices, value=choices[0][1], show_label=False, label="Knob", elem_id="knob")
-            parts["sweep_run"] = gr.Button("Sweep", size="sm", elem_id="sweep-run", min_width=0)
-            parts["sweep_stop"] = gr.Button("Stop", size="sm", elem_id="sweep-stop", min_width=0)
+            parts["knob"] = gr.Radio(choices, value=choices[0][1], show_label=False, label=say("Knob"), elem_id="knob")
+            parts["sweep_run"] = gr.Button(say("Sweep"), size="sm", elem_id="sweep-run", min_width=0)
+            parts["sweep_stop"] = gr.Button(say("Stop"), size="sm", elem_id="sweep-stop", min_width=0)
         parts["sweep_note"] = gr.HTML(message_html(), apply_default_css=False, elem_id="sweep-note")
     return parts
 
@@ -43,4 +44,5 @@ def connect_sweep(
     own = {**shared, "show_progress": "hidden", "show_progress_on": None}
     inputs, outputs = [parts["knob"], parts["uploads"], *form], [parts["sweep"], parts["sweep_note"]]
     running = parts["sweep_run"].click(work, inputs, outputs, trigger_mode="once", **own)
-    parts["sweep_stop"].click(lambda: message_html("Stopped."), None, parts["sweep_note"], cancels=[running], **PRIVATE)
+    stopped, note = message_html(say("Stopped.")), parts["sweep_note"]
+    parts["sweep_stop"].click(lambda: stopped, None, note, cancels=[running], **PRIVATE)

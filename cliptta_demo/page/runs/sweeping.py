@@ -14,6 +14,7 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
@@ -55,12 +56,12 @@ def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str)
         recipe = read_form(form_of(values))
         knob = KNOBS.get(name if isinstance(name, str) else "")
         if knob is None:
-            raise UserError(f"The knob must be one of: {', '.join(KNOBS)}.")
+            raise UserError(say("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS)))
         usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
         methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
         draw = partial(sweep_figure, knob, methods, points, [value for value, _ in runs], usual, IMAGES)
         for done, (value, own) in enumerate(runs):
-            label = f"{knob.label.lower()} {value:g}"
+            label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
             yield _update(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
             last: Snapshot | None = None
             with closing(follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Frame, TooSoon
-from cliptta_demo.page.texts import BAD_REQUEST, CAMERA_GONE, FAILED, TOO_LARGE
+from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, CameraGone, Frame, TooSoon
+from cliptta_demo.page.texts import BAD_REQUEST, FAILED, TOO_LARGE
 
 log = logging.getLogger(__name__)
 PATH, TOKEN = "/camera", "x-camera"
@@ -29,7 +29,7 @@ async def camera(request: Request) -> Response:
         return Response(status_code=204)
     try:
         found = CAMERAS.find(token)
-    except UserError as error:
+    except CameraGone as error:
         return _refusal(str(error), 404)
     data = bytearray()
     async for piece in request.stream():
@@ -47,7 +47,7 @@ async def camera(request: Request) -> Response:
     except TooSoon:
         return _refusal("", 429)
     except UserError as error:
-        return _refusal(str(error), 404 if str(error) == CAMERA_GONE else 400)
+        return _refusal(str(error), 404 if isinstance(error, CameraGone) else 400)
     except Exception:
         log.exception("a frame of a camera failed")
         return _refusal(FAILED, 500)

@@ -14,6 +14,7 @@ import gradio as gr
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cliptta_demo.languages import say
 from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.page.server.gradio_parts import OpenBlocks, parts_like
 from cliptta_demo.page.texts import BAD_REQUEST, CLOSED, TOO_LARGE
@@ -112,13 +113,18 @@ class Page(OpenBlocks):
         names = list(inspect.signature(function).parameters) if function else []
         named = len(names) == len(inputs)
         if len(values) < len(inputs):
-            listed = f": {', '.join(names)}" if named else ""
-            words = f"This call brings {len(values)} values; it takes {len(inputs)}{listed}."
+            about = {"count": len(values), "asked": len(inputs)}
+            words = say("This call brings {count} values; it takes {asked}.", **about)
+            if named:
+                about["names"] = ", ".join(names)
+                words = say("This call brings {count} values; it takes {asked}: {names}.", **about)
             raise gr.Error(words, print_exception=False)
         for index, value in enumerate(values[: len(inputs)]):
             if parts_like(value, _looks_like_file):
-                name = names[index] if named else inputs[index].label or "A value"
-                words = f"{name} holds a file, and none is read there: add images on the page, under Your images."
+                name = names[index] if named else inputs[index].label or say("A value")
+                words = say(
+                    "{name} holds a file, and none is read there: add images on the page, under Your images.", name=name
+                )
                 raise gr.Error(words, print_exception=False)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.session.leftovers import LEFTOVERS
 from cliptta_demo.page.texts import NO_ROOM
@@ -64,8 +65,11 @@ class Arrival:
         with room._lock:
             if room._of[self.owner] + count > room.visitor:
                 raise UserError(
-                    f"Your images have reached {room.visitor // MB:,} MB, the most that this server keeps for one "
-                    "visitor. Press Remove all, or add fewer or smaller ones."
+                    say(
+                        "Your images have reached {most:,} MB, the most that this server keeps for one visitor. Press "
+                        "Remove all, or add fewer or smaller ones.",
+                        most=room.visitor // MB,
+                    )
                 )
             if room.used + count > room.total or room.free(self.folder) - count < room.reserve:
                 raise UserError(NO_ROOM)

@@ -14,6 +14,7 @@ from typing import Any
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.run.size import RunSize, nbytes
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.state import Recipe
@@ -124,40 +125,48 @@ class Keeping:
 
     def apology(self, key: str) -> str:
         """What a visitor whose run was dropped is told, once it starts again; empty for others."""
-        return _sentence(self.lost(key), ", and it started again from the source model.")
+        return _sentence(self.lost(key), f", {say('and it started again from the source model.')}")
 
     def advice(self, key: str) -> str:
         """What they are told before."""
-        return _sentence(self.lost(key, told=False), ": press Run to start it again.")
+        return _sentence(self.lost(key, told=False), f": {say('press Run to start it again.')}")
 
 
 def _sentence(batches: int, end: str) -> str:
-    return f"{LOST.format(batches='1 batch' if batches == 1 else f'{batches} batches')}{end}" if batches else ""
+    words = LOST.format(batches=say_count("{count} batch", "{count} batches", batches))
+    return f"{words}{end}" if batches else ""
 
 
 def check_size(size: RunSize, recipe: Recipe, classes: int) -> None:
     """Raises :class:`UserError`, with the settings, the amount and the limit, for a run that may grow too large."""
-    shots = recipe.settings.adaptation.memory_shots
+    stream = recipe.settings.stream
+    about = {"side": size.size, "kept": megabytes(size.kept), "batches": stream.batches, "images": stream.batch_size}
     largest = max(size.memory, size.uploads, size.rest)
     if size.memory == largest:
-        what = f"{shots} shots × {classes} classes at {size.size} pixels keep up to {megabytes(size.kept)}"
-        way = "fewer shots, classes or batches"
+        about |= {"shots": recipe.settings.adaptation.memory_shots, "classes": classes}
+        what = say("{shots} shots × {classes} classes at {side} pixels keep up to {kept}", **about)
+        way = say("fewer shots, classes or batches")
     elif size.uploads == largest:
-        what = f"Your images take {megabytes(size.kept)} at {size.size} pixels"
-        way = "fewer images or a smaller backbone"
+        what = say("Your images take {kept} at {side} pixels", **about)
+        way = say("fewer images or a smaller backbone")
     else:
-        stream = recipe.settings.stream
-        what = f"Results of {stream.batches} batches of {stream.batch_size} images take up to {megabytes(size.kept)}"
-        way = "fewer batches or smaller ones"
+        what = say("Results of {batches} batches of {images} images take up to {kept}", **about)
+        way = say("fewer batches or smaller ones")
     if size.kept > LIMITS.session_megabytes * MB:
         most = megabytes(LIMITS.session_megabytes * MB)
-        raise UserError(f"{what}; this page keeps at most {most} per visitor: choose {way}.")
+        words = say("{what}; this page keeps at most {most} per visitor: choose {way}.", what=what, most=most, way=way)
+        raise UserError(words)
     if size.kept + size.working > LIMITS.sessions_megabytes * MB:
         need, most = megabytes(size.kept + size.working), megabytes(LIMITS.sessions_megabytes * MB)
-        batch = f"Batches of {recipe.settings.stream.batch_size} images at {size.size} pixels"
         raise UserError(
-            f"{batch} need up to {need} while the run is at work; this server has {most} for all visitors: "
-            f"choose a smaller batch size or backbone, or {way}."
+            say(
+                "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
+                "has {most} for all visitors: choose a smaller batch size or backbone, or {way}.",
+                **about,
+                need=need,
+                most=most,
+                way=way,
+            )
         )
 
 

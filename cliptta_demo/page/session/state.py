@@ -14,6 +14,7 @@ from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of
 from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.languages import say
 from cliptta_demo.page.session.sheets import Sheets, make_sheets
 
 
@@ -58,14 +59,14 @@ class Recipe:
     """
 
     settings: RunSettings
-    backbone: str = field(metadata={"restart": "the backbone"})
-    dataset: str = field(metadata={"restart": "the images"})
+    backbone: str = field(metadata={"restart": say("the backbone")})
+    dataset: str = field(metadata={"restart": say("the images")})
     ood_source: str
-    source_names: tuple[str, ...] = field(metadata={"restart": "the classes"})
-    class_names: tuple[str, ...] = field(metadata={"restart": "the classes"})
-    upload_key: str = field(default="", metadata={"restart": "the images"})
-    templates: tuple[str, ...] = field(default=(), metadata={"restart": "the prompt templates"})
-    strangers_by_label: bool = field(default=False, metadata={"restart": "which images are strangers"})
+    source_names: tuple[str, ...] = field(metadata={"restart": say("the classes")})
+    class_names: tuple[str, ...] = field(metadata={"restart": say("the classes")})
+    upload_key: str = field(default="", metadata={"restart": say("the images")})
+    templates: tuple[str, ...] = field(default=(), metadata={"restart": say("the prompt templates")})
+    strangers_by_label: bool = field(default=False, metadata={"restart": say("which images are strangers")})
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Session:
     @property
     def changes(self) -> list[str]:
         """What changed on its way, and from which batch on, in words."""
-        return [f"{mark.label} from batch {mark.batch + 1}" for mark in self.marks]
+        return [say("{change} from batch {batch}", change=mark.label, batch=mark.batch + 1) for mark in self.marks]
 
     def after(self, state: RunState, snapshot: Snapshot) -> "Session":
         """The session one batch later."""
@@ -130,12 +131,14 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
     changed = changed_names(session.recipe, recipe)
     broken = [words for name, words in _restarts(recipe).items() if name in changed]
     if "batches" in changed and recipe.settings.stream.planned_whole:
-        broken.append("the length of a stream in this order")
+        broken.append(say("the length of a stream in this order"))
     if broken:
-        reasons = " and ".join(dict.fromkeys(broken))
-        return Plan(None, f"{reasons[0].upper()}{reasons[1:]} changed, so the run started again from the source model.")
+        reasons = say(" and ").join(dict.fromkeys(broken))
+        reasons = f"{reasons[0].upper()}{reasons[1:]}"
+        words = say("{reasons} changed, so the run started again from the source model.", reasons=reasons)
+        return Plan(None, words)
     if session.snapshot is not None and session.state.next_batch >= _length(session, recipe):
-        return Plan(None, "The stream had ended, so the run started again from the source model.")
+        return Plan(None, say("The stream had ended, so the run started again from the source model."))
     declared = recipe.settings.declared()
     words = [setting.mark_of(part) for name, setting, part in declared if setting.mark and name in changed]
     if not words or not session.state.next_batch:
@@ -143,7 +146,8 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
     label = ", ".join(dict.fromkeys(words))  # corruption and severity have one mark
     earlier = (mark for mark in session.marks if mark.batch < session.state.next_batch)
     marks = (*earlier, Mark(session.state.next_batch, label))
-    return Plan(replace(session, recipe=recipe, marks=marks), f"Going on with the adapted model: {label}.")
+    message = say("Going on with the adapted model: {changes}.", changes=label)
+    return Plan(replace(session, recipe=recipe, marks=marks), message)
 
 
 def _length(session: Session, recipe: Recipe) -> int:
@@ -157,7 +161,7 @@ def _restarts(recipe: Recipe) -> dict[str, str]:
     """Name → words for each part of a recipe that a run can't go on without."""
     outer = {item.name: item.metadata["restart"] for item in fields(recipe) if item.metadata}
     inner = {name: setting.restart for name, setting, _ in recipe.settings.declared() if setting.restart}
-    return {**outer, "methods": "the methods", **inner, "ood_source": "the OOD source"}
+    return {**outer, "methods": say("the methods"), **inner, "ood_source": say("the OOD source")}
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from cliptta_demo.backend.data.labels import distinct_labels, match_labels
 from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 from cliptta_demo.page.server.gradio_parts import upload_folder
@@ -29,8 +30,8 @@ FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points
 SEVERAL = 4  # batches: with fewer there is hardly a curve
 LEAST = 4  # images of a batch that is proposed: of fewer a method learns little
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
-NO_IMAGES = "No image was given yet: add some under Your images, or choose the built-in pictures."
-STALE = "Your images are not there any more, or not yet: wait a moment, or add them again."
+NO_IMAGES = say("No image was given yet: add some under Your images, or choose the built-in pictures.")
+STALE = say("Your images are not there any more, or not yet: wait a moment, or add them again.")
 
 FILLED_BY_FILES = ("files", "class_names", "order", "batch_size", "batches")  # fields that files change
 
@@ -73,8 +74,9 @@ def read_news(value: Any) -> UploadNews:
     except (ValueError, TypeError, AttributeError, KeyError):
         raise UserError(STALE) from None
     if len(files) > LIMITS.drop_files:
-        raise UserError(f"There are {len(files):,} files: add at most {LIMITS.drop_files:,} at once, or a zip.")
-    check_number("Every … frame of a video", every, 1, MOST_EVERY, whole=True)
+        about = {"count": len(files), "most": LIMITS.drop_files}
+        raise UserError(say("There are {count:,} files: add at most {most:,} at once, or a zip.", **about))
+    check_number(say("Every … frame of a video"), every, 1, MOST_EVERY, whole=True)
     return UploadNews(key, files, every)
 
 
@@ -151,8 +153,19 @@ def label_note(uploads: Uploads | None, class_names: Sequence[str], strangers: b
         return ()
     count = sum(strange.values())
     some = ", ".join(f"“{label[:60]}”" for label, _ in strange.most_common(3)) + (", …" if len(strange) > 3 else "")
-    what = "1 image has a label" if count == 1 else f"{count:,} images have labels"
-    return (f"{what} outside the class names ({some}): counted as {'strangers' if strangers else 'unlabelled'}.",)
+    as_strangers = say_count(
+        "{count} image has a label outside the class names ({labels}): counted as strangers.",
+        "{count} images have labels outside the class names ({labels}): counted as strangers.",
+        count,
+        labels=some,
+    )
+    as_unlabelled = say_count(
+        "{count} image has a label outside the class names ({labels}): counted as unlabelled.",
+        "{count} images have labels outside the class names ({labels}): counted as unlabelled.",
+        count,
+        labels=some,
+    )
+    return (as_strangers if strangers else as_unlabelled,)
 
 
 def better_batch_size(images: int, batch_size: object) -> int:
@@ -167,16 +180,26 @@ def ready_sentence(uploads: Uploads, filled: bool) -> str:
     """What was taken, in a sentence."""
     count = len(uploads.names)
     labelled = _labelled(uploads)
-    ready = f"{count:,} image{'' if count == 1 else 's'} ready"
-    if uploads.frames:
-        what = "frame" if uploads.frames == count else "image"
-        ready = f"{count:,} {what}{'' if count == 1 else 's'} ready, in their order"
+    if not uploads.frames:
+        ready = say_count("{count} image ready", "{count} images ready", count)
+    elif uploads.frames < count:
+        ready = say_count("{count} image ready, in their order", "{count} images ready, in their order", count)
+    else:
+        ready = say_count("{count} frame ready, in their order", "{count} frames ready, in their order", count)
     if not labelled:
-        return f"{ready}. Name the classes below, then press Run."
-    share = "all" if labelled == count else f"{labelled:,}"
+        return f"{ready}. {say('Name the classes below, then press Run.')}"
     classes = len(distinct_labels(uploads.labels))
-    what = f"{ready}, {share} with labels of {classes} class{'' if classes == 1 else 'es'}"
-    return f"{what}. {'The labels are the class names now: press Run.' if filled else 'Press Run.'}"
+    if labelled == count:
+        labels = say_count("all with labels of {count} class", "all with labels of {count} classes", classes)
+    else:
+        labels = say_count(
+            "{labelled:,} with labels of {count} class",
+            "{labelled:,} with labels of {count} classes",
+            classes,
+            labelled=labelled,
+        )
+    press = say("The labels are the class names now: press Run.") if filled else say("Press Run.")
+    return f"{ready}, {labels}. {press}"
 
 
 def _labelled(uploads: Uploads) -> int:

@@ -189,7 +189,7 @@ def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPa
         for number, look in enumerate(plain(*arguments)):
             if number == 2 and short[0]:
                 short[0] -= 1
-                yield RunUpdate(None, refusal=NO_MEMORY)
+                yield RunUpdate(None, refusal=NO_MEMORY, no_memory=True)
                 return
             yield look
 
