@@ -66,9 +66,6 @@ PAST_NOTHING = say("There is no run to pin yet: press Run first.")
 PAST_FULL = say("{most} runs are pinned, which is all there is room for: unpin one first.")
 PAST_GONE = say("This run is not pinned any more.")
 PAST_LOADED = say("The settings of “{name}” are in the form: press Run.")
-PAST_OPENED = say(
-    "{count} pinned with this link, with the numbers it says; load one and press Run to see for yourself."
-)
 PAST_LEFT_OUT = say("Left out of the link, because their settings are too long: {names}.")
 
 LESSON = {

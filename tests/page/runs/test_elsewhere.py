@@ -19,7 +19,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import elsewhere, following, gpu, handlers, weights
+from cliptta_demo.page.runs import elsewhere, following, gpu, handlers, runner, weights
 from cliptta_demo.page.runs.elsewhere import MOST_LOST, run_elsewhere
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
@@ -31,6 +31,7 @@ BATCHES = 4
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elsewhere, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(elsewhere, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "LIVE_INTERVAL", 0.0)  # a look at every step, however fast the machine
 
 
 def recipe_of(**changes: Any) -> Any:
