@@ -1,7 +1,7 @@
 // One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, say } = cliptta;
   const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
   const LINKED = ["gallery", "glimpse", "histogram", "curves"];
 
@@ -74,12 +74,12 @@
     histogram(figure) {
       const data = shown === null ? null : history.get(shown);
       if (!figure.facets?.length) return figure;
-      if (!data) return { ...figure, note: earlier() ? "All batches so far. Point at a batch on a curve to see that one alone." : "" };
+      if (!data) return { ...figure, note: earlier() ? say("All batches so far. Point at a batch on a curve to see that one alone.") : "" };
       const found = figure.facets.map((facet) => alone(facet, data) || facet);
       const top = Math.max(...found.map((facet) => facet.layout.yaxis.range[1])); // one scale for all
       const scaled = (layout) => ({ ...layout, yaxis: { ...layout.yaxis, range: [0, top] } });
       const facets = found.map((facet) => ({ ...facet, layout: scaled(facet.layout) }));
-      return { ...figure, facets, note: `${data.title}, alone.` };
+      return { ...figure, facets, note: say("{batch}, alone.", { batch: data.title }) };
     },
   };
 
@@ -87,19 +87,20 @@
     const method = data.methods[facet.head.method];
     if (!method || facet.data[0].x.length !== data.classes.length) return null;
     const { share, head } = method.histogram;
+    const about = { method: head.title, batch: data.batch, entropy: head.gauge.text, largest: head.lines[0] };
     const top = Math.max(...facet.layout.yaxis.range, 1.05 * Math.max(...share, ...data.truth));
     return {
       ...facet,
       head,
       data: [{ ...facet.data[0], y: share }, ...facet.data.slice(1).map((trace) => ({ ...trace, y: data.truth }))],
       layout: { ...facet.layout, yaxis: { ...facet.layout.yaxis, range: [0, Math.min(top, 1.05)] } },
-      alt: `${head.title}, batch ${data.batch} alone: ${head.gauge.text}. ${head.lines[0]}.`,
+      alt: say("{method}, batch {batch} alone: {entropy}. {largest}.", about),
     };
   }
 
   const MOST = 20; // classes that have a bar of their own
   const LARGEST = 10; // of more, those that do
-  const OTHER = "other";
+  const OTHER = say("other");
 
   /** Of many classes the ones that are largest in some plot, the same in all, and the rest as one bar. */
   function fewer(figure) {
@@ -116,8 +117,8 @@
     const few = facets.map((facet) => ({ ...facet, data: facet.data.map(take) }));
     const top = Math.min(1.05, 1.1 * Math.max(...few.flatMap((facet) => facet.data.flatMap((trace) => trace.y))));
     const fit = ({ xaxis, yaxis, ...layout }) => ({ ...layout, xaxis: { ...xaxis, range: [-0.6, LARGEST + 0.6] }, yaxis: { ...yaxis, range: [0, top] } });
-    const note = `The ${LARGEST} largest of ${names.length} classes, and all others as one bar. ${figure.note || ""}`;
-    return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout) })), note };
+    const most = say("The {shown} largest of {all} classes, and all others as one bar.", { shown: LARGEST, all: names.length });
+    return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout) })), note: `${most} ${figure.note || ""}` };
   }
 
   cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, fewer(cliptta.withOverlays(cliptta.batches.histogram(figure))));
@@ -128,18 +129,19 @@
       make("button", { type: "button", className, textContent: text, title: label, onclick: press, attributes: { "aria-label": label } });
     return make(
       "div",
-      { className: "stepper", attributes: { role: "group", "aria-label": "Look at one batch" } },
-      button("earlier", "‹", "Earlier batch", () => look((shown ?? latest) - 1, true)),
+      { className: "stepper", attributes: { role: "group", "aria-label": say("Look at one batch") } },
+      button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
       make("output", {}),
-      button("later", "›", "Later batch", () => look((shown ?? latest) + 1, true)),
-      button("latest", "Latest", "Back to the latest batch", () => look(null, false)),
+      button("later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)),
+      button("latest", say("Latest"), say("Back to the latest batch"), () => look(null, false)),
     );
   }
 
   function drawStepper(place) {
     place.hidden = !earlier();
     const now = shown ?? latest;
-    place.querySelector("output").textContent = `batch ${now}${shown === null ? "" : ` of ${latest}`}`;
+    const words = shown === null ? say("batch {batch}", { batch: now }) : say("batch {batch} of {latest}", { batch: now, latest });
+    place.querySelector("output").textContent = words;
     place.querySelector(".earlier").disabled = now <= 1;
     place.querySelector(".later").disabled = now >= latest;
     place.querySelector(".latest").hidden = shown === null;

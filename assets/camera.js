@@ -2,7 +2,7 @@
 // a time, and beside them what each method says. Nothing is asked for, sent or kept before the button is pressed.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, say, sayCount } = cliptta;
   const PACES = [1, 2, 4]; // frames a second
   const RECENT = 10; // answers on which the real pace is measured
   const SHOWN = 30; // classes that have a button; the first nine have a key
@@ -10,14 +10,14 @@
   const camera = (cliptta.camera = { press: () => "" });
 
   const REASONS = {
-    NotAllowedError: "The browser was told not to give this page the camera. Allow it in the address bar, then press Start.",
-    NotFoundError: "No camera was found on this device.",
-    NotReadableError: "The camera is busy, with another program perhaps. Close that one, then press Start.",
+    NotAllowedError: say("The browser was told not to give this page the camera. Allow it in the address bar, then press Start."),
+    NotFoundError: say("No camera was found on this device."),
+    NotReadableError: say("The camera is busy, with another program perhaps. Close that one, then press Start."),
   };
-  const INSECURE =
-    "Browsers give a page the camera over https or on localhost only, and this page came over plain http. Open it by an " +
-    "address that begins with https, or on the computer that serves it as http://localhost.";
-  const HIDDEN = "Stopped, because this page was out of sight. Press Start to begin anew.";
+  const INSECURE = say(
+    "Browsers give a page the camera over https or on localhost only, and this page came over plain http. Open it by an address that begins with https, or on the computer that serves it as http://localhost.",
+  );
+  const HIDDEN = say("Stopped, because this page was out of sight. Press Start to begin anew.");
 
   /** Buttons of which one is pressed; `choose` gets its value. */
   function choices(label, entries, chosen, choose) {
@@ -39,15 +39,16 @@
     const find = (name) => panel.querySelector(name);
     const [video, seen, answers, truths, status, button] = ["video", ".seen img", ".answers", ".truths", ".status", ".go"].map(find);
     const canvas = document.createElement("canvas");
+    answers.dataset.empty = say("What each method calls the picture appears here.");
     let chosen = { overlay: "none", severity: 3, truth: -1, pace: 2 };
     let run = null; // the camera at work: {stream, token, about, sending, missed, times, timer, ending}
 
-    const say = (words, kind = "") => {
+    const tell = (words, kind = "") => {
       status.textContent = words;
       status.className = `status ${kind}`;
     };
     const draw = () => {
-      button.textContent = run ? "Stop" : "Start";
+      button.textContent = run ? say("Stop") : say("Start");
       panel.classList.toggle("live", Boolean(run?.stream));
     };
 
@@ -56,7 +57,7 @@
       fetch(new URL("camera", document.baseURI), { method: "DELETE", headers: { "X-Camera": token }, keepalive: true }).catch(() => {});
     }
 
-    function stop(words = "Stopped. Nothing of it was kept.", kind = "") {
+    function stop(words = say("Stopped. Nothing of it was kept."), kind = "") {
       if (!run) return;
       const ended = run;
       run = null;
@@ -79,13 +80,13 @@
           return;
         }
         run.stream = stream;
-        stream.getVideoTracks()[0].addEventListener("ended", () => mine === run && stop("The camera has gone.", "error"));
+        stream.getVideoTracks()[0].addEventListener("ended", () => mine === run && stop(say("The camera has gone."), "error"));
         video.srcObject = stream;
         await video.play();
         draw();
         begin();
       } catch (error) {
-        if (mine === run) stop(REASONS[error.name] || "The camera can't be opened.", "error");
+        if (mine === run) stop(REASONS[error.name] || say("The camera can't be opened."), "error");
       }
     }
 
@@ -105,7 +106,7 @@
       answers.replaceChildren();
       truths.replaceChildren();
       seen.removeAttribute("src");
-      tell("Asking for the camera…");
+      tell(say("Asking for the camera…"));
       draw();
       panel.scrollIntoView({ block: "nearest", behavior: "smooth" });
       ask(run);
@@ -143,9 +144,9 @@
         const answer = await fetch(address, { method: "POST", headers, body, signal: mine.ending.signal });
         if (mine !== run) return;
         if (answer.ok) show(await answer.json());
-        else if (answer.status !== 429) stop((await answer.json()).detail || "The server gave no answer.", "error");
+        else if (answer.status !== 429) stop((await answer.json()).detail || say("The server gave no answer."), "error");
       } catch (error) {
-        if (mine === run) stop("The server can't be reached.", "error");
+        if (mine === run) stop(say("The server can't be reached."), "error");
       } finally {
         mine.sending = false;
       }
@@ -164,8 +165,9 @@
         row.querySelector(".share").textContent = percent(share);
         row.querySelector(".fill").style.width = percent(share);
         const others = top.slice(1).map(([other, rest]) => `${run.about.classes[other]} ${percent(rest)}`);
-        row.querySelector(".others").textContent = others.length ? `or ${others.join(", ")}` : "";
-        row.querySelector(".right").textContent = said.judged ? `${percent(right / said.judged)} of ${said.judged} right` : "";
+        row.querySelector(".others").textContent = others.length ? say("or {classes}", { classes: others.join(", ") }) : "";
+        const score = { share: percent(right / said.judged), judged: said.judged };
+        row.querySelector(".right").textContent = said.judged ? say("{share} of {judged} right", score) : "";
       }
       run.times = [...run.times, performance.now()].slice(-RECENT);
       tellPace(said.answers);
@@ -175,13 +177,13 @@
       const { times, missed, about } = run;
       if (times.length < 3) return;
       const pace = (1000 * (times.length - 1)) / (times.at(-1) - times[0]);
-      const words = [`${pace.toFixed(1)} answers a second`];
+      const words = [say("{pace} answers a second", { pace: pace.toFixed(1) })];
       if (pace < 0.75 * chosen.pace) {
         const slow = about.methods.reduce((one, other) => (said[one.method].seconds > said[other.method].seconds ? one : other));
-        const spent = `${said[slow.method].seconds.toFixed(2)} s`;
-        words.push(`slower than the pace; what takes longest is ${slow.label}, ${spent} a frame`);
+        const spent = { method: slow.label, seconds: said[slow.method].seconds.toFixed(2) };
+        words.push(say("slower than the pace; what takes longest is {method}, {seconds} s a frame", spent));
       }
-      if (missed) words.push(`${missed} frame${missed === 1 ? "" : "s"} left out, none waits in line`);
+      if (missed) words.push(sayCount("{count} frame left out, none waits in line", "{count} frames left out, none waits in line", missed));
       tell(`${words.join("; ")}.`);
     }
 
@@ -236,8 +238,8 @@
     }
 
     const overlays = Object.entries(JSON.parse(panel.dataset.overlays));
-    find(".overlays").append(choices("Laid over the picture", overlays, "none", (overlay) => Object.assign(chosen, { overlay })));
-    find(".paces").append(choices("Frames a second", PACES.map((pace) => [pace, pace]), chosen.pace, setPace));
+    find(".overlays").append(choices(say("Laid over the picture"), overlays, "none", (overlay) => Object.assign(chosen, { overlay })));
+    find(".paces").append(choices(say("Frames a second"), PACES.map((pace) => [pace, pace]), chosen.pace, setPace));
     const strength = find(".strength input");
     strength.addEventListener("input", () => Object.assign(chosen, { severity: Number(strength.value) }));
     button.addEventListener("click", () => (run ? stop() : document.querySelector("#your-camera").click()));

@@ -1,9 +1,9 @@
 // One image of a batch, large: clean beside shifted, and the five likeliest classes of every method.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, mirrored, say } = cliptta;
 
-  const dialog = make("dialog", { className: "enlarged", attributes: { "aria-label": "An image of the batch" } });
+  const dialog = make("dialog", { className: "enlarged", attributes: { "aria-label": say("An image of the batch") } });
   let data = null;
   let index = 0;
   let order = []; // the images that the arrow keys go through
@@ -14,7 +14,7 @@
       const share = method.likelihoods[index][rank];
       const bar = make("i", { className: "bar", attributes: { style: `width:${share}%` } });
       const right = kind === data.tiles[index].truth ? " ✓" : "";
-      return make("li", {}, make("span", { textContent: data.classes[kind] + right }), make("b", { textContent: `${share} %` }), bar);
+      return make("li", {}, make("span", {}, make("bdi", { textContent: data.classes[kind] }), right), make("b", { textContent: `${share} %` }), bar);
     });
     const place = make("section", {}, make("h3", {}, ...cliptta.who(method)), make("ol", {}, ...rows));
     place.style.setProperty("--own", `var(--m-${method.mark.colour})`);
@@ -23,7 +23,7 @@
 
   function draw() {
     const addresses = cliptta.addresses(data);
-    const pictures = [["as the models saw it", addresses.seen], ["before the corruption", addresses.clean]].filter(([, address]) => address);
+    const pictures = [[say("as the models saw it"), addresses.seen], [say("before the corruption"), addresses.clean]].filter(([, address]) => address);
     const frames = pictures.map(([words, address]) => {
       const face = cliptta.picture(data, index);
       face.style.backgroundImage = `url("${address}")`;
@@ -32,10 +32,11 @@
     const at = order.indexOf(index);
     const go = (text, label, step) =>
       make("button", { type: "button", textContent: text, onclick: () => move(step), disabled: !order[at + step] && order[at + step] !== 0, attributes: { "aria-label": label } });
-    const close = make("button", { type: "button", textContent: "Close", onclick: () => dialog.close() });
+    const close = make("button", { type: "button", textContent: say("Close"), onclick: () => dialog.close() });
     const truth = cliptta.truthOf(data, index);
-    const head = make("h2", { textContent: [data.tiles[index].name, truth && `Truth: ${truth}`].filter(Boolean).join(" · ") || `Image ${index + 1}` });
-    const bar = make("div", { className: "bar-of-buttons" }, go("‹", "Image before", -1), go("›", "Next image", 1), close);
+    const about = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean).join(" · ");
+    const head = make("h2", { textContent: about || say("Image {number}", { number: index + 1 }) });
+    const bar = make("div", { className: "bar-of-buttons" }, go("‹", say("Image before"), -1), go("›", say("Next image"), 1), close);
     dialog.replaceChildren(
       make("header", {}, head, bar),
       make("div", { className: "frames" }, ...frames),
@@ -56,7 +57,7 @@
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    move(step);
+    move(mirrored ? -step : step);
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
 

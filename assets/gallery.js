@@ -2,18 +2,18 @@
 // and the glimpse, a row of its first images.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
+  const { make, say } = cliptta;
   /** Sign and words of each status; the table of results uses them too. */
   const SIGNS = (cliptta.signs = {
-    fixed: ["▲", "fixed"],
-    broken: ["▼", "broken"],
-    right: ["✓", "still right"],
-    wrong: ["✕", "still wrong"],
-    "left-out": ["◇", "stranger left out"],
-    "let-in": ["◆", "stranger let in"],
-    changed: ["≠", "changed"],
-    same: ["=", "unchanged"],
+    fixed: ["▲", say("fixed")],
+    broken: ["▼", say("broken")],
+    right: ["✓", say("still right")],
+    wrong: ["✕", say("still wrong")],
+    "left-out": ["◇", say("stranger left out")],
+    "let-in": ["◆", say("stranger let in")],
+    changed: ["≠", say("changed")],
+    same: ["=", say("unchanged")],
   });
-  const make = cliptta.make;
   const percent = (value) => `${Math.round(100 * value)}%`;
 
   /** base64 of a JPEG → a short address that all tiles share. */
@@ -55,12 +55,12 @@
 
   const truthOf = (cliptta.truthOf = function (data, index) {
     const truth = data.tiles[index].truth;
-    return truth >= 0 ? data.classes[truth] : truth === -1 ? "a stranger" : "";
+    return truth >= 0 ? data.classes[truth] : truth === -1 ? say("a stranger") : "";
   });
 
   function describe(data, index) {
     const truth = truthOf(data, index);
-    const lines = [data.tiles[index].name, truth && `Truth: ${truth}`];
+    const lines = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })];
     for (const method of Object.values(data.methods)) {
       lines.push(`${method.label}: ${data.classes[method.predicted[index]]} ${percent(method.confidence[index])}`);
     }
@@ -78,7 +78,7 @@
           "dd",
           { className: changed ? "is-changed" : "" },
           make("span", { className: "sr", textContent: `${method.label}: ` }),
-          make("b", { textContent: data.classes[method.predicted[index]] }),
+          make("b", {}, make("bdi", { textContent: data.classes[method.predicted[index]] })),
           make("span", { className: "sure", textContent: percent(method.confidence[index]) }),
         ),
       );
@@ -99,17 +99,17 @@
     face.append(make("span", { className: "badge", title: words }, sign, spoken));
     const caption = make("figcaption", {});
     const { name } = data.tiles[index];
-    if (name) caption.append(make("span", { className: "file", textContent: name }));
+    if (name) caption.append(make("bdi", { className: "file", textContent: name }));
     const truth = truthOf(data, index);
     if (truth) caption.append(make("b", { className: "truth", textContent: truth }));
     if (!data.labelled && data.tiles[index].truth === -2) {
       caption.append(readings(data, index));
     } else if (data.tiles[index].truth === -1) {
       const left = status === "left-out";
-      caption.append(make("span", { className: "said", textContent: left ? "left out" : `taken for ${after}` }));
+      caption.append(make("span", { className: "said", textContent: left ? say("left out") : say("taken for {name}", { name: after }) }));
     } else {
-      const said = make("span", { className: "after", textContent: after });
-      caption.append(make("span", { className: "said" }, before === after ? "" : `${before} → `, said));
+      const change = before === after ? [] : [make("bdi", { textContent: before }), ` ${cliptta.arrow} `];
+      caption.append(make("span", { className: "said" }, ...change, make("bdi", { className: "after", textContent: after })));
     }
     figure.append(face, caption);
     return figure;
@@ -117,7 +117,7 @@
 
   /** Tiles of these images of a batch, in a group that a click, or Enter, opens. */
   function tiles(data, method, indices, className) {
-    const attributes = { role: "group", "aria-label": "Images of the batch", "aria-description": "Enter shows one large" };
+    const attributes = { role: "group", "aria-label": say("Images of the batch"), "aria-description": say("Enter shows one large") };
     const grid = make("div", { className, tabIndex: 0, attributes });
     grid.append(...indices.map((index) => tile(data, method, index)));
     grid.addEventListener("click", (event) => {
@@ -140,7 +140,7 @@
     const grid = tiles(data, method, data.tiles.map((_, index) => index).slice(0, FIRST), "tiles glimpse");
     const { seen } = cliptta.addresses(data);
     if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
-    const how = data.methods[data.reference] === method ? [] : [" → ", ...cliptta.who(method)];
+    const how = data.methods[data.reference] === method ? [] : [` ${cliptta.arrow} `, ...cliptta.who(method)];
     const legend = make("p", { className: "legend" }, make("span", {}, ...cliptta.who(data.methods[data.reference]), ...how));
     body.replaceChildren(legend, grid);
   };
@@ -149,7 +149,7 @@
     const data = cliptta.batches.gallery(newest);
     const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
     if (!data.tiles) {
-      body.replaceChildren(cliptta.emptyNote(data.empty || "Press Run."));
+      body.replaceChildren(cliptta.emptyNote(data.empty || say("Press Run.")));
       return;
     }
     const addresses = cliptta.addresses(data);
@@ -166,15 +166,15 @@
       body.querySelector(key === "clean" ? ".toggle" : key === "all" ? ".all" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
     };
     const methods = choices(
-      "Method compared with zero-shot",
+      say("Method compared with zero-shot"),
       names.map((name) => [name, cliptta.marker(data.methods[name].mark), make("span", { textContent: data.methods[name].label })]),
       state.method,
       (value) => again({ method: value }),
     );
     methods.dataset.group = "method";
-    const all = ["all", make("span", { textContent: "All" }), make("small", { textContent: data.tiles.length })];
+    const all = ["all", make("span", { textContent: say("All") }), make("small", { textContent: data.tiles.length })];
     const filters = choices(
-      "Show",
+      say("Show"),
       [all].concat(
         Object.keys(SIGNS).filter((status) => counts[status]).map((status) => {
           const [mark, words] = SIGNS[status];
@@ -190,8 +190,8 @@
     const clean = make("button", {
       type: "button",
       className: "toggle",
-      textContent: "Show them clean",
-      title: "The same images before the corruption; the models never see them",
+      textContent: say("Show them clean"),
+      title: say("The same images before the corruption; the models never see them"),
       hidden: !data.clean,
       onclick: () => again({ clean: !state.clean }),
       attributes: { "aria-pressed": state.clean },
@@ -204,7 +204,7 @@
     const more = make("button", {
       type: "button",
       className: "toggle all",
-      textContent: state.all ? "Show two rows" : `Show all ${indices.length}`,
+      textContent: state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }),
       onclick: () => again({ all: !state.all }),
       attributes: { "aria-expanded": state.all },
     });

@@ -222,8 +222,8 @@
     );
     const now = data.steps[step];
     const [text, answer] = body(now);
-    const say = place.querySelector(".say");
-    if (!same(text, say)) say.replaceChildren(...text);
+    const told = place.querySelector(".say");
+    if (!same(text, told)) told.replaceChildren(...text);
     const answers = place.querySelector(".answer");
     if (!answers.contains(document.activeElement) || !answers.querySelector("input, select") || answers.dataset.step !== String(step)) {
       const at = [...answers.querySelectorAll("button")].indexOf(document.activeElement);

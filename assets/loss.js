@@ -1,8 +1,7 @@
 // Inside the loss: the batch matrix on a canvas, and the three-class toy with points to drag.
 (function () {
   const cliptta = window.cliptta;
-  const drawn = cliptta.drawn;
-  const make = cliptta.make;
+  const { drawn, make, say } = cliptta;
 
   /** "#rrggbb" → [r, g, b]. */
   const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
@@ -43,7 +42,8 @@
       const column = Math.floor(((event.clientX - box.left) / box.width) * data.size);
       if (row < 0 || column < 0 || row >= data.size || column >= data.size) return;
       const share = (atob(own.cells).charCodeAt(row * data.size + column) / 255) ** 2;
-      reading.textContent = `row: ${groupOf(data.groups, row)} · column: “${own.captions[column]}” · ${Math.round(100 * share)} % of the row's best fit`;
+      const cell = { group: groupOf(data.groups, row), caption: own.captions[column], share: Math.round(100 * share) };
+      reading.textContent = say("row: {group} · column: “{caption}” · {share} % of the row's best fit", cell);
     });
     canvas.addEventListener("pointerleave", () => {
       reading.textContent = place.matrix.facts;
@@ -60,7 +60,7 @@
     const matrices = data.matrices || [];
     body.classList.toggle("is-empty", !matrices.length);
     body.querySelector(".empty")?.remove();
-    if (!matrices.length) body.append(cliptta.emptyNote("Press Run: the batch as the contrastive loss sees it."));
+    if (!matrices.length) body.append(cliptta.emptyNote(say("Press Run: the batch as the contrastive loss sees it.")));
     const places = cliptta.keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
     matrices.forEach((matrix, index) => {
       const place = places[index];
@@ -68,7 +68,7 @@
       place.querySelector("h3").replaceChildren(...cliptta.who(matrix));
       place.style.setProperty("--own", `var(--m-${matrix.mark.colour})`);
       const canvas = place.querySelector("canvas");
-      canvas.setAttribute("aria-label", `${matrix.label}: image by pseudo-caption matrix. ${matrix.facts}.`);
+      canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", matrix));
       paint(canvas, matrix, data.size);
       place.querySelector(".lines").replaceChildren(
         ...data.groups.slice(1).flatMap(([, first]) => {
@@ -86,21 +86,20 @@
   // The toy: corners of the triangle are the three classes, a point is one image's prediction.
   const SIDE = 300;
   const CORNERS = [[150, 24], [24, 242], [276, 242]];
-  const NAMES = ["cat", "dog", "car"];
-  const PRESETS = {
-    "All lean one way": [
-      [0.5, 0.3, 0.2], [0.44, 0.36, 0.2], [0.46, 0.2, 0.34], [0.6, 0.22, 0.18],
-      [0.42, 0.3, 0.28], [0.52, 0.14, 0.34], [0.55, 0.33, 0.12], [0.4, 0.37, 0.23],
-    ],
-    "One against many": [
-      [0.5, 0.3, 0.2], [0.46, 0.34, 0.2], [0.48, 0.22, 0.3],
-      [0.58, 0.24, 0.18], [0.44, 0.32, 0.24], [0.36, 0.42, 0.22],
-    ],
-    "A mixed batch": [
-      [0.56, 0.3, 0.14], [0.44, 0.38, 0.18], [0.5, 0.16, 0.34], [0.26, 0.5, 0.24], [0.38, 0.46, 0.16],
-      [0.16, 0.52, 0.32], [0.22, 0.26, 0.52], [0.36, 0.18, 0.46], [0.14, 0.34, 0.52],
-    ],
-  };
+  const NAMES = [say("cat"), say("dog"), say("car")];
+  const LEANING = [
+    [0.5, 0.3, 0.2], [0.44, 0.36, 0.2], [0.46, 0.2, 0.34], [0.6, 0.22, 0.18],
+    [0.42, 0.3, 0.28], [0.52, 0.14, 0.34], [0.55, 0.33, 0.12], [0.4, 0.37, 0.23],
+  ];
+  const ALONE = [
+    [0.5, 0.3, 0.2], [0.46, 0.34, 0.2], [0.48, 0.22, 0.3],
+    [0.58, 0.24, 0.18], [0.44, 0.32, 0.24], [0.36, 0.42, 0.22],
+  ];
+  const MIXED = [
+    [0.56, 0.3, 0.14], [0.44, 0.38, 0.18], [0.5, 0.16, 0.34], [0.26, 0.5, 0.24], [0.38, 0.46, 0.16],
+    [0.16, 0.52, 0.32], [0.22, 0.26, 0.52], [0.36, 0.18, 0.46], [0.14, 0.34, 0.52],
+  ];
+  const PRESETS = [[say("All lean one way"), LEANING], [say("One against many"), ALONE], [say("A mixed batch"), MIXED]];
   const place = ([a, b, c]) => [0, 1].map((axis) => a * CORNERS[0][axis] + b * CORNERS[1][axis] + c * CORNERS[2][axis]);
 
   /** Position in the drawing → three probabilities, inside the triangle. */
@@ -119,7 +118,7 @@
 
   cliptta.toy = function (element, props, server) {
     const body = element.querySelector(".body");
-    let points = PRESETS["All lean one way"].map((point) => [...point]);
+    let points = LEANING.map((point) => [...point]);
     let paths = null;
     let frame = 0;
     let playing = 0;
@@ -160,7 +159,8 @@
         tip.append(drawn("path", { d: "M0 0 8 4 0 8z", class: "tip" }));
         svg.replaceChildren(tip, ...parts);
         svg.setAttribute("aria-label", `${label}: ${describe(method)}`);
-        svg.setAttribute("aria-description", `Arrow keys move point ${chosen + 1} of ${points.length}, space takes the next.`);
+        const which = { point: chosen + 1, all: points.length };
+        svg.setAttribute("aria-description", say("Arrow keys move point {point} of {all}, space takes the next.", which));
       }
     }
 
@@ -251,8 +251,8 @@
     const bar = make(
       "div",
       { className: "toy-bar" },
-      button("Follow the arrows", play, "primary"),
-      ...Object.entries(PRESETS).map(([name, preset]) => button(name, () => start(preset.map((point) => [...point])))),
+      button(say("Follow the arrows"), play, "primary"),
+      ...PRESETS.map(([name, preset]) => button(name, () => start(preset.map((point) => [...point])))),
     );
     for (const { svg } of triangles) {
       svg.addEventListener("pointerdown", drag);

@@ -6,6 +6,8 @@
   const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
   document.documentElement.lang = language.code;
   document.documentElement.dir = language.direction;
+  cliptta.mirrored = language.direction === "rtl";
+  cliptta.arrow = cliptta.mirrored ? "←" : "→"; // from before to after
   const filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 
   /** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
@@ -100,7 +102,7 @@
       field.select(); // a frame or a plain http page may not write to the clipboard
       copied = document.execCommand("copy");
     }
-    note.querySelector("span").textContent = copied ? "Link copied" : "Copy this link";
+    note.querySelector("span").textContent = copied ? cliptta.say("Link copied") : cliptta.say("Copy this link");
   };
 
   /** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */

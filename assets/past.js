@@ -1,7 +1,7 @@
 // Runs side by side (cliptta_demo/page/panels/past_runs.py): a table of them, and one drawn behind the run shown.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, say } = cliptta;
 
   // What scripts ask of the server, by the names of the elements that send it.
   cliptta.tell = {};
@@ -26,6 +26,7 @@
   };
 
   let behind = null; // the run drawn behind the one shown
+  const MEASURES = { accuracy: say("accuracy"), entropy: say("entropy") };
 
   /** The curves of the run behind, for the methods that the figure shows in its own colours. */
   function curves(figure, facet) {
@@ -43,7 +44,7 @@
           opacity: 0.6,
           line: { color: `@${mark.colour}`, width: 1.6, dash: "dot" },
           marker: { color: `@${mark.colour}`, symbol: `${mark.symbol}-open`, size: 9 },
-          hovertemplate: `${label}, ${facet.id} %{y}<extra></extra>`,
+          hovertemplate: `${label}, ${MEASURES[facet.id]} %{y}<extra></extra>`,
         },
       ];
     });

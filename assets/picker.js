@@ -1,6 +1,7 @@
 // Choosing the methods (cliptta_demo/page/form/picker.py): the chosen ones as a row of names, all of them behind a button.
 (function () {
   const cliptta = window.cliptta;
+  const { say } = cliptta;
 
   cliptta.picker = function (element, props, watch, trigger, server) {
     const picker = element.querySelector(".picker");
@@ -13,7 +14,7 @@
       const name = box.closest(".method").querySelector("b").textContent;
       const children = cliptta.who({ mark, label: name });
       if (box !== first) {
-        const out = { type: "button", textContent: "×", ariaLabel: `Leave out ${name}` };
+        const out = { type: "button", textContent: "×", ariaLabel: say("Leave out {name}", { name }) };
         children.push(cliptta.make("button", { ...out, onclick: () => leave(box) }));
       }
       return cliptta.make("li", {}, ...children);
@@ -26,7 +27,7 @@
       for (const box of boxes) box.checked = box === first || chosen.has(box.value);
       const checked = boxes.filter((box) => box.checked);
       for (const box of boxes) box.disabled = box === first || (checked.length >= most && !box.checked);
-      picker.querySelector("small").textContent = checked.length < most ? `${checked.length} of ${most}` : `all ${most} places taken`;
+      picker.querySelector("small").textContent = checked.length < most ? say("{count} of {most}", { count: checked.length, most }) : say("all {most} places taken", { most });
       const marks = await server.marks_of(checked.map((box) => box.value)); // two that like one colour get two
       if (mine === drawing) list.replaceChildren(...checked.map((box) => chip(box, marks[box.value])));
     }

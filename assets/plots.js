@@ -137,7 +137,7 @@
     const facets = figure.facets || [];
     body.classList.toggle("is-empty", !facets.length);
     body.querySelector(".empty")?.remove();
-    if (!facets.length) body.append(cliptta.emptyNote(figure.empty || "Press Run."));
+    if (!facets.length) body.append(cliptta.emptyNote(figure.empty || cliptta.say("Press Run.")));
     holder.dataset.count = facets.length;
     const key = JSON.stringify(figure.legend || []);
     const legend = body.querySelector(".legend");

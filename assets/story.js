@@ -1,16 +1,16 @@
 // The story (cliptta_demo/page/panels/story.py): sentences joined to the batch's numbers, losses term by term.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, say } = cliptta;
 
   const number = ([text, id]) =>
-    make("button", { type: "button", className: "number", textContent: text, title: "Show where", onclick: () => cliptta.lightUp(id) });
+    make("button", { type: "button", className: "number", textContent: text, title: say("Show where"), onclick: () => cliptta.lightUp(id) });
 
   function loss({ says, terms, sum, mark, ...who }) {
     const values = terms.map(([name, value, meaning]) =>
       make("div", { title: meaning }, make("dt", { textContent: name }), make("dd", { textContent: value })),
     );
-    if (sum) values.push(make("div", { className: "sum" }, make("dt", { textContent: "sum" }), make("dd", { textContent: sum })));
+    if (sum) values.push(make("div", { className: "sum" }, make("dt", { textContent: say("sum") }), make("dd", { textContent: sum })));
     const place = make("section", { title: says }, make("h3", {}, ...cliptta.who({ ...who, mark })), make("dl", {}, ...values));
     place.style.setProperty("--own", `var(--m-${mark.colour})`);
     return place;
@@ -34,7 +34,7 @@
     }
     holder.querySelector(".losses")?.remove();
     holder.querySelector(".when")?.remove();
-    const when = losses.length ? `The loss at ${data.when}` : "No method of this run has a loss: they adapt without steps.";
+    const when = losses.length ? say("The loss at {when}", data) : say("No method of this run has a loss: they adapt without steps.");
     if (!data.empty) holder.append(make("h4", { className: "when", textContent: when }), make("div", { className: "losses" }, ...losses.map(loss)));
   };
 })();

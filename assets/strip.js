@@ -1,7 +1,7 @@
 // The schedule (cliptta_demo/page/panels/strip.py): blocks of shifts, classes, strangers, a marker; accuracies by shift.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  const make = cliptta.make;
+  const { make, say } = cliptta;
 
   function shifts(data) {
     const row = make("div", { className: "shifts" });
@@ -9,11 +9,12 @@
     let before = null;
     for (const [shift, level, length] of data.blocks) {
       const [name, family] = data.shifts[shift];
-      const severity = level ? `, severity ${level}` : "";
-      const batches = length > 1 ? `batches ${first + 1} to ${first + length}` : `batch ${first + 1}`;
+      const shown = level ? say("{name}, severity {level}", { name, level }) : name;
+      const place = { batch: first + 1, last: first + length };
+      const batches = length > 1 ? say("batches {batch} to {last}", place) : say("batch {batch}", place);
       const fill = make("i", {});
       fill.style.height = `${20 * level || 100}%`;
-      const piece = make("div", { title: `${name}${severity}: ${batches}` }, fill);
+      const piece = make("div", { title: `${shown}: ${batches}` }, fill);
       if (shift !== before) piece.append(make("span", { textContent: name }));
       piece.dataset.family = family;
       piece.style.flexGrow = length;
@@ -52,21 +53,21 @@
       const lanes = make("div", { className: "lanes", attributes: { role: "img" } });
       const lane = (name, content) =>
         lanes.append(make("b", { textContent: name }), make("div", { className: "lane" }, content));
-      lane("shift", shifts(data));
-      if (data.classes) lane("classes", classes(data.classes));
-      if (data.strangers) lane("strangers", strangers(data.strangers));
+      lane(say("shift"), shifts(data));
+      if (data.classes) lane(say("classes"), classes(data.classes));
+      if (data.strangers) lane(say("strangers"), strangers(data.strangers));
       body.replaceChildren(lanes, make("p", { className: "footnote", textContent: data.text }));
     }
     const at = data.at ?? null;
     const lanes = body.querySelector(".lanes");
-    lanes.setAttribute("aria-label", at === null ? data.text : `${data.text} At batch ${at + 1}.`);
+    lanes.setAttribute("aria-label", at === null ? data.text : `${data.text} ${say("At batch {batch}.", { batch: at + 1 })}`);
     lanes.classList.toggle("is-marked", at !== null);
     lanes.style.setProperty("--at", at / data.batches);
     lanes.style.setProperty("--wide", 1 / data.batches);
   }
 
   function table(data) {
-    const head = make("tr", {}, make("th", { textContent: "shift" }));
+    const head = make("tr", {}, make("th", { textContent: say("shift") }));
     for (const entry of data.head) head.append(make("th", { scope: "col" }, ...cliptta.who(entry)));
     const rows = data.rows.map(([name, ...values]) =>
       make(
@@ -76,7 +77,7 @@
         ...values.map((value) => make("td", { textContent: value })),
       ),
     );
-    const caption = make("caption", { textContent: "Accuracy under each shift so far" });
+    const caption = make("caption", { textContent: say("Accuracy under each shift so far") });
     return make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
   }
 

@@ -1,6 +1,6 @@
 // Words of the field: where one stands in a text, pointing at it, a tap or Enter shows its sentence from the glossary.
 (function () {
-  const make = window.cliptta.make;
+  const { make, mirrored, say } = window.cliptta;
   const PLACES = ".masthead > p, .sentence:not(summary *), .facts, .footnote, .matrix .reading, .story p, .lesson p, #sidebar .block [class*=info]:not(span)";
   const SOON = 300; // milliseconds that a pointer rests before a sentence comes or goes
 
@@ -13,7 +13,8 @@
     if (!entries.length) return false;
     words = new Map(entries.flatMap((entry) => entry.dataset.words.split("|").map((word) => [word, entry])));
     const longestFirst = [...words.keys()].sort((one, other) => other.length - one.length);
-    pattern = new RegExp(`(?<![\\w-])(${longestFirst.join("|")})(?![\\w-])`, "g");
+    const plain = longestFirst.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    pattern = new RegExp(`(?<![\\p{L}\\p{M}\\p{N}_-])(${plain.join("|")})(?![\\p{L}\\p{M}\\p{N}_-])`, "gu");
     return true;
   }
 
@@ -63,13 +64,14 @@
   function show(term) {
     const entry = document.querySelector(term.getAttribute("href"));
     if (!bubble.isConnected) window.cliptta.root().append(bubble);
-    const all = make("a", { href: "#words", textContent: "All words", onclick: toGlossary });
+    const all = make("a", { href: "#words", textContent: say("All words"), onclick: toGlossary });
     bubble.replaceChildren(make("b", { textContent: entry.querySelector("dt").textContent }), make("p", { textContent: entry.querySelector("dd").textContent }), all);
     bubble.showPopover();
     const at = term.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = bubble;
     const below = at.bottom + 6 + height < window.innerHeight;
-    bubble.style.left = `${Math.max(8, Math.min(at.left, window.innerWidth - width - 8))}px`;
+    const left = mirrored ? at.right - width : at.left;
+    bubble.style.left = `${Math.max(8, Math.min(left, window.innerWidth - width - 8))}px`;
     bubble.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - height - 6)}px`;
     shown = term;
     term.setAttribute("aria-expanded", true);

@@ -1,13 +1,13 @@
 // The place for a visitor's own files (cliptta_demo/page/form/uploader.py): files, folders, archives, videos.
 (function () {
   const cliptta = window.cliptta;
+  const { say, sayCount } = cliptta;
   const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
   const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;
   const TABLES = /\.(csv|tsv)$/i;
   const AT_ONCE = 4; // uploads
   const PATIENCE = 120_000; // milliseconds until files can be added again without an answer
   const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
-  const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
   /** All files below a dropped entry, as [file, relative path]. */
   async function walk(entry, found, most) {
@@ -59,7 +59,7 @@
 
     function draw() {
       const { key = "", frames = 0 } = value();
-      status.textContent = said && !/[.…]$/.test(said) ? `${said}.` : said;
+      status.textContent = said;
       zone.classList.toggle("busy", busy);
       for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
       clear.hidden = !key;
@@ -94,12 +94,13 @@
           return false;
         }
         const most = archive ? limits.archive : video ? limits.video : limits.image;
-        if (file.size > most) left.push(`${file.name} is over ${Math.round(most / 2 ** 20)} MB and was left out`);
+        if (file.size > most) left.push(say("{name} is over {most} MB and was left out", { name: file.name, most: Math.round(most / 2 ** 20) }));
         return file.size <= most;
       });
-      if (others) left.push(`${plural(others, "other file")} passed over`);
+      if (others) left.push(sayCount("{count} other file passed over", "{count} other files passed over", others));
       if (wanted.length > limits.files) {
-        left.push(`only the first ${limits.files} of ${wanted.length} files were taken; a zip can hold more`);
+        const numbers = { most: limits.files, all: wanted.length };
+        left.push(say("only the first {most} of {all} files were taken; a zip can hold more", numbers));
         wanted.length = limits.files;
       }
       busy = true;
@@ -117,22 +118,24 @@
           } catch (error) {
             const reason = /^HTTP \d+: (.*?)\.?$/s.exec(error.message)?.[1]; // the server's own words
             if (reason && !left.includes(reason)) left.unshift(reason);
-            left.push(`${file.name} could not be sent`);
+            left.push(say("{name} could not be sent", { name: file.name }));
           }
           done += 1;
-          said = `Sending ${done} of ${wanted.length}…`;
+          said = say("Sending {done} of {all}…", { done, all: wanted.length });
           draw();
         }
       };
-      said = `Sending ${plural(wanted.length, "file")}…`;
+      said = sayCount("Sending {count} file…", "Sending {count} files…", wanted.length);
       draw();
       await Promise.all(Array.from({ length: AT_ONCE }, lane));
-      said = left.length > 3 ? `${left.slice(0, 3).join(". ")}, and ${left.length - 3} more` : left.join(". ");
+      const sentences = left.slice(0, 3).join(". ");
+      if (left.length > 3) said = say("{sentences}, and {more} more.", { sentences, more: left.length - 3 });
+      else said = sentences && `${sentences}.`;
       busy = false;
       const arrived = added.filter(Boolean);
       if (arrived.length) {
         const note = said;
-        said = "Reading the images…";
+        said = say("Reading the images…");
         send({ added: arrived });
         draw();
         said = note;
@@ -143,7 +146,7 @@
     chooseFolder.addEventListener("click", () => folder.click());
     every.addEventListener("change", () => {
       every.value = gap();
-      said = "Reading the video…";
+      said = say("Reading the video…");
       send({ added: [] });
       draw();
       said = "";
