@@ -1,0 +1,176 @@
+"""The page in a made-up language of longer words that reads from right to left: nothing is left in English, or cut."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import visits
+from made_up import CLOSING, OPENING, translation
+from playwright.sync_api import BrowserContext, Page
+from serving import serve_process
+from test_browser_run import set_number, wait_idle
+
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.page.defaults import DEFAULTS
+
+pytestmark = pytest.mark.browser
+
+# What no language changes: names of methods, classes and models, signs of formulas, and units.
+NAMES = [kind.label for kind in METHODS.values()] + list(DEFAULTS.class_names)
+DATA = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(NAMES, key=len, reverse=True)))
+
+# Every visible text with the place where it stands; of a sentence that runs through several elements the whole.
+READ = """([opening, closing]) => {
+  const gradios = "footer, .modebar, [data-testid=status-tracker], .icon-wrap, #camera-hidden";
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest(gradios);
+  const block = (element) => {
+    while (/^(inline|contents)/.test(getComputedStyle(element).display)) element = element.parentElement;
+    return element;
+  };
+  const place = (element) => {
+    const around = element.closest("[id]");
+    return `${around ? "#" + around.id : ""} ${element.tagName.toLowerCase()}.${element.className?.baseVal ?? element.className}`;
+  };
+  const outside = (text) => {
+    let depth = 0;
+    let left = "";
+    for (const letter of text) {
+      if (letter === opening) depth += 1;
+      else if (letter === closing) depth -= 1;
+      else if (depth <= 0) left += letter;
+    }
+    return left.trim();
+  };
+  const found = [];
+  const look = (text, element, what) => {
+    const left = outside(text);
+    if (/\\p{L}/u.test(left)) found.push([left, `${what}${place(element)}`]);
+  };
+  const texts = new Map();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { parentElement: element, data } = walker.currentNode;
+    if (!data.trim() || element.closest("script, style, template") || !shown(element)) continue;
+    const around = block(element);
+    texts.set(around, (texts.get(around) ?? "") + data);
+  }
+  for (const [element, text] of texts) look(text, element, "");
+  for (const element of document.body.querySelectorAll("[aria-label], [aria-description], [title], [alt], [placeholder]")) {
+    if (!shown(element)) continue;
+    for (const name of ["aria-label", "aria-description", "title", "alt", "placeholder"]) {
+      if (element.hasAttribute(name)) look(element.getAttribute(name), element, `${name} of `);
+    }
+  }
+  look(document.title, document.documentElement, "title of the page");
+  return found;
+}"""
+
+# Every text that ends beyond the page, its button, or whatever cuts what it holds. An ellipsis is meant, and so is a
+# part that scrolls.
+CUT = """() => {
+  const found = [];
+  const page = document.scrollingElement;
+  if (page.scrollWidth > innerWidth) found.push(["the page", page.scrollWidth - innerWidth]);
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  while (walker.nextNode()) {
+    const { parentElement: element, data } = walker.currentNode;
+    if (!data.trim() || element.closest("script, style, template, svg, .sr, .sr-only, .unseen") || !element.checkVisibility({ visibilityProperty: true })) continue;
+    range.selectNodeContents(walker.currentNode);
+    const box = range.getBoundingClientRect();
+    if (!box.width) continue;
+    for (let around = element; around; around = around.parentElement) {
+      const style = getComputedStyle(around);
+      if (style.textOverflow === "ellipsis" || /auto|scroll/.test(style.overflowX)) break;
+      const edge = around.matches("button, label, summary, h1, h2, h3, h4, th, td, .panel, .card") || style.overflowX !== "visible" || around === document.body;
+      if (!edge || !around.clientWidth) continue;
+      const { left, right } = around.getBoundingClientRect();
+      const beyond = Math.max(left - box.left, box.right - right);
+      if (beyond > 1) {
+        found.push([data.trim().slice(0, 60), Math.round(beyond), `${around.tagName.toLowerCase()}.${around.className} of #${around.closest("[id]")?.id}`]);
+        break;
+      }
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def far(known_browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page in the made-up language, as it opens, with its folds open."""
+    words = tmp_path_factory.mktemp("languages") / "made_up.json"
+    words.write_text(json.dumps(translation("rtl")), encoding="utf-8")
+    with serve_process(CLIPTTA_LANGUAGE=str(words)) as (address, _, _), visits(known_browser, address) as visit:
+        page = visit()
+        page.wait_for_selector("#accuracy .main-svg", state="attached")
+        for fold in ("#stream-fold", "#advanced"):
+            page.click(f"{fold} > button")
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+        page.wait_for_selector("#drift .main-svg", state="attached")
+        yield page
+
+
+def left_over(page: Page) -> list[str]:
+    """What is visible, has letters, is no data and not said in the page's language."""
+    page.wait_for_timeout(300)  # scripts draw, and mark words of the field, a moment later
+    found = [(DATA.sub("", text), place) for text, place in page.evaluate(READ, [OPENING, CLOSING])]
+    return sorted({f"{place}: {text}" for text, place in found if re.search(r"[^\W\d_]", text)})
+
+
+def cut(page: Page) -> list[list[str]]:
+    """What does not fit, in a wide window and on a phone; there with and without the settings."""
+    found = []
+    for width, height in ((390, 844), (1440, 900)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)  # plots follow a moment later
+        found += [[width, *one] for one in page.evaluate(CUT)]
+        if width < 900:
+            page.click("#settings")
+            found += [[width, *one] for one in page.evaluate(CUT)]
+            page.keyboard.press("Escape")
+    return found
+
+
+def check(page: Page) -> None:
+    """Prints all that is not as it should be before it fails."""
+    english, beyond = left_over(page), cut(page)
+    print("\n".join(["Not said:", *english, "Cut:", *map(str, beyond)]))
+    assert (english, beyond) == ([], [])
+
+
+def test_it_reads_from_right_to_left(far: Page) -> None:
+    assert far.evaluate("[document.documentElement.dir, document.documentElement.lang]") == ["rtl", "he"]
+    assert far.locator("#sidebar").bounding_box()["x"] > far.locator("#stage").bounding_box()["x"]
+    assert far.eval_on_selector("#accuracy .plot", "plot => getComputedStyle(plot).direction") == "ltr"
+
+
+def test_as_it_opens(far: Page) -> None:
+    check(far)
+
+
+def test_after_a_batch_with_strangers(far: Page) -> None:
+    for name, value in (("batch-size", 16), ("ood-share", 0.5)):
+        set_number(far, name, value)
+    far.click("#step")
+    far.wait_for_selector("#scores .main-svg", state="attached")
+    wait_idle(far)
+    check(far)
+
+
+def test_beside_an_error(far: Page) -> None:
+    far.fill("#class-names textarea", "cat")
+    wait_idle(far)
+    far.click("#run")
+    far.wait_for_selector("[data-testid=message].error")
+    check(far)
+
+
+def test_in_a_lesson(far: Page) -> None:
+    far.click("#lesson-collapse")
+    far.wait_for_selector(".lesson[data-lesson=collapse]")
+    check(far)
