@@ -69,8 +69,8 @@ READ = """([opening, closing]) => {
   return found;
 }"""
 
-# Every text that ends beyond the page, its button, or whatever cuts what it holds. An ellipsis is meant, and so is a
-# part that scrolls.
+# Every text that ends beyond the page, its button, or whatever cuts what it holds, and every button that lies over
+# another. An ellipsis is meant, and so is a part that scrolls.
 CUT = """() => {
   const found = [];
   const page = document.scrollingElement;
@@ -94,6 +94,17 @@ CUT = """() => {
         found.push([data.trim().slice(0, 60), Math.round(beyond), `${around.tagName.toLowerCase()}.${around.className} of #${around.closest("[id]")?.id}`]);
         break;
       }
+    }
+  }
+  const buttons = [...page.querySelectorAll("button")].filter((one) => one.clientWidth && one.checkVisibility({ visibilityProperty: true }));
+  for (const [index, one] of buttons.entries()) {
+    const mine = one.getBoundingClientRect();
+    for (const other of buttons.slice(index + 1)) {
+      const its = other.getBoundingClientRect();
+      const across = Math.min(mine.right, its.right) - Math.max(mine.left, its.left);
+      const down = Math.min(mine.bottom, its.bottom) - Math.max(mine.top, its.top);
+      const together = one.closest(".block, .row") === other.closest(".block, .row");
+      if (together && across > 1 && down > 1) found.push([one.textContent, Math.round(across), `under ${other.textContent}`]);
     }
   }
   return found;
