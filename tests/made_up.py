@@ -1,7 +1,7 @@
 """A made-up language of longer words: what is not said in it is not translated, and what it breaks any language may.
 
-    python tests/made_up.py rtl > made_up.json
-    CLIPTTA_LANGUAGE=made_up.json python app.py
+python tests/made_up.py rtl > made_up.json
+CLIPTTA_LANGUAGE=made_up.json python app.py
 """
 
 from __future__ import annotations

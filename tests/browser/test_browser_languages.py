@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from conftest import visits
@@ -19,96 +18,95 @@ from cliptta_demo.page.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 
-# What no language changes: names of methods, classes and models, signs of formulas, and units.
-NAMES = [kind.label for kind in METHODS.values()] + list(DEFAULTS.class_names)
-DATA = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(NAMES, key=len, reverse=True)))
+# What no language changes: names of methods and classes, measures and signs of formulas; and how Gradio calls a slider.
+NAMES = [kind.label for kind in METHODS.values()] + list(DEFAULTS.class_names) + ["AUROC", "FPR95", "γ"]
+GRADIOS = ["number input for", "range slider for"]
+DATA = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(NAMES + GRADIOS, key=len)[::-1]))
 
-# Every visible text with the place where it stands; of a sentence that runs through several elements the whole.
-READ = """([opening, closing]) => {
-  const gradios = "footer, .modebar, [data-testid=status-tracker], .icon-wrap, #camera-hidden";
-  const shown = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest(gradios);
-  const block = (element) => {
-    while (/^(inline|contents)/.test(getComputedStyle(element).display)) element = element.parentElement;
-    return element;
-  };
+# Both find the page's visible texts, one node of it after the other, and say where one stands.
+TEXTS = """
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true });
   const place = (element) => {
     const around = element.closest("[id]");
-    return `${around ? "#" + around.id : ""} ${element.tagName.toLowerCase()}.${element.className?.baseVal ?? element.className}`;
+    const kind = element.getAttribute("class") ?? "";
+    return `#${around?.id ?? ""} ${element.tagName.toLowerCase()}.${kind.replaceAll(" ", ".")}`;
   };
-  const outside = (text) => {
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const spoken = walker.currentNode.data.trim() && !element.closest("script, style, template");
+    if (spoken && shown(element)) texts.push(walker.currentNode);
+  }
+  const found = [];
+"""
+
+# What stands outside of the marks: of a sentence that runs through several elements, beside the whole of it.
+READ = f"""([opening, closing]) => {{{TEXTS}
+  const gradios = "footer, .modebar, [data-testid=status-tracker], div.sr-only"; // in the browser's language
+  const names = ["aria-label", "aria-description", "title", "alt", "placeholder"];
+  const look = (text, element, what) => {{
+    if (element.closest(gradios)) return;
     let depth = 0;
     let left = "";
-    for (const letter of text) {
+    for (const letter of text) {{
       if (letter === opening) depth += 1;
       else if (letter === closing) depth -= 1;
       else if (depth <= 0) left += letter;
-    }
-    return left.trim();
-  };
-  const found = [];
-  const look = (text, element, what) => {
-    const left = outside(text);
-    if (/\\p{L}/u.test(left)) found.push([left, `${what}${place(element)}`]);
-  };
-  const texts = new Map();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const { parentElement: element, data } = walker.currentNode;
-    if (!data.trim() || element.closest("script, style, template") || !shown(element)) continue;
-    const around = block(element);
-    texts.set(around, (texts.get(around) ?? "") + data);
-  }
-  for (const [element, text] of texts) look(text, element, "");
-  for (const element of document.body.querySelectorAll("[aria-label], [aria-description], [title], [alt], [placeholder]")) {
-    if (!shown(element)) continue;
-    for (const name of ["aria-label", "aria-description", "title", "alt", "placeholder"]) {
-      if (element.hasAttribute(name)) look(element.getAttribute(name), element, `${name} of `);
-    }
-  }
-  look(document.title, document.documentElement, "title of the page");
+    }}
+    if (/\\p{{L}}/u.test(left)) found.push([left.trim(), `${{what}} ${{place(element)}}`]);
+  }};
+  const sentences = new Map();
+  for (const text of texts) {{
+    let block = text.parentElement.closest("[data-words]") ?? text.parentElement; // a word and what it means: one text
+    while (/^(inline|contents)/.test(getComputedStyle(block).display)) block = block.parentElement;
+    sentences.set(block, `${{sentences.get(block) ?? ""}}\\n${{text.data}}`);
+  }}
+  for (const [element, text] of sentences) look(text, element, "text of");
+  for (const name of names) {{
+    for (const element of document.body.querySelectorAll(`[${{name}}]`)) {{
+      if (shown(element)) look(element.getAttribute(name), element, `${{name}} of`);
+    }}
+  }}
+  look(document.title, document.documentElement, "title of");
   return found;
-}"""
+}}"""
 
-# Every text that ends beyond the page, its button, or whatever cuts what it holds, and every button that lies over
-# another. An ellipsis is meant, and so is a part that scrolls.
-CUT = """() => {
-  const found = [];
-  const page = document.scrollingElement;
-  if (page.scrollWidth > innerWidth) found.push(["the page", page.scrollWidth - innerWidth]);
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+# What ends beyond the page, its button, or whatever cuts what it holds; and buttons that lie over one another. An
+# ellipsis is meant, and so is a part that scrolls.
+CUT = f"""() => {{{TEXTS}
+  const edges = "body, button, label, summary, h1, h2, h3, h4, th, td, .panel, .card";
   const range = document.createRange();
-  while (walker.nextNode()) {
-    const { parentElement: element, data } = walker.currentNode;
-    if (!data.trim() || element.closest("script, style, template, svg, .sr, .sr-only, .unseen") || !element.checkVisibility({ visibilityProperty: true })) continue;
-    range.selectNodeContents(walker.currentNode);
+  const page = document.scrollingElement;
+  if (page.scrollWidth > innerWidth) found.push(["the page", page.scrollWidth - innerWidth, "beyond the window"]);
+  for (const text of texts) {{
+    range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
-    if (!box.width) continue;
-    for (let around = element; around; around = around.parentElement) {
+    if (!box.width || text.parentElement.closest("svg, .sr, .sr-only, .unseen")) continue;
+    for (let around = text.parentElement; around; around = around.parentElement) {{
       const style = getComputedStyle(around);
       if (style.textOverflow === "ellipsis" || /auto|scroll/.test(style.overflowX)) break;
-      const edge = around.matches("button, label, summary, h1, h2, h3, h4, th, td, .panel, .card") || style.overflowX !== "visible" || around === document.body;
-      if (!edge || !around.clientWidth) continue;
-      const { left, right } = around.getBoundingClientRect();
-      const beyond = Math.max(left - box.left, box.right - right);
-      if (beyond > 1) {
-        found.push([data.trim().slice(0, 60), Math.round(beyond), `${around.tagName.toLowerCase()}.${around.className} of #${around.closest("[id]")?.id}`]);
-        break;
-      }
-    }
-  }
-  const buttons = [...page.querySelectorAll("button")].filter((one) => one.clientWidth && one.checkVisibility({ visibilityProperty: true }));
-  for (const [index, one] of buttons.entries()) {
+      const ends = around.clientWidth && (around.matches(edges) || style.overflowX !== "visible");
+      const {{ left, right }} = around.getBoundingClientRect();
+      const beyond = Math.round(Math.max(left - box.left, box.right - right));
+      if (!ends || beyond <= 1) continue;
+      found.push([text.data.trim(), beyond, `beyond ${{place(around)}}`]);
+      break;
+    }}
+  }}
+  const buttons = [...document.querySelectorAll("button")].filter((one) => one.clientWidth && shown(one));
+  for (const [index, one] of buttons.entries()) {{
     const mine = one.getBoundingClientRect();
-    for (const other of buttons.slice(index + 1)) {
+    for (const other of buttons.slice(index + 1)) {{
       const its = other.getBoundingClientRect();
-      const across = Math.min(mine.right, its.right) - Math.max(mine.left, its.left);
+      const across = Math.round(Math.min(mine.right, its.right) - Math.max(mine.left, its.left));
       const down = Math.min(mine.bottom, its.bottom) - Math.max(mine.top, its.top);
       const together = one.closest(".block, .row") === other.closest(".block, .row");
-      if (together && across > 1 && down > 1) found.push([one.textContent, Math.round(across), `under ${other.textContent}`]);
-    }
-  }
+      if (together && across > 1 && down > 1) found.push([one.textContent, across, `over ${{other.textContent}}`]);
+    }}
+  }}
   return found;
-}"""
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +116,9 @@ def far(known_browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory)
     words.write_text(json.dumps(translation("rtl")), encoding="utf-8")
     with serve_process(CLIPTTA_LANGUAGE=str(words)) as (address, _, _), visits(known_browser, address) as visit:
         page = visit()
-        page.wait_for_selector("#accuracy .main-svg", state="attached")
         for fold in ("#stream-fold", "#advanced"):
             page.click(f"{fold} > button")
         page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
-        page.wait_for_selector("#drift .main-svg", state="attached")
         yield page
 
 
@@ -169,6 +165,7 @@ def test_after_a_batch_with_strangers(far: Page) -> None:
         set_number(far, name, value)
     far.click("#step")
     far.wait_for_selector("#scores .main-svg", state="attached")
+    far.wait_for_selector("#gallery .tile", state="attached")
     wait_idle(far)
     check(far)
 
