@@ -51,7 +51,7 @@ def read_language(name: str) -> Language:
 
 
 def _chosen() -> Language:
-    name = os.environ.get("CLIPTTA_LANGUAGE", ENGLISH)
+    name = os.environ.get("CLIPTTA_LANGUAGE") or ENGLISH
     return Language() if name == ENGLISH else read_language(name)
 
 
