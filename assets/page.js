@@ -118,8 +118,9 @@
   };
 
   const mounted = new Set();
-  const NEAR = "300px"; // beyond the edge of what is in sight, a panel is drawn as if it were
-  const SELDOM = 2000; // milliseconds between two drawings of what is out of sight
+  const PLOTS = ["plot", "curves", "histogram"]; // dear to draw: out of sight, only every two seconds
+  const SELDOM = 2000;
+  const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
   cliptta.schedules = {}; // kind → what draws each panel of it anew
   cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
 
@@ -169,7 +170,7 @@
       clearTimeout(later);
       requestAnimationFrame(draw);
     };
-    new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
+    if (PLOTS.includes(kind)) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
     watch("value", () => {
       if (cliptta.arrivals[kind]) arrive();
       schedule();

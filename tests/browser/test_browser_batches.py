@@ -20,6 +20,7 @@ def point(page, panel, batch, batches):
 
 
 def bars(page):
+    page.evaluate("cliptta.catchUp()")  # plots out of sight are drawn late
     return page.evaluate("[...document.querySelectorAll('#histogram .plot')].map(plot => plot.data[0].y)")
 
 

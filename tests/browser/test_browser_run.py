@@ -56,6 +56,7 @@ def step(page):
 
 def picture(page):
     """Everything displayed that a run decides."""
+    page.evaluate("cliptta.catchUp()")  # plots out of sight are drawn late
     return page.evaluate(
         """() => ({
             cards: [...document.querySelectorAll('.card :not(.beside)')].map(part => part.innerText),
