@@ -19,7 +19,7 @@ class Here:
 
     def __init__(self, name: str, workers: Workers, looks: int | None = None, **told: Any) -> None:
         self.name, self.workers, self.report = name, workers, Report(**told)
-        self.left, self.given, self.closed = looks, 0, 0
+        self.left, self.given, self.closed, self.lost = looks, 0, 0, 0
         workers.join(self)
 
     def stream(self, check: Callable[[], None], function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator:
@@ -31,6 +31,7 @@ class Here:
                     if self.left is not None:
                         self.left -= 1
                         if self.left < 0:
+                            self.lost += 1
                             raise WorkerLost
                     yield pickle.loads(pickle.dumps(result))
         finally:

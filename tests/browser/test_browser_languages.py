@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from conftest import visits
 from made_up import CLOSING, OPENING, translation
 from playwright.sync_api import BrowserContext, Page
 from serving import serve_process
 from test_browser_run import set_number, wait_idle
+from visiting import visits
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.page.defaults import DEFAULTS

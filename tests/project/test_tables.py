@@ -143,7 +143,8 @@ def test_streams_spread_over_workers_that_die_make_the_same_table(tiny: Backbone
             workers.join(made[0])
     assert [(done, count) for done, count, _ in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert {device for *_, device in told} <= {"cpu, a", "cpu, b"}
-    assert sum(worker.given for worker in made) == 4 + 2  # each stream of a lost worker twice
+    assert sum(worker.lost for worker in made) >= 1
+    assert sum(worker.given - worker.lost for worker in made) == 4  # the stream of a lost worker once more
     assert numbers(store.rows()) == numbers(whole)
     assert [(row.corruption, row.seed) for row in store.rows()] == settings.jobs()  # whichever ended first
     described = describe(settings, tiny.info.adaptation, open_source("pictures").class_names)
