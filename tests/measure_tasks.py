@@ -80,7 +80,7 @@ def read_own_images(person: Person) -> str:
     page.wait_for_selector("#upload-note .note:has-text('4 images ready')")
     person.press("#run")
     page.wait_for_selector(FINISHED)
-    return person.look_at(page.locator("#gallery .tile").first).inner_text()
+    return person.look_at(page.locator("#glimpse .tile").first).inner_text()
 
 
 def find_a_word(person: Person) -> str:
