@@ -14,6 +14,11 @@ from cliptta_demo.places import ASSETS
 DARK = 'if (matchMedia("(prefers-color-scheme: dark)").matches) document.body.classList.add("dark");'
 
 
+def in_script(data: dict[str, Any]) -> str:
+    """Data as JSON that may stand inside a script element, which ``</`` in a string would end."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+
+
 def one_file(
     title: str,
     body: str,
@@ -31,8 +36,7 @@ def one_file(
         styles, scripts: names of files of ``assets/``, or paths, in the order in which they are read.
         data: what ``work``, a piece of script at the end, finds as ``DATA``.
     """
-    # "</" inside a string would end the script element
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    text = in_script(data)
     styled = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in styles)
     read = "".join(f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in scripts)
     return (

@@ -7,7 +7,7 @@ mentions its value, so Gradio leaves the DOM alone, and a script watches the val
 from __future__ import annotations
 
 import html
-import json
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import gradio as gr
 
 from cliptta_demo.languages import ENGLISH, LANGUAGE
 from cliptta_demo.languages.gather import script_words
+from cliptta_demo.one_file import in_script
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.places import ASSETS
@@ -47,9 +48,7 @@ SCRIPTS = tuple(
 )
 STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
 OF_LANGUAGE = "" if LANGUAGE.code == ENGLISH else f"-{LANGUAGE.code}"  # the opening example's files hold words
-EXAMPLE_BATCHES = (
-    ASSETS / f"example-batches{OF_LANGUAGE}.json"
-)  # of the opening example, the gallery of all batches but the last
+EXAMPLE_BATCHES = ASSETS / f"example-batches{OF_LANGUAGE}.json"  # its gallery of all batches but the last
 
 
 def static_files() -> list[Path]:
@@ -73,14 +72,15 @@ def scripts() -> str:
     return "".join(f'<script src="{address(path)}"></script>' for path in SCRIPTS)
 
 
+@cache
 def spoken_language() -> str:
     """The tag that tells the scripts the page's language; none in English, which stands in them."""
     if LANGUAGE.code == ENGLISH:
         return ""
     known = script_words()
     words = {text: words for text, words in LANGUAGE.words.items() if text in known}
-    about = json.dumps({"code": LANGUAGE.code, "direction": LANGUAGE.direction, "words": words})
-    return "<script>window.clipttaLanguage = " + about.replace("</", "<\\/") + ";</script>"
+    about = {"code": LANGUAGE.code, "direction": LANGUAGE.direction, "words": words}
+    return f"<script>window.clipttaLanguage = {in_script(about)};</script>"
 
 
 def scripted(name: str, template: str, work: str, value: str = "", **about: Any) -> gr.HTML:
