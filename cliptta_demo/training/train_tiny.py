@@ -24,7 +24,14 @@ from cliptta_demo.backend.data.pictures import picture_world
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.extra_styles import add_training_styles
 from cliptta_demo.training.trainer import Trainer
-from cliptta_demo.training.training_settings import LATER_ROUNDS, PHOTO_ROUNDS, ROUNDS, WIDE_ROUNDS, TrainingSettings
+from cliptta_demo.training.training_settings import (
+    LAST_ROUNDS,
+    LATER_ROUNDS,
+    PHOTO_ROUNDS,
+    ROUNDS,
+    WIDE_ROUNDS,
+    TrainingSettings,
+)
 
 
 def train(
@@ -37,6 +44,7 @@ def train(
     imagenet: Path | None = None,
     start_from: Path | None = None,
     minutes: float = math.inf,
+    learn_from: Path | None = None,
 ) -> None:
     """Trains to the end, writing a checkpoint and a line of the learning curve every ``every`` steps.
 
@@ -50,10 +58,11 @@ def train(
         imagenet: directory of Tiny ImageNet's two parquet files, where a round takes photographs of them.
         start_from: weights that an earlier run has written, instead of a main part.
         minutes: the run takes no longer; where the machine is too slow for that, steps are left out evenly.
+        learn_from: folder of an earlier model, whose probabilities for CIFAR-10 and pictures are learnt too.
     """
     work.mkdir(parents=True, exist_ok=True)
     world, has_style = add_training_styles(picture_world(), packages, work / "extra_styles.pt")
-    trainer = Trainer(settings, cifar, world, has_style, imagenet, work)
+    trainer = Trainer(settings, cifar, world, has_style, imagenet, work, learn_from)
     checkpoint = work / "checkpoint.pt"
     start, seconds, taken = 0, 0.0, 0
     if checkpoint.exists():
@@ -120,8 +129,13 @@ def main() -> None:
     )
     parser.add_argument(
         "--again",
-        action="store_true",
-        help="go on where those rounds ended, with more of CIFAR-10 and of art",
+        type=int,
+        default=0,
+        choices=(0, 1, 2),
+        help="go on where those rounds ended, with more of CIFAR-10 and of art; 2: still more of them",
+    )
+    parser.add_argument(
+        "--learn-from", type=Path, help="folder of an earlier model, a teacher for CIFAR-10's photos and for pictures"
     )
     parser.add_argument("--out", type=Path, default=TINY_DIRECTORY, help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="checkpoint and learning curve")
@@ -138,7 +152,7 @@ def main() -> None:
         parser.error("--start-from needs --tiny-imagenet: only its rounds follow.")
     rounds = (*WIDE_ROUNDS, *PHOTO_ROUNDS) if arguments.tiny_imagenet else ROUNDS
     if arguments.start_from:
-        rounds = LATER_ROUNDS if arguments.again else PHOTO_ROUNDS
+        rounds = (PHOTO_ROUNDS, LATER_ROUNDS, LAST_ROUNDS)[arguments.again]
     settings = TrainingSettings(
         main_steps=0 if arguments.start_from else defaults.main_steps,
         rounds=rounds,
@@ -158,6 +172,7 @@ def main() -> None:
         arguments.tiny_imagenet,
         arguments.start_from,
         arguments.minutes,
+        arguments.learn_from,
     )
 
 

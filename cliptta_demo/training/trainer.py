@@ -16,7 +16,9 @@ from cliptta_demo.backend.data.pictures import PictureWorld
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.backend.models.tiny_tower import WIDE, TinyTower
 from cliptta_demo.training.batches import Batches
+from cliptta_demo.training.caption_tokens import encode_captions, tokenize_all, use_compact_vocabulary
 from cliptta_demo.training.captions import TEMPLATES, build_caption_table
+from cliptta_demo.training.earlier_model import EarlierModel
 from cliptta_demo.training.evaluation import Evaluation, normalise, precision
 from cliptta_demo.training.narrowing import blocks_of, importance, narrowed
 from cliptta_demo.training.photos import CIFAR10_CLASSES
@@ -36,6 +38,7 @@ class Trainer:
         has_style: ``(sprites, styles)`` bool, which sprite may be drawn in which style.
         imagenet: directory of Tiny ImageNet's two parquet files, where a round takes photographs of them.
         work: where decoded photographs are kept between two runs.
+        learn_from: folder of an earlier model, whose probabilities for CIFAR-10 and pictures are learnt too.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Trainer:
         has_style: Tensor,
         imagenet: Path | None = None,
         work: Path | None = None,
+        learn_from: Path | None = None,
     ) -> None:
         self.settings = settings
         self.batches = Batches(settings, cifar, world, has_style, imagenet, work)
@@ -54,8 +58,12 @@ class Trainer:
         self.model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}", load_weights=False)
         self.model.visual.trunk = TinyTower(self.model.visual.trunk.head.out_features, inner=WIDE)
         self.teacher: nn.Module | None = None  # the wide tower, once it is narrowed
-        self.tokens = _tokenize_all(self.table.captions)  # (T, M, context)
-        self.token_ids = _use_compact_vocabulary(self.model, self.tokens)
+        self.tokens = tokenize_all(self.table.captions)  # (T, M, context)
+        self.token_ids = use_compact_vocabulary(self.model, self.tokens)
+        self.earlier: EarlierModel | None = None
+        if learn_from:
+            known = frozenset(build_caption_table(world).captions)
+            self.earlier = EarlierModel(learn_from, self.table.captions, known)
         self.evaluation = Evaluation(cifar, world, self.token_ids, settings.evaluation_images, imagenet)
         self.before: dict[str, Tensor] = {}  # the weights before the present round
         self.mean: dict[str, Tensor] = {}  # of the present round's last weights
@@ -121,15 +129,18 @@ class Trainer:
         with precision(), sdpa_kernel(SDPBackend.MATH):
             pixels = normalise(self.model, images)
             image_features = self.model.encode_image(pixels, normalize=True)
-            text_features = _encode_captions(self.model, self.tokens[templates, captions])
+            text_features = encode_captions(self.model, self.tokens[templates, captions])
         scale = self.model.logit_scale.exp().clamp(max=settings.max_logit_scale)
-        logits = scale * image_features.float() @ text_features.float().T
-        logits = logits.masked_fill(unknown, IGNORED)
+        plain = scale * image_features.float() @ text_features.float().T
+        logits = plain.masked_fill(unknown, IGNORED)
         loss = (_soft_cross_entropy(logits, truth) + _soft_cross_entropy(logits.T, truth.T)) / 2
         if self.teacher:
             with torch.no_grad(), precision():
                 wanted = F.normalize(self.teacher(pixels).float(), dim=1)
             loss = loss + settings.teacher_weight * (1 - (image_features.float() * wanted).sum(1).mean())
+        if self.earlier:
+            known = kinds < self.batches.first_imagenet
+            loss = loss + settings.earlier_weight * self.earlier.loss(pixels[known], plain[known], captions)
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -248,24 +259,6 @@ class Trainer:
         )
 
 
-def _encode_captions(model: nn.Module, tokens: Tensor) -> Tensor:
-    """What ``encode_text`` gives, normalised, for ``(M, context)`` tokens; a third cheaper.
-
-    The shorter half goes alone, and neither half has more places than its longest caption needs: what comes behind the
-    end of a text can't change it.
-    """
-    lengths = tokens.argmax(1) + 1
-    order = lengths.argsort(stable=True)
-    parts = []
-    for chosen in order.tensor_split(2):
-        places = int(lengths[chosen].max())
-        x = model.token_embedding(tokens[chosen, :places]) + model.positional_embedding[:places]
-        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:places, :places]))
-        ends = x[torch.arange(len(chosen)), lengths[chosen] - 1]
-        parts.append(F.normalize(ends @ model.text_projection, dim=-1))
-    return torch.cat(parts)[order.argsort()]
-
-
 def _inner_widths(tower: TinyTower) -> list[int]:
     return [block.first[0].out_channels for block in blocks_of(tower)]
 
@@ -277,21 +270,3 @@ def _between(first: Tensor, second: Tensor, share: float) -> Tensor:
 def _soft_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
     target = F.normalize(truth, p=1, dim=1)
     return -(target * logits.log_softmax(1)).sum(1).mean()
-
-
-def _tokenize_all(captions: tuple[str, ...]) -> Tensor:
-    tokenizer = open_clip.get_tokenizer(f"local-dir:{TINY_DIRECTORY}")
-    return torch.stack([tokenizer([template.format(c) for c in captions]) for template in TEMPLATES])
-
-
-def _use_compact_vocabulary(model: nn.Module, tokens: Tensor) -> Tensor:
-    """Replaces the 49,408-row embedding by the rows in use and renumbers ``tokens`` in place; returns the ids.
-
-    Most rows never get a gradient; leaving them out saves a tenth of each step. The order of ids is kept, since
-    open_clip finds the end-of-text token as the largest id.
-    """
-    ids = tokens.unique()
-    model.token_embedding = nn.Embedding(len(ids), model.token_embedding.embedding_dim)
-    nn.init.normal_(model.token_embedding.weight, std=0.02)
-    tokens.copy_(torch.searchsorted(ids, tokens))
-    return ids

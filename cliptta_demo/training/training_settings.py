@@ -59,6 +59,10 @@ PHOTO_ROUNDS = (
 # From where those ended: CIFAR-10's photos and art of styles unseen were what had suffered.
 _ON = Round(steps=3000, rate=0.45, end_rate=0.2, photo_share=0.42, light_share=0, imagenet_share=0.28)
 LATER_ROUNDS = (_ON, replace(_ON, rate=0.2, end_rate=0, warmup=0, new_optimisers=False, light_share=0.6))
+# And these still, when Tiny ImageNet's photographs were read well enough.
+LAST_ROUNDS = tuple(
+    replace(part, photo_share=0.53, imagenet_share=0.17, light_share=0.7 * part.light_share) for part in LATER_ROUNDS
+)
 WIDE_ROUNDS = ROUNDS[: [part.taught for part in ROUNDS].index(True)]
 
 
@@ -76,6 +80,7 @@ class TrainingSettings:
     shipped_style_weight: float = 2.0  # how much oftener a shipped style is drawn than one for training alone
     captions_per_photo_class: int = 3
     teacher_weight: float = 10.0  # of 1 − cosine between the narrow and the wide tower's embeddings, beside CLIP's loss
+    earlier_weight: float = 1.5  # of what an earlier model says of CIFAR-10 and pictures, beside CLIP's loss
     learning_rate: float = 2e-3  # of AdamW: embeddings, normalisation, projections
     matrix_learning_rate: float = 2e-2  # of Muon: convolutions and the transformer's matrices
     matrix_weight_decay: float = 0.025

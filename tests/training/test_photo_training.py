@@ -12,7 +12,9 @@ from helpers import few_pictures, write_photos
 from paths import SHARED
 
 from cliptta_demo.backend.data.pictures import PictureWorld
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.training.captions import CaptionTable, build_caption_table
+from cliptta_demo.training.earlier_model import EarlierModel
 from cliptta_demo.training.everyday_names import BROAD, EVERYDAY, members, words_above
 from cliptta_demo.training.extra_styles import add_training_styles
 from cliptta_demo.training.photo_measurements import DRAWN_PHOTOS, KNOWN_PHOTOS, TWENTY, under_everyday_words
@@ -144,7 +146,7 @@ def test_a_run_begins_with_other_weights_and_learns_all_three_sources(
 
     part = Round(steps=2, rate=1.0, photo_share=0.25, imagenet_share=0.5, light_share=0, warmup=0, small=True)
     settings = TrainingSettings(main_steps=0, rounds=(part,), batch_size=16, evaluation_images=8)
-    trainer = Trainer(settings, data, world, has_style, data, tmp_path)
+    trainer = Trainer(settings, data, world, has_style, data, tmp_path, TINY_DIRECTORY)
     torch.nn.init.ones_(trainer.model.token_embedding.weight)
     trainer.start_from(tmp_path / "open_clip_model.safetensors")
     weights = trainer.weights()
@@ -166,6 +168,20 @@ def test_a_run_begins_with_other_weights_and_learns_all_three_sources(
     for name in ("visual.trunk.stem.0.weight", "token_embedding.weight", "transformer.resblocks.0.mlp.c_fc.weight"):
         assert not torch.equal(changed[name], weights[name])
     assert 0 <= trainer.evaluation(trainer.model)["tiny_imagenet"] <= 1
+
+
+def test_an_earlier_model_teaches_its_own_probabilities_of_the_captions_that_it_knows() -> None:
+    earlier = EarlierModel(TINY_DIRECTORY, ("cat", "tabby", "ship"), frozenset({"cat", "ship"}))
+    pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    captions = torch.tensor([2, 1, 0])
+    features = earlier.model.encode_image(pixels, normalize=True)
+    own = earlier.model.logit_scale.exp() * features @ earlier.prototypes[captions].T
+    for unlike, moved in ((0.0, False), (1.0, True)):
+        logits = (own.float() + unlike * torch.tensor([1.0, 0.0, 0.0])).requires_grad_()
+        earlier.loss(pixels, logits, captions).backward()
+        assert logits.grad is not None
+        assert not logits.grad[:, 1].any()  # "tabby" is nothing that it knows
+        assert bool((logits.grad.abs().amax(0)[[0, 2]] > 0.01).all()) is moved
 
 
 def test_every_photograph_is_asked_for_by_one_of_twenty_words_or_by_none(data: Path) -> None:
