@@ -33,12 +33,17 @@ class PageDefaults:
 
 DEFAULTS = PageDefaults()
 
+# What people photograph and the built-in model has met in photographs, in everyday words.
+PHOTOGRAPHED = (
+    *("dog", "cat", "bird", "horse", "fish", "butterfly", "car", "bus", "train", "boat"),
+    *("airplane", "house", "bridge", "mountain", "beach", "chair", "bottle", "shoe", "umbrella", "pizza"),
+)
+
 # Choosing a data set puts these into the form: (class names, corruption).
 DATASET_DEFAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "pictures": (DEFAULT_PICTURE_CLASSES, DEFAULTS.stream.corruption),
     "unseen-style": (DEFAULT_PICTURE_CLASSES, "none"),
-    # The ten things that the built-in model has seen photos of; of everything else it knows drawings only.
-    UPLOAD: (("airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"), "none"),
+    UPLOAD: (PHOTOGRAPHED, "none"),
 }
 
 LIVE_INTERVAL = 0.3  # seconds between two looks inside a batch: lively, and light on the line

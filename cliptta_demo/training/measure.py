@@ -1,43 +1,51 @@
-"""Measures the shipped tiny model, zero-shot on clean data: the accuracies of its model card.
+"""Measures the built-in model, or the weights of a training run, zero-shot: the accuracies of the model card.
 
-    python -m cliptta_demo.training.measure --cifar DIRECTORY --photos DIRECTORY --json measured.json
+    python -m cliptta_demo.training.measure --data DIRECTORY --json measured.json
 
-Pictures in the styles of training and in the unseen one, CIFAR-10's test photos, ordinary photographs, 100 random
-words, eight templates. Prints Markdown. What the methods do under a shift is measured by
-``python -m cliptta_demo table``.
+``--data`` holds CIFAR-10's and Tiny ImageNet's parquet files and ``photos/``; without it pictures and words alone are
+measured. What the methods do under a shift is measured by ``python -m cliptta_demo table``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from cliptta_demo.backend.data.catalog import open_source, picture_class_names
+from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the towers with timm)
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.tables.text import markdown_table, percent
-from cliptta_demo.training import measurements as m
+from cliptta_demo.training.measurements import cifar_source, clean_accuracies, open_vocabulary
+from cliptta_demo.training.photo_measurements import imagenet_source, lost_to_corruption, photo_accuracies
 
 
 def main() -> None:
     """Command line of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cifar", type=Path, help="directory with cifar10-test.parquet; without it, pictures only")
-    parser.add_argument("--photos", type=Path, help="directory of photographs named as ImageNet names them")
-    parser.add_argument("--backbone", default=TINY)
+    parser.add_argument("--weights", type=Path, help="directory of configuration and weights; none: the built-in model")
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--images", type=int, default=5000, help="pictures per accuracy")
+    parser.add_argument("--corrupted", type=int, default=1000, help="images of each data set under each corruption")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    backbone = load_backbone(arguments.backbone)
-    clean = m.clean_accuracies(backbone, arguments.cifar, arguments.photos, arguments.images)
-    words = m.open_vocabulary(backbone, arguments.images)
-    rows = [[name, percent(value)] for name, value in clean.items()]
-    rows += [[f"100 random words, {name}", percent(value)] for name, value in words.items()]
-    print(markdown_table(["zero-shot, clean", "accuracy"], rows))
+    backbone, data = load_backbone(f"local-dir:{arguments.weights}" if arguments.weights else TINY), arguments.data
+    names, size = picture_class_names(), backbone.info.image_size
+    corrupted: dict[str, Callable[[], Source]] = {"pictures": lambda: open_source("pictures", names)}
+    accuracy = {"clean": clean_accuracies(backbone, data, data and data / "photos", arguments.images)}
+    if data:
+        accuracy["photographs"] = photo_accuracies(backbone, data)
+        corrupted |= {"CIFAR-10": lambda: cifar_source(data, size), "Tiny ImageNet": lambda: imagenet_source(data)}
+    accuracy["words"] = open_vocabulary(backbone, arguments.images)
+    for name, source in corrupted.items():
+        accuracy[f"{name}, severity 3"] = lost_to_corruption(backbone, source(), arguments.corrupted)
+    for part, values in accuracy.items():
+        print(markdown_table([part, "accuracy"], [[name, percent(value)] for name, value in values.items()]), "\n")
     if arguments.json:
-        settings = {name: getattr(arguments, name) for name in ("backbone", "images")}
-        result: dict[str, Any] = {"settings": settings, "accuracy": {"clean": clean, "words": words}}
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+        settings = {"images": arguments.images, "corrupted": arguments.corrupted}
+        arguments.json.write_text(json.dumps({"settings": settings, "accuracy": accuracy}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,30 +1,19 @@
-"""What a model that knows Tiny ImageNet's photographs is measured by: its kinds, everyday words, ordinary photographs.
-
-    python -m cliptta_demo.training.photo_measurements --weights DIRECTORY --data DIRECTORY --json measured.json
-
-``--data`` holds Tiny ImageNet's and CIFAR-10's parquet files and ``photos/``. Zero-shot throughout.
-"""
+"""The built-in model on photographs: Tiny ImageNet's kinds, everyday words, ordinary photographs, corruptions."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
-from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.sources import GivenImages, Source
-from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.tables.text import markdown_table, percent
 from cliptta_demo.training.everyday_names import words_above
-from cliptta_demo.training.measurements import cifar_source, clean_accuracies, open_vocabulary, predict
+from cliptta_demo.training.measurements import accuracy, predict
 from cliptta_demo.training.photos import PHOTO_CLASSES
 from cliptta_demo.training.tiny_imagenet import VALIDATION, load_tiny_imagenet, read_kinds
 
@@ -98,7 +87,7 @@ def photo_accuracies(backbone: Backbone, data: Path) -> dict[str, float]:
     """All that is asked of photographs: 200 kinds, words above them, three words for a cat, ordinary photographs."""
     kinds = imagenet_source(data)
     result = {
-        "Tiny ImageNet, 200 kinds": _right(backbone, kinds, kinds.length()),
+        "Tiny ImageNet, 200 kinds": accuracy(backbone, kinds, kinds.length()),
         "the same, among the first five": top_five(backbone, kinds),
     }
     images, wanted = under_everyday_words(data)
@@ -115,7 +104,7 @@ def photo_accuracies(backbone: Backbone, data: Path) -> dict[str, float]:
     for title, mapping in (("seen in photographs", KNOWN_PHOTOS), ("drawn too", KNOWN_PHOTOS | DRAWN_PHOTOS)):
         source = known_photos(data / "photos", size, mapping)
         title = f"ordinary photographs of things {title} ({source.length()}, {len(source.class_names)} words)"
-        result[title] = _right(backbone, source, source.length())
+        result[title] = accuracy(backbone, source, source.length())
     return result
 
 
@@ -129,41 +118,3 @@ def lost_to_corruption(
         pixels = corrupt(images.pixels, name, severity, 0)
         found[name] = float((predict(backbone, pixels, source.class_names) == images.labels).float().mean())
     return found
-
-
-def _right(backbone: Backbone, source: Source, count: int) -> float:
-    images = source.take(0, count, backbone.info.image_size, "shuffled", 0, count)
-    return float((predict(backbone, images.pixels, source.class_names) == images.labels).float().mean())
-
-
-def main() -> None:
-    """Command line of the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, required=True, help="directory of configuration and weights")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--images", type=int, default=5000, help="pictures per accuracy")
-    parser.add_argument("--corrupted", type=int, default=1000, help="images of each data set under each corruption")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    arguments = parser.parse_args()
-    backbone, data = load_backbone(f"local-dir:{arguments.weights}"), arguments.data
-    names, size = picture_class_names(), backbone.info.image_size
-    accuracy = {
-        "clean": clean_accuracies(backbone, data, data / "photos", arguments.images),
-        "photographs": photo_accuracies(backbone, data),
-        "words": open_vocabulary(backbone, arguments.images),
-    }
-    corrupted: dict[str, Callable[[], Source]] = {
-        "pictures": lambda: open_source("pictures", names),
-        "CIFAR-10": lambda: cifar_source(data, size),
-        "Tiny ImageNet": lambda: imagenet_source(data),
-    }
-    for name, source in corrupted.items():
-        accuracy[f"{name}, severity 3"] = lost_to_corruption(backbone, source(), arguments.corrupted)
-    for part, values in accuracy.items():
-        print(markdown_table([part, "accuracy"], [[name, percent(value)] for name, value in values.items()]), "\n")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"accuracy": accuracy}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -22,7 +22,7 @@ def test_the_command_prints_tables_and_writes_numbers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "measured.json"
-    words = ["--images", "200", "--json", str(path)]
+    words = ["--images", "200", "--corrupted", "8", "--json", str(path)]
     monkeypatch.setattr("sys.argv", ["measure", *words])
     measure.main()
     assert "| pictures, trained styles (76 classes) |" in capsys.readouterr().out

@@ -52,7 +52,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     TINY: BackboneEntry(
         label=say("Tiny CLIP (built in)"),
         about=say("Ready at once, fast on any laptop. Choose another, or type a name of open_clip's."),
-        trained=say("small photos of ten things and drawings of many more"),
+        trained=say("small photographs of two hundred kinds of things and drawings of many more"),
         gigaflops=0.1,
         prompt_gigaflops=0.02,
         image_size=64,

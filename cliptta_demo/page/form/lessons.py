@@ -220,8 +220,8 @@ LESSONS: tuple[Lesson, ...] = (
         explains=(
             Told(
                 text=say(
-                    "The built-in model has seen small photos of ten things: see “Class names”. Add some of "
-                    "yours, choose a corruption if you like, press Run."
+                    "The built-in model knows two hundred kinds of things in photographs; “Class names” marks words "
+                    "new to it. Add photos, press Run."
                 ),
                 panel="files",
             ),

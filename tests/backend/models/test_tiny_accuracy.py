@@ -13,6 +13,7 @@ from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
 from cliptta_demo.training.measurements import accuracy, cifar_source, open_vocabulary, photo_source
+from cliptta_demo.training.photo_measurements import imagenet_source
 
 CLAIMED = json.loads((TINY_DIRECTORY / "measured.json").read_text())["accuracy"]
 COUNT = 1500
@@ -55,6 +56,12 @@ def test_photos(tiny: Backbone) -> None:
         assert photos.length() == count
         # Rounding moves a cosine by less than 0.01 and one photo is nearer than 0.03 to being read otherwise: that one.
         assert accuracy(tiny, photos, count) == pytest.approx(claimed(part), abs=1.1 / count)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="Tiny ImageNet is not part of the project")
+def test_two_hundred_kinds(tiny: Backbone) -> None:
+    claim = CLAIMED["photographs"]["Tiny ImageNet, 200 kinds"]
+    assert close(accuracy(tiny, imagenet_source(SHARED), COUNT), claim, COUNT)
 
 
 def test_what_is_shipped_stays_small() -> None:
