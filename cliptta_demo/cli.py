@@ -5,6 +5,7 @@
     cliptta-demo bench --backbone tiny --corruptions --grow --json bench.json
     cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
     cliptta-demo choose --datasets pictures --out results/chosen
+    cliptta-demo gallery --out results/gallery
     cliptta-demo claims
     cliptta-demo settings
 """
@@ -34,6 +35,7 @@ from cliptta_demo.options import add_adaptation_options, add_stream_options, rea
 from cliptta_demo.settings_table import settings_page
 from cliptta_demo.tables.choose import add_choose_parser
 from cliptta_demo.tables.command import add_table_parser
+from cliptta_demo.tables.gallery import add_gallery_parser
 
 DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
@@ -91,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     settings.set_defaults(work=lambda _: print(settings_page(), end=""))
     add_table_parser(commands)
     add_choose_parser(commands)
+    add_gallery_parser(commands)
     add_claims_parser(commands)
     return parser
 

@@ -6,7 +6,7 @@ from cliptta_demo.claims.claim import Claim
 from cliptta_demo.claims.documents import DOCUMENTS
 from cliptta_demo.claims.record import MARGIN, Reading, Record
 from cliptta_demo.claims.studies import COMBINATIONS, Combination
-from cliptta_demo.page.form.lessons import LESSONS, Lesson
+from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.tables.text import markdown_table
 
 HOLDS = 0.95  # of the seeds show a whole lesson, at least

@@ -10,7 +10,7 @@ from cliptta_demo.claims.fingerprint import fingerprint
 from cliptta_demo.claims.margins import to_markdown
 from cliptta_demo.claims.record import Record, runs_of, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
-from cliptta_demo.page.form.lessons import LESSONS
+from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.tables.command import progress_line
 from cliptta_demo.tables.text import to_csv
 from cliptta_demo.tables.text import to_markdown as table_markdown

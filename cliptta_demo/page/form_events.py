@@ -20,9 +20,9 @@ from cliptta_demo.page.form.differing import (
     is_opening,
 )
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, stream_names
-from cliptta_demo.page.form.lessons import by_key
 from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, STREAM
 from cliptta_demo.page.form.words_note import words_note_html
+from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK

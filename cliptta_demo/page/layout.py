@@ -11,11 +11,11 @@ from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.backbone_note import model_line_html
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.lessons import LESSONS
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.form.sidebar import build_sidebar
 from cliptta_demo.page.form_events import connect_address, connect_form, connect_lessons, connect_uploads
 from cliptta_demo.page.glossary import glossary_html
+from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import example_run
 from cliptta_demo.page.panels.lesson import build_stepper

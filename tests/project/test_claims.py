@@ -22,7 +22,7 @@ from cliptta_demo.claims.measure import all_studies
 from cliptta_demo.claims.record import MARGIN, Record, Run, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
 from cliptta_demo.cli import main
-from cliptta_demo.page.form.lessons import LESSONS, by_key
+from cliptta_demo.page.lessons.lessons import LESSONS, by_key
 
 FIRST, SECOND = COMBINATIONS[:2]
 GAIN = Claim(sentence="gains {}", quantity=lead("cliptta"), above=0.1)

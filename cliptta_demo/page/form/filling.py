@@ -18,12 +18,12 @@ from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.differing import differ
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
-from cliptta_demo.page.form.lessons import by_key, changed_values, lesson_values, read_lesson
 from cliptta_demo.page.form.linked_runs import pins_query, read_pins
 from cliptta_demo.page.form.links import open_link, to_query, unknown_words
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form, read_form
 from cliptta_demo.page.form.uploader import show_uploader
+from cliptta_demo.page.lessons.lessons import by_key, changed_values, lesson_values, read_lesson
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import shipped_run
 from cliptta_demo.page.panels.lesson import lesson_value

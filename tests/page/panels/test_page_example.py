@@ -12,8 +12,8 @@ from claims import RECORD, rounding
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.claims.claim import measure, numbers_of
 from cliptta_demo.claims.studies import COMBINATIONS
-from cliptta_demo.page.form.lessons import by_key, lesson_values
 from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.lessons.lessons import by_key, lesson_values
 from cliptta_demo.page.panels.example import EXAMPLE, load_example
 from cliptta_demo.page.panels.make_example import example_stage, make_example
 from cliptta_demo.page.panels.stage import PARTS

@@ -12,9 +12,9 @@ import pytest
 from claims import RECORD, comparing_sentences, words_of
 
 from cliptta_demo.claims.studies import COMBINATIONS, LESSON_SEEDS, lesson_study
-from cliptta_demo.page.form.lesson import LONGEST, LONGEST_ASK, Lesson
-from cliptta_demo.page.form.lessons import LESSONS, by_key, changed_values, lesson_values
 from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.lessons.lesson import LONGEST, LONGEST_ASK, Lesson
+from cliptta_demo.page.lessons.lessons import LESSONS, by_key, changed_values, lesson_values
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import ROWS
 from cliptta_demo.page.runs.runner import open_experiment

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.claims.claim import Claim
-from cliptta_demo.page.form.questions import Question
+from cliptta_demo.page.lessons.questions import Question
 
 LONGEST = 140  # letters of a step: two lines beside the title
 LONGEST_ASK = 72  # of a question: one line, the choices are the other

@@ -1,0 +1,1 @@
+"""Guided experiments: what each of them asks, tells and claims."""

@@ -1,0 +1,62 @@
+"""Lessons: guided experiments. Each asks first, then runs, shows the guess beside the truth, explains, and asks what
+one changed setting would do.
+
+What a lesson says of the methods is declared as claims on its run's numbers. ``python -m cliptta_demo claims`` measures
+with how many seeds a run shows all of them, and a test holds every lesson to at least 19 of 20. What the visitor reads
+beside a claim, and what a guess is compared with, comes from the run at hand alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cliptta_demo.backend.declare import check_choice
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.form.fields import FormValues, linked_names
+from cliptta_demo.page.form.opening import starting_values
+from cliptta_demo.page.lessons import losses, own_images, streams
+from cliptta_demo.page.lessons.lesson import Lesson
+from cliptta_demo.page.texts import LINK_LESSON_ALONE
+
+# In the order of their numbers in links: what is added goes behind.
+LESSONS: tuple[Lesson, ...] = (
+    losses.COLLAPSE,
+    losses.PATIENCE,
+    losses.BATCH,
+    streams.STRANGERS,
+    streams.STYLE,
+    losses.CLEAN,
+    own_images.OWN_PHOTOS,
+)
+
+
+def by_key(key: str) -> Lesson:
+    """The lesson of that key. Raises ``KeyError`` for an unknown one."""
+    return {lesson.key: lesson for lesson in LESSONS}[key]
+
+
+def lesson_values(lesson: Lesson) -> FormValues:
+    """The whole form that a lesson asks for."""
+    return starting_values(tuned_adaptation(DEFAULTS.backbone)).changed(lesson.changes)
+
+
+def changed_values(lesson: Lesson) -> FormValues:
+    """The form with the lesson's one change; its own where there is none."""
+    return lesson_values(lesson).changed(lesson.change.settings if lesson.change else {})
+
+
+def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
+    """(key of the lesson that an address opens, whether it starts): ``?lesson=2&start=1``, by number or key.
+
+    Raises:
+        UserError: no such lesson, or settings beside it.
+    """
+    said, start = query["lesson"], query.get("start", "0")
+    keys = {lesson.key: lesson.key for lesson in LESSONS} | {str(n): one.key for n, one in enumerate(LESSONS, 1)}
+    check_choice("lesson", said, tuple(keys))
+    check_choice("start", start, ("0", "1"))
+    if others := [name for name in linked_names() if name in query]:
+        raise UserError(LINK_LESSON_ALONE.format(name=others[0]))
+    return keys[said], start == "1" and by_key(keys[said]).runs
