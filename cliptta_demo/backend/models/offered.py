@@ -56,7 +56,7 @@ BACKBONES: dict[str, BackboneEntry] = {
         gigaflops=0.1,
         prompt_gigaflops=0.02,
         image_size=64,
-        licence="",
+        licence=say("research and teaching only: it has learnt from ImageNet's photographs"),
     ),
     PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",

@@ -65,9 +65,7 @@ def model_line_html(backbone: str) -> str:
 
 def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
     """(what, HTML) of each fact."""
-    facts = [_download(name)]
-    if name != TINY:
-        facts.append((say("Licence"), _licence(name)))
+    facts = [_download(name), (say("Licence"), _licence(name))]
     if time := time_per_batch(values):
         facts.append((say("Batch of {count}", count=int(values.batch_size)), say("about {time}", time=time)))
     return facts

@@ -6,6 +6,20 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.defaults import DATASET_DEFAULTS, UPLOAD
 from cliptta_demo.page.lessons.lesson import Lesson, Told
 
+ON_A_DESK = (
+    "bottle",
+    "spoon",
+    "keyboard",
+    "phone",
+    "remote",
+    "book",
+    "shoe",
+    "sunglasses",
+    "banana",
+    "lemon",
+    "orange",
+)
+
 OWN_PHOTOS = Lesson(
     key="photos",
     title=say("Your own photos"),
@@ -24,6 +38,40 @@ OWN_PHOTOS = Lesson(
                 "on: expect few changes."
             ),
             panel="gallery",
+        ),
+    ),
+    runs=False,
+)
+
+CAMERA = Lesson(
+    key="camera",
+    title=say("Your camera"),
+    changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(ON_A_DESK)},
+    explains=(
+        Told(
+            text=say(
+                "“Class names” holds things that may lie on your desk; change them if you like. Then press “Your "
+                "camera”, and show it one of them."
+            ),
+            panel="camera",
+        ),
+        Told(
+            text=say(
+                "Zero-shot and the adapted models name each frame. They learn from the last sixteen: turn the thing, "
+                "change the background, wait."
+            ),
+            panel="camera",
+        ),
+        Told(
+            text=say(
+                "Lay frost or noise over it, or hold thin paper before the lens. Whose words change first, and who "
+                "finds back?"
+            ),
+            panel="camera",
+        ),
+        Told(
+            text=say("Press the number of what is really there, and accuracy appears: now you know who is right."),
+            panel="camera",
         ),
     ),
     runs=False,

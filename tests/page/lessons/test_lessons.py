@@ -65,7 +65,7 @@ def test_a_lesson_asks_tells_and_changes_one_thing_in_two_lines_each(lesson: Les
     assert all(len(ask.text) <= LONGEST_ASK for ask in lesson.asks)
     assert all(len(step.text) <= LONGEST for step in lesson.explains)
     steps = json.loads(lesson_value(lesson))["steps"]
-    assert {step["panel"] for step in steps} <= {panel.name for row in ROWS for panel in row} | {"files"}
+    assert {step["panel"] for step in steps} <= {panel.name for row in ROWS for panel in row} | {"files", "camera"}
     assert bool(lesson.asks) == bool(lesson.claims) == lesson.runs == (lesson.change is not None)
     if lesson.change:
         before, after = read_form(lesson_values(lesson)), read_form(changed_values(lesson))
