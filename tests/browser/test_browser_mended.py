@@ -102,6 +102,7 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
 def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> None:
     page = visit(390, 844, phone=True)
     page.wait_for_selector("#gain .plot .main-svg", state="attached")
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
     page.evaluate("scrollTo(0, 4300)")
     page.click("#settings")
     page.wait_for_selector("#sidebar", state="visible")
