@@ -99,8 +99,9 @@
     face.append(make("span", { className: "badge", title: words }, sign, spoken));
     const caption = make("figcaption", {});
     const { name } = data.tiles[index];
-    if (name) caption.append(make("bdi", { className: "file", textContent: name }));
     const truth = truthOf(data, index);
+    // The file's name in a data set tells nothing that its class does not.
+    if (name && (data.own || !truth)) caption.append(make("bdi", { className: "file", textContent: name }));
     if (truth) caption.append(make("b", { className: "truth", textContent: truth }));
     if (!data.labelled && data.tiles[index].truth === -2) {
       caption.append(readings(data, index));
