@@ -16,9 +16,10 @@
   });
   const percent = (value) => `${Math.round(100 * value)}%`;
 
-  /** base64 of a JPEG → a short address that all tiles share. */
-  function sheetAddress(base64) {
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  /** base64 of a JPEG → a short address that all tiles share; the opening example's have one. */
+  function sheetAddress(sheet) {
+    if (sheet.includes("?")) return new URL(sheet, document.baseURI).href; // no letter of base64's
+    const bytes = Uint8Array.from(atob(sheet), (letter) => letter.charCodeAt(0));
     return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
   }
 

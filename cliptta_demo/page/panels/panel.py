@@ -49,11 +49,12 @@ SCRIPTS = tuple(
 STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
 OF_LANGUAGE = "" if LANGUAGE.code == ENGLISH else f"-{LANGUAGE.code}"  # the opening example's files hold words
 EXAMPLE_BATCHES = ASSETS / f"example-batches{OF_LANGUAGE}.json"  # its gallery of all batches but the last
+EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
 
 
 def static_files() -> list[Path]:
     """The files that the browser loads from this server; nothing else is made public."""
-    return [PLOTLY, *SCRIPTS, *STYLES, EXAMPLE_BATCHES]
+    return [PLOTLY, *SCRIPTS, *STYLES, EXAMPLE_BATCHES, *EXAMPLE_PICTURES.values()]
 
 
 def address(path: Path) -> str:
