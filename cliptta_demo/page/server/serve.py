@@ -37,9 +37,10 @@ from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
+from cliptta_demo.page.server.first_paint import FirstPaint
 from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.gradio_parts import forget_uploaded
-from cliptta_demo.page.server.guard import RequestGuard
+from cliptta_demo.page.server.guard import Page, RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
 from cliptta_demo.page.server.theme import build_theme
@@ -52,7 +53,7 @@ LAST_WORD_SECONDS = 0.5  # for the sentence that ends a run to reach its visitor
 CLOSE_SECONDS = 6  # Gradio gives its server five to close
 
 
-def launch(demo: gr.Blocks) -> None:
+def launch(demo: Page) -> None:
     """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
 
     Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within
@@ -82,7 +83,10 @@ def launch(demo: gr.Blocks) -> None:
             LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes, LIMITS.videos.max_bytes
         ),  # the engine's own are finer
         state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
-        app_kwargs={"routes": [Route("/health", health), CAMERA_ROUTE], "middleware": [Middleware(RequestGuard)]},
+        app_kwargs={
+            "routes": [Route("/health", health), CAMERA_ROUTE],
+            "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo.title, demo.opening)],
+        },
         prevent_thread_lock=True,
     )
     bound_sessions(demo)

@@ -1,0 +1,16 @@
+// Stands inside what is seen first (cliptta_demo/page/server/first_paint.py), and takes it away when the page has come.
+(function () {
+  const LONGEST = 10_000; // milliseconds from Gradio's first sign of life; then whatever it has to say is shown
+  const first = document.getElementById("first-paint");
+  const theme = new URLSearchParams(window.location.search).get("__theme");
+  const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.body.classList.toggle("dark", dark); // as Gradio will
+
+  let began = null;
+  const look = (now) => {
+    if (document.querySelector("gradio-app > *")) began ??= now;
+    if (document.querySelector("#accuracy .body > *") || now - began > LONGEST) first.remove();
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})();

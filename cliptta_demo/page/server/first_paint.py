@@ -1,0 +1,118 @@
+"""What a visitor sees before Gradio's scripts have come and drawn the page, which takes a slow phone some seconds.
+
+The page's own HTML brings its title, its model line and the cards of its opening example, drawn by the page's style
+sheets where they will stay. assets/first.js takes all of it away as soon as the page itself stands; until then the page
+is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, says what the browser may fetch at once,
+and files that never change under their address are kept by it.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cliptta_demo.languages import LANGUAGE, say
+from cliptta_demo.page.panels.gallery import GLIMPSE
+from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, address, panel_html, static_files, stylesheet
+from cliptta_demo.page.server.gradio_part import API_PREFIX
+from cliptta_demo.page.texts import HEADER
+from cliptta_demo.places import ASSETS
+
+NEEDED = STYLES[:2]  # of the style sheets: colours and layout; cards and panels
+LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
+FOR_GOOD = "public, max-age=31536000, immutable"
+NO_SCRIPTS = say(
+    "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
+)
+
+
+class FirstPaint:
+    """ASGI middleware around Gradio's routes.
+
+    Args:
+        title: of the page, as text.
+        parts: ``model_line``, ``progress``, ``run_line`` and ``cards``, HTML of the page as it opens.
+    """
+
+    def __init__(self, app: ASGIApp, title: str, parts: Mapping[str, str]) -> None:
+        self.app = app
+        self.packed = GZipMiddleware(self._painted, compresslevel=6)
+        self.early = _early(title).encode()
+        self.title_alone, self.whole = (_first(shown).encode() for shown in ({}, parts))
+        self.kept = {f"{API_PREFIX}/file={path.as_posix()}" for path in static_files()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with the page, or passes on."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path in ("", "/"):
+            await self.packed(scope, receive, send)
+        elif path.startswith("/assets/") or (path in self.kept and scope["query_string"]):  # their names have versions
+            await self.app(scope, receive, _keeping(send))
+        else:
+            await self.app(scope, receive, send)
+
+    async def _painted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first = self._first_of(parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        start: Message = {}
+        body = b""
+
+        async def paint(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            # What is not found is left out: the page then comes as Gradio has it.
+            body = body.replace(b"<script", self.early + b"<script", 1).replace(
+                b"<gradio-app", first + b"<gradio-app", 1
+            )
+            MutableHeaders(scope=start)["content-length"] = str(len(body))
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, paint)
+
+    def _first_of(self, query: Mapping[str, list[str]]) -> bytes:
+        """What is true of the page that an address asks for, whatever its settings are."""
+        asked = {name for name in query if not name.startswith("__")}  # those are Gradio's, such as the theme
+        if asked & LOOKS:
+            return b""
+        return self.title_alone if asked else self.whole
+
+
+def _early(title: str) -> str:
+    """Tags for the head: the page's title, and what Gradio's scripts would ask for after several turns only."""
+    styles = (f'<link rel="preload" as="style" href="{address(path)}">' for path in STYLES)
+    scripts = (f'<link rel="preload" as="script" fetchpriority="low" href="{address(path)}">' for path in SCRIPTS)
+    return "".join([f"<title>{html.escape(title)}</title>", *styles, *scripts])
+
+
+def _first(parts: Mapping[str, str]) -> str:
+    """The page's beginning; its title alone where nothing else is known."""
+    script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+    head = f"<script>{script}</script>{''.join(map(stylesheet, NEEDED))}<style>{style}</style>"
+    page = f'{HEADER}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
+    if parts:
+        bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'
+        stage = f'<div>{bar}<div class="row"></div>{parts["cards"]}{panel_html(GLIMPSE)}</div>'
+        page += f'{parts["model_line"]}<div class="columns"><div class="side"></div>{stage}</div>'
+    return f'<div id="first-paint" lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}">{head}<div>{page}</div></div>'
+
+
+def _keeping(send: Send) -> Send:
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in (200, 304):
+            MutableHeaders(scope=message)["cache-control"] = FOR_GOOD
+        await send(message)
+
+    return keep
