@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext
 from serving import PATIENCE
 
 from cliptta_demo.page.panels.example import load_example
+from cliptta_demo.page.server import gradio_files
 
 pytestmark = pytest.mark.browser
 FIRST = "#first-paint"
@@ -18,6 +20,7 @@ PLACES = """root => Object.fromEntries([".masthead p", ".model-line", ".card:las
     const { x, y, width, height } = document.querySelector(`${root} ${part}`).getBoundingClientRect()
     return [part, [x, y, width, height]]
 }))"""
+get = partial(httpx.get, timeout=PATIENCE)
 SHARES = re.compile(r"(\d+\.\d)\s*%")
 
 
@@ -66,7 +69,7 @@ def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Brow
 
 def test_what_an_address_changes_is_not_shown_beforehand(server: str) -> None:
     def first(query: str) -> str:
-        page = httpx.get(server + query).text
+        page = get(server + query).text
         found = re.search('<div id="first-paint".*?(?=<gradio-app)', page, re.DOTALL)
         return found.group() if found else ""
 
@@ -77,15 +80,28 @@ def test_what_an_address_changes_is_not_shown_beforehand(server: str) -> None:
 
 
 def test_the_page_comes_packed_and_what_it_asks_for_is_kept_by_the_browser(server: str) -> None:
-    page = httpx.get(server, headers={"accept-encoding": "gzip"})
+    page = get(server, headers={"accept-encoding": "gzip"})
     assert page.headers["content-encoding"] == "gzip"
     assert int(page.headers["content-length"]) < 70_000  # 650,000 with the example's pictures, and not packed
-    assert httpx.get(server, headers={"accept-encoding": "identity"}).text == page.text
-    asked = re.findall(r'<link rel="preload" as="\w+"[^>]* href="([^"]+)"', page.text)
-    assert len(asked) > 20
-    for address in (asked[0], asked[-1], re.search(r"assets/index-[\w-]+\.js", page.text).group()):
-        answer = httpx.get(f"{server}/{address}")
-        assert answer.status_code == 200
+    assert get(server, headers={"accept-encoding": "identity"}).text == page.text
+    told = re.findall(r'<link rel="(?:preload|modulepreload)"[^>]* href="([^"]+)"', page.text)
+    for part in ("page.css", "page.js", "assets/Blocks-", "assets/HTML-"):  # the last two after two and three turns
+        assert sum(part in address for address in told) >= 1, part
+    entry = re.search(r"\./assets/index-[\w-]+\.js", page.text).group()
+    assert entry in told
+    for address in told:
+        answer = get(f"{server}/{address}")
+        assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
     assert "immutable" not in page.headers.get("cache-control", "")
-    assert "cache-control" not in httpx.get(f"{server}/assets/none.js").headers
+    assert "cache-control" not in get(f"{server}/assets/none.js").headers
+
+
+def test_without_gradios_files_nothing_of_them_is_told_beforehand(monkeypatch, tmp_path) -> None:
+    assert len(gradio_files.needed_files({"html"})) > 10
+    monkeypatch.setattr(gradio_files, "FRONTEND", tmp_path)
+    assert gradio_files.needed_files({"html"}) == []
+    (tmp_path / "index.html").write_text('<script src="./assets/index-new.js">')
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "index-new.js").write_text("built otherwise")
+    assert gradio_files.needed_files({"html"}) == []

@@ -25,7 +25,7 @@ from cliptta_demo.page.panels.panel import static_files
 
 pytestmark = pytest.mark.slow
 READY_SECONDS = 300
-CONTENT_TYPES = {".js": "javascript", ".css": "text/css", ".json": "application/json"}
+CONTENT_TYPES = {".js": "javascript", ".css": "text/css", ".json": "application/json", ".jpg": "image/jpeg"}
 
 
 @dataclass(frozen=True)

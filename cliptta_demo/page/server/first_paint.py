@@ -14,16 +14,20 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cliptta_demo.languages import LANGUAGE, say
 from cliptta_demo.page.panels.gallery import GLIMPSE
-from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, address, panel_html, static_files, stylesheet
+from cliptta_demo.page.panels.panel import JOINED, joined, joined_address, panel_html, static_files, stylesheet
+from cliptta_demo.page.server.gradio_files import needed_files
 from cliptta_demo.page.server.gradio_part import API_PREFIX
+from cliptta_demo.page.server.guard import Page
 from cliptta_demo.page.texts import HEADER
 from cliptta_demo.places import ASSETS
 
-NEEDED = STYLES[:2]  # of the style sheets: colours and layout; cards and panels
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
 FOR_GOOD = "public, max-age=31536000, immutable"
 NO_SCRIPTS = say(
@@ -32,19 +36,15 @@ NO_SCRIPTS = say(
 
 
 class FirstPaint:
-    """ASGI middleware around Gradio's routes.
+    """ASGI middleware around Gradio's routes."""
 
-    Args:
-        title: of the page, as text.
-        parts: ``model_line``, ``progress``, ``run_line`` and ``cards``, HTML of the page as it opens.
-    """
-
-    def __init__(self, app: ASGIApp, title: str, parts: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, demo: Page) -> None:
         self.app = app
         self.packed = GZipMiddleware(self._painted, compresslevel=6)
-        self.early = _early(title).encode()
-        self.title_alone, self.whole = (_first(shown).encode() for shown in ({}, parts))
-        self.kept = {f"{API_PREFIX}/file={path.as_posix()}" for path in static_files()}
+        self.early = _early(demo).encode()
+        self.title_alone, self.whole = (_first(shown).encode() for shown in ({}, demo.opening))
+        files = {f"{API_PREFIX}/file={path.as_posix()}" for path in static_files()}
+        self.kept = files | {f"/{name}" for name in JOINED}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers with the page, or passes on."""
@@ -73,9 +73,8 @@ class FirstPaint:
             if message.get("more_body"):
                 return
             # What is not found is left out: the page then comes as Gradio has it.
-            body = body.replace(b"<script", self.early + b"<script", 1).replace(
-                b"<gradio-app", first + b"<gradio-app", 1
-            )
+            for place, tags in ((b"<script", self.early), (b"<gradio-app", first)):
+                body = body.replace(place, tags + place, 1)
             MutableHeaders(scope=start)["content-length"] = str(len(body))
             await send(start)
             await send({"type": "http.response.body", "body": body})
@@ -90,17 +89,28 @@ class FirstPaint:
         return self.title_alone if asked else self.whole
 
 
-def _early(title: str) -> str:
-    """Tags for the head: the page's title, and what Gradio's scripts would ask for after several turns only."""
-    styles = (f'<link rel="preload" as="style" href="{address(path)}">' for path in STYLES)
-    scripts = (f'<link rel="preload" as="script" fetchpriority="low" href="{address(path)}">' for path in SCRIPTS)
-    return "".join([f"<title>{html.escape(title)}</title>", *styles, *scripts])
+async def _joined(request: Request) -> Response:
+    name = request.url.path.rsplit("/", 1)[-1]
+    return Response(joined(name), media_type="text/css" if name.endswith(".css") else "text/javascript")
+
+
+JOINED_ROUTES = [Route(f"/{name}", _joined) for name in JOINED]
+
+
+def _early(demo: Page) -> str:
+    """Tags for the head: the page's title, and all that Gradio's scripts would ask for turn by turn."""
+    links = [f'rel="preload" as="style" href="{joined_address("page.css")}"']
+    for name in needed_files({block.get_block_name() for block in demo.blocks.values()}):
+        kind = 'rel="modulepreload"' if name.endswith(".js") else 'rel="preload" as="style" crossorigin'
+        links.append(f'{kind} href="./assets/{name}"')
+    links.append(f'rel="preload" as="script" fetchpriority="low" href="{joined_address("page.js")}"')
+    return f"<title>{html.escape(demo.title)}</title>" + "".join(f"<link {link}>" for link in links)
 
 
 def _first(parts: Mapping[str, str]) -> str:
     """The page's beginning; its title alone where nothing else is known."""
     script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    head = f"<script>{script}</script>{''.join(map(stylesheet, NEEDED))}<style>{style}</style>"
+    head = f"<script>{script}</script>{stylesheet()}<style>{style}</style>"
     page = f'{HEADER}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'

@@ -30,14 +30,14 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.panels.panel import STYLES, spoken_language, static_files, stylesheet
+from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
 from cliptta_demo.page.runs.camera import CAMERAS
 from cliptta_demo.page.runs.elsewhere import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
-from cliptta_demo.page.server.first_paint import FirstPaint
+from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
 from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.gradio_parts import forget_uploaded
 from cliptta_demo.page.server.guard import Page, RequestGuard
@@ -73,7 +73,7 @@ def launch(demo: Page) -> None:
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         theme=build_theme(),
         # css= would put Gradio's own prefix on every rule
-        head=spoken_language() + "".join(stylesheet(path) for path in STYLES),
+        head=spoken_language() + stylesheet(),
         show_error=False,
         run_history=False,
         ssr_mode=False,
@@ -84,8 +84,8 @@ def launch(demo: Page) -> None:
         ),  # the engine's own are finer
         state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
         app_kwargs={
-            "routes": [Route("/health", health), CAMERA_ROUTE],
-            "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo.title, demo.opening)],
+            "routes": [Route("/health", health), CAMERA_ROUTE, *JOINED_ROUTES],
+            "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo)],
         },
         prevent_thread_lock=True,
     )
