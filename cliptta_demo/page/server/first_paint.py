@@ -101,7 +101,9 @@ def _early(demo: Page) -> str:
     """Tags for the head: the page's title, and all that Gradio's scripts would ask for turn by turn."""
     links = [f'rel="preload" as="style" href="{joined_address("page.css")}"']
     for name in needed_files({block.get_block_name() for block in demo.blocks.values()}):
-        kind = 'rel="modulepreload"' if name.endswith(".js") else 'rel="preload" as="style" crossorigin'
+        # A browser thinks more of style sheets than of scripts, which take longer and have to work first.
+        late = 'rel="preload" as="style" fetchpriority="low" crossorigin'
+        kind = 'rel="modulepreload"' if name.endswith(".js") else late
         links.append(f'{kind} href="./assets/{name}"')
     links.append(f'rel="preload" as="script" fetchpriority="low" href="{joined_address("page.js")}"')
     return f"<title>{html.escape(demo.title)}</title>" + "".join(f"<link {link}>" for link in links)
