@@ -31,8 +31,8 @@ def call(*command: str | Path) -> None:
 
 
 def pip(*arguments: str) -> None:
-    """Runs pip inside the environment."""
-    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+    """Runs pip inside the environment. Most modules are never imported: what is gets compiled then."""
+    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", *arguments)
 
 
 def prepare(requirements: str) -> None:
@@ -79,10 +79,17 @@ def install_browser() -> None:
         sys.exit("Chromium could not be installed: put one on the path, for the tests that drive a browser.")
 
 
+def workers() -> int:
+    """Processes that run tests: one more than there are cores, since many wait for a server or a browser; at most 4."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, cores + 1)
+
+
 def main() -> None:
     """Runs the demo, or the tests when the first argument is ``test``."""
     if sys.version_info < (3, 11):  # noqa: UP036  (started by whatever Python the machine has)
         sys.exit(f"This needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile everything anew
     arguments = sys.argv[1:]
     if not arguments:
         prepare("requirements.txt")
@@ -97,7 +104,7 @@ def main() -> None:
         call(PYTHON, "-m", "ruff", "format", "--check", ".")
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a process of its own
         # By file, so that what a file's tests share is made once; in the order that tests/conftest.py gives them.
-        spread = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+        spread = ("-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder")
         call(PYTHON, "-m", "pytest", *spread, *arguments[1:])
     else:
         sys.exit(__doc__)
