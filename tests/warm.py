@@ -82,7 +82,11 @@ def run_code(code: str, *words: str, **settings: str) -> tuple[int, str]:
         script.write_text(code, encoding="utf-8")
         environment = {**os.environ, **settings}
         if fits(settings):
-            status = WarmProcess(script, ROOT, environment, str(log), words).wait(SECONDS)
+            process = WarmProcess(script, ROOT, environment, str(log), words)
+            try:
+                status = process.wait(SECONDS)
+            finally:
+                process.kill()
         else:
             command = [sys.executable, str(script), *words]
             with log.open("wb") as file:

@@ -35,6 +35,12 @@ class Without:
         return getattr(self.whole, name)
 
 
+@pytest.fixture(autouse=True)
+def one_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app that is looked at is made once for all of these tests: none of them changes it."""
+    monkeypatch.setattr(gradio_part._blocks, "cache_clear", lambda: None)
+
+
 def test_the_installed_gradio_has_all_parts() -> None:
     check_gradio()
     assert len(PARTS) > 20
