@@ -159,7 +159,7 @@ def run(story: dict[str, Any], session: str, part: str = "", **settings: Any) ->
 def test_sessions_stay_under_their_bound_and_the_oldest_idle_one_goes(story: dict[str, Any]) -> None:
     asker = story["asker"]
     save = asker.function("save-csv", "click")["id"]
-    names = [f"visitor{index}" for index in range(6)]
+    names = [f"visitor{index}" for index in range(8)]
     held = []
     for name in names:
         assert "finished" in run(story, name).text
@@ -183,7 +183,7 @@ def test_a_run_at_work_never_goes_and_ends_as_if_alone(story: dict[str, Any]) ->
     thread = threading.Thread(target=lambda: found.append(run(story, "long", **long)))
     thread.start()
     wait_until(lambda: health(asker)["runs_at_work"] == 1)
-    for index in range(4):  # more than there is room for
+    for index in range(5):  # more than there is room for
         run(story, f"other{index}")
     thread.join(SECONDS)
     assert found[0].success
