@@ -132,6 +132,12 @@ PARTS = [
     Part("gradio.state_holder.StateHolder", "update", _holder, _takes("session_id")),
     Part("gradio.state_holder.SessionState", "state_data", _visitor, _MAPPING),
     Part("gradio.state_holder.SessionState", "config_values", _visitor, _of_type(Mapping)),
+    Part(
+        "gradio.blocks.BlocksConfig",
+        "config_for_block",
+        lambda: import_module("gradio.blocks").BlocksConfig,
+        _takes("_id", "rendered_ids", "block", "renderable"),
+    ),
     Part("gradio.Blocks", "upload_file_set", _blocks, _of_type(MutableSet)),
     # What it does with a call
     Part("gradio.Blocks", "validate_inputs", lambda: gr.Blocks, _takes("self", "block_fn", "inputs")),

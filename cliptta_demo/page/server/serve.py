@@ -39,7 +39,7 @@ from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
 from cliptta_demo.page.server.gradio_part import check_gradio
-from cliptta_demo.page.server.gradio_parts import forget_uploaded
+from cliptta_demo.page.server.gradio_parts import forget_uploaded, share_first_looks
 from cliptta_demo.page.server.guard import Page, RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
@@ -90,6 +90,7 @@ def launch(demo: Page) -> None:
         prevent_thread_lock=True,
     )
     bound_sessions(demo)
+    share_first_looks(demo)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
     log_event("start", address=address, limits=asdict(LIMITS), version=VERSION, **versions, device=device)

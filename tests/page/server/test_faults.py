@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from load import API, Server, heartbeat, request, visit
 from serving import run_apart, serve_process
+from visitors import API, Server, heartbeat, request, visit
 
 WATCHED = "tests/watched_server.py"
 SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
