@@ -53,6 +53,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
         "api_visibility": "private",
         "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
         "show_progress_on": parts["progress"],
+        "postprocess": False,  # all that a run draws is text already
         **RAW,
     }
     running = [
