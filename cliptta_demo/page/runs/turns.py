@@ -63,6 +63,11 @@ class Turns:
                 self._shares.discard(share)
 
     @property
+    def count(self) -> int:
+        """Runs that take turns here."""
+        return len(self._shares)
+
+    @property
     def step_seconds(self) -> float:
         """How long the step at work has taken so far; 0 where none is."""
         began = self._began

@@ -90,6 +90,12 @@ def delete_letter_box(demo: gr.Blocks, session: str) -> None:
     queue.pending_event_ids_session.pop(session, None)
 
 
+def mail_waits(demo: gr.Blocks, session: str) -> bool:
+    """Whether something waits in a visitor's letter box, for a browser that takes it more slowly than it comes."""
+    box = demo._queue.pending_messages_per_session.get(session)
+    return box is not None and not box.empty()
+
+
 def upload_folder() -> Path:
     """Where uploaded files lie."""
     return Path(import_module("gradio.utils").get_upload_folder())
