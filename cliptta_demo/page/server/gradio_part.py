@@ -89,6 +89,11 @@ def _visitor() -> Any:
     return _holder()["visitor"]
 
 
+@cache
+def _state() -> Any:
+    return gr.State()
+
+
 def _function() -> Any:
     return next(iter(_blocks().fns.values()))
 
@@ -145,6 +150,10 @@ PARTS = [
     Part("gradio.Blocks", "fns", _blocks, lambda value: isinstance(value, Mapping) and len(value) > 0),
     Part("gradio.blocks.BlockFunction", "fn", _function, callable),
     Part("gradio.blocks.BlockFunction", "inputs", _function, _of_type(list, tuple)),
+    Part("gradio.blocks.BlockFunction", "outputs", _function, _of_type(list, tuple)),
+    Part("gradio.Blocks", "postprocess_data", lambda: gr.Blocks, _takes("self", "block_fn", "predictions", "state")),
+    Part("gradio.blocks.Block", "_id", _state, _of_type(int)),
+    Part("gradio.blocks.Block", "stateful", _state, lambda value: value is True),
     _in("gradio_client.utils", "traverse", _takes("json_obj", "func", "is_root")),
     # Uploads
     _in("gradio.route_utils", "API_PREFIX", lambda value: value == API_PREFIX),

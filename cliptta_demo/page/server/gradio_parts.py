@@ -1,6 +1,7 @@
 """All that the page does with Gradio's private parts, and nobody else does: :mod:`.gradio_part` declares them."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,12 @@ def delete_letter_box(demo: gr.Blocks, session: str) -> None:
     queue.pending_event_ids_session.pop(session, None)
 
 
+def mail_waits(demo: gr.Blocks, session: str) -> bool:
+    """Whether something waits in a visitor's letter box, for a browser that takes it more slowly than it comes."""
+    box = demo._queue.pending_messages_per_session.get(session)
+    return box is not None and not box.empty()
+
+
 def upload_folder() -> Path:
     """Where uploaded files lie."""
     return Path(import_module("gradio.utils").get_upload_folder())
@@ -172,7 +179,7 @@ def parts_like(value: Any, like: Callable[[Any], bool]) -> list[Any]:
 
 
 class OpenBlocks(gr.Blocks):
-    """Gradio's app, with two places to look at every call: :meth:`check` and :meth:`answer`."""
+    """Gradio's app, with two places to look at every call: :meth:`check` and :meth:`answer`. It draws what changes."""
 
     def check(self, function: Callable[..., Any] | None, inputs: list[Any], values: list[Any]) -> None:
         """Sees the ``values`` of a call before Gradio does, with the components that they are meant for."""
@@ -194,6 +201,18 @@ class OpenBlocks(gr.Blocks):
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Gradio's, through :meth:`answer`."""
         return await self.answer(super().process_api(*args, **kwargs))
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Gradio's, of those outputs alone that an update by parts names: it would build each of the others anew."""
+        if not (isinstance(predictions, dict) and predictions) or not all(hasattr(part, "_id") for part in predictions):
+            return await super().postprocess_data(block_fn, predictions, state)
+        named, smaller = {part._id for part in predictions}, copy(block_fn)
+        smaller.outputs = [part for part in block_fn.outputs if part._id in named]
+        values = iter(await super().postprocess_data(smaller, predictions, state))
+        unchanged = [None if part.stateful else gr.skip() for part in block_fn.outputs]
+        return [
+            next(values) if part._id in named else rest for part, rest in zip(block_fn.outputs, unchanged, strict=True)
+        ]
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """In Gradio's place: :meth:`check`."""
