@@ -28,12 +28,13 @@ SINGLE_BATCHES = 2  # in place of a whole stream: they take up to a hundred time
 SEEDS = (0, 1, 2)
 DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
 WITHOUT_SINGLE = ("tiny-imagenet",)  # 200 prompts with gradient for each image
+CONTINUAL = {"schedule": "continual", "shift_batches": 2, "batches": 30}
 SCHEDULES = {
-    "continual": {"schedule": "continual", "shift_batches": 2, "batches": 30},
+    "continual": CONTINUAL,
     "gradual": {"schedule": "gradual", "shift_batches": 1, "batches": 27},
     "recurring": {"schedule": "recurring", "shift_batches": 3, "batches": 27},
     "mixed": {"schedule": "mixed", "batches": 30},
-    "in runs": {"schedule": "continual", "shift_batches": 2, "batches": 30, "order": "rotta"},
+    "in runs": {**CONTINUAL, "order": "rotta"},
 }
 
 

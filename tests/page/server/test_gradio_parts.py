@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,12 @@ def test_the_scripts_look_for_one_thing_of_gradios_in_one_place() -> None:
         assert not re.search(r"data-testid|\.svelte|gradio_config", path.read_text(encoding="utf-8"))
 
 
+def finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """What it returns; in a thread, since a browser's loop may be at work in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def test_an_update_by_parts_is_gradios_own_and_builds_nothing_else_anew() -> None:
     with gradio_parts.OpenBlocks(analytics_enabled=False) as demo:
         parts = [gr.HTML("a"), gr.Button("b"), gr.State("c"), gr.HTML("d"), gr.State("e")]
@@ -173,11 +181,11 @@ def test_an_update_by_parts_is_gradios_own_and_builds_nothing_else_anew() -> Non
     for update in updates:
         own, theirs = (gradio.state_holder.SessionState(demo) for _ in range(2))
         before = dict(own.blocks_config.blocks)
-        usual = asyncio.run(gr.Blocks.postprocess_data(demo, call, dict(update), theirs))
+        usual = finished(gr.Blocks.postprocess_data(demo, call, dict(update), theirs))
         named = [part in update or part.stateful for part in parts]
-        told = asyncio.run(demo.postprocess_data(call, update, own))
+        told = finished(demo.postprocess_data(call, update, own))
         assert told == [value if part else gr.skip() for part, value in zip(named, usual, strict=True)]
         assert own.state_data == theirs.state_data
         unnamed = [part._id for part in parts if part not in update]
         assert all(own.blocks_config.blocks[number] is before[number] for number in unnamed)
-    assert asyncio.run(demo.postprocess_data(call, ["v", gr.skip(), 1, "w", 2], own))[0] == "v"
+    assert finished(demo.postprocess_data(call, ["v", gr.skip(), 1, "w", 2], own))[0] == "v"
