@@ -28,7 +28,7 @@ WATCH = """
     const look = () => {
         first("text", ".masthead p")
         first("numbers", ".card .number")
-        first("charts", "#accuracy .plot svg, #histogram .plot svg")
+        first("charts", ".pair .plot svg")
         first("Run", "#run:enabled")
         first("plotly", "#accuracy .plot .main-svg")
         requestAnimationFrame(look)

@@ -16,7 +16,8 @@ from cliptta_demo.page.server import gradio_files
 pytestmark = pytest.mark.browser
 FIRST = "#first-paint"
 GRADIOS = "**/assets/index-*.js"  # what draws the page
-PLACES = """root => Object.fromEntries([".masthead p", ".model-line", ".card:last-child", ".run-line"].map(part => {
+PLACES = """root => Object.fromEntries([".masthead p", ".model-line", ".card:last-child", ".run-line",
+    ".pair .plot svg"].map(part => {
     const { x, y, width, height } = document.querySelector(`${root} ${part}`).getBoundingClientRect()
     return [part, [x, y, width, height]]
 }))"""
@@ -51,7 +52,7 @@ def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Brow
         held = []
         page.route(GRADIOS, lambda route: held.append(route))
         page.goto(server, wait_until="commit")
-        page.wait_for_selector(f"{FIRST} .card")
+        page.wait_for_selector(f"{FIRST} .pair .plot polyline")
         first, ground = page.evaluate(PLACES, FIRST), page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == "rgb(16, 20, 25)"  # dark from the beginning
         assert "JavaScript" not in page.inner_text(FIRST)

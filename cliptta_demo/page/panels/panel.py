@@ -67,8 +67,12 @@ def address(path: Path) -> str:
 
 @cache
 def joined(name: str) -> str:
-    """``page.css``, all style sheets, or ``page.js``, all scripts: one by one, each would wait for its answer."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in JOINED[name])
+    """``page.css``, all style sheets, or ``page.js``, all scripts: one by one, each would wait for its answer.
+
+    The scripts run once, however often the page asks for them.
+    """
+    text = "\n".join(path.read_text(encoding="utf-8") for path in JOINED[name])
+    return text if name.endswith(".css") else f"if (!window.cliptta) {{\n{text}}}\n"
 
 
 @cache

@@ -1,14 +1,15 @@
 """What a visitor sees before Gradio's scripts have come and drawn the page, which takes a slow phone some seconds.
 
-The page's own HTML brings its title, its model line and the cards of its opening example, drawn by the page's style
-sheets where they will stay. assets/first.js takes all of it away as soon as the page itself stands; until then the page
-is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, says what the browser may fetch at once,
-and files that never change under their address are kept by it.
+The page's own HTML brings its title, its model line, and the cards and curves of its opening example, drawn by the
+page's style sheets and scripts where they will stay. assets/first.js takes all of it away as soon as the page itself
+stands; until then the page is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, says what the
+browser may fetch at once, and files that never change under their address are kept by it.
 """
 
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
@@ -20,8 +21,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cliptta_demo.languages import LANGUAGE, say
+from cliptta_demo.one_file import in_script
+from cliptta_demo.page.panels import accuracy, entropy
 from cliptta_demo.page.panels.gallery import GLIMPSE
-from cliptta_demo.page.panels.panel import JOINED, joined, joined_address, panel_html, static_files, stylesheet
+from cliptta_demo.page.panels.panel import (
+    JOINED,
+    joined,
+    joined_address,
+    panel_html,
+    spoken_language,
+    static_files,
+    stylesheet,
+)
+from cliptta_demo.page.panels.strip import PANEL as STRIP
 from cliptta_demo.page.server.gradio_files import needed_files
 from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.page.server.guard import Page
@@ -29,6 +41,9 @@ from cliptta_demo.page.texts import HEADER
 from cliptta_demo.places import ASSETS
 
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
+OWN = {"page.css": "style", "page.js": "script"}
+DRAW = 'document.getElementById("first-paint").draw()'
+CURVES = (accuracy.PANEL, entropy.PANEL)
 FOR_GOOD = "public, max-age=31536000, immutable"
 NO_SCRIPTS = say(
     "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
@@ -99,26 +114,34 @@ JOINED_ROUTES = [Route(f"/{name}", _joined) for name in JOINED]
 
 def _early(demo: Page) -> str:
     """Tags for the head: the page's title, and all that Gradio's scripts would ask for turn by turn."""
-    links = [f'rel="preload" as="style" href="{joined_address("page.css")}"']
+    links = [f'rel="preload" as="{kind}" href="{joined_address(name)}"' for name, kind in OWN.items()]
     for name in needed_files({block.get_block_name() for block in demo.blocks.values()}):
         # A browser thinks more of style sheets than of scripts, which take longer and have to work first.
         late = 'rel="preload" as="style" fetchpriority="low" crossorigin'
         kind = 'rel="modulepreload"' if name.endswith(".js") else late
         links.append(f'{kind} href="./assets/{name}"')
-    links.append(f'rel="preload" as="script" fetchpriority="low" href="{joined_address("page.js")}"')
     return f"<title>{html.escape(demo.title)}</title>" + "".join(f"<link {link}>" for link in links)
 
 
 def _first(parts: Mapping[str, str]) -> str:
     """The page's beginning; its title alone where nothing else is known."""
     script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    head = f"<script>{script}</script>{stylesheet()}<style>{style}</style>"
+    drawing = f'{spoken_language()}<script async src="{joined_address("page.js")}"></script>' if parts else ""
+    head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
     page = f'{HEADER}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'
-        stage = f'<div>{bar}<div class="row"></div>{parts["cards"]}{panel_html(GLIMPSE)}</div>'
+        stage = f'<div>{bar}<div class="row"></div>{parts["cards"]}{panel_html(GLIMPSE)}{_figures(parts)}</div>'
         page += f'{parts["model_line"]}<div class="columns"><div class="side"></div>{stage}</div>'
     return f'<div id="first-paint" lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}">{head}<div>{page}</div></div>'
+
+
+def _figures(parts: Mapping[str, str]) -> str:
+    """The places of the figures behind the first images, and what first.js draws there."""
+    strip, *curves = (f'<div data-name="{panel.name}">{panel_html(panel)}</div>' for panel in (STRIP, *CURVES))
+    data = {panel.name: json.loads(parts[panel.name]) for panel in (STRIP, *CURVES)}
+    told = f'<script type="application/json">{in_script(data)}</script>'
+    return f'{strip}<div class="pair">{"".join(curves)}</div>{told}<script>{DRAW}</script>'
 
 
 def _keeping(send: Send) -> Send:
