@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the first takes least
+IMPORTED = ("gradio", "open_clip", "plotly.graph_objects", "pyarrow.parquet", "hypothesis", "mcp")  # by all that runs
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -31,12 +32,12 @@ def call(*command: str | Path) -> None:
 
 
 def pip(*arguments: str) -> None:
-    """Runs pip inside the environment."""
-    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+    """Runs pip inside the environment. It compiles nothing: what is imported will be, which is less than half."""
+    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", *arguments)
 
 
-def prepare(requirements: str) -> None:
-    """Makes the environment and installs into it, unless the same requirements were installed before."""
+def prepare(requirements: str) -> bool:
+    """Makes the environment and installs into it, unless the same requirements were: whether there was a need to."""
     if not PYTHON.exists():
         print("Making an environment in .venv …", flush=True)
         try:
@@ -48,10 +49,11 @@ def prepare(requirements: str) -> None:
     mark = ENVIRONMENT / f".installed-{requirements}"
     key = hashlib.sha256((text + sys.version).encode()).hexdigest()
     if mark.exists() and mark.read_text() == key:
-        return
+        return False
     print(f"Installing {requirements} (the first time takes some minutes) …", flush=True)
     pip("-r", requirements)
     mark.write_text(key)
+    return True
 
 
 def install_browser() -> None:
@@ -79,10 +81,22 @@ def install_browser() -> None:
         sys.exit("Chromium could not be installed: put one on the path, for the tests that drive a browser.")
 
 
+def workers() -> int:
+    """Processes that run tests: one more than there are cores, since many tests wait for a server or a browser.
+
+    At most four, and no more than memory is there for: each takes up to 3 GB with its server and its browser.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return min(4, os.cpu_count() or 1)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(4, len(os.sched_getaffinity(0)) + 1, memory // 3_000_000_000))
+
+
 def main() -> None:
     """Runs the demo, or the tests when the first argument is ``test``."""
     if sys.version_info < (3, 11):  # noqa: UP036  (started by whatever Python the machine has)
         sys.exit(f"This needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile everything anew
     arguments = sys.argv[1:]
     if not arguments:
         prepare("requirements.txt")
@@ -91,13 +105,14 @@ def main() -> None:
             os.execv(PYTHON, [str(PYTHON), "app.py"])
         call(PYTHON, "app.py")
     elif arguments[0] == "test":
-        prepare("requirements-test.txt")
+        if prepare("requirements-test.txt"):  # compiled once, before each of several processes would
+            call(PYTHON, "-c", f"import {', '.join(IMPORTED)}")
         install_browser()
         call(PYTHON, "-m", "ruff", "check", ".")
         call(PYTHON, "-m", "ruff", "format", "--check", ".")
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a process of its own
         # By file, so that what a file's tests share is made once; in the order that tests/conftest.py gives them.
-        spread = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+        spread = ("-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder")
         call(PYTHON, "-m", "pytest", *spread, *arguments[1:])
     else:
         sys.exit(__doc__)

@@ -115,10 +115,18 @@
       return { ...trace, x: [...kept.map((kind) => names[kind]), OTHER], y: [...kept.map((kind) => trace.y[kind]), rest] };
     };
     const few = facets.map((facet) => ({ ...facet, data: facet.data.map(take) }));
-    const top = Math.min(1.05, 1.1 * Math.max(...few.flatMap((facet) => facet.data.flatMap((trace) => trace.y))));
-    const fit = ({ xaxis, yaxis, ...layout }) => ({ ...layout, xaxis: { ...xaxis, range: [-0.6, LARGEST + 0.6] }, yaxis: { ...yaxis, range: [0, top] } });
-    const most = say("The {shown} largest of {all} classes, and all others as one bar.", { shown: LARGEST, all: names.length });
-    return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout) })), note: `${most} ${figure.note || ""}` };
+    // The rest together would dwarf the largest: its bar is cut, and says how high it is.
+    const top = Math.min(1.05, 1.25 * Math.max(...few.flatMap((facet) => facet.data.flatMap((trace) => trace.y.slice(0, LARGEST)))));
+    const height = ([bars]) => ({ x: OTHER, y: top, yanchor: "bottom", showarrow: false, text: `${Math.round(100 * bars.y[LARGEST])}%`, font: { size: 10 } });
+    const fit = ({ xaxis, yaxis, ...layout }, data) => ({
+      ...layout,
+      xaxis: { ...xaxis, range: [-0.6, LARGEST + 0.6] },
+      yaxis: { ...yaxis, range: [0, top] },
+      margin: { t: 18 },
+      annotations: data[0].y[LARGEST] > top ? [height(data)] : [],
+    });
+    const most = say("The {shown} largest of {all} classes, and all others as one bar; where it is cut, a number tells its height.", { shown: LARGEST, all: names.length });
+    return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout, facet.data) })), note: `${most} ${figure.note || ""}` };
   }
 
   cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, fewer(cliptta.withOverlays(cliptta.batches.histogram(figure))));

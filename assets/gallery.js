@@ -16,9 +16,10 @@
   });
   const percent = (value) => `${Math.round(100 * value)}%`;
 
-  /** base64 of a JPEG → a short address that all tiles share. */
-  function sheetAddress(base64) {
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  /** base64 of a JPEG → a short address that all tiles share; the opening example's have one. */
+  function sheetAddress(sheet) {
+    if (sheet.includes("?")) return new URL(sheet, document.baseURI).href; // no letter of base64's
+    const bytes = Uint8Array.from(atob(sheet), (letter) => letter.charCodeAt(0));
     return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
   }
 
@@ -99,8 +100,9 @@
     face.append(make("span", { className: "badge", title: words }, sign, spoken));
     const caption = make("figcaption", {});
     const { name } = data.tiles[index];
-    if (name) caption.append(make("bdi", { className: "file", textContent: name }));
     const truth = truthOf(data, index);
+    // The file's name in a data set tells nothing that its class does not.
+    if (name && (data.own || !truth)) caption.append(make("bdi", { className: "file", textContent: name }));
     if (truth) caption.append(make("b", { className: "truth", textContent: truth }));
     if (!data.labelled && data.tiles[index].truth === -2) {
       caption.append(readings(data, index));

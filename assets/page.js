@@ -4,8 +4,8 @@
   cliptta.kinds = cliptta.kinds || {};
 
   const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
-  document.documentElement.lang = language.code;
-  document.documentElement.dir = language.direction;
+  const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
+  speak();
   cliptta.mirrored = language.direction === "rtl";
   cliptta.arrow = cliptta.mirrored ? "←" : "→"; // from before to after
   const filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
@@ -126,6 +126,7 @@
 
   /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
   cliptta.mount = function (kind, element, props, watch) {
+    speak(); // Gradio, which starts after this script, has set its own
     const body = element.querySelector(".body");
     const titles = [...element.querySelectorAll("header h2, header .sentence")].map((place) => [place, place.textContent]);
     let waiting = false;

@@ -16,165 +16,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from inspect import signature
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import httpx
-from gradio_client.utils import apply_diff
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from serving import serve_process
+from visitors import Server, Visit, visit
 
-from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import field_names
-from cliptta_demo.page.form.opening import starting_values
-from cliptta_demo.page.runs.api import run
 
-API = "/gradio_api"
 SEEDS = 4  # different runs among the visitors; each is first done alone
 SLACK = 0.10  # of the start; what allocators keep
 MEMORY_WAIT = LIMITS.leave_seconds + 30.0  # for memory to come back: a session is forgotten some time after it ended
 LONG_BATCHES = 3  # of a long run that may pass while somebody waits for a batch of their own
 SAMPLES = 40  # lines of a soak's table
-
-
-@dataclass
-class Visit:
-    """What one visitor saw.
-
-    Attributes:
-        result: the numbers or cards of the last update, without times; error: what went wrong, empty if nothing.
-        joined: when Run was pressed; started: when the run began; batches: when each batch ended; ended.
-        place: the highest place in the queue that was told, None when there was none to wait for.
-    """
-
-    result: Any = None
-    error: str = ""
-    joined: float = 0.0
-    started: float = 0.0
-    ended: float = 0.0
-    batches: list[float] = field(default_factory=list)
-    place: int | None = None
-
-
-class Server:
-    """The server under load, as a visitor and as its process see it."""
-
-    def __init__(self, address: str, process_id: int) -> None:
-        self.address = address
-        self.process = Path(f"/proc/{process_id}")
-        config = httpx.get(f"{address}/config", timeout=60).json()
-        parts = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
-        events = config["dependencies"]
-        (self.api,) = [event for event in events if event["api_name"] == "run"]
-        (self.page, *_) = [
-            event for event in events if [parts["run"], "click"] in event["targets"] and len(event["inputs"]) > 1
-        ]
-        self.cards = self.page["outputs"].index(parts["cards"])
-
-    def memory(self) -> float:
-        """Resident memory in MB."""
-        lines = (self.process / "status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
-
-    def processor(self) -> float:
-        """Seconds of processor time so far, of this process alone: workers of a cluster are others."""
-        fields = (self.process / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def threads(self) -> int:
-        """Threads of the process."""
-        return len(list((self.process / "task").iterdir()))
-
-    def files(self) -> int:
-        """Open files and connections."""
-        return len(list((self.process / "fd").iterdir()))
-
-
-def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[Any]]:
-    """(function index, arguments) of a run with these settings."""
-    form = starting_values(tuned_adaptation(TINY))
-    if by_page:
-        values = [settings.get(name, form[name]) for name in field_names()]
-        return server.page["id"], [*[None] * 4, *(list(v) if isinstance(v, tuple) else v for v in values)]
-    given = {"adaptation": {"steps": settings["steps"]}, **settings}
-    values = [given.get(name) or getattr(form, name) for name in signature(run).parameters]
-    return server.api["id"], [list(v) if isinstance(v, tuple) else v for v in values]
-
-
-@asynccontextmanager
-async def heartbeat(client: httpx.AsyncClient, session: str) -> AsyncIterator[None]:
-    """What an open tab keeps alive; its end tells the server that the visitor has left."""
-    async with client.stream("GET", f"{API}/heartbeat/{session}"):
-        yield
-
-
-async def visit(server: Server, by_page: bool, **settings: Any) -> Visit:
-    """Opens the page, presses Run, watches to the end, and leaves."""
-    seen, session = Visit(), uuid.uuid4().hex[:12]
-    async with httpx.AsyncClient(base_url=server.address, timeout=600) as client:
-        await client.get("/")
-        async with heartbeat(client, session):
-            function, data = request(server, by_page, **settings)
-            seen.joined = time.monotonic()
-            body = {"data": data, "fn_index": function, "session_hash": session}
-            answer = await client.post(f"{API}/queue/join", json=body)
-            if answer.status_code != 200:
-                seen.error = answer.text
-                return seen
-            async with client.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as stream:
-                await _watch(stream, seen, server, by_page)
-    return seen
-
-
-async def _watch(stream: httpx.Response, seen: Visit, server: Server, by_page: bool) -> None:
-    outputs: list[Any] | None = None
-    async for line in stream.aiter_lines():
-        if not line.startswith("data:"):
-            continue
-        message = json.loads(line[5:])
-        if message["msg"] == "estimation" and message.get("rank") is not None:
-            seen.place = max(seen.place or 0, message["rank"] + 1)
-        elif message["msg"] == "process_starts":
-            seen.started = time.monotonic()
-        elif message["msg"] == "process_generating":
-            data = message["output"].get("data")
-            outputs = data if outputs is None else [apply_diff(a, b) for a, b in zip(outputs, data, strict=True)]
-            _keep(seen, outputs, server, by_page)
-        elif message["msg"] == "process_completed":
-            seen.ended = time.monotonic()
-            if not message.get("success"):
-                seen.error = str(message["output"].get("error") or message["output"])
-            return
-        elif message["msg"] == "unexpected_error":
-            seen.error = str(message.get("message"))
-            return
-
-
-def _keep(seen: Visit, outputs: list[Any], server: Server, by_page: bool) -> None:
-    if not by_page:
-        seen.batches.append(time.monotonic())
-        seen.result = _without_times(outputs[0])
-    elif isinstance(outputs[server.cards], str) and outputs[server.cards] != seen.result:
-        seen.result = outputs[server.cards]
-
-
-def _without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_times(part) for name, part in value.items() if "seconds" not in name}
-    return value
 
 
 async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:

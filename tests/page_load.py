@@ -24,8 +24,8 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from load import API, Server, heartbeat, request
 from serving import serve_process
+from visitors import API, Server, heartbeat, request
 
 BATCHES = 20  # of a run
 RUN = {"batches": BATCHES, "batch_size": 16, "steps": 2}

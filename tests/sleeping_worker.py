@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from cliptta_demo.page.defaults import LIVE_INTERVAL
 from cliptta_demo.page.runs import elsewhere
-from cliptta_demo.page.runs.runner import RunUpdate
+from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 
 SECONDS = float(os.environ.get("SLEEP_SECONDS", "1.0"))  # of a batch on a GPU of one's own
 GPUS = float(os.environ.get("SLEEP_GPUS", "1"))  # that this worker stands for
@@ -33,9 +32,9 @@ def perform_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None)
             if look.session is None:
                 continue
             left = SECONDS * max(1.0, _at_work[0] / GPUS)
-            while left > LIVE_INTERVAL:
-                time.sleep(LIVE_INTERVAL)
-                left -= LIVE_INTERVAL
+            while left > (pause := live_interval(_at_work[0])):
+                time.sleep(pause)
+                left -= pause
                 yield replace(live, session=None)
             time.sleep(left)
             yield look

@@ -1,4 +1,4 @@
-"""Servers that start warm: copies of a process that has the large libraries loaded, which takes most of a start."""
+"""Processes that start warm: copies of one that has the large libraries loaded, which takes most of a start."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from paths import ROOT
 
 # As app.py loads them; the first says how their threads wait.
 LIBRARIES = ["cliptta_demo", "torch", "torchvision", "open_clip", "gradio", "pyarrow.parquet", "plotly.graph_objects"]
+SECONDS = 600  # for a process that is waited for to its end
 TOO_LATE = ("HF_", "OMP_", "PYTHON", "SPACES_")  # variables that libraries read once, when they are loaded
 
 
@@ -26,13 +29,16 @@ class WarmProcess:
     """A script of the project in a process of its own; what ``subprocess.Popen`` has, as far as tests ask for it.
 
     Args:
-        script: its path; folder: where it runs; environment: all of its variables; log: the file it writes to.
+        script: its path; folder: where it runs; environment: all of its variables; log: the file it writes to;
+        words: what stands behind the script on a command line.
     """
 
-    def __init__(self, script: Path, folder: Path, environment: Mapping[str, str], log: str) -> None:
+    def __init__(
+        self, script: Path, folder: Path, environment: Mapping[str, str], log: str, words: Sequence[str] = ()
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(LIBRARIES)
-        arguments = (str(script), str(folder), dict(environment), log)
+        arguments = ([str(script), *words], str(folder), dict(environment), log)
         self._process = context.Process(target=_serve, args=arguments)
         self._process.start()
         self.pid = self._process.pid
@@ -62,7 +68,33 @@ class WarmProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def _serve(script: str, folder: str, environment: Mapping[str, str], log: str) -> None:
+def run_code(code: str, *words: str, **settings: str) -> tuple[int, str]:
+    """Runs Python code in a process of its own, from the root of the project, to its end.
+
+    Args:
+        code: the whole script; words: its arguments; settings: environment variables on top.
+
+    Returns:
+        Its exit status, and all that it wrote.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script, log = Path(folder) / "code.py", Path(folder) / "log"
+        script.write_text(code, encoding="utf-8")
+        environment = {**os.environ, **settings}
+        if fits(settings):
+            process = WarmProcess(script, ROOT, environment, str(log), words)
+            try:
+                status = process.wait(SECONDS)
+            finally:
+                process.kill()
+        else:
+            command = [sys.executable, str(script), *words]
+            with log.open("wb") as file:
+                status = subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=file).returncode
+        return status, log.read_text(encoding="utf-8", errors="replace")
+
+
+def _serve(command: list[str], folder: str, environment: Mapping[str, str], log: str) -> None:
     with open(log, "ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -70,5 +102,5 @@ def _serve(script: str, folder: str, environment: Mapping[str, str], log: str) -
     os.environ.update(environment)
     os.chdir(folder)
     tempfile.tempdir = None  # TMPDIR may be another
-    sys.argv, sys.path[0] = [script], str(Path(script).parent)
-    runpy.run_path(script, run_name="__main__")
+    sys.argv, sys.path[0] = command, str(Path(command[0]).parent)
+    runpy.run_path(command[0], run_name="__main__")

@@ -1,4 +1,4 @@
-"""The one error class whose message is meant for a person, and how it quotes: values, names of a visitor's files."""
+"""The errors whose message is meant for a person, and how it quotes: values, names of a visitor's files."""
 
 from typing import Any
 
@@ -10,6 +10,10 @@ LONGEST_NAME = 80  # characters of a name shown
 
 class UserError(ValueError):
     """Something a person can fix. The message says what happened and what to do, in plain sentences."""
+
+
+class DoesNotFit(UserError):
+    """Memory ran out, in however small pieces the work was done."""
 
 
 def quoted(value: Any) -> str:

@@ -98,10 +98,10 @@ class RayWorker:
             self.lost_at = time.monotonic()
             raise WorkerLost(str(error)) from error
 
-    def ask(self, now: float) -> None:
-        """Sends it a question, if none is on its way."""
+    def ask(self, now: float, workers: int) -> None:
+        """Sends it a question, if none is on its way, and how many workers there are."""
         if self.asked is None:
-            self.asked = self.actor.tell.options(concurrency_group="telling").remote(), now
+            self.asked = self.actor.tell.options(concurrency_group="telling").remote(workers), now
 
     def answer(self) -> dict[str, Any] | None:
         """What it told, if it did; raises Ray's error for one that is not there."""
@@ -194,7 +194,7 @@ class RayCluster:
 
     def _look_after(self, worker: RayWorker, now: float) -> None:
         known = worker in self.workers.present
-        worker.ask(now)
+        worker.ask(now, max(1, len(self.workers.present)))
         try:
             told = worker.answer()
         except ray.exceptions.RayActorError as error:

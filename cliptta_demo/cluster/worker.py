@@ -21,11 +21,11 @@ class Role:
 
     Attributes:
         start: called once, before the worker counts as there.
-        tell: what it tells of itself: values of a :class:`.workers.Report`.
+        tell: what it tells of itself, values of a :class:`.workers.Report`; it is told how many workers there are.
     """
 
     start: Callable[[], None]
-    tell: Callable[[], dict[str, Any]]
+    tell: Callable[[int], dict[str, Any]]
 
 
 class WorkerProcess:
@@ -60,9 +60,9 @@ class WorkerProcess:
         finally:
             self._count(-1)
 
-    def tell(self) -> dict[str, Any]:
-        """How it stands; answered beside whatever it does."""
-        return {"process": os.getpid(), "jobs": self._jobs, **self._role.tell()}
+    def tell(self, workers: int) -> dict[str, Any]:
+        """How it stands; answered beside whatever it does. ``workers``: how many there are, this one among them."""
+        return {"process": os.getpid(), "jobs": self._jobs, **self._role.tell(workers)}
 
     def _count(self, change: int) -> None:
         with self._lock:

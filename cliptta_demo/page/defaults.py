@@ -47,4 +47,5 @@ DATASET_DEFAULTS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 LIVE_INTERVAL = 0.3  # seconds between two looks inside a batch: lively, and light on the line
+LIVE_RUNS = 3  # so many runs are looked at that often, more of them in turns: each look costs the page some 5 ms
 TABLE_ROWS = 1_000  # images in the table of results; the CSV holds all

@@ -40,7 +40,7 @@ from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, TITLE
 from cliptta_demo.page.wires import Wires
 
 
-def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
+def build_demo(example: dict[str, str] | None = None) -> Page:
     """The whole app. ``example`` is the stage after a finished run of the package's experiment, to open with.
 
     Without it, and where the page opens with another experiment, there are sentences in place of plots. Ends the
@@ -49,6 +49,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
     form = opening()
     check_gradio()
     shown = example if example and form == packaged() else opening_stage(form)
+    about_model = model_line_html(form.backbone)
     with Page(
         title=say("{name}: test-time adaptation, live", name=TITLE),
         analytics_enabled=False,
@@ -58,7 +59,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
         session = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes)
         uploads = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=forget_files)
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
-        model_line = gr.HTML(model_line_html(form.backbone), apply_default_css=False, elem_id="model-line")
+        model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
                 sidebar = build_sidebar(form, device())
@@ -86,6 +87,7 @@ def build_demo(example: dict[str, str] | None = None) -> gr.Blocks:
 
         demo.unload(left)
     demo.queue(max_size=LIMITS.queue_size, api_open=False)
+    demo.opening = shown | {"model_line": about_model}
     return demo
 
 

@@ -16,6 +16,7 @@ from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.camera_panel import connect_camera
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweep_panel import connect_sweep
+from cliptta_demo.page.server.gradio_parts import mail_waits
 from cliptta_demo.page.server.guard import RAW
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.leaving import in_use, put_away
@@ -36,7 +37,8 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
         batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, past: Any, *values: Any
     ) -> Iterator:
         key = wires.key_of(request)
-        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice, past), key) as updates:
+        lags = partial(mail_waits, wires.demo, key)
+        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice, past, lags), key) as updates:
             for update in updates:
                 yield wires.spread(update)
 
@@ -53,6 +55,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
         "api_visibility": "private",
         "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
         "show_progress_on": parts["progress"],
+        "postprocess": False,  # all that a run draws is text already
         **RAW,
     }
     running = [

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import open_source
+from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
@@ -28,12 +29,13 @@ SINGLE_BATCHES = 2  # in place of a whole stream: they take up to a hundred time
 SEEDS = (0, 1, 2)
 DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
 WITHOUT_SINGLE = ("tiny-imagenet",)  # 200 prompts with gradient for each image
+CONTINUAL = {"schedule": "continual", "shift_batches": 2, "batches": 30}
 SCHEDULES = {
-    "continual": {"schedule": "continual", "shift_batches": 2, "batches": 30},
+    "continual": CONTINUAL,
     "gradual": {"schedule": "gradual", "shift_batches": 1, "batches": 27},
     "recurring": {"schedule": "recurring", "shift_batches": 3, "batches": 27},
     "mixed": {"schedule": "mixed", "batches": 30},
-    "in runs": {"schedule": "continual", "shift_batches": 2, "batches": 30, "order": "rotta"},
+    "in runs": {**CONTINUAL, "order": "rotta"},
 }
 
 
@@ -118,7 +120,8 @@ def gallery_command(arguments: argparse.Namespace) -> None:
     found: dict[str, dict[str, list[Row]]] = {}
     for table in (TABLES[name] for name in tables):
         taking = [name for name in methods if table.single or METHODS[name].family != SINGLE]
-        found[table.name] = {name: run(table, name, arguments.out) for name in taking}
+        source = open_source(table.dataset)
+        found[table.name] = {name: run(table, name, source, arguments.out) for name in taking}
     groups = {TABLES[name].group: {} for name in tables}
     for name, rows in found.items():
         groups[TABLES[name].group][TABLES[name].title] = rows
@@ -148,10 +151,9 @@ def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
     )
 
 
-def run(table: GalleryTable, method: str, out: Path) -> list[Row]:
-    """The rows of one method on one table; what is missing is run."""
+def run(table: GalleryTable, method: str, source: Source, out: Path) -> list[Row]:
+    """The rows of one method on one table, whose images ``source`` has; what is missing is run."""
     backbone, settings = load_backbone(TINY), settings_of_run(table, method)
-    source = open_source(table.dataset)
     store = TableStore(out / table.name / method, settings, backbone.info.adaptation, source.class_names)
     cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
     for row, done, count, left in run_table(settings, store, cells):

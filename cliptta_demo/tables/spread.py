@@ -90,6 +90,6 @@ def get_ready() -> None:
     """A worker opens what it needs with its first stream."""
 
 
-def tell() -> dict[str, Any]:
-    """What a worker tells of itself, see :class:`.cluster.workers.Report`."""
+def tell(workers: int) -> dict[str, Any]:
+    """What one of so many workers tells of itself, see :class:`.cluster.workers.Report`."""
     return {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"}

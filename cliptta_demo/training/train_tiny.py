@@ -129,8 +129,10 @@ def main() -> None:
     )
     parser.add_argument(
         "--again",
+        nargs="?",
         type=int,
         default=0,
+        const=1,
         choices=(0, 1, 2),
         help="go on where those rounds ended, with more of CIFAR-10 and of art; 2: still more of them",
     )

@@ -14,11 +14,11 @@ import gradio_client
 import httpx
 import numpy as np
 import pytest
-from load import API
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from serving import PATIENCE, free_port, serve_process, watch_streams
 from test_browser_run import PROGRESS, choose, done, small, step, wait_done
+from visitors import API
 
 pytestmark = pytest.mark.browser
 ROOM = 2**20  # bytes on the disk for uploads

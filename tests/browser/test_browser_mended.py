@@ -69,6 +69,8 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     assert "2 of 2 batches" in page.text_content("#spoken")
     live = page.locator("[role=status]:visible, [aria-live]:visible").all_text_contents()
     assert not [text for text in live if "common." in text or "Loading" in text]
+    gradios = "[...document.querySelectorAll('.sr-only[role=status]')].map(e => getComputedStyle(e).display)"
+    assert set(page.evaluate(gradios)) == {"none"}  # whatever it says, and whenever
 
     page.wait_for_selector("#histogram .main-svg")
     heights = page.evaluate("[...document.querySelectorAll('#histogram .plot')].map(e => e._fullLayout.yaxis._length)")
@@ -102,6 +104,7 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
 def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> None:
     page = visit(390, 844, phone=True)
     page.wait_for_selector("#gain .plot .main-svg", state="attached")
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
     page.evaluate("scrollTo(0, 4300)")
     page.click("#settings")
     page.wait_for_selector("#sidebar", state="visible")

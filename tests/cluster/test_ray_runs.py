@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from cluster_waiting import until
+from processes import has_memory_groups, little_memory
 from ray.cluster_utils import Cluster
 from zero_gpu_visits import numbers
 
@@ -24,6 +26,7 @@ from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.session.state import Recipe, Session
 
 RUNS, KINDS, KILLS = 40, 4, 8
+LITTLE = 16 * 2**20  # bytes more than it has: its next batch of 256 images asks the system for ten times as much
 
 
 def recipe_of(seed: int = 0, **changes: Any) -> Recipe:
@@ -112,6 +115,26 @@ def test_a_worker_that_hangs_is_replaced_and_its_run_goes_on(workers: Workers) -
     print(f"ended {time.monotonic() - began:.0f} s after the worker was stopped")
     until(lambda: len(workers.present) == 2)
     assert stopped not in [worker.report.process for worker in workers.present]
+
+
+@pytest.mark.skipif(not has_memory_groups(), reason="only root, on Linux with control groups, can bound a process")
+def test_a_worker_whose_memory_runs_out_in_a_batch_is_killed_and_its_run_goes_on(workers: Workers) -> None:
+    """For real: the kernel kills it, as it does in a container that is full."""
+    until(lambda: len(workers.present) == 2)
+    recipe = recipe_of(seed=3, batches=3, batch_size=256)
+    looks = run_elsewhere(recipe, None, None, None, workers, lambda: None)
+    for look in looks:
+        if look.session is not None and look.session.state.next_batch == 1:
+            break
+    until(lambda: sum(worker.report.jobs for worker in workers.present) == 1)
+    (busy,) = [worker for worker in workers.present if worker.report.jobs]
+    lives = busy.lives
+    with little_memory(busy.report.process, LITTLE):
+        *_, last = looks
+        until(lambda: busy.lives > lives)
+    assert last.session.state.next_batch == 3
+    assert numbers(last.session) == alone(recipe)
+    until(lambda: len(workers.present) == 2)
 
 
 def test_pause_step_continue_and_a_change_in_the_middle(workers: Workers) -> None:

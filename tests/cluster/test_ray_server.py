@@ -10,9 +10,9 @@ import urllib.request
 from typing import Any
 
 from cluster_waiting import PATIENCE, until
-from load import Server, visit
 from processes import workers_of
 from serving import serve_process
+from visitors import Server, visit
 
 SHORT = {"batches": 12, "batch_size": 16, "steps": 2}
 

@@ -254,7 +254,7 @@ def test_training_resumes_exactly_and_exports_a_model(train: Callable[..., None]
 
     original = Trainer.step
 
-    # In a round to be mixed, while weights are averaged, and in the narrowing round.
+    # In a round to be mixed, while weights are averaged, and in the narrowing round; each time behind a checkpoint.
     for last in (9, 11, 13):
 
         def dies(self: Trainer, step: int, last: int = last) -> float:
@@ -265,8 +265,8 @@ def test_training_resumes_exactly_and_exports_a_model(train: Callable[..., None]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Trainer, "step", dies)
             with pytest.raises(Killed):
-                train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=1)
-    train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=1)
+                train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=last)
+    train(settings, cifar, None, tmp_path / "broken", tmp_path / "work-broken", every=16)
 
     whole = (tmp_path / "whole" / "open_clip_model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "open_clip_model.safetensors").read_bytes() == whole

@@ -7,6 +7,7 @@ page of CLIP's repository. Repositories on the hub may move: ``hf:ORGANISATION/N
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from cliptta_demo.languages import say
@@ -149,17 +150,22 @@ PRESETS: dict[str, HubDataset] = {
 }
 
 
+@cache
+def _imagenet_words() -> dict[str, str]:
+    """ImageNet's 1,000 WordNet numbers in their order, with OpenAI's words."""
+    from open_clip import IMAGENET_CLASSNAMES
+    from timm.data import ImageNetInfo
+
+    return dict(zip(ImageNetInfo("imagenet-1k").label_names(), IMAGENET_CLASSNAMES, strict=True))
+
+
 def readable(names: tuple[str, ...]) -> tuple[str, ...]:
     """ImageNet's WordNet numbers and lists of synonyms become OpenAI's words, no two the same; other names stay."""
     synonyms = len(names) == 1000 and names[0].startswith("tench,")  # "tench, Tinca tinca", the 1,000 in their order
     if not synonyms and not (names and all(_WORDNET.fullmatch(name) for name in names)):
         return names
-    from open_clip import IMAGENET_CLASSNAMES
-    from timm.data import ImageNetInfo
-
-    ids = ImageNetInfo("imagenet-1k").label_names()
-    words = dict(zip(ids, IMAGENET_CLASSNAMES, strict=True))
-    numbers = tuple(ids) if synonyms else names
+    words = _imagenet_words()
+    numbers = tuple(words) if synonyms else names
     counts = Counter(words.get(number) for number in numbers)
     return tuple(
         _OWN_WORDS[number] if number in _OWN_WORDS and counts[words[number]] > 1 else words.get(number, number)

@@ -99,7 +99,7 @@ class Stream:
             strangers = self._take(self.strangers, self._unknown, index, order, settings.seed + 1)
             parts.append(replace(strangers, labels=torch.full_like(strangers.labels, OOD_LABEL)))
         clean = _shuffle(*parts, settings.seed, index) if len(parts) > 1 else parts[0]
-        pixels = clean.pixels.to(self.device)
+        pixels = self._on_device(clean.pixels)
         mixed = mixture(settings.seed, index, len(clean)) if planned.shift == MIXED else ()
         if mixed:
             pixels = self._mix(pixels, mixed, planned.severity, index)
@@ -119,6 +119,12 @@ class Stream:
         seed = int(np.random.SeedSequence((self.settings.seed, 11)).generate_state(1)[0])
         return self.source.take(start, CLEAN_BATCH, self.image_size, "shuffled", seed, CLEAN_BATCH).pixels
 
+    def _on_device(self, pixels: torch.Tensor) -> torch.Tensor:
+        """A copy to a GPU is from pinned memory, so that nobody waits for it."""
+        if self.device.type != "cuda":
+            return pixels.to(self.device)
+        return pixels.pin_memory().to(self.device, non_blocking=True)
+
     def _take(self, source: Source, begins: np.ndarray, index: int, order: str | Order, seed: int) -> Images:
         start, end = int(begins[index]), int(begins[index + 1])
         return source.take(start, end - start, self.image_size, order, seed, int(self._known[-1]))
@@ -136,11 +142,15 @@ class Stream:
 
 
 class AheadOfTime:
-    """A stream whose next batch is usually ready. Batches are the same as without; errors come when asked for."""
+    """A stream whose next batch is usually ready. Batches are the same as without; errors come when asked for.
+
+    On a GPU the next one is copied and corrupted in a CUDA stream of its own, beside the steps on the present one.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._next: dict[int, Future[Batch]] = {}
+        self._beside = torch.cuda.Stream(stream.device) if stream.device.type == "cuda" else None
 
     def batch(self, index: int) -> Batch:
         """The batch with this number; work on the one after it begins."""
@@ -149,10 +159,18 @@ class AheadOfTime:
             other.cancel()
         self._next = {}
         # One that has yet to begin is made here instead: nobody waits for another stream's slow disk.
-        batch = self.stream.batch(index) if future is None or future.cancel() else future.result()
+        batch = self._made(index) if future is None or future.cancel() else future.result()
+        if self._beside is not None:  # the steps' stream waits, and the host does not
+            steps = torch.cuda.current_stream(self.stream.device)
+            steps.wait_stream(self._beside)
+            batch.images.pixels.record_stream(steps)
         if index + 1 < len(self.stream):
-            self._next = {index + 1: _POOL.submit(self.stream.batch, index + 1)}
+            self._next = {index + 1: _POOL.submit(self._made, index + 1)}
         return batch
+
+    def _made(self, index: int) -> Batch:
+        with torch.cuda.stream(self._beside):  # None: as it is
+            return self.stream.batch(index)
 
 
 def _shuffle(first: Images, second: Images, seed: int, index: int) -> Images:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import DoesNotFit
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.methods.losses import marginal_entropy
@@ -148,7 +148,7 @@ class Method:
             torch.cuda.empty_cache()  # does nothing where there is no GPU
             self.piece = self.at_once = min(count + self.settings.memory_sample, self.piece) // 2
             if not self.piece or self.backbone.mixes_images:
-                raise UserError(
+                raise DoesNotFit(
                     say("{count} images do not fit into the memory of {device}.", count=count, device=device)
                     + " "
                     + say("Choose a smaller batch size or a smaller backbone.")

@@ -74,7 +74,7 @@ class Cliptta(AdaptingMethod):
         memory = state.kept.get("memory") or ConfidentMemory.empty_like(images)
         confidence, predicted = cosines.softmax(dim=1).max(dim=1)
         if keep is not None:
-            images, confidence, predicted = images[keep], confidence[keep], predicted[keep]
+            confidence = confidence.where(keep, torch.nan)  # left out
         return state.keep(memory=memory.insert(images, predicted, confidence, self.settings.memory_shots))
 
     def _recall(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Tensor:

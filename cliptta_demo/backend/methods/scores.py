@@ -99,4 +99,4 @@ def otsu_threshold(scores: Tensor) -> Tensor:
     mean_below = (counts * centres).cumsum(0) / below.clamp(min=1)
     mean_above = (counts * centres).flip(0).cumsum(0).flip(0) / above.clamp(min=1)
     between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
-    return torch.where(width > 0, centres[between.argmax()], low)
+    return torch.where(width > 0, centres.take(between.argmax()), low)

@@ -13,7 +13,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, OF_LANGUAGE, address
+from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, EXAMPLE_PICTURES, OF_LANGUAGE, address
 from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.page.session.past import PastMethod, PastRun
 from cliptta_demo.places import ASSETS
@@ -30,9 +30,9 @@ def load_example(path: Path = EXAMPLE) -> dict[str, str] | None:
     complete = isinstance(parts, dict) and set(parts) == set(PARTS) and all(isinstance(v, str) for v in parts.values())
     if not complete:
         return None
-    if EXAMPLE_BATCHES.exists():  # fetched when somebody points at an earlier batch
-        parts["gallery"] = to_json(json.loads(parts["gallery"]) | {"history": address(EXAMPLE_BATCHES)})
-    return parts
+    apart = EXAMPLE_PICTURES | {"history": EXAMPLE_BATCHES}  # the latter for who points at an earlier batch
+    found = {name: address(path) for name, path in apart.items() if path.exists()}
+    return parts | {"gallery": to_json(json.loads(parts["gallery"]) | found)}
 
 
 @cache

@@ -14,7 +14,7 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import looks_of, rounded
 from cliptta_demo.page.panels.histogram import batch_histogram
@@ -27,7 +27,8 @@ def gallery_data(session: Session) -> dict[str, Any]:
     Returns:
         ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
         "mark", "predicted", "confidence", "likeliest", "likelihoods", "status", "histogram"}}, "truth", "reference",
-        "shown", "labelled", "batch", "batches", "title"}``; ``shown`` is the method that is compared at first.
+        "shown", "labelled", "own", "batch", "batches", "title"}``; ``shown`` is the method that is compared at first,
+        ``own`` says whether the images are the visitor's;
         ``clean`` is the sheet before corruption, None when there was none; a tile's ``truth`` is a class number, −1 a
         stranger, −2 unknown; ``likelihoods`` are percentages, at most five of an image; ``truth`` is the share of each
         class; ``histogram``: see :func:`.batch_histogram`.
@@ -69,6 +70,7 @@ def gallery_data(session: Session) -> dict[str, Any]:
         "reference": REFERENCE,
         "shown": opening if opening in shown else list(shown)[-1],
         "labelled": bool(truth.any()),
+        "own": session.recipe.dataset == UPLOAD,
         "batch": snapshot.batch + 1,
         "batches": snapshot.batches,
         "title": " · ".join(title),

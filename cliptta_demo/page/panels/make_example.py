@@ -3,9 +3,10 @@
     python -m cliptta_demo.page.panels.make_example
 
 runs the package's experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
+``assets/example-sheet.jpg`` and ``example-clean.jpg``, the pictures of its gallery, for which the page need not wait,
 and ``assets/example-batches.json``, the gallery of each earlier batch, which the page fetches when somebody points at
-one. In another language than English both have its code in their names, ``example-de.json``: until they are made,
-the page opens in it without a finished run.
+one. In another language than English the .json files have its code in their names, ``example-de.json``: until they are
+made, the page opens in it without a finished run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.example import EXAMPLE
 from cliptta_demo.page.panels.gallery import gallery_data
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES
+from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, EXAMPLE_PICTURES
 from cliptta_demo.page.panels.progress import example_progress_html
 from cliptta_demo.page.panels.stage import stage
 from cliptta_demo.page.runs.runner import open_experiment, work
@@ -57,7 +58,11 @@ def light_gallery(session: Session) -> dict[str, Any]:
 def main() -> None:
     """Writes the file and says what it shows."""
     *earlier, session = make_example()
-    EXAMPLE.write_text(json.dumps(example_stage(session), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    parts, gallery = example_stage(session), gallery_data(session)
+    for name, path in EXAMPLE_PICTURES.items():
+        path.write_bytes(base64.b64decode(gallery[name]))
+    parts["gallery"] = to_json(gallery | dict.fromkeys(EXAMPLE_PICTURES))
+    EXAMPLE.write_text(json.dumps(parts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     for name, method in session.snapshot.methods.items():
         print(f"{name} {method.accuracy:.1%}")
     EXAMPLE_BATCHES.write_text(to_json([light_gallery(each) for each in earlier]) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ mentions its value, so Gradio leaves the DOM alone, and a script watches the val
 
 from __future__ import annotations
 
+import hashlib
 import html
 from functools import cache
 from importlib.resources import files
@@ -47,13 +48,15 @@ SCRIPTS = tuple(
     )
 )
 STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
+JOINED = {"page.css": STYLES, "page.js": SCRIPTS}
 OF_LANGUAGE = "" if LANGUAGE.code == ENGLISH else f"-{LANGUAGE.code}"  # the opening example's files hold words
 EXAMPLE_BATCHES = ASSETS / f"example-batches{OF_LANGUAGE}.json"  # its gallery of all batches but the last
+EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
 
 
 def static_files() -> list[Path]:
-    """The files that the browser loads from this server; nothing else is made public."""
-    return [PLOTLY, *SCRIPTS, *STYLES, EXAMPLE_BATCHES]
+    """The files that the browser loads from this server as they lie there; no others are made public."""
+    return [PLOTLY, EXAMPLE_BATCHES, *EXAMPLE_PICTURES.values()]
 
 
 def address(path: Path) -> str:
@@ -62,14 +65,30 @@ def address(path: Path) -> str:
     return f"{API_PREFIX[1:]}/file={html.escape(path.as_posix())}?v={version}"
 
 
-def stylesheet(path: Path) -> str:
-    """The tag that loads a style sheet from this server."""
-    return f'<link rel="stylesheet" href="{address(path)}">'
+@cache
+def joined(name: str) -> str:
+    """``page.css``, all style sheets, or ``page.js``, all scripts: one by one, each would wait for its answer.
+
+    The scripts run once, however often the page asks for them.
+    """
+    text = "\n".join(path.read_text(encoding="utf-8") for path in JOINED[name])
+    return text if name.endswith(".css") else f"if (!window.cliptta) {{\n{text}}}\n"
+
+
+@cache
+def joined_address(name: str) -> str:
+    """Where the browser finds one of them, relative to the page."""
+    return f"{name}?v={hashlib.sha256(joined(name).encode()).hexdigest()[:12]}"
+
+
+def stylesheet() -> str:
+    """The tag that loads the style sheets from this server."""
+    return f'<link rel="stylesheet" href="{joined_address("page.css")}">'
 
 
 def scripts() -> str:
-    """The tags of all scripts, for the head of whatever needs them."""
-    return "".join(f'<script src="{address(path)}"></script>' for path in SCRIPTS)
+    """The tag of the scripts, for the head of whatever needs them."""
+    return f'<script src="{joined_address("page.js")}"></script>'
 
 
 @cache

@@ -10,17 +10,19 @@ from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.texts import WAITING_FOR_WORKER
 
+SELDOM = 1.0  # seconds between two looks, from which it is worth a word
 WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word
 
 
 def progress_html(
-    session: Session | None, live: LiveStep | None = None, state: str = "idle", seconds: float = 0.0
+    session: Session | None, live: LiveStep | None = None, state: str = "idle", seconds: float = 0.0, every: float = 0.0
 ) -> str:
     """Bar and line of text: batches done, speed, time left.
 
     Args:
         state: idle, preparing, running, paused, done.
         seconds: that the whole run will take, about, where that is known beforehand.
+        every: seconds between two looks at its steps.
     """
     if state == "preparing":
         words = [say("Loading the model and drawing the first batch…")]
@@ -51,6 +53,8 @@ def progress_html(
         words.append(say("{pace:,.0f} images/s", pace=images / max(pace, 1e-6)))
         if state == "running" and total > share:
             words.append(say("about {time} left", time=duration((total - share) * pace)))
+    if every >= SELDOM:
+        words.append(say("many runs are at work: a look every {seconds:.0f} s", seconds=every))
     words.extend({"paused": [say("paused")], "done": [say("finished")]}.get(state, []))
     return progress_bar(share / max(total, 1), " · ".join(words), busy=state == "running")
 

@@ -88,10 +88,14 @@ def stage(session: Session, phase: str) -> dict[str, str]:
     return heads | {panel.name: panel.value(session) for panel in DRAWN}
 
 
-def live_stage(session: Session, step: LiveStep) -> dict[str, str]:
-    """What moves inside a batch, after an optimiser step; images and score histograms wait for its end."""
+def live_stage(session: Session, step: LiveStep, every: float = 0.0) -> dict[str, str]:
+    """What moves inside a batch, after an optimiser step; images and score histograms wait for its end.
+
+    Args:
+        every: seconds between two such looks.
+    """
     heads = {
-        "progress": progress_html(session, step, "running"),
+        "progress": progress_html(session, step, "running", every=every),
         "cards": cards_html(session, session.recipe.settings.methods, step),
     }
     return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}

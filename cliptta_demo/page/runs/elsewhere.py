@@ -191,8 +191,9 @@ def get_ready() -> None:
     threading.Thread(target=fetch, name="opening", daemon=True).start()
 
 
-def tell() -> dict[str, Any]:
-    """What a worker tells of itself, see :class:`.cluster.workers.Report`."""
+def tell(workers: int) -> dict[str, Any]:
+    """What one of so many workers tells of itself, see :class:`.cluster.workers.Report`."""
+    TURNS.processes = workers
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     loaded = tuple(dict.fromkeys(loaded_backbones()))
     return {"device": device, "loaded": loaded, "step_seconds": TURNS.step_seconds, "pace": PACE.known}

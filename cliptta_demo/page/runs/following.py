@@ -12,12 +12,10 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.runs.elsewhere import ADDRESS, run_elsewhere
 from cliptta_demo.page.runs.gpu import run_here
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.runner import RunUpdate
+from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.texts import FAILED
-
-LIVE_A_SECOND = 10.0  # looks inside a batch, of all runs: each costs this process some 20 ms
 
 RUN = run_elsewhere if ADDRESS else run_here
 
@@ -43,7 +41,7 @@ def follow(
                     held.enter_context(KEEPING.set_aside(key, look.size))
                     continue
                 now = time.monotonic()
-                if look.live is not None and now - shown < RUNS.count / LIVE_A_SECOND:
+                if look.live is not None and now - shown < live_interval(RUNS.count):
                     continue
                 shown = now
                 if look.session is not None:

@@ -19,7 +19,7 @@ from functools import partial
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.hub_dataset import is_hub_spec
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
@@ -118,7 +118,7 @@ def perform(
 def _refusal(error: Exception) -> RunUpdate:
     """What a visitor reads: an error of ours, or that memory ran out where less won't do. Another is raised again."""
     if isinstance(error, UserError):
-        return RunUpdate(None, refusal=str(error))
+        return RunUpdate(None, refusal=str(error), no_memory=isinstance(error, DoesNotFit))
     if not is_out_of_memory(error):
         raise error
     log.warning("memory ran out", exc_info=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -26,6 +26,8 @@ from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoke
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
@@ -76,15 +78,17 @@ def run(
     key: str,
     choice: Choice | None = None,
     past: PastRuns | None = None,
+    lags: Callable[[], bool] = lambda: False,
 ) -> Iterator[Update]:
     """Runs to the end of the stream, or ``batches`` batches of it.
 
     Yields what changed. Whoever stops it in between keeps the session of the last yield. ``key`` names the visitor.
+    While their browser ``lags`` behind what was drawn, steps are not shown; batches always are.
     When it has ended or was stopped, :func:`.filling.put_form_back` is to be asked.
     """
     choice, past = choice or Choice(opening()), past or PastRuns()
     try:
-        for update in _run(session, uploads, form_of(values), batches, key, choice, past):
+        for update in _run(session, uploads, form_of(values), batches, key, choice, past, lags):
             session, uploads = update.get("session", session), update.get("uploads", uploads)
             choice, past = update.get("choice", choice), update.get("past_runs", past)
             if "session" in update:
@@ -111,6 +115,7 @@ def _run(
     key: str,
     choice: Choice,
     past: PastRuns,
+    lags: Callable[[], bool],
 ) -> Iterator[Update]:
     recipe = read_form(values)
     before = session
@@ -129,7 +134,8 @@ def _run(
             elif look.prompts is not None:
                 yield {"progress": prompts_html(*look.prompts), **buttons("running")}
             elif look.live is not None:
-                yield live_stage(look.session, look.live)
+                if not lags():
+                    yield live_stage(look.session, look.live, live_interval(RUNS.count))
             elif look.begun is not None:
                 session, uploads = look.session, look.uploads
                 own = uploads if recipe.dataset == UPLOAD else None

@@ -22,7 +22,7 @@ from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import LIVE_INTERVAL, UPLOAD
+from cliptta_demo.page.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD
 from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
@@ -75,6 +75,11 @@ class RunUpdate:
     waiting: bool = False
     refusal: str = ""
     no_memory: bool = False
+
+
+def live_interval(runs: int) -> float:
+    """Seconds between two looks inside a batch, of each of so many runs."""
+    return LIVE_INTERVAL * max(1.0, runs / LIVE_RUNS)
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
@@ -141,7 +146,7 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
     shown = 0.0
 
     def due() -> bool:
-        return time.monotonic() - shown >= LIVE_INTERVAL
+        return time.monotonic() - shown >= live_interval(TURNS.count)
 
     with TURNS.joined() as share:
         while not experiment.finished(state) and (batches is None or done < batches):

@@ -40,7 +40,13 @@ class Share:
 
 @dataclass(eq=False)
 class Turns:
-    """Who works next. Thread-safe; the thread that works begins with the first step."""
+    """Who works next. Thread-safe; the thread that works begins with the first step.
+
+    Attributes:
+        processes: that do the runs of one page, this one among them.
+    """
+
+    processes: int = 1
 
     _shares: set[Share] = field(default_factory=set)
     _line: list[tuple[float, int, Share, Callable[[], Any], Future]] = field(default_factory=list)  # a heap
@@ -61,6 +67,11 @@ class Turns:
         finally:
             with self._changed:
                 self._shares.discard(share)
+
+    @property
+    def count(self) -> int:
+        """Runs at work: those that take turns here, and as many in each other process."""
+        return len(self._shares) * self.processes
 
     @property
     def step_seconds(self) -> float:

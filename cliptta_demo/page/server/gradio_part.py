@@ -89,6 +89,11 @@ def _visitor() -> Any:
     return _holder()["visitor"]
 
 
+@cache
+def _state() -> Any:
+    return gr.State()
+
+
 def _function() -> Any:
     return next(iter(_blocks().fns.values()))
 
@@ -132,6 +137,12 @@ PARTS = [
     Part("gradio.state_holder.StateHolder", "update", _holder, _takes("session_id")),
     Part("gradio.state_holder.SessionState", "state_data", _visitor, _MAPPING),
     Part("gradio.state_holder.SessionState", "config_values", _visitor, _of_type(Mapping)),
+    Part(
+        "gradio.blocks.BlocksConfig",
+        "config_for_block",
+        lambda: import_module("gradio.blocks").BlocksConfig,
+        _takes("_id", "rendered_ids", "block", "renderable"),
+    ),
     Part("gradio.Blocks", "upload_file_set", _blocks, _of_type(MutableSet)),
     # What it does with a call
     Part("gradio.Blocks", "validate_inputs", lambda: gr.Blocks, _takes("self", "block_fn", "inputs")),
@@ -139,6 +150,10 @@ PARTS = [
     Part("gradio.Blocks", "fns", _blocks, lambda value: isinstance(value, Mapping) and len(value) > 0),
     Part("gradio.blocks.BlockFunction", "fn", _function, callable),
     Part("gradio.blocks.BlockFunction", "inputs", _function, _of_type(list, tuple)),
+    Part("gradio.blocks.BlockFunction", "outputs", _function, _of_type(list, tuple)),
+    Part("gradio.Blocks", "postprocess_data", lambda: gr.Blocks, _takes("self", "block_fn", "predictions", "state")),
+    Part("gradio.blocks.Block", "_id", _state, _of_type(int)),
+    Part("gradio.blocks.Block", "stateful", _state, lambda value: value is True),
     _in("gradio_client.utils", "traverse", _takes("json_obj", "func", "is_root")),
     # Uploads
     _in("gradio.route_utils", "API_PREFIX", lambda value: value == API_PREFIX),

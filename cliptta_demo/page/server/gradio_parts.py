@@ -1,6 +1,7 @@
 """All that the page does with Gradio's private parts, and nobody else does: :mod:`.gradio_part` declares them."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,25 @@ def when_session_is_used(demo: gr.Blocks, then: Callable[[str], None]) -> None:
     holder.update = update
 
 
+def share_first_looks(demo: gr.Blocks) -> None:
+    """Has visitors begin with copies of how the page's parts look.
+
+    Gradio asks every part anew at each visitor's first call: 30 ms of its one event loop, in which all others stand
+    still. Copies take less than one.
+    """
+    config = import_module("gradio.blocks").BlocksConfig
+    ask, parts, looks = config.config_for_block, dict(demo.blocks), {}
+
+    def config_for_block(_id: int, rendered_ids: list[int], block: Any, renderable: Any = None) -> dict[str, Any]:
+        if parts.get(_id) is not block or renderable:  # a visitor's own
+            return ask(_id, rendered_ids, block, renderable)
+        if _id not in looks:
+            looks[_id] = ask(_id, rendered_ids, block)
+        return looks[_id] | {"props": dict(looks[_id]["props"])}  # Gradio writes a visitor's values into the props
+
+    config.config_for_block = staticmethod(config_for_block)
+
+
 def delete_states(demo: gr.Blocks, session: str) -> None:
     """Deletes the values of a visitor's ``gr.State``s, whose own ``delete_callback``s are called."""
     demo.state_holder.delete_state(session)
@@ -87,6 +107,12 @@ def delete_letter_box(demo: gr.Blocks, session: str) -> None:
     queue = demo._queue
     queue.pending_messages_per_session.pop(session, None)
     queue.pending_event_ids_session.pop(session, None)
+
+
+def mail_waits(demo: gr.Blocks, session: str) -> bool:
+    """Whether something waits in a visitor's letter box, for a browser that takes it more slowly than it comes."""
+    box = demo._queue.pending_messages_per_session.get(session)
+    return box is not None and not box.empty()
 
 
 def upload_folder() -> Path:
@@ -153,7 +179,7 @@ def parts_like(value: Any, like: Callable[[Any], bool]) -> list[Any]:
 
 
 class OpenBlocks(gr.Blocks):
-    """Gradio's app, with two places to look at every call: :meth:`check` and :meth:`answer`."""
+    """Gradio's app, with two places to look at every call: :meth:`check` and :meth:`answer`. It draws what changes."""
 
     def check(self, function: Callable[..., Any] | None, inputs: list[Any], values: list[Any]) -> None:
         """Sees the ``values`` of a call before Gradio does, with the components that they are meant for."""
@@ -175,6 +201,18 @@ class OpenBlocks(gr.Blocks):
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Gradio's, through :meth:`answer`."""
         return await self.answer(super().process_api(*args, **kwargs))
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Gradio's, of those outputs alone that an update by parts names: it would build each of the others anew."""
+        if not (isinstance(predictions, dict) and predictions) or not all(hasattr(part, "_id") for part in predictions):
+            return await super().postprocess_data(block_fn, predictions, state)
+        named, smaller = {part._id for part in predictions}, copy(block_fn)
+        smaller.outputs = [part for part in block_fn.outputs if part._id in named]
+        values = iter(await super().postprocess_data(smaller, predictions, state))
+        unchanged = [None if part.stateful else gr.skip() for part in block_fn.outputs]
+        return [
+            next(values) if part._id in named else rest for part, rest in zip(block_fn.outputs, unchanged, strict=True)
+        ]
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """In Gradio's place: :meth:`check`."""

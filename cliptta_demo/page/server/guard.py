@@ -7,7 +7,7 @@ files and addresses inside a call before Gradio fetches them, and lets no error 
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -95,7 +95,13 @@ class RequestGuard:
 
 
 class Page(OpenBlocks):
-    """Gradio's app whose functions can be called with anything by anybody."""
+    """Gradio's app whose functions can be called with anything by anybody.
+
+    Attributes:
+        opening: HTML of its parts as it opens, for :class:`.FirstPaint`.
+    """
+
+    opening: Mapping[str, str]
 
     async def answer(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
         """Does a call; whatever goes wrong is a sentence for the caller, and a line without their words in the log."""

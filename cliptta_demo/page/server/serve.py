@@ -30,16 +30,17 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.panels.panel import STYLES, spoken_language, static_files, stylesheet
+from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
 from cliptta_demo.page.runs.camera import CAMERAS
 from cliptta_demo.page.runs.elsewhere import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
+from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
 from cliptta_demo.page.server.gradio_part import check_gradio
-from cliptta_demo.page.server.gradio_parts import forget_uploaded
-from cliptta_demo.page.server.guard import RequestGuard
+from cliptta_demo.page.server.gradio_parts import forget_uploaded, share_first_looks
+from cliptta_demo.page.server.guard import Page, RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
 from cliptta_demo.page.server.theme import build_theme
@@ -52,7 +53,7 @@ LAST_WORD_SECONDS = 0.5  # for the sentence that ends a run to reach its visitor
 CLOSE_SECONDS = 6  # Gradio gives its server five to close
 
 
-def launch(demo: gr.Blocks) -> None:
+def launch(demo: Page) -> None:
     """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
 
     Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within
@@ -72,7 +73,7 @@ def launch(demo: gr.Blocks) -> None:
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         theme=build_theme(),
         # css= would put Gradio's own prefix on every rule
-        head=spoken_language() + "".join(stylesheet(path) for path in STYLES),
+        head=spoken_language() + stylesheet(),
         show_error=False,
         run_history=False,
         ssr_mode=False,
@@ -82,10 +83,14 @@ def launch(demo: gr.Blocks) -> None:
             LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes, LIMITS.videos.max_bytes
         ),  # the engine's own are finer
         state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
-        app_kwargs={"routes": [Route("/health", health), CAMERA_ROUTE], "middleware": [Middleware(RequestGuard)]},
+        app_kwargs={
+            "routes": [Route("/health", health), CAMERA_ROUTE, *JOINED_ROUTES],
+            "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo)],
+        },
         prevent_thread_lock=True,
     )
     bound_sessions(demo)
+    share_first_looks(demo)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
     log_event("start", address=address, limits=asdict(LIMITS), version=VERSION, **versions, device=device)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hostile_tables import BOMBS, MEGABYTE
+from paths import ROOT
+from warm import run_code
 
 pytestmark = pytest.mark.slow
 MOST_MEGABYTES = 300  # above what a process holds that has read a harmless file; a block of 30 MB takes most of it
 # Opens a file as the hub's data sets are opened, and reads a batch; in a process of its own, whose peak is its own.
 PROBE = """
 import gc, json, sys
+sys.path.insert(0, sys.argv.pop(1))
 from pathlib import Path
 import pyarrow as pa
 from cliptta_demo.backend.data import hub_dataset
@@ -55,9 +56,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str | N
         path = folder / f"{name}.parquet"
         path.write_bytes(bomb.make())
         paths.append(str(path))
-    done = subprocess.run([sys.executable, "-c", PROBE, *paths], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
-    lines = map(json.loads, done.stdout.splitlines())
+    status, text = run_code(PROBE, str(ROOT), *paths)
+    assert status == 0, text[-3000:]
+    lines = map(json.loads, text.splitlines())
     found = {name: (says, images, peak) for name, says, images, peak in lines}
     for name, (_, _, peak) in found.items():
         print(

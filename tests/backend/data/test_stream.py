@@ -13,7 +13,7 @@ from PIL import Image
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
-from cliptta_demo.backend.data.stream import Stream
+from cliptta_demo.backend.data.stream import AheadOfTime, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import StreamSettings
 
@@ -31,6 +31,18 @@ def test_a_batch_depends_on_settings_and_number_alone() -> None:
     assert not torch.equal(first.batch(2).images.pixels, first.batch(3).images.pixels)
     other = pictures(corruption="gaussian_noise", seed=1)
     assert not torch.equal(first.batch(2).images.pixels, other.batch(2).images.pixels)
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))],
+)
+def test_batches_made_ahead_of_time_are_the_same(device: str) -> None:
+    settings = StreamSettings(batch_size=12, batches=4, corruption="gaussian_noise")
+    plain, ahead = (Stream(open_source("pictures", ["cat", "car"]), settings, 64, None, device) for _ in range(2))
+    made = AheadOfTime(ahead)
+    for index in (0, 1, 3):
+        assert torch.equal(made.batch(index).images.pixels, plain.batch(index).images.pixels)
 
 
 def test_corruption_changes_the_pixels_and_nothing_else() -> None:

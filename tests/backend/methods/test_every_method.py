@@ -20,6 +20,8 @@ from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.settings import AdaptationSettings
 
 NAMES = tuple(golden()["text/class_names"])
+# WATT's own 80 steps a batch are followed in test_golden_captions.py.
+OWN = {name: {"rounds": 2, "repeats": 1} for name in ("watt-p", "watt-s")}
 FIRST, SECOND = random_images(6, seed=1), random_images(6, seed=2)
 
 
@@ -35,7 +37,7 @@ def made(name: str, names: Sequence[str] = NAMES, at_once: int | None = None) ->
         backbone=backbone,
         prototypes=backbone.prototypes(names, templates),
         settings=AdaptationSettings(learning_rate=1e-3, steps=2, memory_shots=2, memory_sample=6),
-        own=kind.own() if kind.own else None,
+        own=kind.own(**OWN.get(name, {})) if kind.own else None,
         class_names=tuple(names),
         templates=templates,
         images_at_once=at_once,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -10,6 +9,7 @@ import torch
 from helpers import CLASSES, method_of, random_images, small_backbone
 from paths import TESTS
 from torch import nn
+from warm import run_code
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_captions, soft_contrastive
@@ -182,10 +182,9 @@ for batch, piece in ((256, 64), (2048, 64), (2048, 2048)):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process as Linux shows it")
 def test_peak_memory_grows_with_the_piece_and_not_with_the_batch() -> None:
-    command = [sys.executable, "-c", PEAKS.format(tests=str(TESTS))]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    small, large, whole = map(int, done.stdout.split())
+    status, text = run_code(PEAKS.format(tests=str(TESTS)))
+    assert status == 0, text[-3000:]
+    small, large, whole = map(int, text.split())
     print(f"{small} kB for 256 images in pieces of 64, {large} for 2,048, {whole} for 2,048 in one piece")
     assert large < 2 * small + 4_000  # eight times the images: pixels and features grow, activations do not
     assert whole > 5 * large

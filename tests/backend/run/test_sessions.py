@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 import torch
 from helpers import OWN_SETTINGS, SHAPES, labelled_source, method_of, random_images, small_backbone
 from paths import ROOT, TESTS
+from warm import run_code
 
 from cliptta_demo.backend.data.stream import THREADS, AheadOfTime, Stream
 from cliptta_demo.backend.errors import UserError
@@ -77,8 +76,8 @@ def test_a_run_split_over_two_processes_equals_the_unsplit_run(tmp_path: Path) -
     path = tmp_path / "state.pickle"
     path.write_bytes(pickle.dumps(half.to("cpu")))
     folders = [str(folder) for folder in (Path(__file__).parent, TESTS, ROOT)]
-    script = OTHER_PROCESS.format(folders=folders, threads=torch.get_num_threads(), path=str(path))
-    subprocess.run([sys.executable, "-c", script], check=True)
+    status, text = run_code(OTHER_PROCESS.format(folders=folders, threads=torch.get_num_threads(), path=str(path)))
+    assert status == 0, text[-3000:]
     resumed, resumed_numbers = pickle.loads(path.read_bytes())
     assert resumed_numbers == numbers
     for name, state in whole.adaptations.items():

@@ -205,6 +205,23 @@ def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPa
     assert last.refusal == NO_MEMORY  # all have tried
 
 
+def test_where_a_batch_fits_in_no_piece_another_worker_tries() -> None:
+    undisturbed, workers = alone(), Workers()
+    made = [Here(name, workers) for name in "ab"]
+
+    def full(*_: Any) -> None:
+        if not made[1].given:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory")
+
+    hook = BACKBONE.tower.register_forward_pre_hook(full)
+    try:
+        *_, last = ask(workers)
+    finally:
+        hook.remove()
+    assert same(last.session, undisturbed)
+    assert [worker.given for worker in made] == [1, 1]
+
+
 def test_weights_are_asked_of_a_worker_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "load_backbone", lambda name, **_: BACKBONE)
     kept, _ = press(batches=1)

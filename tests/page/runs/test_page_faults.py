@@ -183,19 +183,22 @@ def assert_finite(session: Session) -> None:
         assert state is None or all(torch.isfinite(part).all() for part in (state.values, state.second_moment))
 
 
-SHARDS = {f"data/test-{part}.parquet": table([0, 1, 2] * (1200 + part), names=ANIMALS) for part in range(2)}
+@cache
+def shards() -> dict[str, bytes]:
+    """Two files of a data set, each longer than what is sent before the hub goes away."""
+    return {f"data/test-{part}.parquet": table([0, 1, 2] * (1200 + part), names=ANIMALS) for part in range(2)}
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(hub_dataset, "_open_table", cache(hub_dataset._open_table.__wrapped__))
     with serve_hub() as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
-        publish(server, "zoo/animals", SHARDS)
+        publish(server, "zoo/animals", shards())
         yield server
 
 
 def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub) -> None:
-    stand_in.down_after = sum(map(len, SHARDS.values())) - 100_000
+    stand_in.down_after = sum(map(len, shards().values())) - 100_000
 
     def come_back() -> None:
         while not stand_in.down:
@@ -217,7 +220,7 @@ def test_a_hub_that_comes_back_in_time_costs_nothing_twice(stand_in: Hub) -> Non
 def test_a_hub_that_stays_away_is_a_sentence_and_a_later_try_fetches_what_is_missing(
     stand_in: Hub, tmp_path: Path
 ) -> None:
-    stand_in.down_after = len(SHARDS["data/test-0.parquet"]) + 100_000
+    stand_in.down_after = len(shards()["data/test-0.parquet"]) + 100_000
     first, _ = press()
     kept, updates = press(first, **ZOO)
     assert kept is first

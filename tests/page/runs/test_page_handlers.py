@@ -309,4 +309,4 @@ def test_the_api_refuses_in_one_sentence(change, words):
 def test_only_public_files_are_served():
     from cliptta_demo.page.panels.panel import static_files
 
-    assert {Path(path).suffix for path in static_files()} == {".js", ".css", ".json"}
+    assert {Path(path).suffix for path in static_files()} == {".js", ".json", ".jpg"}

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from load import API, Server, heartbeat, request, visit
 from serving import run_apart, serve_process
+from visitors import API, Server, heartbeat, request, visit
 
 WATCHED = "tests/watched_server.py"
 SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
@@ -181,7 +181,7 @@ def test_visits_were_really_cut_off_at_all_stages(left: dict[str, Any]) -> None:
 def test_nothing_of_them_is_left(left: dict[str, Any]) -> None:
     before, after = left["before"], left["after"]
     threads, descriptors = after.pop("threads"), after.pop("descriptors")
-    assert after == {name: 0 for name in after} | {"files": before["files"]}
+    assert after == {name: 0 for name in after} | {"files": before["files"]}, left["text"][-3000:]
     assert descriptors <= before["descriptors"] + AT_ONCE  # our own idle connections
     assert threads.pop("AnyIO worker thread") <= 4 * AT_ONCE  # idle ones, which the next visitors use
     assert threads.pop("next-batch", 0) <= 2

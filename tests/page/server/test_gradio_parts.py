@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import ast
-import os
+import asyncio
 import re
-import subprocess
-import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio.blocks
 import gradio.queueing
 import gradio.state_holder
 import pytest
 from paths import ROOT
 from serving import free_port
+from warm import run_code
 
-from cliptta_demo.page.server import (
-    gradio_part,
-    gradio_parts,  # noqa: F401  (the second declares the parts)
-)
+from cliptta_demo.page.server import gradio_part, gradio_parts
 from cliptta_demo.page.server.gradio_part import PARTS, REQUIREMENT, Part, check_gradio
 
-PAGE = sorted((ROOT / "cliptta_demo" / "page").glob("*.py"))
+PAGE = sorted((ROOT / "cliptta_demo" / "page").rglob("*.py"))
 OTHERS = [path for path in [*PAGE, ROOT / "app.py"] if path.stem not in ("gradio_part", "gradio_parts")]
 
 
@@ -37,6 +36,12 @@ class Without:
         if name == self.name:
             raise AttributeError(name)
         return getattr(self.whole, name)
+
+
+@pytest.fixture(autouse=True)
+def one_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app that is looked at is made once for all of these tests: none of them changes it."""
+    monkeypatch.setattr(gradio_part._blocks, "cache_clear", lambda: None)
 
 
 def test_the_installed_gradio_has_all_parts() -> None:
@@ -75,38 +80,51 @@ def test_a_part_that_is_missing_or_another_is_named(part: Part, change: str, mon
 CLASSES = ("Event", "GradioMultiPartParser", "GradioUploadFile", "LocalContext")
 
 
+def test_visitors_begin_with_copies_of_how_the_page_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = gradio.blocks.BlocksConfig
+    monkeypatch.setattr(config, "config_for_block", vars(config)["config_for_block"])  # as it is, afterwards
+    with gr.Blocks(analytics_enabled=False) as demo:
+        number = gr.Number(1)
+    visitors = demo.queue().state_holder
+    before = visitors["before"].config_values
+    gradio_parts.share_first_looks(demo)
+    assert visitors["first"].config_values == before
+    with monkeypatch.context() as patch:
+        patch.setattr(gr.Number, "get_config", None)  # whoever asks fails
+        second = visitors["second"]
+    second._update_value_in_config(number._id, 2)
+    assert visitors["third"].config_values == visitors["first"].config_values == before
+    second[number._id] = gr.Number(3)
+    second._update_config(number._id)
+    assert second.config_values[number._id]["props"]["value"] == 3
+
+
 BROKEN = {  # what is taken away → how it is named
     "del gradio.queueing.Queue.compute_analytics_summary": "compute_analytics_summary",
     "del gradio.context.LocalContext": "event_id of gradio.context.LocalContext",
     "del gradio.utils.get_upload_folder": "get_upload_folder of gradio.utils",
 }
-# Starts app.py without each of them, in a process of its own that has imported what others made, and nothing of ours.
 STARTS = """
-import os, runpy, sys
-import gradio, gradio.context, gradio.queueing, gradio.utils, open_clip, plotly.graph_objects, timm
-for change in sys.argv[1:]:
-    if child := os.fork():
-        print("status", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=sys.stderr, flush=True)
-        continue
-    exec(change)
-    runpy.run_path("app.py", run_name="__main__")
-    sys.exit(0)
+import runpy, sys
+import gradio.context, gradio.queueing, gradio.utils
+sys.path.insert(0, {root!r})
+{change}
+runpy.run_path("app.py", run_name="__main__")
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system copies no process")
-def test_a_server_without_a_part_ends_at_its_start() -> None:
-    settings = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": free_port()}
-    environment = {**os.environ, **settings, "GRADIO_ANALYTICS_ENABLED": "False"}  # as app.py sets it in time
-    command = [sys.executable, "-c", STARTS, *BROKEN]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    assert "Traceback" not in ended.stderr
-    *told, rest = ended.stderr.split("status 1\n")
-    assert (len(told), rest) == (len(BROKEN), "")
-    for words, named in zip(told, BROKEN.values(), strict=True):
-        assert named in words
-        assert words.rstrip().endswith(f'Install a release that fits: pip install "{REQUIREMENT}".')
+@pytest.mark.parametrize("change", BROKEN)
+def test_a_server_without_a_part_ends_at_its_start(change: str) -> None:
+    status, words = run_code(
+        STARTS.format(root=str(ROOT), change=change),
+        GRADIO_SERVER_NAME="127.0.0.1",
+        GRADIO_SERVER_PORT=free_port(),
+        GRADIO_ANALYTICS_ENABLED="False",
+    )
+    assert status == 1, words[-3000:]
+    assert "Traceback" not in words
+    assert BROKEN[change] in words
+    assert words.rstrip().endswith(f'Install a release that fits: pip install "{REQUIREMENT}".')
 
 
 def test_the_sentence_names_the_release_that_the_requirements_do() -> None:
@@ -142,3 +160,32 @@ def test_the_scripts_look_for_one_thing_of_gradios_in_one_place() -> None:
     assert found == ["page.js"]
     for path in scripts:
         assert not re.search(r"data-testid|\.svelte|gradio_config", path.read_text(encoding="utf-8"))
+
+
+def finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """What it returns; in a thread, since a browser's loop may be at work in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+def test_an_update_by_parts_is_gradios_own_and_builds_nothing_else_anew() -> None:
+    with gradio_parts.OpenBlocks(analytics_enabled=False) as demo:
+        parts = [gr.HTML("a"), gr.Button("b"), gr.State("c"), gr.HTML("d"), gr.State("e")]
+        gr.on(fn=lambda: None, inputs=[], outputs=parts)
+    call = demo.fns[0]
+    updates = [
+        {parts[0]: "new"},
+        {parts[1]: gr.Button("new", interactive=False), parts[2]: {"kept": 1}},
+        {parts[3]: "<b>", parts[4]: None, parts[0]: ""},
+    ]
+    for update in updates:
+        own, theirs = (gradio.state_holder.SessionState(demo) for _ in range(2))
+        before = dict(own.blocks_config.blocks)
+        usual = finished(gr.Blocks.postprocess_data(demo, call, dict(update), theirs))
+        named = [part in update or part.stateful for part in parts]
+        told = finished(demo.postprocess_data(call, update, own))
+        assert told == [value if part else gr.skip() for part, value in zip(named, usual, strict=True)]
+        assert own.state_data == theirs.state_data
+        unnamed = [part._id for part in parts if part not in update]
+        assert all(own.blocks_config.blocks[number] is before[number] for number in unnamed)
+    assert finished(demo.postprocess_data(call, ["v", gr.skip(), 1, "w", 2], own))[0] == "v"

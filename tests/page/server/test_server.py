@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from load import Server, Visit, visit
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
 from serving import PATIENCE, run_apart, serve_process
+from visitors import Server, Visit, visit
 
 from cliptta_demo.page.runs.api import run
 

@@ -1,0 +1,153 @@
+"""What a visitor sees before Gradio's scripts have come and drawn the page, which takes a slow phone some seconds.
+
+The page's own HTML brings its title, its model line, and the cards and curves of its opening example, drawn by the
+page's style sheets and scripts where they will stay. assets/first.js takes all of it away as soon as the page itself
+stands; until then the page is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, says what the
+browser may fetch at once, and files that never change under their address are kept by it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cliptta_demo.languages import LANGUAGE, say
+from cliptta_demo.one_file import in_script
+from cliptta_demo.page.panels import accuracy, entropy
+from cliptta_demo.page.panels.gallery import GLIMPSE
+from cliptta_demo.page.panels.panel import (
+    JOINED,
+    joined,
+    joined_address,
+    panel_html,
+    spoken_language,
+    static_files,
+    stylesheet,
+)
+from cliptta_demo.page.panels.strip import PANEL as STRIP
+from cliptta_demo.page.server.gradio_files import needed_files
+from cliptta_demo.page.server.gradio_part import API_PREFIX
+from cliptta_demo.page.server.guard import Page
+from cliptta_demo.page.texts import HEADER
+from cliptta_demo.places import ASSETS
+
+LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
+OWN = {"page.css": "style", "page.js": "script"}
+DRAW = 'document.getElementById("first-paint").draw()'
+CURVES = (accuracy.PANEL, entropy.PANEL)
+FOR_GOOD = "public, max-age=31536000, immutable"
+NO_SCRIPTS = say(
+    "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
+)
+
+
+class FirstPaint:
+    """ASGI middleware around Gradio's routes."""
+
+    def __init__(self, app: ASGIApp, demo: Page) -> None:
+        self.app = app
+        self.packed = GZipMiddleware(self._painted, compresslevel=6)
+        self.early = _early(demo).encode()
+        self.title_alone, self.whole = (_first(shown).encode() for shown in ({}, demo.opening))
+        files = {f"{API_PREFIX}/file={path.as_posix()}" for path in static_files()}
+        self.kept = files | {f"/{name}" for name in JOINED}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with the page, or passes on."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path in ("", "/"):
+            await self.packed(scope, receive, send)
+        elif path.startswith("/assets/") or (path in self.kept and scope["query_string"]):  # their names have versions
+            await self.app(scope, receive, _keeping(send))
+        else:
+            await self.app(scope, receive, send)
+
+    async def _painted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first = self._first_of(parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        start: Message = {}
+        body = b""
+
+        async def paint(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            # What is not found is left out: the page then comes as Gradio has it.
+            for place, tags in ((b"<script", self.early), (b"<gradio-app", first)):
+                body = body.replace(place, tags + place, 1)
+            MutableHeaders(scope=start)["content-length"] = str(len(body))
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, paint)
+
+    def _first_of(self, query: Mapping[str, list[str]]) -> bytes:
+        """What is true of the page that an address asks for, whatever its settings are."""
+        asked = {name for name in query if not name.startswith("__")}  # those are Gradio's, such as the theme
+        if asked & LOOKS:
+            return b""
+        return self.title_alone if asked else self.whole
+
+
+async def _joined(request: Request) -> Response:
+    name = request.url.path.rsplit("/", 1)[-1]
+    return Response(joined(name), media_type="text/css" if name.endswith(".css") else "text/javascript")
+
+
+JOINED_ROUTES = [Route(f"/{name}", _joined) for name in JOINED]
+
+
+def _early(demo: Page) -> str:
+    """Tags for the head: the page's title, and all that Gradio's scripts would ask for turn by turn."""
+    links = [f'rel="preload" as="{kind}" href="{joined_address(name)}"' for name, kind in OWN.items()]
+    for name in needed_files({block.get_block_name() for block in demo.blocks.values()}):
+        # A browser thinks more of style sheets than of scripts, which take longer and have to work first.
+        late = 'rel="preload" as="style" fetchpriority="low" crossorigin'
+        kind = 'rel="modulepreload"' if name.endswith(".js") else late
+        links.append(f'{kind} href="./assets/{name}"')
+    return f"<title>{html.escape(demo.title)}</title>" + "".join(f"<link {link}>" for link in links)
+
+
+def _first(parts: Mapping[str, str]) -> str:
+    """The page's beginning; its title alone where nothing else is known."""
+    script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+    drawing = f'{spoken_language()}<script async src="{joined_address("page.js")}"></script>' if parts else ""
+    head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
+    page = f'{HEADER}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
+    if parts:
+        bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'
+        stage = f'<div>{bar}<div class="row"></div>{parts["cards"]}{panel_html(GLIMPSE)}{_figures(parts)}</div>'
+        page += f'{parts["model_line"]}<div class="columns"><div class="side"></div>{stage}</div>'
+    return f'<div id="first-paint" lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}">{head}<div>{page}</div></div>'
+
+
+def _figures(parts: Mapping[str, str]) -> str:
+    """The places of the figures behind the first images, and what first.js draws there."""
+    strip, *curves = (f'<div data-name="{panel.name}">{panel_html(panel)}</div>' for panel in (STRIP, *CURVES))
+    data = {panel.name: json.loads(parts[panel.name]) for panel in (STRIP, *CURVES)}
+    told = f'<script type="application/json">{in_script(data)}</script>'
+    return f'{strip}<div class="pair">{"".join(curves)}</div>{told}<script>{DRAW}</script>'
+
+
+def _keeping(send: Send) -> Send:
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in (200, 304):
+            MutableHeaders(scope=message)["cache-control"] = FOR_GOOD
+        await send(message)
+
+    return keep

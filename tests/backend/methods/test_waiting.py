@@ -1,0 +1,159 @@
+"""The host reads nothing back inside the step loop: on a GPU it would wait there, and the GPU after it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pytest
+import torch
+from helpers import EMBEDDING, WordEncoder, method_of, random_images, small_backbone
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.settings import AdaptationSettings
+
+BATCHES, IMAGES, CLASSES = 2, 3, 5
+# Once a batch, however many steps it takes.
+REMEMBERING = "how many images its memory holds decides how many go through the tower"
+READS_ONCE = {"cliptta": REMEMBERING, "cliptta-oce": REMEMBERING}
+BANK = "its memory takes images one by one, by rules and by chance, on the host"
+READS = {
+    "unient": "its mixture of two Gaussians is fitted in rounds, on the host",
+    "unient-plus": "its mixture of two Gaussians is fitted in rounds, on the host",
+    "clipartt": "its captions are sentences, made of the likeliest classes' names",
+    "g-fret": "the batch joins the supports at every step, and how many stay depends on their classes",
+    "rotta": BANK,
+    "sotta": BANK,
+    "stamp": BANK,
+    "lame": "it goes on until the images agree; it takes no optimiser's step",
+}
+
+
+class Words(WordEncoder):
+    """The stand-in for a text tower, on a device that has no numbers."""
+
+    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+        text = torch.empty(len(prompts), self.dimension, device="meta")
+        return text if context is None else text + context.sum(dim=0)
+
+
+class Numberless(Backbone):
+    """On the device "meta", whose tensors have shapes and no numbers: whoever reads one fails."""
+
+    def _precision(self) -> Any:
+        return nullcontext()
+
+
+class Reads(TorchFunctionMode):
+    """Counts what is read back, and answers with zeros; of a mask, that all is taken."""
+
+    BACK = (Tensor.tolist, Tensor.item, Tensor.cpu, Tensor.numpy, Tensor.__float__, Tensor.__int__, Tensor.__bool__)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        first = args[0] if args else None
+        if isinstance(first, Tensor) and first.is_meta:
+            if func in self.BACK:
+                self.count += 1
+                return func(torch.zeros(first.shape, dtype=first.dtype))
+            if func is Tensor.__getitem__ and isinstance(args[1], Tensor) and args[1].dtype == torch.bool:
+                self.count += 1
+                return first
+        return func(*args, **kwargs or {})
+
+
+class Copies(TorchDispatchMode):
+    """Counts copies to the device that the host would wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **kwargs or {})
+        if "copy" in func.__name__ and isinstance(result, Tensor) and result.is_meta:
+            waits = not (kwargs or {}).get("non_blocking") and not (func.__name__.startswith("copy_") and args[2:])
+            given = [value for value in tree_leaves(args) if isinstance(value, Tensor)]
+            self.count += waits and any(not value.is_meta for value in given)
+        return result
+
+
+def made(name: str, device: str, steps: int) -> Method:
+    usual = small_backbone()
+    kind = Numberless if device == "meta" else Backbone
+    words = Words() if device == "meta" else lambda *given: WordEncoder()(*given).to(device)
+    backbone = kind(usual.info, usual.tower, words, logit_scale=usual.logit_scale, device=device)
+    prototypes = torch.nn.functional.normalize(torch.eye(CLASSES, EMBEDDING), dim=1).to(device)
+    settings = AdaptationSettings(learning_rate=1e-3, steps=steps, memory_shots=2, memory_sample=6)
+    return method_of(name, backbone, prototypes, settings)
+
+
+@contextmanager
+def counted(device: str) -> Iterator[list[int]]:
+    """Yields a list that at the end has two numbers: what was read back, and copies there that are waited for."""
+    counts: list[int] = []
+    if device == "meta":
+        with Copies() as copies, Reads() as reads:
+            yield counts
+        counts += [reads.count, copies.count]
+        return
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield counts
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    counts += [sum("synchroniz" in str(warning.message) for warning in told), 0]
+
+
+def waits(name: str, device: str, steps: int) -> list[int]:
+    """Of ``BATCHES`` batches, the second with what the first has left in memory."""
+    method = made(name, device, steps)
+    batches = [random_images(IMAGES, seed=seed).to(device) for seed in range(BATCHES)]
+    state = method.start()
+    with counted(device) as counts:
+        for seed, images in enumerate(batches):
+            *_, last = (moment for moment in method.adapt(images, state, seed) if moment is not None)
+            state = last.state
+    return counts
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_is_waited_for_between_a_batchs_first_step_and_its_last(name: str) -> None:
+    few = waits(name, "meta", 2)
+    if name in READS:
+        assert few[0] > 0  # else it has no place in that list
+    elif name in READS_ONCE:
+        assert few == waits(name, "meta", 3) == [BATCHES, 0]
+    else:
+        assert few == [0, 0]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU whose waits could be counted")
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in READS])
+def test_nothing_is_waited_for_on_a_gpu(name: str) -> None:
+    waits(name, "cuda", 2)  # what is done once: kernels chosen, handles made
+    assert waits(name, "cuda", 4) == [BATCHES * (name in READS_ONCE), 0]
+
+
+def test_what_is_read_is_noticed() -> None:
+    with counted("meta") as counts:
+        values = torch.ones(3, device="meta")
+        float(values.sum())
+        values[values > 0].tolist()
+        torch.ones(3).to("meta")
+        torch.ones(3).to("meta", non_blocking=True)
+        values.copy_(torch.ones(3))
+    assert counts == [3, 2]

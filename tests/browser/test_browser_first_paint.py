@@ -1,0 +1,108 @@
+"""What is seen before Gradio's scripts have come: true, where it will stay, and gone when the page has come."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+from serving import PATIENCE
+
+from cliptta_demo.page.panels.example import load_example
+from cliptta_demo.page.server import gradio_files
+
+pytestmark = pytest.mark.browser
+FIRST = "#first-paint"
+GRADIOS = "**/assets/index-*.js"  # what draws the page
+PLACES = """root => Object.fromEntries([".masthead p", ".model-line", ".card:last-child", ".run-line",
+    ".pair .plot svg"].map(part => {
+    const { x, y, width, height } = document.querySelector(`${root} ${part}`).getBoundingClientRect()
+    return [part, [x, y, width, height]]
+}))"""
+get = partial(httpx.get, timeout=PATIENCE)
+SHARES = re.compile(r"(\d+\.\d)\s*%")
+
+
+def visitor(browser: Browser, phone: bool = False, **about) -> BrowserContext:
+    size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
+    context = browser.new_context(viewport=size, is_mobile=phone, has_touch=phone, **about)
+    context.set_default_timeout(1000 * PATIENCE)
+    return context
+
+
+def test_without_scripts_it_shows_the_example_and_says_what_is_missing(browser: Browser, server: str) -> None:
+    with visitor(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(server)
+        said = page.inner_text(FIRST)
+        assert SHARES.findall(said) == SHARES.findall(re.sub("<[^>]+>", "", load_example()["cards"]))
+        assert len(SHARES.findall(said)) == 3
+        for words in ("watch a vision-language model adapt", "Tiny CLIP", "EXAMPLE", "runs on JavaScript"):
+            assert words in said
+        assert page.locator(f"{FIRST} .spark polyline").count() == 3
+        assert page.title().startswith("CLIPTTA")
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
+def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Browser, server: str, phone: bool) -> None:
+    with visitor(browser, phone, color_scheme="dark") as context:
+        page = context.new_page()
+        held = []
+        page.route(GRADIOS, lambda route: held.append(route))
+        page.goto(server, wait_until="commit")
+        page.wait_for_selector(f"{FIRST} .pair .plot polyline")
+        first, ground = page.evaluate(PLACES, FIRST), page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(16, 20, 25)"  # dark from the beginning
+        assert "JavaScript" not in page.inner_text(FIRST)
+        while not held:
+            page.wait_for_timeout(50)
+        held[0].continue_()
+        page.wait_for_selector("#gallery .body > *", state="attached")
+        assert page.locator(FIRST).count() == 0
+        assert page.is_visible("#run")
+        assert page.locator(".masthead").count() == 1
+        place = page.evaluate(PLACES, "gradio-app")
+        for part, where in place.items():
+            assert first[part] == pytest.approx(where, abs=1.5), part
+
+
+def test_what_an_address_changes_is_not_shown_beforehand(server: str) -> None:
+    def first(query: str) -> str:
+        page = get(server + query).text
+        found = re.search('<div id="first-paint".*?(?=<gradio-app)', page, re.DOTALL)
+        return found.group() if found else ""
+
+    assert 'class="card"' in first("/?__theme=dark")
+    assert "<h1>" in first("/?severity=5")
+    assert not re.search('class="(card|run-line|model-line|progress)', first("/?severity=5&__theme=dark"))
+    assert first("/?view=curves") == first("/?hide=title") == ""
+
+
+def test_the_page_comes_packed_and_what_it_asks_for_is_kept_by_the_browser(server: str) -> None:
+    page = get(server, headers={"accept-encoding": "gzip"})
+    assert page.headers["content-encoding"] == "gzip"
+    assert int(page.headers["content-length"]) < 70_000  # 650,000 with the example's pictures, and not packed
+    assert get(server, headers={"accept-encoding": "identity"}).text == page.text
+    told = re.findall(r'<link rel="(?:preload|modulepreload)"[^>]* href="([^"]+)"', page.text)
+    for part in ("page.css", "page.js", "assets/Blocks-", "assets/HTML-"):  # the last two after two and three turns
+        assert sum(part in address for address in told) >= 1, part
+    entry = re.search(r"\./assets/index-[\w-]+\.js", page.text).group()
+    assert entry in told
+    for address in told:
+        answer = get(f"{server}/{address}")
+        assert answer.status_code == 200, address
+        assert "immutable" in answer.headers["cache-control"]
+    assert "immutable" not in page.headers.get("cache-control", "")
+    assert "cache-control" not in get(f"{server}/assets/none.js").headers
+
+
+def test_without_gradios_files_nothing_of_them_is_told_beforehand(monkeypatch, tmp_path) -> None:
+    assert len(gradio_files.needed_files({"html"})) > 10
+    monkeypatch.setattr(gradio_files, "FRONTEND", tmp_path)
+    assert gradio_files.needed_files({"html"}) == []
+    (tmp_path / "index.html").write_text('<script src="./assets/index-new.js">')
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "index-new.js").write_text("built otherwise")
+    assert gradio_files.needed_files({"html"}) == []
