@@ -116,7 +116,7 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
             lesson.key: gr.Button(lesson.title, size="sm", elem_id=f"lesson-{lesson.key}", min_width=0)
             for lesson in LESSONS
         }
-        parts["your_camera"] = gr.Button(say("Your camera"), size="sm", elem_id="your-camera", min_width=0)
+        parts["your_camera"] = gr.Button(say("Open the camera"), size="sm", elem_id="your-camera", min_width=0)
     parts |= build_camera()
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")

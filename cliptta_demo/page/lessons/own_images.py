@@ -50,8 +50,8 @@ CAMERA = Lesson(
     explains=(
         Told(
             text=say(
-                "“Class names” holds things that may lie on your desk; change them if you like. Then press “Your "
-                "camera”, and show it one of them."
+                "“Class names” holds things that may lie on your desk; change them if you like. Then press “Open "
+                "the camera”, and show it one of them."
             ),
             panel="camera",
         ),
