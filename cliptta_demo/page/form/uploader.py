@@ -4,6 +4,7 @@ a file was; this one takes both, archives and videos, and keeps the paths, which
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 
 EVERY = f'<input type="number" min="1" max="{MOST_EVERY}" value="{USUAL_EVERY}">'
 TEMPLATE = f"""
-<div class="drop" role="group" aria-label="{say("Your images")}"
+<div class="drop" role="group" aria-label="{html.escape(say("Your images"))}"
      data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
      data-archive="{LIMITS.archives.max_archive_bytes}" data-video="{LIMITS.videos.max_bytes}">
   <p class="call">{say("Drop images, folders, a zip or a video")}</p>
@@ -27,8 +28,9 @@ TEMPLATE = f"""
   <label class="every" hidden>{say("One frame of every {number}", number=EVERY)}
   </label>
   <p class="status" role="status"></p>
-  <input type="file" multiple hidden aria-label="{say("Image files, zip archives, videos or a table of labels")}">
-  <input type="file" webkitdirectory hidden aria-label="{say("A folder of images")}">
+  <input type="file" multiple hidden
+    aria-label="{html.escape(say("Image files, zip archives, videos or a table of labels"))}">
+  <input type="file" webkitdirectory hidden aria-label="{html.escape(say("A folder of images"))}">
 </div>
 <p class="hint">{UPLOAD_HINT}</p>
 <p class="hint">{UPLOAD_PRIVACY}</p>

@@ -42,8 +42,8 @@ TEMPLATE = f"""
   <p class="sentence">{ABOUT}</p></header>
   <div class="body">
     <div>
-      <div class="scene"><video muted playsinline aria-label="{say("Your camera's picture")}"></video>
-        <figure class="seen"><img alt="{say("What the methods see")}">
+      <div class="scene"><video muted playsinline aria-label="{html.escape(say("Your camera's picture"))}"></video>
+        <figure class="seen"><img alt="{html.escape(say("What the methods see"))}">
         <figcaption>{say("what they see")}</figcaption></figure></div>
       <p class="status" role="status"></p>
     </div>
@@ -56,7 +56,7 @@ TEMPLATE = f"""
         <span class="tool paces">{say("Frames a second")}</span>
       </div>
       <p class="truth-line">{TRUTH}</p>
-      <div class="truths" role="group" aria-label="{say("What is really there")}"></div>
+      <div class="truths" role="group" aria-label="{html.escape(say("What is really there"))}"></div>
     </div>
   </div>
 </section>
