@@ -77,6 +77,10 @@ def _queue() -> Any:
     return _blocks()._queue
 
 
+def _line() -> Any:
+    return import_module("gradio.queueing").EventQueue("", 1)
+
+
 def _event() -> Any:
     return import_module("gradio.queueing").Event("session", SimpleNamespace(concurrency_id=""), None, None)
 
@@ -115,9 +119,13 @@ PARTS = [
         _takes_one,
     ),
     Part("gradio.queueing.Queue", "event_ids_to_events", _queue, _MAPPING),
+    Part("gradio.queueing.Queue", "event_queue_per_concurrency_id", _queue, _MAPPING),
+    Part("gradio.queueing.EventQueue", "queue", _line, _of_type(list)),
+    Part("gradio.queueing.Queue", "active_jobs", _queue, _of_type(list)),
     Part("gradio.queueing.Queue", "pending_messages_per_session", _queue, _MAPPING),
     Part("gradio.queueing.Queue", "pending_event_ids_session", _queue, _MAPPING),
     _in("gradio.queueing", "Event", callable),
+    Part("gradio.queueing.Event", "_id", _event, _of_type(str)),
     Part("gradio.queueing.Event", "session_hash", _event, lambda value: value == "session"),
     Part("gradio.queueing.Event", "alive", _event, lambda value: value is True),
     Part("gradio.queueing.Event", "enqueue_time", _event, _of_type(float)),
@@ -145,6 +153,7 @@ PARTS = [
     ),
     Part("gradio.Blocks", "upload_file_set", _blocks, _of_type(MutableSet)),
     # What it does with a call
+    Part("gradio.routes.App", "iterators", lambda: import_module("gradio.routes").App(), _MAPPING),
     Part("gradio.Blocks", "validate_inputs", lambda: gr.Blocks, _takes("self", "block_fn", "inputs")),
     Part("gradio.Blocks", "process_api", lambda: gr.Blocks, _COROUTINE),
     Part("gradio.Blocks", "fns", _blocks, lambda value: isinstance(value, Mapping) and len(value) > 0),

@@ -15,11 +15,26 @@ def calls_of(demo: gr.Blocks, session: str) -> list[Any]:
 
 
 def end_events(demo: gr.Blocks, session: str) -> bool:
-    """Tells a visitor's calls, at work or in line, to end at their next step; whether there was any."""
-    events = calls_of(demo, session)
-    for event in events:
+    """Tells a visitor's calls, at work or in line, to end at their next step; whether there was any.
+
+    One that was cancelled while Gradio was tidying up after it stays in Gradio's list for ever: it is taken out.
+    """
+    waiting = False
+    for event in calls_of(demo, session):
         event.alive = False
-    return bool(events)
+        if _in_hand(demo, event):
+            waiting = True
+        else:
+            demo._queue.event_ids_to_events.pop(event._id, None)
+    return waiting
+
+
+def _in_hand(demo: gr.Blocks, event: Any) -> bool:
+    """Whether a call is really at work, in line, or has a generator that is still to be closed."""
+    queue = demo._queue
+    lines = [tuple(line.queue) for line in tuple(queue.event_queue_per_concurrency_id.values())]
+    at_work = [tuple(job) for job in tuple(queue.active_jobs) if job]
+    return event._id in demo.app.iterators or any(event in events for events in lines + at_work)
 
 
 def calls_known(demo: gr.Blocks) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,13 +17,16 @@ import gradio.blocks
 import gradio.queueing
 import gradio.state_holder
 import pytest
+from fastapi import FastAPI
 from paths import ROOT
 from serving import free_port
+from starlette.testclient import TestClient
 from warm import run_code
 
 from cliptta_demo.page.server import gradio_part, gradio_parts
-from cliptta_demo.page.server.gradio_part import PARTS, REQUIREMENT, Part, check_gradio
+from cliptta_demo.page.server.gradio_part import API_PREFIX, PARTS, REQUIREMENT, Part, check_gradio
 
+PATIENCE = 60  # seconds, for what needs none
 PAGE = sorted((ROOT / "cliptta_demo" / "page").rglob("*.py"))
 OTHERS = [path for path in [*PAGE, ROOT / "app.py"] if path.stem not in ("gradio_part", "gradio_parts")]
 
@@ -99,6 +104,29 @@ def test_visitors_begin_with_copies_of_how_the_page_looks(monkeypatch: pytest.Mo
     assert second.config_values[number._id]["props"]["value"] == 3
 
 
+def test_a_call_that_was_cancelled_at_its_very_end_is_taken_out_of_the_list() -> None:
+    with gr.Blocks(analytics_enabled=False) as demo:
+        gr.on(fn=lambda: None, inputs=[], outputs=[])
+    demo.queue()
+    tidying, cancelled = threading.Event(), threading.Event()
+
+    def tidy_up(_: object) -> None:
+        tidying.set()
+        cancelled.wait(PATIENCE)
+
+    demo._queue.compute_analytics_summary = tidy_up
+    call = {"session_hash": "ann", "fn_index": 0}
+    with TestClient(gr.mount_gradio_app(FastAPI(), demo, "/")) as client, ThreadPoolExecutor(1) as another:
+        event = client.post(f"{API_PREFIX}/queue/join", json={**call, "data": []}).json()["event_id"]
+        assert tidying.wait(PATIENCE)
+        cancelling = another.submit(client.post, f"{API_PREFIX}/cancel", json={**call, "event_id": event})
+        time.sleep(0.2)
+        cancelled.set()
+        assert cancelling.result(PATIENCE).json() == {"success": True}
+        assert not gradio_parts.end_events(demo, "ann")
+        assert gradio_parts.calls_of(demo, "ann") == []
+
+
 BROKEN = {  # what is taken away → how it is named
     "del gradio.queueing.Queue.compute_analytics_summary": "compute_analytics_summary",
     "del gradio.context.LocalContext": "event_id of gradio.context.LocalContext",
@@ -151,7 +179,7 @@ def test_nobody_else_reaches_into_gradio(path: Path) -> None:
 
 
 # Names that are ours or Python's too, or documented (gr.Request.session_hash)
-OURS = ("Event", "session_hash", "lock", "fn", "inputs", "traverse", "items", "update", "file")
+OURS = ("Event", "session_hash", "lock", "fn", "inputs", "traverse", "items", "update", "file", "queue")
 
 
 def test_the_scripts_look_for_one_thing_of_gradios_in_one_place() -> None:

@@ -41,13 +41,15 @@ class Holder:
 
 
 def demo_of(holder: Holder, *events: Any) -> SimpleNamespace:
-    """What Gradio's app offers, with these events at work or in line."""
+    """What Gradio's app offers, with these events at work."""
     queue = SimpleNamespace(
-        event_ids_to_events=dict(enumerate(events)),
+        event_ids_to_events={event._id: event for event in events},
+        event_queue_per_concurrency_id={},
+        active_jobs=[list(events), None],
         pending_messages_per_session={"ann": object(), "bob": object()},
         pending_event_ids_session={"ann": set(), "bob": set()},
     )
-    return SimpleNamespace(state_holder=holder, _queue=queue)
+    return SimpleNamespace(state_holder=holder, _queue=queue, app=SimpleNamespace(iterators={}))
 
 
 @pytest.fixture(autouse=True)
@@ -86,14 +88,14 @@ def test_who_left_is_forgotten_and_nobody_else():
 
 def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
     holder, visitors = Holder(), Leaving()
-    hers, his = (SimpleNamespace(session_hash=name, alive=True) for name in ("ann", "bob"))
+    hers, his = (SimpleNamespace(_id=name, session_hash=name, alive=True) for name in ("ann", "bob"))
     demo = demo_of(holder, hers, his)
     visitors.gone("ann", demo)
     assert soon(lambda: not hers.alive)
     assert his.alive
     time.sleep(0.15)  # looks again meanwhile
     assert holder.deleted == []  # its step has not ended yet
-    demo._queue.event_ids_to_events.pop(0)
+    demo._queue.event_ids_to_events.pop("ann")
     assert ended(visitors)
     assert holder.deleted == ["ann"]
 
