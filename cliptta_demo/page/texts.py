@@ -25,7 +25,7 @@ HELP = {
     "class_names": say("Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens."),
     "class_names_hub": say("Some of the data set's own names, or empty for all of them; “cat = kitten” renames."),
     "hub_dataset": say("Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows."),
-    "class_names_upload": say("Any words. The built-in model has met these in photographs; words new to it are marked below."),
+    "class_names_upload": say("Any words. The built-in model has met these in photos; new words are marked below."),
     "methods": say("Zero-shot always runs: it is the yardstick. “10 ×” is ten times its work on a batch."),
     "templates": say("One a line, {} for the class name. Empty: the backbone's own."),
 }
