@@ -78,6 +78,11 @@ def _anew(adaptation: "AdaptationSettings") -> str:
     return others.get(adaptation.reset) or _every(adaptation)
 
 
+def _falls(adaptation: "AdaptationSettings") -> str:
+    halves = adaptation.rate_halves
+    return say("rate halves after {count}", count=halves) if halves else say("constant rate")
+
+
 # fmt: off
 class AdaptationSettings(Declared):
     """What the adapting methods do with one batch."""
@@ -86,6 +91,11 @@ class AdaptationSettings(Declared):
         1e-4, 0, 1, "the paper's; small backbones want more and bring their own tuned value",
         label=say("Learning rate"), help=say("Of Adam, on the normalisation layers only."), step=0.0001,
         option="lr", spoken="learning rate of Adam", mark=say("lr {:g}"),
+    )
+    rate_halves: int = whole(
+        0, 0, 1000, "constant, as in the paper",
+        label=say("The rate halves after … batches"), help=say("0: never. 32: a half after 32, a third after 64."),
+        spoken="batches after which the rate is a half; 0: never", mark=_falls,
     )
     steps: int = whole(
         10, 1, 50, "the paper's",

@@ -8,8 +8,8 @@ from cliptta_demo.claims.studies import Study, table_study
 
 _SIX = "airplane,automobile,ship,truck,horse,frog"  # of CIFAR-10's ten; the other four are the strangers
 _FIVE = "gaussian_noise,glass_blur,frost,contrast,pixelate"  # of each of ImageNet-C's kinds one, and two digital ones
-# A noise, a weather and a digital corruption.
-SAMPLE = ("gaussian_noise", "frost", "contrast")
+# A noise, a weather and a digital corruption, with the first seed alone.
+SAMPLE = (("gaussian_noise", "frost", "contrast"), (0,))
 
 _SEEDS = "--seeds 0,1,2"
 _METHODS = "--methods zero-shot,tent,tent-regularised,cliptta"

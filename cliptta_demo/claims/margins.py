@@ -43,16 +43,28 @@ def to_markdown(record: Record) -> str:
         ]
         if lines:
             parts += [f"## {document}", markdown_table(["measured on", *HEAD], lines)]
-    sampled = [study for study in record.runs if any(_sampled(record, study, c) for c in record.combinations(study))]
-    if sampled:
-        first = _runs(record, sampled[0], record.combinations(sampled[0])[-1])
-        corruptions = ", ".join(dict.fromkeys(run.corruption for run in first))
-        parts.append(
-            f"With one thread and bfloat16 every stream of {', '.join(sampled)} was run. The other combinations ran a "
-            f"sample again, seed {first[0].seed} of each (corruptions: {corruptions}). Their mean is the "
-            "full one, shifted by the mean difference on the sample; the error of that shift is added to its error."
-        )
+    parts += _samples(record)
     return "\n\n".join(parts) + "\n"
+
+
+def _samples(record: Record) -> list[str]:
+    """Which of the studies' streams were run again, where those are not all."""
+    found: dict[str, str] = {}
+    for study in record.runs:
+        for combination in record.combinations(study):
+            if _sampled(record, study, combination):
+                runs = _runs(record, study, combination)
+                names, seeds = (dict.fromkeys(getattr(run, part) for run in runs) for part in ("corruption", "seed"))
+                words = f"of {', '.join(names).replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} "
+                found[study] = words + ", ".join(map(str, seeds))
+    if not found:
+        return []
+    told = "; ".join(f"{study} {words}" for study, words in found.items())
+    return [
+        "With one thread and bfloat16 every stream was run. The other combinations ran a sample again, and their mean "
+        "is the full one, shifted by the mean difference on the sample; the error of that shift is added to its error. "
+        f"The samples: {told}."
+    ]
 
 
 def mean_and_error(reading: Reading) -> str:

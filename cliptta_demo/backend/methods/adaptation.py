@@ -82,7 +82,7 @@ def adam_step(
     state: AdaptationState,
     loss: Tensor,
     gradient: Tensor,
-    learning_rate: float,
+    learning_rate: float | Tensor,
     *,
     weight_decay: float = 0.0,
     epsilon: float = ADAM_EPSILON,

@@ -167,7 +167,7 @@ class AdaptingMethod(Method):
     """
 
     adapts = by_window = True
-    uses = ("learning_rate", "steps")
+    uses = ("learning_rate", "rate_halves", "steps")
     kept_like_parameters: ClassVar[int] = 0
     kept_by_class: ClassVar[int] = 0
 
@@ -227,6 +227,18 @@ class AdaptingMethod(Method):
         batch = Prepared(self.backbone, window if self.backbone.mixes_images else window[-count:])
         cosines = yield from self.within_memory(len(batch.pixels), self.predict, batch.pixels, self.predictor(state))
         yield Progress(0, cosines, state).of_newest(count)
+
+    def rate(self, state: AdaptationState) -> float | Tensor:
+        """The learning rate of the next step: ``lr / (1 + b/h)`` after b batches, h of which halve it (0: never).
+
+        A rate that falls as 1/t is Robbins and Monro's (1951). It is counted from the start: who starts anew has all
+        of it again.
+        """
+        settings = self.settings
+        if not settings.rate_halves:
+            return settings.learning_rate
+        batches = state.updates.double() / self.steps(self.task.outline)
+        return settings.learning_rate / (1 + batches / settings.rate_halves)
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         """What comes before the first step on a batch; the state that the steps start from."""
@@ -293,7 +305,7 @@ class AdaptingMethod(Method):
             return state, progress
         loss = torch.stack(list(terms.values())).sum()
         gradient = yield from passes.gradient(loss, *others)
-        return adam_step(state, loss.detach(), gradient, self.settings.learning_rate, taken=taken), progress
+        return adam_step(state, loss.detach(), gradient, self.rate(state), taken=taken), progress
 
     def regulariser(self, cosines: Tensor, weight: float) -> dict[str, Tensor]:
         """The term ``−λ_reg · H(mean_i p_i)`` of ``(N, C)`` cosines; none where λ_reg is 0."""

@@ -26,7 +26,7 @@ class Cliptta(AdaptingMethod):
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"
-    uses = ("learning_rate", "steps", "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
+    uses = ("learning_rate", "rate_halves", "steps", "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:

@@ -135,7 +135,7 @@ class Remembering(AdaptingMethod):
         loss: Callable[[Tensor], Tensor],
         *,
         sharp: bool = False,
-        learning_rate: float | None = None,
+        learning_rate: float | Tensor | None = None,
     ) -> Work[tuple[AdaptationState, Tensor]]:
         """One optimiser step on remembered images; the new state, and the loss before it.
 
@@ -148,7 +148,7 @@ class Remembering(AdaptingMethod):
         if sharp:
             yield from self.rest()
             _, gradient = yield from self._slope(sharpest(self.parameters(state), gradient), pixels, rows, loss)
-        rate = self.settings.learning_rate if learning_rate is None else learning_rate
+        rate = self.rate(state) if learning_rate is None else learning_rate
         return adam_step(state, value, gradient, rate), value
 
     def _slope(

@@ -78,7 +78,7 @@ class Stamp(Remembering):
         updates = state.kept.get("replays", 0)
         state = state.keep(sizes=self._smoothed(sizes, memory.items), replays=updates + 1)
         fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.by_authors else 1
-        how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.settings.learning_rate}
+        how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.rate(state)}
         state, value = yield from self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
         return state, Progress(step, batch.made["cosines"], None, {"replay": value})
 

@@ -53,7 +53,7 @@ class Watt(AdaptingMethod):
 
     paper = "Osowiechi et al., WATT: Weight Average Test-Time Adaptation of CLIP, NeurIPS 2024"
     family = "captions"
-    uses = ("learning_rate",)
+    uses = ("learning_rate", "rate_halves")
     own = WattSettings
     parallel: ClassVar[bool]  # whether each prompt starts where the round began, or where the one before it ended
 

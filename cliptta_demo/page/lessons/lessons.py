@@ -29,9 +29,6 @@ LESSONS: tuple[Lesson, ...] = (
     streams.STYLE,
     losses.CLEAN,
     own_images.OWN_PHOTOS,
-    losses.FAIR,
-    streams.TURNS,
-    streams.RUNS,
     own_images.CAMERA,
 )
 

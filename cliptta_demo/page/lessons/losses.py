@@ -132,25 +132,3 @@ CLEAN = Lesson(
         Claim(say("CLIPTTA change next to nothing"), lead("cliptta"), above=-0.02, below=0.02),
     ),
 )
-
-FAIR = Lesson(
-    key="fair",
-    title=say("The same chance for TENT"),
-    changes={"rates": "own", "methods": ["zero-shot", "tent", "tent-reg", "cliptta"]},
-    asks=(
-        Goes(say("TENT gets the rate and the steps that suit it best. It …"), "tent", 0.02),
-        Ends(say("And with CLIPTTA's regulariser added to TENT? Where does it end?"), "tent-reg"),
-    ),
-    explains=(
-        Told(
-            text=say("…"),
-            panel="accuracy",
-        ),
-    ),
-    change=Change(
-        text=say("And at the rate that suits CLIPTTA, for all of them?"),
-        button=say("One rate for all: run"),
-        settings={"rates": "same"},
-    ),
-    claims=(Claim(say("…"), lead("tent"), above=0),),
-)

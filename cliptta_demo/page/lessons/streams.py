@@ -6,7 +6,7 @@ from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.languages import say
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
-from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
+from cliptta_demo.page.lessons.questions import Ends, Goes
 
 STRANGERS = Lesson(
     key="strangers",
@@ -75,58 +75,4 @@ STYLE = Lesson(
         Claim(say("Adapting changes little, with TENT"), lead("tent"), above=-0.05, below=0.05),
         Claim(say("or with CLIPTTA"), lead("cliptta"), above=-0.05, below=0.05),
     ),
-)
-
-TURNS = Lesson(
-    key="turns",
-    title=say("Shift after shift"),
-    changes={
-        "schedule": "continual",
-        "shift_batches": 2,
-        "batches": 30,
-        "batch_size": 32,
-        "methods": ["zero-shot", "tent", "sar", "cliptta"],
-    },
-    asks=(
-        Lowest(say("Fifteen shifts in a row, and nobody starts anew. Who ends lowest?")),
-        Goes(say("What CLIPTTA learns on one shift it takes to the next. It …"), "cliptta", 0.03),
-    ),
-    explains=(
-        Told(
-            text=say("TENT falls under one of the first shifts and takes its damage along: it ends below zero-shot."),
-            panel="entropy",
-        ),
-        Told(
-            text=say("CLIPTTA ends above zero-shot: what one shift has taught it does not spoil the next."),
-            panel="accuracy",
-        ),
-    ),
-    change=Change(
-        text=say("And if everyone may forget whenever the shift changes?"),
-        button=say("Start anew at each shift: run"),
-        settings={"reset": "shift"},
-    ),
-    claims=(
-        Claim(say("it ends below zero-shot"), lead("tent"), below=0),
-        Claim(say("CLIPTTA ends above zero-shot"), lead("cliptta"), above=0),
-    ),
-)
-
-RUNS = Lesson(
-    key="runs",
-    title=say("The same thing for a while"),
-    changes={"order": "rotta", "methods": ["zero-shot", "tent", "lame", "cliptta"]},
-    asks=(Goes(say("Each batch shows few classes. CLIPTTA, which compares images, …"), "cliptta", 0.05),),
-    explains=(
-        Told(
-            text=say("…"),
-            panel="accuracy",
-        ),
-    ),
-    change=Change(
-        text=say("And with the same images, well mixed?"),
-        button=say("Shuffled: run"),
-        settings={"order": "shuffled"},
-    ),
-    claims=(Claim(say("…"), lead("cliptta"), above=0),),
 )
