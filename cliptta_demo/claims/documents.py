@@ -19,7 +19,9 @@ TABLES: dict[str, Study] = {
     for study in (
         table_study("cifar10-5", f"--dataset cifar10 --severity 5 {_METHODS} {_SEEDS}", SAMPLE),
         table_study(
-            "cifar10-clean", "--dataset cifar10 --corruptions none --methods zero-shot,tent,cliptta --seeds 0,1,2,3,4"
+            "cifar10-clean",
+            "--dataset cifar10 --corruptions none --methods zero-shot,tent,cliptta --seeds 0,1,2,3,4",
+            (("none",), (0, 1)),
         ),
         table_study(
             "cifar10-5-others",
