@@ -94,8 +94,7 @@ class AdaptationSettings(Declared):
     )
     rate_halves: int = whole(
         0, 0, 1000, "constant, as in the paper",
-        label=say("The rate halves after … batches"), help=say("0: never. 32: a half after 32, a third after 64."),
-        spoken="batches after which the rate is a half; 0: never", mark=_falls,
+        spoken="batches after which the rate is a half, after twice as many a third; 0: never", mark=_falls,
     )
     steps: int = whole(
         10, 1, 50, "the paper's",
