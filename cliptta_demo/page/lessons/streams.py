@@ -72,7 +72,7 @@ STYLE = Lesson(
     ),
     claims=(
         Claim(say("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
-        Claim(say("Adapting changes little, with TENT"), lead("tent"), above=-0.06, below=0.06),
-        Claim(say("or with CLIPTTA"), lead("cliptta"), above=-0.06, below=0.06),
+        Claim(say("Adapting changes little, with TENT"), lead("tent"), above=-0.05, below=0.05),
+        Claim(say("or with CLIPTTA"), lead("cliptta"), above=-0.05, below=0.05),
     ),
 )
