@@ -169,7 +169,7 @@ def connect_uploads(wires: Wires) -> None:
 
     def use(uploads: Any, size: Any) -> tuple[Any, Any]:
         images = len(uploads.names) if uploads is not None else 0
-        return better_batch_size(images, size) or size, gr.Button(visible=False)
+        return better_batch_size(images, size) or gr.skip(), gr.Button(visible=False)
 
     sidebar.propose.click(
         use, [parts["uploads"], widgets["batch_size"]], [widgets["batch_size"], sidebar.propose], **QUIET
