@@ -78,6 +78,17 @@ def _bytes_of(value: Any) -> int:
     return _bytes_of(vars(value)) if hasattr(value, "__dict__") else 0
 
 
+def falling_rate(learning_rate: float, halves: int, updates: Tensor, steps: int) -> float | Tensor:
+    """``lr / (1 + b/h)`` after b batches of so many steps, h of which halve it; 0: it stays as it is.
+
+    A rate that falls as 1/t is Robbins and Monro's (1951).
+
+    Args:
+        updates: scalar int64, the steps taken so far.
+    """
+    return learning_rate / (1 + updates.double() / (steps * halves)) if halves else learning_rate
+
+
 def adam_step(
     state: AdaptationState,
     loss: Tensor,

@@ -13,7 +13,15 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.errors import DoesNotFit
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
+from cliptta_demo.backend.methods.adaptation import (
+    AdaptationState,
+    Cost,
+    Prepared,
+    Progress,
+    Step,
+    adam_step,
+    falling_rate,
+)
 from cliptta_demo.backend.methods.chosen import with_chosen
 from cliptta_demo.backend.methods.losses import marginal_entropy
 from cliptta_demo.backend.methods.task import Outline, Task
@@ -229,16 +237,9 @@ class AdaptingMethod(Method):
         yield Progress(0, cosines, state).of_newest(count)
 
     def rate(self, state: AdaptationState) -> float | Tensor:
-        """The learning rate of the next step: ``lr / (1 + b/h)`` after b batches, h of which halve it (0: never).
-
-        A rate that falls as 1/t is Robbins and Monro's (1951). It is counted from the start: who starts anew has all
-        of it again.
-        """
+        """The learning rate of the next step; where it falls, it is counted from the start or the last reset."""
         settings = self.settings
-        if not settings.rate_halves:
-            return settings.learning_rate
-        batches = state.updates.double() / self.steps(self.task.outline)
-        return settings.learning_rate / (1 + batches / settings.rate_halves)
+        return falling_rate(settings.learning_rate, settings.rate_halves, state.updates, self.steps(self.task.outline))
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
         """What comes before the first step on a batch; the state that the steps start from."""

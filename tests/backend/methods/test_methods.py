@@ -12,7 +12,7 @@ from helpers import CLASSES, method_of, random_images, small_backbone
 from torch import Tensor, nn
 
 from cliptta_demo.backend.methods import adaptation
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Progress, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Progress, adam_step, falling_rate
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.per_image import PerImage
@@ -23,6 +23,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
 ADAPTING = [name for name, kind in METHODS.items() if kind.adapts and not issubclass(kind, PerImage)]
+FORGETTING = ("clipartt", "watt-p", "watt-s")  # each batch anew
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
 
 
@@ -116,6 +117,27 @@ def test_adam_equals_torch() -> None:
         reference.grad = gradient
         optimizer.step()
     torch.testing.assert_close(state.values, reference.detach(), atol=1e-7, rtol=1e-6)
+
+
+def test_the_rate_halves_after_so_many_batches_and_stays_where_none_is_named() -> None:
+    def rate(batches: float, halves: int) -> float:
+        return float(falling_rate(0.6, halves, torch.tensor(round(batches * 4)), 4))
+
+    assert rate(0, 8) == rate(100, 0) == 0.6
+    assert [rate(batches, 8) for batches in (8, 16, 4.5)] == pytest.approx([0.3, 0.2, 0.6 / 1.5625])
+
+
+@pytest.mark.parametrize("name", sorted({*ADAPTING} - {*FORGETTING, "rotta"}))  # RoTTA's rate falls within a batch too
+def test_a_method_that_goes_on_takes_the_fallen_rate_and_starts_anew_with_all_of_it(
+    name: str, backbone: Backbone
+) -> None:
+    constant, falling = replace(SETTINGS, steps=1), replace(SETTINGS, steps=1, rate_halves=2)
+    half = replace(constant, learning_rate=SETTINGS.learning_rate / 2)
+    start = make(name, backbone, constant).start()
+    later = replace(last(make(name, backbone, constant), random_images(8)).state, updates=torch.tensor(2))
+    for state, equal in ((start, constant), (later, half)):
+        found, wanted = (last(make(name, backbone, each), random_images(8, 1), state) for each in (falling, equal))
+        assert same(found.state, wanted.state)
 
 
 @pytest.mark.parametrize("name", ADAPTING)
