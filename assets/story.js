@@ -6,6 +6,14 @@
   const number = ([text, id]) =>
     make("button", { type: "button", className: "number", textContent: text, title: say("Show where"), onclick: () => cliptta.lightUp(id) });
 
+  // A comma stays with its number: a button lets a line break on either side.
+  const stop = (part) => (typeof part === "string" && part.match(/^[.,;:]/)?.[0]) || "";
+  const line = (parts) =>
+    parts.map((part, index) => {
+      if (typeof part === "string") return index ? part.slice(stop(part).length) : part;
+      return make("span", { className: "whole" }, number(part), stop(parts[index + 1]));
+    });
+
   function loss({ says, terms, sum, mark, ...who }) {
     const values = terms.map(([name, value, meaning]) =>
       make("div", { title: meaning }, make("dt", { textContent: name }), make("dd", { textContent: value })),
@@ -27,9 +35,7 @@
     if (holder.dataset.words !== words) {
       holder.dataset.words = words;
       holder.querySelector("ol")?.remove();
-      const lines = sentences.map((parts) =>
-        make("li", {}, make("p", {}, ...parts.map((part) => (typeof part === "string" ? part : number(part))))),
-      );
+      const lines = sentences.map((parts) => make("li", {}, make("p", {}, ...line(parts))));
       if (lines.length) holder.prepend(make("ol", {}, ...lines));
     }
     holder.querySelector(".losses")?.remove();
