@@ -71,6 +71,12 @@ class Server:
         fields = (self.process / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def rests(self) -> int:
+        """How often one of its threads had nothing to do so far: each time it was woken before."""
+        word = "\nvoluntary_ctxt_switches:"
+        stories = [(thread / "status").read_text() for thread in (self.process / "task").iterdir()]
+        return sum(int(story.partition(word)[2].split(maxsplit=1)[0]) for story in stories)
+
     def threads(self) -> int:
         """Threads of the process."""
         return len(list((self.process / "task").iterdir()))

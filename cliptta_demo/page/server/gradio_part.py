@@ -118,6 +118,8 @@ PARTS = [
         _queue,
         _takes_one,
     ),
+    Part("gradio.queueing.Queue", "sleep_when_free", _queue, _of_type(float)),
+    Part("gradio.queueing.Queue", "progress_update_sleep_when_free", _queue, _of_type(float)),
     Part("gradio.queueing.Queue", "event_ids_to_events", _queue, _MAPPING),
     Part("gradio.queueing.Queue", "event_queue_per_concurrency_id", _queue, _MAPPING),
     Part("gradio.queueing.EventQueue", "queue", _line, _of_type(list)),

@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+LOOK_SECONDS = 0.02  # between two looks for calls: nobody sees so short a wait
+
 
 def calls_of(demo: gr.Blocks, session: str) -> list[Any]:
     """A visitor's calls, at work or in line."""
@@ -204,12 +206,14 @@ class OpenBlocks(gr.Blocks):
         return await call
 
     def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
-        """As Gradio's, without its statistics of calls.
+        """As Gradio's, at rest while nobody calls, and without its statistics of calls.
 
-        One call in the name of a session with broken Unicode made them fail at the end of every later call, before
-        its data were let go.
+        It looks for calls a thousand times a second, and for progress a hundred times: 8 % of a core, for nothing.
+        One call in the name of a session with broken Unicode made the statistics fail at the end of every later call,
+        before its data were let go.
         """
         super().queue(*args, **kwargs)
+        self._queue.sleep_when_free = self._queue.progress_update_sleep_when_free = LOOK_SECONDS
         self._queue.compute_analytics_summary = lambda records: {}
         return self
 

@@ -37,6 +37,9 @@ def story() -> dict[str, Any]:
             time.sleep(0.2)
         told["health"] = httpx.get(f"{address}/health")
         told["visits"] = run_apart(_visits(server, told))
+        before = server.rests()
+        time.sleep(1)
+        told["rests"] = server.rests() - before
         told["tools"], told["called"] = run_apart(_as_tool(address))
         run_apart(_stopped(server, process, told))
         told["status"] = process.wait(PATIENCE)
@@ -99,6 +102,10 @@ def test_it_says_how_it_is(story: dict[str, Any]) -> None:
     assert set(answer.json()) == told | {"undeleted_sessions", "undeleted_files"}
     assert (answer.json()["undeleted_sessions"], answer.json()["undeleted_files"]) == (0, 0)
     assert story["busy"]["runs_at_work"] == 1
+
+
+def test_it_rests_while_nobody_calls(story: dict[str, Any]) -> None:
+    assert 0 < story["rests"] < 500  # Gradio's own way: a thousand for its queue alone
 
 
 def test_it_writes_its_limits_down_when_it_starts(story: dict[str, Any]) -> None:
