@@ -30,8 +30,6 @@ LESSONS: tuple[Lesson, ...] = (
     losses.CLEAN,
     own_images.OWN_PHOTOS,
     own_images.CAMERA,
-    streams.TURNS,
-    streams.RUNS,
 )
 
 

@@ -1,4 +1,4 @@
-"""Lessons on what comes: strangers, another style, shift after shift, few classes at a time."""
+"""Lessons on what comes: strangers, another style."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.languages import say
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
-from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
+from cliptta_demo.page.lessons.questions import Ends, Goes
 
 STRANGERS = Lesson(
     key="strangers",
@@ -77,75 +77,5 @@ STYLE = Lesson(
         Claim(say("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
         Claim(say("CLIPTTA wins back a little of it"), lead("cliptta"), above=0),
         Claim(say("TENT stays close to zero-shot"), lead("tent"), above=-0.05, below=0.05),
-    ),
-)
-
-TURNS = Lesson(
-    key="turns",
-    title=say("Shift after shift"),
-    changes={
-        "schedule": "continual",
-        "shift_batches": 2,
-        "batches": 30,
-        "batch_size": 32,
-        "methods": ["zero-shot", "tent", "sar", "cliptta"],
-    },
-    asks=(
-        Lowest(say("Fifteen shifts in a row, and nobody starts anew. Who ends lowest?")),
-        Goes(say("What CLIPTTA learns under one shift it takes to the next. It …"), "cliptta", 0.02),
-    ),
-    explains=(
-        Told(
-            text=say(
-                "TENT ends below zero-shot and takes its losses along. SAR ends close to zero-shot: it learns only "
-                "from images that it is sure of."
-            ),
-            panel="accuracy",
-        ),
-        Told(
-            text=say("CLIPTTA ends above zero-shot: what one shift has taught it does not spoil the next."),
-            panel="accuracy",
-        ),
-    ),
-    change=Change(
-        text=say("And if all of them forget whenever the shift changes?"),
-        button=say("Anew at each shift: run"),
-        settings={"reset": "shift"},
-    ),
-    claims=(
-        Claim(say("TENT ends below zero-shot"), lead("tent"), below=0),
-        Claim(say("SAR ends close to zero-shot"), lead("sar"), above=-0.04, below=0.04),
-        Claim(say("CLIPTTA ends above zero-shot"), lead("cliptta"), above=0),
-    ),
-)
-
-RUNS = Lesson(
-    key="runs",
-    title=say("The same thing for a while"),
-    changes={"order": "rotta"},
-    asks=(
-        Goes(
-            say("Few classes in each batch. CLIPTTA compares its images; it …"),
-            "cliptta",
-            0.05,
-        ),
-    ),
-    explains=(
-        Told(
-            text=say(
-                "CLIPTTA still climbs above zero-shot, though it tells images apart and many here are of one class. "
-                "TENT falls below zero-shot."
-            ),
-            panel="accuracy",
-        ),
-    ),
-    change=Change(
-        text=say("And with the same classes, well mixed?"),
-        button=say("Shuffled: run"),
-        settings={"order": "shuffled"},
-    ),
-    claims=(
-        Claim(say("CLIPTTA still climbs above zero-shot"), lead("cliptta"), above=0),
-        Claim(say("TENT falls below zero-shot"), lead("tent"), below=0),
     ),
 )
