@@ -195,6 +195,8 @@ def test_a_short_run_finishes_and_the_gallery_filters(page):
     page.click("#run")
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
     assert page.inner_text("#run") == "Run again"
+    assert page.locator("#past tr.last").count() == 1
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1  # how the last run ended is on the cards
     total = 0
     for button in page.locator("#gallery [data-group=filter] button:not([data-value=all])").all():
         value, count = button.get_attribute("data-value"), int(button.locator("small").inner_text())
