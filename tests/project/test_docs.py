@@ -77,7 +77,7 @@ NOT_CLAIMED = {
     "TENT and CLIPTTA work on the very same batches": "what the page does",
     "TENT makes each prediction more certain": "its loss, by definition",
     "what each corruption costs (here at most": "time, by the bench command",
-    "How one CLIPTTA batch grows, in seconds": "time, by the bench command",
+    "How one CLIPTTA batch of the tower before grows, in seconds": "time, by the bench command",
     "Every sentence above that compares methods has a margin": "what tests/test_claims.py holds",
 }
 
