@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
-from cliptta_demo.backend.methods.base import AdaptingMethod, Method
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
+from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.scores import max_log_probability
 from cliptta_demo.backend.methods.task import Task

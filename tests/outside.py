@@ -17,7 +17,8 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS, Corruption, register_c
 from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
-from cliptta_demo.backend.methods.base import AdaptingMethod, Method
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
+from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import ID_SCORES, register_score

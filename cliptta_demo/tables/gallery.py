@@ -24,8 +24,11 @@ from cliptta_demo.tables.ranking import Standing, ranking_page, standings, to_cs
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.variants import Variant
 
-SINGLE = "single"  # the family of methods that take one image at a time
-SINGLE_BATCHES = 2  # in place of a whole stream: they take up to a hundred times as long
+SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
+# They start anew with each batch or image, so that a short stream tells as much of them, and take up to a hundred times
+# as long as others.
+FORGETFUL = (*SINGLE_IMAGES, "zero", "watt-p", "watt-s")
+FORGETFUL_BATCHES = 2
 SEEDS = (0, 1, 2)
 DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
 WITHOUT_SINGLE = ("tiny-imagenet",)  # 200 prompts with gradient for each image
@@ -47,7 +50,7 @@ class GalleryTable:
         name: of its folder and on the command line; group: those of one are ranked together; title: of its column.
         dataset: as for ``run``; stream: everything of the streams but seed and corruption.
         corruptions: its rows; the schedule's name where that draws them.
-        single: whether methods that take one image at a time have a part in it.
+        leaves_out: methods that have no part in it.
     """
 
     name: str
@@ -56,11 +59,11 @@ class GalleryTable:
     dataset: str
     stream: StreamSettings
     corruptions: tuple[str, ...]
-    single: bool
+    leaves_out: tuple[str, ...] = ()
 
     def stream_of(self, method: str) -> StreamSettings:
-        """Shorter where the method takes one image at a time."""
-        return replace(self.stream, batches=SINGLE_BATCHES) if METHODS[method].family == SINGLE else self.stream
+        """Shorter where the method forgets each batch."""
+        return replace(self.stream, batches=FORGETFUL_BATCHES) if method in FORGETFUL else self.stream
 
 
 def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
@@ -71,7 +74,7 @@ def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
         dataset=dataset,
         stream=StreamSettings(severity=severity),
         corruptions=tuple(COMMON_CORRUPTIONS),
-        single=dataset not in WITHOUT_SINGLE,
+        leaves_out=SINGLE_IMAGES if dataset in WITHOUT_SINGLE else (),
     )
 
 
@@ -84,7 +87,7 @@ def _under_schedule(dataset: str, title: str) -> GalleryTable:
         dataset=dataset,
         stream=stream,
         corruptions=(stream.schedule,),
-        single=False,  # what came before is nothing to them
+        leaves_out=FORGETFUL,  # what came before is nothing to them
     )
 
 
@@ -119,7 +122,7 @@ def gallery_command(arguments: argparse.Namespace) -> None:
         check_choice("tables", name, tuple(TABLES))
     found: dict[str, dict[str, list[Row]]] = {}
     for table in (TABLES[name] for name in tables):
-        taking = [name for name in methods if table.single or METHODS[name].family != SINGLE]
+        taking = [name for name in methods if name not in table.leaves_out]
         source = open_source(table.dataset)
         found[table.name] = {name: run(table, name, source, arguments.out) for name in taking}
     groups = {TABLES[name].group: {} for name in tables}

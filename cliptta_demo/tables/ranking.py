@@ -149,7 +149,7 @@ def ranking_page(groups: Mapping[str, Sequence[Standing]]) -> str:
     parts = [
         "# All methods",
         "Written by `cliptta-demo gallery`. Gain: accuracy over zero-shot's on the same streams, in points, mean ± "
-        "standard error over seeds. Methods that take one image at a time ran on shorter streams.",
+        "standard error over seeds. Slow methods that start anew with each batch or image ran on shorter streams.",
     ]
     for group, ranked in groups.items():
         parts += [f"## {TITLES[group]}", winners(ranked), ranking_table(ranked), gains_table(ranked)]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
-from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
-from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.models.pieces import Passes

@@ -4,7 +4,7 @@ import torch
 
 from cliptta_demo.backend.declare import number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
-from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.methods.task import Outline

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import number, whole
 from cliptta_demo.backend.methods.adaptation import Cost
-from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.prompt_tuning import PromptTuning
 from cliptta_demo.backend.methods.registry import register

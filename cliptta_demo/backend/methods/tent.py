@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from cliptta_demo.backend.methods.base import AdaptingMethod
+from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.languages import say
