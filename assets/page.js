@@ -117,6 +117,25 @@
     panel.classList.add("lit");
   };
 
+  // An address fills the form. Whoever presses before it has means what the address says: the press waits for it.
+  let opening = window.location.search.length > 1;
+  let pressed = null;
+  window.addEventListener(
+    "click",
+    (event) => {
+      const button = opening && event.target.closest?.("#run, #step");
+      if (!button) return;
+      event.stopPropagation();
+      pressed = button;
+    },
+    true,
+  );
+  cliptta.opened = () => {
+    opening = false;
+    pressed?.click();
+    pressed = null;
+  };
+
   const mounted = new Set();
   const PLOTS = ["plot", "curves", "histogram"]; // dear to draw: out of sight, only every two seconds
   const SELDOM = 2000;

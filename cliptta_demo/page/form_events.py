@@ -122,7 +122,8 @@ def connect_address(wires: Wires) -> None:
         return filling.address_of(values, session, choice.shown(session is not None), past, lesson)
 
     filled = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
-    wires.demo.load(opened, parts["past_runs"], filled, **PRIVATE)
+    filling_form = wires.demo.load(opened, parts["past_runs"], filled, **PRIVATE)
+    filling_form.then(None, None, None, js="() => window.cliptta.opened()")
     inputs = [*(parts[name] for name in ("session", "choice", "past_runs", "lesson_key")), *sidebar.inputs]
     shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)
     shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")

@@ -21,6 +21,13 @@ PLACES = """root => Object.fromEntries([".masthead p", ".model-line", ".card:las
     const { x, y, width, height } = document.querySelector(`${root} ${part}`).getBoundingClientRect()
     return [part, [x, y, width, height]]
 }))"""
+COUNT_FRAMES = """
+    const native = window.requestAnimationFrame.bind(window)
+    window.frames_asked = 0
+    window.requestAnimationFrame = call => (window.frames_asked += 1, native(call))
+"""
+# A second in which fewer than five are asked for; before, each of them had thirty to sixty.
+AT_REST = "() => { const before = window.seen; window.seen = window.frames_asked; return window.seen - before < 5 }"
 get = partial(httpx.get, timeout=PATIENCE)
 SHARES = re.compile(r"(\d+\.\d)\s*%")
 
@@ -96,6 +103,17 @@ def test_the_page_comes_packed_and_what_it_asks_for_is_kept_by_the_browser(serve
         assert "immutable" in answer.headers["cache-control"]
     assert "immutable" not in page.headers.get("cache-control", "")
     assert "cache-control" not in get(f"{server}/assets/none.js").headers
+
+
+def test_a_page_at_rest_asks_for_hardly_a_frame(browser: Browser, server: str) -> None:
+    """The clock of Gradio's loading screen, which never stops, asks for as many as a machine can draw."""
+    with visitor(browser) as context:
+        page = context.new_page()
+        page.add_init_script(COUNT_FRAMES)
+        page.goto(server)
+        page.wait_for_selector("#histogram .plot .main-svg", state="attached")
+        page.wait_for_selector(FIRST, state="detached")
+        page.wait_for_function(AT_REST, polling=1000)
 
 
 def test_without_gradios_files_nothing_of_them_is_told_beforehand(monkeypatch, tmp_path) -> None:

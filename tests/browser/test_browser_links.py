@@ -6,6 +6,7 @@ from itertools import cycle
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from serving import PATIENCE
 from test_browser_run import PROGRESS, picture, set_number, wait_idle
 
 from cliptta_demo.page.form.fields import linked_names
@@ -56,6 +57,21 @@ def test_two_visitors_of_one_link_see_the_same_run_and_share_gives_the_link(visi
     assert parse_qs(shared) == parse_qs(urlsplit(LINK).query)
     second = open_link(visit, f"?{shared}")
     assert run_at_once(first, second) == [alone, alone]
+
+
+def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, server) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.route("**/queue/data*", lambda route: (page.wait_for_timeout(1500), route.continue_()))  # its answer is late
+    page.goto(server + LINK)
+    page.wait_for_selector("#gallery .body > *", state="attached")
+    assert page.input_value("#severity input[type=number]") == "4"
+    page.click("#step")
+    page.wait_for_function(
+        "() => document.querySelector('#gallery .batch-title')?.textContent.startsWith('Batch 1 of 2')"
+    )
+    assert page.input_value("#severity input[type=number]") == "2"
+    page.close()
 
 
 def test_a_bad_link_says_so_runs_nothing_and_leaves_a_page_whose_changes_make_another(visit) -> None:

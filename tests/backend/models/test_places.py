@@ -51,7 +51,7 @@ def test_patches_are_normalised_and_projected_as_the_class_token(pooled_first: b
 def test_a_resnets_attention_pool_answers_each_point(
     checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backbone = load_backbone(f"test-resnet/{checkpoints['test-resnet']}", "cpu")
+    backbone = load_backbone(f"test-resnet/{checkpoints['test-resnet']}", "cpu", precision="float32")
     places = check(backbone, 4)
     answers, attend = [], F.multi_head_attention_forward
 
@@ -67,7 +67,7 @@ def test_a_resnets_attention_pool_answers_each_point(
 
 
 def test_the_built_in_towers_embedding_is_the_mean_of_its_places() -> None:
-    backbone = load_backbone(TINY, "cpu")
+    backbone = load_backbone(TINY, "cpu", precision="float32")
     check(backbone, 16)
     with torch.no_grad():
         whole, places = backbone.look()(backbone.normalise(images_for(backbone)))

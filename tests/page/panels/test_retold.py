@@ -89,7 +89,7 @@ def test_adapted_weights_are_open_clips_and_predict_the_same(tmp_path: Path) -> 
     missing, unexpected = model.load_state_dict(load(files["cliptta.safetensors"]), strict=False)
     assert missing
     assert not unexpected
-    backbone = load_backbone("tiny")
+    backbone = load_backbone("tiny", precision="float32")
     images = open_source("pictures").take(0, 4, backbone.info.image_size, "shuffled", 0, 4).pixels
     with torch.no_grad():
         features = model.encode_image(backbone.normalise(images), normalize=True)
