@@ -38,7 +38,6 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
-from cliptta_demo.page.server.gradio_part import check_gradio
 from cliptta_demo.page.server.gradio_parts import forget_uploaded, share_first_looks
 from cliptta_demo.page.server.guard import Page, RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
@@ -60,7 +59,6 @@ def launch(demo: Page) -> None:
     ``LIMITS.stop_seconds``, the process ends with status 1. The first run's one-time work is done while the first
     visitor still reads, and then the page's own backbone and data set are fetched.
     """
-    check_gradio()
     start_log(os.environ)
     Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(LIMITS.loaded_backbones)
