@@ -4,12 +4,16 @@
 
 Each method has the rate and the steps that were chosen for it on the held-out corruptions (``choose``), and runs by
 itself beside zero-shot on the same streams, so that a stopped one goes on where it was, and a method that is added
-later is all that is run. ``--tables`` and ``--methods`` choose some, for several processes side by side.
+later is all that is run. ``--tables`` and ``--methods`` choose some, for several processes side by side. ``--record``
+keeps the ranking and the outcome of each stream; what it finds there, and is the same still, is not run again.
 """
 
 import argparse
+import hashlib
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
@@ -18,10 +22,11 @@ from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names
-from cliptta_demo.tables.ranking import Standing, ranking_page, standings, to_csv
-from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, run_table
+from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
+from cliptta_demo.tables.ranking import Outcome, outcome_of, ranking_page, standings
+from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, describe, run_table
 from cliptta_demo.tables.variants import Variant
 
 SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
@@ -30,6 +35,7 @@ SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family 
 FORGETFUL = (*SINGLE_IMAGES, "zero", "watt-p", "watt-s")
 FORGETFUL_BATCHES = 2
 SEEDS = (0, 1, 2)
+STREAMS_FILE = "streams.csv"
 DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
 WITHOUT_SINGLE = ("tiny-imagenet",)  # 200 prompts with gradient for each image
 CONTINUAL = {"schedule": "continual", "shift_batches": 2, "batches": 30}
@@ -107,7 +113,7 @@ def add_gallery_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="of the runs; they are resumed")
     parser.add_argument("--tables", default=",".join(TABLES), help="separated by commas; default: all")
     parser.add_argument("--methods", help="separated by commas; default: all")
-    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="write the ranking and all means there")
+    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the ranking and all outcomes there")
     parser.set_defaults(work=gallery_command)
 
 
@@ -120,21 +126,30 @@ def gallery_command(arguments: argparse.Namespace) -> None:
     tables = arguments.tables.split(",")
     for name in tables:
         check_choice("tables", name, tuple(TABLES))
-    found: dict[str, dict[str, list[Row]]] = {}
-    for table in (TABLES[name] for name in tables):
-        taking = [name for name in methods if name not in table.leaves_out]
-        source = open_source(table.dataset)
-        found[table.name] = {name: run(table, name, source, arguments.out) for name in taking}
-    groups = {TABLES[name].group: {} for name in tables}
-    for name, rows in found.items():
-        groups[TABLES[name].group][TABLES[name].title] = rows
-    ranked: dict[str, list[Standing]] = {group: standings(of_tables) for group, of_tables in groups.items()}
-    page = ranking_page(ranked)
+    record = arguments.record / STREAMS_FILE if arguments.record else None
+    kept = read_csv(record) if record else {}
+    for name in tables:
+        table, source = TABLES[name], open_source(TABLES[name].dataset)
+        for method in (method for method in methods if method not in table.leaves_out):
+            before = kept.get(name, {}).get(method)
+            kept.setdefault(name, {})[method] = run(table, method, source, arguments.out, before)
+    kept = _in_order(kept, others)
+    groups: dict[str, dict[str, dict[str, Sequence[Outcome]]]] = {}
+    for name, of_methods in kept.items():
+        outcomes = {method: streams.outcomes for method, streams in of_methods.items()}
+        groups.setdefault(TABLES[name].group, {})[TABLES[name].title] = outcomes
+    page = ranking_page({group: standings(of_tables) for group, of_tables in groups.items()})
     print(page)
-    if arguments.record:
+    if record:
         arguments.record.mkdir(parents=True, exist_ok=True)
         (arguments.record / "ranking.md").write_text(page, encoding="utf-8")
-        (arguments.record / "means.csv").write_text(to_csv(found), encoding="utf-8")
+        record.write_text(to_csv(kept), encoding="utf-8")
+
+
+def _in_order(kept: KeptTables, methods: Sequence[str]) -> dict[str, dict[str, Kept]]:
+    """As they are declared, whichever ran first."""
+    tables = {name: kept[name] for name in TABLES if name in kept}
+    return {name: {one: found[one] for one in methods if one in found} for name, found in tables.items()}
 
 
 def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
@@ -154,12 +169,27 @@ def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
     )
 
 
-def run(table: GalleryTable, method: str, source: Source, out: Path) -> list[Row]:
-    """The rows of one method on one table, whose images ``source`` has; what is missing is run."""
+def run(table: GalleryTable, method: str, source: Source, out: Path, kept: Kept | None = None) -> Kept:
+    """The streams of one method on one table, whose images ``source`` has; what is missing is run.
+
+    Those that were kept count where settings, weights and the choice of a rate are the same.
+    """
     backbone, settings = load_backbone(TINY), settings_of_run(table, method)
-    store = TableStore(out / table.name / method, settings, backbone.info.adaptation, source.class_names)
+    adaptation = backbone.info.adaptation
+    about = describe(settings, adaptation, source.class_names)
+    choice = asdict(chosen()[method]) if method in chosen() else None
+    digest = digest_of(about, choice, weights_digest())
+    if kept and kept.digest == digest:
+        return kept
+    store = TableStore(out / table.name / method, settings, adaptation, source.class_names)
     cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
     for row, done, count, left in run_table(settings, store, cells):
         words = f"{table.name}, {method}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
         print(words, file=sys.stderr, flush=True)
-    return store.rows()
+    return Kept(digest, [outcome_of(row, method) for row in store.rows()])
+
+
+@cache
+def weights_digest() -> str:
+    """Of the built-in model's file."""
+    return hashlib.sha256((TINY_DIRECTORY / "open_clip_model.safetensors").read_bytes()).hexdigest()[:16]

@@ -1,22 +1,66 @@
 """Methods in the order of what they gain over zero-shot, with what it costs."""
 
-import csv
-import io
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.text import markdown_table, mean_of, standard_error
+from cliptta_demo.tables.text import markdown_table, standard_error
 
 MARGIN = 2.0  # standard errors by which one method has to be ahead to be called better
-MEASURES = ("accuracy", "calibration_error", "seconds_per_batch", "kept_bytes")
 TITLES = {
     "corruptions": "Fifteen corruptions",
     "schedules": "Streams that change",
 }
-RowsOfTables = Mapping[str, Mapping[str, Sequence[Row]]]  # title of a table → method → its streams
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a ranking takes of a method on one stream.
+
+    Attributes:
+        corruption, seed: of the stream.
+        accuracy, before: the method's, and zero-shot's on the same images.
+        collapsed: whether the stream ended in a collapse.
+        calibration, calibration_before: expected calibration error, and zero-shot's.
+        seconds: for an image; kept: bytes that it remembers, beside the model.
+    """
+
+    corruption: str
+    seed: int
+    accuracy: float
+    before: float
+    collapsed: bool
+    calibration: float
+    calibration_before: float
+    seconds: float
+    kept: int
+
+    @property
+    def gain(self) -> float:
+        """Over zero-shot, as a share."""
+        return self.accuracy - self.before
+
+
+def outcome_of(row: Row, method: str) -> Outcome:
+    """What a ranking takes of a finished stream."""
+    own, before = row.columns[method], row.columns[REFERENCE]
+    images = sum(own["histogram"]) / len(own["series"]["seconds"])
+    return Outcome(
+        corruption=row.corruption,
+        seed=row.seed,
+        accuracy=round(own["accuracy"], 5),
+        before=round(before["accuracy"], 5),
+        collapsed=bool(own["collapsed"]),
+        calibration=round(own["calibration_error"] or 0.0, 5),
+        calibration_before=round(before["calibration_error"] or 0.0, 5),
+        seconds=round(own["seconds_per_batch"] / images, 6),
+        kept=own["kept_bytes"],
+    )
+
+
+OutcomesOfTables = Mapping[str, Mapping[str, Sequence[Outcome]]]  # title of a table → method → its streams
 
 
 @dataclass(frozen=True)
@@ -59,45 +103,40 @@ class Standing:
         return statistics.fmean(apart), standard_error(apart) or 0.0
 
 
-def standings(tables: RowsOfTables) -> list[Standing]:
+def standings(tables: OutcomesOfTables) -> list[Standing]:
     """All methods that have run on one of the tables, the one that gains most first."""
-    methods = dict.fromkeys(method for rows in tables.values() for method in rows)
-    found = [_standing(name, {title: rows[name] for title, rows in tables.items() if name in rows}) for name in methods]
-    return sorted(found, key=lambda standing: -standing.gain)
+    methods = dict.fromkeys(method for found in tables.values() for method in found)
+    ranked = [
+        _standing(name, {title: found[name] for title, found in tables.items() if name in found}) for name in methods
+    ]
+    return sorted(ranked, key=lambda standing: -standing.gain)
 
 
-def _standing(method: str, tables: Mapping[str, Sequence[Row]]) -> Standing:
-    every = [(title, row) for title, rows in tables.items() for row in rows]
-    own = [row.columns[method] for _, row in every]
-    before = [row.columns[REFERENCE] for _, row in every]
-    by_corruption: dict[str, list[float]] = {}
-    for title, row in every:
-        by_corruption.setdefault(f"{title}, {row.corruption.replace('_', ' ')}", []).append(_gain(row, method))
-    worst = min(by_corruption, key=lambda words: statistics.fmean(by_corruption[words]))
-    images = [sum(summary["histogram"]) / len(summary["series"]["seconds"]) for summary in own]
+def _standing(method: str, tables: Mapping[str, Sequence[Outcome]]) -> Standing:
+    every = [outcome for found in tables.values() for outcome in found]
+    gains: dict[str, list[float]] = {}
+    for title, found in tables.items():
+        for outcome in found:
+            gains.setdefault(f"{title}, {outcome.corruption.replace('_', ' ')}", []).append(outcome.gain)
+    worst = min(gains, key=lambda words: statistics.fmean(gains[words]))
     return Standing(
         method=method,
-        gains={title: _by_seed(rows, method) for title, rows in tables.items()},
-        worst=(statistics.fmean(by_corruption[worst]), worst),
-        collapsed=sum(bool(summary["collapsed"]) for summary in own),
-        streams=len(own),
-        calibration=(_mean(own, "calibration_error"), _mean(before, "calibration_error")),
-        seconds=statistics.fmean(s["seconds_per_batch"] / count for s, count in zip(own, images, strict=True)),
-        kept=max(summary["kept_bytes"] for summary in own),
+        gains={title: _by_seed(found) for title, found in tables.items()},
+        worst=(statistics.fmean(gains[worst]), worst),
+        collapsed=sum(outcome.collapsed for outcome in every),
+        streams=len(every),
+        calibration=(
+            statistics.fmean(outcome.calibration for outcome in every),
+            statistics.fmean(outcome.calibration_before for outcome in every),
+        ),
+        seconds=statistics.fmean(outcome.seconds for outcome in every),
+        kept=max(outcome.kept for outcome in every),
     )
 
 
-def _gain(row: Row, method: str) -> float:
-    return row.columns[method]["accuracy"] - row.columns[REFERENCE]["accuracy"]
-
-
-def _by_seed(rows: Sequence[Row], method: str) -> dict[int, float]:
-    seeds = dict.fromkeys(row.seed for row in rows)
-    return {seed: statistics.fmean(_gain(row, method) for row in rows if row.seed == seed) for seed in seeds}
-
-
-def _mean(summaries: Sequence[Mapping], measure: str) -> float:
-    return mean_of(summary[measure] for summary in summaries) or 0.0
+def _by_seed(found: Sequence[Outcome]) -> dict[int, float]:
+    seeds = dict.fromkeys(outcome.seed for outcome in found)
+    return {seed: statistics.fmean(outcome.gain for outcome in found if outcome.seed == seed) for seed in seeds}
 
 
 def ranking_table(ranked: Sequence[Standing]) -> str:
@@ -154,23 +193,6 @@ def ranking_page(groups: Mapping[str, Sequence[Standing]]) -> str:
     for group, ranked in groups.items():
         parts += [f"## {TITLES[group]}", winners(ranked), ranking_table(ranked), gains_table(ranked)]
     return "\n\n".join(parts) + "\n"
-
-
-def to_csv(tables: RowsOfTables) -> str:
-    """A line for each table, method and corruption: means over seeds, and how sure gain and accuracy are."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["table", "corruption", "method", "gain", "gain_error", "accuracy_error", "collapsed", *MEASURES])
-    for name, methods in tables.items():
-        for method, rows in methods.items():
-            for corruption in dict.fromkeys(row.corruption for row in rows):
-                shown = [row for row in rows if row.corruption == corruption]
-                own, gains = [row.columns[method] for row in shown], [_gain(row, method) for row in shown]
-                errors = standard_error(gains), standard_error([summary["accuracy"] for summary in own])
-                values = [statistics.fmean(gains), *errors, sum(bool(s["collapsed"]) for s in own)]
-                values += [_mean(own, measure) for measure in MEASURES]
-                writer.writerow([name, corruption, method, *("" if v is None else round(v, 5) for v in values)])
-    return file.getvalue()
 
 
 def _points(values: Sequence[float]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,22 @@ import pytest
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
 from cliptta_demo.tables import gallery
-from cliptta_demo.tables.ranking import standings, winners
+from cliptta_demo.tables.kept import Kept, read_csv, to_csv
+from cliptta_demo.tables.ranking import Outcome, outcome_of, standings, winners
 from cliptta_demo.tables.runs import Row
 
 
-def row(corruption: str, seed: int, method: str, accuracy: float, before: float) -> Row:
+def rows(method: str, gains: list[tuple[float, float]]) -> list[Outcome]:
+    """For each seed the gains under fog and under snow, over 0.5; five images in half a second."""
+
     def summary(value: float) -> dict[str, Any]:
         about = {"accuracy": value, "calibration_error": 0.1, "seconds_per_batch": 0.5, "kept_bytes": 0}
         return about | {"collapsed": value < 0.2, "histogram": [3, 2], "series": {"seconds": [0.5]}}
 
-    return Row(corruption, seed, 1.0, {"zero-shot": summary(before), method: summary(accuracy)})
-
-
-def rows(method: str, gains: list[tuple[float, float]]) -> list[Row]:
-    """For each seed the gains under fog and under snow, over 0.5."""
-    corruptions = ("fog", "snow")
     return [
-        row(c, seed, method, 0.5 + g, 0.5)
+        outcome_of(Row(corruption, seed, 1.0, {"zero-shot": summary(0.5), method: summary(0.5 + gain)}), method)
         for seed, pair in enumerate(gains)
-        for c, g in zip(corruptions, pair, strict=True)
+        for corruption, gain in zip(("fog", "snow"), pair, strict=True)
     ]
 
 
@@ -62,22 +58,36 @@ def test_the_command_runs_what_is_missing_and_records_it(
         monkeypatch.setitem(gallery.TABLES, name, replace(table, stream=short, corruptions=corruptions))
     monkeypatch.setattr(gallery, "SEEDS", (0, 1))
     monkeypatch.setattr(gallery, "FORGETFUL_BATCHES", 1)
-    words = f"gallery --out {tmp_path} --tables pictures-3,pictures-in-runs --methods tda,rlcf --record {tmp_path}/kept"
-    main(words.split())
-    assert "pictures-3, rlcf: 4/4" in capsys.readouterr().err
-    page = (tmp_path / "kept" / "ranking.md").read_text()
+    record = tmp_path / "kept"
+
+    def command(out: str, methods: str) -> str:
+        words = f"gallery --out {tmp_path / out} --tables pictures-3,pictures-in-runs --methods {methods}"
+        main([*words.split(), "--record", str(record)])
+        return capsys.readouterr().err
+
+    assert "pictures-3, rlcf: 4/4" in command("first", "tda,rlcf")
+    page = (record / "ranking.md").read_text()
     assert page.count("| RLCF |") == 2  # its rank and its gains; no schedule matters to a method for single images
     assert page.count("| TDA |") == 4
-    with (tmp_path / "kept" / "means.csv").open() as file:
-        found = [(line["table"], line["corruption"], line["method"]) for line in csv.DictReader(file)]
-    assert found[:3] == [
-        ("pictures-3", "fog", "tda"),
-        ("pictures-3", "contrast", "tda"),
-        ("pictures-3", "fog", "rlcf"),
-    ]
-    assert found[-1] == ("pictures-in-runs", "continual", "tda")
-    main(words.split())
-    assert "4/4" not in capsys.readouterr().err  # nothing is run again
+    kept = read_csv(record / "streams.csv")
+    found = [(table, method, len(one.outcomes)) for table, of in kept.items() for method, one in of.items()]
+    assert found == [("pictures-3", "tda", 4), ("pictures-3", "rlcf", 4), ("pictures-in-runs", "tda", 2)]
+    ran = command("elsewhere", "tda,lame")  # what is kept is not run again, and stays
+    assert "lame: 4/4" in ran
+    assert "tda" not in ran
+    after = read_csv(record / "streams.csv")
+    assert list(after["pictures-3"]) == ["tda", "lame", "rlcf"]
+    assert after["pictures-3"]["rlcf"] == kept["pictures-3"]["rlcf"]
+    monkeypatch.setattr(gallery, "weights_digest", lambda: "others")
+    assert "pictures-3, tda: 4/4" in command("third", "tda")
+    assert read_csv(record / "streams.csv")["pictures-3"]["tda"].digest != kept["pictures-3"]["tda"].digest
+
+
+def test_outcomes_survive_their_file(tmp_path: Path) -> None:
+    tables = {"pictures-3": {"tent": Kept("abc", rows("tent", [(0.1, -0.4)]))}}
+    (tmp_path / "streams.csv").write_text(to_csv(tables))
+    assert read_csv(tmp_path / "streams.csv") == tables
+    assert read_csv(tmp_path / "none.csv") == {}
 
 
 def test_every_table_can_be_run_and_holds_to_the_fifteen() -> None:
