@@ -50,6 +50,7 @@ def main() -> None:
             page.wait_for_timeout(1000 * SETTLED)
             print(f"{pace} frames a second: {status(page)}", flush=True)
         page.click("#camera .paces [data-value='2']")
+        page.wait_for_timeout(1000 * SETTLED)
         tools = page.context.new_cdp_session(page)
         for minute in range(minutes + 1):
             tools.send("HeapProfiler.collectGarbage")
