@@ -5,7 +5,8 @@
 
 runs each claim's streams with one and two threads, in bfloat16 and in float32, and prints its mean, standard error and
 margin, and where it would fail. A stopped one goes on where it was. ``--record`` keeps what was measured: numbers
-(``claims.json``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to.
+(``claims.json``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to. What was
+recorded there of streams that are still the same, with the weights and methods of today, is not run again.
 """
 
 import argparse

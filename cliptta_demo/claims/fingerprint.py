@@ -21,8 +21,12 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings, StreamSettings
 from cliptta_demo.claims.studies import Combination
 
-METHODS = ("tent", "cliptta", "cliptta-oce")
+METHODS = ("tent", "tent-reg", "cliptta", "cliptta-oce", "sar")  # all that a study compares
 DIRECTIONS = 24  # along which the movement of the parameters is kept
+# Of the length of that movement. In float32, one and two threads differ by less than 0.0001, a memory that is not
+# drawn balanced over the classes makes 0.3 and more.
+TOLERANCE = 0.1
+PIXEL_TOLERANCE = 0.05  # of 255, on the mean of an image; libraries may round a pixel up or down
 
 
 def fingerprint() -> dict[str, Any]:
@@ -60,6 +64,21 @@ def method_probe() -> dict[str, list[float]]:
     return {
         name: [round(1000 * value, 4) for value in (directions @ vector).tolist()] for name, vector in moved.items()
     }
+
+
+def differences(recorded: dict[str, Any], present: dict[str, Any]) -> list[str]:
+    """In what two fingerprints differ beyond rounding: "weights", "pictures", "corruptions" or one, or a method."""
+    found = [name for name in ("weights", "pictures") if recorded[name] != present[name]]
+    old, new = recorded["corruptions"], present["corruptions"]
+    if old.keys() != new.keys():
+        return [*found, "corruptions"]
+    found += [name for name in old if abs(old[name] - new[name]) > PIXEL_TOLERANCE]
+    before, after = recorded["methods"], present["methods"]
+    return found + [name for name in after if name not in before or _moved(before[name], after[name])]
+
+
+def _moved(before: list[float], after: list[float]) -> bool:
+    return math.dist(before, after) > TOLERANCE * math.hypot(*before)
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -3,12 +3,13 @@
 import argparse
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.claims.documents import TABLES
-from cliptta_demo.claims.fingerprint import fingerprint
+from cliptta_demo.claims.fingerprint import METHODS, differences, fingerprint
 from cliptta_demo.claims.margins import to_markdown
-from cliptta_demo.claims.record import Record, runs_of, to_text
+from cliptta_demo.claims.record import Record, Run, load_record, runs_of, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
 from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.tables.command import progress_line
@@ -25,13 +26,15 @@ def measure(arguments: argparse.Namespace) -> None:
     if arguments.record and (studies, combinations) != (all_studies(), list(COMBINATIONS)):
         raise UserError("--record keeps everything: leave out --lessons, --tables, --seeds, --threads, --precisions.")
     record = Record(fingerprint() if arguments.record else {}, {study.name: study.digest for study in studies})
+    stands = still_true(arguments.record / RECORD_FILE, record) if arguments.record else {}
+    record.runs.update({study.name: stands.get(study.name, {}) for study in studies})
     for combination in combinations:
-        for study in studies:
+        for study in (study for study in studies if study.name not in stands):
             work = StudyRun(study, combination, arguments.out)
             for row in work.rest():
                 print(f"{study.name}, {combination.words}: {progress_line(row)}", file=sys.stderr, flush=True)
             rows = work.rows()
-            record.runs.setdefault(study.name, {})[combination.name] = runs_of(rows)
+            record.runs[study.name][combination.name] = runs_of(rows)
             if arguments.record and combination == COMBINATIONS[0] and study.name in TABLES:
                 folder = arguments.record / "tables" / study.name
                 folder.mkdir(parents=True, exist_ok=True)
@@ -43,6 +46,21 @@ def measure(arguments: argparse.Namespace) -> None:
     if arguments.record:
         (arguments.record / RECORD_FILE).write_text(to_text(record), encoding="utf-8")
         (arguments.record / "claims.md").write_text(text, encoding="utf-8")
+
+
+def still_true(path: Path, present: Record) -> dict[str, dict[str, list[Run]]]:
+    """Of the record in that file, the runs of studies whose settings, methods, weights and images are the same."""
+    if not path.exists():
+        return {}
+    old = load_record(path)
+    changed = set(differences(old.fingerprint, present.fingerprint))
+    same = {study.name: study for study in all_studies() if old.digests.get(study.name) == study.digest}
+
+    def stands(study: Study) -> bool:
+        others = set(METHODS) - {variant.method for variant in study.settings.variants}
+        return changed <= others
+
+    return {name: old.runs[name] for name, study in same.items() if stands(study)}
 
 
 def all_studies() -> list[Study]:

@@ -4,7 +4,9 @@ import json
 import math
 import re
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cliptta_demo.claims.claim import Claim, Columns, numbers_of
@@ -128,6 +130,28 @@ def to_text(record: Record) -> str:
     }
     text = json.dumps({"fingerprint": record.fingerprint, "studies": studies}, indent=1)
     return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+
+
+def load_record(path: Path) -> Record:
+    """Reads what :func:`to_text` wrote."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return Record(
+        data["fingerprint"],
+        {study: part["settings"] for study, part in data["studies"].items()},
+        {
+            study: {name: list(_runs(columns)) for name, columns in part["runs"].items()}
+            for study, part in data["studies"].items()
+        },
+    )
+
+
+def _runs(part: dict[str, Any]) -> Iterator[Run]:
+    for index, (corruption, seed) in enumerate(zip(part["corruption"], part["seed"], strict=True)):
+        columns = {
+            name: {measure: values[index] for measure, values in measures.items()}
+            for name, measures in part["columns"].items()
+        }
+        yield Run(corruption, seed, columns)
 
 
 def _columns(runs: list[Run]) -> dict[str, Any]:

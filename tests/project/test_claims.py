@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from claims import RECORD, ROOT, differences, load_record
+from claims import RECORD, ROOT
 
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.claims import fingerprint as prints
 from cliptta_demo.claims import measure as claims_command
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
+from cliptta_demo.claims.fingerprint import METHODS, differences
 from cliptta_demo.claims.margins import to_markdown
-from cliptta_demo.claims.measure import all_studies
-from cliptta_demo.claims.record import MARGIN, Record, Run, to_text
+from cliptta_demo.claims.measure import all_studies, still_true
+from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
 from cliptta_demo.cli import main
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key
@@ -144,6 +145,22 @@ def test_the_command_measures_prints_and_resumes(
     main(words)
     again = capsys.readouterr()
     assert (again.out, again.err) == (first.out, "")
+
+
+def test_what_still_is_true_is_not_measured_again() -> None:
+    path, print_ = ROOT / "docs" / "claims.json", RECORD.fingerprint
+    whole = {study.name for study in all_studies()}
+    assert set(still_true(path, RECORD)) == whole
+    assert still_true(path, replace(RECORD, fingerprint=print_ | {"weights": "x"})) == {}
+    moved = print_["methods"] | {"sar": [9.0] * len(print_["methods"]["tent"])}
+    with_sar = {s.name for s in all_studies() if "sar" in {variant.method for variant in s.settings.variants}}
+    assert with_sar
+    assert set(still_true(path, replace(RECORD, fingerprint=print_ | {"methods": moved}))) == whole - with_sar
+
+
+def test_each_method_that_a_study_compares_is_probed() -> None:
+    compared = {variant.method for study in all_studies() for variant in study.settings.variants}
+    assert compared - {"zero-shot"} == set(METHODS)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ LESSONS: tuple[Lesson, ...] = (
     losses.CLEAN,
     own_images.OWN_PHOTOS,
     own_images.CAMERA,
+    streams.TURNS,
+    streams.RUNS,
+    losses.FAIR,
 )
 
 

@@ -1,4 +1,4 @@
-"""Lessons on what comes: strangers, another style."""
+"""Lessons on what comes: strangers, another style, shifts after one another, classes in runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.languages import say
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
-from cliptta_demo.page.lessons.questions import Ends, Goes
+from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
 
 STRANGERS = Lesson(
     key="strangers",
@@ -77,5 +77,79 @@ STYLE = Lesson(
         Claim(say("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
         Claim(say("CLIPTTA wins back a little of it"), lead("cliptta"), above=0, below=0.05),
         Claim(say("TENT stays close to zero-shot"), lead("tent"), above=-0.05, below=0.05),
+    ),
+)
+
+TURNS = Lesson(
+    key="turns",
+    title=say("Shift after shift"),
+    changes={
+        "severity": 5,
+        "schedule": "continual",
+        "shift_batches": 4,
+        "batches": 28,
+        "methods": ["zero-shot", "tent", "sar", "cliptta"],
+    },
+    asks=(
+        Lowest(say("Seven shifts in a row, and nobody resets. Which curve ends lowest?")),
+        Ends(say("What it learnt on one shift goes along. Where will CLIPTTA end?"), "cliptta"),
+    ),
+    explains=(
+        Told(
+            text=say(
+                "TENT falls below zero-shot. Below the strip stands what each method read under each shift: look at "
+                "the noises, which come first."
+            ),
+            panel="accuracy",
+        ),
+        Told(
+            text=say("CLIPTTA carries what it learnt from shift to shift, and ends above zero-shot."),
+            panel="accuracy",
+        ),
+        Told(
+            text=say(
+                "SAR leaves out unsure images and starts anew when it goes astray: here it gains nothing on zero-shot."
+            ),
+            panel="entropy",
+        ),
+    ),
+    change=Change(
+        text=say("And if each shift passes twice as fast?"),
+        button=say("2 batches a shift: run"),
+        settings={"shift_batches": 2},
+    ),
+    claims=(
+        Claim(say("TENT falls below zero-shot"), lead("tent"), below=0),
+        Claim(say("ends above zero-shot"), lead("cliptta"), above=0),
+        Claim(say("it gains nothing on zero-shot"), lead("sar"), below=0.01),
+    ),
+)
+
+RUNS = Lesson(
+    key="runs",
+    title=say("The same thing for a while"),
+    changes={"order": "rotta"},
+    asks=(
+        Ends(say("A batch of one or two classes, then of others. Where does CLIPTTA end?"), "cliptta"),
+        Goes(say("Batches that look alike. TENT …"), "tent", 0.02),
+    ),
+    explains=(
+        Told(
+            text=say("CLIPTTA still ends above zero-shot: its memory keeps images of every class beside the batch."),
+            panel="accuracy",
+        ),
+        Told(
+            text=say("TENT ends below zero-shot. When the class changes, it goes on seeing the last one."),
+            panel="histogram",
+        ),
+    ),
+    change=Change(
+        text=say("And if the same images come in any order?"),
+        button=say("Shuffled: run"),
+        settings={"order": "shuffled"},
+    ),
+    claims=(
+        Claim(say("CLIPTTA still ends above zero-shot"), lead("cliptta"), above=0),
+        Claim(say("TENT ends below zero-shot"), lead("tent"), below=0),
     ),
 )
