@@ -3,8 +3,9 @@
     cliptta-demo choose --out results/chosen --record
 
 Every method runs at every rate and number of steps, on the four corruptions that ImageNet-C's authors held out for
-such choices; none of the fifteen that tables report is looked at. The best mean accuracy counts. ``--record`` writes the choice where
-methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says what was chosen and why.
+such choices; none of the fifteen that tables report is looked at. The best mean accuracy counts. ``--record`` writes
+the choice where methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says what was
+chosen and why.
 """
 
 import argparse
@@ -126,8 +127,8 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
 def choose(gains: dict[Candidate, list[float]]) -> Chosen:
     """The best candidate on average; of equals the one with fewer steps, then with the lower rate.
 
-    A cheaper one that is within the noise is not preferred: gains differ much from corruption to corruption, and a method
-    that a few of them need would get next to no rate.
+    A cheaper one within the noise is not preferred: gains differ so much from corruption to corruption that most
+    methods would get next to no rate.
     """
     rate, steps = min(gains, key=lambda one: (-round(statistics.fmean(gains[one]), 6), one[1], one[0]))
     taken = gains[rate, steps]
@@ -155,8 +156,8 @@ def chosen_page(
     return (
         "# Rates and steps, chosen on held-out corruptions\n\n"
         f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
-        f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. Of what is within "
-        "one standard error of the best mean, the fewest steps, then the lowest rate.\n\n"
+        f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. "
+        "The best mean counts; of equals the fewest steps, then the lowest rate.\n\n"
         f"{markdown_table(head, rows)}\n"
     )
 

@@ -195,7 +195,7 @@ def test_no_other_module_lists_settings() -> None:
     listed = []
     for path in sorted(set(package.rglob("*.py")) - spared):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if len(names & set(_listed(node))) > 3:
+            if len(names & set(_listed(node))) > 4:  # a lesson gives four values
                 listed.append(f"{path.name}:{node.lineno}")
     assert listed == []
 
