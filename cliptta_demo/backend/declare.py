@@ -171,3 +171,9 @@ def settings_of(settings: type) -> dict[str, Setting]:
     if plain := [item.name for item in fields(settings) if _KEY not in item.metadata]:
         raise TypeError(f"{settings.__name__} does not declare {', '.join(plain)}: see {__name__}.")
     return {item.name: replace(item.metadata[_KEY], name=item.name) for item in fields(settings)}
+
+
+def unusual(settings: Declared) -> dict[str, Any]:
+    """The settings that are not at their defaults, by name."""
+    known = settings_of(type(settings)).items()
+    return {name: value for name, item in known if (value := getattr(settings, name)) != item.default}

@@ -103,6 +103,7 @@ class AdaptationSettings(Declared):
     )
     rates: str = choice(
         "same", {"same": say("The same for all"), "own": say("Each its own")}, "one thing differs: the method",
+        label=say("Rate and steps"), help=say("Each its own: what did best on four corruptions that no table reports."),
         spoken="rate and steps: same for all methods, or own, what choose has recorded",
         mark=lambda own: say("own rates") if own.rates == "own" else say("same rates"),
     )

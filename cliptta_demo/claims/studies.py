@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from cliptta_demo.backend.data.catalog import open_strangers
-from cliptta_demo.backend.declare import Declared, settings_of
+from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.page.form.reading import read_form
@@ -61,12 +60,6 @@ class Combination:
 
 # The first is the one in which tables are shown.
 COMBINATIONS = tuple(Combination(threads, name) for threads in (1, 2) for name in ("bfloat16", "float32"))
-
-
-def unusual(settings: Declared) -> dict[str, Any]:
-    """The settings that are not at their defaults, by name."""
-    known = settings_of(type(settings)).items()
-    return {name: value for name, item in known if (value := getattr(settings, name)) != item.default}
 
 
 Sample = tuple[tuple[str, ...], tuple[int, ...]]  # corruptions, seeds

@@ -1,6 +1,6 @@
 """The ``gallery`` command: every method on every corruption, and on streams that change.
 
-    cliptta-demo gallery --out results/gallery --record docs/tables/gallery
+    cliptta-demo gallery --out results/gallery --record docs/gallery
 
 Each method has the rate and the steps that were chosen for it on the held-out corruptions (``choose``), and runs by
 itself beside zero-shot on the same streams, so that a stopped one goes on where it was, and a method that is added
@@ -19,14 +19,14 @@ from pathlib import Path
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.backend.declare import check_choice
+from cliptta_demo.backend.declare import check_choice, unusual
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names
 from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, ranking_page, standings
-from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, describe, run_table
+from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.variants import Variant
 
 SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
@@ -134,16 +134,21 @@ def gallery_command(arguments: argparse.Namespace) -> None:
             before = kept.get(name, {}).get(method)
             kept.setdefault(name, {})[method] = run(table, method, source, arguments.out, before)
     kept = _in_order(kept, others)
-    groups: dict[str, dict[str, dict[str, Sequence[Outcome]]]] = {}
-    for name, of_methods in kept.items():
-        outcomes = {method: streams.outcomes for method, streams in of_methods.items()}
-        groups.setdefault(TABLES[name].group, {})[TABLES[name].title] = outcomes
-    page = ranking_page({group: standings(of_tables) for group, of_tables in groups.items()})
+    page = page_of(kept)
     print(page)
     if record:
         arguments.record.mkdir(parents=True, exist_ok=True)
         (arguments.record / "ranking.md").write_text(page, encoding="utf-8")
         record.write_text(to_csv(kept), encoding="utf-8")
+
+
+def page_of(kept: KeptTables) -> str:
+    """The ranking of what was kept, as Markdown."""
+    groups: dict[str, dict[str, dict[str, Sequence[Outcome]]]] = {}
+    for name, of_methods in kept.items():
+        outcomes = {method: streams.outcomes for method, streams in of_methods.items()}
+        groups.setdefault(TABLES[name].group, {})[TABLES[name].title] = outcomes
+    return ranking_page({group: standings(of_tables) for group, of_tables in groups.items()})
 
 
 def _in_order(kept: KeptTables, methods: Sequence[str]) -> dict[str, dict[str, Kept]]:
@@ -169,19 +174,21 @@ def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
     )
 
 
-def run(table: GalleryTable, method: str, source: Source, out: Path, kept: Kept | None = None) -> Kept:
-    """The streams of one method on one table, whose images ``source`` has; what is missing is run.
-
-    Those that were kept count where settings, weights and the choice of a rate are the same.
-    """
-    backbone, settings = load_backbone(TINY), settings_of_run(table, method)
-    adaptation = backbone.info.adaptation
-    about = describe(settings, adaptation, source.class_names)
+def digest_of_run(table: GalleryTable, method: str, class_names: Sequence[str]) -> str:
+    """Of all that decides the outcomes but the code. A setting at its default is left out: new ones change nothing."""
+    settings = settings_of_run(table, method)
     choice = asdict(chosen()[method]) if method in chosen() else None
-    digest = digest_of(about, choice, weights_digest())
+    about = [settings.dataset, settings.corruptions, settings.seeds, unusual(settings.stream), list(class_names)]
+    return digest_of(*about, method, choice, unusual(TINY_ADAPTATION), weights_digest())
+
+
+def run(table: GalleryTable, method: str, source: Source, out: Path, kept: Kept | None = None) -> Kept:
+    """The streams of one method on one table, whose images ``source`` has; what is missing is run."""
+    digest = digest_of_run(table, method, source.class_names)
     if kept and kept.digest == digest:
         return kept
-    store = TableStore(out / table.name / method, settings, adaptation, source.class_names)
+    backbone, settings = load_backbone(TINY), settings_of_run(table, method)
+    store = TableStore(out / table.name / method, settings, backbone.info.adaptation, source.class_names)
     cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
     for row, done, count, left in run_table(settings, store, cells):
         words = f"{table.name}, {method}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"

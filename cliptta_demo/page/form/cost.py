@@ -5,11 +5,14 @@ from __future__ import annotations
 import html
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.chosen import chosen, with_chosen
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.models.offered import BACKBONES, label_of
 from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.languages import say
+from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import GPU_TIMES, LIMITS
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import check_form
@@ -61,7 +64,22 @@ def estimate_html(values: FormValues | None = None, device: str = "cpu") -> str:
     except UserError as error:
         return _line(str(error), "too-much")
     time = duration(PACE.seconds(recipe.backbone, cost.total))
-    return _line(say("Takes about {time} on this machine.", time=time))
+    return _line(say("Takes about {time} on this machine.", time=time) + chosen_words(recipe.settings))
+
+
+def chosen_words(settings: RunSettings) -> str:
+    """Behind the estimate, where each method runs at its own rate: at which, and how that was chosen."""
+    if settings.adaptation.rates == "same":
+        return ""
+    told = []
+    for name in (name for name in settings.methods if name in chosen()):
+        own = with_chosen(settings.adaptation, name)
+        about = {"method": METHODS[name].label, "rate": own.learning_rate}
+        words = say_count(
+            "{method} at {rate:g}, {count} step", "{method} at {rate:g}, {count} steps", own.steps, **about
+        )
+        told.append(words)
+    return " " + say("Chosen on held-out corruptions: {methods}.", methods="; ".join(told)) if told else ""
 
 
 def seconds_per_batch(values: FormValues) -> float | None:

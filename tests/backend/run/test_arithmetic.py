@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo import limits
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
@@ -109,6 +110,10 @@ def test_a_batch_that_can_not_be_cut_is_bounded_too(monkeypatch: pytest.MonkeyPa
 
 def test_the_form_says_how_long_its_run_takes() -> None:
     assert "Takes about" in cost.estimate_html(FormValues())
+    told = cost.estimate_html(FormValues(rates="own", learning_rate=0.002))
+    chosen_rate, count = 0.002 * chosen()["cliptta"].rate, chosen()["cliptta"].steps
+    assert f"CLIPTTA at {chosen_rate:g}, {count} steps" in told
+    assert "Chosen on held-out corruptions" not in cost.estimate_html(FormValues())
     assert "too-much" in cost.estimate_html(FormValues(backbone="ViT-L-14/openai", batch_size=512, batches=80))
     assert "too-much" not in cost.estimate_html(FormValues(backbone="ViT-L-14/openai", batches=80), "cuda")
     assert "is said when" in cost.estimate_html(FormValues(backbone="ViT-B-32/laion2b_s34b_b79k"))
