@@ -116,8 +116,10 @@ def _standing(method: str, tables: Mapping[str, Sequence[Outcome]]) -> Standing:
     every = [outcome for found in tables.values() for outcome in found]
     gains: dict[str, list[float]] = {}
     for title, found in tables.items():
+        several = len({outcome.corruption for outcome in found}) > 1
         for outcome in found:
-            gains.setdefault(f"{title}, {outcome.corruption.replace('_', ' ')}", []).append(outcome.gain)
+            words = f"{title}, {outcome.corruption.replace('_', ' ')}" if several else title
+            gains.setdefault(words, []).append(outcome.gain)
     worst = min(gains, key=lambda words: statistics.fmean(gains[words]))
     return Standing(
         method=method,
@@ -141,7 +143,7 @@ def _by_seed(found: Sequence[Outcome]) -> dict[int, float]:
 
 def ranking_table(ranked: Sequence[Standing]) -> str:
     """One line a method: gain in points with its standard error, the worst case, collapses, calibration, cost."""
-    head = ["method", "gain", "worst corruption", "collapses", "calibration error", "ms per image", "remembers"]
+    head = ["method", "gain", "worst", "collapses", "calibration error", "ms per image", "remembers"]
     lines = []
     for standing in ranked:
         own, before = standing.calibration

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT
 
+from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
 from cliptta_demo.tables import gallery
 from cliptta_demo.tables.kept import Kept, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings, winners
 from cliptta_demo.tables.runs import Row
+
+GALLERY = ROOT / "docs" / "gallery"
 
 
 def rows(method: str, gains: list[tuple[float, float]]) -> list[Outcome]:
@@ -98,3 +102,21 @@ def test_every_table_can_be_run_and_holds_to_the_fifteen() -> None:
         assert "speckle_noise" not in settings.corruptions
     batches = {name: gallery.TABLES["pictures-3"].stream_of(name).batches for name in ("tent", "tpt", "watt-s")}
     assert batches["tpt"] == batches["watt-s"] < batches["tent"]
+
+
+def test_the_page_of_the_gallery_is_of_what_was_kept_and_that_is_of_today() -> None:
+    """Otherwise: cliptta-demo gallery --out results/gallery --record docs/gallery."""
+    kept = read_csv(GALLERY / gallery.STREAMS_FILE)
+    assert (GALLERY / "ranking.md").read_text(encoding="utf-8") == gallery.page_of(kept)
+    opened = {table.dataset: open_source(table.dataset) for table in map(gallery.TABLES.get, kept) if built_in(table)}
+    for name, of_methods in kept.items():
+        table = gallery.TABLES[name]
+        for method, streams in of_methods.items():
+            assert len(streams.outcomes) == len(gallery.settings_of_run(table, method).jobs())
+            if built_in(table):
+                assert streams.digest == gallery.digest_of_run(table, method, opened[table.dataset].class_names), method
+
+
+def built_in(table: gallery.GalleryTable) -> bool:
+    """Whether its images are in the package."""
+    return table.dataset == "pictures"
