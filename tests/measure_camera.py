@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from playwright.sync_api import Page
 from serving import PATIENCE, chromium, serve_process
+from visitors import Server
 
 ANSWERED = "#camera .answer .share:not(:empty)"
 PACES = (1, 2, 4)
@@ -24,18 +24,13 @@ def status(page: Page) -> str:
     return page.inner_text("#camera .status")
 
 
-def resident(process: int) -> float:
-    """Memory of a process in MB."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
-
-
 def main() -> None:
     """Opens the page and prints what is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, default=10)
     minutes = parser.parse_args().minutes
     with serve_process() as (address, process, _), chromium() as browser:
+        server = Server(address, process.pid)
         page = browser.new_page()
         page.set_default_timeout(1000 * PATIENCE)
         page.goto(address)
@@ -55,7 +50,7 @@ def main() -> None:
         for minute in range(minutes + 1):
             tools.send("HeapProfiler.collectGarbage")
             scripts = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
-            said = f"server {resident(process.pid):.0f} MB, scripts {scripts:.0f} MB; {status(page)}"
+            said = f"server {server.memory():.0f} MB, scripts {scripts:.0f} MB; {status(page)}"
             print(f"minute {minute}: {said}", flush=True)
             if minute < minutes:
                 page.wait_for_timeout(60_000)

@@ -139,7 +139,9 @@ RUNS = Lesson(
             panel="accuracy",
         ),
         Told(
-            text=say("TENT ends below zero-shot. When the class changes, it goes on seeing the last one."),
+            text=say(
+                "TENT ends below zero-shot. The bars show where its answers have gone, the dashes where they belong."
+            ),
             panel="histogram",
         ),
     ),
