@@ -77,7 +77,7 @@
     if (!head.gauge) return;
     const gauge = place.querySelector(".gauge");
     gauge.classList.toggle("low", head.gauge.low);
-    gauge.querySelector(".fill").style.width = `${100 * Math.min(head.gauge.share, 1)}%`;
+    gauge.querySelector(".fill").style.setProperty("--share", `${100 * Math.min(head.gauge.share, 1)}%`);
     gauge.querySelector(".reading").textContent = head.gauge.text;
   }
 

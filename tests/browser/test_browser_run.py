@@ -9,6 +9,11 @@ from serving import wait_for_streams
 
 pytestmark = pytest.mark.browser
 PROGRESS = "[data-testid=progress]"
+# What moves in bars by itself, but by being moved: each frame of it would be laid out or painted, all through a run.
+PAINTED = """() => document.getAnimations()
+    .filter(one => one.playState === "running" && one.effect.target.closest(".track"))
+    .flatMap(one => Object.keys(one.effect.getKeyframes()[0]))
+    .filter(name => !["transform", "offset", "computedOffset", "easing", "composite"].includes(name))"""
 
 
 def set_number(page, name, value):
@@ -118,6 +123,7 @@ def test_run_zoom_pause_step_and_reset(page):
 
     page.click("#run")
     wait_done(page, 2)
+    assert page.evaluate(PAINTED) == []
     cards = page.inner_text("#cards")
     page.locator("#accuracy").scroll_into_view_if_needed()
     box = page.locator("#accuracy .plot .nsewdrag").first.bounding_box()

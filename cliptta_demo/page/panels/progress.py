@@ -84,7 +84,7 @@ def progress_bar(share: float, text: str, busy: bool = False) -> str:
     return (
         f'<div class="progress{" busy" if busy else ""}"><div class="track" role="progressbar" aria-label="{label}" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}">'
-        f'<div class="fill" style="width: {percent}%"></div></div>'
+        f'<div class="fill" style="--share: {percent}%"></div></div>'
         f'<p data-testid="progress">{text}</p></div>'
     )
 
