@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -25,6 +26,7 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names
+from cliptta_demo.tables.forgetful import FORGETFUL, shortened
 from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.text import markdown_table, standard_error
 from cliptta_demo.tables.variants import Variant
@@ -97,7 +99,7 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
         )
         for rate, count in tried
     }
-    stream = {"severity": arguments.severity, "batches": arguments.batches, "batch_size": arguments.batch_size}
+    stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
     gains: dict[Candidate, list[float]] = {candidate: [] for candidate in tried}
     for dataset in arguments.datasets.split(","):
         source = open_source(dataset, picture_class_names() if dataset == "pictures" else None)
@@ -108,7 +110,7 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
             variants=(Variant(REFERENCE, REFERENCE, REFERENCE), *named.values()),
             corruptions=EXTRA_CORRUPTIONS,
             seeds=_numbers(arguments.seeds, int, "seeds"),
-            stream=StreamSettings(**stream),
+            stream=shortened(stream, method),
         )
         store = TableStore(
             arguments.out / Path(dataset).name.replace(":", "-") / method, settings, own, source.class_names
@@ -157,9 +159,15 @@ def chosen_page(
         "# Rates and steps, chosen on held-out corruptions\n\n"
         f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
         f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. "
-        "The best mean counts; of equals the fewest steps, then the lowest rate.\n\n"
+        "The best mean counts; of equals the fewest steps, then the lowest rate."
+        f"{_short_streams(found)}\n\n"
         f"{markdown_table(head, rows)}\n"
     )
+
+
+def _short_streams(methods: Iterable[str]) -> str:
+    labels = [METHODS[name].label for name in methods if name in FORGETFUL]
+    return f" {', '.join(labels)}, which forget each batch, ran on one." if labels else ""
 
 
 def _numbers(text: str, kind: type, name: str) -> tuple:

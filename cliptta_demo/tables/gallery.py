@@ -12,7 +12,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -24,16 +24,14 @@ from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names
+from cliptta_demo.tables.forgetful import FORGETFUL, SINGLE_IMAGES, shortened
 from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
-from cliptta_demo.tables.ranking import Outcome, outcome_of, ranking_page, standings
+from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
+from cliptta_demo.tables.ranking_page import of_all, ranking_page
+from cliptta_demo.tables.ranking_picture import ranking_picture
 from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.variants import Variant
 
-SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
-# They start anew with each batch or image, so that a short stream tells as much of them, and take up to a hundred times
-# as long as others.
-FORGETFUL = (*SINGLE_IMAGES, "zero", "watt-p", "watt-s")
-FORGETFUL_BATCHES = 2
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
 DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
@@ -67,15 +65,11 @@ class GalleryTable:
     corruptions: tuple[str, ...]
     leaves_out: tuple[str, ...] = ()
 
-    def stream_of(self, method: str) -> StreamSettings:
-        """Shorter where the method forgets each batch."""
-        return replace(self.stream, batches=FORGETFUL_BATCHES) if method in FORGETFUL else self.stream
-
 
 def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
     return GalleryTable(
         name=f"{dataset}-{severity}",
-        group="corruptions",
+        group="photographs" if dataset == "tiny-imagenet" else "corruptions",
         title=f"{DATASETS[dataset]}, severity {severity}",
         dataset=dataset,
         stream=StreamSettings(severity=severity),
@@ -138,17 +132,29 @@ def gallery_command(arguments: argparse.Namespace) -> None:
     print(page)
     if record:
         arguments.record.mkdir(parents=True, exist_ok=True)
-        (arguments.record / "ranking.md").write_text(page, encoding="utf-8")
-        record.write_text(to_csv(kept), encoding="utf-8")
+        files = {"ranking.md": page, "ranking.svg": picture_of(kept), STREAMS_FILE: to_csv(kept)}
+        for name, text in files.items():
+            (arguments.record / name).write_text(text, encoding="utf-8")
 
 
 def page_of(kept: KeptTables) -> str:
     """The ranking of what was kept, as Markdown."""
+    return ranking_page(groups_of(kept))
+
+
+def picture_of(kept: KeptTables) -> str:
+    """The ranking under the fifteen corruptions as SVG; empty as long as no method has run on all of their tables."""
+    ranked = of_all(standings(groups_of(kept).get("corruptions", {})))
+    return ranking_picture(ranked, "What each method gains over zero-shot under fifteen corruptions.") if ranked else ""
+
+
+def groups_of(kept: KeptTables) -> dict[str, dict[str, dict[str, Sequence[Outcome]]]]:
+    """Outcomes by the name of their group, the title of their table, and method."""
     groups: dict[str, dict[str, dict[str, Sequence[Outcome]]]] = {}
     for name, of_methods in kept.items():
         outcomes = {method: streams.outcomes for method, streams in of_methods.items()}
         groups.setdefault(TABLES[name].group, {})[TABLES[name].title] = outcomes
-    return ranking_page({group: standings(of_tables) for group, of_tables in groups.items()})
+    return groups
 
 
 def _in_order(kept: KeptTables, methods: Sequence[str]) -> dict[str, dict[str, Kept]]:
@@ -170,7 +176,7 @@ def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
         ),
         corruptions=table.corruptions,
         seeds=SEEDS,
-        stream=table.stream_of(method),
+        stream=shortened(table.stream, method),
     )
 
 

@@ -1,0 +1,142 @@
+"""The ranking of methods as a page: who gains most, where, and what it costs."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.tables.ranking import OutcomesOfTables, Standing, standings
+from cliptta_demo.tables.text import markdown_table, standard_error
+
+MARGIN = 2.0  # standard errors by which one method has to be ahead to be called better
+TITLES = {
+    "corruptions": "Fifteen corruptions",
+    "photographs": "Fifteen corruptions, 200 kinds of photographs",
+    "schedules": "Streams that change",
+}
+
+
+def ranking_table(ranked: Sequence[Standing]) -> str:
+    """One line a method: gain in points with its standard error, the worst case, collapses, calibration, cost."""
+    head = ["method", "gain", "worst", "collapses", "calibration error", "ms per image", "remembers"]
+    lines = []
+    for standing in ranked:
+        own, before = standing.calibration
+        lines.append(
+            [
+                METHODS[standing.method].label,
+                _gain(standing),
+                f"{100 * standing.worst[0]:+.1f} ({standing.worst[1]})",
+                f"{standing.collapsed} of {standing.streams}",
+                f"{100 * own:.1f} (before {100 * before:.1f})",
+                _milliseconds(standing),
+                f"{standing.kept / 2**20:.1f} MB" if standing.kept else "nothing",
+            ]
+        )
+    return markdown_table(head, lines)
+
+
+def gains_table(ranked: Sequence[Standing]) -> str:
+    """Gains over zero-shot on each table, in points."""
+    titles = list(dict.fromkeys(title for standing in ranked for title in standing.gains))
+    lines = [
+        [METHODS[s.method].label, *(_points(list(s.gains[t].values())) if t in s.gains else "" for t in titles)]
+        for s in ranked
+    ]
+    return markdown_table(["method", *titles], lines)
+
+
+def winners(ranked: Sequence[Standing]) -> str:
+    """Who gains most, who can't be told from that one, and who loses, in sentences that the numbers allow."""
+    first, rest = ranked[0], ranked[1:]
+    level = [standing.method for standing in rest if not _is_behind(standing, first)]
+    words = f"{METHODS[first.method].label} gains most, {_gain(first)} points."
+    if level:
+        words += f" {_listed(level)} can't be told from it (no more than two standard errors behind)."
+    losing = [s.method for s in ranked if s.gain < -MARGIN * (standard_error(list(s.by_seed.values())) or 0.0)]
+    if losing:
+        words += f" {_listed(losing)} end{'s' if len(losing) == 1 else ''} below zero-shot."
+    return words
+
+
+def where(ranked: Sequence[Standing]) -> str:
+    """On which tables another method is ahead of the one that gains most over all."""
+    first, rest = ranked[0], ranked[1:]
+    ahead = []
+    for title in first.gains:
+        better = [standing for standing in rest if _is_behind(first, standing, (title,))]
+        if better:
+            best = max(better, key=lambda standing, title=title: statistics.fmean(standing.gains[title].values()))
+            ahead.append(f"{METHODS[best.method].label} on {title} ({_points(list(best.gains[title].values()))})")
+    if not ahead:
+        return "No method is ahead of it on any of the streams by more than two standard errors."
+    return f"Ahead of it by more than two standard errors: {', '.join(ahead)}."
+
+
+def cost(ranked: Sequence[Standing]) -> str:
+    """What the method that gains most takes, which one is cheaper, and what becomes of calibration."""
+    first = ranked[0]
+    own, before = (100 * error for error in first.calibration)
+    surer = sum(standing.calibration[0] > standing.calibration[1] for standing in ranked)
+    words = f"It takes {_milliseconds(first)} ms an image."
+    cheap = min((s for s in ranked if s.gain >= first.gain / 2), key=lambda one: one.seconds, default=first)
+    if cheap is not first:
+        words += (
+            f" Of those that bring at least half of its gain {METHODS[cheap.method].label} is the cheapest: "
+            f"{_gain(cheap)} at {_milliseconds(cheap)} ms."
+        )
+    return (
+        f"{words} Its expected calibration error is {own:.1f} %, zero-shot's {before:.1f} %; {surer} of "
+        f"{len(ranked)} methods end with a larger one than zero-shot's."
+    )
+
+
+def summary(ranked: Sequence[Standing]) -> str:
+    """Who wins, where, and at what cost."""
+    return " ".join((winners(ranked), where(ranked), cost(ranked)))
+
+
+def of_all(ranked: Sequence[Standing]) -> list[Standing]:
+    """Those that have run on every table: only they can be ranked."""
+    tables = {title for standing in ranked for title in standing.gains}
+    return [standing for standing in ranked if standing.gains.keys() == tables]
+
+
+def ranking_page(groups: Mapping[str, OutcomesOfTables]) -> str:
+    """All groups as Markdown; ``groups``: the name of each, with its tables."""
+    parts = [
+        "# All methods",
+        "Written by `cliptta-demo gallery`. Gain: accuracy over zero-shot's on the same streams, in points, mean ± "
+        "standard error over seeds; each method at the rate and the steps [chosen](chosen.md) for it. ms: the median of "
+        "the streams, one thread, two runs at a time. Slow methods that start anew with each batch or image ran on "
+        "shorter streams.",
+    ]
+    for group in (name for name in TITLES if name in groups):
+        every = standings(groups[group])
+        parts.append(f"## {TITLES[group]}")
+        if ranked := of_all(every):
+            parts += [summary(ranked), ranking_table(ranked)]
+        parts.append(gains_table(every))
+    return "\n\n".join(parts) + "\n"
+
+
+def _is_behind(one: Standing, other: Standing, tables: Sequence[str] | None = None) -> bool:
+    points, error = one.behind(other, tables)
+    return points > MARGIN * error
+
+
+def _gain(standing: Standing) -> str:
+    return _points(list(standing.by_seed.values()))
+
+
+def _milliseconds(standing: Standing) -> str:
+    return f"{1000 * standing.seconds:.1f}"
+
+
+def _points(values: Sequence[float]) -> str:
+    error = standard_error(values)
+    return f"{100 * statistics.fmean(values):+.1f}" + (f" ± {100 * error:.1f}" if error is not None else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    labels = [METHODS[name].label for name in names]
+    return " and ".join(filter(None, [", ".join(labels[:-1]), labels[-1]]))
