@@ -31,6 +31,7 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     made, shipped = example_stage(session), load_example()
     methods = session.snapshot.methods
     deviations = [rounding("lesson-collapse", measure("accuracy", name)) for name in methods]
+    assert made["progress"] == shipped["progress"]
     assert len(shares(shipped["cards"])) == len(methods)
     for new, old, deviation in zip(shares(made["cards"]), shares(shipped["cards"]), deviations, strict=True):
         assert abs(new - old) <= 100 * (5 * deviation + 0.005)
