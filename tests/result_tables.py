@@ -1,12 +1,18 @@
-"""The tables of results in the README and in docs/measured.md, out of the record."""
+"""The tables of results in the README and in docs/measured.md, out of the record; the README's ranking."""
 
 from __future__ import annotations
+
+from paths import ROOT
 
 from cliptta_demo.claims.claim import Claim, measure
 from cliptta_demo.claims.margins import mean_and_error
 from cliptta_demo.claims.record import CLEAN, Record
 from cliptta_demo.claims.studies import COMBINATIONS
+from cliptta_demo.tables.gallery import STREAMS_FILE, groups_of
+from cliptta_demo.tables.kept import read_csv
 from cliptta_demo.tables.paper import PAPER_ACCURACY
+from cliptta_demo.tables.ranking import standings
+from cliptta_demo.tables.ranking_page import of_all, summary
 from cliptta_demo.tables.text import markdown_table
 
 STREAMS = {
@@ -14,6 +20,12 @@ STREAMS = {
     "cifar10-clean": "CIFAR-10, clean",
     "lesson-collapse": "pictures, impulse noise, severity 4",
 }
+
+
+def ranking_sentences() -> str:
+    """Who wins under the fifteen corruptions, where, and at what cost: as docs/gallery has it."""
+    kept = read_csv(ROOT / "docs" / "gallery" / STREAMS_FILE)
+    return summary(of_all(standings(groups_of(kept)["corruptions"])))
 
 
 def streams_table(record: Record) -> str:
