@@ -8,6 +8,8 @@ from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import standard_error
 
+LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -63,6 +65,8 @@ class Standing:
 
     Attributes:
         gains: title of a table → seed → mean gain over zero-shot under its corruptions, as a share.
+        lost, read: seed → mean gain over the streams of which zero-shot reads less than :data:`LITTLE`, and at least
+            :data:`MUCH`; empty where there is none.
         worst: the least of the corruptions' gains, mean over seeds, with its words.
         collapsed, streams: how many streams end in a collapse, of how many.
         calibration: expected calibration error, and zero-shot's on the same streams.
@@ -72,6 +76,8 @@ class Standing:
 
     method: str
     gains: dict[str, dict[int, float]]
+    lost: dict[int, float]
+    read: dict[int, float]
     worst: tuple[float, str]
     collapsed: int
     streams: int
@@ -119,6 +125,8 @@ def _standing(method: str, tables: Mapping[str, Sequence[Outcome]]) -> Standing:
     return Standing(
         method=method,
         gains={title: _by_seed(found) for title, found in tables.items()},
+        lost=_by_seed([outcome for outcome in every if outcome.before < LITTLE]),
+        read=_by_seed([outcome for outcome in every if outcome.before >= MUCH]),
         worst=(statistics.fmean(gains[worst]), worst),
         collapsed=sum(outcome.collapsed for outcome in every),
         streams=len(every),

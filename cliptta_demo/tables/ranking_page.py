@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.tables.ranking import OutcomesOfTables, Standing, standings
+from cliptta_demo.tables.ranking import LITTLE, MUCH, OutcomesOfTables, Standing, standings
 from cliptta_demo.tables.text import markdown_table, standard_error
 
 MARGIN = 2.0  # standard errors by which one method has to be ahead to be called better
@@ -17,7 +17,8 @@ TITLES = {
 
 def ranking_table(ranked: Sequence[Standing]) -> str:
     """One line a method: gain in points with its standard error, the worst case, collapses, calibration, cost."""
-    head = ["method", "gain", "worst", "collapses", "calibration error", "ms per image", "remembers"]
+    parts = [f"where zero-shot reads {words} %" for words in (f"< {LITTLE:.0%}"[:-1], f"≥ {MUCH:.0%}"[:-1])]
+    head = ["method", "gain", *parts, "worst", "collapses", "calibration error", "ms per image", "remembers"]
     lines = []
     for standing in ranked:
         own, before = standing.calibration
@@ -25,6 +26,7 @@ def ranking_table(ranked: Sequence[Standing]) -> str:
             [
                 METHODS[standing.method].label,
                 _gain(standing),
+                *(_points(list(part.values())) if part else "" for part in (standing.lost, standing.read)),
                 f"{100 * standing.worst[0]:+.1f} ({standing.worst[1]})",
                 f"{standing.collapsed} of {standing.streams}",
                 f"{100 * own:.1f} (before {100 * before:.1f})",
@@ -59,17 +61,30 @@ def winners(ranked: Sequence[Standing]) -> str:
 
 
 def where(ranked: Sequence[Standing]) -> str:
-    """On which tables another method is ahead of the one that gains most over all."""
+    """How the gain of the method that gains most parts, and where another one is ahead of it."""
     first, rest = ranked[0], ranked[1:]
+    words = []
+    label = METHODS[first.method].label
+    if first.lost and first.read:
+        lost, read = (_points(list(part.values())) for part in (first.lost, first.read))
+        limits = f"less than {100 * LITTLE:.0f} %", f"{100 * MUCH:.0f} % or more"
+        words.append(f"Where zero-shot reads {limits[0]} {label} gains {lost}, where it reads {limits[1]} {read}")
+        same = [standing for standing in rest if standing.read.keys() == first.read.keys()]
+        best = max(same, key=lambda standing: statistics.fmean(standing.read.values()), default=first)
+        apart = [best.read[seed] - gain for seed, gain in first.read.items()]
+        if statistics.fmean(apart) > MARGIN * (standard_error(apart) or 0.0):
+            words[-1] += f" (there {METHODS[best.method].label} gains most, {_points(list(best.read.values()))})"
     ahead = []
     for title in first.gains:
         better = [standing for standing in rest if _is_behind(first, standing, (title,))]
         if better:
             best = max(better, key=lambda standing, title=title: statistics.fmean(standing.gains[title].values()))
             ahead.append(f"{METHODS[best.method].label} on {title} ({_points(list(best.gains[title].values()))})")
-    if not ahead:
-        return "No method is ahead of it on any of the streams by more than two standard errors."
-    return f"Ahead of it by more than two standard errors: {', '.join(ahead)}."
+    if ahead:
+        words.append(f"Ahead of {label} by more than two standard errors: {', '.join(ahead)}")
+    else:
+        words.append(f"On no table another method is ahead of {label} by more than two standard errors")
+    return f"{'. '.join(words)}."
 
 
 def cost(ranked: Sequence[Standing]) -> str:
@@ -77,15 +92,16 @@ def cost(ranked: Sequence[Standing]) -> str:
     first = ranked[0]
     own, before = (100 * error for error in first.calibration)
     surer = sum(standing.calibration[0] > standing.calibration[1] for standing in ranked)
-    words = f"It takes {_milliseconds(first)} ms an image."
+    label = METHODS[first.method].label
+    words = f"{label} takes {_milliseconds(first)} ms an image."
     cheap = min((s for s in ranked if s.gain >= first.gain / 2), key=lambda one: one.seconds, default=first)
     if cheap is not first:
         words += (
-            f" Of those that bring at least half of its gain {METHODS[cheap.method].label} is the cheapest: "
+            f" Of those that bring at least half as much {METHODS[cheap.method].label} is the cheapest: "
             f"{_gain(cheap)} at {_milliseconds(cheap)} ms."
         )
     return (
-        f"{words} Its expected calibration error is {own:.1f} %, zero-shot's {before:.1f} %; {surer} of "
+        f"{words} The expected calibration error of {label} is {own:.1f} %, zero-shot's {before:.1f} %; {surer} of "
         f"{len(ranked)} methods end with a larger one than zero-shot's."
     )
 
