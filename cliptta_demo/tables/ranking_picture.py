@@ -13,6 +13,7 @@ ROW, TOP, BOTTOM = 20, 56, 34  # pixels; above and below the rows stand the name
 LABELS, LEFT, RIGHT = 196, 212, 590  # where labels end, and the field of the points
 COLUMNS = {"gain": 690, "collapses": 770, "ms / image": 850}  # where they end
 WIDTH = 866
+GRID = 5  # points
 # Told apart with any kind of colour vision; the second of each pair is the stronger shift.
 COLOURS = ("#e8b04a", "#b45f06", "#7fb8e0", "#0067a3", "#a8d8b9", "#00795a")
 STYLE = """
@@ -35,7 +36,7 @@ def ranking_picture(ranked: Sequence[Standing], title: str) -> str:
     """
     means = {s.method: {t: 100 * statistics.fmean(of.values()) for t, of in s.gains.items()} for s in ranked}
     every = [0.0, *(value for of_tables in means.values() for value in of_tables.values())]
-    low, high = 10 * math.floor(min(every) / 10), max(10, 10 * math.ceil(max(every) / 10))
+    low, high = GRID * math.floor(min(every) / GRID), max(GRID, GRID * math.ceil(max(every) / GRID))
 
     def x(points: float) -> float:
         return round(LEFT + (RIGHT - LEFT) * (points - low) / (high - low), 1)
@@ -49,7 +50,7 @@ def ranking_picture(ranked: Sequence[Standing], title: str) -> str:
         _legend(tables),
         *(f'<text class="muted end" x="{end}" y="{TOP - 12}">{name}</text>' for name, end in COLUMNS.items()),
     ]
-    for points in range(low, high + 1, 10):
+    for points in range(low, high + 1, GRID):
         kind = "grid" if points else "zero"
         parts.append(f'<path class="{kind}" d="M{x(points)} {TOP - 6}V{height - BOTTOM + 4}"/>')
         parts.append(f'<text class="muted middle" x="{x(points)}" y="{height - BOTTOM + 20}">{_signed(points)}</text>')

@@ -72,8 +72,8 @@ def test_who_is_ahead_where_and_what_it_costs_is_said_as_the_numbers_allow() -> 
     assert where(ranked) == "Ahead of CLIPTTA by more than two standard errors: TENT on two (+30.5 ± 0.5)."
     assert cost(ranked) == (
         "CLIPTTA takes 150.0 ms an image. Of those that bring at least half as much TENT + regulariser is the "
-        "cheapest: +15.0 ± 0.0 at 100.0 ms. The expected calibration error of CLIPTTA is 20.0 %, zero-shot's 10.0 %; 1 of "
-        "3 methods end with a larger one than zero-shot's."
+        "cheapest: +15.0 ± 0.0 at 100.0 ms. The expected calibration error of CLIPTTA is 20.0 %, zero-shot's 10.0 %; "
+        "1 of 3 methods end with a larger one than zero-shot's."
     )
     picture = ElementTree.fromstring(ranking_picture(ranked, "all & sundry"))
     assert len(picture.findall(".//{*}circle")) == 2 * (1 + 3)  # of the legend, of the methods
