@@ -83,7 +83,7 @@ def where(ranked: Sequence[Standing]) -> str:
     if ahead:
         words.append(f"Ahead of {label} by more than two standard errors: {', '.join(ahead)}")
     else:
-        words.append(f"On no table another method is ahead of {label} by more than two standard errors")
+        words.append(f"On no table is another method ahead of {label} by more than two standard errors")
     return f"{'. '.join(words)}."
 
 

@@ -60,7 +60,7 @@ def test_methods_stand_in_the_order_of_their_gains_and_are_told_apart_by_two_sta
 
 
 def test_who_is_ahead_where_and_what_it_costs_is_said_as_the_numbers_allow() -> None:
-    nobody = "On no table another method is ahead of CLIPTTA by more than two standard errors."
+    nobody = "On no table is another method ahead of CLIPTTA by more than two standard errors."
     assert where(standings({"one": FIRST})) == nobody
     slower = [replace(one, seconds=0.2, calibration=0.3, calibration_before=0.1) for one in FIRST["cliptta"]]
     second = {
