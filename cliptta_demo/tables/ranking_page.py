@@ -17,7 +17,7 @@ TITLES = {
 
 def ranking_table(ranked: Sequence[Standing]) -> str:
     """One line a method: gain in points with its standard error, the worst case, collapses, calibration, cost."""
-    parts = [f"where zero-shot reads {words} %" for words in (f"< {LITTLE:.0%}"[:-1], f"≥ {MUCH:.0%}"[:-1])]
+    parts = [f"where zero-shot reads {words} %" for words in (f"< {100 * LITTLE:.0f}", f"≥ {100 * MUCH:.0f}")]
     head = ["method", "gain", *parts, "worst", "collapses", "calibration error", "ms per image", "remembers"]
     lines = []
     for standing in ranked:
@@ -25,12 +25,12 @@ def ranking_table(ranked: Sequence[Standing]) -> str:
         lines.append(
             [
                 METHODS[standing.method].label,
-                _gain(standing),
+                gain_words(standing),
                 *(_points(list(part.values())) if part else "" for part in (standing.lost, standing.read)),
                 f"{100 * standing.worst[0]:+.1f} ({standing.worst[1]})",
                 f"{standing.collapsed} of {standing.streams}",
                 f"{100 * own:.1f} (before {100 * before:.1f})",
-                _milliseconds(standing),
+                milliseconds(standing),
                 f"{standing.kept / 2**20:.1f} MB" if standing.kept else "nothing",
             ]
         )
@@ -51,7 +51,7 @@ def winners(ranked: Sequence[Standing]) -> str:
     """Who gains most, who can't be told from that one, and who loses, in sentences that the numbers allow."""
     first, rest = ranked[0], ranked[1:]
     level = [standing.method for standing in rest if not _is_behind(standing, first)]
-    words = f"{METHODS[first.method].label} gains most, {_gain(first)} points."
+    words = f"{METHODS[first.method].label} gains most, {gain_words(first)} points."
     if level:
         words += f" {_listed(level)} can't be told from it (no more than two standard errors behind)."
     losing = [s.method for s in ranked if s.gain < -MARGIN * (standard_error(list(s.by_seed.values())) or 0.0)]
@@ -62,29 +62,37 @@ def winners(ranked: Sequence[Standing]) -> str:
 
 def where(ranked: Sequence[Standing]) -> str:
     """How the gain of the method that gains most parts, and where another one is ahead of it."""
+    return " ".join(filter(None, (_much_or_little(ranked), _ahead(ranked))))
+
+
+def _much_or_little(ranked: Sequence[Standing]) -> str:
     first, rest = ranked[0], ranked[1:]
-    words = []
-    label = METHODS[first.method].label
-    if first.lost and first.read:
-        lost, read = (_points(list(part.values())) for part in (first.lost, first.read))
-        limits = f"less than {100 * LITTLE:.0f} %", f"{100 * MUCH:.0f} % or more"
-        words.append(f"Where zero-shot reads {limits[0]} {label} gains {lost}, where it reads {limits[1]} {read}")
-        same = [standing for standing in rest if standing.read.keys() == first.read.keys()]
-        best = max(same, key=lambda standing: statistics.fmean(standing.read.values()), default=first)
-        apart = [best.read[seed] - gain for seed, gain in first.read.items()]
-        if statistics.fmean(apart) > MARGIN * (standard_error(apart) or 0.0):
-            words[-1] += f" (there {METHODS[best.method].label} gains most, {_points(list(best.read.values()))})"
-    ahead = []
+    if not (first.lost and first.read):
+        return ""
+    lost, read = (_points(list(part.values())) for part in (first.lost, first.read))
+    words = (
+        f"Where zero-shot reads less than {100 * LITTLE:.0f} % {METHODS[first.method].label} gains {lost}, "
+        f"where it reads {100 * MUCH:.0f} % or more {read}"
+    )
+    same = [standing for standing in rest if standing.read.keys() == first.read.keys()]
+    best = max(same, key=lambda standing: statistics.fmean(standing.read.values()), default=first)
+    apart = [best.read[seed] - gain for seed, gain in first.read.items()]
+    if statistics.fmean(apart) > MARGIN * (standard_error(apart) or 0.0):
+        words += f" (there {METHODS[best.method].label} gains most, {_points(list(best.read.values()))})"
+    return f"{words}."
+
+
+def _ahead(ranked: Sequence[Standing]) -> str:
+    first, rest = ranked[0], ranked[1:]
+    label, ahead = METHODS[first.method].label, []
     for title in first.gains:
         better = [standing for standing in rest if _is_behind(first, standing, (title,))]
         if better:
             best = max(better, key=lambda standing, title=title: statistics.fmean(standing.gains[title].values()))
             ahead.append(f"{METHODS[best.method].label} on {title} ({_points(list(best.gains[title].values()))})")
-    if ahead:
-        words.append(f"Ahead of {label} by more than two standard errors: {', '.join(ahead)}")
-    else:
-        words.append(f"On no table is another method ahead of {label} by more than two standard errors")
-    return f"{'. '.join(words)}."
+    if not ahead:
+        return f"On no table is another method ahead of {label} by more than two standard errors."
+    return f"Ahead of {label} by more than two standard errors: {', '.join(ahead)}."
 
 
 def cost(ranked: Sequence[Standing]) -> str:
@@ -93,12 +101,12 @@ def cost(ranked: Sequence[Standing]) -> str:
     own, before = (100 * error for error in first.calibration)
     surer = sum(standing.calibration[0] > standing.calibration[1] for standing in ranked)
     label = METHODS[first.method].label
-    words = f"{label} takes {_milliseconds(first)} ms an image."
+    words = f"{label} takes {milliseconds(first)} ms an image."
     cheap = min((s for s in ranked if s.gain >= first.gain / 2), key=lambda one: one.seconds, default=first)
     if cheap is not first:
         words += (
             f" Of those that bring at least half as much {METHODS[cheap.method].label} is the cheapest: "
-            f"{_gain(cheap)} at {_milliseconds(cheap)} ms."
+            f"{gain_words(cheap)} at {milliseconds(cheap)} ms."
         )
     return (
         f"{words} The expected calibration error of {label} is {own:.1f} %, zero-shot's {before:.1f} %; {surer} of "
@@ -140,11 +148,13 @@ def _is_behind(one: Standing, other: Standing, tables: Sequence[str] | None = No
     return points > MARGIN * error
 
 
-def _gain(standing: Standing) -> str:
+def gain_words(standing: Standing) -> str:
+    """Points gained over all tables, with the standard error over seeds."""
     return _points(list(standing.by_seed.values()))
 
 
-def _milliseconds(standing: Standing) -> str:
+def milliseconds(standing: Standing) -> str:
+    """What an image takes."""
     return f"{1000 * standing.seconds:.1f}"
 
 

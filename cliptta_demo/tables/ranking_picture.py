@@ -7,6 +7,7 @@ from html import escape
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.tables.ranking import Standing
+from cliptta_demo.tables.ranking_page import gain_words, milliseconds
 from cliptta_demo.tables.text import standard_error
 
 ROW, TOP, BOTTOM = 20, 56, 34  # pixels; above and below the rows stand the names of what is drawn
@@ -71,9 +72,9 @@ def ranking_picture(ranked: Sequence[Standing], title: str) -> str:
                 for end, words in zip(
                     COLUMNS.values(),
                     (
-                        f"{mean:+.1f} ± {error:.1f}",
+                        gain_words(standing),
                         f"{standing.collapsed} of {standing.streams}",
-                        f"{1000 * standing.seconds:.1f}",
+                        milliseconds(standing),
                     ),
                     strict=True,
                 )
