@@ -25,6 +25,13 @@ def own_declared() -> dict[str, Setting]:
     return {f"{method}.{name}": item for method, own in found if own for name, item in settings_of(own).items()}
 
 
+def name_for(method: str, setting: str) -> str | None:
+    """What a method goes by: METHOD.SETTING where it has one of this name, else the common one; None: neither."""
+    if f"{method}.{setting}" in own_declared():
+        return f"{method}.{setting}"
+    return setting if setting in _methods()[method].uses else None
+
+
 def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
     """Method → its own settings, from METHOD.SETTING → value.
 

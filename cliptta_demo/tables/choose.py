@@ -25,15 +25,16 @@ from cliptta_demo.backend.methods.chosen import CHOSEN_FILE, Chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
-from cliptta_demo.backend.settings import StreamSettings, method_names
+from cliptta_demo.backend.own_settings import name_for
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.tables.forgetful import FORGETFUL, shortened
 from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.text import markdown_table, standard_error
 from cliptta_demo.tables.variants import Variant
 
-RATES = (0.3, 1.0, 3.0, 10.0)  # as shares of the backbone's own; below, next to nothing is learnt in so few batches
+RATES = (0.3, 1.0, 3.0, 10.0)  # as shares of the usual one; below, next to nothing is learnt in so few batches
 STEPS = (1, 3)  # the page's own at most: ten would take three times as long
-Candidate = tuple[float, int]  # rate as a share, steps
+Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method has another way to count them
 
 
 def add_choose_parser(commands: argparse._SubParsersAction) -> None:
@@ -46,8 +47,8 @@ def add_choose_parser(commands: argparse._SubParsersAction) -> None:
         "--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed"
     )
     parser.add_argument("--datasets", default="pictures,cifar10", help="separated by commas; as for run")
-    parser.add_argument("--methods", help="separated by commas; default: all that have a rate or steps")
-    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="shares of the backbone's own rate")
+    parser.add_argument("--methods", help="separated by commas; default: all that have a rate")
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="shares of the usual rate")
     parser.add_argument("--steps", default=",".join(map(str, STEPS)))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--severity", type=int, default=4, help="between the two that tables report")
@@ -75,14 +76,29 @@ def choose_command(arguments: argparse.Namespace) -> None:
 
 
 def _varied(method: str) -> bool:
-    """Whether a method has a rate or steps to be chosen."""
-    return bool({"learning_rate", "steps"} & set(METHODS[method].uses))
+    """Whether a method has a rate to be chosen."""
+    return name_for(method, "learning_rate") is not None
 
 
 def candidates(method: str, rates: tuple[float, ...] = RATES, steps: tuple[int, ...] = STEPS) -> list[Candidate]:
-    """What a method is tried with; one that has steps of its own is tried at one number of them."""
-    uses = METHODS[method].uses
-    return list(product(rates if "learning_rate" in uses else (1.0,), steps if "steps" in uses else (steps[0],)))
+    """What a method is tried with."""
+    return list(product(rates, steps if name_for(method, "steps") else (None,)))
+
+
+def _changes(method: str, candidate: Candidate, common: AdaptationSettings) -> dict[str, float | int]:
+    """What a candidate changes, by the settings' names; ``common``: the backbone's own settings."""
+    rate, steps = candidate
+    name = name_for(method, "learning_rate")
+    usual = RunSettings(methods=(method,), adaptation=common).flat()[name]
+    changes = {name: min(1.0, rate * usual)}
+    return changes if steps is None else changes | {name_for(method, "steps"): steps}
+
+
+def _variant(method: str, candidate: Candidate, common: AdaptationSettings) -> Variant:
+    rate, steps = candidate
+    counted = "" if steps is None else f", {steps} steps"
+    changes = _changes(method, candidate, common)
+    return Variant(f"{method}@{rate:g}@{steps}", f"{rate:g} × the rate{counted}", method, changes)
 
 
 def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> dict[Candidate, list[float]]:
@@ -90,15 +106,7 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
     own = backbone.info.adaptation
     rates, steps = _numbers(arguments.rates, float, "rates"), _numbers(arguments.steps, int, "steps")
     tried = candidates(method, rates, steps)
-    named = {
-        (rate, count): Variant(
-            f"{method}@{rate:g}@{count}",
-            f"{rate:g} × the rate, {count} steps",
-            method,
-            {"learning_rate": min(1.0, rate * own.learning_rate), "steps": count},
-        )
-        for rate, count in tried
-    }
+    named = {candidate: _variant(method, candidate, own) for candidate in tried}
     stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
     gains: dict[Candidate, list[float]] = {candidate: [] for candidate in tried}
     for dataset in arguments.datasets.split(","):
@@ -143,14 +151,13 @@ def chosen_page(
     """What was chosen and why, as Markdown."""
     rows = []
     for name, one in found.items():
-        tried = {f"{rate:g} × {steps}": statistics.fmean(values) for (rate, steps), values in gains[name].items()}
+        tried = {_words(candidate): statistics.fmean(values) for candidate, values in gains[name].items()}
         all_of_them = ", ".join(f"{words}: {gain:+.1f}" for words, gain in tried.items())
-        rows.append(
-            [METHODS[name].label, f"{one.rate:g}", f"{one.steps}", f"{one.gain:+.1f} ± {one.error:.1f}", all_of_them]
-        )
+        steps = "" if one.steps is None else f"{one.steps}"
+        rows.append([METHODS[name].label, f"{one.rate:g}", steps, f"{one.gain:+.1f} ± {one.error:.1f}", all_of_them])
     head = [
         "method",
-        "rate, of the backbone's own",
+        "rate, of the usual one",
         "steps",
         "gain over zero-shot, points",
         "all that was tried (rate × steps: gain)",
@@ -159,10 +166,16 @@ def chosen_page(
         "# Rates and steps, chosen on held-out corruptions\n\n"
         f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
         f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. "
-        "The best mean counts; of equals the fewest steps, then the lowest rate."
+        "The best mean counts; of equals the fewest steps, then the lowest rate. The usual rate is the built-in "
+        "model's, and for methods that change the prompt their authors'. WATT counts its steps in another way."
         f"{_short_streams(found)}\n\n"
         f"{markdown_table(head, rows)}\n"
     )
+
+
+def _words(candidate: Candidate) -> str:
+    rate, steps = candidate
+    return f"{rate:g}" if steps is None else f"{rate:g} × {steps}"
 
 
 def _short_streams(methods: Iterable[str]) -> str:

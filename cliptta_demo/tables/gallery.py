@@ -194,7 +194,7 @@ def run(table: GalleryTable, method: str, source: Source, out: Path, kept: Kept 
     if kept and kept.digest == digest:
         return kept
     backbone, settings = load_backbone(TINY), settings_of_run(table, method)
-    store = TableStore(out / table.name / method, settings, backbone.info.adaptation, source.class_names)
+    store = TableStore(out / table.name / f"{method}-{digest}", settings, backbone.info.adaptation, source.class_names)
     cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
     for row, done, count, left in run_table(settings, store, cells):
         words = f"{table.name}, {method}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"

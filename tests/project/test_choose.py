@@ -21,7 +21,8 @@ def test_the_best_mean_counts_and_of_equals_the_cheapest() -> None:
 
 
 def test_only_what_a_method_uses_is_varied(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(candidates("tent")) == 8
+    assert len(candidates("tent")) == len(candidates("tpt")) == 8
+    assert candidates("watt-p", rates=(1.0, 3.0)) == [(1.0, None), (3.0, None)]
     with pytest.raises(SystemExit):
         main(["choose", "--methods", "zero-shot", "--out", "nowhere"])
     assert "methods is 'zero-shot'" in capsys.readouterr().err

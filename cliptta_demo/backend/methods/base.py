@@ -66,8 +66,8 @@ class Method:
     @classmethod
     def outline(cls, settings: RunSettings, classes: int) -> Outline:
         """Its task in a run."""
-        own = settings.own.get(cls.name)
-        return Outline(settings=with_chosen(settings.adaptation, cls.name), classes=classes, own=own)
+        settings = with_chosen(settings, cls.name)
+        return Outline(settings=settings.adaptation, classes=classes, own=settings.own.get(cls.name))
 
     @classmethod
     def steps(cls, outline: Outline) -> int:

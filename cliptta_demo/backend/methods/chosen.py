@@ -1,7 +1,8 @@
 """The rate and the steps that were chosen for each method, for a fair fight: see ``python -m cliptta_demo choose``.
 
 They were chosen on the four held-out corruptions, never on one of the fifteen that tables report, with the built-in
-model. A rate is kept as a share of the backbone's own, so that it means something for other backbones too.
+model. A rate is kept as a share of the backbone's own, or of the method's where it has one, so that it means something
+for other backbones too.
 """
 
 import json
@@ -9,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
+from cliptta_demo.backend.declare import Declared
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.settings import RunSettings
 
+Settings = TypeVar("Settings", bound=Declared)
 CHOSEN_FILE = Path(__file__).parent / "chosen.json"
 
 
@@ -21,14 +25,24 @@ class Chosen:
     """What was chosen for one method.
 
     Attributes:
-        rate: learning rate, as a share of the backbone's own; steps: per batch.
+        rate: learning rate, as a share of the backbone's own or of the method's.
+        steps: per batch, or per image where it adapts to each by itself; None: it has another way to count them.
         gain: mean accuracy over zero-shot's on the held-out corruptions, in points; error: its standard error.
     """
 
     rate: float
-    steps: int
+    steps: int | None
     gain: float
     error: float
+
+    def put_into(self, part: Settings) -> Settings:
+        """The settings with this rate and these steps, as far as they have any."""
+        values = {}
+        if hasattr(part, "learning_rate"):
+            values["learning_rate"] = min(1.0, self.rate * part.learning_rate)
+        if hasattr(part, "steps") and self.steps is not None:
+            values["steps"] = self.steps
+        return replace(part, **values)
 
 
 @cache
@@ -39,17 +53,18 @@ def chosen() -> Mapping[str, Chosen]:
     return {name: Chosen(**values) for name, values in json.loads(CHOSEN_FILE.read_text())["methods"].items()}
 
 
-def with_chosen(settings: AdaptationSettings, method: str) -> AdaptationSettings:
-    """The settings for one method, with its own rate and steps where ``settings.rates`` asks for them.
+def with_chosen(settings: RunSettings, method: str) -> RunSettings:
+    """The settings for one method, with its own rate and steps where ``settings.adaptation.rates`` asks for them.
 
     Raises:
         UserError: they are asked for, and none have been recorded.
     """
-    if settings.rates == "same":
+    if settings.adaptation.rates == "same":
         return settings
     if not chosen():
         raise UserError("rates is 'own', but none have been chosen yet: run `cliptta-demo choose … --record` first.")
     if method not in chosen():
         return settings
-    own = chosen()[method]
-    return replace(settings, learning_rate=min(1.0, own.rate * settings.learning_rate), steps=own.steps)
+    put = chosen()[method].put_into
+    own = {name: put(part) if name == method else part for name, part in settings.own.items()}
+    return replace(settings, adaptation=put(settings.adaptation), own=own)

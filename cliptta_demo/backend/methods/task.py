@@ -53,7 +53,8 @@ class Task:
 
     def of_method(self, name: str, settings: RunSettings) -> "Task":
         """The same task as a run sets it to one method."""
-        return replace(self, settings=with_chosen(settings.adaptation, name), own=settings.own.get(name))
+        settings = with_chosen(settings, name)
+        return replace(self, settings=settings.adaptation, own=settings.own.get(name))
 
     @property
     def outline(self) -> Outline:

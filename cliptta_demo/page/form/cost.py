@@ -9,6 +9,7 @@ from cliptta_demo.backend.methods.chosen import chosen, with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.models.offered import BACKBONES, label_of
+from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings
@@ -73,11 +74,14 @@ def chosen_words(settings: RunSettings) -> str:
         return ""
     told = []
     for name in (name for name in settings.methods if name in chosen()):
-        own = with_chosen(settings.adaptation, name)
-        about = {"method": METHODS[name].label, "rate": own.learning_rate}
-        words = say_count(
-            "{method} at {rate:g}, {count} step", "{method} at {rate:g}, {count} steps", own.steps, **about
-        )
+        own = with_chosen(settings, name).flat()
+        about = {"method": METHODS[name].label, "rate": own[name_for(name, "learning_rate")]}
+        if (steps := name_for(name, "steps")) is None:
+            words = say("{method} at {rate:g}", **about)
+        else:
+            words = say_count(
+                "{method} at {rate:g}, {count} step", "{method} at {rate:g}, {count} steps", own[steps], **about
+            )
         told.append(words)
     return " " + say("Chosen on held-out corruptions: {methods}.", methods="; ".join(told)) if told else ""
 

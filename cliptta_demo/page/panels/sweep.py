@@ -58,9 +58,19 @@ class Point:
 
 
 def sweep_figure(
-    knob: Knob, methods: Sequence[str], points: Sequence[Point], values: Sequence[float], usual: float, images: int
+    knob: Knob,
+    methods: Sequence[str],
+    points: Sequence[Point],
+    values: Sequence[float],
+    usual: float,
+    images: int,
+    unmoved: Sequence[str],
 ) -> Figure:
-    """Accuracy, and how evenly the predictions spread, over the knob's ``values``; ``usual``: where the form has it."""
+    """Accuracy, and how evenly the predictions spread, over the knob's ``values``.
+
+    Args:
+        usual: where the form has it; images: of each run; unmoved: methods that the knob changes nothing for.
+    """
     shown = looks(methods)
     facets = []
     if any(value is not None for point in points for value in point.accuracy.values()):
@@ -71,6 +81,9 @@ def sweep_figure(
         "Each point is a run of {images} images from the source model. The dotted line is the form's value.",
         images=images,
     )
+    if unmoved:
+        labels = ", ".join(shown[name].label for name in unmoved)
+        note += " " + say("It changes nothing for {methods}.", methods=labels)
     return make_figure(facets, shown) | {"note": note, "empty": say("The first run is on its way…")}
 
 

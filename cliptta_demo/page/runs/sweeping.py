@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,11 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.chosen import with_chosen
+from cliptta_demo.backend.methods.registry import REFERENCE
+from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
@@ -46,6 +50,17 @@ def recipes(recipe: Recipe, knob: Knob) -> list[tuple[float, Recipe]]:
     return found
 
 
+def unmoved(knob: Knob, runs: Sequence[RunSettings]) -> list[str]:
+    """Methods that go by another setting than the knob's: one of their own, what was chosen for them, or none."""
+    if knob.name == "batch_size":
+        return []
+
+    def gone_by(method: str) -> set[Any]:
+        return {with_chosen(one, method).flat().get(name_for(method, knob.name)) for one in runs}
+
+    return [method for method in runs[0].methods if method != REFERENCE and len(gone_by(method)) == 1]
+
+
 def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str) -> Iterator[Update]:
     """What the button *Sweep* does: after each short run, the panel's figure and a line on how far it is.
 
@@ -59,7 +74,8 @@ def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str)
             raise UserError(say("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS)))
         usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
         methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
-        draw = partial(sweep_figure, knob, methods, points, [value for value, _ in runs], usual, IMAGES)
+        about = [value for value, _ in runs], usual, IMAGES, unmoved(knob, [own.settings for _, own in runs])
+        draw = partial(sweep_figure, knob, methods, points, *about)
         for done, (value, own) in enumerate(runs):
             label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
             yield _update(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.sweep import KNOBS
+from cliptta_demo.page.panels.sweep import KNOBS, sweep_figure
 from cliptta_demo.page.runs import sweeping
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.sweeping import recipes, sweep
+from cliptta_demo.page.runs.sweeping import recipes, sweep, unmoved
 
 FORM = FormValues(methods=("zero-shot", "tent"), batch_size=4, steps=1)
 
@@ -41,6 +42,24 @@ def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.Mo
     assert len(set(accuracy["data"][0]["y"])) == 1  # zero-shot takes no steps: every run saw the same images
     assert "All 6 runs" in updates[-1]["sweep_note"]
     assert RUNS.count == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "rates", "still"),
+    [
+        ("learning_rate", "same", ["lame", "tpt"]),
+        ("steps", "same", ["lame", "tpt"]),
+        ("batch_size", "same", []),
+        ("learning_rate", "own", ["lame", "tpt"]),
+        ("steps", "own", ["tent", "lame", "tpt"]),  # what was chosen goes before the form's
+    ],
+)
+def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(name: str, rates: str, still: list[str]) -> None:
+    recipe = read_form(replace(FORM, methods=("zero-shot", "tent", "tpt", "lame"), rates=rates))
+    runs = recipes(recipe, KNOBS[name])
+    assert unmoved(KNOBS[name], [own.settings for _, own in runs]) == still
+    figure = sweep_figure(KNOBS[name], recipe.settings.methods, [], [1.0, 2.0], 1.0, 256, still)
+    assert ("It changes nothing for" in figure["note"]) == bool(still)
 
 
 @pytest.mark.parametrize("name", ["nothing", None, ["steps"]])
