@@ -5,11 +5,13 @@
 Each method has the rate and the steps that were chosen for it on the held-out corruptions (``choose``), and runs by
 itself beside zero-shot on the same streams, so that a stopped one goes on where it was, and a method that is added
 later is all that is run. ``--tables`` and ``--methods`` choose some, for several processes side by side. ``--record``
-keeps the ranking and the outcome of each stream; what it finds there, and is the same still, is not run again.
+keeps the ranking and the outcome of each stream, and for the page what each method gains; what it finds there, and is
+the same still, is not run again.
 """
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,13 +23,14 @@ from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import check_choice, unusual
 from cliptta_demo.backend.methods.chosen import chosen
+from cliptta_demo.backend.methods.measured import MEASURED_FILE
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names
 from cliptta_demo.tables.forgetful import FORGETFUL, SINGLE_IMAGES, shortened
 from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
-from cliptta_demo.tables.ranking_page import of_all, ranking_page
+from cliptta_demo.tables.ranking_page import measured_gain, of_all, ranking_page
 from cliptta_demo.tables.ranking_picture import ranking_picture
 from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
 from cliptta_demo.tables.variants import Variant
@@ -135,6 +138,7 @@ def gallery_command(arguments: argparse.Namespace) -> None:
         files = {"ranking.md": page, "ranking.svg": picture_of(kept), STREAMS_FILE: to_csv(kept)}
         for name, text in files.items():
             (arguments.record / name).write_text(text, encoding="utf-8")
+        MEASURED_FILE.write_text(measured_of(kept), encoding="utf-8")
 
 
 def page_of(kept: KeptTables) -> str:
@@ -146,6 +150,12 @@ def picture_of(kept: KeptTables) -> str:
     """The ranking under the fifteen corruptions as SVG; empty as long as no method has run on all of their tables."""
     ranked = of_all(standings(groups_of(kept).get("corruptions", {})))
     return ranking_picture(ranked, "What each method gains over zero-shot under fifteen corruptions.") if ranked else ""
+
+
+def measured_of(kept: KeptTables) -> str:
+    """What the page tells of each method's gain under the fifteen corruptions, as JSON."""
+    ranked = of_all(standings(groups_of(kept).get("corruptions", {})))
+    return json.dumps({"methods": {one.method: asdict(measured_gain(one)) for one in ranked}}, indent=1) + "\n"
 
 
 def groups_of(kept: KeptTables) -> dict[str, dict[str, dict[str, Sequence[Outcome]]]]:

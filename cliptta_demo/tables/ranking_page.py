@@ -3,11 +3,11 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
+from cliptta_demo.backend.methods.measured import MARGIN, Measured
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.tables.ranking import LITTLE, MUCH, OutcomesOfTables, Standing, standings
 from cliptta_demo.tables.text import markdown_table, standard_error
 
-MARGIN = 2.0  # standard errors by which one method has to be ahead to be called better
 TITLES = {
     "corruptions": "Fifteen corruptions",
     "photographs": "Fifteen corruptions, 200 kinds of photographs",
@@ -54,7 +54,7 @@ def winners(ranked: Sequence[Standing]) -> str:
     words = f"{METHODS[first.method].label} gains most, {gain_words(first)} points."
     if level:
         words += f" {_listed(level)} can't be told from it (no more than two standard errors behind)."
-    losing = [s.method for s in ranked if s.gain < -MARGIN * (standard_error(list(s.by_seed.values())) or 0.0)]
+    losing = [standing.method for standing in ranked if measured_gain(standing).told < 0]
     if losing:
         words += f" {_listed(losing)} end{'s' if len(losing) == 1 else ''} below zero-shot."
     return words
@@ -151,6 +151,12 @@ def _is_behind(one: Standing, other: Standing, tables: Sequence[str] | None = No
 def gain_words(standing: Standing) -> str:
     """Points gained over all tables, with the standard error over seeds."""
     return _points(list(standing.by_seed.values()))
+
+
+def measured_gain(standing: Standing) -> Measured:
+    """The same as numbers."""
+    error = standard_error(list(standing.by_seed.values())) or 0.0
+    return Measured(gain=round(100 * standing.gain, 2), error=round(100 * error, 2))
 
 
 def milliseconds(standing: Standing) -> str:

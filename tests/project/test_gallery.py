@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from paths import ROOT
 
 from cliptta_demo.backend.data.catalog import open_source
+from cliptta_demo.backend.methods.measured import Measured, measured
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
+from cliptta_demo.page.form.picker import build_picker
 from cliptta_demo.tables import gallery
 from cliptta_demo.tables.kept import Kept, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
@@ -110,6 +113,7 @@ def test_the_command_runs_what_is_missing_and_records_it(
         short = replace(table.stream, batches=1, batch_size=4)
         monkeypatch.setitem(gallery.TABLES, name, replace(table, stream=short, corruptions=corruptions))
     monkeypatch.setattr(gallery, "SEEDS", (0, 1))
+    monkeypatch.setattr(gallery, "MEASURED_FILE", tmp_path / "measured.json")
     record = tmp_path / "kept"
 
     def command(out: str, methods: str) -> str:
@@ -127,6 +131,7 @@ def test_the_command_runs_what_is_missing_and_records_it(
     ran = command("elsewhere", "tda,lame")  # what is kept is not run again, and stays
     assert "lame: 4/4" in ran
     assert "tda" not in ran
+    assert json.loads((tmp_path / "measured.json").read_text())["methods"].keys() == {"tda", "lame", "rlcf"}
     after = read_csv(record / "streams.csv")
     assert list(after["pictures-3"]) == ["tda", "lame", "rlcf"]
     assert after["pictures-3"]["rlcf"] == kept["pictures-3"]["rlcf"]
@@ -160,6 +165,7 @@ def test_the_page_of_the_gallery_is_of_what_was_kept_and_that_is_of_today() -> N
     kept = read_csv(GALLERY / gallery.STREAMS_FILE)
     assert (GALLERY / "ranking.md").read_text(encoding="utf-8") == gallery.page_of(kept)
     assert (GALLERY / "ranking.svg").read_text(encoding="utf-8") == gallery.picture_of(kept)
+    assert gallery.MEASURED_FILE.read_text(encoding="utf-8") == gallery.measured_of(kept)
     opened = {table.dataset: open_source(table.dataset) for table in map(gallery.TABLES.get, kept) if built_in(table)}
     for name, of_methods in kept.items():
         table = gallery.TABLES[name]
@@ -172,3 +178,13 @@ def test_the_page_of_the_gallery_is_of_what_was_kept_and_that_is_of_today() -> N
 def built_in(table: gallery.GalleryTable) -> bool:
     """Whether its images are in the package."""
     return table.dataset == "pictures"
+
+
+def test_the_page_calls_only_what_two_standard_errors_allow_a_gain_or_a_loss() -> None:
+    told = [Measured(*words).told for words in ((10.5, 0.4), (-3.8, 0.1), (0.6, 0.4), (-2.6, 1.4), (0.02, 0.0))]
+    assert told == [1, -1, 0, 0, 0]
+    picker = build_picker(["zero-shot"]).html_template
+    for name, found in measured().items():
+        row = picker[picker.index(f'value="{name}"') :]
+        assert f">{found.gain:+.1f}</span>".replace("-", "−") in row[: row.index("</div>")]
+    assert "+0.0" not in picker[: picker.index('value="tent"')]  # the yardstick gains nothing by itself

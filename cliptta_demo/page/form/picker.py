@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.methods.looks import looks
+from cliptta_demo.backend.methods.measured import Measured, measured
 from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.arithmetic import times_zero_shot
@@ -61,11 +62,19 @@ def _row(kind: Any) -> str:
     settings, classes = tuned_adaptation(DEFAULTS.backbone), len(DEFAULTS.class_names)
     times, about = times_zero_shot(kind.name, settings, classes, DEFAULTS.stream.batch_size), f"about-{kind.name}"
     cost = PICKER["times"].format(f"{times:,.0f}" if times >= 2 else f"{times:.2g}")
+    gain = _gain(measured()[kind.name]) if kind.name in measured() else ""
     locked = " disabled checked" if kind.name == REFERENCE else ""
     return (
         f'<div class="method" style="--own: var(--m-{kind.colour})">'
         f'<label><input type="checkbox" value="{html.escape(kind.name)}" aria-describedby="{about}"{locked}>'
         f'<i class="marker {kind.symbol}" aria-hidden="true"></i><b>{html.escape(kind.label)}</b></label>'
-        f'<span class="cost" title="{PICKER["cost"]}">{cost}</span>'
+        f'{gain}<span class="cost" title="{PICKER["cost"]}">{cost}</span>'
         f'<p id="{about}">{html.escape(kind.sentence)} <span>{html.escape(kind.paper[-4:])}</span></p></div>'
     )
+
+
+def _gain(found: Measured) -> str:
+    kind = {1: "gained", -1: "lost", 0: "level"}[found.told]
+    points = f"{found.gain:+.1f}".replace("-", "−")
+    about = PICKER["gain"].format(error=f"{found.error:.1f}")
+    return f'<span class="gain {kind}" title="{about}">{points}</span>'
