@@ -11,7 +11,6 @@ chosen and why.
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import product
@@ -28,7 +27,7 @@ from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.tables.forgetful import FORGETFUL, shortened
-from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
+from cliptta_demo.tables.runs import TableSettings, run_aloud
 from cliptta_demo.tables.text import markdown_table, standard_error
 from cliptta_demo.tables.variants import Variant
 
@@ -120,14 +119,8 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
             seeds=_numbers(arguments.seeds, int, "seeds"),
             stream=shortened(stream, method),
         )
-        store = TableStore(
-            arguments.out / Path(dataset).name.replace(":", "-") / method, settings, own, source.class_names
-        )
-        cells = cells_here(settings, backbone, lambda name, s=source: (s, name), None)
-        for row, done, count, left in run_table(settings, store, cells):
-            words = f"{method} on {dataset}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
-            print(words, file=sys.stderr, flush=True)
-        for row in store.rows():
+        folder = arguments.out / Path(dataset).name.replace(":", "-") / method
+        for row in run_aloud(settings, backbone, source, folder, f"{method} on {dataset}"):
             before = row.columns[REFERENCE]["accuracy"]
             for candidate, variant in named.items():
                 gains[candidate].append(100 * (row.columns[variant.name]["accuracy"] - before))

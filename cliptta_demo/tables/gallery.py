@@ -12,7 +12,6 @@ the same still, is not run again.
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -32,7 +31,7 @@ from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_c
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
 from cliptta_demo.tables.ranking_page import measured_gain, of_all, ranking_page
 from cliptta_demo.tables.ranking_picture import ranking_picture
-from cliptta_demo.tables.runs import TableSettings, TableStore, cells_here, run_table
+from cliptta_demo.tables.runs import TableSettings, run_aloud
 from cliptta_demo.tables.variants import Variant
 
 SEEDS = (0, 1, 2)
@@ -203,13 +202,9 @@ def run(table: GalleryTable, method: str, source: Source, out: Path, kept: Kept 
     digest = digest_of_run(table, method, source.class_names)
     if kept and kept.digest == digest:
         return kept
-    backbone, settings = load_backbone(TINY), settings_of_run(table, method)
-    store = TableStore(out / table.name / f"{method}-{digest}", settings, backbone.info.adaptation, source.class_names)
-    cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
-    for row, done, count, left in run_table(settings, store, cells):
-        words = f"{table.name}, {method}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
-        print(words, file=sys.stderr, flush=True)
-    return Kept(digest, [outcome_of(row, method) for row in store.rows()])
+    settings, folder = settings_of_run(table, method), out / table.name / f"{method}-{digest}"
+    rows = run_aloud(settings, load_backbone(TINY), source, folder, f"{table.name}, {method}")
+    return Kept(digest, [outcome_of(row, method) for row in rows])
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -197,3 +198,17 @@ def cells_here(
         return Row(corruption, seed, round(time.monotonic() - before, 1), columns, device)
 
     return partial(map, cell)
+
+
+def run_aloud(settings: TableSettings, backbone: Backbone, source: Source, directory: Path, about: str) -> list[Row]:
+    """All streams of a table whose corruptions are drawn here: what is missing is run, and each is told as it ends.
+
+    Args:
+        directory: where results go, and are resumed; about: what the table is, in words.
+    """
+    store = TableStore(directory, settings, backbone.info.adaptation, source.class_names)
+    cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
+    for row, done, count, left in run_table(settings, store, cells):
+        words = f"{about}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
+        print(words, file=sys.stderr, flush=True)
+    return store.rows()
