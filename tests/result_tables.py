@@ -11,8 +11,7 @@ from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.tables.gallery import STREAMS_FILE, groups_of
 from cliptta_demo.tables.kept import read_csv
 from cliptta_demo.tables.paper import PAPER_ACCURACY
-from cliptta_demo.tables.ranking import standings
-from cliptta_demo.tables.ranking_page import of_all, summary
+from cliptta_demo.tables.ranking_page import first_screen
 from cliptta_demo.tables.text import markdown_table
 
 STREAMS = {
@@ -23,9 +22,8 @@ STREAMS = {
 
 
 def ranking_sentences() -> str:
-    """Who wins under the fifteen corruptions, where, and at what cost: as docs/gallery has it."""
-    kept = read_csv(ROOT / "docs" / "gallery" / STREAMS_FILE)
-    return summary(of_all(standings(groups_of(kept)["corruptions"])))
+    """Who wins, where, and at what cost: as docs/gallery has it."""
+    return first_screen(groups_of(read_csv(ROOT / "docs" / "gallery" / STREAMS_FILE)))
 
 
 def streams_table(record: Record) -> str:

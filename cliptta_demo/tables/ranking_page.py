@@ -119,6 +119,13 @@ def summary(ranked: Sequence[Standing]) -> str:
     return " ".join((winners(ranked), where(ranked), cost(ranked)))
 
 
+def first_screen(groups: Mapping[str, OutcomesOfTables]) -> str:
+    """What the README says first: who wins under the fifteen corruptions, and on photographs of many kinds."""
+    words = summary(of_all(standings(groups["corruptions"])))
+    photographs = of_all(standings(groups.get("photographs", {})))
+    return f"{words} On Tiny ImageNet's 200 kinds of photographs {winners(photographs)}" if photographs else words
+
+
 def of_all(ranked: Sequence[Standing]) -> list[Standing]:
     """Those that have run on every table: only they can be ranked."""
     tables = {title for standing in ranked for title in standing.gains}

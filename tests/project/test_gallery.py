@@ -19,7 +19,7 @@ from cliptta_demo.page.form.picker import build_picker
 from cliptta_demo.tables import gallery
 from cliptta_demo.tables.kept import Kept, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
-from cliptta_demo.tables.ranking_page import cost, of_all, ranking_page, summary, where, winners
+from cliptta_demo.tables.ranking_page import cost, first_screen, of_all, ranking_page, summary, where, winners
 from cliptta_demo.tables.ranking_picture import ranking_picture
 from cliptta_demo.tables.runs import Row
 
@@ -103,6 +103,10 @@ def test_only_what_has_run_on_every_table_is_ranked() -> None:
     assert "TENT gains most" in page
     assert page.count("| CLIPTTA |") == 1  # its gains on the one
     assert summary(of_all(standings({"one": FIRST}))).startswith("CLIPTTA gains most")
+    first = first_screen({"corruptions": {"one": FIRST}})
+    assert first == summary(standings({"one": FIRST}))
+    with_photographs = first_screen({"corruptions": {"one": FIRST}, "photographs": {"two": {"tent": FIRST["tent"]}}})
+    assert with_photographs.removeprefix(first).startswith(" On Tiny ImageNet's 200 kinds of photographs TENT gains")
 
 
 def test_the_command_runs_what_is_missing_and_records_it(
