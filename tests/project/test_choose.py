@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-from cliptta_demo.backend.methods.chosen import Chosen
+from cliptta_demo.backend.methods.chosen import Chosen, chosen
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
 from cliptta_demo.tables import choose as module
 from cliptta_demo.tables.choose import candidates, choose
@@ -37,3 +39,16 @@ def test_the_command_writes_what_it_chose_and_why(tmp_path: Path, monkeypatch: p
     assert "| TENT |" in (tmp_path / "chosen.md").read_text()
     main([*said.split(), str(tmp_path)])  # nothing is run again
     assert json.loads((tmp_path / "chosen.json").read_text())["methods"]["tent"] == kept
+
+
+def test_the_page_of_what_was_chosen_is_of_what_methods_go_by() -> None:
+    """Otherwise: cliptta-demo choose --out results/chosen --record; its chosen.md is docs/gallery/chosen.md."""
+    page = (ROOT / "docs" / "gallery" / "chosen.md").read_text(encoding="utf-8")
+    told = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    of_label = {label: cells for label, *cells in told[2:]}
+    assert of_label.keys() == {METHODS[name].label for name in chosen()}
+    for name, one in chosen().items():
+        rate, steps, gain, tried = of_label[METHODS[name].label]
+        counted = "" if one.steps is None else f"{one.steps}"
+        assert (rate, steps, gain) == (f"{one.rate:g}", counted, f"{one.gain:+.1f} ± {one.error:.1f}"), name
+        assert max(float(part.split(": ")[1]) for part in tried.split(", ")) == pytest.approx(one.gain, abs=0.051)
