@@ -10,6 +10,7 @@ chosen and why.
 
 import argparse
 import json
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -128,12 +129,12 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
 
 
 def choose(gains: dict[Candidate, list[float]]) -> Chosen:
-    """The best candidate on average; of equals the one with fewer steps, then with the lower rate.
+    """The best candidate on average; of equals the one with fewer steps, then with the rate nearest to the usual one.
 
     A cheaper one within the noise is not preferred: gains differ so much from corruption to corruption that most
     methods would get next to no rate.
     """
-    rate, steps = min(gains, key=lambda one: (-round(statistics.fmean(gains[one]), 6), one[1], one[0]))
+    rate, steps = min(gains, key=lambda one: (-round(statistics.fmean(gains[one]), 6), one[1], abs(math.log(one[0]))))
     taken = gains[rate, steps]
     return Chosen(rate, steps, round(statistics.fmean(taken), 2), round(standard_error(taken) or 0.0, 2))
 
@@ -159,7 +160,7 @@ def chosen_page(
         "# Rates and steps, chosen on held-out corruptions\n\n"
         f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
         f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. "
-        "The best mean counts; of equals the fewest steps, then the lowest rate. The usual rate is the built-in "
+        "The best mean counts; of equals the fewest steps, then the rate nearest to the usual. That is the built-in "
         "model's, and for methods that change the prompt their authors'. WATT counts its steps in another way."
         f"{_short_streams(found)}\n\n"
         f"{markdown_table(head, rows)}\n"

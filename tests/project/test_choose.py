@@ -18,7 +18,13 @@ from cliptta_demo.tables.choose import candidates, choose
 def test_the_best_mean_counts_and_of_equals_the_cheapest() -> None:
     gains = {(1.0, 3): [10.0, 12.0, 11.0], (1.0, 1): [10.0, 12.0, 10.5], (0.3, 1): [8.0, 9.0, 8.5]}
     assert choose(gains) == Chosen(rate=1.0, steps=3, gain=11.0, error=0.58)
-    equals = {(3.0, 1): [-0.5, 0.5], (0.3, 3): [0.0, 0.0], (1.0, 1): [-1.0, 1.0], (10.0, 1): [-3.0, -1.0]}
+    equals = {
+        (3.0, 1): [-0.5, 0.5],
+        (0.3, 1): [0.0, 0.0],
+        (1.0, 3): [0.0, 0.0],
+        (1.0, 1): [-1.0, 1.0],
+        (10.0, 1): [-3.0, -1.0],
+    }
     assert choose(equals) == Chosen(rate=1.0, steps=1, gain=0.0, error=1.0)
 
 
