@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from cliptta_demo.tables.variants import Variant
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
 DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
-WITHOUT_SINGLE = ("tiny-imagenet",)  # 200 prompts with gradient for each image
+FEW_IMAGES = {"tiny-imagenet": 16}  # for methods for single images, which take 200 prompts there and back for each
 CONTINUAL = {"schedule": "continual", "shift_batches": 2, "batches": 30}
 SCHEDULES = {
     "continual": CONTINUAL,
@@ -57,6 +57,7 @@ class GalleryTable:
         dataset: as for ``run``; stream: everything of the streams but seed and corruption.
         corruptions: its rows; the schedule's name where that draws them.
         leaves_out: methods that have no part in it.
+        few_images: of a stream, for methods for single images, where that is less than a batch.
     """
 
     name: str
@@ -66,6 +67,7 @@ class GalleryTable:
     stream: StreamSettings
     corruptions: tuple[str, ...]
     leaves_out: tuple[str, ...] = ()
+    few_images: int | None = None
 
 
 def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
@@ -76,7 +78,7 @@ def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
         dataset=dataset,
         stream=StreamSettings(severity=severity),
         corruptions=tuple(COMMON_CORRUPTIONS),
-        leaves_out=SINGLE_IMAGES if dataset in WITHOUT_SINGLE else (),
+        few_images=FEW_IMAGES.get(dataset),
     )
 
 
@@ -175,6 +177,9 @@ def _in_order(kept: KeptTables, methods: Sequence[str]) -> dict[str, dict[str, K
 def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
     """A method beside zero-shot."""
     changes = {"rates": "own"} if method in chosen() else {}
+    stream = shortened(table.stream, method)
+    if table.few_images and method in SINGLE_IMAGES:
+        stream = replace(stream, batch_size=table.few_images)
     return TableSettings(
         backbone=TINY,
         dataset=table.dataset,
@@ -185,7 +190,7 @@ def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
         ),
         corruptions=table.corruptions,
         seeds=SEEDS,
-        stream=shortened(table.stream, method),
+        stream=stream,
     )
 
 

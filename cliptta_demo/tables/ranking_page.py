@@ -139,8 +139,8 @@ def ranking_page(groups: Mapping[str, OutcomesOfTables]) -> str:
         "Written by `cliptta-demo gallery`. Gain: accuracy over zero-shot's on the same streams, in points, mean ± "
         "standard error over seeds; each method at the rate and the steps [chosen](chosen.md) for it, or at its "
         "authors' where none were. ms: the median of the streams, one thread, two runs at a time. Slow methods that "
-        "start anew with each batch or image ran on shorter streams; those for single images have no part in the 200 "
-        "kinds of photographs, where each image would take 200 prompts there and back.",
+        "start anew with each batch or image ran on one batch, and those for single images on 16 photographs of Tiny "
+        "ImageNet, where each takes 200 prompts there and back.",
     ]
     for group in (name for name in TITLES if name in groups):
         every = standings(groups[group])

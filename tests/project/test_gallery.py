@@ -162,6 +162,9 @@ def test_every_table_can_be_run_and_holds_to_the_fifteen() -> None:
         for name in ("tent", "tpt", "watt-s")
     }
     assert batches["tpt"] == batches["watt-s"] < batches["tent"]
+    photographs = gallery.TABLES["tiny-imagenet-3"]
+    sizes = [gallery.settings_of_run(photographs, name).stream.batch_size for name in ("tent", "watt-s", "tpt", "rlcf")]
+    assert sizes == [64, 64, 16, 16]
 
 
 def test_the_page_of_the_gallery_is_of_what_was_kept_and_that_is_of_today() -> None:
