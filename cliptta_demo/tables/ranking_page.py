@@ -137,10 +137,10 @@ def ranking_page(groups: Mapping[str, OutcomesOfTables]) -> str:
     parts = [
         "# All methods",
         "Written by `cliptta-demo gallery`. Gain: accuracy over zero-shot's on the same streams, in points, mean ± "
-        "standard error over seeds; each method at the rate and the steps [chosen](chosen.md) for it, or at its "
-        "authors' where none were. ms: the median of the streams, one thread, two runs at a time. Slow methods that "
-        "start anew with each batch or image ran on one batch, and those for single images on 16 photographs of Tiny "
-        "ImageNet, where each takes 200 prompts there and back.",
+        "standard error over seeds; each method at the rate and the steps [chosen](chosen.md) for it on pictures and "
+        "CIFAR-10 under four other corruptions. ms: the median of the streams, one thread, two runs at a time. Slow "
+        "methods that start anew with each batch or image ran on one batch, and those for single images on 16 "
+        "photographs of Tiny ImageNet, where each takes 200 prompts there and back.",
     ]
     for group in (name for name in TITLES if name in groups):
         every = standings(groups[group])

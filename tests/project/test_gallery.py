@@ -12,7 +12,7 @@ import pytest
 from paths import ROOT
 
 from cliptta_demo.backend.data.catalog import open_source
-from cliptta_demo.backend.methods.measured import Measured, measured
+from cliptta_demo.backend.methods.measured import MARGIN, Measured, measured
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.picker import build_picker
@@ -195,3 +195,10 @@ def test_the_page_calls_only_what_two_standard_errors_allow_a_gain_or_a_loss() -
         row = picker[picker.index(f'value="{name}"') :]
         assert f">{found.gain:+.1f}</span>".replace("-", "−") in row[: row.index("</div>")]
     assert "+0.0" not in picker[: picker.index('value="tent"')]  # the yardstick gains nothing by itself
+
+
+def test_what_the_docs_say_of_two_hundred_kinds_of_photographs() -> None:
+    photographs = gallery.groups_of(read_csv(GALLERY / gallery.STREAMS_FILE))["photographs"]
+    of_method = {standing.method: standing for standing in standings(photographs)}
+    behind, error = of_method["tent-reg"].behind(of_method["cliptta"])
+    assert behind > MARGIN * error  # docs/methods/captions.md: CLIPTTA is ahead of TENT with its regulariser
