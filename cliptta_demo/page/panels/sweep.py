@@ -83,7 +83,7 @@ def sweep_figure(
     )
     if unmoved:
         labels = ", ".join(shown[name].label for name in unmoved)
-        note += " " + say("It changes nothing for {methods}.", methods=labels)
+        note += " " + say("{setting} changes nothing for {methods}.", setting=knob.label, methods=labels)
     return make_figure(facets, shown) | {"note": note, "empty": say("The first run is on its way…")}
 
 
