@@ -15,9 +15,8 @@ QUERY = (
 def test_a_schedule_is_drawn_before_during_and_after_its_run(visit) -> None:
     page = visit(390, 844, QUERY, phone=True)
     lanes = page.locator("#strip .lanes")
-    page.wait_for_function(
-        "document.querySelectorAll('#strip .shifts > div').length === 3"
-    )  # the link's, after one shift
+    # The page opens with one shift; the link's plan comes after.
+    page.wait_for_function("document.querySelectorAll('#strip .shifts > div').length === 3")
     assert lanes.locator("b").all_inner_texts() == ["shift", "classes", "strangers"]
     assert lanes.get_attribute("aria-label").startswith("Gaussian noise in batch 1; Shot noise in batch 2; Impulse")
     assert page.locator("#strip .is-marked, #strip table").count() == 0
