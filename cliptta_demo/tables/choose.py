@@ -87,11 +87,10 @@ def candidates(method: str, rates: tuple[float, ...] = RATES, steps: tuple[int, 
 
 def _changes(method: str, candidate: Candidate, common: AdaptationSettings) -> dict[str, float | int]:
     """What a candidate changes, by the settings' names; ``common``: the backbone's own settings."""
-    rate, steps = candidate
-    name = name_for(method, "learning_rate")
-    usual = RunSettings(methods=(method,), adaptation=common).flat()[name]
-    changes = {name: min(1.0, rate * usual)}
-    return changes if steps is None else changes | {name_for(method, "steps"): steps}
+    settings = RunSettings(methods=(method,), adaptation=common)
+    after = Chosen(*candidate, gain=0.0, error=0.0).put_into(settings, method).flat()
+    names = (name_for(method, "learning_rate"), name_for(method, "steps"))
+    return {name: after[name] for name in names if name}
 
 
 def _variant(method: str, candidate: Candidate, common: AdaptationSettings) -> Variant:

@@ -28,7 +28,7 @@ from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRE
 from cliptta_demo.backend.settings import StreamSettings, method_names
 from cliptta_demo.tables.forgetful import FORGETFUL, SINGLE_IMAGES, shortened
 from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
-from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
+from cliptta_demo.tables.ranking import Outcome, Standing, outcome_of, standings
 from cliptta_demo.tables.ranking_page import measured_gain, of_all, ranking_page
 from cliptta_demo.tables.ranking_picture import ranking_picture
 from cliptta_demo.tables.runs import TableSettings, run_aloud
@@ -149,14 +149,18 @@ def page_of(kept: KeptTables) -> str:
 
 def picture_of(kept: KeptTables) -> str:
     """The ranking under the fifteen corruptions as SVG; empty as long as no method has run on all of their tables."""
-    ranked = of_all(standings(groups_of(kept).get("corruptions", {})))
+    ranked = _ranked(kept)
     return ranking_picture(ranked, "What each method gains over zero-shot under fifteen corruptions.") if ranked else ""
 
 
 def measured_of(kept: KeptTables) -> str:
     """What the page tells of each method's gain under the fifteen corruptions, as JSON."""
-    ranked = of_all(standings(groups_of(kept).get("corruptions", {})))
-    return json.dumps({"methods": {one.method: asdict(measured_gain(one)) for one in ranked}}, indent=1) + "\n"
+    gains = {one.method: asdict(measured_gain(one)) for one in _ranked(kept)}
+    return json.dumps({"methods": gains}, indent=1) + "\n"
+
+
+def _ranked(kept: KeptTables) -> list[Standing]:
+    return of_all(standings(groups_of(kept).get("corruptions", {})))
 
 
 def groups_of(kept: KeptTables) -> dict[str, dict[str, dict[str, Sequence[Outcome]]]]:

@@ -35,8 +35,12 @@ class Chosen:
     gain: float
     error: float
 
-    def put_into(self, part: Settings) -> Settings:
-        """The settings with this rate and these steps, as far as they have any."""
+    def put_into(self, settings: RunSettings, method: str) -> RunSettings:
+        """The settings with this rate and these steps, the method's own where it has some."""
+        own = {name: self._put(part) if name == method else part for name, part in settings.own.items()}
+        return replace(settings, adaptation=self._put(settings.adaptation), own=own)
+
+    def _put(self, part: Settings) -> Settings:
         values = {}
         if hasattr(part, "learning_rate"):
             values["learning_rate"] = min(1.0, self.rate * part.learning_rate)
@@ -63,8 +67,4 @@ def with_chosen(settings: RunSettings, method: str) -> RunSettings:
         return settings
     if not chosen():
         raise UserError("rates is 'own', but none have been chosen yet: run `cliptta-demo choose … --record` first.")
-    if method not in chosen():
-        return settings
-    put = chosen()[method].put_into
-    own = {name: put(part) if name == method else part for name, part in settings.own.items()}
-    return replace(settings, adaptation=put(settings.adaptation), own=own)
+    return chosen()[method].put_into(settings, method) if method in chosen() else settings
