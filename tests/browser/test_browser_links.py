@@ -12,6 +12,7 @@ from test_browser_run import PROGRESS, picture, set_number, wait_idle
 from cliptta_demo.page.form.fields import linked_names
 
 pytestmark = pytest.mark.browser
+ANSWERS = "**/queue/data*"
 LINK = (
     "?corruption=fog&severity=2&batch_size=8&batches=2&steps=2&seed=7"
     "&methods=zero-shot,cliptta&class_names=cat,car,tree"
@@ -62,11 +63,15 @@ def test_two_visitors_of_one_link_see_the_same_run_and_share_gives_the_link(visi
 def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, server) -> None:
     page = browser.new_page()
     page.set_default_timeout(1000 * PATIENCE)
-    page.route("**/queue/data*", lambda route: (page.wait_for_timeout(1500), route.continue_()))  # its answer is late
-    page.goto(server + LINK)
+    held = []
+    page.route(ANSWERS, lambda route: held.append(route), times=1)
+    with page.expect_request(ANSWERS):
+        page.goto(server + LINK)
     page.wait_for_selector("#gallery .body > *", state="attached")
-    assert page.input_value("#severity input[type=number]") == "4"
     page.click("#step")
+    assert page.input_value("#severity input[type=number]") == "4"
+    (first,) = held
+    first.continue_()
     page.wait_for_function(
         "() => document.querySelector('#gallery .batch-title')?.textContent.startsWith('Batch 1 of 2')"
     )
