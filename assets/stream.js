@@ -1,5 +1,6 @@
 // Gradio's script takes its stream of updates for open until it has read the stream's end, and never hears again of a
 // call that it makes after the server has sent that. Such a stream goes on here, in another, until no call waits.
+// In the head of the page (cliptta_demo/page/server/first_paint.py), before any script that calls.
 (function () {
   const END = 'data: {"msg":"close_stream"';
   const DONE = /^data: \{"msg":"process_completed","event_id":"(\w+)"/;

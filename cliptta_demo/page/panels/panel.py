@@ -26,7 +26,6 @@ PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the ve
 SCRIPTS = tuple(
     ASSETS / name
     for name in (
-        "stream.js",
         "page.js",
         "embed.js",
         "keys.js",

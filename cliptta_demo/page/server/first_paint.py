@@ -113,14 +113,16 @@ JOINED_ROUTES = [Route(f"/{name}", _joined) for name in JOINED]
 
 
 def _early(demo: Page) -> str:
-    """Tags for the head: the page's title, and all that Gradio's scripts would ask for turn by turn."""
+    """Tags for the head: the page's title, what runs before Gradio's scripts, and what they ask for by turns."""
     links = [f'rel="preload" as="{kind}" href="{joined_address(name)}"' for name, kind in OWN.items()]
     for name in needed_files({block.get_block_name() for block in demo.blocks.values()}):
         # A browser thinks more of style sheets than of scripts, which take longer and have to work first.
         late = 'rel="preload" as="style" fetchpriority="low" crossorigin'
         kind = 'rel="modulepreload"' if name.endswith(".js") else late
         links.append(f'{kind} href="./assets/{name}"')
-    return f"<title>{html.escape(demo.title)}</title>" + "".join(f"<link {link}>" for link in links)
+    script = (ASSETS / "stream.js").read_text(encoding="utf-8")
+    tags = "".join(f"<link {link}>" for link in links)
+    return f"<title>{html.escape(demo.title)}</title>{tags}<script>{script}</script>"
 
 
 def _first(parts: Mapping[str, str]) -> str:
