@@ -22,6 +22,8 @@ from visitors import API
 
 pytestmark = pytest.mark.browser
 ROOM = 2**20  # bytes on the disk for uploads
+PARTS = {"Content-Type": "multipart/form-data; boundary=x"}
+BEGIN = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
 SETTINGS: dict[str, Any] = {"batch_size": 4, "adaptation": {"steps": 1}, "api_name": "/run"}
 
 
@@ -119,6 +121,10 @@ def half_written(folder: Path) -> list[Path]:
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp_path: Path) -> None:
     page, folder = story["page"], story["folder"]
+    unannounced = iter((BEGIN, *[bytes(ROOM // 16)] * 32))
+    refused = httpx.post(f"{story['address']}{API}/upload", content=unannounced, headers=PARTS, timeout=PATIENCE)
+    assert "has no room for more images" in refused.text
+    assert half_written(folder) == []
     noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "large.png")  # 2.4 MB
     Image.new("RGB", (64, 64), "red").save(tmp_path / "small.png")
@@ -144,7 +150,7 @@ def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[st
 
     def part() -> Iterator[bytes]:
         nonlocal sent
-        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        yield BEGIN
         while sent < ROOM // 2:
             yield bytes(2**16)
             sent += 2**16
@@ -155,9 +161,8 @@ def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[st
         raise ConnectionError("the tab was closed")
 
     seen: list[Path] = []
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
     with pytest.raises(ConnectionError):
-        httpx.post(f"{story['address']}{API}/upload", content=part(), headers=headers)
+        httpx.post(f"{story['address']}{API}/upload", content=part(), headers=PARTS)
     assert len(seen) == 1
     deadline = time.monotonic() + PATIENCE
     while half_written(story["folder"]) and time.monotonic() < deadline:

@@ -35,7 +35,8 @@ class _Request:
 
     def begins(self, name: str) -> None:
         """Asks for room before the first byte of a file."""
-        self._refuse(lambda: self.arrivals.append(ROOM.arriving(name, upload_folder())))
+        announced = int(self.parser.headers.get("content-length") or 0)  # of the request, which brings one file
+        self._refuse(lambda: self.arrivals.append(ROOM.arriving(name, upload_folder(), announced)))
 
     def grows(self, count: int, is_file: bool) -> None:
         """Counts what is about to be written."""

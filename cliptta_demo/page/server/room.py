@@ -61,6 +61,13 @@ class Arrival:
 
     def add(self, count: int) -> None:
         """``count`` more bytes are about to be written; raises :class:`UserError` where they would be too many."""
+        with self.room._lock:
+            self.ask(count)
+            self.room._count(self.owner, count)
+            self.cost += count
+
+    def ask(self, count: int) -> None:
+        """Raises :class:`UserError` where ``count`` more bytes would be too many."""
         room = self.room
         with room._lock:
             if room._of[self.owner] + count > room.visitor:
@@ -73,8 +80,6 @@ class Arrival:
                 )
             if room.used + count > room.total or room.free(self.folder) - count < room.reserve:
                 raise UserError(NO_ROOM)
-            room._count(self.owner, count)
-            self.cost += count
 
     def done(self, path: Path) -> None:
         """The file lies there now, whole, until somebody takes it or its time is over."""
@@ -123,9 +128,13 @@ class Room:
         with self._lock:
             return set(self._files)
 
-    def arriving(self, name: str, folder: Path) -> Arrival:
-        """A file of this name begins to arrive in the folder; raises :class:`UserError` where it has no room."""
+    def arriving(self, name: str, folder: Path, announced: int = 0) -> Arrival:
+        """A file of this name begins to arrive in the folder; raises :class:`UserError` where it has no room.
+
+        One that is ``announced`` with too many bytes is refused before any is written: others may need that room.
+        """
         arrival = Arrival(self, folder, owner_of(name), time.monotonic())
+        arrival.ask(OVERHEAD + announced)
         arrival.add(OVERHEAD)
         return arrival
 

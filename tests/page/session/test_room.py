@@ -77,6 +77,14 @@ def test_the_disk_keeps_its_reserve(tmp_path: Path) -> None:
         arrival.add(3 * OVERHEAD)
 
 
+def test_what_is_announced_as_too_large_is_refused_before_it_takes_the_room_of_others(tmp_path: Path) -> None:
+    place = room(tmp_path, total=10 * OVERHEAD)
+    with pytest.raises(UserError, match="no room"):
+        place.arriving(f"{ANN}0.png", tmp_path, announced=10 * OVERHEAD)
+    place.arriving(f"{ANN}1.png", tmp_path, announced=9 * OVERHEAD)
+    assert place.used == OVERHEAD  # what has come, whatever was announced
+
+
 def test_a_file_is_taken_once_and_one_that_nobody_takes_is_deleted(tmp_path: Path) -> None:
     place = room(tmp_path)
     taken, waiting = (arrive(place, tmp_path, f"{ANN}{name}.png", 10) for name in "ab")
