@@ -138,7 +138,11 @@ def gallery_command(arguments: argparse.Namespace) -> None:
         arguments.record.mkdir(parents=True, exist_ok=True)
         files = {"ranking.md": page, "ranking.svg": picture_of(kept), STREAMS_FILE: to_csv(kept)}
         for name, text in files.items():
-            (arguments.record / name).write_text(text, encoding="utf-8")
+            file = arguments.record / name
+            if text:
+                file.write_text(text, encoding="utf-8")
+            else:  # nothing to draw yet, and what was drawn of other tables no longer holds
+                file.unlink(missing_ok=True)
         MEASURED_FILE.write_text(measured_of(kept), encoding="utf-8")
 
 

@@ -120,8 +120,8 @@ def test_the_command_runs_what_is_missing_and_records_it(
     monkeypatch.setattr(gallery, "MEASURED_FILE", tmp_path / "measured.json")
     record = tmp_path / "kept"
 
-    def command(out: str, methods: str) -> str:
-        words = f"gallery --out {tmp_path / out} --tables pictures-3,pictures-in-runs --methods {methods}"
+    def command(out: str, methods: str, tables: str = "pictures-3,pictures-in-runs", record: Path = record) -> str:
+        words = f"gallery --out {tmp_path / out} --tables {tables} --methods {methods}"
         main([*words.split(), "--record", str(record)])
         return capsys.readouterr().err
 
@@ -142,6 +142,9 @@ def test_the_command_runs_what_is_missing_and_records_it(
     monkeypatch.setattr(gallery, "weights_digest", lambda: "others")
     assert "pictures-3, tda: 4/4" in command("third", "tda")
     assert read_csv(record / "streams.csv")["pictures-3"]["tda"].digest != kept["pictures-3"]["tda"].digest
+    assert (record / "ranking.svg").exists()
+    command("first", "tda", tables="pictures-in-runs", record=tmp_path / "schedules")
+    assert not (tmp_path / "schedules" / "ranking.svg").exists()  # it draws the fifteen corruptions
 
 
 def test_outcomes_survive_their_file(tmp_path: Path) -> None:
