@@ -15,9 +15,12 @@ QUERY = (
 def test_a_schedule_is_drawn_before_during_and_after_its_run(visit) -> None:
     page = visit(390, 844, QUERY, phone=True)
     lanes = page.locator("#strip .lanes")
-    # The page opens with one shift; the link's plan comes after.
-    page.wait_for_function("document.querySelectorAll('#strip .shifts > div').length === 3")
-    assert lanes.locator("b").all_inner_texts() == ["shift", "classes", "strangers"]
+    # The page opens with one shift. While the link fills the form, plans of a part of it may come before its own.
+    page.wait_for_function(
+        """([shifts, names]) => document.querySelectorAll('#strip .shifts > div').length === shifts
+            && [...document.querySelectorAll('#strip .lanes b')].map(b => b.innerText).join() === names""",
+        arg=[3, "shift,classes,strangers"],
+    )
     assert lanes.get_attribute("aria-label").startswith("Gaussian noise in batch 1; Shot noise in batch 2; Impulse")
     assert page.locator("#strip .is-marked, #strip table").count() == 0
     step(page)
