@@ -25,8 +25,9 @@
     return open.size > 0;
   }
 
-  /** A reader of its messages, each whole. */
+  /** A reader of its messages, each whole; an answer that is no stream is thrown, as Gradio does. */
   function messagesOf(response) {
+    if (!response.ok) throw response;
     let rest = "";
     const split = new TransformStream({
       transform(text, out) {

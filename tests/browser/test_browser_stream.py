@@ -7,7 +7,7 @@ from serving import PATIENCE, wait_for_streams, watch_streams
 from test_browser_run import done, set_number
 
 pytestmark = pytest.mark.browser
-JOIN = "**/queue/join*"
+JOIN, STREAM = "**/queue/join*", "**/queue/data*"
 # The end of each stream comes only when the page is told so; all before it comes at once.
 SLOW_ENDS = """(() => {
     const fetched = window.fetch
@@ -32,20 +32,37 @@ SLOW_ENDS = """(() => {
 })()"""
 
 
-def test_a_call_made_before_the_end_of_the_stream_has_come_is_answered(browser, server) -> None:
+@pytest.fixture(scope="module")
+def page(browser, server):
+    """One visit, in the order of the tests."""
     page = browser.new_page()
     page.set_default_timeout(1000 * PATIENCE)
     watch_streams(page)
     page.add_init_script(SLOW_ENDS)
     page.goto(server)
     page.wait_for_selector("#gallery .body > *", state="attached")
+    yield page
+    page.close()
+
+
+def step_before_the_end(page, batch_size, meanwhile=lambda: None):
+    """Presses Step after the server has ended the stream, and before the page knows of that."""
     wait_for_streams(page)
-    page.evaluate("window.slow = true")
-    set_number(page, "batch-size", 4)  # which asks for another estimate
+    page.evaluate("[window.slow, window.held] = [true, 0]")
+    set_number(page, "batch-size", batch_size)  # which asks for another estimate
     page.wait_for_function("window.held === 1")
+    meanwhile()
     with page.expect_response(JOIN):
         page.click("#step")
     page.evaluate("window.slow = false")
+
+
+def test_a_call_made_before_the_end_of_the_stream_has_come_is_answered(page) -> None:
+    step_before_the_end(page, 4)
     page.wait_for_selector("[data-testid=progress]:has-text('paused')")
     assert done(page) == 1
-    page.close()
+
+
+def test_a_stream_that_can_not_go_on_is_said(page) -> None:
+    step_before_the_end(page, 8, lambda: page.route(STREAM, lambda route: route.fulfill(status=503), times=1))
+    page.wait_for_selector(".toast-body:has-text('Connection to the server was lost')")
