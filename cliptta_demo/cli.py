@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, open_source, open_strangers
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, can_rename, open_source, open_strangers
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
@@ -108,7 +108,7 @@ def run_command(arguments: argparse.Namespace) -> None:
         own=read_own(arguments.set),
     )
     typed = parse_class_names(arguments.classes) if arguments.classes is not None else ()
-    names, words = split_renames(typed, not arguments.dataset.startswith("folder:"))
+    names, words = split_renames(typed, can_rename(arguments.dataset))
     source = open_source(arguments.dataset, names or None)
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     templates = check_templates(arguments.templates or ())

@@ -86,6 +86,11 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
     return PictureSource(world, {name: world.classes[name] for name in found}, _styles(spec))
 
 
+def can_rename(spec: str) -> bool:
+    """Whether ``cat = kitten`` calls a class of this data set by another word; a folder's name may hold an "="."""
+    return not spec.startswith(FOLDER_PREFIX)
+
+
 def _styles(spec: str) -> tuple[str, ...]:
     return (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES
 

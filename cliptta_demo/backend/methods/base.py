@@ -35,7 +35,7 @@ class Method:
         paper: where it is from, the year at its end.
         family: one of :data:`.registry.FAMILIES`; methods of one family stand together.
         colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
-        uses: the fields of :class:`AdaptationSettings` that it uses; own: a class of settings of its own, see
+        uses: the fields of :class:`AdaptationSettings` that it reads; own: a class of settings of its own, see
             :mod:`backend.declare`.
         adapts: whether normalisation parameters move. by_window: whether it can adapt to several batches together.
         uses_threshold: whether it decides itself what is ID.
@@ -78,6 +78,11 @@ class Method:
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         """What a batch takes."""
         return Cost(batch_size)
+
+    @classmethod
+    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
+        """How many images go through the tower together, at most, where memory sets no limit."""
+        return batch_size
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
@@ -148,7 +153,7 @@ class Method:
                     raise
             # Outside of the except block, whose traceback would keep the activations alive.
             torch.cuda.empty_cache()  # does nothing where there is no GPU
-            self.piece = self.at_once = min(count + self.settings.memory_sample, self.piece) // 2
+            self.piece = self.at_once = min(self.largest_pass(self.task.outline, count), self.piece) // 2
             if not self.piece or self.backbone.mixes_images:
                 raise DoesNotFit(
                     say("{count} images do not fit into the memory of {device}.", count=count, device=device)

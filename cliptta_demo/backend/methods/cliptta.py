@@ -26,13 +26,16 @@ class Cliptta(AdaptingMethod):
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"
-    uses = ("learning_rate", "rate_halves", "steps", "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
+    uses = (*AdaptingMethod.uses, "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        settings = outline.settings
-        remembered = min(max(settings.memory_sample, outline.classes), settings.memory_shots * outline.classes)
-        return Cost(batch_size, settings.steps * (batch_size + remembered))
+        return Cost(batch_size, outline.settings.steps * cls.largest_pass(outline, batch_size))
+
+    @classmethod
+    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
+        settings, classes = outline.settings, outline.classes
+        return batch_size + min(max(settings.memory_sample, classes), settings.memory_shots * classes)
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:

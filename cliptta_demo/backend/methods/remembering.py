@@ -104,6 +104,10 @@ class Remembering(AdaptingMethod):
     family = "memory"
 
     @classmethod
+    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
+        return max(batch_size, outline.own.capacity)
+
+    @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
         capacity = outline.own.capacity
         return capacity, super().keeps(outline, backbone)[1] + ITEM_BYTES * capacity

@@ -20,7 +20,7 @@ class Tent(AdaptingMethod):
     family = "entropy"
     colour, symbol = "vermilion", "square"
     regulariser_setting = "tent_regulariser_weight"
-    uses = ("learning_rate", "rate_halves", "steps", regulariser_setting)
+    uses = (*AdaptingMethod.uses, regulariser_setting)
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
         entropy = {"entropy": mean_entropy(self.backbone.logits(cosines))}
@@ -36,4 +36,4 @@ class TentRegularised(Tent):
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     colour, symbol, dash = "gold", "hexagon", "dash"
     regulariser_setting = "regulariser_weight"
-    uses = ("learning_rate", "rate_halves", "steps", regulariser_setting)
+    uses = (*AdaptingMethod.uses, regulariser_setting)

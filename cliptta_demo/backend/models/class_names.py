@@ -48,13 +48,13 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     return tuple(names)
 
 
-def split_renames(names: Sequence[str], built_in: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def split_renames(names: Sequence[str], can_rename: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """``cat = kitten`` shows pictures of *cat* and calls them *kitten*; elsewhere names are just names.
 
     Returns:
         (classes of the data set, words used for them), of the same length.
     """
-    if not built_in or not names:
+    if not can_rename or not names:
         return tuple(names), tuple(names)
     pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
     if any(not all(pair) for pair in pairs):

@@ -11,7 +11,7 @@ from helpers import CLASSES, labelled_source, random_images
 from PIL import Image
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
-from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
+from cliptta_demo.backend.data.catalog import can_rename, open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
 from cliptta_demo.backend.data.stream import AheadOfTime, Stream
 from cliptta_demo.backend.errors import UserError
@@ -154,6 +154,11 @@ def test_the_catalog_names_what_it_has() -> None:
         open_source("pictures", ["cat", "spaceship"])
     with pytest.raises(UserError, match=r"'martians'.*flags"):
         open_strangers("martians")
+
+
+def test_a_data_set_says_whether_its_classes_can_be_called_by_other_words() -> None:
+    assert all(map(can_rename, ("pictures", "cifar10", "cifar10c:here")))
+    assert not can_rename("folder:here")
 
 
 def test_the_classes_left_out_of_the_list_can_be_the_strangers() -> None:

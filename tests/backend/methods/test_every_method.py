@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -21,7 +23,7 @@ from cliptta_demo.backend.settings import AdaptationSettings
 
 NAMES = tuple(golden()["text/class_names"])
 # WATT's own 80 steps a batch are followed in test_golden_captions.py.
-OWN = {name: {"rounds": 2, "repeats": 1} for name in ("watt-p", "watt-s")}
+OWN = {name: {"rounds": 2, "repeats": 1} for name in ("watt-p", "watt-s")} | {"rotta": {"update_every": 4}}
 FIRST, SECOND = random_images(6, seed=1), random_images(6, seed=2)
 
 
@@ -43,6 +45,38 @@ def made(name: str, names: Sequence[str] = NAMES, at_once: int | None = None) ->
         images_at_once=at_once,
     )
     return kind(task)
+
+
+class Noted(AdaptationSettings):
+    """Settings that tell which of them were read."""
+
+    READ: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        Noted.READ.add(name)
+        return super().__getattribute__(name)
+
+
+def test_a_method_reads_the_settings_that_it_names_and_no_others(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where memory runs out, nor where it says what it takes."""
+    plain = made(name)
+    method = type(plain)(replace(plain.task, settings=Noted(steps=2, memory_shots=2, memory_sample=6)))
+    forward, outline = method.backbone.tower.forward, method.task.outline
+    assert method.backbone.images_that_fit() > 6
+    full = iter([torch.OutOfMemoryError("CUDA out of memory.")])
+
+    def first_refused(*given: Any) -> Any:
+        for error in full:
+            raise error
+        return forward(*given)
+
+    monkeypatch.setattr(method.backbone.tower, "forward", first_refused)
+    Noted.READ.clear()
+    last(method, SECOND, last(method, FIRST, method.start()).state)
+    method.cost(outline, 6)
+    method.keeps(outline, method.backbone)
+    method.clean_batches(outline)
+    assert {setting for setting in Noted.READ if not setting.startswith("__")} == set(method.uses)
 
 
 def last(method: Method, images: Tensor, state: AdaptationState | None, seed: int = 0) -> Progress:

@@ -134,6 +134,22 @@ def test_out_of_memory_is_retried_in_smaller_pieces(backbone: Backbone, monkeypa
     torch.testing.assert_close(got.cosines, expected.cosines, atol=1e-4, rtol=0)
 
 
+def test_a_method_without_a_memory_tries_no_pass_twice(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many images another method's memory would add."""
+    method = method_of("tent", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1, memory_sample=64))
+    forward, refused = backbone.tower.forward, list[int]()
+
+    def small_device(pixels: torch.Tensor) -> torch.Tensor:
+        if len(pixels) > 5:
+            refused.append(len(pixels))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return forward(pixels)
+
+    monkeypatch.setattr(backbone.tower, "forward", small_device)
+    list(method.adapt(random_images(12), method.start(), 0))
+    assert refused == [12, 6]
+
+
 def test_what_never_fits_is_said_in_a_sentence(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(pixels: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
