@@ -7,17 +7,19 @@ from cliptta_demo.claims.documents import DOCUMENTS
 from cliptta_demo.claims.record import MARGIN, Reading, Record
 from cliptta_demo.claims.studies import COMBINATIONS, Combination
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
+from cliptta_demo.tables.student import LEVEL
 from cliptta_demo.tables.text import markdown_table
 
 HOLDS = 0.95  # of the seeds show a whole lesson, at least
-HEAD = ("claim", "number", "needs", "mean ± SE", "margin", "least in", "margin below 2 from", "nearest seed")
+HEAD = ("claim", "number", "needs", "mean ± SE", "margin", "least in", "fails from", "nearest seed")
 INTRODUCTION = f"""# Claims
 
 Every sentence of a lesson, the README, [what was measured](measured.md) and the model card that compares methods, the
-number that it is about, what it needs of it, and how far the mean is from that, in standard errors (SE): the least of
-the combinations of one and two threads with bfloat16 and float32. Numbers are in %, differences in points; means are
-with one thread and bfloat16. A claim stands with a margin of {MARGIN:g} in every combination, a lesson where
-{HOLDS:.0%} of the seeds show all of it.
+number that it is about, what it needs of it, and the margin: how far the mean is from that, as a multiple of the reach
+of its {LEVEL:.0%} interval (Student's t over the seeds; differences are of the same streams); the least of the
+combinations of one and two threads with bfloat16 and float32. Numbers are in %, differences in points; means, with their
+standard error (SE), are with one thread and bfloat16. A claim stands with a margin of {MARGIN:g} in every combination, a
+lesson where {HOLDS:.0%} of the seeds show all of it.
 
     python -m cliptta_demo claims --record docs
 
@@ -104,10 +106,10 @@ def _lines(record: Record, study: str, claims: tuple[Claim, ...], name: str = ""
 
 
 def _breaking_point(claim: Claim, reading: Reading) -> str:
-    """The mean at which the margin would be too small, on the side of the nearer limit."""
+    """The mean at which the interval would touch the nearer limit."""
     if reading.mean - claim.above < claim.below - reading.mean:
-        return f"{100 * (claim.above + MARGIN * reading.error):.1f}"
-    return f"{100 * (claim.below - MARGIN * reading.error):.1f}"
+        return f"{100 * (claim.above + MARGIN * reading.reach):.1f}"
+    return f"{100 * (claim.below - MARGIN * reading.reach):.1f}"
 
 
 def _nearest(claim: Claim, readings: dict[Combination, Reading]) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 from cliptta_demo.claims.claim import Claim, Columns, numbers_of
 from cliptta_demo.claims.studies import COMBINATIONS, Combination
 from cliptta_demo.tables.runs import Row
+from cliptta_demo.tables.student import t_quantile
 
-MARGIN = 2.0  # standard errors between a claim's mean and its limit, at least
+MARGIN = 1.0  # a claim's mean is as far from its limit as its interval reaches, at least
 CLEAN = "none"
 
 
@@ -31,14 +32,21 @@ class Reading:
     """A quantity in one combination.
 
     Attributes:
-        mean, error: over seeds, with its standard error; sampled: from a sample of the streams.
+        mean, error: over seeds (streams of one seed share images, so they are no units of their own), with its
+            standard error; degrees: of freedom of that; sampled: from a sample of the streams.
         values: of each seed; with a sample, those of the first combination.
     """
 
     mean: float
     error: float
+    degrees: int
     values: dict[int, float]
     sampled: bool = False
+
+    @property
+    def reach(self) -> float:
+        """Half the width of the mean's interval, by Student's t."""
+        return t_quantile(self.degrees) * self.error if self.degrees else math.inf
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,8 @@ class Record:
         """A claim's quantity on a study.
 
         Where a combination ran a sample of the streams, its mean is the first combination's, shifted by the mean
-        difference on those streams, and the error of that shift is added to the first one's.
+        difference on those streams, and the error of that shift is added to the first one's (the degrees of freedom
+        are Welch's and Satterthwaite's, rounded down).
         """
         first = _matching(self.runs[study][COMBINATIONS[0].name], claim)
         values = _by_seed(first, claim)
@@ -66,7 +75,7 @@ class Record:
         runs = self.runs[study][combination.name]
         if len(runs) == len(self.runs[study][COMBINATIONS[0].name]):
             values = _by_seed(_matching(runs, claim), claim)
-            return Reading(*_mean_and_error(list(values.values())), values)
+            return Reading(*_mean_and_error(list(values.values())), len(values) - 1, values)
         before = {(run.corruption, run.seed): claim.quantity.of(run.columns) for run in first}
         shifts = [
             claim.quantity.of(run.columns) - before[run.corruption, run.seed]
@@ -74,15 +83,18 @@ class Record:
             if (run.corruption, run.seed) in before
         ]
         shift, shift_error = _mean_and_error(shifts)
-        return Reading(mean + shift, math.hypot(error, shift_error), values, sampled=True)
+        whole = math.hypot(error, shift_error)
+        parts = error**4 / max(len(values) - 1, 1) + shift_error**4 / max(len(shifts) - 1, 1)
+        degrees = int(whole**4 / parts) if 0 < whole < math.inf else len(values) - 1
+        return Reading(mean + shift, whole, degrees, values, sampled=True)
 
     def margins(self, study: str, claim: Claim) -> dict[Combination, float]:
-        """Distance of the mean from the nearer limit in standard errors, in each combination that was run."""
+        """Distance of the mean from the nearer limit, as a multiple of its reach, in each combination that was run."""
         found = {}
         for combination in self.combinations(study):
             reading = self.read(study, claim, combination)
             distance = claim.distance(reading.mean)
-            found[combination] = distance / reading.error if reading.error else math.copysign(math.inf, distance)
+            found[combination] = distance / reading.reach if reading.error else math.copysign(math.inf, distance)
         return found
 
     def combinations(self, study: str) -> list[Combination]:

@@ -78,15 +78,17 @@ WHOLE = runs_with(
 )
 
 
-def test_a_margin_is_the_distance_in_standard_errors_over_seeds() -> None:
+def test_a_margin_is_the_distance_beside_the_reach_of_the_interval_over_seeds() -> None:
     record = Record({}, {}, {"s": {FIRST.name: WHOLE}})
     reading = record.read("s", GAIN)
     assert reading.values == pytest.approx({0: 0.3, 1: 0.4})  # clean streams are left out
     assert (reading.mean, reading.error) == pytest.approx((0.35, 0.05))
-    assert record.margins("s", GAIN) == pytest.approx({FIRST: 5.0})
+    reach = 12.7062 * 0.05  # two seeds leave one degree of freedom
+    assert record.margins("s", GAIN) == pytest.approx({FIRST: 0.25 / reach}, rel=1e-5)
     below = Claim(sentence="", quantity=lead("cliptta"), above=-1, below=0.4)
-    assert record.margins("s", below) == pytest.approx({FIRST: 1.0})  # the nearer limit counts
-    assert record.margins("s", Claim(sentence="", quantity=lead("cliptta"), above=0.4))[FIRST] == pytest.approx(-1)
+    assert record.margins("s", below)[FIRST] == pytest.approx(0.05 / reach, rel=1e-5)  # the nearer limit counts
+    wrong = Claim(sentence="", quantity=lead("cliptta"), above=0.4)
+    assert record.margins("s", wrong)[FIRST] == pytest.approx(-0.05 / reach, rel=1e-5)
     only_snow = Claim(
         sentence="", quantity=lead("cliptta"), where=lambda columns: columns["cliptta"]["accuracy"] > 0.85
     )
@@ -99,6 +101,7 @@ def test_a_sample_shifts_the_mean_and_adds_its_error() -> None:
     assert reading.sampled
     assert reading.mean == pytest.approx(0.35 + 0.02)
     assert reading.error == pytest.approx(math.hypot(0.05, 0.01))
+    assert reading.degrees == 1  # Welch and Satterthwaite: 1.08
     one = Record({}, {}, {"s": {FIRST.name: WHOLE, SECOND.name: runs_with(("fog", 0, 0.23))}})
     assert one.margins("s", GAIN)[SECOND] == 0  # one stream tells nothing of the spread
 
