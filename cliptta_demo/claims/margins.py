@@ -16,10 +16,10 @@ INTRODUCTION = f"""# Claims
 
 Every sentence of a lesson, the README, [what was measured](measured.md) and the model card that compares methods, the
 number that it is about, what it needs of it, and the margin: how far the mean is from that, as a multiple of the reach
-of its {LEVEL:.0%} interval (Student's t over the seeds; differences are of the same streams); the least of the
-combinations of one and two threads with bfloat16 and float32. Numbers are in %, differences in points; means, with their
-standard error (SE), are with one thread and bfloat16. A claim stands with a margin of {MARGIN:g} in every combination, a
-lesson where {HOLDS:.0%} of the seeds show all of it.
+of its {100 * LEVEL:.0f} % interval (Student's t over the seeds; differences are of the same streams), the least of the
+combinations of one and two threads with bfloat16 and float32. Numbers are in %, differences in points; means, with
+their standard error (SE), are with one thread and bfloat16. A claim stands with a margin of {MARGIN:g} in every
+combination, a lesson where {HOLDS:.0%} of the seeds show all of it.
 
     python -m cliptta_demo claims --record docs
 

@@ -9,7 +9,10 @@ LEVEL = 0.95  # of the intervals that texts give
 
 
 def t_within(t: float, degrees: int) -> float:
-    """The chance that \\|T\\| is at most ``t``, T of Student's distribution; Abramowitz and Stegun 1964, 26.7.3 and 4."""
+    """The chance that T is at most ``t`` away from 0, T of Student's distribution.
+
+    Abramowitz and Stegun, *Handbook of Mathematical Functions*, 1964, 26.7.3 and 26.7.4.
+    """
     angle = math.atan(t / math.sqrt(degrees))
     odd = degrees % 2
     term = math.cos(angle) if odd else 1.0
