@@ -11,31 +11,28 @@
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, can_rename, open_source, open_strangers
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import check_templates, parse_class_names, split_renames
-from cliptta_demo.backend.models.loading import PRECISIONS, TINY, best_device, load_backbone
-from cliptta_demo.backend.models.offered import BACKBONES, PAPERS
-from cliptta_demo.backend.run.adapted_weights import adapted_weights
-from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
-from cliptta_demo.backend.run.summary import format_table, full_report
-from cliptta_demo.backend.settings import RunSettings, method_names
-from cliptta_demo.bench import BENCHED, GROWING, bench, corruption_costs, grow, target_line
-from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
+from cliptta_demo.backend.models.class_names import check_templates, parse_class_names
+from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
+from cliptta_demo.backend.settings import AdaptationSettings, method_names
 from cliptta_demo.claims.command import add_claims_parser
-from cliptta_demo.options import add_adaptation_options, add_stream_options, read_adaptation, read_own, read_stream
-from cliptta_demo.settings_table import settings_page
-from cliptta_demo.tables.choose import add_choose_parser
-from cliptta_demo.tables.command import add_table_parser
-from cliptta_demo.tables.gallery import add_gallery_parser
+from cliptta_demo.options import (
+    add_adaptation_options,
+    add_stream_options,
+    check_folder,
+    check_writable,
+    read_adaptation,
+    read_own,
+    read_stream,
+)
+from cliptta_demo.tables.command import add_choose_parser, add_gallery_parser, add_table_parser
 
 DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
@@ -74,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--memory", type=int, default=64, help="memory images that join each step")
     bench.add_argument("--steps", type=int, default=10)
     bench.add_argument("--repeats", type=int, default=5, help="medians are over this many")
-    bench.add_argument("--methods", default=",".join(BENCHED), help="separated by commas; all: every one")
+    bench.add_argument("--methods", help="separated by commas; all: every one; default: zero-shot, TENT, both CLIPTTAs")
     bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
     bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
     bench.add_argument(
@@ -90,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     bench.set_defaults(work=bench_command)
     settings = commands.add_parser("settings", help="write the table of all settings, as in docs/settings.md")
-    settings.set_defaults(work=lambda _: print(settings_page(), end=""))
+    settings.set_defaults(work=settings_command)
     add_table_parser(commands)
     add_choose_parser(commands)
     add_gallery_parser(commands)
@@ -99,118 +96,57 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run_command(arguments: argparse.Namespace) -> None:
-    """The ``run`` command."""
-    backbone = load_backbone(arguments.backbone, arguments.device)
-    settings = RunSettings(
-        methods=tuple(name.strip() for name in arguments.methods.split(",") if name.strip()),
-        stream=read_stream(arguments),
-        adaptation=read_adaptation(arguments, backbone.info.adaptation),
-        own=read_own(arguments.set),
-    )
-    typed = parse_class_names(arguments.classes) if arguments.classes is not None else ()
-    names, words = split_renames(typed, can_rename(arguments.dataset))
-    source = open_source(arguments.dataset, names or None)
-    strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
-    templates = check_templates(arguments.templates or ())
-    experiment = Experiment(settings, backbone, source, strangers, words or None, templates or None)
-    state, snapshot, results = None, None, list[BatchResults]()
-    for end in experiment.run():
-        state, snapshot = end
-        if arguments.csv:
-            results.append(results_of(snapshot))
-        for note in snapshot.notes:
-            print(note, file=sys.stderr)
-        if not arguments.quiet:
-            parts = [
-                f"{name} {method.accuracy:.1%}"
-                for name, method in snapshot.methods.items()
-                if method.accuracy is not None
-            ]
-            print(f"batch {snapshot.batch + 1}/{snapshot.batches}  {'  '.join(parts)}", file=sys.stderr, flush=True)
-    result = full_report(
-        snapshot,
-        settings,
-        backbone=arguments.backbone,
-        dataset=arguments.dataset,
-        ood=arguments.ood,
-        templates=templates,
-        device=str(backbone.device),
-    )
-    print(format_table(result))
-    if arguments.json:
-        _write_json(arguments.json, result)
+    """The ``run`` command. All that can be wrong with its words is found before torch loads, which takes seconds."""
+    arguments.methods = tuple(name.strip() for name in arguments.methods.split(",") if name.strip())
+    for name in arguments.methods:
+        check_choice("methods", name, method_names())
+    read_stream(arguments)
+    read_adaptation(arguments, AdaptationSettings())
+    check_templates(arguments.templates or ())
+    if arguments.classes is not None:
+        parse_class_names(arguments.classes)
+    check_source(arguments.dataset)
+    if arguments.ood:
+        check_source(arguments.ood, strangers=True)
+    check_backbone(arguments.backbone or TINY)
+    for file in filter(None, (arguments.json, arguments.csv)):
+        check_writable(file)
     if arguments.weights:
-        arguments.weights.mkdir(parents=True, exist_ok=True)
-        for name, data in adapted_weights(backbone, settings, state).items():
-            (arguments.weights / f"{name}.safetensors").write_bytes(data)
-    if arguments.csv:
-        arguments.csv.parent.mkdir(parents=True, exist_ok=True)
-        text = to_csv(results, experiment.class_names, with_scores=settings.stream.ood_share > 0)
-        arguments.csv.write_text(text, encoding="utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
+        check_folder(arguments.weights)
+    read_own(arguments.set)
+    from cliptta_demo.run_command import run
+
+    run(arguments)
+
+
+def settings_command(arguments: argparse.Namespace) -> None:
+    """The ``settings`` command."""
+    from cliptta_demo.settings_table import settings_page
+
+    print(settings_page(), end="")
 
 
 def bench_command(arguments: argparse.Namespace) -> None:
     """The ``bench`` command."""
     for name in ("batch_size", "memory", "steps", "repeats"):
         check_number(name, getattr(arguments, name), 1, 1024, whole=True)
-    backbone = load_backbone(arguments.backbone, arguments.device, precision=arguments.precision)
-    names = method_names() if arguments.methods == "all" else tuple(arguments.methods.split(","))
+    names = method_names() if arguments.methods == "all" else tuple(filter(None, (arguments.methods or "").split(",")))
     for name in names:
         check_choice("methods", name, method_names())
-    result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats, names)
-    print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
-    print("seconds per batch     median  ratio to the bare loop")
-    for count, taken in result["bare"].items():
-        print(f"bare, memory of {count:4} {taken:7.3f}")
-    for name, method in result["methods"].items():
-        ratio = f"{method['ratio']:6.2f}" if method["ratio"] else ""
-        print(f"{name:20} {method['seconds']:7.3f}  {ratio}")
-    if GROWING in result["methods"]:
-        print(target_line(result))
-    if arguments.corruptions:
-        result["corruptions"] = corruption_costs(backbone, arguments.batch_size, arguments.repeats)
-        adapting = result["methods"]["cliptta"]["seconds"]
-        print("\ncorruption              ms   share of a CLIPTTA batch")
-        for name, taken in result["corruptions"].items():
-            print(f"{name:20} {1000 * taken:6.1f}  {taken / adapting:7.1%}")
-    if arguments.grow:
-        result["grow"] = grow(backbone, arguments.repeats)
-        for title, times in result["grow"].items():
-            print(f"\nCLIPTTA, {title:10}" + "".join(f"{n:>9}" for n in times))
-            print(f"{'seconds':19}" + "".join(f"{taken:9.3f}" for taken in times.values()))
-    if arguments.published is not None:
-        names = arguments.published or listed_architectures()
-        result["published"] = {}
-        sizes = (arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats)
-        print(f"\nseconds{'':31}" + "".join(f"{way:>20}" for way in WAYS))
-        for name in names:
-            times = result["published"][name] = beside_published(name, *sizes)
-            for title, taken in (("there and back", times["pass"]), ("CLIPTTA batch", times["cliptta"])):
-                print(f"{name:24}{title:14}" + "".join(f"{taken[way]:20.2f}" for way in WAYS), flush=True)
+    check_backbone(arguments.backbone or TINY)
+    for name in arguments.published or ():
+        check_backbone(name)
     if arguments.json:
-        _write_json(arguments.json, result)
+        check_writable(arguments.json)
+    from cliptta_demo.bench_command import BENCHED, time_all
 
-
-def _write_json(path: Path, result: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def choose_backbone(arguments: argparse.Namespace) -> None:
-    """Takes the built-in backbone where none was named; where there is a GPU to use, says which one would suit it."""
-    if getattr(arguments, "backbone", TINY) is not None:
-        return
-    arguments.backbone = TINY
-    if (arguments.device or best_device()).startswith("cuda"):
-        label = BACKBONES[PAPERS].label
-        print(f"There is a GPU here: --backbone {PAPERS} takes {label}, the paper's model.", file=sys.stderr)
+    time_all(arguments, names or BENCHED)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point; a :class:`UserError` ends with its sentence and exit status 2."""
-    arguments = build_parser().parse_args(argv)
-    choose_backbone(arguments)
     try:
+        arguments = build_parser().parse_args(argv)
         arguments.work(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cliptta_demo.backend.errors import UserError
+
 LEVELS = ("debug", "info", "warning", "error")
 VARIABLE = "CLIPTTA_LOG_LEVEL"
 FRAMES = 12  # innermost calls kept of an error
@@ -51,11 +53,11 @@ def start_log(environment: Mapping[str, str]) -> None:
     """Sends the package's events to standard error, from the level that the environment names on.
 
     Raises:
-        ValueError: the level is none of ``LEVELS``.
+        UserError: the level is none of ``LEVELS``.
     """
     name = environment.get(VARIABLE, "").strip().lower() or "info"
     if name not in LEVELS:
-        raise ValueError(f"{VARIABLE} is {name!r}; it must be one of: {', '.join(LEVELS)}.")
+        raise UserError(f"{VARIABLE} is {name!r}; it must be one of: {', '.join(LEVELS)}.")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     _logger.handlers = [handler]

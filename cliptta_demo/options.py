@@ -3,12 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.declare import Declared, Setting, settings_of
+from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.own_settings import build_own, own_declared
-from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, method_names
 
 OPEN_SET_SHARE = 0.5  # the paper's, wherever strangers are named and no share is
 
@@ -34,6 +35,23 @@ def read_stream(arguments: argparse.Namespace) -> StreamSettings:
     return StreamSettings(**values)
 
 
+def check_writable(path: Path) -> None:
+    """Raises :class:`UserError` unless a file can be written there; its folder is made where it is missing."""
+    there = path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise UserError(f"'{path}' can't be written ({error.strerror}): choose another place.") from None
+
+
+def check_folder(path: Path) -> None:
+    """Raises :class:`UserError` unless files can be written into this folder, which is made where it is missing."""
+    check_writable(path / "probe.partial")
+
+
 def add_adaptation_options(parser: argparse.ArgumentParser) -> None:
     """Adds the settings of adaptation, and ``--set`` for those of single methods."""
     tuning = parser.add_argument_group("adaptation (default: the backbone's own values)")
@@ -52,8 +70,10 @@ def read_adaptation(arguments: argparse.Namespace, usual: AdaptationSettings) ->
 
 def read_own(words: Sequence[str]) -> dict[str, Declared]:
     """Method → its own settings, from the values of ``--set``; raises :class:`UserError`."""
-    known, values = own_declared(), {}
+    values = {}
     for text in words:
+        check_choice("set", text.partition(".")[0], method_names())
+        known = own_declared()  # asks the methods, which are slow to load
         name, equals, value = text.partition("=")
         if name not in known or not equals:
             listed = f"a setting out of: {', '.join(known)}" if known else "a setting; no method has any of its own"

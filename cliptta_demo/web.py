@@ -29,7 +29,11 @@ def make_demo() -> gr.Blocks:
 
 
 def serve(demo: gr.Blocks) -> None:
-    """Serves the page until told to stop, see :func:`.page.server.serve.launch`."""
+    """Serves the page until told to stop, see :func:`.page.server.serve.launch`; ends with a sentence as above."""
+    from cliptta_demo.backend.errors import UserError
     from cliptta_demo.page import launch
 
-    launch(demo)
+    try:
+        launch(demo)
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None

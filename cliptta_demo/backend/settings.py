@@ -11,17 +11,11 @@ from typing import Any
 from cliptta_demo.backend.corruptions import CORRUPTION_CYCLE, CORRUPTIONS, MIXED, corruption_name, corruption_words
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, choice, number, settings_of, switch, whole
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.known_names import method_names, score_names
 from cliptta_demo.backend.own_settings import own_kind
 from cliptta_demo.languages import say
 
 GRADUAL = ("gradual", "gradual-cotta")
-
-
-def method_names() -> tuple[str, ...]:
-    """All methods, in the order in which they are offered."""
-    from cliptta_demo.backend.methods.registry import METHODS  # when asked: methods are built on these settings
-
-    return tuple(METHODS)
 
 
 def _corruptions() -> dict[str, str]:
@@ -30,9 +24,7 @@ def _corruptions() -> dict[str, str]:
 
 
 def _scores() -> dict[str, str]:
-    from cliptta_demo.backend.methods.scores import ID_SCORES
-
-    return {name: name for name in ID_SCORES}
+    return {name: name for name in score_names()}
 
 
 RESETS = {

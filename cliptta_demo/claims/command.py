@@ -11,6 +11,14 @@ recorded there of streams that are still the same, with the weights and methods 
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.offered import PRECISIONS
+from cliptta_demo.options import check_folder
+
+NONE = "none"
+SEEDS = {str(seed): seed for seed in range(1000)}
 
 
 def add_claims_parser(commands: argparse._SubParsersAction) -> None:
@@ -30,7 +38,31 @@ def add_claims_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def claims_command(arguments: argparse.Namespace) -> None:
-    """The ``claims`` command."""
+    """The ``claims`` command; what can't be measured is refused before anything is loaded."""
+    threads = pick("threads", arguments.threads, {"1": 1, "2": 2})
+    precisions = pick("precisions", arguments.precisions, {name: name for name in PRECISIONS})
+    if 1 not in threads or "bfloat16" not in precisions:
+        raise UserError(
+            "Margins are those of 1 thread and bfloat16, and how far the others are from them: "
+            "leave 1 among --threads and bfloat16 among --precisions."
+        )
+    chosen = arguments.lessons or arguments.tables or arguments.seeds or len(threads) * len(precisions) < 4
+    if arguments.record and chosen:
+        raise UserError("--record keeps everything: leave out --lessons, --tables, --seeds, --threads, --precisions.")
+    if arguments.seeds and len(pick("seeds", arguments.seeds, SEEDS)) < 2:
+        raise UserError(f"seeds is {arguments.seeds!r}: one seed shows no spread, so no margin. Give two or more.")
+    check_folder(arguments.record or arguments.out)
     from cliptta_demo.claims.measure import measure  # the page's form comes with it: no other command waits for that
 
     measure(arguments)
+
+
+def pick(name: str, text: str | None, known: dict[str, Any]) -> list[Any]:
+    """What the words of an option stand for, each once; all that is known where there are none."""
+    if text is None:
+        return list(known.values())
+    words = [word.strip() for word in text.split(",") if word.strip() and word.strip() != NONE]
+    for word in words:
+        if word not in known:
+            raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(list(known)[:40])}.")
+    return [known[word] for word in dict.fromkeys(words)]

@@ -5,26 +5,24 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.offered import PRECISIONS
+from cliptta_demo.claims.command import SEEDS, pick
 from cliptta_demo.claims.documents import TABLES
 from cliptta_demo.claims.fingerprint import METHODS, differences, fingerprint
 from cliptta_demo.claims.margins import to_markdown
 from cliptta_demo.claims.record import Record, Run, load_record, runs_of, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.tables.command import progress_line
+from cliptta_demo.tables.table import progress_line
 from cliptta_demo.tables.text import to_csv
 from cliptta_demo.tables.text import to_markdown as table_markdown
 
-NONE = "none"
 RECORD_FILE = "claims.json"
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """The ``claims`` command with its words; raises :class:`UserError`."""
+    """The ``claims`` command with its words; raises :class:`UserError` for a lesson or table that there is not."""
     studies, combinations = choose(arguments)
-    if arguments.record and (studies, combinations) != (all_studies(), list(COMBINATIONS)):
-        raise UserError("--record keeps everything: leave out --lessons, --tables, --seeds, --threads, --precisions.")
     record = Record(fingerprint() if arguments.record else {}, {study.name: study.digest for study in studies})
     stands = still_true(arguments.record / RECORD_FILE, record) if arguments.record else {}
     record.runs.update({study.name: stands.get(study.name, {}) for study in studies})
@@ -72,20 +70,16 @@ def choose(arguments: argparse.Namespace) -> tuple[list[Study], list[Combination
     """What the words ask for; raises :class:`UserError`."""
     studies = all_studies()
     lessons = {study.name.removeprefix("lesson-"): study for study in studies if study.name not in TABLES}
-    chosen = [*_pick("lessons", arguments.lessons, lessons), *_pick("tables", arguments.tables, TABLES)]
+    chosen = [*pick("lessons", arguments.lessons, lessons), *pick("tables", arguments.tables, TABLES)]
     if arguments.seeds:
-        seeds = tuple(map(int, _pick("seeds", arguments.seeds, {str(seed): seed for seed in range(1000)})))
-        chosen = [replace(study, settings=replace(study.settings, seeds=seeds)) for study in chosen]
-    threads = _pick("threads", arguments.threads, {"1": 1, "2": 2})
-    precisions = _pick("precisions", arguments.precisions, {name: name for name in ("bfloat16", "float32")})
+        seeds = tuple(pick("seeds", arguments.seeds, SEEDS))
+        chosen = [_with_seeds(study, seeds) for study in chosen]
+    threads = pick("threads", arguments.threads, {"1": 1, "2": 2})
+    precisions = pick("precisions", arguments.precisions, {name: name for name in PRECISIONS})
     return chosen, [c for c in COMBINATIONS if c.threads in threads and c.precision in precisions]
 
 
-def _pick(name: str, text: str | None, known: dict) -> list:
-    if text is None:
-        return list(known.values())
-    words = [word.strip() for word in text.split(",") if word.strip() and word.strip() != NONE]
-    for word in words:
-        if word not in known:
-            raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(list(known)[:40])}.")
-    return [known[word] for word in dict.fromkeys(words)]
+def _with_seeds(study: Study, seeds: tuple[int, ...]) -> Study:
+    """The study with these seeds alone, in every combination: what is compared has run on the same streams."""
+    sample = study.sample and (study.sample[0], seeds)
+    return replace(study, settings=replace(study.settings, seeds=seeds), sample=sample)

@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
@@ -42,17 +43,29 @@ def read_language(name: str) -> Language:
     path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        return Language(known["code"], known["direction"], known["words"])
+        for text, words in known["words"].items():
+            for one in words if isinstance(words, list) else [words]:
+                if more := _places(one) - _places(text) - {"count"}:
+                    raise ValueError(f"{one!r} has a place {{{more.pop()}}} that the English does not fill")
+        return Language(str(known["code"]), str(known["direction"]), known["words"])
     except FileNotFoundError:
         there = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
         raise ValueError(f"CLIPTTA_LANGUAGE is {name}; there are {there}, or the path of a .json file.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"CLIPTTA_LANGUAGE is {name}, and {path} is no translation: {error}.") from None
 
 
+def _places(text: str) -> set[str]:
+    return {name for _, name, *_ in Formatter().parse(text) if name}
+
+
 def _chosen() -> Language:
+    """The process's language; it ends with a sentence where there is none: nothing could be said in it."""
     name = os.environ.get("CLIPTTA_LANGUAGE") or ENGLISH
-    return Language() if name == ENGLISH else read_language(name)
+    try:
+        return Language() if name == ENGLISH else read_language(name)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 LANGUAGE = _chosen()

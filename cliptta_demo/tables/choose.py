@@ -1,12 +1,4 @@
-"""The ``choose`` command: a rate and a number of steps for each method, for a fair fight.
-
-    cliptta-demo choose --out results/chosen --record
-
-Every method runs at every rate and number of steps, on the four corruptions that ImageNet-C's authors held out for
-such choices; none of the fifteen that tables report is looked at. The best mean accuracy counts. ``--record`` writes
-the choice where methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says what was
-chosen and why.
-"""
+"""A rate and a number of steps for each method, for a fair fight: the work of the ``choose`` command."""
 
 import argparse
 import json
@@ -27,43 +19,21 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.tables.command import RATES, STEPS
 from cliptta_demo.tables.forgetful import FORGETFUL, shortened
 from cliptta_demo.tables.runs import TableSettings, run_aloud
 from cliptta_demo.tables.text import markdown_table, standard_error
 from cliptta_demo.tables.variants import Variant
 
-RATES = (0.3, 1.0, 3.0, 10.0)  # as shares of the usual one; below, next to nothing is learnt in so few batches
-STEPS = (1, 3)  # the page's own at most: ten would take three times as long
 Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method has another way to count them
 
 
-def add_choose_parser(commands: argparse._SubParsersAction) -> None:
-    """Adds ``choose`` and its options."""
-    parser = commands.add_parser(
-        "choose", help="each method's rate and steps, on held-out corruptions", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIRECTORY", help="where results go, and are resumed"
-    )
-    parser.add_argument("--datasets", default="pictures,cifar10", help="separated by commas; as for run")
-    parser.add_argument("--methods", help="separated by commas; default: all that have a rate")
-    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="shares of the usual rate")
-    parser.add_argument("--steps", default=",".join(map(str, STEPS)))
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--severity", type=int, default=4, help="between the two that tables report")
-    parser.add_argument("--batches", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--record", action="store_true", help="keep the choice for everybody")
-    parser.set_defaults(work=choose_command)
-
-
-def choose_command(arguments: argparse.Namespace) -> None:
+def choose_all(arguments: argparse.Namespace) -> None:
     """The ``choose`` command."""
-    backbone = load_backbone(TINY)
     names = arguments.methods.split(",") if arguments.methods else [n for n in method_names() if _varied(n)]
     for name in names:
         check_choice("methods", name, tuple(n for n in method_names() if _varied(n)))
+    backbone = load_backbone(TINY)
     gains = {name: measure(backbone, name, arguments) for name in names}
     found = {name: choose(of_candidates) for name, of_candidates in gains.items()}
     text = chosen_page(found, gains, arguments)

@@ -1,32 +1,23 @@
-"""The ``gallery`` command: every method on every corruption, and on streams that change.
-
-    cliptta-demo gallery --out results/gallery --record docs/gallery
-
-Each method has the rate and the steps that were chosen for it on the held-out corruptions (``choose``), and runs by
-itself beside zero-shot on the same streams, so that a stopped one goes on where it was, and a method that is added
-later is all that is run. ``--tables`` and ``--methods`` choose some, for several processes side by side. ``--record``
-keeps the ranking and the outcome of each stream, and for the page what each method gains; what it finds there, and is
-the same still, is not run again.
-"""
+"""Every method on every corruption, and on streams that change: the work of the ``gallery`` command."""
 
 import argparse
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
-from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.backend.declare import check_choice, unusual
+from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.measured import MEASURED_FILE
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
-from cliptta_demo.backend.settings import StreamSettings, method_names
-from cliptta_demo.tables.forgetful import FORGETFUL, SINGLE_IMAGES, shortened
+from cliptta_demo.backend.settings import method_names
+from cliptta_demo.tables.forgetful import SINGLE_IMAGES, shortened
+from cliptta_demo.tables.gallery_tables import TABLES, GalleryTable
 from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, Standing, outcome_of, standings
 from cliptta_demo.tables.ranking_page import measured_gain, of_all, ranking_page
@@ -36,94 +27,13 @@ from cliptta_demo.tables.variants import Variant
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
-DATASETS = {"pictures": "pictures", "cifar10": "CIFAR-10", "tiny-imagenet": "Tiny ImageNet"}
-FEW_IMAGES = {"tiny-imagenet": 16}  # for methods for single images, which take 200 prompts there and back for each
-CONTINUAL = {"schedule": "continual", "shift_batches": 2, "batches": 30}
-SCHEDULES = {
-    "continual": CONTINUAL,
-    "gradual": {"schedule": "gradual", "shift_batches": 1, "batches": 27},
-    "recurring": {"schedule": "recurring", "shift_batches": 3, "batches": 27},
-    "mixed": {"schedule": "mixed", "batches": 30},
-    "in runs": {**CONTINUAL, "order": "rotta"},
-}
 
 
-@dataclass(frozen=True)
-class GalleryTable:
-    """Streams of one data set.
-
-    Attributes:
-        name: of its folder and on the command line; group: those of one are ranked together; title: of its column.
-        dataset: as for ``run``; stream: everything of the streams but seed and corruption.
-        corruptions: its rows; the schedule's name where that draws them.
-        leaves_out: methods that have no part in it.
-        few_images: of a stream, for methods for single images, where that is less than a batch.
-    """
-
-    name: str
-    group: str
-    title: str
-    dataset: str
-    stream: StreamSettings
-    corruptions: tuple[str, ...]
-    leaves_out: tuple[str, ...] = ()
-    few_images: int | None = None
-
-
-def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
-    return GalleryTable(
-        name=f"{dataset}-{severity}",
-        group="photographs" if dataset == "tiny-imagenet" else "corruptions",
-        title=f"{DATASETS[dataset]}, severity {severity}",
-        dataset=dataset,
-        stream=StreamSettings(severity=severity),
-        corruptions=tuple(COMMON_CORRUPTIONS),
-        few_images=FEW_IMAGES.get(dataset),
-    )
-
-
-def _under_schedule(dataset: str, title: str) -> GalleryTable:
-    stream = StreamSettings(severity=5, **SCHEDULES[title])
-    return GalleryTable(
-        name=f"{dataset}-{title.replace(' ', '-')}",
-        group="schedules",
-        title=f"{DATASETS[dataset]}, {title}",
-        dataset=dataset,
-        stream=stream,
-        corruptions=(stream.schedule,),
-        leaves_out=FORGETFUL,  # what came before is nothing to them
-    )
-
-
-TABLES = {
-    table.name: table
-    for table in (
-        *(_under_corruptions(dataset, severity) for dataset in DATASETS for severity in (3, 5)),
-        *(_under_schedule(dataset, title) for dataset in ("pictures", "cifar10") for title in SCHEDULES),
-    )
-}
-
-
-def add_gallery_parser(commands: argparse._SubParsersAction) -> None:
-    """Adds ``gallery`` and its options."""
-    parser = commands.add_parser("gallery", help="all methods on all corruptions and schedules", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="of the runs; they are resumed")
-    parser.add_argument("--tables", default=",".join(TABLES), help="separated by commas; default: all")
-    parser.add_argument("--methods", help="separated by commas; default: all")
-    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the ranking and all outcomes there")
-    parser.set_defaults(work=gallery_command)
-
-
-def gallery_command(arguments: argparse.Namespace) -> None:
-    """The ``gallery`` command."""
+def run_gallery(arguments: argparse.Namespace) -> None:
+    """The ``gallery`` command, whose words have been checked."""
     others = tuple(name for name in method_names() if name != REFERENCE)
     methods = arguments.methods.split(",") if arguments.methods else others
-    for name in methods:
-        check_choice("methods", name, others)
     tables = arguments.tables.split(",")
-    for name in tables:
-        check_choice("tables", name, tuple(TABLES))
     record = arguments.record / STREAMS_FILE if arguments.record else None
     kept = read_csv(record) if record else {}
     for name in tables:

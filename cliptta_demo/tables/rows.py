@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from cliptta_demo.backend.data.catalog import open_source
-from cliptta_demo.backend.data.cifar_c import PREFIXES as CIFAR_C_PREFIXES
+from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.tables.runs import TableSettings
-
-CIFAR_C_TABLE = "cifar10-c"  # the hub's, all corruptions and severities in one
 
 
 def open_rows(settings: TableSettings, names: Sequence[str] | None) -> Callable[[str], tuple[Source, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.known_names import REFERENCE
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.settings import AdaptationSettings, method_names
 
@@ -44,6 +44,8 @@ class Variant:
 
 def label_of(column: str) -> str:
     """A method's name for people, as it stands within a sentence, or an alias's."""
+    from cliptta_demo.backend.methods.registry import METHODS  # slow to load: once names are known to be right
+
     return column if column == REFERENCE else ALIASES[column][1] if column in ALIASES else METHODS[column].label
 
 
@@ -72,6 +74,10 @@ def parse_variant(text: str) -> Variant:
     return variant
 
 
+def _method_of(column: str) -> str:
+    return ALIASES.get(column, (column,))[0].partition("@")[0]
+
+
 def words_of(method: str) -> dict[str, tuple[str, Setting]]:
     """Option without dashes → (name, declaration) of each setting that a column of a method may change."""
     found = {setting.word: (name, setting) for name, setting in settings_of(AdaptationSettings).items()}
@@ -81,7 +87,10 @@ def words_of(method: str) -> dict[str, tuple[str, Setting]]:
 
 def parse_variants(text: str) -> tuple[Variant, ...]:
     """Reads columns separated by commas; each may stand once."""
-    variants = tuple(parse_variant(part.strip()) for part in text.split(",") if part.strip())
+    columns = [part.strip() for part in text.split(",") if part.strip()]
+    for column in columns:
+        check_choice("methods", _method_of(column), method_names())
+    variants = tuple(map(parse_variant, columns))
     if not variants:
         raise UserError("methods is empty; choose at least one of: " + ", ".join([*method_names(), *ALIASES]) + ".")
     titles = [variant.title for variant in variants]

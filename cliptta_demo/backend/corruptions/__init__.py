@@ -4,17 +4,21 @@ Source: Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to 
 Perturbations". Constants are the published ones for 32, 64 and 224 px, whichever is nearest.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.languages import say
 
-from . import blur, digital, noise, spatter, weather
 from .constants import PUBLISHED, Constants, Setting, setting
+
+if TYPE_CHECKING:  # torch takes seconds to load, and the names below are wanted without it
+    import torch
+    from torch import Tensor
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
 MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
@@ -41,28 +45,33 @@ class Corruption:
     words: str = ""
 
 
+def _of(module: str, name: str) -> Callable[[Tensor, Setting, torch.Generator], Tensor]:
+    """A function of one of this package's modules, which comes with torch when it is first called."""
+    return lambda *given: getattr(import_module(f"{__name__}.{module}"), name)(*given)
+
+
 CORRUPTIONS: dict[str, Corruption] = {
     entry.name: entry
     for entry in (
-        Corruption("gaussian_noise", "noise", noise.gaussian_noise, say("gaussian noise")),
-        Corruption("shot_noise", "noise", noise.shot_noise, say("shot noise")),
-        Corruption("impulse_noise", "noise", noise.impulse_noise, say("impulse noise")),
-        Corruption("defocus_blur", "blur", blur.defocus_blur, say("defocus blur")),
-        Corruption("glass_blur", "blur", blur.glass_blur, say("glass blur")),
-        Corruption("motion_blur", "blur", blur.motion_blur, say("motion blur")),
-        Corruption("zoom_blur", "blur", blur.zoom_blur, say("zoom blur")),
-        Corruption("snow", "weather", weather.snow, say("snow")),
-        Corruption("frost", "weather", weather.frost, say("frost")),
-        Corruption("fog", "weather", weather.fog, say("fog")),
-        Corruption("brightness", "digital", digital.brightness, say("brightness")),
-        Corruption("contrast", "digital", digital.contrast, say("contrast")),
-        Corruption("elastic_transform", "digital", digital.elastic_transform, say("elastic transform")),
-        Corruption("pixelate", "digital", digital.pixelate, say("pixelate")),
-        Corruption("jpeg_compression", "digital", digital.jpeg_compression, say("JPEG compression")),
-        Corruption("speckle_noise", "noise", noise.speckle_noise, say("speckle noise")),
-        Corruption("gaussian_blur", "blur", blur.gaussian_blur, say("gaussian blur")),
-        Corruption("spatter", "weather", spatter.spatter, say("spatter")),
-        Corruption("saturate", "digital", digital.saturate, say("saturate")),
+        Corruption("gaussian_noise", "noise", _of("noise", "gaussian_noise"), say("gaussian noise")),
+        Corruption("shot_noise", "noise", _of("noise", "shot_noise"), say("shot noise")),
+        Corruption("impulse_noise", "noise", _of("noise", "impulse_noise"), say("impulse noise")),
+        Corruption("defocus_blur", "blur", _of("blur", "defocus_blur"), say("defocus blur")),
+        Corruption("glass_blur", "blur", _of("blur", "glass_blur"), say("glass blur")),
+        Corruption("motion_blur", "blur", _of("blur", "motion_blur"), say("motion blur")),
+        Corruption("zoom_blur", "blur", _of("blur", "zoom_blur"), say("zoom blur")),
+        Corruption("snow", "weather", _of("weather", "snow"), say("snow")),
+        Corruption("frost", "weather", _of("weather", "frost"), say("frost")),
+        Corruption("fog", "weather", _of("weather", "fog"), say("fog")),
+        Corruption("brightness", "digital", _of("digital", "brightness"), say("brightness")),
+        Corruption("contrast", "digital", _of("digital", "contrast"), say("contrast")),
+        Corruption("elastic_transform", "digital", _of("digital", "elastic_transform"), say("elastic transform")),
+        Corruption("pixelate", "digital", _of("digital", "pixelate"), say("pixelate")),
+        Corruption("jpeg_compression", "digital", _of("digital", "jpeg_compression"), say("JPEG compression")),
+        Corruption("speckle_noise", "noise", _of("noise", "speckle_noise"), say("speckle noise")),
+        Corruption("gaussian_blur", "blur", _of("blur", "gaussian_blur"), say("gaussian blur")),
+        Corruption("spatter", "weather", _of("spatter", "spatter"), say("spatter")),
+        Corruption("saturate", "digital", _of("digital", "saturate"), say("saturate")),
     )
 }
 COMMON_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[:15]
@@ -94,7 +103,9 @@ def corruption_name(name: str) -> str:
 
 
 def _check(images: Tensor, name: str, severity: int, seed: int) -> None:
-    if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+    from torch import Tensor, uint8
+
+    if not isinstance(images, Tensor) or images.dtype != uint8:
         got = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(f"images: dtype {got} is not allowed; it must be a torch.uint8 tensor, values 0 to 255")
     shape = tuple(images.shape)
@@ -106,7 +117,6 @@ def _check(images: Tensor, name: str, severity: int, seed: int) -> None:
     check_number("seed", seed, 0, 2**63 - 1, whole=True)
 
 
-@torch.no_grad()
 def corrupt(images: Tensor, name: str, severity: int, seed: int) -> Tensor:
     """Corrupt a batch of images as ImageNet-C would, every image with randomness of its own.
 
@@ -118,11 +128,13 @@ def corrupt(images: Tensor, name: str, severity: int, seed: int) -> Tensor:
     Raises ValueError, naming field, value and allowed range, for anything outside these bounds.
     Source: Hendrycks & Dietterich 2019, make_cifar_c.py, make_tinyimagenet_c.py and make_imagenet_c.py.
     """
+    import torch
+
     _check(images, name, severity, seed)
     if name == "none" or severity == 0 or len(images) == 0:
         return images
     generator = torch.Generator(images.device).manual_seed(seed)
     # Whatever precision surrounds the call, grey levels need float32.
-    with torch.autocast(images.device.type, enabled=False):
+    with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
         constants = setting(name, severity, *images.shape[2:])
         return CORRUPTIONS[name].apply(images, constants, generator).contiguous()

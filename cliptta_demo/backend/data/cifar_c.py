@@ -16,11 +16,11 @@ import torch
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.order import Order
-from cliptta_demo.backend.data.presets import CIFAR10_CLASSES, CIFAR100_CLASSES, PAPER_TEMPLATES
+from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES as PREFIXES
+from cliptta_demo.backend.data.presets import PAPER_TEMPLATES
 from cliptta_demo.backend.data.sources import Images, arranged, resize, select_classes
 from cliptta_demo.backend.errors import UserError
 
-PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}
 SEVERITIES = 5
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from cliptta_demo.backend.data.decode import decode_files
+from cliptta_demo.backend.data.local import find_folder
 from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.sources import UNLABELLED, Images, arranged
 from cliptta_demo.backend.errors import UserError
@@ -45,20 +46,15 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
 
     Each sub-folder with images is a class; images in folders further down belong to it. Hidden files and
     folders, files without an image's extension, and symbolic links that lead out of `root` are skipped. With
-    `class_names`, these are the classes in that order, and each sub-folder must be one of them (an underscore
-    equals a space, case does not matter). A folder with images, and no sub-folders with any, needs
-    `class_names`; its images are UNLABELLED. Images beside class sub-folders are skipped. A leading `~` is
-    the home folder.
+    `class_names`, these are the classes in that order (an underscore equals a space, case does not matter): some of
+    the sub-folders, then the others are left out, or all of them and perhaps more. A folder with images, and no
+    sub-folders with any, needs `class_names`; its images are UNLABELLED. Images beside class sub-folders are skipped.
+    A leading `~` is the home folder.
 
     Raises UserError, one sentence, when the folder is missing, can't be read or holds no such images.
     """
-    path = os.path.expanduser(root)
-    root = Path(path)
-    shown = root.name or str(path)
-    if not path or not os.path.exists(root):  # an empty path would mean the current folder
-        raise UserError(f"The folder '{shown}' does not exist: check the path.")
-    if not root.is_dir():
-        raise UserError(f"'{shown}' is a file, not a folder: give a folder with one sub-folder per class.")
+    root = find_folder(root)
+    shown = root.name or str(root)
     try:
         inside = os.path.realpath(root)
         folders, loose = _entries(root, inside)
@@ -69,8 +65,8 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
     if by_class:
         names = tuple(by_class) if class_names is None else tuple(class_names)
         positions = _positions(tuple(by_class), names, shown)
-        files = tuple(file for group in by_class.values() for file in group)
-        labels = tuple(position for position, group in zip(positions, by_class.values(), strict=True) for _ in group)
+        shows = [(file, positions[name]) for name, group in by_class.items() if name in positions for file in group]
+        files, labels = zip(*shows, strict=True)
         return FolderSource(names, files, labels)
     if not loose:
         if folders:
@@ -85,16 +81,19 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
     return FolderSource(tuple(class_names), tuple(loose), (UNLABELLED,) * len(loose))
 
 
-def _positions(folder_names: tuple[str, ...], class_names: tuple[str, ...], shown: str) -> list[int]:
-    position = {_comparable(name): index for index, name in enumerate(class_names)}
-    unknown = [name for name in folder_names if _comparable(name) not in position]
-    if unknown:
-        listed = ", ".join(f"'{name}'" for name in unknown[:5]) + (", …" if len(unknown) > 5 else "")
-        raise UserError(
-            f"'{shown}' has sub-folders that are not among the class names ({listed}): add these names or"
-            " rename the sub-folders."
-        )
-    return [position[_comparable(name)] for name in folder_names]
+def _positions(folder_names: tuple[str, ...], class_names: tuple[str, ...], shown: str) -> dict[str, int]:
+    """Sub-folder → its place in the class names, for those that are named."""
+    place = {_comparable(name): index for index, name in enumerate(class_names)}
+    found = {name: place[_comparable(name)] for name in folder_names if _comparable(name) in place}
+    missing = [name for index, name in enumerate(class_names) if index not in found.values()]
+    if missing and len(found) < len(folder_names):
+        text = "'{shown}' has no sub-folders for {missing}: name some of those that it has ({known}), or all of them."
+        raise UserError(text.format(shown=shown, missing=_listed(missing), known=_listed(folder_names)))
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _comparable(name: str) -> str:

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.data.columns import check_conditions, features_of_card, features_of_file, split_columns
+from cliptta_demo.backend.data.local import find_tables
 from cliptta_demo.backend.data.parquet import ParquetSource
 from cliptta_demo.backend.data.parquet_file import open_parquet
 from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
+from cliptta_demo.backend.data.presets import HUB_PREFIX as PREFIX
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
 from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, forget
 from cliptta_demo.languages import say
 
-PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
 SPLITS = ("test", "validation", "valid", "val", "dev", "train")  # the first that there is
 _PART = re.compile(r"(?:([A-Za-z0-9_.+-]{1,80})/)?([A-Za-z0-9_.-]{1,80})", re.ASCII)
@@ -77,11 +78,6 @@ def _read_conditions(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def is_hub_spec(spec: str) -> bool:
-    """Whether :func:`open_hub_dataset` is the one to ask for this spec."""
-    return spec.partition("?")[0] in PRESETS or spec.startswith(PREFIX)
-
-
 def open_hub_dataset(
     spec: str, class_names: Sequence[str] | None = None, *, strangers: bool = False, visitor: bool = False
 ) -> ParquetSource:
@@ -101,6 +97,25 @@ def open_hub_dataset(
     if not all(path.is_file() for path in _open_table(dataset, visitor).files):
         _open_table.cache_clear()
     return ParquetSource(_open_table(dataset, visitor), class_names, strangers=strangers, templates=dataset.templates)
+
+
+def open_tables(spec: str, class_names: Sequence[str] | None = None, *, strangers: bool = False) -> ParquetSource:
+    """Files of this machine: ``parquet:PATH``, with conditions after it as for the hub's.
+
+    Raises:
+        UserError: no such files, damaged ones, or what :func:`open_hub_dataset` refuses of a table.
+    """
+    paths, (_, mark, text) = find_tables(spec), spec.partition("?")
+    name = paths[0].name if len(paths) == 1 else paths[0].parent.name
+    dataset = HubDataset(repository=name, where=_read_conditions(text) if mark else ())
+    try:
+        rows = _read_table(paths, Listing("dataset", name, "", ()), dataset)
+    except UserError:
+        raise
+    except Exception as error:  # whatever pyarrow makes of a damaged file
+        raise UserError(f"'{name}' can't be read as parquet: check the file.") from error
+    rows = replace(rows, class_names=readable(rows.class_names))
+    return ParquetSource(rows, class_names, strangers=strangers)
 
 
 @lru_cache(OPEN_TABLES)

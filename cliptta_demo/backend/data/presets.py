@@ -39,6 +39,9 @@ EUROSAT_CLASSES = (
     "lake or sea",
 )
 DIGITS = tuple("0123456789")
+CIFAR_C_PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}
+CIFAR_C_TABLE = "cifar10-c"  # the hub's, all corruptions and severities in one
+HUB_PREFIX = "hf:"
 
 _WORDNET = re.compile(r"n\d{8}")
 # OpenAI's list says "missile" and "sunglasses" twice. In a data set that has both, these get ImageNet's own word.
@@ -148,6 +151,11 @@ PRESETS: dict[str, HubDataset] = {
     ),
     "domainnet": _preset("wltjr1007/DomainNet", "test", "DomainNet", 18_500, label_column="label"),
 }
+
+
+def is_hub_spec(spec: str) -> bool:
+    """Whether :func:`.hub_dataset.open_hub_dataset` is the one to ask for this spec."""
+    return spec.partition("?")[0] in PRESETS or spec.startswith(HUB_PREFIX)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliptta_demo.backend.declare import Declared, choice
+from cliptta_demo.backend.known_names import REFERENCE as REFERENCE
 from cliptta_demo.languages import say
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ FAMILIES = {
 }
 # Whose definition of a method is meant, where its authors' release and CLIPTTA's comparison differ.
 RELEASES = {"authors": say("Its authors'"), "cliptta": say("CLIPTTA's comparison")}
-REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 
 
 def register(kind: Kind) -> Kind:

@@ -32,17 +32,25 @@ import torch
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, check_repository, patiently
+from cliptta_demo.backend.known_names import pretrained_tags
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.device_memory import keep_freed_memory
-from cliptta_demo.backend.models.offered import HUB_PREFIX, LOCAL_PREFIX, RANDOM_PREFIX, TINY, check_visitor_backbone
+from cliptta_demo.backend.models.offered import (
+    HUB_PREFIX,
+    LOCAL_PREFIX,
+    PRECISIONS,
+    RANDOM_PREFIX,
+    TINY,
+    check_backbone,
+    check_visitor_backbone,
+)
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
 
 TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
-PRECISIONS = ("float32", "bfloat16")
 CACHE_SIZE = 2  # loaded backbones kept unless told otherwise; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;
@@ -78,6 +86,16 @@ def loaded_backbones() -> tuple[str, ...]:
     return tuple(name for name, *_ in tuple(_cache))
 
 
+def check_device(device: str) -> None:
+    """Raises :class:`UserError` unless torch can work there."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:  # of another kind for each device that there is not
+        reason = str(error).splitlines()[0].rstrip(".")
+        text = f"device is {device!r}, which can't be used here ({reason}). Leave it out: {best_device()} is taken."
+        raise UserError(text) from error
+
+
 def best_device() -> str:
     """The GPU when there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -103,11 +121,12 @@ def load_backbone(
         visitor: the name comes from a page's visitor: no path of this machine, no token, bounded downloads.
 
     Raises:
-        UserError: the name is unknown, or its weights can't be found or fetched.
+        UserError: the name is unknown, its weights can't be found or fetched, or there is no such device.
     """
     if visitor:
         check_visitor_backbone(name)
     device = device or best_device()
+    check_device(device)
     precision = precision or best_precision(device)
     check_choice("precision", precision, PRECISIONS)
     if torch.device(device).type == "cpu":
@@ -171,37 +190,18 @@ def _processor_maker() -> str:
 
 def _find_weights(name: str, visitor: bool) -> Weights:
     """The weights behind a name, fetched where they are not on this machine yet."""
-    import open_clip
-
+    check_backbone(name, visitor=visitor)
     if name.startswith(HUB_PREFIX):
         return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
     if name.startswith(LOCAL_PREFIX):
         return Weights(name)
-    untrained = name.startswith(RANDOM_PREFIX)
     architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
-    known = open_clip.list_models()
-    if architecture not in known:
-        close = [model for model in known if model.lower() == architecture.lower()]
-        hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
-        raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
-    if untrained:
+    if name.startswith(RANDOM_PREFIX):
         return Weights(architecture)
-    tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if not weights:
-        raise UserError(
-            f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "
-            f"{', '.join(tags) or 'none'}, or {architecture}/PATH with a checkpoint file."
-        )
-    if weights in tags:
+    if weights in pretrained_tags(architecture):
         _refuse_without_transformers(name, architecture)
         return fetch_tag(architecture, weights, visitor=visitor)
-    path = Path(weights).expanduser()
-    if visitor or not path.is_file():
-        raise UserError(
-            f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
-            f"(tags: {', '.join(tags) or 'none'})."
-        )
-    return Weights(architecture, path)
+    return Weights(architecture, Path(weights).expanduser())
 
 
 def _refuse_without_transformers(name: str, architecture: str) -> None:

@@ -6,13 +6,16 @@ with random weights: ``bench --published`` measures it again.
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence
+from cliptta_demo.backend.known_names import architectures, pretrained_tags
 from cliptta_demo.languages import say
 
 TINY = "tiny"
 PAPERS = "ViT-B-16/openai"  # what the paper's numbers are of
+PRECISIONS = ("float32", "bfloat16")  # of a tower's products
 LAPTOPS = "ViT-B-32/openai"  # the real CLIP that works without a GPU
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
@@ -111,6 +114,39 @@ BACKBONES: dict[str, BackboneEntry] = {
         prompt_gigaflops=11.0,
     ),
 }
+
+
+def check_backbone(name: str, *, visitor: bool = False) -> None:
+    """Raises :class:`UserError` unless :func:`.loading.load_backbone` knows the name; nothing is loaded.
+
+    Args:
+        visitor: no checkpoint of this machine is asked for.
+    """
+    if name == TINY or name.startswith(HUB_PREFIX):
+        return
+    if name.startswith(LOCAL_PREFIX):
+        if not Path(name.removeprefix(LOCAL_PREFIX)).expanduser().is_dir():
+            raise UserError(f"backbone is {name!r}; there is no such folder: check the path.")
+        return
+    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
+    known = architectures()
+    if architecture not in known:
+        close = [model for model in known if model.lower() == architecture.lower()]
+        hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
+        raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
+    if name.startswith(RANDOM_PREFIX):
+        return
+    tags = pretrained_tags(architecture)
+    if not weights:
+        raise UserError(
+            f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "
+            f"{', '.join(tags) or 'none'}, or {architecture}/PATH with a checkpoint file."
+        )
+    if weights not in tags and (visitor or not Path(weights).expanduser().is_file()):
+        raise UserError(
+            f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
+            f"(tags: {', '.join(tags) or 'none'})."
+        )
 
 
 def check_visitor_backbone(name: str) -> str:

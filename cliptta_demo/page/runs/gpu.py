@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
-from cliptta_demo.backend.data.hub_dataset import is_hub_spec
+from cliptta_demo.backend.data.presets import is_hub_spec
 from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models import loading as backbones

@@ -58,7 +58,13 @@ def launch(demo: Page) -> None:
     Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within
     ``LIMITS.stop_seconds``, the process ends with status 1. The first run's one-time work is done while the first
     visitor still reads, and then the page's own backbone and data set are fetched.
+
+    Raises:
+        UserError: a log level or a port that there is not, or that others use.
     """
+    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
+    if not (port.isdecimal() and int(port) < 2**16):
+        raise UserError(f"GRADIO_SERVER_PORT is {port!r}; it must be a whole number below 65536.")
     start_log(os.environ)
     Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(LIMITS.loaded_backbones)
@@ -66,9 +72,10 @@ def launch(demo: Page) -> None:
     guard_uploads()
     _stop_on_signals()
     gr.set_static_paths(static_files())
-    _, address, _ = demo.launch(
+    start = partial(
+        demo.launch,
         server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
-        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        server_port=int(port),
         theme=build_theme(),
         # css= would put Gradio's own prefix on every rule
         head=spoken_language() + stylesheet(),
@@ -87,6 +94,10 @@ def launch(demo: Page) -> None:
         },
         prevent_thread_lock=True,
     )
+    try:
+        _, address, _ = start()
+    except OSError as error:
+        raise UserError(f"Port {port} is in use, or not to be had: set GRADIO_SERVER_PORT to another one.") from error
     bound_sessions(demo)
     share_first_looks(demo)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

@@ -52,8 +52,15 @@ def test_given_class_names_set_the_order(tmp_path: Path) -> None:
         ("cat/1.png", 3),
     ]
     assert scan_folder(tmp_path, names).class_names == tuple(names)
-    with pytest.raises(UserError, match=r"not among the class names \('Snow_Owl', 'cafe.*'\): add"):
-        scan_folder(tmp_path, ["cat", "dog"])
+
+
+def test_class_names_may_be_some_of_the_sub_folders(tmp_path: Path) -> None:
+    for name in ("cat/1.png", "Snow_Owl/2.png", "dog/3.png"):
+        picture(tmp_path / name)
+    assert listing(tmp_path, class_names=["snow owl", "cat"]) == [("Snow_Owl/2.png", 0), ("cat/1.png", 1)]
+    assert scan_folder(tmp_path, ["snow owl", "cat"]).class_names == ("snow owl", "cat")
+    with pytest.raises(UserError, match=r"no sub-folders for 'dgo': name some .* \('Snow_Owl', 'cat', 'dog'\), or all"):
+        scan_folder(tmp_path, ["cat", "dgo"])
 
 
 def test_links_that_leave_the_root_are_skipped(tmp_path: Path) -> None:

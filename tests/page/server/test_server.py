@@ -6,7 +6,11 @@ import ast
 import asyncio
 import inspect
 import json
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from typing import Any
@@ -16,7 +20,7 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
-from serving import PATIENCE, run_apart, serve_process
+from serving import PATIENCE, ROOT, run_apart, serve_process
 from visitors import Server, Visit, visit
 
 from cliptta_demo.page.runs.api import run
@@ -165,3 +169,16 @@ def test_told_to_stop_before_it_is_ready_it_does_not_wait_until_it_is() -> None:
         events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
     assert events[0] == "start"
     assert events[-2:] == ["stopping", "stopped"]  # it was ready before, or never
+
+
+def test_a_port_that_is_not_to_be_had_ends_the_program_with_a_sentence() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        for port in (str(taken.getsockname()[1]), "many"):
+            environment = {**os.environ, "GRADIO_SERVER_PORT": port}
+            ended = subprocess.run(
+                [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True
+            )
+            assert ended.returncode == 1
+            assert "Traceback" not in ended.stderr
+            last = ended.stderr.splitlines()[-1]
+            assert last.startswith((f"error: Port {port} is in use", f"error: GRADIO_SERVER_PORT is '{port}'"))
