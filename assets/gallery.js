@@ -126,7 +126,11 @@
       const chosen = event.target.closest(".tile");
       if (chosen) cliptta.enlarge(data, Number(chosen.dataset.index), indices);
     });
-    grid.addEventListener("keydown", (event) => event.key === "Enter" && event.target === grid && cliptta.enlarge(data, indices[0], indices));
+    grid.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target !== grid) return;
+      event.preventDefault(); // or the key presses Close, which has the focus then
+      cliptta.enlarge(data, indices[0], indices);
+    });
     return grid;
   }
 

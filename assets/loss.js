@@ -197,8 +197,9 @@
     function play() {
       if (!paths) return;
       stop();
-      const began = performance.now();
+      let began = 0;
       const tick = (now) => {
+        began ||= now; // a frame's time, which may lie before the press
         const last = paths ? Object.values(paths)[0].length - 1 : 0;
         frame = Math.min(Math.floor((now - began) / 45), last);
         draw();

@@ -70,6 +70,22 @@ def test_a_visit_without_a_mouse(page: Page) -> None:
             unseen.append(focus["ids"][:5])
     assert unseen == []  # whoever tabs sees where they are
     assert sorted(WANTED - reached) == []
+    page.focus("#gallery .tiles")
+    page.keyboard.press("Enter")
+    assert page.locator(".enlarged[open] section").count() == 3
+    page.keyboard.press("Enter")  # on Close, which has the focus
+    assert page.is_hidden(".enlarged")
+
+
+def test_each_press_on_follow_the_arrows_moves_the_points(page: Page) -> None:
+    page.locator("#toy").scroll_into_view_if_needed()
+    for _ in range(10):  # a frame's time may lie before the press or after it
+        page.click("#toy button:has-text('All lean one way')")
+        page.wait_for_selector("#toy .trail", state="attached")
+        first = page.locator("#toy .point >> nth=0")
+        start = first.get_attribute("cx")
+        page.click("#toy button:has-text('Follow the arrows')")
+        page.wait_for_function("at => document.querySelector('#toy .point').getAttribute('cx') !== at", arg=start)
 
 
 def test_the_toys_points_move_by_arrow_keys(page: Page) -> None:
