@@ -15,8 +15,8 @@ DARK = 'if (matchMedia("(prefers-color-scheme: dark)").matches) document.body.cl
 
 
 def in_script(data: dict[str, Any]) -> str:
-    """Data as JSON that may stand inside a script element, which ``</`` in a string would end."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    """Data as JSON that may stand inside a script element, which a ``<`` in a string could end or keep open."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def one_file(

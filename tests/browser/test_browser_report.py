@@ -15,6 +15,7 @@ from cliptta_demo.page.runs.runner import open_experiment, work
 from cliptta_demo.page.session.state import Session
 
 pytestmark = pytest.mark.browser
+ATTACK = "<!--<script></script>"  # a script element that holds the first two goes on after its own end
 
 
 def test_the_report_draws_all_figures_from_one_file(browser: Browser, tmp_path: Path) -> None:
@@ -41,7 +42,8 @@ def test_the_report_draws_all_figures_from_one_file(browser: Browser, tmp_path: 
 
 
 def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: Path) -> None:
-    recipe = read_form(packaged().changed({"batches": 2, "batch_size": 16, "steps": 1, "ood_share": 0.5}))
+    changes = {"batches": 2, "batch_size": 16, "steps": 1, "ood_share": 0.5, "class_names": f"cat = {ATTACK}, dog"}
+    recipe = read_form(packaged().changed(changes))
     experiment, _ = open_experiment(recipe, None)
     *_, last = work(experiment, Session(recipe, experiment.start()))
     kept = tmp_path / "run.html"
