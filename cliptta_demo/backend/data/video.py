@@ -27,6 +27,7 @@ from cliptta_demo.languages import say
 VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")  # and GIFs that move
 MOST_EVERY = 1000
 USUAL_EVERY = 10  # three frames a second: more differ little
+_MOST_BLOCKS = 100_000  # of a GIF, stepped over in a blink; a picture of as many whole ones is larger than any taken
 _CHILD = Path(__file__).with_name("video_child.py")
 _FRAME, _REPORT = b"F", b"R"  # as there
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # variables of the process: no token, no name
@@ -74,7 +75,7 @@ def is_video(path: Path | str, name: str) -> bool:
 
 
 def _moves(file: IO[bytes]) -> bool:
-    """Whether a GIF has a second picture: its blocks are stepped over, none is read."""
+    """Whether a GIF has a second picture, or too many blocks to look for it here: they are stepped over, unread."""
 
     def skip_colours(flags: bytes) -> None:
         if flags and flags[0] & 0x80:
@@ -82,17 +83,19 @@ def _moves(file: IO[bytes]) -> bool:
 
     file.seek(10)
     skip_colours(file.read(3)[:1])
-    pictures = 0
-    while (kind := file.read(1)) in (b"!", b","):
+    pictures = blocks = 0
+    while (kind := file.read(1)) in (b"!", b",") and blocks < _MOST_BLOCKS:
+        blocks += 1
         if kind == b",":
             pictures += 1
             if pictures == 2:
                 return True
             skip_colours(file.read(9)[8:])
         file.read(1)
-        while length := file.read(1)[:1].strip(b"\0"):
+        while (length := file.read(1).strip(b"\0")) and blocks < _MOST_BLOCKS:
             file.seek(length[0], os.SEEK_CUR)
-    return False
+            blocks += 1
+    return blocks >= _MOST_BLOCKS
 
 
 def read_video(
