@@ -161,7 +161,7 @@ class Cameras:
     """All cameras at work, by their tokens. Thread-safe."""
 
     def __init__(self, most: int = LIMITS.cameras) -> None:
-        self.most = most
+        self._places = threading.Semaphore(most)
         self._known: dict[str, Camera] = {}
         self._lock = threading.Lock()
 
@@ -175,9 +175,10 @@ class Cameras:
         """
         self.end(key)
         recipe = camera_recipe(values)
-        if len(self._known) >= self.most:
+        if not self._places.acquire(blocking=False):
             raise UserError(CAMERAS_TAKEN)
         with ExitStack() as held:
+            held.callback(self._places.release)
             record = held.enter_context(RUNS.at_work(recipe, "camera"))
             for part in watched(partial(prepare, recipe)):
                 if isinstance(part, RunSize):

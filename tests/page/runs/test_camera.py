@@ -6,6 +6,7 @@ import base64
 import io
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -17,9 +18,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.page.form.fields import FormValues, field_names
-from cliptta_demo.page.runs import camera
-from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Camera, Frame, TooSoon
+from cliptta_demo.page.runs import camera, camera_panel
+from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Camera, Cameras, Frame, TooSoon
 from cliptta_demo.page.runs.camera_panel import start_camera
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
@@ -78,7 +80,7 @@ def test_frames_are_answered_and_judged_over_http() -> None:
     assert len(PICTURE) < FRAME_LIMITS.max_bytes
 
 
-def test_one_frame_at_a_time_and_one_camera_for_a_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_frame_at_a_time_and_one_camera_for_a_visitor() -> None:
     first = begin()
     with first._lock, pytest.raises(TooSoon):
         first.answer(Frame(PICTURE))
@@ -86,9 +88,25 @@ def test_one_frame_at_a_time_and_one_camera_for_a_visitor(monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="Press Start"):
         first.answer(Frame(PICTURE))
     assert second.answer(Frame(PICTURE))["frames"] == 1
-    monkeypatch.setattr(CAMERAS, "most", 1)
-    (only,) = start_camera(tuple(FORM[name] for name in field_names()), "other")
-    assert only == {"error": CAMERAS_TAKEN}
+
+
+def test_one_that_is_still_got_ready_has_its_place_and_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, form, said = Cameras(most=1), tuple(FORM[name] for name in field_names()), []
+    monkeypatch.setattr(camera_panel, "CAMERAS", few)
+
+    def load(name: str, **_: Any) -> Backbone:
+        monkeypatch.setattr(camera, "load_backbone", lambda name, **_: BACKBONE)
+        said.extend(start_camera(form, "other"))  # meanwhile
+        raise UserError("It can't be loaded.")
+
+    monkeypatch.setattr(camera, "load_backbone", load)
+    said += [*start_camera(form, "visitor")]
+    said += [*start_camera(form, "visitor")]
+    said += [*start_camera(form, "other")]
+    few.end("visitor")
+    said += [*start_camera(form, "other")]
+    few.end_all()
+    assert [one.get("error") for one in said] == [CAMERAS_TAKEN, "It can't be loaded.", None, CAMERAS_TAKEN, None]
 
 
 def test_it_ends_when_no_frame_comes_and_when_the_server_stops(monkeypatch: pytest.MonkeyPatch) -> None:
