@@ -71,6 +71,7 @@ class _Transfer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            errors="replace",
             start_new_session=True,  # Ctrl-C is for the server, which then closes the pipe
         )
         order = asdict(self.order) | {"missing": [asdict(file) for file in self.missing]}
@@ -81,12 +82,13 @@ class _Transfer:
             self.process.stdin.write(order + "\n")
             self.process.stdin.flush()
         for line in self.process.stdout:
-            news = json.loads(line)
-            if isinstance(news, list):
-                self.progress = Progress(*news)
-            else:
-                self.refusal = news["refusal"]
-                log.warning("a download failed: %s", news["cause"])
+            with suppress(ValueError, TypeError, KeyError):  # whatever else is printed there
+                news = json.loads(line)
+                if isinstance(news, list):
+                    self.progress = Progress(*news)
+                else:
+                    self.refusal = news["refusal"]
+                    log.warning("a download failed: %s", news["cause"])
         if self.process.wait() == 0:
             self.refusal = ""
         with _lock:
@@ -108,7 +110,7 @@ class _Transfer:
             self.process.kill()
             self.process.wait()
         self._remove_parts()  # it was told to end at any moment, perhaps while it did so
-        self.ended.wait()
+        self.ended.wait(END_SECONDS)
 
     def _remove_parts(self) -> None:
         repository = f"{self.order.kind}s--{self.order.name.replace('/', '--')}"

@@ -146,6 +146,21 @@ def test_a_process_that_dies_is_a_sentence(stand_in: Hub) -> None:
     assert soon(lambda: not threads())
 
 
+def test_what_else_its_process_prints_hinders_nothing(
+    stand_in: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chatter = 'import os\nos.write(1, b"no JSON\\n\\xff\\n7\\n[1]\\n{}\\n\\n")\n'
+    (tmp_path / "sitecustomize.py").write_text(chatter)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    visitor = watched(fetch)
+    next(visitor)
+    assert soon(lambda: stand_in.sent)
+    visitor.close()
+    assert soon(lambda: not threads())
+    stand_in.bytes_per_second = None
+    assert list(watched(fetch))[-1] == LARGE
+
+
 def test_who_waits_for_anothers_work_can_give_up_too() -> None:
     lock = threading.Lock()
 
