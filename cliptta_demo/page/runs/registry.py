@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,8 @@ from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.server.gradio_parts import calls_known, present_call
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.texts import STOPPING
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -171,8 +173,8 @@ class Runs:
         """Tells all runs to end at their next step."""
         self._stopping.set()
 
-    def wait_for_stop(self, now_and_then: Callable[[], None], when_idle: Callable[[], None]) -> None:
-        """Returns when the server was told to stop.
+    def wait_for_stop(self, now_and_then: Sequence[Callable[[], None]], when_idle: Callable[[], None]) -> None:
+        """Returns when the server was told to stop. What any of these raises is logged, and the others go on.
 
         Args:
             now_and_then: called every second; when_idle: called, while no run is at work, after runs have ended or
@@ -180,10 +182,15 @@ class Runs:
         """
         seen = 0
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
-            now_and_then()
+            due = [*now_and_then]
             if not self._working and self._freed != seen:
                 seen = self._freed
-                when_idle()
+                due.append(when_idle)
+            for tidy_up in due:
+                try:
+                    tidy_up()
+                except Exception:
+                    log.exception("tidying-failed")
 
     def wait_for_end(self, seconds: float) -> bool:
         """Returns True when no run is at work, False when the time is over."""

@@ -106,7 +106,14 @@ def launch(demo: Page) -> None:
     held = ExitStack()
     warming = threading.Thread(target=_get_ready, args=[held], daemon=True)  # beside: a signal need not wait for it
     warming.start()
-    RUNS.wait_for_stop(partial(_tidy_up, demo), give_memory_back)
+    tidying = (  # what nobody waits for, has taken or needs
+        partial(RUNS.close_abandoned, demo),
+        CAMERAS.sweep,
+        ROOM.sweep,
+        LEFTOVERS.try_again,
+        lambda: forget_uploaded(demo, ROOM.paths, ROOM.count),
+    )
+    RUNS.wait_for_stop(tidying, give_memory_back)
     _close(demo, warming, held)
 
 
@@ -165,15 +172,6 @@ def _stop_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-
-
-def _tidy_up(demo: gr.Blocks) -> None:
-    """Every second: ends runs and cameras that nobody waits for, deletes files that nobody has taken or that stayed."""
-    RUNS.close_abandoned(demo)
-    CAMERAS.sweep()
-    ROOM.sweep()
-    LEFTOVERS.try_again()
-    forget_uploaded(demo, ROOM.paths, ROOM.count)
 
 
 def _close(demo: gr.Blocks, warming: threading.Thread, held: ExitStack) -> None:

@@ -21,6 +21,7 @@ from pressing import BACKBONE, ZOO, message, press, same, small_model  # noqa: F
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.hub.transfer import PIECE
 from cliptta_demo.page.runs import api, gpu
+from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.texts import NO_MEMORY
 
@@ -238,3 +239,22 @@ def test_a_hub_that_stays_away_is_a_sentence_and_a_later_try_fetches_what_is_mis
     assert session.state.next_batch == 1
     fetched = {path for method, path, _ in stand_in.requests[before:] if method == "GET" and path.startswith("/cdn/")}
     assert len(fetched) == 1  # not the part that had arrived
+
+
+def test_tidying_up_that_fails_is_logged_and_ends_neither_the_server_nor_the_rest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs, rounds = Runs(), []
+
+    def fail() -> None:
+        raise OSError("no")
+
+    def go_on() -> None:
+        rounds.append(1)
+        if len(rounds) == 2:
+            runs.stop()
+
+    runs.forgot()
+    runs.wait_for_stop((fail, go_on), fail)
+    assert len(rounds) == 2
+    assert [record.getMessage() for record in caplog.records] == ["tidying-failed"] * 3  # each second, and once idle
