@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from paths import ROOT
 
-from cliptta_demo.claims.claim import Claim, measure
+from cliptta_demo.backend.methods.chosen import chosen
+from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.claims.margins import mean_and_error
 from cliptta_demo.claims.record import CLEAN, Record
 from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.tables.gallery import STREAMS_FILE, groups_of
 from cliptta_demo.tables.kept import read_csv
 from cliptta_demo.tables.paper import PAPER_ACCURACY
-from cliptta_demo.tables.ranking_page import first_screen
+from cliptta_demo.tables.ranking import standings
+from cliptta_demo.tables.ranking_page import first_screen, first_table, gain_words
 from cliptta_demo.tables.text import markdown_table
 
 STREAMS = {
@@ -21,9 +23,33 @@ STREAMS = {
 }
 
 
+GROUPS = groups_of(read_csv(ROOT / "docs" / "gallery" / STREAMS_FILE))
+
+
 def ranking_sentences() -> str:
-    """Who wins, where, and at what cost: as docs/gallery has it."""
-    return first_screen(groups_of(read_csv(ROOT / "docs" / "gallery" / STREAMS_FILE)))
+    """By how much the first is ahead: as docs/gallery has it."""
+    return first_screen(GROUPS)
+
+
+def ranking_first_table() -> str:
+    """Those that gain most, and TENT."""
+    return first_table(GROUPS)
+
+
+def tent_sentence(record: Record) -> str:
+    """What joins TENT's two numbers, that with one setting for all and that in the ranking."""
+    lost = mean_and_error(record.read("cifar10-5", Claim(sentence="", quantity=lead("zero-shot", "tent"))))
+    own = chosen()["tent"]
+    title = "CIFAR-10, severity 5"
+    everywhere, there = (
+        next(gain_words(standing) for standing in standings(tables) if standing.method == "tent")
+        for tables in (GROUPS["corruptions"], {title: GROUPS["corruptions"][title]})
+    )
+    return (
+        f"TENT's {lost} points below zero-shot here and its {everywhere} in the ranking are of two settings: there it "
+        f"has {own.rate:g} of this rate and {own.steps} step a batch, and hardly moves ({there} under the same "
+        "corruptions)."
+    )
 
 
 def streams_table(record: Record) -> str:

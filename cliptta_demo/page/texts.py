@@ -39,8 +39,8 @@ PICKER = {
     "add": say("All methods"),
     "times": say("{} ×"),
     "gain": say(
-        "Points of accuracy over zero-shot, ± {error}: the built-in model, fifteen corruptions at severities 3 and 5, "
-        "pictures and CIFAR-10, each method at the rate and steps chosen for it"
+        "Points of accuracy over zero-shot, ± {margin} (95 %): the built-in model, fifteen corruptions at severities 3 "
+        "and 5, pictures and CIFAR-10, {images} images of each, each method at the rate and steps chosen for it"
     ),
     "cost": say("Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with"),
 }

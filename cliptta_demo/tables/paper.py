@@ -17,6 +17,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
+# a data set, by the word before any ":", → what the paper calls it
+PAPER_NAMES = {
+    **dict.fromkeys(("cifar10", "cifar10-c", "cifar10c"), "CIFAR-10"),
+    **dict.fromkeys(("cifar100", "cifar100c"), "CIFAR-100"),
+    "imagenet": "ImageNet",
+    "pacs": "PACS",
+}
 # data set → column → accuracy; the mean of 15 corruptions at severity 5 where there are corruptions
 PAPER_ACCURACY: dict[str, dict[str, float]] = {
     "CIFAR-10-C": {"zero-shot": 60.2, "tent": 56.4, "cliptta": 80.7},

@@ -1,12 +1,11 @@
 """Methods in the order of what they gain over zero-shot."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.text import standard_error
 
 LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
 
@@ -21,6 +20,7 @@ class Outcome:
         collapsed: whether the stream ended in a collapse.
         calibration, calibration_before: expected calibration error, and zero-shot's.
         seconds: for an image; kept: bytes that it remembers, beside the model.
+        images: of the stream; machine: what it ran on, with the precision and the threads.
     """
 
     corruption: str
@@ -32,6 +32,8 @@ class Outcome:
     calibration_before: float
     seconds: float
     kept: int
+    images: int
+    machine: str
 
     @property
     def gain(self) -> float:
@@ -42,7 +44,7 @@ class Outcome:
 def outcome_of(row: Row, method: str) -> Outcome:
     """What a ranking takes of a finished stream."""
     own, before = row.columns[method], row.columns[REFERENCE]
-    images = sum(own["histogram"]) / len(own["series"]["seconds"])
+    images = sum(own["histogram"])
     return Outcome(
         corruption=row.corruption,
         seed=row.seed,
@@ -51,8 +53,10 @@ def outcome_of(row: Row, method: str) -> Outcome:
         collapsed=bool(own["collapsed"]),
         calibration=round(own["calibration_error"] or 0.0, 5),
         calibration_before=round(before["calibration_error"] or 0.0, 5),
-        seconds=round(own["seconds_per_batch"] / images, 6),
+        seconds=round(own["seconds_per_batch"] * len(own["series"]["seconds"]) / images, 6),
         kept=own["kept_bytes"],
+        images=images,
+        machine=row.device,
     )
 
 
@@ -65,6 +69,7 @@ class Standing:
 
     Attributes:
         gains: title of a table → seed → mean gain over zero-shot under its corruptions, as a share.
+        by_stream: title of a table, corruption, seed → gain.
         lost, read: seed → mean gain over the streams of which zero-shot reads less than :data:`LITTLE`, and at least
             :data:`MUCH`; empty where there is none.
         worst: the least of the corruptions' gains, mean over seeds, with its words.
@@ -72,10 +77,12 @@ class Standing:
         calibration: expected calibration error, and zero-shot's on the same streams.
         seconds: for an image, the median of the streams (the machine may have been busy in some); kept: bytes that it
             remembers, beside the model, at most.
+        images: of its longest stream; machine: what most of its streams ran on.
     """
 
     method: str
     gains: dict[str, dict[int, float]]
+    by_stream: dict[tuple[str, str, int], float]
     lost: dict[int, float]
     read: dict[int, float]
     worst: tuple[float, str]
@@ -84,6 +91,8 @@ class Standing:
     calibration: tuple[float, float]
     seconds: float
     kept: int
+    images: int
+    machine: str
 
     @property
     def by_seed(self) -> dict[int, float]:
@@ -96,12 +105,24 @@ class Standing:
         """Mean over tables and seeds."""
         return statistics.fmean(self.by_seed.values())
 
-    def behind(self, other: "Standing", tables: Iterable[str] | None = None) -> tuple[float, float]:
-        """How far it is behind another one, as a share, and the standard error; over all tables of both or some."""
-        shared = [title for title in tables or self.gains if title in other.gains]
-        seeds = self.by_seed
-        apart = [statistics.fmean(other.gains[t][seed] - self.gains[t][seed] for t in shared) for seed in seeds]
-        return statistics.fmean(apart), standard_error(apart) or 0.0
+    def beyond(self, other: "Standing", table: str | None = None) -> list[float]:
+        """By how much it gains more than another one on the same streams, seed by seed, as shares.
+
+        A seed's streams share images, and seeds alone are units of their own. ``table``: on that one only.
+        """
+        more: dict[int, list[float]] = {}
+        for (title, _, seed), apart in self._pairs(other).items():
+            if table in (None, title):
+                more.setdefault(seed, []).append(apart)
+        return [statistics.fmean(values) for values in more.values()]
+
+    def ahead(self, other: "Standing") -> tuple[float, int]:
+        """On which share of the streams of both it gains more, and how many these are."""
+        pairs = self._pairs(other)
+        return statistics.fmean(apart > 0 for apart in pairs.values()), len(pairs)
+
+    def _pairs(self, other: "Standing") -> dict[tuple[str, str, int], float]:
+        return {key: gain - other.by_stream[key] for key, gain in self.by_stream.items() if key in other.by_stream}
 
 
 def standings(tables: OutcomesOfTables) -> list[Standing]:
@@ -125,6 +146,7 @@ def _standing(method: str, tables: Mapping[str, Sequence[Outcome]]) -> Standing:
     return Standing(
         method=method,
         gains={title: _by_seed(found) for title, found in tables.items()},
+        by_stream={(title, one.corruption, one.seed): one.gain for title, found in tables.items() for one in found},
         lost=_by_seed([outcome for outcome in every if outcome.before < LITTLE]),
         read=_by_seed([outcome for outcome in every if outcome.before >= MUCH]),
         worst=(statistics.fmean(gains[worst]), worst),
@@ -136,6 +158,8 @@ def _standing(method: str, tables: Mapping[str, Sequence[Outcome]]) -> Standing:
         ),
         seconds=statistics.median(outcome.seconds for outcome in every),
         kept=max(outcome.kept for outcome in every),
+        images=max(outcome.images for outcome in every),
+        machine=statistics.mode(outcome.machine for outcome in every),
     )
 
 

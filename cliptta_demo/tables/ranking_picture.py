@@ -5,9 +5,8 @@ import statistics
 from collections.abc import Sequence
 from html import escape
 
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.tables.ranking import Standing
-from cliptta_demo.tables.ranking_page import gain_words, milliseconds
+from cliptta_demo.tables.ranking_page import gain_words, milliseconds, name_of, whole
 from cliptta_demo.tables.text import standard_error
 
 ROW, TOP, BOTTOM = 20, 56, 34  # pixels; above and below the rows stand the names of what is drawn
@@ -60,7 +59,7 @@ def ranking_picture(ranked: Sequence[Standing], title: str) -> str:
         gains = [100 * gain for gain in standing.by_seed.values()]
         mean, error = statistics.fmean(gains), standard_error(gains) or 0.0
         parts += [
-            f'<text class="end" x="{LABELS}" y="{y + 4}">{escape(METHODS[standing.method].label)}</text>',
+            f'<text class="end" x="{LABELS}" y="{y + 4}">{escape(name_of(standing, ranked))}</text>',
             *(
                 f'<circle cx="{x(means[standing.method][table])}" cy="{y}" r="4" fill="{colour}"/>'
                 for table, colour in zip(tables, COLOURS, strict=False)
@@ -80,6 +79,10 @@ def ranking_picture(ranked: Sequence[Standing], title: str) -> str:
                 )
             ),
         ]
+    few, most = min(standing.images for standing in ranked), whole(ranked)[0].images
+    if few < most:
+        note = f"* saw {few} images of a stream, not {most}"
+        parts.append(f'<text class="muted end" x="{WIDTH - 16}" y="{height - BOTTOM + 20}">{note}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

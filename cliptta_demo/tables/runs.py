@@ -1,6 +1,8 @@
 """Runs every stream of a table, one line of results each, and goes on where it was stopped."""
 
 import json
+import platform
+import re
 import statistics
 import sys
 import time
@@ -58,7 +60,7 @@ class TableSettings:
 
 @dataclass(frozen=True)
 class Row:
-    """One finished stream: column name → summary; how long it took, and on which device."""
+    """One finished stream: column name → summary; how long it took, and on what, as :func:`machine` says it."""
 
     corruption: str
     seed: int
@@ -185,7 +187,7 @@ def cells_here(
     ``source_of``: corruption → (the images, the corruption that is still to be drawn on them). Data such as
     CIFAR-10-C's files come corrupted already.
     """
-    device = torch.cuda.get_device_name(backbone.device) if backbone.device.type == "cuda" else "cpu"
+    device = machine(backbone)
 
     def cell(job: Job) -> Row:
         corruption, seed = job
@@ -198,6 +200,17 @@ def cells_here(
         return Row(corruption, seed, round(time.monotonic() - before, 1), columns, device)
 
     return partial(map, cell)
+
+
+def machine(backbone: Backbone) -> str:
+    """What decides how long streams take and how numbers are rounded."""
+    precision = str(backbone.autocast or torch.float32).removeprefix("torch.")
+    if backbone.device.type == "cuda":
+        return f"{torch.cuda.get_device_name(backbone.device)} in {precision}"
+    facts = Path("/proc/cpuinfo")
+    named = re.search(r"model name\s*: (.+)", facts.read_text(encoding="utf-8")) if facts.exists() else None
+    threads = torch.get_num_threads()
+    return f"{named[1] if named else platform.machine()} in {precision} on {threads} thread{'s' * (threads > 1)}"
 
 
 def run_aloud(settings: TableSettings, backbone: Backbone, source: Source, directory: Path, about: str) -> list[Row]:

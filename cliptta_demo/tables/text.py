@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import REFERENCE
-from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_OPEN_SET
+from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_NAMES, PAPER_OPEN_SET
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.variants import Variant, label_of
 
@@ -135,7 +135,7 @@ def _shifted(rows: Sequence[Row]) -> list[Row]:
 
 
 def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
-    """Settings, tables and the paper's numbers. ``settings`` is what :func:`.runs.describe` makes."""
+    """Settings, tables, the paper's numbers of the same data. ``settings`` is what :func:`.runs.describe` makes."""
     seeds = len(seeds_of(rows))
     over = f", mean ± standard error over {seeds} seeds" if seeds > 1 else ""
     parts = [
@@ -244,19 +244,26 @@ def _open_set_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
 
 
 def _paper(settings: dict[str, Any]) -> str:
+    """What the paper has of the same data set; empty where it has nothing."""
+    known = PAPER_NAMES.get(settings["dataset"].partition(":")[0])
     columns = ("zero-shot", "tent", "cliptta")
-    lines = [[name, *(f"{values[c]:.1f}" for c in columns)] for name, values in PAPER_ACCURACY.items()]
+    accuracy = {name: values for name, values in PAPER_ACCURACY.items() if name.removesuffix("-C") == known}
+    if not accuracy:
+        return ""
+    lines = [[name, *(f"{values[c]:.1f}" for c in columns)] for name, values in accuracy.items()]
     text = (
-        "The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of 15 corruptions at severity 5 "
-        "(PACS: mean of its domains), accuracy in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
+        "The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of "
+        f"{'its domains' if known == 'PACS' else '15 corruptions at severity 5'}, accuracy in %.\n\n"
+        + markdown_table(["", *map(label_of, columns)], lines)
     )
-    if settings["ood"]:
-        columns = ("zero-shot", "tent", "cliptta-oce")
-        lines = [
-            [name, *(f"{values[c][0]:.1f} / {values[c][1]:.1f}" for c in columns)]
-            for name, values in PAPER_OPEN_SET.items()
-        ]
-        text += "\n\nIts open sets, AUROC / FPR95 in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
+    columns = ("zero-shot", "tent", "cliptta-oce")
+    lines = [
+        [name, *(f"{values[c][0]:.1f} / {values[c][1]:.1f}" for c in columns)]
+        for name, values in PAPER_OPEN_SET.items()
+        if name.partition(" against ")[0] == known
+    ]
+    if settings["ood"] and lines:
+        text += "\n\nIts open set, AUROC / FPR95 in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
     return text
 
 

@@ -15,11 +15,12 @@ from hub_stand_in import Repository, serve_hub
 from hub_tables import table
 from make_worksheets import mark_of, sheets
 from paths import ROOT
-from result_tables import ranking_sentences, strangers_table, streams_table
+from result_tables import ranking_first_table, ranking_sentences, strangers_table, streams_table, tent_sentence
 
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
 from cliptta_demo.claims.studies import COMBINATIONS
+from cliptta_demo.page.glossary import GLOSSARY
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import collapse_sentence
 
@@ -116,13 +117,26 @@ def test_every_folder_of_tables_is_known_with_its_command() -> None:
 
 def test_the_tables_of_results_are_the_records() -> None:
     assert streams_table(RECORD) in TEXTS["README"]
+    assert ranking_first_table() in TEXTS["README"]
     assert ranking_sentences() in words_of(TEXTS["README"])
+    for document in ("README", "What was measured"):
+        assert tent_sentence(RECORD) in words_of(TEXTS[document])
     assert strangers_table(RECORD) in TEXTS["What was measured"]
+
+
+def test_what_zero_shot_has_learnt_from_is_said_beside_the_ranking_and_behind_the_word() -> None:
+    behind = next(term.meaning for term in GLOSSARY if term.name == "zero-shot")
+    ranking = (ROOT / "docs" / "gallery" / "ranking.md").read_text(encoding="utf-8")
+    for text in (TEXTS["README"], ranking, behind):
+        for known in ("has learnt from CIFAR-10's training photos", "Tiny ImageNet's", "picture"):
+            assert known in " ".join(text.split())
 
 
 @pytest.mark.parametrize("document", TEXTS)
 def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(document: str) -> None:
-    words = words_of(TEXTS[document]).replace(ranking_sentences(), "")  # which has margins of its own
+    words = words_of(TEXTS[document])
+    for measured_apart in (ranking_sentences(), tent_sentence(RECORD)):
+        words = words.replace(measured_apart, "")
     claimed = [
         claim.sentence.replace("{}", mean_and_error(RECORD.read(study, claim)))
         for study, claims in DOCUMENTS[document].items()

@@ -21,7 +21,16 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.cli import main
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.tables.report import to_html
-from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, describe, run_stream, run_table
+from cliptta_demo.tables.runs import (
+    Row,
+    TableSettings,
+    TableStore,
+    cells_here,
+    describe,
+    machine,
+    run_stream,
+    run_table,
+)
 from cliptta_demo.tables.spread import cells_on
 from cliptta_demo.tables.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
 from cliptta_demo.tables.variants import parse_variant, parse_variants
@@ -142,7 +151,7 @@ def test_streams_spread_over_workers_that_die_make_the_same_table(tiny: Backbone
             made[0].left = None
             workers.join(made[0])
     assert [(done, count) for done, count, _ in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert {device for *_, device in told} <= {"cpu, a", "cpu, b"}
+    assert {device for *_, device in told} <= {f"{machine(tiny)}, a", f"{machine(tiny)}, b"}
     assert sum(worker.lost for worker in made) >= 1
     assert sum(worker.given - worker.lost for worker in made) == 4  # the stream of a lost worker once more
     assert numbers(store.rows()) == numbers(whole)
@@ -207,7 +216,12 @@ def test_csv_and_markdown_say_the_same() -> None:
     text = to_markdown(both, variants, described)
     assert "| **mean of 2** | 55.0 ± 0.0 | 62.5 ± 2.5 |" in text  # 55 and 55, 60 and 65 with the two seeds
     assert "| mean gain over zero-shot | +0.0 | +7.5 ± 2.5 |" in text
-    assert "| CIFAR-10-C | 60.2 | 56.4 | 80.7 |" in text
+    assert "paper" not in text  # it has no such data set
+    for name, line in (("cifar10c:FOLDER", "| CIFAR-10-C | 60.2 | 56.4 | 80.7 |"), ("pacs", "| PACS | 96.1 |")):
+        text = to_markdown(both, variants, described | {"dataset": name})
+        assert line in text
+        assert "ImageNet" not in text
+    assert "paper" not in to_markdown(both, variants, described | {"dataset": "folder:cifar10"})
 
 
 def test_the_report_escapes_what_it_is_given() -> None:

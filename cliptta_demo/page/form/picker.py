@@ -76,5 +76,5 @@ def _row(kind: Any) -> str:
 def _gain(found: Measured) -> str:
     kind = {1: "gained", -1: "lost", 0: "level"}[found.told]
     points = f"{found.gain:+.1f}".replace("-", "−")
-    about = PICKER["gain"].format(error=f"{found.error:.1f}")
+    about = PICKER["gain"].format(margin=f"{found.margin:.1f}", images=found.images)
     return f'<span class="gain {kind}" title="{about}">{points}</span>'
