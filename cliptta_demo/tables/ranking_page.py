@@ -135,11 +135,23 @@ def _ahead(ranked: Sequence[Standing]) -> str:
     return f"Ahead of {label}: {_and(ahead)}."
 
 
-def held_out(ranked: Sequence[Standing]) -> str:
-    """What the two that gain most gained where their rates were chosen; empty where one has none to choose."""
-    gains = [
-        f"{METHODS[s.method].label} {chosen()[s.method].gain:+.1f}" for s in whole(ranked)[:2] if s.method in chosen()
-    ]
+def duels(ranked: Sequence[Standing]) -> list[list[Standing]]:
+    """Who is set side by side: the two that gain most, and CLIPTTA and TENT with its regulariser in any case."""
+    compared = whole(ranked)
+    usual = [standing for standing in compared if standing.method in ("cliptta", "tent-reg")]
+    return [pair for pair in (compared[:2], usual if usual != compared[:2] else []) if len(pair) == 2]
+
+
+def duel_words(pair: Sequence[Standing]) -> str:
+    """By how much the first is ahead of the second, here and where their rates were chosen."""
+    first, second = pair
+    ahead = f"On the same streams {METHODS[first.method].label} is ahead of {_lead(first, second)}."
+    return " ".join(filter(None, (ahead, held_out(pair))))
+
+
+def held_out(pair: Sequence[Standing]) -> str:
+    """What the two gained where their rates were chosen; empty where one has none to choose."""
+    gains = [f"{METHODS[s.method].label} {chosen()[s.method].gain:+.1f}" for s in pair if s.method in chosen()]
     return f"On the corruptions held out for the choice of rates: {', '.join(gains)}." if len(gains) == 2 else ""
 
 
@@ -163,9 +175,9 @@ def cost(ranked: Sequence[Standing]) -> str:
     )
 
 
-def summary(ranked: Sequence[Standing], more: str = "") -> str:
-    """Who wins, where, and at what cost; ``more``: a sentence after the first."""
-    return " ".join(filter(None, (winners(ranked), more, where(ranked), cost(ranked))))
+def summary(ranked: Sequence[Standing], *more: str) -> str:
+    """Who wins, where, and at what cost; ``more``: what is said after who wins."""
+    return " ".join(filter(None, (winners(ranked), *more, where(ranked), cost(ranked))))
 
 
 def first_table(groups: Mapping[str, OutcomesOfTables]) -> str:
@@ -180,16 +192,18 @@ def first_table(groups: Mapping[str, OutcomesOfTables]) -> str:
 
 
 def first_screen(groups: Mapping[str, OutcomesOfTables]) -> str:
-    """What the README says under it: how far the first is ahead of the next, here, held out and with 200 classes."""
-    ranked = of_all(standings(groups["corruptions"]))
-    first, second = whole(ranked)[:2]
-    words = f"On the same streams {METHODS[first.method].label} is ahead of {_lead(first, second)}. {held_out(ranked)}"
+    """What the README says under it: how far one is ahead of another, here, held out and with 200 classes."""
     photographs = {one.method: one for one in of_all(standings(groups.get("photographs", {})))}
-    if {first.method, second.method} <= photographs.keys():
-        more = photographs[first.method].beyond(photographs[second.method])
-        way, more = ("behind", [-apart for apart in more]) if statistics.fmean(more) < 0 else ("ahead", more)
-        words += f" With Tiny ImageNet's 200 classes {METHODS[first.method].label} is {way} by {interval_words(more)}."
-    return words
+    words = []
+    for pair in duels(of_all(standings(groups["corruptions"]))):
+        words.append(duel_words(pair))
+        first, second = (photographs.get(standing.method) for standing in pair)
+        if first and second:
+            more = first.beyond(second)
+            way, more = ("behind", [-apart for apart in more]) if statistics.fmean(more) < 0 else ("ahead", more)
+            label = METHODS[first.method].label
+            words.append(f"With Tiny ImageNet's 200 classes {label} is {way} by {interval_words(more)}.")
+    return " ".join(words)
 
 
 def whole(ranked: Sequence[Standing]) -> list[Standing]:
@@ -211,7 +225,8 @@ def ranking_page(groups: Mapping[str, OutcomesOfTables]) -> str:
         every = standings(groups[group])
         parts.append(f"## {TITLES[group]}")
         if ranked := of_all(every):
-            parts += [summary(ranked, held_out(ranked) if group == "corruptions" else ""), ranking_table(ranked)]
+            first, *others = (duels(ranked) if group == "corruptions" else []) or [[]]
+            parts += [summary(ranked, held_out(first), *map(duel_words, others)), ranking_table(ranked)]
         parts.append(gains_table(every))
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -13,6 +13,7 @@ from paths import ROOT
 
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.methods.measured import Measured, measured
+from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.picker import build_picker
 from cliptta_demo.tables import gallery
@@ -20,10 +21,11 @@ from cliptta_demo.tables.kept import Kept, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
 from cliptta_demo.tables.ranking_page import (
     cost,
+    duel_words,
+    duels,
     first_screen,
     first_table,
     gain_words,
-    held_out,
     machines,
     of_all,
     ranking_page,
@@ -31,7 +33,7 @@ from cliptta_demo.tables.ranking_page import (
     winners,
 )
 from cliptta_demo.tables.ranking_picture import ranking_picture
-from cliptta_demo.tables.runs import Row
+from cliptta_demo.tables.runs import Row, machine
 from cliptta_demo.tables.student import interval_words, is_told
 
 GALLERY = ROOT / "docs" / "gallery"
@@ -77,6 +79,15 @@ def test_methods_stand_in_the_order_of_their_gains_and_are_told_apart_by_student
     assert [standing.method for standing in of_all(ranked)] == ["cliptta"]
 
 
+def test_cliptta_is_set_beside_tent_with_its_regulariser_wherever_they_stand() -> None:
+    best = rows("eata", [(0.3, 0.3), (0.3, 0.3)])
+    words = first_screen({"corruptions": {"one": FIRST | {"eata": best}}})
+    assert "EATA is ahead of CLIPTTA by 14.5 points" in words
+    assert "CLIPTTA is ahead of TENT + regulariser by 1.0 points" in words
+    page = ranking_page({"corruptions": {"one": FIRST | {"eata": best}}})
+    assert page.count("ahead of TENT + regulariser by") == page.count("ahead of CLIPTTA by") == 1
+
+
 def three(*gains: float) -> list[Outcome]:
     return [replace(one, machine="there") for one in rows("tent-reg", [(gain, gain) for gain in gains])]
 
@@ -95,7 +106,7 @@ def test_what_saw_fewer_images_is_marked_and_not_compared() -> None:
     ranked = standings({"one": FIRST | {"watt-p": few}})
     assert winners(ranked).startswith("CLIPTTA gains most, +15.5")
     assert " WATT-P* (+40.0 ± 0.0) saw fewer images: not compared. " in winners(ranked)
-    assert "WATT-P" not in where(ranked) + cost(ranked) + held_out(ranked)
+    assert "WATT-P" not in where(ranked) + cost(ranked) + duel_words(*duels(ranked))
     page = ranking_page({"corruptions": {"one": FIRST | {"watt-p": few}}})
     assert page.count("| WATT-P* |") == 2
     assert "| CLIPTTA |" in page
@@ -188,6 +199,9 @@ def test_the_command_runs_what_is_missing_and_records_it(
     kept = read_csv(record / "streams.csv")
     found = [(table, method, len(one.outcomes)) for table, of in kept.items() for method, one in of.items()]
     assert found == [("pictures-3", "tda", 4), ("pictures-3", "rlcf", 4), ("pictures-in-runs", "tda", 2)]
+    ran_on = {(one.images, one.machine) for one in kept["pictures-3"]["tda"].outcomes}
+    assert ran_on == {(4, machine(load_backbone(TINY)))}
+    assert f"Measured on: {ran_on.pop()[1]}." in page
     ran = command("elsewhere", "tda,lame")  # what is kept is not run again, and stays
     assert "lame: 4/4" in ran
     assert "tda" not in ran
