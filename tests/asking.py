@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from patience import PATIENCE, Stillness
 
 API = "/gradio_api"
-PATIENCE = 30.0  # seconds without a sign from the server: a hang
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ class Asker:
         joined = self.post(f"{API}/queue/join", body)
         if joined.status_code != 200:
             return Answer(joined.status_code, False, joined.text, [], joined.text)
-        everything, last = [], None
+        everything, last, still = [], None, Stillness()
         with self.client.stream("GET", f"{API}/queue/data", params={"session_hash": session}) as stream:
             for line in stream.iter_lines():
                 everything.append(line)
+                still.look(line or still.sign)
                 message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
                 if message["msg"] in ("process_completed", "unexpected_error"):
                     last = message

@@ -11,7 +11,7 @@ import argparse
 import time
 
 from playwright.sync_api import Page
-from serving import PATIENCE, chromium, serve_process
+from serving import be_patient, chromium, serve_process
 from visitors import Server
 
 ANSWERED = "#camera .answer .share:not(:empty)"
@@ -32,7 +32,7 @@ def main() -> None:
     with serve_process() as (address, process, _), chromium() as browser:
         server = Server(address, process.pid)
         page = browser.new_page()
-        page.set_default_timeout(1000 * PATIENCE)
+        be_patient(page)
         page.goto(address)
         page.wait_for_selector("#run:enabled")
         page.wait_for_timeout(5_000)  # until what a visitor does not wait for is done

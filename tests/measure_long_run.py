@@ -12,7 +12,7 @@ import statistics
 import time
 
 from playwright.sync_api import Page
-from serving import PATIENCE, chromium, serve_process
+from serving import be_patient, chromium, serve_process
 
 PROGRESS = "[data-testid=progress]"
 WATCH = """() => {
@@ -40,7 +40,7 @@ def main() -> None:
     batches = parser.parse_args().batches
     with serve_process() as (address, _, _), chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 1400})
-        page.set_default_timeout(10_000 * PATIENCE)
+        be_patient(page)
         page.goto(f"{address}/?batches={batches}")
         page.wait_for_selector("#message .note")
         page.evaluate(WATCH)

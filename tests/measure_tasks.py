@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
-from serving import chromium, serve
+from serving import be_patient, chromium, serve
 
 FINISHED = "#progress:has-text('finished')"
 PHOTOS = {"cat.png": "gold", "dog.png": "navy", "ship.png": "tomato", "frog.png": "olive"}
@@ -108,7 +108,7 @@ def do(browser: Browser, address: str, name: str, phone: bool) -> None:
     """Lets a new visitor do it, and prints what it took."""
     size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
     page = browser.new_context(viewport=size, is_mobile=phone, has_touch=phone).new_page()
-    page.set_default_timeout(120_000)
+    be_patient(page)
     page.goto(address)
     page.wait_for_selector("#run:enabled")
     page.wait_for_selector("#histogram .plot .main-svg", state="attached")

@@ -12,12 +12,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from patience import PATIENCE, Stillness
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
 from warm import WarmProcess, fits
@@ -26,7 +28,6 @@ T = TypeVar("T")
 Process = TypeVar("Process", subprocess.Popen, WarmProcess)
 ROOT = Path(__file__).parents[1]
 STREAM_SECONDS = 20  # for the calls beside a run, which take one or two on an idle machine
-PATIENCE = 120  # seconds, for what takes one or two on an idle machine
 START_SECONDS = 300
 SYSTEM_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # as start.py has them
 # Chromium as root in a container, without phoning home.
@@ -126,6 +127,27 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` in a thread of its own: the tests' browser, where one is open, has a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+PROGRESS = "() => [...document.querySelectorAll('.progress')].map(one => one.outerHTML).join()"
+
+
+def be_patient(page: Page) -> None:
+    """Lets all that the page is waited for take as long as the bars on it move, where no limit is given."""
+    page.set_default_timeout(1000 * PATIENCE)
+    for name in ("wait_for_selector", "wait_for_function"):
+        setattr(page, name, partial(_while_it_moves, page, getattr(page, name)))
+
+
+def _while_it_moves(page: Page, wait: Callable[..., T], *given: Any, **options: Any) -> T:
+    still = Stillness()
+    while True:
+        try:
+            return wait(*given, **options)
+        except TimeoutError:
+            if "timeout" in options:
+                raise
+            still.look(page.evaluate(PROGRESS))
 
 
 # How many streams of updates the page has open, counted on the page itself: the browser tells its driver of a request

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import BrowserContext, Page
-from serving import PATIENCE, watch_streams
+from serving import be_patient, watch_streams
 
 # Gradio's own upload widget warns about this; nothing on the page depends on it.
 HARMLESS = ("Method not implemented.",)
@@ -44,7 +44,7 @@ def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[...,
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
-        page.set_default_timeout(1000 * PATIENCE)
+        be_patient(page)
         watch_streams(page)
         opened.append(context if anew else page)
         watches.append(Watch(page, server))

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from gradio_client.utils import apply_diff
+from patience import Stillness
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -124,9 +125,11 @@ async def visit(server: Server, by_page: bool, **settings: Any) -> Visit:
 
 async def _watch(stream: httpx.Response, seen: Visit, server: Server, by_page: bool) -> None:
     outputs: list[Any] | None = None
+    still = Stillness()
     async for line in stream.aiter_lines():
         if not line.startswith("data:"):
             continue
+        still.look(line)
         message = json.loads(line[5:])
         if message["msg"] == "estimation" and message.get("rank") is not None:
             seen.place = max(seen.place or 0, message["rank"] + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from serving import PATIENCE
+from serving import PATIENCE, be_patient
 from test_browser_everyone import violations
 from test_browser_run import small, step
 
@@ -64,7 +64,7 @@ def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_brows
     cameras(page, server, 0)
 
     plain = known_browser.new_page()  # neither https nor localhost
-    plain.set_default_timeout(1000 * PATIENCE)
+    be_patient(plain)
     plain.goto(server.replace("127.0.0.1", "plain.test"))
     plain.wait_for_selector("#gallery .body > *", state="attached")
     plain.click("#your-camera")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from serving import PATIENCE, free_port, serve_process, watch_streams
+from serving import PATIENCE, be_patient, free_port, serve_process, watch_streams
 from test_browser_run import PROGRESS, choose, done, small, step, wait_done
 from visitors import API
 
@@ -52,7 +52,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A page and a program at work when their server is killed; it is started again, its disk almost full."""
     port, folder, told = free_port(), tmp_path_factory.mktemp("disk") / "uploads", {}
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(1000 * PATIENCE)
+    be_patient(page)
     watch_streams(page)
     with serve_process(GRADIO_SERVER_PORT=port) as (address, process, log):
         opened(page, address)

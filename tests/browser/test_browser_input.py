@@ -5,8 +5,8 @@ from __future__ import annotations
 import gradio_client
 import pytest
 from paths import SHARED
+from patience import result_of
 from PIL import Image, ImageDraw
-from serving import PATIENCE
 from test_browser_run import PROGRESS, choose, done, set_number, small, step, wait_idle
 
 pytestmark = pytest.mark.browser
@@ -138,7 +138,7 @@ def test_programs_can_run_it_too(server):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {"/run"}
     job = client.submit(corruption="fog", batch_size=8, batches=2, adaptation={"steps": 2}, api_name="/run")
-    result = job.result(timeout=PATIENCE)
+    result = result_of(job)
     assert result["batch"] == 2
     assert len(job.outputs()) == 2
     assert set(result["methods"]) == {"zero-shot", "tent", "cliptta"}

@@ -6,7 +6,7 @@ from itertools import cycle
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from serving import PATIENCE
+from serving import be_patient
 from test_browser_run import PROGRESS, picture, set_number, wait_idle
 
 from cliptta_demo.page.form.fields import linked_names
@@ -62,7 +62,7 @@ def test_two_visitors_of_one_link_see_the_same_run_and_share_gives_the_link(visi
 
 def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, server) -> None:
     page = browser.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
+    be_patient(page)
     held = []
     page.route(ANSWERS, lambda route: held.append(route), times=1)
     with page.expect_request(ANSWERS):

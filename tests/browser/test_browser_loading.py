@@ -13,8 +13,9 @@ import pytest
 from checkpoints import SMALL, weights
 from hub_stand_in import Repository, serve_hub
 from hub_tables import ANIMALS, table
+from patience import result_of
 from playwright.sync_api import Browser, Page
-from serving import PATIENCE, serve_process, watch_streams
+from serving import be_patient, serve_process, watch_streams
 from test_browser_batches import wait_title
 from test_browser_run import PROGRESS, picture, set_number, small, step, wait_idle
 
@@ -41,7 +42,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         ) as (address, _, log),
     ):
         page = browser.new_page(viewport={"width": 1440, "height": 1400})
-        page.set_default_timeout(1000 * PATIENCE)
+        be_patient(page)
         watch_streams(page)
         page.goto(address)
         page.wait_for_selector("#gallery .body > *", state="attached")
@@ -119,7 +120,7 @@ def test_while_a_model_loads_all_else_goes_on_and_giving_it_up_puts_the_form_bac
     set_number(page, "seed", 7)
     other = gradio_client.Client(story.address, verbose=False)
     job = other.submit(batches=1, batch_size=4, adaptation={"steps": 1}, api_name="/run")
-    assert job.result(timeout=PATIENCE)["batches"] == 1  # somebody else's run, with the package's experiment
+    assert result_of(job)["batches"] == 1  # somebody else's run, with the package's experiment
     says(page, PROGRESS, "zoo/slow")
     page.click("#pause:has-text('Cancel')")
     says(page, "#message", "Loading hf-hub:zoo/slow was cancelled. The form is back at Tiny CLIP (built in)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from serving import PATIENCE, wait_for_streams, watch_streams
+from serving import be_patient, wait_for_streams, watch_streams
 from test_browser_run import done, set_number
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ SLOW_ENDS = """(() => {
 def page(browser, server):
     """One visit, in the order of the tests."""
     page = browser.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
+    be_patient(page)
     watch_streams(page)
     page.add_init_script(SLOW_ENDS)
     page.goto(server)

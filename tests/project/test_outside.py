@@ -13,7 +13,7 @@ import pytest
 from helpers import labelled_source, random_images, small_backbone
 from outside import added
 from playwright.sync_api import Browser
-from serving import PATIENCE, ROOT, serve_process
+from serving import ROOT, be_patient, serve_process
 
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, register
@@ -137,7 +137,7 @@ def test_the_page_offers_runs_and_draws_them(browser: Browser) -> None:
     errors: list[str] = []
     with serve_process("tests/outside.py", PYTHONPATH=str(ROOT)) as (address, _, _):
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(1000 * PATIENCE)
+        be_patient(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}{query}&batches=2&batch_size=4&steps=1")
         page.wait_for_selector("#methods .picker .chosen li:has-text('Sharpness-aware')")

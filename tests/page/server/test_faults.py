@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import PATIENCE, Stillness
 from serving import run_apart, serve_process
 from visitors import API, Server, heartbeat, request, visit
 
@@ -24,7 +25,6 @@ STAGES = 4  # at which a run is cut off, evenly over its updates, the first of t
 LONG = 20  # steps a batch of theirs, so that the first batch is still at work when they leave
 VISITS, AT_ONCE = 2 * STAGES * len(WAYS), 8  # by the page and by the API
 LATEST = 0.6  # seconds from Run to the moment at which who doesn't listen leaves
-PATIENCE = 120  # seconds, for what needs one or two
 
 
 @asynccontextmanager
@@ -88,9 +88,11 @@ class Listener:
 
     async def last_word(self) -> str:
         """Listens to the end: "success", or what went wrong."""
+        still = Stillness()
         try:
             async with self.client.stream("GET", f"{API}/queue/data", params={"session_hash": self.session}) as stream:
                 async for line in stream.aiter_lines():
+                    still.look(line or still.sign)
                     message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
                     if message["msg"] in ("process_completed", "unexpected_error"):
                         return "success" if message.get("success") else str(message)
