@@ -11,6 +11,7 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     tent,
     cliptta,
     cliptta_oce,
+    batch_statistics,
     eta,
     eata,
     sar,

@@ -39,6 +39,7 @@ class Method:
             :mod:`backend.declare`.
         adapts: whether normalisation parameters move. by_window: whether it can adapt to several batches together.
         uses_threshold: whether it decides itself what is ID.
+        note: a sentence for whoever runs it on this backbone; "" where there is nothing to be said.
     """
 
     name: ClassVar[str]
@@ -54,6 +55,7 @@ class Method:
     adapts: ClassVar[bool] = False
     by_window: ClassVar[bool] = False
     uses_threshold: ClassVar[bool] = False
+    note = ""
 
     def __init__(self, task: Task) -> None:
         self.task = task

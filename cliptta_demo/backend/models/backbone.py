@@ -8,8 +8,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.normalisation import find_normalisation
+from cliptta_demo.backend.models.normalisation import find_normalisation, mix_statistics
 from cliptta_demo.backend.models.places import Look, find_look
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
@@ -57,6 +58,8 @@ class Backbone:
     Attributes:
         batch_statistics: whether batch normalisation, if the tower has any, uses the batch's own statistics while
             adapting, as the authors' release does; False: the source's, so that weight and bias alone adapt.
+        source_images: as how many images the source's statistics then count beside a batch's; None: no gradient finds
+            its way through a mixture, so they are the batch's alone.
         memory_format: the order of the pixels in memory; a matter of speed alone.
     """
 
@@ -79,6 +82,7 @@ class Backbone:
         self.logit_bias = logit_bias
         self.autocast = autocast
         self.batch_statistics = True
+        self.source_images: int | None = None
         self.memory_format = torch.contiguous_format
         self._look: Look | None = None
         self._image_bytes: int | None = None  # of one image's activations; measured when first asked for
@@ -223,6 +227,12 @@ class Backbone:
             )
         return self._look
 
+    def with_batch_statistics(self, source_images: int | None = None) -> "Backbone":
+        """The same model, its tower and lock shared, that takes its statistics from each batch; see the attributes."""
+        other = copy(self)
+        other.batch_statistics, other.source_images = True, source_images
+        return other
+
     @property
     def mixes_images(self) -> bool:
         """Whether an image's embedding depends on its batch, which then can't be cut into pieces."""
@@ -270,10 +280,14 @@ class Backbone:
             for name, module in zip(self.layout.batch_norms, modules, strict=True)
             for buffer, value in module.named_buffers(recurse=False)
         }
+        mix = None if self.source_images is None else partial(mix_statistics, self.source_images)
+        hooks = [module.register_forward_pre_hook(mix) for module in modules if mix]
         try:
             for module in modules:
-                module.training = True
+                module.training = mix is None
             yield copies
         finally:
             for module in modules:
                 module.training = False
+            for hook in hooks:
+                hook.remove()

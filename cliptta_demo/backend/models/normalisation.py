@@ -80,3 +80,20 @@ def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
     batch_norms = tuple(n for n, m in owners.items() if isinstance(m, nn.modules.batchnorm._BatchNorm))
     layout = NormLayout(tuple(chosen), tuple(tuple(p.shape) for p in chosen.values()), batch_norms)
     return layout, torch.cat([p.detach().reshape(-1) for p in chosen.values()]).clone()
+
+
+@torch.no_grad()
+def mix_statistics(source_images: int, norm: nn.Module, inputs: tuple[Tensor]) -> None:
+    """Gives batch normalisation, before its pass, its input's mean and variance, mixed with those that it has.
+
+    ``N/(N + n) · the source's + n/(N + n) · the batch's`` for N = ``source_images`` and a batch of n (Schneider et al.
+    2020; Nado et al. 2020 with N = 0). Changes the buffers in place: they have to be copies.
+    """
+    (maps,) = inputs
+    # Schneider's release divides by one less than there are values, as running statistics do; Nado's by their number.
+    unbiased = source_images > 0 and maps.numel() > maps.shape[1]
+    others = [dim for dim in range(maps.dim()) if dim != 1]
+    variance, mean = torch.var_mean(maps.float(), others, correction=int(unbiased))
+    share = len(maps) / (source_images + len(maps))
+    norm.running_mean.lerp_(mean, share)
+    norm.running_var.lerp_(variance, share)

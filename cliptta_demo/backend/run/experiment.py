@@ -274,7 +274,7 @@ class Experiment:
             )
             for name in self.settings.methods
         }
-        notes = list(self.source_notes) if state.next_batch == 1 else []
+        notes = [*self.source_notes, *(m.note for m in self.methods.values() if m.note)] * (state.next_batch == 1)
         if state.next_batch == 1 and self.settings.stream.ordered and not (batch.images.labels >= -1).any():
             notes.append(UNORDERED)
         notes += [skipped_note(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]

@@ -1,0 +1,86 @@
+"""Batch normalisation with each batch's own mean and variance: for prediction alone, and under TENT as published.
+
+A tower without batch normalisation has no such statistics to renew: LayerNorm takes mean and variance from each token
+at every pass. There the one is zero-shot and the other TENT, and a note says so.
+"""
+
+from torch import Tensor
+
+from cliptta_demo.backend.declare import Declared, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Task
+from cliptta_demo.backend.methods.tent import Tent
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.work import Work
+from cliptta_demo.languages import say
+
+
+class BatchStatisticsSettings(Declared):
+    """How much the source's statistics still count."""
+
+    source_images: int = whole(
+        16, 0, 4096, "MEMO's (Zhang et al. 2022) for Schneider et al.'s mixture; Nado et al.'s is 0",
+        label=say("N, the source's statistics"),
+        help=say("They count as those of N images beside the batch's. 0: the batch's alone."), mark=say("source N {}"),
+    )  # fmt: skip
+
+
+@register
+class BatchStatistics(Method):
+    """No step is taken and nothing is kept: each batch is normalised by itself, one image by the places of its maps."""
+
+    name, label = "batch-statistics", say("Batch statistics")
+    sentence = say("Learns nothing, but normalises by the batch's mean and variance. On a ViT it is zero-shot.")
+    paper = (
+        "Schneider et al., Improving Robustness against Common Corruptions by Covariate Shift Adaptation, NeurIPS 2020"
+    )
+    family = "training-free"
+    colour, symbol, dash = "brown", "square", "dash"
+    own = BatchStatisticsSettings
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.backbone = task.backbone.with_batch_statistics(task.own.source_images)
+        self.note = _note_without(task.backbone, self.label, say("Zero-shot"))
+
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+        self.choose_piece(whole=self.backbone.mixes_images)
+        return Progress(0, (yield from self.predict(images, self.backbone.source_parameters)))
+
+
+@register
+class TentBatch(Tent):
+    """TENT as its authors have it: the batch's statistics at every pass, gradients through them, none of the source's.
+
+    Their release predicts with the pass that the last step came from, this one, as all methods here, with one after it.
+    """
+
+    name, label = "tent-batch", say("TENT + batch statistics")
+    sentence = say("TENT as published: it normalises by the batch's mean and variance too. On a ViT it is TENT.")
+    colour, symbol, dash = "brown", "triangle-up", "dot"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.backbone = task.backbone.with_batch_statistics()
+        if task.backbone.mixes_images:
+            self.note = say(
+                "On {name} all methods that adapt normalise by the batch's statistics: {method} is TENT.",
+                name=task.backbone.info.name,
+                method=self.label,
+            )
+        else:
+            self.note = _note_without(task.backbone, self.label, Tent.label)
+
+
+def _note_without(backbone: Backbone, method: str, other: str) -> str:
+    """What is said of a backbone that has no batch normalisation; nothing of others."""
+    if backbone.layout.batch_norms:
+        return ""
+    return say(
+        "{name} has no batch normalisation, and nothing is to be taken from a batch: {method} is {other}.",
+        name=backbone.info.name,
+        method=method,
+        other=other,
+    )
