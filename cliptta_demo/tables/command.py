@@ -48,7 +48,7 @@ Each method has the rate and the steps that were chosen for it on the held-out c
 itself beside zero-shot on the same streams, so that a stopped one goes on where it was, and a method that is added
 later is all that is run. ``--tables`` and ``--methods`` choose some, for several processes side by side. ``--record``
 keeps the ranking and the outcome of each stream, and for the page what each method gains; what it finds there, and is
-the same still, is not run again.
+the same still, is not run again. Under the ranking it prints the README's table and sentences.
 
 The tables: {tables}.
 """

@@ -20,7 +20,7 @@ from cliptta_demo.tables.forgetful import SINGLE_IMAGES, shortened
 from cliptta_demo.tables.gallery_tables import TABLES, GalleryTable
 from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, Standing, outcome_of, standings
-from cliptta_demo.tables.ranking_page import measured_gain, of_all, ranking_page
+from cliptta_demo.tables.ranking_page import first_screen, first_table, measured_gain, of_all, ranking_page
 from cliptta_demo.tables.ranking_picture import ranking_picture
 from cliptta_demo.tables.runs import TableSettings, run_aloud
 from cliptta_demo.tables.variants import Variant
@@ -43,7 +43,7 @@ def run_gallery(arguments: argparse.Namespace) -> None:
             kept.setdefault(name, {})[method] = run(table, method, source, arguments.out, before)
     kept = _in_order(kept, others)
     page = page_of(kept)
-    print(page)
+    print(page, first_table(groups_of(kept)), first_screen(groups_of(kept)), sep="\n\n")
     if record:
         arguments.record.mkdir(parents=True, exist_ok=True)
         files = {"ranking.md": page, "ranking.svg": picture_of(kept), STREAMS_FILE: to_csv(kept)}

@@ -1,6 +1,7 @@
 """The ranking of methods as a page: who gains most, where, and what it costs."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from cliptta_demo.backend.methods.chosen import chosen
@@ -182,7 +183,7 @@ def summary(ranked: Sequence[Standing], *more: str) -> str:
 
 def first_table(groups: Mapping[str, OutcomesOfTables]) -> str:
     """What the README shows: the :data:`SHOWN` methods that gain most, TENT among them, as Markdown."""
-    ranked = of_all(standings(groups["corruptions"]))
+    ranked = of_all(standings(groups.get("corruptions", {})))
     tent = [standing for standing in ranked[SHOWN:] if standing.method == "tent"]
     lines = [
         [name_of(s, ranked), gain_words(s), *_read_words(s), f"{s.collapsed} of {s.streams}", milliseconds(s)]
@@ -192,10 +193,11 @@ def first_table(groups: Mapping[str, OutcomesOfTables]) -> str:
 
 
 def first_screen(groups: Mapping[str, OutcomesOfTables]) -> str:
-    """What the README says under it: how far one is ahead of another, here, held out and with 200 classes."""
+    """What the README says under it: how far one is ahead of another, here, held out and with 200 classes; on what."""
     photographs = {one.method: one for one in of_all(standings(groups.get("photographs", {})))}
+    tables = groups.get("corruptions", {})
     words = []
-    for pair in duels(of_all(standings(groups["corruptions"]))):
+    for pair in duels(of_all(standings(tables))):
         words.append(duel_words(pair))
         first, second = (photographs.get(standing.method) for standing in pair)
         if first and second:
@@ -203,7 +205,7 @@ def first_screen(groups: Mapping[str, OutcomesOfTables]) -> str:
             way, more = ("behind", [-apart for apart in more]) if statistics.fmean(more) < 0 else ("ahead", more)
             label = METHODS[first.method].label
             words.append(f"With Tiny ImageNet's 200 classes {label} is {way} by {interval_words(more)}.")
-    return " ".join(words)
+    return " ".join(filter(None, [*words, machines({"": tables})]))
 
 
 def whole(ranked: Sequence[Standing]) -> list[Standing]:
@@ -240,15 +242,15 @@ def _tent() -> str:
 
 
 def machines(groups: Mapping[str, OutcomesOfTables]) -> str:
-    """What the streams ran on, the commonest first."""
-    found: dict[str, dict[str, int]] = {}
+    """What the streams ran on, the commonest first; empty where there are none."""
+    found: dict[str, Counter[str]] = {}
     for name, of_streams in ((n, o) for tables in groups.values() for of in tables.values() for n, o in of.items()):
         for outcome in of_streams:
-            methods = found.setdefault(outcome.machine, {})
-            methods[name] = methods.get(name, 0) + 1
-    first, *rest = sorted(found, key=lambda machine: -sum(found[machine].values()))
-    others = "".join(f"; {machine}: {_and(METHODS[name].label for name in found[machine])}" for machine in rest)
-    return f"Measured on: {first}{others}." + (" Times on different machines don't compare." if rest else "")
+            found.setdefault(outcome.machine, Counter())[METHODS[name].label] += 1
+    commonest = sorted(found, key=lambda machine: -found[machine].total())
+    words = [machine if machine == commonest[0] else f"{machine}: {_and(found[machine])}" for machine in commonest]
+    apart = " Times on different machines don't compare." if len(words) > 1 else ""
+    return f"Measured on: {'; '.join(words)}.{apart}" if words else ""
 
 
 def name_of(standing: Standing, ranked: Sequence[Standing]) -> str:
