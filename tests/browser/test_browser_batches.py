@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from test_browser_run import PROGRESS, picture, small, wait_idle
 
+from cliptta_demo.page.defaults import DEFAULTS
+
 pytestmark = pytest.mark.browser
 TITLE = "() => document.querySelector('#gallery .batch-title')?.textContent || ''"
 
@@ -87,14 +89,15 @@ def test_on_a_phone_a_collapse_is_named_a_tap_keeps_a_batch_and_the_controls_are
     assert "ceiling ln 12 = 2.48" in notes
     page.locator("#accuracy .plot").scroll_into_view_if_needed()
     page.wait_for_selector("#accuracy .plot .main-svg")
-    page.touchscreen.tap(*point(page, "accuracy", 4, 10))
-    wait_title(page, "Batch 4 of 10")
-    assert page.locator("#gallery .tile").count() == 64
+    batches = DEFAULTS.stream.batches
+    page.touchscreen.tap(*point(page, "accuracy", 4, batches))
+    wait_title(page, f"Batch 4 of {batches}")
+    assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
     page.tap("#accuracy .later")
-    wait_title(page, "Batch 5 of 10")
+    wait_title(page, f"Batch 5 of {batches}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.tap("#accuracy .latest")
-    wait_title(page, "Batch 10 of 10")
+    wait_title(page, f"Batch {batches} of {batches}")
 
     assert not page.is_visible("#sidebar")
     page.tap("#settings")

@@ -6,6 +6,8 @@ import re
 import pytest
 from test_browser_run import PROGRESS, wait_idle
 
+from cliptta_demo.page.defaults import DEFAULTS
+
 pytestmark = pytest.mark.browser
 SAY = ".lesson .say"
 LINES = """id => document.querySelector(`#${id} .plot`).data
@@ -73,7 +75,8 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
     wait_idle(page)
     second = ends(page)
     assert f"TENT {first['tent']}% → {second['tent']}%" in page.inner_text(SAY)
-    assert page.evaluate(LINES, "accuracy") == [["behind", 10]] * 3 + [["", 10]] * 3
+    batches = DEFAULTS.stream.batches
+    assert page.evaluate(LINES, "accuracy") == [["behind", batches]] * 3 + [["", batches]] * 3
     assert page.inner_text("#accuracy .footnote") == "Faint, dotted: last run (severity 4)."
     assert page.inner_text("[data-method=zero-shot] .beside") == f"last run {first['zero-shot']}%"
 

@@ -113,7 +113,7 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     assert page.evaluate("scrollY") > 4000
     assert page.get_attribute("#settings", "aria-expanded") == "true"
     assert page.evaluate(FOCUSED) == "sidebar"
-    shown = "Built-in pictures · impulse noise 4 · Zero-shot, TENT, CLIPTTA · 10 batches of 64"
+    shown = "Built-in pictures · impulse noise 4 · Zero-shot, TENT, CLIPTTA · 8 batches of 24"
     assert page.inner_text("#run-line") == shown
     page.fill("#severity input[type=number]", "5")
     page.press("#severity input[type=number]", "Tab")

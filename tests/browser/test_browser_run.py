@@ -7,6 +7,8 @@ import re
 import pytest
 from serving import wait_for_streams
 
+from cliptta_demo.page.defaults import DEFAULTS
+
 pytestmark = pytest.mark.browser
 PROGRESS = "[data-testid=progress]"
 # What moves in bars by itself, but by being moved: each frame of it would be laid out or painted, all through a run.
@@ -89,8 +91,8 @@ def test_the_page_opens_with_a_finished_example(page):
     shown = page.locator(".panel .empty:visible")  # the sweep alone asks for runs of its own
     assert shown.evaluate_all("all => all.filter(one => !one.closest('#sweep')).length") == 0
     page.wait_for_selector("#accuracy .plot .main-svg")
-    assert points(page) == [10] * 3
-    assert page.locator("#gallery .tile").count() == 64
+    assert points(page) == [DEFAULTS.stream.batches] * 3
+    assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
     assert page.inner_text(".example") == "EXAMPLE"
     assert page.inner_text("#cards").count("%") >= 3
     assert "CLIPTTA" in page.inner_text("h1")

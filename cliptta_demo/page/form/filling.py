@@ -37,7 +37,7 @@ from cliptta_demo.page.session.uploads import (
     better_batch_size,
     class_text_for,
     decode_uploads,
-    fields_for_frames,
+    fields_for,
     forget_files,
     forget_files_of,
     own_files,
@@ -222,8 +222,8 @@ def take_uploads(
 ) -> Update:
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
-    Labels become the class names unless the visitor ``typed`` some; with frames of a video the form asks for the order
-    given, and for all of them. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
+    Labels become the class names unless the visitor ``typed`` some; the form asks for all images, for frames of
+    a video in their order. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
     Names of the update: "uploads", "files", "upload_note", "propose", and fields that change.
     """
     added = own_files(given.added, uploads.files if uploads is not None else ())
@@ -246,7 +246,7 @@ def take_uploads(
         return update | {"upload_note": message_html(say("None of these files can be used."), "error", refused)}
     note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
     fields = {"class_names": text} if text else {}
-    return update | {"upload_note": note} | fields | fields_for_frames(uploads)
+    return update | {"upload_note": note} | fields | fields_for(uploads, batch_size)
 
 
 def proposal(images: int, batch_size: Any) -> gr.Button:

@@ -1,9 +1,9 @@
 """Every experiment is a link: settings and seed as the query of the page's address, and back.
 
-Only what differs from the package's experiment is written, so that links stay short and readable:
-``?corruption=fog&severity=4&methods=zero-shot,cliptta&seed=7``. They mean the same on a server that opens with another
-experiment (:mod:`.opening`): there, the backbone or data set that it opens with is always written. What is read is
-checked like the form itself.
+Only what differs from the package's experiment is written, and the stream's length, so that links stay short and
+readable: ``?corruption=fog&severity=4&batch_size=24&batches=8&seed=7``. They mean the same on a server that opens with
+another experiment (:mod:`.opening`): there, the backbone or data set that it opens with is always written. What is read
+is checked like the form itself.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from cliptta_demo.page.texts import LINK_UNKNOWN
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands
+UNSAID = {"batch_size": 64, "batches": 10}  # what links mean from before they said it: the opening experiment then
 PINS = tuple(f"pin{number}" for number in range(1, MOST_PINNED + 1))  # see .linked_runs
 LESSON_WORDS = ("lesson", "start")  # see .lessons
 # Words of addresses that are not the form's: how the page looks (assets/embed.js), and other people's.
@@ -45,6 +46,7 @@ def to_query(values: FormValues) -> str:
     start = starting_values(tuned_adaptation(values.backbone))
     changed = {}
     own = {name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)}
+    own |= UNSAID.keys()
     for name in of_methods(linked_names(), values.methods or ()):
         value, usual = values[name], start[name]
         if name == "methods":
@@ -94,7 +96,7 @@ def open_link(query: Mapping[str, str]) -> FormValues:
     Raises:
         UserError: what is wrong with the link and what is allowed.
     """
-    given = from_query(query)
+    given = UNSAID | from_query(query)
     backbone = given.get("backbone", DEFAULTS.backbone)
     check_visitor_backbone(backbone)
     if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names

@@ -83,7 +83,7 @@ PATIENCE = Lesson(
 BATCH = Lesson(
     key="batch",
     title=say("Why the batch matters"),
-    changes={"batch_size": 4, "batches": 48, "methods": ["zero-shot", "cliptta"]},
+    changes={"batch_size": 4, "batches": 24, "methods": ["zero-shot", "cliptta"]},
     asks=(Ends(say("CLIPTTA compares a batch's images. With only four, where will it end?"), "cliptta"),),
     explains=(
         Told(
@@ -136,7 +136,8 @@ CLEAN = Lesson(
 FAIR = Lesson(
     key="fair",
     title=say("A fair fight"),
-    changes={"methods": ["zero-shot", "tent", "tent-reg", "cliptta"]},
+    # Two that end close to each other take more images to tell so.
+    changes={"methods": ["zero-shot", "tent", "tent-reg", "cliptta"], "batch_size": 48, "batches": 10},
     asks=(
         Goes(say("TENT gets CLIPTTA's regulariser too, at the same rate. Then it …"), "tent-reg", 0.05),
         Ends(say("Which leaves the contrastive loss to CLIPTTA alone. Where will it end?"), "cliptta"),

@@ -138,12 +138,17 @@ def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:
     return ", ".join(names)
 
 
-def fields_for_frames(uploads: Uploads) -> dict[str, Any]:
-    """What the form says of the stream when there are frames of a video; nothing for images alone."""
-    if not uploads.frames:
+def fields_for(uploads: Uploads, batch_size: Any) -> dict[str, Any]:
+    """What the form says of the stream so that all images come: frames of a video in their order, others where the
+    opening experiment ends before them.
+    """
+    size = FRAMES_IN_A_BATCH if uploads.frames else batch_size
+    if not isinstance(size, int | float) or size < 1:
         return {}
-    batches = min(math.ceil(len(uploads.names) / FRAMES_IN_A_BATCH), LIMITS.max_batches)
-    return {"order": "given", "batch_size": FRAMES_IN_A_BATCH, "batches": batches}
+    batches = min(math.ceil(len(uploads.names) / size), LIMITS.max_batches)
+    if uploads.frames:
+        return {"order": "given", "batch_size": size, "batches": batches}
+    return {"batches": batches} if batches > DEFAULTS.stream.batches else {}
 
 
 def label_note(uploads: Uploads | None, class_names: Sequence[str], strangers: bool = False) -> tuple[str, ...]:

@@ -80,12 +80,12 @@ def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: 
 
 def test_a_backbone_says_its_cost_and_what_stays() -> None:
     note = backbone_note.backbone_note_html(TRIED, TINY)
-    for words in ("598 MB", "Apache 2.0", "Batch of 64", "Images and settings stay"):
+    for words in ("598 MB", "Apache 2.0", f"Batch of {TRIED.batch_size}", "Images and settings stay"):
         assert words in note
     own = backbone_note.backbone_note_html(WORKED, TINY)
     assert "none" in own
     assert "stay" not in own
-    assert "Batch of 64" not in backbone_note.backbone_note_html(replace(TRIED, batches=None), TINY)
+    assert "Batch of" not in backbone_note.backbone_note_html(replace(TRIED, batches=None), TINY)
     unlisted = backbone_note.backbone_note_html(replace(TRIED, backbone="hf-hub:somebody/clip"), TINY)
     assert 'href="https://huggingface.co/somebody/clip"' in unlisted
     assert backbone_note.backbone_note_html(replace(TRIED, backbone="<b>"), TINY) == ""
@@ -151,6 +151,6 @@ def test_a_wrong_value_ends_the_start_with_a_sentence(owner: pytest.MonkeyPatch)
 
 def test_links_mean_the_same_on_a_server_that_opens_with_something_else(owner: pytest.MonkeyPatch) -> None:
     owner.setenv("CLIPTTA_BACKBONE", VIT)
-    assert links.open_link({"seed": "5"}) == replace(WORKED, seed=5)
-    assert links.to_query(WORKED) == "backbone=tiny"  # an empty one would open the owner's
-    assert links.to_query(opening.opening()) == "backbone=ViT-B-16%2Fopenai"
+    assert links.open_link({"seed": "5"}) == replace(WORKED, seed=5, **links.UNSAID)
+    assert links.to_query(WORKED) == "batch_size=24&batches=8&backbone=tiny"  # without it, it would open the owner's
+    assert links.to_query(opening.opening()) == "batch_size=24&batches=8&backbone=ViT-B-16%2Fopenai"

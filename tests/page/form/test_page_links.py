@@ -29,9 +29,13 @@ def there_and_back(values: FormValues) -> FormValues:
     return open_link(dict(parse_qsl(to_query(values))))
 
 
-def test_the_opening_experiment_has_an_empty_query() -> None:
-    assert to_query(START) == ""
+def test_the_opening_experiments_link_holds_its_length_alone() -> None:
+    assert to_query(START) == f"batch_size={START.batch_size}&batches={START.batches}"
     assert there_and_back(START) == START
+
+
+def test_links_from_before_the_length_was_said_mean_what_they_meant() -> None:
+    assert open_link({"seed": "5"}) == replace(START, seed=5, batch_size=64, batches=10)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

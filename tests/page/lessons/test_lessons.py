@@ -7,9 +7,11 @@ The first lesson runs in test_page_example; what the numbers of the others depen
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from claims import RECORD, comparing_sentences, words_of
+from paths import ROOT
 
 from cliptta_demo.claims.studies import COMBINATIONS, LESSON_SEEDS, SAMPLE_SEEDS, lesson_study
 from cliptta_demo.page.form.reading import read_form
@@ -74,3 +76,12 @@ def test_a_lesson_asks_tells_and_changes_one_thing_in_two_lines_each(lesson: Les
         assert len(lesson.change.settings) == 1
     if lesson.compare:
         assert LESSONS.index(by_key(lesson.compare)) < LESSONS.index(lesson)
+
+
+@every_lesson
+def test_the_limits_that_hosting_gives_a_class_let_its_lessons_through(lesson: Lesson) -> None:
+    words = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+    batches, size = map(int, re.search(r"MAX_BATCHES=(\d+) CLIPTTA_MAX_BATCH_SIZE=(\d+) python3", words).groups())
+    for values in (lesson_values(lesson), changed_values(lesson)):
+        assert values.batches <= batches
+        assert values.batch_size <= size

@@ -19,7 +19,7 @@ from cliptta_demo.page.session.state import Session
 
 
 def test_one_shift_is_one_quiet_line() -> None:
-    assert json.loads(planned_strip(FormValues(corruption="fog", severity=3))) == {
+    assert json.loads(planned_strip(FormValues(corruption="fog", severity=3, batches=10))) == {
         "batches": 10,
         "text": "Fog in all 10 batches; severity 3; classes shuffled.",
     }

@@ -17,7 +17,7 @@ from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, read_news
+from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
 
 
 def test_one_step_is_one_batch_and_reset_gives_the_first_one_again():
@@ -229,6 +229,12 @@ def test_a_batch_size_that_gives_several_batches_is_proposed(images, size, bette
     button = filling.proposal(images, size)
     assert button.visible == bool(better)
     assert not better or f"batches of {better}: " in button.value
+
+
+def test_all_images_come_although_the_opening_experiment_is_shorter(photos):
+    uploads = replace(take(photos[:1])["uploads"], names=("red.png",) * 170)
+    assert fields_for(uploads, 20) == {"batches": 9}
+    assert fields_for(uploads, 24) == fields_for(uploads, None) == {}
 
 
 def test_taking_the_files_away_deletes_them_and_their_results(photos):
