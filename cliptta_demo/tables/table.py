@@ -15,6 +15,8 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
 from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.cluster.driver import Cluster, Plan
+from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.run_command import chosen_backbone
@@ -62,12 +64,10 @@ def _workers(
     if find_spec("ray") is None:
         raise UserError("--ray needs Ray, which is not installed: pip install -r requirements-cluster.txt")
     check_number("ray_cores", arguments.ray_cores, 1, 1024, whole=True)
-    from cliptta_demo.cluster.ray_workers import Plan, RayCluster
-    from cliptta_demo.cluster.worker import Role
     from cliptta_demo.tables.spread import cells_on, get_ready, tell
 
     plan = Plan(
-        role=Role(get_ready, tell),
+        role=Role(get_ready, tell).packed,
         jobs=4,  # one, and those of lost workers
         most=LIMITS.workers,
         cores=arguments.ray_cores,
@@ -75,7 +75,7 @@ def _workers(
         step_seconds=LIMITS.worker_step_seconds,
     )
     workers = Workers()
-    cluster = RayCluster(arguments.ray, plan, workers)
+    cluster = Cluster(arguments.ray, plan, workers)
     cluster.start()
     try:
         if not workers.wait(LIMITS.worker_wait_seconds):

@@ -18,7 +18,8 @@ import torch
 from cluster_waiting import PATIENCE
 from ray.cluster_utils import Cluster
 
-from cliptta_demo.cluster.ray_workers import Plan, RayCluster
+from cliptta_demo.cluster.driver import Cluster as Joined
+from cliptta_demo.cluster.driver import Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.runs import elsewhere
@@ -52,9 +53,9 @@ def cluster() -> Iterator[Cluster]:
 def workers(cluster: Cluster) -> Iterator[Workers]:
     """The workers of that cluster, as the page has them."""
     workers = Workers()
-    role = Role(get_ready, tell)
+    role = Role(get_ready, tell).packed
     plan = Plan(role=role, jobs=48, most=4, cores=1, silent_seconds=SILENT, step_seconds=60, shared=True)
-    joined = RayCluster(cluster.address, plan, workers)
+    joined = Joined(cluster.address, plan, workers)
     joined.start()
     assert workers.wait(PATIENCE)
     yield workers

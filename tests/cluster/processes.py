@@ -48,6 +48,22 @@ def little_memory(process: int, count: int) -> Iterator[None]:
 
 def workers_of(process: int) -> list[int]:
     """The worker processes of Ray below this one."""
+    return _below(process, "ray::WorkerProcess")
+
+
+def raylets_of(process: int) -> list[int]:
+    """The nodes' own processes below this one."""
+    return [number for number in _below(process, "") if _name(number).partition("\0")[0].endswith("/raylet")]
+
+
+def _name(process: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_text()
+    return ""
+
+
+def _below(process: int, start: str) -> list[int]:
+    """The processes below this one whose command line starts so."""
     parents: dict[int, int] = {}
     names: dict[int, str] = {}
     for path in Path("/proc").glob("[0-9]*"):
@@ -65,4 +81,4 @@ def workers_of(process: int) -> list[int]:
             number = parents[number]
         return False
 
-    return sorted(number for number, name in names.items() if name.startswith("ray::WorkerProcess") and below(number))
+    return sorted(number for number, name in names.items() if name.startswith(start) and below(number))

@@ -128,10 +128,10 @@ def test_a_worker_whose_memory_runs_out_in_a_batch_is_killed_and_its_run_goes_on
             break
     until(lambda: sum(worker.report.jobs for worker in workers.present) == 1)
     (busy,) = [worker for worker in workers.present if worker.report.jobs]
-    lives = busy.lives
-    with little_memory(busy.report.process, LITTLE):
+    full = busy.report.process
+    with little_memory(full, LITTLE):
         *_, last = looks
-        until(lambda: busy.lives > lives)
+        until(lambda: full not in [worker.report.process for worker in workers.present])
     assert last.session.state.next_batch == 3
     assert numbers(last.session) == alone(recipe)
     until(lambda: len(workers.present) == 2)

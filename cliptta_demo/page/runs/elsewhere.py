@@ -25,6 +25,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import bound_downloads
 from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
 from cliptta_demo.backend.run.arithmetic import PACE
+from cliptta_demo.cluster.driver import Cluster, Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Seat, WorkerLost, Workers
 from cliptta_demo.limits import LIMITS, RAY_VARIABLE
@@ -212,19 +213,16 @@ def connect() -> Callable[[], None]:
     Raises:
         UserError: there is no such cluster.
     """
-    from cliptta_demo.cluster.ray_workers import Plan, RayCluster
-
     plan = Plan(
-        role=Role(get_ready, tell),
+        role=Role(get_ready, tell).packed,
         jobs=LIMITS.runs_at_once,
         most=LIMITS.workers,
         cores=LIMITS.worker_cores,
         silent_seconds=LIMITS.worker_silent_seconds,
         step_seconds=LIMITS.worker_step_seconds,
-        heard=lambda report: PACE.told(report.pace),
         shared=True,
     )
-    cluster = RayCluster(ADDRESS, plan, WORKERS)
+    cluster = Cluster(ADDRESS, plan, WORKERS, lambda report: PACE.told(report.pace))
     cluster.start()
     if not WORKERS.wait(LIMITS.worker_wait_seconds):
         log_event("no-worker", logging.WARNING, seconds=LIMITS.worker_wait_seconds)
