@@ -81,9 +81,8 @@
     });
   };
 
-  /** Puts the address of the experiment into the clipboard and the address bar, and shows it. */
-  cliptta.copyLink = async function (query) {
-    if (!query) return; // the form has an error, which the message tells
+  /** Puts the address of the experiment into the address bar, and shows it: the field that it stands in. */
+  function showLink(query) {
     const address = new URL(window.location.href);
     const kept = [...address.searchParams].filter(([name]) => name.startsWith("__")); // Gradio's own, such as the theme
     address.hash = "";
@@ -94,15 +93,44 @@
     const field = note.querySelector("input");
     field.value = address.href;
     note.hidden = false;
+    note.querySelector("span").textContent = cliptta.say("Copy this link");
+    return field;
+  }
+
+  /** The same, and puts it into the clipboard. */
+  cliptta.copyLink = async function (query) {
+    if (!query) return; // the form has an error, which the message tells
+    const field = showLink(query);
     let copied = false;
     try {
-      await navigator.clipboard.writeText(address.href);
+      await navigator.clipboard.writeText(field.value);
       copied = true;
     } catch (error) {
       field.select(); // a frame or a plain http page may not write to the clipboard
       copied = document.execCommand("copy");
     }
-    note.querySelector("span").textContent = copied ? cliptta.say("Link copied") : cliptta.say("Copy this link");
+    if (copied) field.parentElement.querySelector("span").textContent = cliptta.say("Link copied");
+  };
+
+  // A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
+  // that it showed: this tab keeps which one that was, and whose.
+  const SHOWN = "cliptta-run";
+  const server = () => String(window.gradio_config?.app_id);
+  window.addEventListener("pagehide", () => {
+    const line = document.querySelector("#controls:not(:has(.example)) .run-line");
+    try {
+      sessionStorage.setItem(SHOWN, JSON.stringify(line ? [server(), location.href, `?${line.dataset.link}`] : []));
+    } catch (error) {} // a frame may have no storage
+  });
+
+  /** The query of the run that this tab has lost with its server; empty where there is none. */
+  cliptta.lostRun = function () {
+    try {
+      const [whose, address, query] = JSON.parse(sessionStorage.getItem(SHOWN) || "[]");
+      return address === location.href && whose !== server() ? query : "";
+    } catch (error) {
+      return "";
+    }
   };
 
   /** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */
@@ -117,8 +145,8 @@
     panel.classList.add("lit");
   };
 
-  // An address fills the form. Whoever presses before it has means what the address says: the press waits for it.
-  let opening = window.location.search.length > 1;
+  // An address, or a lost run, fills the form. Whoever presses before it has means what that says: the press waits for it.
+  let opening = window.location.search.length > 1 || cliptta.lostRun() !== "";
   let pressed = null;
   window.addEventListener(
     "click",
@@ -131,6 +159,7 @@
     true,
   );
   cliptta.opened = () => {
+    if (cliptta.lostRun()) showLink(cliptta.lostRun());
     opening = false;
     pressed?.click();
     pressed = null;

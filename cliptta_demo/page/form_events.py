@@ -4,6 +4,7 @@ import logging
 import time
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -114,15 +115,17 @@ def connect_address(wires: Wires) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
     parts, sidebar = wires.parts, wires.sidebar
 
-    def opened(past: Any, request: gr.Request) -> dict[Any, Any]:
-        update = filling.open_address(dict(request.query_params), past) or {"message": gr.skip()}  # Gradio refuses {}
+    def opened(past: Any, lost: str, request: gr.Request) -> dict[Any, Any]:
+        asked = parse_qsl(lost[1:], keep_blank_values=True) if lost else request.query_params
+        update = filling.open_address(dict(asked), past, bool(lost)) or {"message": gr.skip()}  # Gradio refuses {}
         return wires.spread(update)
 
     def share(session: Any, choice: Any, past: Any, lesson: str, *values: Any) -> tuple[str, str]:
         return filling.address_of(values, session, choice.shown(session is not None), past, lesson)
 
     filled = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
-    filling_form = wires.demo.load(opened, parts["past_runs"], filled, **PRIVATE)
+    asked = "(past) => [past, window.cliptta.lostRun()]"
+    filling_form = wires.demo.load(opened, [parts["past_runs"], parts["query"]], filled, js=asked, **PRIVATE)
     filling_form.then(None, None, None, js="() => window.cliptta.opened()")
     inputs = [*(parts[name] for name in ("session", "choice", "past_runs", "lesson_key")), *sidebar.inputs]
     shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)

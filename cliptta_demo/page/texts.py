@@ -170,10 +170,21 @@ WORKERS_LOST = say(
     "whole batch: choose a smaller batch size or backbone, or try again in a minute."
 )
 WAITING_FOR_WORKER = say("Waiting for a machine to be free to work…")
-STOPPING = say("The server is being restarted. Your run is kept up to its last whole batch; try again in a minute.")
+STOPPING = say(
+    "The server is being restarted, and this run ends with it: nothing of it is kept. The same settings and seed give "
+    "the same numbers, in a minute."
+)
 LINK_OPENED = say("This link's experiment is in the form, seed included: press Run to get the very same numbers.")
 LINK_OPENED_UPLOAD = say(
     "This link's experiment is in the form. It was about images of somebody's own: add yours, then press Run."
+)
+LINK_LOST = say(
+    "The server was restarted, and your runs on it are gone. The settings of the last one are in the form, seed "
+    "included, and its link is here: press Run to get the very same numbers, unless you had changed it on its way."
+)
+LINK_LOST_UPLOAD = say(
+    "The server was restarted, and your runs and images on it are gone. The settings of the last run are in the form, "
+    "and its link is here: add your images again, then press Run."
 )
 RESET = say(
     "Reset: what the methods had learnt and the results are gone; settings and images stay. The next run starts from "

@@ -13,6 +13,7 @@ from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.form.choices import dataset_choices, stranger_choices
 from cliptta_demo.page.form.fields import FORM, FormValues, field_names, in_group, linked_names, of_methods
+from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.form.opening import opening, starting_values
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe, Session, changed_names
@@ -25,7 +26,7 @@ def recipe_line(recipe: Recipe) -> str:
 
 
 def run_line_html(session: Session | None = None, form: FormValues | None = None) -> str:
-    """The settings of the run shown, with the changes on its way; ``form``: of a run that has no session.
+    """The settings of the run shown, with its link and the changes on its way; ``form``: of one that has no session.
 
     Empty where no run is shown.
     """
@@ -39,8 +40,8 @@ def run_line_html(session: Session | None = None, form: FormValues | None = None
         text = " · ".join((_images(recipe), first, *_rest(recipe, batches), *session.changes))
     else:
         text = recipe_line(read_form(form)) if form is not None else ""
-    words = html.escape(text)
-    return f'<p class="run-line" data-testid="run-line" title="{words}">{words}</p>' if text else ""
+    words, link = html.escape(text), html.escape(recipe_query(session.recipe)) if session is not None else ""
+    return f'<p class="run-line" data-testid="run-line" data-link="{link}" title="{words}">{words}</p>' if text else ""
 
 
 def changed_html(shown: FormValues | None, form: FormValues, press: str) -> str:

@@ -47,6 +47,8 @@ from cliptta_demo.page.session.uploads import (
 from cliptta_demo.page.texts import (
     LESSON_LEFT,
     LINK_CHANGES,
+    LINK_LOST,
+    LINK_LOST_UPLOAD,
     LINK_OF_FORM,
     LINK_OPENED,
     LINK_OPENED_UPLOAD,
@@ -147,8 +149,12 @@ def _widgets(values: Mapping[str, Any]) -> Update:
     return {name: special[name](value) if name in special else value for name, value in values.items()}
 
 
-def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Update:
-    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing."""
+def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: bool = False) -> Update:
+    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing.
+
+    Args:
+        lost: whether it is that of a run which ended with the server that the page had before.
+    """
     past, unknown = past or PastRuns(), unknown_words(query)
     update: Update = {}
     words = []
@@ -170,9 +176,10 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None) -> Upda
                     len(pins),
                 )
             )
-        if any(name in query for name in linked_names()):
+        if lost or any(name in query for name in linked_names()):
             values = open_link(query)
-            words.insert(0, LINK_OPENED_UPLOAD if values.dataset == UPLOAD else LINK_OPENED)
+            told = (LINK_LOST, LINK_LOST_UPLOAD) if lost else (LINK_OPENED, LINK_OPENED_UPLOAD)
+            words.insert(0, told[values.dataset == UPLOAD])
             update |= {"choice": Choice(opening()), "changed": "", **form_update(values)}
             update |= waiting_stage(values.methods)  # the example that the page opens with is another experiment
             update |= give_way(past, None, check_form(values))

@@ -118,7 +118,7 @@ def launch(demo: Page) -> None:
 
 
 def health(request: Request) -> JSONResponse:
-    """What a load balancer or a container asks: status 200 while runs can be started, 503 once it is stopping."""
+    """What a load balancer or a container asks: status 200 while it is ready, 503 while it starts or stops."""
     status = "stopping" if RUNS.stopping else "ok" if RUNS.ready else "starting"
     body = {
         "status": status,
@@ -131,7 +131,7 @@ def health(request: Request) -> JSONResponse:
         "undeleted_sessions": LEAVING.undeleted,
         "undeleted_files": len(LEFTOVERS),
     }
-    return JSONResponse(body, 503 if RUNS.stopping else 200, {"Cache-Control": "no-store"})
+    return JSONResponse(body, 200 if status == "ok" else 503, {"Cache-Control": "no-store"})
 
 
 def _get_ready(held: ExitStack) -> None:

@@ -21,12 +21,16 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
 from serving import PATIENCE, ROOT, run_apart, serve_process
+from starlette.requests import Request
 from visitors import Server, Visit, visit
 
 from cliptta_demo.page.runs.api import run
+from cliptta_demo.page.runs.registry import Runs
+from cliptta_demo.page.server import serve
 
 pytestmark = pytest.mark.slow
 SHORT = {"batches": 2, "batch_size": 8, "steps": 2}
+STATES = [(False, False, "starting"), (True, False, "ok"), (True, True, "stopping")]  # ready, told to stop
 SECRET = "Zanzibar"  # a word of a visitor's
 
 
@@ -108,6 +112,18 @@ def test_it_says_how_it_is(story: dict[str, Any]) -> None:
     assert story["busy"]["runs_at_work"] == 1
 
 
+@pytest.mark.parametrize(
+    ("ready", "stopping", "said"), [(False, False, "starting"), (True, False, "ok"), (True, True, "stopping")]
+)
+def test_its_code_says_whether_it_is_ready(monkeypatch, ready: bool, stopping: bool, said: str) -> None:
+    runs = Runs(ready=ready)
+    if stopping:
+        runs.stop()
+    monkeypatch.setattr(serve, "RUNS", runs)
+    answer = serve.health(Request({"type": "http"}))
+    assert (json.loads(answer.body)["status"], answer.status_code) == (said, 200 if said == "ok" else 503)
+
+
 def test_it_rests_while_nobody_calls(story: dict[str, Any]) -> None:
     assert 0 < story["rests"] < 500  # Gradio's own way: a thousand for its queue alone
 
@@ -155,6 +171,7 @@ def test_nothing_of_a_visitor_is_written_down(story: dict[str, Any]) -> None:
 def test_told_to_stop_it_ends_the_step_and_then_itself(story: dict[str, Any]) -> None:
     assert story["status"] == 0
     assert "being restarted" in story["cut"].error
+    assert "nothing of it is kept. The same settings and seed give the same numbers" in story["cut"].error
     assert [line["event"] for line in story["lines"][-3:]] == ["stopping", "run-stopped", "stopped"]
     assert story["lines"][-2]["batches"] < 200
     assert len(story["cut"].batches) == story["lines"][-2]["batches"]
