@@ -80,7 +80,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             log,
         ),
     ):
-        page.wait_for_selector("#message .note")  # the page has opened itself anew
+        page.wait_for_selector(".link-note:not([hidden])")  # the page has opened itself anew
         told["lost"], told["link"] = page.inner_text("#message"), page.input_value(".link-note input")
         page.click("#stream-fold > button")
         told["form"] = {name: page.input_value(f"#{name} input[type=number]") for name in ("batch-size", "batches")}
@@ -124,7 +124,7 @@ def test_own_images_have_to_be_added_again_after_a_restart(browser: Browser, tmp
     for number in range(OWN):
         Image.new("RGB", (8, 8), (number, 255 - number, 99)).save(tmp_path / f"{number}.png")
     port, page = free_port(), browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(1000 * PATIENCE)
+    be_patient(page)
     with serve_process(GRADIO_SERVER_PORT=port) as (address, process, _):
         opened(page, address)
         choose(page, "dataset", "Your images")
