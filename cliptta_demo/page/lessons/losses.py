@@ -137,7 +137,7 @@ FAIR = Lesson(
     key="fair",
     title=say("A fair fight"),
     # Two that end close to each other take more images to tell so.
-    changes={"methods": ["zero-shot", "tent", "tent-reg", "cliptta"], "batch_size": 48, "batches": 10},
+    changes={"methods": ["zero-shot", "tent", "tent-reg", "cliptta"], "batch_size": 64, "batches": 10},
     asks=(
         Goes(say("TENT gets CLIPTTA's regulariser too, at the same rate. Then it …"), "tent-reg", 0.05),
         Ends(say("Which leaves the contrastive loss to CLIPTTA alone. Where will it end?"), "cliptta"),
