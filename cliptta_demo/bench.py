@@ -1,7 +1,8 @@
 """How near the methods are to the floor: the bare forward and backward passes that they can't do without.
 
-``bench`` times, interleaved and with medians over repeats, the bare loop and every method on the same batch; ``grow``
-times how cost rises with batch size, classes, steps and sessions; ``corruption_costs`` the 19 corruptions.
+``bench`` times, interleaved and with medians over repeats, the bare loop, every method on the same batch, and plain
+matrix products: a method's share of their rate is by its own products, counted. ``grow`` times how cost rises with
+batch size, classes, steps and sessions; ``corruption_costs`` the 19 corruptions.
 """
 
 import copy
@@ -24,6 +25,7 @@ from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.run.arithmetic import PROBE_GIGAFLOPS, PROBES, gigaflops, products
 from cliptta_demo.backend.settings import AdaptationSettings
 
 BENCHED = ("zero-shot", "tent", "cliptta", "cliptta-oce")  # unless told otherwise
@@ -145,8 +147,9 @@ def bench(
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 
     Returns:
-        ``{"machine": {…}, "bare": {memory images: s}, "methods": {name: {"seconds", "ratio", "memory_images"}}}``;
-        zero-shot has no bare loop.
+        ``{"machine": {…}, "bare": {memory images: s}, "products": GFLOP/s, "methods": {name: {"seconds", "ratio",
+        "memory_images", "gigaflops", "share"}}}``; zero-shot has no bare loop. ``products`` is the rate of plain matrix
+        products in the tower's precision, ``share`` of it is what the method's own, ``gigaflops``, reach.
     """
     device = backbone.device
     images = random_images(batch_size, backbone.info.image_size, device)
@@ -155,7 +158,11 @@ def bench(
     shots = -(-2 * memory // CLASSES)
     settings = replace(backbone.info.adaptation, steps=steps, memory_sample=memory, memory_shots=shots)
     bare = BareLoop(backbone)
-    works: dict[str, Callable[[], Any]] = {"bare 0": lambda: bare(images, remembered[:0], steps)}
+    product = products(device, backbone.autocast or torch.float32)
+    works: dict[str, Callable[[], Any]] = {
+        "products": lambda: [product() for _ in range(PROBES)],
+        "bare 0": lambda: bare(images, remembered[:0], steps),
+    }
     memories = {}
     for name in methods:
         kind = METHODS[name]
@@ -169,14 +176,18 @@ def bench(
         works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
         works[name] = work_of(method, images, state)
     taken = medians(works, device, repeats)
+    rate = PROBES * PROBE_GIGAFLOPS / taken["products"]
     measured: dict[str, dict[str, Any]] = {}
     for name in methods:
         ratio = taken[name] / taken[f"bare {memories[name]}"] if METHODS[name].adapts else None
         measured[name] = {"seconds": taken[name], "ratio": ratio, "memory_images": memories[name]}
+        own = gigaflops(works[name])
+        measured[name] |= {"gigaflops": own, "share": own / taken[name] / rate}
     return {
         "backbone": backbone.info.name,
         "machine": machine(backbone),
         "settings": {"batch_size": batch_size, "memory": memory, "steps": steps, "repeats": repeats},
+        "products": rate,
         "bare": {count: taken[f"bare {count}"] for count in sorted(set(memories.values()))},
         "methods": measured,
     }

@@ -15,12 +15,13 @@ def time_all(arguments: argparse.Namespace, names: Sequence[str]) -> None:
     backbone = load_backbone(chosen_backbone(arguments), arguments.device, precision=arguments.precision)
     result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats, names)
     print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
-    print("seconds per batch     median  ratio to the bare loop")
+    print("seconds per batch     median  ratio to the bare loop  share of the rate of matrix products")
+    print(f"matrix products      {result['products']:7.0f}  GFLOP a second")
     for count, taken in result["bare"].items():
         print(f"bare, memory of {count:4} {taken:7.3f}")
     for name, method in result["methods"].items():
         ratio = f"{method['ratio']:6.2f}" if method["ratio"] else ""
-        print(f"{name:20} {method['seconds']:7.3f}  {ratio}")
+        print(f"{name:20} {method['seconds']:7.3f}  {ratio:22}  {method['share']:6.0%}")
     if GROWING in result["methods"]:
         print(target_line(result))
     if arguments.corruptions:

@@ -15,6 +15,7 @@ from helpers import random_images, small_backbone
 from cliptta_demo import bench as module
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers
 from cliptta_demo.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes, target_line
 from cliptta_demo.bench_published import Published, listed_architectures
 from cliptta_demo.cli import main
@@ -35,9 +36,15 @@ def test_the_command_writes_a_ratio_for_every_adapting_method(
         assert method["ratio"] == pytest.approx(method["seconds"] / floor)
     assert 0 < result["methods"]["cliptta"]["memory_images"] <= 12  # one of each class that was predicted
     assert result["methods"]["tent"]["memory_images"] == 0
+    passes = 8 * Towers.of(load_backbone("tiny")).image  # of the whole batch
+    assert result["methods"]["zero-shot"]["gigaflops"] == pytest.approx(passes, rel=0.01)
+    tent = result["methods"]["tent"]
+    assert 3 * passes < tent["gigaflops"] <= (2 * THERE_AND_BACK + 1) * passes  # two steps, and the last look
+    assert tent["share"] == pytest.approx(tent["gigaflops"] / tent["seconds"] / result["products"])
     assert set(result["corruptions"]) == set(CORRUPTIONS)
     printed = capsys.readouterr().out
     assert "bare, memory of" in printed
+    assert "share of the rate of matrix products" in printed
     assert "share of a CLIPTTA batch" in printed
     assert "on an H100: at most 1 s; here" in printed
     assert "but with backbone tiny, batch_size 8, memory 8, steps 2, on" in printed

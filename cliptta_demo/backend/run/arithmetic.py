@@ -24,6 +24,7 @@ from cliptta_demo.languages import say
 
 THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
 PROBE_SIDE = 1024  # of the square matrices by which the pace of an unknown model is guessed
+PROBE_GIGAFLOPS = 2 * PROBE_SIDE**3 / 1e9
 PROBES = 5  # the best of them counts
 PROBE_SHARE = 0.6  # of their pace that a tower reaches
 KEPT_SHARE = 0.7  # of what was known of a pace, when a batch tells anew
@@ -58,7 +59,7 @@ class Towers:
             size = backbone.info.image_size
             image = torch.zeros(1, 3, size, size, dtype=torch.uint8)
             _COUNTED[backbone] = cls(
-                _gigaflops(lambda: backbone.embed(image)), _gigaflops(lambda: backbone.encode_text(["a photo"]))
+                gigaflops(lambda: backbone.embed(image)), gigaflops(lambda: backbone.encode(["a photo"]))
             )
         return _COUNTED[backbone]
 
@@ -72,8 +73,7 @@ class Towers:
 _COUNTED: WeakKeyDictionary[Backbone, Towers] = WeakKeyDictionary()
 
 
-@torch.no_grad()
-def _gigaflops(work: Callable[[], object]) -> float:
+def gigaflops(work: Callable[[], object]) -> float:
     """What ``work`` multiplies and adds. The counter can't see into torch's fused attention."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -181,13 +181,19 @@ PACE = Pace()
 def _probe() -> float:
     """GFLOP a second of products of square matrices, in the precision that a backbone is loaded in."""
     device = best_device()
-    square = torch.rand(PROBE_SIDE, PROBE_SIDE, device=device, dtype=getattr(torch, best_precision(device)))
+    product = products(device, getattr(torch, best_precision(device)))
     best = float("inf")
     for _ in range(PROBES):
         began = time.perf_counter()
-        (square @ square).sum().item()
+        product().sum().item()
         best = min(best, time.perf_counter() - began)
-    return 2 * PROBE_SIDE**3 / 1e9 / best
+    return PROBE_GIGAFLOPS / best
+
+
+def products(device: torch.device | str, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
+    """A plain product of square matrices, of ``PROBE_GIGAFLOPS``: what a processor's pace is measured by."""
+    square = torch.rand(PROBE_SIDE, PROBE_SIDE, device=device, dtype=dtype)
+    return lambda: square @ square
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,8 @@ STRANGERS = Lesson(
         "corruption": "gaussian_noise",
         "severity": 3,
         "ood_share": 0.5,
+        "batch_size": 64,  # OCE learns its threshold from what comes: of fewer images CLIPTTA alone does as well
+        "batches": 10,
         "methods": ["zero-shot", "cliptta", "cliptta-oce"],
     },
     asks=(
