@@ -32,6 +32,7 @@ from cliptta_demo.options import (
     read_own,
     read_stream,
 )
+from cliptta_demo.tables.ablation import add_ablation_parser
 from cliptta_demo.tables.command import add_choose_parser, add_gallery_parser, add_table_parser
 
 DESCRIPTION = (
@@ -89,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     settings = commands.add_parser("settings", help="write the table of all settings, as in docs/settings.md")
     settings.set_defaults(work=settings_command)
     add_table_parser(commands)
+    add_ablation_parser(commands)
     add_choose_parser(commands)
     add_gallery_parser(commands)
     add_claims_parser(commands)

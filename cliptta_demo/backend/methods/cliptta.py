@@ -7,14 +7,31 @@ strict ID filter, contrastive loss, (first step only) memory insertion, the same
 import torch
 from torch import Tensor
 
+from cliptta_demo.backend.declare import Declared, choice
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
-from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of, pseudo_captions, soft_contrastive
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import say
+
+OBJECTIVES = {
+    "contrastive": say("Contrastive: the batch's captions"),
+    "entropy": say("Entropy: each image alone"),
+    "none": say("None: the regulariser alone"),
+}
+
+
+class ClipttaSettings(Declared):
+    """What is put in the place of the contrastive loss, to see what it does."""
+
+    objective: str = choice(
+        "contrastive", OBJECTIVES, "the paper's; the others are for an ablation",
+        label=say("Objective"), help=say("Entropy is TENT's; regulariser and memory stay as they are."),
+        mark=lambda own: say("objective: {name}", name=own.objective),
+    )  # fmt: skip
 
 
 @register
@@ -26,6 +43,7 @@ class Cliptta(AdaptingMethod):
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"
+    own = ClipttaSettings
     uses = (*AdaptingMethod.uses, "regulariser_weight", "memory_shots", "memory_sample", "symmetric")
 
     @classmethod
@@ -65,11 +83,15 @@ class Cliptta(AdaptingMethod):
         return state, None, (), {}
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
-        """Contrastive loss over the kept images, regulariser over all of them."""
-        settings, scale = self.settings, self.backbone.logit_scale
-        captions = pseudo_captions(cosines, self.prototypes)
-        contrast = soft_contrastive(features, captions, scale, keep=keep, symmetric=settings.symmetric)
-        return {"contrastive": contrast} | self.regulariser(cosines, settings.regulariser_weight)
+        """The objective over the kept images, regulariser over all of them."""
+        settings, scale, terms = self.settings, self.backbone.logit_scale, {}
+        if self.task.own.objective == "contrastive":
+            captions = pseudo_captions(cosines, self.prototypes)
+            terms["contrastive"] = soft_contrastive(features, captions, scale, keep=keep, symmetric=settings.symmetric)
+        elif self.task.own.objective == "entropy":
+            entropy = entropy_of_logits(self.backbone.logits(cosines))
+            terms["entropy"] = entropy.mean() if keep is None else mean_of(entropy, keep)
+        return terms | self.regulariser(cosines, settings.regulariser_weight)
 
     def _remember(
         self, state: AdaptationState, images: Tensor, cosines: Tensor, keep: Tensor | None
