@@ -60,8 +60,8 @@ class Setting:
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("pictures, 12 classes, batches of 8", "pictures", 8, 24),
-        Setting("pictures, 12 classes, batches of 32", "pictures", 32, 10),
+        Setting("pictures, 12 classes, batches of 4", "pictures", 4, 24),
+        Setting("pictures, 12 classes, batches of 16", "pictures", 16, 10),
         Setting("CIFAR-10, 10 classes, batches of 64", "cifar10", 64, 8),
         Setting("pictures, 76 classes, batches of 64", "pictures", 64, 8, all_classes=True),
         Setting("Tiny ImageNet, 200 classes, batches of 64", "tiny-imagenet", 64, 8),
