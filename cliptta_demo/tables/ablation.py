@@ -9,28 +9,11 @@ TENT + regulariser. Each combination has a learning rate of its own, the best on
 """
 
 import argparse
-import statistics
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 
-from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
-from cliptta_demo.backend.data.catalog import open_source, picture_class_names
-from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import check_choice
-from cliptta_demo.backend.methods.registry import REFERENCE
-from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY, load_backbone
-from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
-from cliptta_demo.tables.ablation_page import Outcome, Terms, ablation_page, to_csv
-from cliptta_demo.tables.runs import TableSettings, run_aloud
-from cliptta_demo.tables.variants import Variant
-
-REPORTED = ("gaussian_noise", "glass_blur", "contrast")  # a noise, a blur, and one of the others
-SEEDS = (0, 1, 2, 3, 4)
-RATES = (1.0, 3.0, 10.0)  # as shares of the built-in model's
-LOW_RATES = (0.3, 1.0, 3.0)  # without the regulariser, which more would be too much for
+from cliptta_demo.options import check_folder
 
 
 @dataclass(frozen=True)
@@ -48,14 +31,6 @@ class Setting:
         """Of its folder and on the command line."""
         return f"{self.dataset}{'-all' * self.all_classes}-{self.batch_size}"
 
-    def source(self) -> Source:
-        """Its images."""
-        return open_source(self.dataset, picture_class_names() if self.all_classes else None)
-
-    def stream(self, severity: int) -> StreamSettings:
-        """Its streams, all but corruption and seed."""
-        return StreamSettings(severity=severity, batch_size=self.batch_size, batches=self.batches)
-
 
 SETTINGS = {
     setting.name: setting
@@ -67,28 +42,6 @@ SETTINGS = {
         Setting("Tiny ImageNet, 200 classes, batches of 64", "tiny-imagenet", 64, 8),
     )
 }
-
-
-COMBINATIONS = (
-    Terms("none", regulariser=True),
-    *(Terms(*terms) for terms in product(("entropy", "contrastive"), (False, True), (False, True))),
-)
-
-
-def rates_for(terms: Terms) -> tuple[float, ...]:
-    """The rates that are tried."""
-    return RATES if terms.regulariser else LOW_RATES
-
-
-def variant(terms: Terms, rate: float, usual: AdaptationSettings) -> Variant:
-    """Terms as a column of a table, at a share of the usual rate."""
-    changes = {
-        "cliptta.objective": terms.objective,
-        "regulariser_weight": float(terms.regulariser),
-        "memory_shots": usual.memory_shots * terms.memory,
-        "learning_rate": rate * usual.learning_rate,
-    }
-    return Variant(f"{terms.objective}-{terms.regulariser:d}-{terms.memory:d}@{rate:g}", "", "cliptta", changes)
 
 
 def add_ablation_parser(commands: argparse._SubParsersAction) -> None:
@@ -103,56 +56,11 @@ def add_ablation_parser(commands: argparse._SubParsersAction) -> None:
 
 def ablation_command(arguments: argparse.Namespace) -> None:
     """The ``ablation`` command."""
-    names = arguments.settings.split(",")
-    for name in names:
+    for folder in filter(None, (arguments.out, arguments.record)):
+        check_folder(folder)
+    arguments.settings = arguments.settings.split(",")
+    for name in arguments.settings:
         check_choice("settings", name, tuple(SETTINGS))
-    backbone = load_backbone(TINY)
-    outcomes = [outcome for name in names for outcome in measure(SETTINGS[name], backbone, arguments.out)]
-    page = ablation_page(outcomes)
-    print(page)
-    if arguments.record:
-        (arguments.record / "ablation.md").write_text(page, encoding="utf-8")
-        (arguments.record / "ablation.csv").write_text(to_csv(outcomes), encoding="utf-8")
+    from cliptta_demo.tables.ablation_runs import run_ablation
 
-
-def measure(setting: Setting, backbone: Backbone, out: Path) -> Iterator[Outcome]:
-    """Chooses a rate for each combination on the held-out corruptions, then runs it on the reported ones."""
-    source = setting.source()
-    tried = {(c, rate): variant(c, rate, backbone.info.adaptation) for c in COMBINATIONS for rate in rates_for(c)}
-    table = TableSettings(
-        backbone=TINY,
-        dataset=setting.dataset,
-        ood=None,
-        variants=(Variant(REFERENCE, REFERENCE, REFERENCE), *tried.values()),
-        corruptions=EXTRA_CORRUPTIONS,
-        seeds=SEEDS[:1],
-        stream=setting.stream(severity=4),
-    )
-    rows = run_aloud(table, backbone, source, out / setting.name / "held-out", f"{setting.title}, held out")
-
-    def mean(terms: Terms, rate: float) -> float:
-        return statistics.fmean(row.columns[tried[terms, rate].name]["accuracy"] for row in rows)
-
-    chosen = {c: max(rates_for(c), key=lambda rate, c=c: (mean(c, rate), -rate)) for c in COMBINATIONS}
-    columns = {c: tried[c, rate] for c, rate in chosen.items()}
-    table = replace(
-        table,
-        variants=(table.variants[0], *columns.values()),
-        corruptions=REPORTED,
-        seeds=SEEDS,
-        stream=setting.stream(severity=5),
-    )
-    for row in run_aloud(table, backbone, source, out / setting.name / "reported", setting.title):
-        before = row.columns[REFERENCE]["accuracy"]
-        for terms, column in columns.items():
-            own = row.columns[column.name]
-            yield Outcome(
-                setting.title,
-                *terms,
-                rate=chosen[terms],
-                corruption=row.corruption,
-                seed=row.seed,
-                accuracy=round(own["accuracy"], 5),
-                before=round(before, 5),
-                collapsed=bool(own["collapsed"]),
-            )
+    run_ablation(arguments)
