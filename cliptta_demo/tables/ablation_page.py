@@ -134,6 +134,19 @@ def answer(outcomes: Sequence[Outcome]) -> str:
     )
 
 
+def headline(outcomes: Sequence[Outcome]) -> str:
+    """The same for the README's first pages."""
+    settings, contrast = settings_of(outcomes), Terms("contrastive", regulariser=True)
+    lent = [added(outcomes, setting, PULLED, BARE) for setting in settings]
+    apart = [added(outcomes, setting, contrast, PULLED) for setting in settings]
+    told = sum(map(is_told, apart))
+    return (
+        f"The regulariser holds it up: lent to TENT it adds {_span(lent)} points. Once it is there, the contrast in "
+        f"the place of entropy adds {_span(apart)}, more than noise on {told or 'none'} of {len(settings)} kinds of "
+        "streams."
+    )
+
+
 def _what_adds(outcomes: Sequence[Outcome], subject: str, with_it: Terms, without: Terms) -> str:
     """What one has more than the other, in a sentence."""
     apart = {setting: added(outcomes, setting, with_it, without) for setting in settings_of(outcomes)}

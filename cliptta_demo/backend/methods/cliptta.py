@@ -39,7 +39,7 @@ class Cliptta(AdaptingMethod):
     """Soft contrastive loss, marginal-entropy regulariser and confident memory; every image counts as ID."""
 
     name, label = "cliptta", "CLIPTTA"
-    sentence = say("Lets each image find its caption among those of the whole batch, which resists collapse.")
+    sentence = say("Lets each image find its caption among the batch's, and asks the batch to use all classes.")
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"

@@ -26,8 +26,8 @@ COLLAPSE = Lesson(
         ),
         Told(
             text=say(
-                "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it compares "
-                "each image with its whole batch."
+                "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it asks the "
+                "batch to use all classes."
             ),
             panel="entropy",
         ),

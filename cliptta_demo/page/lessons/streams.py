@@ -144,7 +144,10 @@ RUNS = Lesson(
     ),
     explains=(
         Told(
-            text=say("CLIPTTA still ends above zero-shot: its memory keeps images of every class beside the batch."),
+            text=say(
+                "CLIPTTA still ends above zero-shot: beside a batch that lacks most classes its memory shows it the "
+                "others."
+            ),
             panel="accuracy",
         ),
         Told(
