@@ -18,18 +18,17 @@ from cliptta_demo.options import check_folder
 
 @dataclass(frozen=True)
 class Setting:
-    """Streams of one kind: data set, classes (0: the data set's own) and batch size."""
+    """Streams of one kind: data set and batch size."""
 
     title: str
     dataset: str
     batch_size: int
     batches: int
-    all_classes: bool = False
 
     @property
     def name(self) -> str:
         """Of its folder and on the command line."""
-        return f"{self.dataset}{'-all' * self.all_classes}-{self.batch_size}"
+        return f"{self.dataset}-{self.batch_size}"
 
 
 SETTINGS = {
@@ -38,7 +37,6 @@ SETTINGS = {
         Setting("pictures, 12 classes, batches of 4", "pictures", 4, 24),
         Setting("pictures, 12 classes, batches of 16", "pictures", 16, 10),
         Setting("CIFAR-10, 10 classes, batches of 64", "cifar10", 64, 8),
-        Setting("pictures, 76 classes, batches of 64", "pictures", 64, 8, all_classes=True),
         Setting("Tiny ImageNet, 200 classes, batches of 64", "tiny-imagenet", 64, 8),
     )
 }

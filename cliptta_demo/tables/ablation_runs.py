@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
-from cliptta_demo.backend.data.catalog import open_source, picture_class_names
+from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
@@ -57,7 +57,7 @@ def run_ablation(arguments: argparse.Namespace) -> None:
 
 def measure(setting: Setting, backbone: Backbone, out: Path) -> Iterator[Outcome]:
     """Chooses a rate for each combination on the held-out corruptions, then runs it on the reported ones."""
-    source = open_source(setting.dataset, picture_class_names() if setting.all_classes else None)
+    source = open_source(setting.dataset)
     stream = StreamSettings(severity=4, batch_size=setting.batch_size, batches=setting.batches)
     tried = {(c, rate): variant(c, rate, backbone.info.adaptation) for c in COMBINATIONS for rate in rates_for(c)}
     table = TableSettings(
