@@ -139,11 +139,9 @@ def headline(outcomes: Sequence[Outcome]) -> str:
     settings, contrast = settings_of(outcomes), Terms("contrastive", regulariser=True)
     lent = [added(outcomes, setting, PULLED, BARE) for setting in settings]
     apart = [added(outcomes, setting, contrast, PULLED) for setting in settings]
-    told = sum(map(is_told, apart))
     return (
-        f"The regulariser holds it up: lent to TENT it adds {_span(lent)} points. Once it is there, the contrast in "
-        f"the place of entropy adds {_span(apart)}, more than noise on {told or 'none'} of {len(settings)} kinds of "
-        "streams."
+        f"The regulariser holds it up: lent to TENT it adds {_span(lent)} points, and beside it the contrast in the "
+        f"place of entropy adds {_span(apart)}. {_what_adds(outcomes, 'The memory', WHOLE, contrast)}"
     )
 
 

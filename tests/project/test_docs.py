@@ -21,6 +21,7 @@ from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
 from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.page.glossary import GLOSSARY
+from cliptta_demo.tables.ablation_page import answer, headline, read_csv
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import collapse_sentence
 
@@ -74,6 +75,7 @@ TEXTS = {
 }
 # Sentences that name a method beside a word of comparison and claim nothing that a run of the tiny model could show
 # (the reason beside each).
+ABLATION = read_csv(ROOT / "docs" / "ablation.csv")
 NOT_CLAIMED = {
     "TENT and CLIPTTA work on the very same batches": "what the page does",
     "TENT makes each prediction more certain": "its loss, by definition",
@@ -119,6 +121,8 @@ def test_the_tables_of_results_are_the_records() -> None:
     assert streams_table(RECORD) in TEXTS["README"]
     assert ranking_first_table() in TEXTS["README"]
     assert ranking_sentences() in words_of(TEXTS["README"])
+    assert headline(ABLATION) in words_of(TEXTS["README"])
+    assert answer(ABLATION) in words_of(TEXTS["What was measured"])
     for document in ("README", "What was measured"):
         assert tent_sentence(RECORD) in words_of(TEXTS[document])
     assert strangers_table(RECORD) in TEXTS["What was measured"]
@@ -135,7 +139,7 @@ def test_what_zero_shot_has_learnt_from_is_said_beside_the_ranking_and_behind_th
 @pytest.mark.parametrize("document", TEXTS)
 def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(document: str) -> None:
     words = words_of(TEXTS[document])
-    for measured_apart in (ranking_sentences(), tent_sentence(RECORD)):
+    for measured_apart in (ranking_sentences(), tent_sentence(RECORD), headline(ABLATION), answer(ABLATION)):
         words = words.replace(measured_apart, "")
     claimed = [
         claim.sentence.replace("{}", mean_and_error(RECORD.read(study, claim)))
