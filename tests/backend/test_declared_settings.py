@@ -160,7 +160,7 @@ def test_a_column_of_a_table_takes_it() -> None:
 
 def test_own_settings_belong_to_methods_of_the_run() -> None:
     assert RunSettings(methods=("echo",)).own == {"echo": EchoSettings()}
-    assert "own" not in RunSettings().to_dict()
+    assert "own" not in RunSettings(methods=("zero-shot", "tent")).to_dict()
     assert replace(RunSettings(methods=("tent", "echo"), own={"echo": OWN}), methods=("tent",)).own == {}
     with pytest.raises(UserError, match="own has settings for echo that are another method's"):
         RunSettings(methods=("echo",), own={"echo": StreamSettings()})
