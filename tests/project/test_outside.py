@@ -128,7 +128,8 @@ def test_a_link_leads_to_them(outside: None) -> None:
     query = {"methods": "tent,feature-cache,sharp", "corruption": "night", "score": "margin"}
     recipe = read_form(open_link(query))
     assert recipe.settings.methods == ("zero-shot", "tent", "feature-cache", "sharp")
-    assert recipe_query(recipe) == "corruption=night&methods=zero-shot%2Ctent%2Cfeature-cache%2Csharp&score=margin"
+    methods = "zero-shot%2Ctent%2Cfeature-cache%2Csharp"
+    assert recipe_query(recipe) == f"corruption=night&methods={methods}&batch_size=64&batches=10&score=margin"
 
 
 @pytest.mark.browser
