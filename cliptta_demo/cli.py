@@ -21,6 +21,7 @@ from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import check_templates, parse_class_names
 from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
+from cliptta_demo.backend.plugins import any_plugins, take_plugins
 from cliptta_demo.backend.settings import AdaptationSettings, method_names
 from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.options import (
@@ -37,11 +38,21 @@ from cliptta_demo.tables.command import add_choose_parser, add_gallery_parser, a
 
 DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
-    "GRADIO_SERVER_NAME in the environment change port and address."
+    "GRADIO_SERVER_NAME in the environment change port and address. --plugin FILE adds methods of your own to either."
 )
 _HUB_NAMES = f"{', '.join(PRESETS)} (fetched from the hub once), hf:ORGANISATION/NAME[:SPLIT]"
-_HUB_HELP = f"{_HUB_NAMES}, either with ?COLUMN=VALUE, folder:PATH"
+_HUB_HELP = f"{_HUB_NAMES}, either with ?COLUMN=VALUE, folder:PATH, parquet:PATH"
 DATASET_HELP = f"{', '.join(DATASETS)}, {_HUB_HELP}, cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY], cifar100c:…"
+BACKBONE_HELP = (
+    "tiny (the default), ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME, local-dir:PATH, as open_clip has them; "
+    "adapted:FILE, what --weights has written; "
+    "random:ARCHITECTURE: untrained, to try or time one without a download"
+)
+RUN = """Runs methods side by side on one stream and prints what they reach.
+
+    cliptta-demo run --corruption fog --severity 5 --methods zero-shot,tent,cliptta --batches 10 --json result.json
+    cliptta-demo run --dataset folder:photos --classes "cat, dog" --backbone ViT-B-32/openai
+"""
 OOD_HELP = f"out-of-distribution images: {', '.join(OOD_SOURCES)}, {_HUB_HELP}"
 
 
@@ -49,9 +60,14 @@ def build_parser() -> argparse.ArgumentParser:
     """All commands and options. Their words are a promise to users: add, don't rename."""
     parser = argparse.ArgumentParser(prog="cliptta-demo", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    about = "a Python file that registers methods of your own, for whatever follows; more than once for more"
+    parser.add_argument("--plugin", metavar="FILE", help=about)  # has been taken out: see take_plugins
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run methods side by side on one stream and print what they reach")
-    run.add_argument("--backbone", help="tiny (the default), ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME")
+    run = commands.add_parser(
+        "run", help="run methods side by side on one stream and print what they reach", description=RUN
+    )
+    run.formatter_class = argparse.RawDescriptionHelpFormatter
+    run.add_argument("--backbone", help=BACKBONE_HELP)
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
     run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
     run.add_argument("--classes", help="names, separated by commas, as in: cat = kitten, dog; default: the data set's")
@@ -61,8 +77,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_stream_options(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write all results there")
     run.add_argument("--csv", type=Path, metavar="FILE", help="write there what every method said of every image")
-    run.add_argument("--weights", type=Path, metavar="FOLDER", help="write there what each method made of the tower")
-    run.add_argument("--quiet", action="store_true", help="no line per batch")
+    run.add_argument(
+        "--weights", type=Path, metavar="FOLDER", help="write there what each method made of the tower, for adapted:"
+    )
+    run.add_argument("--quiet", action="store_true", help="no estimate, no bar, no line per batch")
     add_adaptation_options(run)
     run.set_defaults(work=run_command)
     bench = commands.add_parser("bench", help="time every method against the bare forward and backward passes")
@@ -148,7 +166,10 @@ def bench_command(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Entry point; a :class:`UserError` ends with its sentence and exit status 2."""
     try:
-        arguments = build_parser().parse_args(argv)
+        words = take_plugins(sys.argv[1:] if argv is None else argv)
+        if any_plugins():
+            import cliptta_demo.backend.methods  # noqa: F401  (which loads them: their names are among the words)
+        arguments = build_parser().parse_args(words)
         arguments.work(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,8 +18,15 @@ PREFIX = "CLIPTTA_"
 GPU_TIMES = 100  # a GPU's pace, in processors' of two cores: 20 TFLOP a second is what a small one reaches
 BACKBONE_VARIABLE, DATASET_VARIABLE = "CLIPTTA_BACKBONE", "CLIPTTA_DATASET"  # see .page.form.opening
 RAY_VARIABLE = "CLIPTTA_RAY"  # see .page.runs.elsewhere
-# The first: see .log; the second: see .languages.
-OTHER_VARIABLES = ("CLIPTTA_LOG_LEVEL", "CLIPTTA_LANGUAGE", BACKBONE_VARIABLE, DATASET_VARIABLE, RAY_VARIABLE)
+# The first three: see .log, .languages, .backend.plugins.
+OTHER_VARIABLES = (
+    "CLIPTTA_LOG_LEVEL",
+    "CLIPTTA_LANGUAGE",
+    "CLIPTTA_PLUGINS",
+    BACKBONE_VARIABLE,
+    DATASET_VARIABLE,
+    RAY_VARIABLE,
+)
 
 
 def _limit(default: int, low: int, high: int) -> int:

@@ -13,7 +13,7 @@ from cliptta_demo.backend.data.catalog import can_rename, open_source, open_stra
 from cliptta_demo.backend.models.class_names import check_templates, parse_class_names, split_renames
 from cliptta_demo.backend.models.loading import best_device, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, PAPERS, TINY
-from cliptta_demo.backend.run.adapted_weights import adapted_weights
+from cliptta_demo.backend.run.adapted_weights import MODEL, TOWER, saved_files
 from cliptta_demo.backend.run.arithmetic import PACE, duration
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
@@ -64,9 +64,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         write_json(arguments.json, result)
     if arguments.weights:
-        arguments.weights.mkdir(parents=True, exist_ok=True)
-        for name, data in adapted_weights(backbone, settings, state).items():
-            (arguments.weights / f"{name}.safetensors").write_bytes(data)
+        for name, data in saved_files(backbone, settings, state).items():
+            (arguments.weights / name).write_bytes(data)
+        if (arguments.weights / TOWER.name).exists():  # the built-in model, whose rest is nowhere else to be had
+            (arguments.weights / MODEL.name).write_bytes(MODEL.read_bytes())
     if arguments.csv:
         arguments.csv.parent.mkdir(parents=True, exist_ok=True)
         text = to_csv(results, experiment.class_names, with_scores=settings.stream.ood_share > 0)

@@ -13,8 +13,8 @@ HEAD = """# Settings
 Written by `python -m cliptta_demo settings` from `cliptta_demo/backend/settings.py`, where each setting is declared.
 
 The names are those of links, of the API, of `--json` and of Python. In a link a switch is 0 or 1, and what is not there
-is as the page opens. For adaptation each backbone brings values of its own: `backbone.info.adaptation`. Where a paused
-run goes on with another value, the change is marked on the curves.
+is as the page opens; a setting without a place there is in none. For adaptation each backbone brings values of its
+own: `backbone.info.adaptation`. Where a paused run goes on with another value, the change is marked on the curves.
 """
 COLUMNS = ("name", "default", "values", "on the command line", "what it is", "changed while a run is paused")
 

@@ -15,6 +15,9 @@ def make_demo() -> gr.Blocks:
     Ends the program with a sentence where the environment asks for what there is not.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    port = os.environ.get("GRADIO_SERVER_PORT", "0")
+    if not (port.isdecimal() and int(port) < 2**16):  # Gradio reads it as it is imported
+        raise SystemExit(f"error: GRADIO_SERVER_PORT is {port!r}; it must be a whole number below 65536.")
     if os.environ.get("SPACES_ZERO_GPU"):  # on ZeroGPU
         import spaces  # noqa: F401
 

@@ -89,6 +89,15 @@ class Setting:
             return ", ".join(self.options)
         return _KINDS[bool] if self.kind is bool else say("{low} to {high}", low=self.low, high=self.high)
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The values as JSON Schema says them."""
+        if self.kind is str:
+            return {"type": "string", "enum": list(self.options)}
+        if self.kind is bool:
+            return {"type": "boolean"}
+        return {"type": "integer" if self.kind is int else "number", "minimum": self.low, "maximum": self.high}
+
     def check(self, value: Any, name: str = "") -> None:
         """Raises :class:`UserError` for a value that is none of its own; ``name`` stands for it there."""
         name = name or self.name

@@ -46,7 +46,7 @@ def pretrained_tags(architecture: str) -> list[str]:
 @cache
 def _written_methods() -> tuple[str, ...]:
     imports = (node for node in _parsed(_METHODS / "__init__.py").body if isinstance(node, ast.ImportFrom))
-    modules = [alias.name for node in imports for alias in node.names]
+    modules = [alias.name for node in imports if node.module.endswith(".methods") for alias in node.names]
     return tuple(name for module in modules for name in _registered(_parsed(_METHODS / f"{module}.py")))
 
 

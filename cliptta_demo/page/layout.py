@@ -80,7 +80,7 @@ def build_demo(example: dict[str, str] | None = None) -> Page:
         connect_uploads(wires)
         connect_address(wires)
         parts["settings"].click(None, js="() => window.cliptta.showSettings()")
-        add_api()
+        add_api(demo)
 
         def left(request: gr.Request) -> None:
             LEAVING.gone(request.session_hash or "", demo)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 from pathlib import Path
 
 import pytest
+from helpers import labelled_source, small_backbone
+from PIL import Image
+from tqdm import tqdm
 
 from cliptta_demo import VERSION
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.cli import main
+from cliptta_demo.run_command import work
+from cliptta_demo.tables.gallery_tables import TABLES
 
 PROMISED = {
     "accuracy",
@@ -130,3 +138,44 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert "serves the page" in printed
     assert all(re.search(rf"^    {command} +\w", printed, re.M) for command in ("run", "bench", "table"))
     assert printed.splitlines()[-1] == f"cliptta-demo {VERSION}"
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("run", ("cliptta-demo run --corruption fog", "random:", "local-dir:", "parquet:", "adapted:")),
+        ("gallery", tuple(TABLES)),
+    ],
+)
+def test_a_commands_help_names_what_it_takes(
+    command: str, named: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    printed = "".join(capsys.readouterr().out.split())  # wherever a line was broken
+    assert [word for word in named if word.replace(" ", "") not in printed] == []
+
+
+def test_a_run_says_how_long_it_takes_and_where_images_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        path = tmp_path / ("cat", "dog")[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16), (40 * number, 0, 0)).save(path)
+    words = f"run --dataset folder:{tmp_path} --batches 5 --batch-size 4 --methods tent --steps 1".split()
+    main(words)
+    told = capsys.readouterr().err
+    assert re.match(r"Takes about \d+ s on this machine\.\n", told)
+    assert "There are images for 2 of the 5 batches that were asked for." in told
+    assert "batch 2/2  tent" in told
+    main([*words, "--quiet"])
+    assert capsys.readouterr().err == ""
+
+
+def test_the_bar_moves_within_a_batch() -> None:
+    stream = StreamSettings(batch_size=4, batches=2)
+    settings = RunSettings(methods=("tent",), stream=stream, adaptation=AdaptationSettings(steps=3))
+    drawn = io.StringIO()
+    with tqdm(total=2, file=drawn, miniters=0, mininterval=0) as bar:
+        reached = [bar.n for _ in work(Experiment(settings, small_backbone(), labelled_source()), bar)]
+    assert reached == [1, 2]
+    assert {0.25, 0.5, 0.75, 1.25} <= set(map(float, re.findall(r"([\d.]+)/2 ", drawn.getvalue())))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +32,12 @@ from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link, recipe_query
 from cliptta_demo.page.form.reading import read_form
 
+(PLUGIN,) = (
+    block
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python_api.md").read_text("utf-8"), re.S)
+    if "@register" in block
+)
+PLUGIN = PLUGIN.partition("\n\nmine = ")[0]
 NAMES = ("zero-shot", "cliptta", "feature-cache", "sharp")
 
 
@@ -122,6 +132,34 @@ def test_the_command_line_a_table_and_the_bench_know_them(
     measured = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1, methods=names)["methods"]
     assert measured["sharp"]["ratio"] > 1
     assert measured["feature-cache"]["ratio"] is None
+
+
+def test_a_plugin_is_there_in_every_process_of_a_command(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name")
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        begin = [sys.executable, "-m", "cliptta_demo"]
+        return subprocess.run([*begin, *words], cwd=ROOT, capture_output=True, text=True)
+
+    mine, sizes = ("--plugin", str(tmp_path / "mine.py")), ["--batches=1", "--batch-size=4", "--corruptions=none"]
+    ended = command(*mine, "table", "--methods", "information@lr=0.001", *sizes, "--out", str(tmp_path / "table"))
+    assert "Information maximisation, lr 0.001" in ended.stdout, ended.stderr
+    ended = command("run", "--plugin", str(tmp_path / "broken.py"), "--methods", "information")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert "broken.py' can't be loaded: ModuleNotFoundError: No module named 'nothing_of_this_name'" in ended.stderr
+
+
+def test_an_installed_package_brings_methods_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    about = tmp_path / "mine-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[cliptta_demo.plugins]\nmine = mine\n")
+    code = "from cliptta_demo.page.form.links import open_link; print(open_link({'methods': 'information'}).methods)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "information" in ended.stdout, ended.stderr
 
 
 def test_a_link_leads_to_them(outside: None) -> None:

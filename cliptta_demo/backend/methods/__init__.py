@@ -32,3 +32,7 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     rtpt,
     rlcf,
 )
+
+from cliptta_demo.backend.plugins import load_plugins
+
+load_plugins()

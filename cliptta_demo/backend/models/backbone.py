@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.normalisation import find_normalisation, mix_statistics
+from cliptta_demo.backend.models.normalisation import find_normalisation, holding, mix_statistics
 from cliptta_demo.backend.models.places import Look, find_look
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
@@ -38,6 +38,7 @@ class BackboneInfo:
     """What a person may want to know of a backbone, and the settings that suit it."""
 
     name: str
+    base: str = ""  # of one with adapted weights: what they were made of
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -89,8 +90,14 @@ class Backbone:
         self.layout, self.source_parameters = find_normalisation(self.tower)
         self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
         self._prototypes: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
-        self._mean = torch.tensor(info.mean, device=self.device).view(1, 3, 1, 1)
-        self._std = torch.tensor(info.std, device=self.device).view(1, 3, 1, 1)
+        self._mean, self._std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in (info.mean, info.std))
+
+    def adapted(self, parameters: Tensor, name: str) -> "Backbone":
+        """The same model with θ ``(P,)`` for its source: it shares all else with this one, which stays as it is."""
+        other = copy(self)
+        other.info = replace(self.info, name=name, base=self.info.base or self.info.name)
+        other.source_parameters = parameters.to(self.device)
+        return other
 
     def prototypes(self, class_names: Sequence[str], templates: Sequence[str] | None = None) -> Tensor:
         """Class prototypes t_c ``(C, d)``: mean over templates of the normalised text embeddings, normalised again.
@@ -181,6 +188,7 @@ class Backbone:
             ``(N, d)`` float32, each row of length 1.
         """
         pixels = self.normalise(images)
+        parameters = self.source_parameters if parameters is None and self.info.base else parameters
         with self.lock, self._precision():
             if parameters is None:
                 features = self.tower(pixels)
@@ -203,7 +211,7 @@ class Backbone:
             UserError: this tower shows no places.
         """
         pixels = self.normalise(images)
-        with self.lock, self._precision():
+        with self.lock, self._precision(), holding(self.tower, self.layout.unflatten(self.source_parameters)):
             whole, places = self.look()(pixels)
         return F.normalize(whole.float(), dim=-1), F.normalize(places.float(), dim=-1)
 
@@ -218,13 +226,11 @@ class Backbone:
             with self.lock, self._precision():
                 self._look = find_look(self.tower, self.normalise(torch.zeros(1, 3, size, size, dtype=torch.uint8)))
         if self._look is None:
-            raise UserError(
-                say(
-                    "The image tower of {name} shows nothing of the single places in an image. Choose another "
-                    "backbone, or a method that does without them.",
-                    name=self.info.name,
-                )
+            text = say(
+                "The image tower of {name} shows nothing of the single places in an image. Choose another backbone, or "
+                "a method that does without them."
             )
+            raise UserError(text.format(name=self.info.name))
         return self._look
 
     def with_batch_statistics(self, source_images: int | None = None) -> "Backbone":

@@ -8,6 +8,7 @@ Names:
 - ``hf-hub:ORGANISATION/NAME``: a model of the hub in open_clip's format.
 - ``ARCHITECTURE/PATH`` such as ``ViT-B-16//data/my_clip.pt``: open_clip's architecture, weights from a local file.
 - ``local-dir:PATH``: as open_clip reads it.
+- ``adapted:FILE``: what ``run --weights`` has saved of one of the others, in place of its own.
 - ``random:ARCHITECTURE``: untrained weights (seed 0), to time a model without downloading it.
 
 Which parameters adapt follows from the tower itself (:mod:`.normalisation`): LayerNorm in ViT and SigLIP, BatchNorm in
@@ -37,16 +38,18 @@ from cliptta_demo.backend.models.attention import keep_weights_in, replace_atten
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.device_memory import keep_freed_memory
 from cliptta_demo.backend.models.offered import (
+    ADAPTED_PREFIX,
     HUB_PREFIX,
     LOCAL_PREFIX,
     PRECISIONS,
     RANDOM_PREFIX,
     TINY,
+    adapted_from,
     check_backbone,
     check_visitor_backbone,
 )
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
-from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag
+from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
 
@@ -125,10 +128,15 @@ def load_backbone(
     """
     if visitor:
         check_visitor_backbone(name)
+    if device is not None:
+        check_device(device)
     device = device or best_device()
-    check_device(device)
     precision = precision or best_precision(device)
     check_choice("precision", precision, PRECISIONS)
+    if name.startswith(ADAPTED_PREFIX):
+        base = load_backbone(adapted_from(name), device, precision=precision)
+        path = Path(name.removeprefix(ADAPTED_PREFIX)).expanduser()
+        return base.adapted(read_parameters(path.read_bytes(), base), name)
     if torch.device(device).type == "cpu":
         keep_freed_memory()
     key = (name, device, precision)

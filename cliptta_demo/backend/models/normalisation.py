@@ -1,5 +1,7 @@
 """What moves during adaptation: weight and bias of the normalisation layers of the image tower, nothing else."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
@@ -97,3 +99,16 @@ def mix_statistics(source_images: int, norm: nn.Module, inputs: tuple[Tensor]) -
     share = len(maps) / (source_images + len(maps))
     norm.running_mean.lerp_(mean, share)
     norm.running_var.lerp_(variance, share)
+
+
+@contextmanager
+def holding(tower: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
+    """For as long as the block lasts, a tower's parameters of these dotted names have these values, without a graph."""
+    before = {name: tower.get_parameter(name).data for name in values}
+    try:
+        for name, value in values.items():
+            tower.get_parameter(name).data = value
+        yield
+    finally:
+        for name, value in before.items():
+            tower.get_parameter(name).data = value

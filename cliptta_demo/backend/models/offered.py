@@ -20,6 +20,7 @@ LAPTOPS = "ViT-B-32/openai"  # the real CLIP that works without a GPU
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
 RANDOM_PREFIX = "random:"
+ADAPTED_PREFIX = "adapted:"  # before the path of what ``run --weights`` has saved
 _PAIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
@@ -124,6 +125,8 @@ def check_backbone(name: str, *, visitor: bool = False) -> None:
     """
     if name == TINY or name.startswith(HUB_PREFIX):
         return
+    if name.startswith(ADAPTED_PREFIX):
+        return check_backbone(adapted_from(name))
     if name.startswith(LOCAL_PREFIX):
         if not Path(name.removeprefix(LOCAL_PREFIX)).expanduser().is_dir():
             raise UserError(f"backbone is {name!r}; there is no such folder: check the path.")
@@ -147,6 +150,22 @@ def check_backbone(name: str, *, visitor: bool = False) -> None:
             f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
             f"(tags: {', '.join(tags) or 'none'})."
         )
+
+
+def adapted_from(name: str) -> str:
+    """The backbone of which what ``adapted:FILE`` names was made; raises :class:`UserError` for other files."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(name.removeprefix(ADAPTED_PREFIX)).expanduser()
+    try:
+        with safe_open(path, framework="np") as file:
+            base = (file.metadata() or {})["backbone"]
+    except (OSError, LookupError, SafetensorError) as error:
+        text = f"backbone is {name!r}; {path.name!r} is no file of weights that a run has saved: check the path."
+        raise UserError(text) from error
+    if base.startswith(ADAPTED_PREFIX):  # none that a run would write
+        raise UserError(f"backbone is {name!r}; its weights are of {base!r}, which are weights of others themselves.")
+    return base
 
 
 def check_visitor_backbone(name: str) -> str:

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, list_repository
 from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, is_intact
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 from cliptta_demo.languages import say
 
@@ -113,6 +117,25 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     if path.parent != config_path.parent:
         raise UserError(say("The files of {name} lie in different places. Choose another backbone.", name=repository))
     return Weights(f"local-dir:{config_path.parent}", path, source=(listing, file))
+
+
+def read_parameters(data: bytes, backbone: Backbone) -> Tensor:
+    """θ ``(P,)`` out of a safetensors file as :mod:`.run.adapted_weights` makes them, for the backbone it was made of.
+
+    Raises:
+        UserError: another file, or weights of another backbone.
+    """
+    name, shapes = backbone.info.name, dict(zip(backbone.layout.names, backbone.layout.shapes, strict=True))
+    try:
+        found = {key.removeprefix("visual."): tensor for key, tensor in load(data).items()}
+    except (SafetensorError, ValueError, LookupError) as error:
+        raise UserError(say("This is no file of weights that a run has saved.")) from error
+    if {key: tuple(tensor.shape) for key, tensor in found.items()} != shapes:
+        raise UserError(say("These weights are not those of {name}: choose the backbone they were made of.", name=name))
+    flat = torch.cat([found[key].reshape(-1).float() for key in shapes])
+    if not flat.isfinite().all():
+        raise UserError(say("These weights hold numbers that are not finite: save them of another run."))
+    return flat
 
 
 def is_fetched(name: str) -> bool:

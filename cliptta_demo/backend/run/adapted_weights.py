@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 from safetensors.torch import save
 
@@ -9,6 +10,8 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.offered import TINY
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
@@ -16,10 +19,15 @@ from cliptta_demo.languages import say
 LOADING = """
     import open_clip
     from safetensors.torch import load_file
-
-    model = open_clip.create_model(...)  # the backbone that was adapted
+{first}
+    model = open_clip.create_model({model}
     model.load_state_dict(load_file("METHOD.safetensors"), strict=False)
 """
+TOWER = (
+    Path(__file__).parents[1] / "models" / "tiny_tower.py"
+)  # open_clip builds the built-in model through it: it travels with its weights
+CONFIG = TINY_DIRECTORY / "open_clip_config.json"
+MODEL = TINY_DIRECTORY / "open_clip_model.safetensors"
 
 
 def adapted_weights(backbone: Backbone, settings: RunSettings, state: RunState) -> dict[str, bytes]:
@@ -35,21 +43,39 @@ def adapted_weights(backbone: Backbone, settings: RunSettings, state: RunState) 
         if issubclass(kind, AdaptingMethod) and kind.adapts and adaptation is not None:
             theta = kind(task.of_method(name, settings)).predictor(adaptation).float().cpu()
             tensors = {f"visual.{n}": t.contiguous() for n, t in backbone.layout.unflatten(theta).items()}
-            files[name] = save(tensors, {"method": name, "backbone": backbone.info.name})
+            files[name] = save(tensors, {"method": name, "backbone": backbone.info.base or backbone.info.name})
     return files
 
 
-def as_archive(files: dict[str, bytes], backbone: str, batches: int) -> bytes:
-    """A zip of them, and of what to do with them."""
+def saved_files(backbone: Backbone, settings: RunSettings, state: RunState) -> dict[str, bytes]:
+    """Name → content of what is saved: a file for each method, what to do with them, the built-in model's architecture.
+
+    All of it is small: the rest of the model is where it was.
+    """
+    name = backbone.info.base or backbone.info.name
     about = say(
         "Each file holds the normalisation weights of {backbone} after {batches} batches of a method. To load one:",
-        backbone=backbone,
-        batches=batches,
+        backbone=name,
+        batches=state.next_batch,
     )
-    rest = say("The rest of the model is as it was.")
+    rest, first, model = [say("The rest of the model is as it was.")], "", "...)  # the backbone that was adapted"
+    files = {f"{method}.safetensors": data for method, data in adapted_weights(backbone, settings, state).items()}
+    if name == TINY:
+        first, model = (
+            f"    import {TOWER.stem}  # beside this file: it builds the model's image tower\n",
+            '"local-dir:.")',
+        )
+        files |= {file.name: file.read_bytes() for file in (CONFIG, TOWER)}
+        rest.append(say("It is in {file} of this program; put it beside this file.", file=f"weights/tiny/{MODEL.name}"))
+    rest.append(say("Here it runs as: {words}", words="run --backbone adapted:METHOD.safetensors"))
+    loading = LOADING.format(first=first, model=model)
+    return {"README.txt": "\n".join([about, loading, *rest, ""]).encode(), **files}
+
+
+def as_archive(files: dict[str, bytes]) -> bytes:
+    """A zip of them."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("README.txt", f"{about}\n{LOADING}\n{rest}\n")
         for name, data in files.items():
-            archive.writestr(f"{name}.safetensors", data)
+            archive.writestr(name, data)
     return packed.getvalue()

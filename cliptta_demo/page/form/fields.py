@@ -116,13 +116,16 @@ class FormValues(_Fields):
     """The raw values of a form, one for each of ``FORM``; nothing is checked yet.
 
     Attributes:
-        own: METHOD.SETTING → value, of methods' own settings; those not given are at their defaults.
+        own: METHOD.SETTING → value, of methods' own settings, those not given are at their defaults; and of settings
+            without a widget, which programs alone give.
     """
 
     own: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self, name) if name in FORM else self.own.get(name, own_declared()[name].default)
+        if name in FORM:
+            return getattr(self, name)
+        return self.own[name] if name in self.own else own_declared()[name].default
 
     def changed(self, values: Mapping[str, Any]) -> FormValues:
         """The same form with other values, by the names of :func:`field_names`."""

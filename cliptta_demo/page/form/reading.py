@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cliptta_demo.backend.declare import Declared, check_choice, check_number, settings_of
+from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import check_templates, display_name, parse_class_names, split_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
@@ -81,9 +81,10 @@ def class_words(values: FormValues) -> tuple[str, ...]:
 
 
 def _read(values: FormValues, usual: Declared) -> Any:
-    """Settings as the form says them; ``usual`` for those that have no widget."""
+    """Settings as the form says them; of those that have no widget the ``usual``, unless a program says another."""
     known = settings_of(type(usual)).items()
-    return replace(usual, **{name: item.whole(values[name]) for name, item in known if name in FORM})
+    said = {name: item.whole(values[name]) for name, item in known if name in FORM or name in values.own}
+    return replace(usual, **said)
 
 
 def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
@@ -122,8 +123,14 @@ def _refuse_empty(values: FormValues, names: Iterable[str]) -> None:
 def _refuse_many(values: FormValues) -> None:
     """Where ``LIMITS`` has a bound of a setting, it is the page's."""
     for name, setting in settings_of(StreamSettings).items():
-        if (most := getattr(LIMITS, f"max_{name}", None)) is not None:
-            check_number(name, setting.whole(values[name]), setting.low, most, whole=True)
+        if bounded(setting) is not setting:
+            bounded(setting).check(setting.whole(values[name]))
+
+
+def bounded(setting: Setting) -> Setting:
+    """A setting with the page's bound, where it has one."""
+    most = getattr(LIMITS, f"max_{setting.name}", None)
+    return setting if most is None else replace(setting, high=most)
 
 
 def _refuse_long(settings: RunSettings) -> None:

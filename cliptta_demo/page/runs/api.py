@@ -9,20 +9,23 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.backend.declare import Setting, settings_of
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.run.summary import summarise
+from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, FormValues
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.fields import FORM, FormValues
+from cliptta_demo.page.form.reading import bounded, read_form
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.server.gradio_parts import api_arguments
 from cliptta_demo.page.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -80,9 +83,9 @@ def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
         raise gr.Error(FAILED, print_exception=False) from error
 
 
-def _settings() -> tuple[str, ...]:
-    """The names that ``adaptation`` may have."""
-    return (*ADAPTATION_FIELDS, *own_declared())
+def _settings() -> dict[str, Setting]:
+    """Those that ``adaptation`` may have, by their names."""
+    return settings_of(AdaptationSettings) | own_declared()
 
 
 def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
@@ -94,18 +97,18 @@ def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
     if unknown:
         methods = {name.partition(".")[0] for name in unknown[:3]}
         own = (name for name in own_declared() if name.partition(".")[0] in methods)
-        names = ", ".join((*ADAPTATION_FIELDS, *own))
+        names = ", ".join((*settings_of(AdaptationSettings), *own))
         about = {"unknown": ", ".join(map(quoted, unknown[:3])), "names": names}
         raise UserError(say("adaptation has no setting {unknown}; it has: {names}.", **about))
     tuned = tuned_adaptation(check_visitor_backbone(backbone))
-    return {name: getattr(tuned, name) for name in ADAPTATION_FIELDS} | given
+    return vars(tuned) | given
 
 
 def _described() -> str:
     """What programs read of the endpoint, every argument included; Gradio takes it from the docstring."""
     words = {"methods": ", ".join(METHODS), "settings": ", ".join(_settings())}
     own = {name: text.format(**words) for name, text in ARGUMENTS.items()}
-    settings = {name: item.setting for name, item in FORM.items() if item.setting}
+    settings = {name: bounded(item.setting) for name, item in FORM.items() if item.setting}
     told = own | {name: f"{item.label}: {item.allowed}. {item.help}".strip() for name, item in settings.items()}
     told = {name: told[name] for name in run.__signature__.parameters}
     return f"{DESCRIPTION}\n\nArgs:\n" + "\n".join(f"    {name}: {text}" for name, text in told.items())
@@ -115,8 +118,21 @@ run.__signature__ = _signature()
 run.__annotations__ = {name: item.annotation for name, item in run.__signature__.parameters.items()}
 
 
-def add_api() -> None:
+def add_api(demo: gr.Blocks) -> None:
     """Adds the endpoint ``/run`` to the app being built."""
     run.__doc__ = _described()
     limits = {"concurrency_limit": LIMITS.runs_at_once, "concurrency_id": "experiment"}
     gr.api(run, api_name="run", **limits)
+    for name, argument in zip(run.__signature__.parameters, api_arguments(demo, "run"), strict=True):
+        argument.api_info().update(_schema(name))
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """What JSON Schema says of an argument beyond its type: the ranges are this server's."""
+    if name == "methods":
+        return {"items": {"type": "string", "enum": list(METHODS)}, "maxItems": LIMITS.max_methods}
+    if name == "adaptation":
+        known = {one: bounded(setting).schema for one, setting in _settings().items()}
+        return {"oneOf": [{"type": "null"}, {"type": "object", "properties": known}]}
+    setting = FORM[name].setting
+    return bounded(setting).schema if setting else {}

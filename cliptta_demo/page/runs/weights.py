@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.backend.run.adapted_weights import adapted_weights, as_archive
+from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.runs.elsewhere import asked
 from cliptta_demo.page.session.state import Session
@@ -21,5 +21,4 @@ def weights_download(session: Session | None) -> str:
 
 def _archive(session: Session) -> bytes:
     backbone = load_backbone(session.recipe.backbone, visitor=True)
-    files = adapted_weights(backbone, session.recipe.settings, session.state.to(backbone.device))
-    return as_archive(files, session.recipe.backbone, session.state.next_batch)
+    return as_archive(saved_files(backbone, session.recipe.settings, session.state.to(backbone.device)))

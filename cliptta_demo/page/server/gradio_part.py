@@ -160,12 +160,21 @@ PARTS = [
     Part("gradio.Blocks", "process_api", lambda: gr.Blocks, _COROUTINE),
     Part("gradio.Blocks", "fns", _blocks, lambda value: isinstance(value, Mapping) and len(value) > 0),
     Part("gradio.blocks.BlockFunction", "fn", _function, callable),
+    Part("gradio.blocks.BlockFunction", "api_name", _function, _of_type(str, bool)),
     Part("gradio.blocks.BlockFunction", "inputs", _function, _of_type(list, tuple)),
     Part("gradio.blocks.BlockFunction", "outputs", _function, _of_type(list, tuple)),
     Part("gradio.Blocks", "postprocess_data", lambda: gr.Blocks, _takes("self", "block_fn", "predictions", "state")),
     Part("gradio.blocks.Block", "_id", _state, _of_type(int)),
     Part("gradio.blocks.Block", "stateful", _state, lambda value: value is True),
     _in("gradio_client.utils", "traverse", _takes("json_obj", "func", "is_root")),
+    # Tools for language models
+    Part("gradio.Blocks", "mcp_server_obj", _blocks, lambda value: value is None),
+    Part(
+        "gradio.mcp.GradioMCPServer",
+        "postprocess_output_data",
+        lambda: import_module("gradio.mcp").GradioMCPServer,
+        _takes("self", "data", "root_url"),
+    ),
     # Uploads
     _in("gradio.route_utils", "API_PREFIX", lambda value: value == API_PREFIX),
     _in("gradio.utils", "get_upload_folder", lambda value: isinstance(value(), str)),

@@ -1,5 +1,6 @@
 """All that the page does with Gradio's private parts, and nobody else does: :mod:`.gradio_part` declares them."""
 
+import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from copy import copy
 from importlib import import_module
@@ -85,6 +86,21 @@ def when_session_is_used(demo: gr.Blocks, then: Callable[[str], None]) -> None:
         then(session_id)
 
     holder.update = update
+
+
+def api_arguments(demo: gr.Blocks, name: str) -> list[Any]:
+    """The arguments of an endpoint of the API, in order."""
+    return next(function.inputs for function in demo.fns.values() if function.api_name == name)
+
+
+def answer_in_json(demo: gr.Blocks) -> None:
+    """Has the server of the Model Context Protocol, where it is on, answer in JSON in place of Python's own writing."""
+    server = demo.mcp_server_obj
+    if server is not None:
+        plain = server.postprocess_output_data
+        server.postprocess_output_data = lambda data, root_url: plain(
+            [json.dumps(one) if isinstance(one, dict) else one for one in data], root_url
+        )
 
 
 def share_first_looks(demo: gr.Blocks) -> None:

@@ -38,7 +38,7 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
-from cliptta_demo.page.server.gradio_parts import forget_uploaded, share_first_looks
+from cliptta_demo.page.server.gradio_parts import answer_in_json, forget_uploaded, share_first_looks
 from cliptta_demo.page.server.guard import Page, RequestGuard
 from cliptta_demo.page.server.receiving import guard_uploads
 from cliptta_demo.page.server.room import ROOM
@@ -60,11 +60,9 @@ def launch(demo: Page) -> None:
     visitor still reads, and then the page's own backbone and data set are fetched.
 
     Raises:
-        UserError: a log level or a port that there is not, or that others use.
+        UserError: a log level that there is not, or a port that others use.
     """
-    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
-    if not (port.isdecimal() and int(port) < 2**16):
-        raise UserError(f"GRADIO_SERVER_PORT is {port!r}; it must be a whole number below 65536.")
+    port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     start_log(os.environ)
     Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(LIMITS.loaded_backbones)
@@ -75,7 +73,7 @@ def launch(demo: Page) -> None:
     start = partial(
         demo.launch,
         server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
-        server_port=int(port),
+        server_port=port,
         theme=build_theme(),
         # css= would put Gradio's own prefix on every rule
         head=spoken_language() + stylesheet(),
@@ -100,6 +98,7 @@ def launch(demo: Page) -> None:
         raise UserError(f"Port {port} is in use, or not to be had: set GRADIO_SERVER_PORT to another one.") from error
     bound_sessions(demo)
     share_first_looks(demo)
+    answer_in_json(demo)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
     log_event("start", address=address, limits=asdict(LIMITS), version=VERSION, **versions, device=device)

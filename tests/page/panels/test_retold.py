@@ -84,7 +84,8 @@ def test_adapted_weights_are_open_clips_and_predict_the_same(tmp_path: Path) -> 
     saved = json.loads(weights_download(session))
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(saved["text"]))) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    assert set(files) == {"README.txt", "tent.safetensors", "cliptta.safetensors"}
+    architecture = {"open_clip_config.json", "tiny_tower.py"}
+    assert set(files) == {"README.txt", "tent.safetensors", "cliptta.safetensors", *architecture}
     model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}").eval()
     missing, unexpected = model.load_state_dict(load(files["cliptta.safetensors"]), strict=False)
     assert missing

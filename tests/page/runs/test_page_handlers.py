@@ -11,7 +11,9 @@ from PIL import Image
 from pressing import BACKBONE, message, press, same, small_model, values  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.page.form import filling, links
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.opening import packaged
@@ -295,6 +297,20 @@ def test_the_api_streams_plain_numbers():
     assert [(result["batch"], result["batches"]) for result in results] == [(1, 2), (2, 2)]
     assert set(results[-1]["methods"]) == {"zero-shot", "tent", "cliptta"}
     assert 0 <= results[-1]["methods"]["tent"]["accuracy"] <= 1
+
+
+def test_the_api_takes_every_setting_of_adaptation(monkeypatch):
+    seen = []
+    monkeypatch.setattr(api, "follow", lambda recipe, *_: seen.append(recipe) or (look for look in ()))
+    given = {"rate_halves": 3, "memory_sample": 12, "symmetric": True, "tda.shots": 2}
+    list(api.run(methods=["cliptta", "tda"], adaptation=given))
+    (recipe,) = seen
+    assert {name: recipe.settings.flat()[name] for name in given} == given
+    assert recipe.settings.adaptation.learning_rate == tuned_adaptation("tiny").learning_rate
+    for name in settings_of(AdaptationSettings):
+        list(api.run(adaptation={name: getattr(tuned_adaptation("tiny"), name)}))
+    with pytest.raises(Exception, match="memory_sample is 0"):
+        list(api.run(adaptation={"memory_sample": 0}))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
+import contextlib
 import inspect
+import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,6 +26,7 @@ from serving import PATIENCE, ROOT, run_apart, serve_process
 from starlette.requests import Request
 from visitors import Server, Visit, visit
 
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.api import run
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.server import serve
@@ -49,6 +52,7 @@ def story() -> dict[str, Any]:
         time.sleep(1)
         told["rests"] = server.rests() - before
         told["tools"], told["called"] = run_apart(_as_tool(address))
+        told["documented"] = [_documented(address, **change) for change in ({}, {"batches=3": "batches=-1"})]
         run_apart(_stopped(server, process, told))
         told["status"] = process.wait(PATIENCE)
         log.seek(0)
@@ -74,8 +78,23 @@ async def _as_tool(address: str) -> tuple[list[Tool], list[CallToolResult]]:
         ClientSession(read, write) as client,
     ):
         await client.initialize()
-        calls = [{"batches": 2, "batch_size": 8, "adaptation": {"steps": 2}}, {"batches": -1}]
+        calls = [{"batches": 2, "batch_size": 8, "adaptation": {"steps": 2}}, {"batches": -1}, {"dataset": "upload"}]
         return (await client.list_tools()).tools, [await client.call_tool("run", call) for call in calls]
+
+
+def _documented(address: str, **changes: str) -> tuple[list[int], str]:
+    """The loop of docs/command_line.md: the batches that it prints, and the error that it ends with."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "command_line.md").read_text("utf-8"), re.S)
+    for old, new in {"http://localhost:7860": address, **changes}.items():
+        assert old in code
+        code = code.replace(old, new)
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(code, {})
+    except Exception as error:
+        return [], str(error)
+    return [int(line.split()[0]) for line in printed.getvalue().splitlines() if line[0].isdigit()], ""
 
 
 async def _stopped(server: Server, process: Any, told: dict[str, Any]) -> None:
@@ -94,11 +113,25 @@ def test_it_is_a_tool_with_the_same_limits(story: dict[str, Any]) -> None:
     described = {name: about["description"] for name, about in tool.inputSchema["properties"].items()}
     assert set(described) == set(inspect.signature(run).parameters)
     assert all(text.endswith(".") for text in described.values()), described
-    good, bad = story["called"]
+    good, bad, other = story["called"]
     assert not good.isError
-    assert ast.literal_eval(good.content[0].text)["batch"] == 2
-    assert bad.isError
-    assert "batches is -1; it must be a whole number from 1 to" in bad.content[0].text
+    assert json.loads(good.content[0].text)["batch"] == 2
+    schema = tool.inputSchema["properties"]
+    assert (schema["batches"]["minimum"], schema["batches"]["maximum"]) == (1, LIMITS.max_batches)
+    assert f"1 to {LIMITS.max_batches}." in schema["batches"]["description"]
+    assert "fog" in schema["corruption"]["enum"]
+    assert schema["methods"]["maxItems"] == LIMITS.max_methods
+    known = schema["adaptation"]["oneOf"][1]["properties"]
+    assert known["memory_sample"] == {"type": "integer", "minimum": 1, "maximum": 1024}
+    assert (bad.isError, other.isError) == (True, True)
+    assert "-1 is less than the minimum of 1" in bad.content[0].text  # the protocol's own check of the schema
+    assert "images of your own are added on the page, not here" in other.content[0].text
+
+
+def test_the_documented_loop_ends_with_the_servers_sentence(story: dict[str, Any]) -> None:
+    (batches, nothing), (none, sentence) = story["documented"]
+    assert (batches, nothing, none) == ([1, 2, 3], "", [])
+    assert "batches is -1; it must be a whole number from 1 to" in sentence
 
 
 def test_it_says_how_it_is(story: dict[str, Any]) -> None:
