@@ -89,7 +89,7 @@ def test_mixed_with_the_source_it_is_the_authors_release(count: int) -> None:
         released[place] = BayesianBatchNorm(released[place], 16 / (16 + count))
     with torch.no_grad():
         expected = cosines(released, backbone, FIRST[:count])
-    found = last(made("batch-statistics", backbone), FIRST[:count]).cosines
+    found = last(made("batch-statistics", backbone, source_images=16), FIRST[:count]).cosines
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
