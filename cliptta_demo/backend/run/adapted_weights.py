@@ -41,9 +41,11 @@ def adapted_weights(backbone: Backbone, settings: RunSettings, state: RunState) 
     for name in settings.methods:
         kind, adaptation = METHODS[name], state.adaptations.get(name)
         if issubclass(kind, AdaptingMethod) and kind.adapts and adaptation is not None:
-            theta = kind(task.of_method(name, settings)).predictor(adaptation).float().cpu()
+            method = kind(task.of_method(name, settings))
+            theta = method.predictor(adaptation).float().cpu()
             tensors = {f"visual.{n}": t.contiguous() for n, t in backbone.layout.unflatten(theta).items()}
-            files[name] = save(tensors, {"method": name, "backbone": backbone.info.base or backbone.info.name})
+            about = {"method": name, "backbone": backbone.info.base or backbone.info.name}
+            files[name] = save(tensors, about | ({"statistics": "batch"} if method.backbone.mixes_images else {}))
     return files
 
 
@@ -68,6 +70,11 @@ def saved_files(backbone: Backbone, settings: RunSettings, state: RunState) -> d
         files |= {file.name: file.read_bytes() for file in (CONFIG, TOWER)}
         rest.append(say("It is in {file} of this program; put it beside this file.", file=f"weights/tiny/{MODEL.name}"))
     rest.append(say("Here it runs as: {words}", words="run --backbone adapted:METHOD.safetensors"))
+    if backbone.layout.batch_norms:
+        about_batches = say(
+            "Where its metadata say “statistics: batch”, batch normalisation predicts in training mode:"
+        )
+        rest.append(f"{about_batches} batch-statistics, --set batch-statistics.source_images=0.")
     loading = LOADING.format(first=first, model=model)
     return {"README.txt": "\n".join([about, loading, *rest, ""]).encode(), **files}
 

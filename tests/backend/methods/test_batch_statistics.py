@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.weights import read_parameters
+from cliptta_demo.backend.run.adapted_weights import saved_files
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
@@ -172,6 +174,21 @@ def test_where_all_methods_use_the_batchs_statistics_it_is_tent_and_says_so() ->
     assert torch.equal(last(made("tent-batch", backbone), FIRST).cosines, last(made("tent", backbone), FIRST).cosines)
     assert len(notes(backbone, "tent-batch")) == 1
     assert not notes(backbone, "batch-statistics")
+
+
+def test_saved_weights_say_which_statistics_they_predict_with() -> None:
+    backbone = mixing()
+    settings = RunSettings(methods=("tent", "tent-batch"), stream=StreamSettings(batch_size=8, batches=1))
+    experiment = Experiment(settings, backbone, labelled_source(8))
+    *_, (state, _) = experiment.run()
+    files = saved_files(backbone, settings, state)
+    assert b"statistics: batch" in files["README.txt"].replace("“".encode(), b"")
+    assert [b'"statistics":"batch"' in files[f"{name}.safetensors"] for name in settings.methods] == [False, True]
+    loaded = backbone.adapted(read_parameters(files["tent-batch.safetensors"], backbone), "adapted:file")
+    method, theta = experiment.methods["tent-batch"], state.adaptations["tent-batch"].values
+    again = last(made("batch-statistics", loaded, source_images=0), FIRST).cosines
+    expected = method.backbone.embed(FIRST, theta) @ backbone.prototypes(CLASSES).T
+    torch.testing.assert_close(again, expected, atol=1e-5, rtol=0)
 
 
 def notes(backbone: Backbone, name: str) -> list[str]:
