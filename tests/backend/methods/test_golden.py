@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +25,10 @@ from cliptta_demo.backend.models.loading import PRECISIONS
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.backend.work import finish
 
-# A number near 1 keeps eight binary places in bfloat16, and one is lost on the way: cosines were at most 0.0021 off on
-# a processor with AVX-512, 0.0051 on one with AMX.
-HALF = 2**-7
+# bfloat16 keeps eight binary places: a number is rounded by 2^-8 of itself at most, by 0.42 · 2^-8 in the mean. A dozen
+# roundings on an image's way turn its embedding by √12 of that, of which a cosine sees 1/√32: a quarter of 2^-8, its
+# standard deviation. So hardly any cosine is 2^-8 off, and none twice that.
+ROUNDED = 2**-8
 
 # name in the golden file → (method, settings that differ from: no memory, regulariser 1)
 TRAJECTORIES = {
@@ -71,29 +74,34 @@ def backbone(request: pytest.FixtureRequest) -> Backbone:
 
 @pytest.mark.parametrize(("name", "stream"), _cases())
 def test_trajectory(name: str, stream: str, golden: dict[str, np.ndarray], backbone: Backbone) -> None:
-    near = 1e-4 if backbone.autocast is None else HALF
     method_name, changes = TRAJECTORIES[name]
     settings = AdaptationSettings(learning_rate=1e-3, steps=5, memory_sample=1024, **{"memory_shots": 0, **changes})
     method = method_of(method_name, backbone, torch.from_numpy(golden["class_prototypes"]), settings)
-    state = method.start()
-    expected = f"{name}/{stream}"
+    state, found, turned = method.start(), dict[str, list[Any]](logits=[], scores=[], alpha=[]), 0.0
+    expected = {key: golden[f"{name}/{stream}/{key}"] for key in found if f"{name}/{stream}/{key}" in golden}
     for index, images in enumerate(golden[f"{stream}/images"]):
         *_, last = method.adapt(torch.from_numpy(images).float(), state, seed=index)
         state = last.state
-        np.testing.assert_allclose(last.cosines, golden[f"{expected}/logits"][index], atol=near, rtol=0)
-        np.testing.assert_allclose(
-            max_log_probability(last.cosines), golden[f"{expected}/scores"][index], atol=near, rtol=0
-        )
-        if f"{expected}/alpha" in golden:
-            assert float(method.threshold(state)) == pytest.approx(golden[f"{expected}/alpha"][index], abs=near)
+        found["logits"].append(last.cosines.numpy())
+        found["scores"].append(max_log_probability(last.cosines).numpy())
+        found["alpha"].append(float(method.threshold(state)) if "alpha" in expected else 0.0)
     if state is not None:
         assert int(state.skipped) == 0
-        ours, theirs = method.parameters(state), torch.from_numpy(golden[f"{expected}/norm_params"])
+        ours, theirs = method.parameters(state), torch.from_numpy(golden[f"{name}/{stream}/norm_params"])
         if backbone.autocast is None:
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
-        else:  # Adam moves a parameter by the sign of a small gradient, which rounding may turn
+        else:
+            # A loss sees a cosine times the logit scale, OCE a score times 1/γ: such a share of its slope, and so of
+            # the parameters' way and of what that does to a cosine, may point elsewhere.
+            slope = ROUNDED * (1 / settings.oce_gamma if "alpha" in expected else LOGIT_SCALE)
             source = backbone.source_parameters
-            assert torch.cosine_similarity(ours - source, theirs - source, dim=0) > 0.95
+            turned = math.acos(min(1.0, torch.cosine_similarity(ours - source, theirs - source, dim=0)))
+            assert turned < math.atan(slope)
+    moved = np.abs(expected["logits"] - golden[f"source/{stream}/logits"]).max(axis=(1, 2))
+    near = 1e-4 if backbone.autocast is None else 2 * ROUNDED + math.sin(turned) * moved
+    for key, theirs in expected.items():
+        off = np.abs(np.array(found[key]) - theirs)
+        np.testing.assert_array_less(off.reshape(len(off), -1).max(axis=1), near, err_msg=key)
 
 
 @pytest.mark.parametrize("name", ["soft_contrastive", "tent", "marginal_entropy", "oce"])
