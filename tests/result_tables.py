@@ -36,6 +36,15 @@ def ranking_first_table() -> str:
     return first_table(GROUPS)
 
 
+def statistics_sentence() -> str:
+    """What the batch's statistics gain without a step, beside CLIPTTA, on each table of the ranking."""
+    parts = []
+    for title, outcomes in GROUPS["corruptions"].items():
+        gains = {standing.method: gain_words(standing) for standing in standings({title: outcomes})}
+        parts.append(f"{gains['batch-statistics']} points on {title} (CLIPTTA {gains['cliptta']})")
+    return f"The batch's statistics alone, without a step: {', '.join(parts)}."
+
+
 def tent_sentence(record: Record) -> str:
     """What joins TENT's two numbers, that with one setting for all and that in the ranking."""
     lost = mean_and_error(record.read("cifar10-5", Claim(sentence="", quantity=lead("zero-shot", "tent"))))

@@ -15,7 +15,14 @@ from hub_stand_in import Repository, serve_hub
 from hub_tables import table
 from make_worksheets import mark_of, sheets
 from paths import ROOT
-from result_tables import ranking_first_table, ranking_sentences, strangers_table, streams_table, tent_sentence
+from result_tables import (
+    ranking_first_table,
+    ranking_sentences,
+    statistics_sentence,
+    strangers_table,
+    streams_table,
+    tent_sentence,
+)
 
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
@@ -123,6 +130,8 @@ def test_the_tables_of_results_are_the_records() -> None:
     assert ranking_sentences() in words_of(TEXTS["README"])
     assert headline(ABLATION) in words_of(TEXTS["README"])
     assert answer(ABLATION) in words_of(TEXTS["What was measured"])
+    for document in ("README", "Model card"):
+        assert statistics_sentence() in words_of(TEXTS[document])
     for document in ("README", "What was measured"):
         assert tent_sentence(RECORD) in words_of(TEXTS[document])
     assert strangers_table(RECORD) in TEXTS["What was measured"]
@@ -139,7 +148,8 @@ def test_what_zero_shot_has_learnt_from_is_said_beside_the_ranking_and_behind_th
 @pytest.mark.parametrize("document", TEXTS)
 def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(document: str) -> None:
     words = words_of(TEXTS[document])
-    for measured_apart in (ranking_sentences(), tent_sentence(RECORD), headline(ABLATION), answer(ABLATION)):
+    apart = (ranking_sentences(), statistics_sentence(), tent_sentence(RECORD), headline(ABLATION), answer(ABLATION))
+    for measured_apart in apart:
         words = words.replace(measured_apart, "")
     claimed = [
         claim.sentence.replace("{}", mean_and_error(RECORD.read(study, claim)))

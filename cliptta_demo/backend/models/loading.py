@@ -168,7 +168,7 @@ def _load_tiny(device: str, precision: str) -> Backbone:
 
     backbone = _build(TINY, Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}"), device, precision)
     # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
-    # ViT. With the statistics of the batch, most of the repair would be done before the first step.
+    # ViT. With the statistics of the batch, a part of the repair is done before the first step: see the model card.
     backbone.batch_statistics = False
     backbone.memory_format = torch.channels_last
     backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
