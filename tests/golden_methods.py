@@ -26,7 +26,6 @@ from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import Work
 
 GOLDEN = TESTS / "golden"
 LOGIT_SCALE = 100.0
@@ -102,7 +101,7 @@ def listen(method: Method) -> list[float]:
             made = make(parameters)
             gradient = made.gradient
 
-            def told(loss: Tensor, *others: Tensor) -> Work[Tensor]:
+            def told(loss: Tensor, *others: Tensor) -> Tensor:
                 heard.append(loss.item())
                 return gradient(loss, *others)
 
@@ -156,8 +155,7 @@ class Trajectory:
         """Works through the stream, batch by batch."""
         state, backward = method.start(), listen(method)
         for index, images in enumerate(official()[f"{self.stream}/images"]):
-            work = method.adapt(torch.from_numpy(images).float(), state, seed=index)
-            moments = [moment for moment in work if moment is not None]
+            moments = list(method.adapt(torch.from_numpy(images).float(), state, seed=index))
             state = moments[-1].state
             told = [float(sum(moment.losses.values())) for moment in moments if moment.losses]
             yield Followed(index, moments, state, backward or told)

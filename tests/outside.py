@@ -25,7 +25,6 @@ from cliptta_demo.backend.methods.scores import ID_SCORES, register_score
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 
 
 class CacheSettings(Declared):
@@ -55,9 +54,9 @@ class FeatureCache(Method):
         cache = (keys, torch.zeros(0, dtype=torch.int64, device=keys.device), keys.new_zeros(0))
         return AdaptationState.start(keys.new_zeros(0), {"cache": cache, "seen": 0})
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         state = state or self.start()
-        features = yield from self.embed(images)
+        features = self.embed(images)
         logits, cache = [], state.kept["cache"]
         for feature in features:
             own = self.backbone.logits(feature @ self.prototypes.T)
@@ -96,18 +95,18 @@ class Sharp(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         here = self.passes(self.parameters(state))
-        loss, cosines = yield from self._entropy(here, batch.pixels)
-        slope = yield from here.gradient(loss)
+        loss, cosines = self._entropy(here, batch.pixels)
+        slope = here.gradient(loss)
         there = self.passes(self.parameters(state) + 0.05 * slope / (slope.norm() + 1e-12))
-        loss, _ = yield from self._entropy(there, batch.pixels)
-        gradient = yield from there.gradient(loss)
+        loss, _ = self._entropy(there, batch.pixels)
+        gradient = there.gradient(loss)
         loss = loss.detach()
         average = 0.9 * state.kept["average"] + 0.1 * loss if "average" in state.kept else loss
         state = adam_step(state, loss, gradient, self.settings.learning_rate).keep(average=average)
         return state, Progress(step, cosines.detach(), None, {"entropy": loss})
 
-    def _entropy(self, passes: Passes, pixels: Tensor) -> Work[tuple[Tensor, Tensor]]:
-        cosines = (yield from passes.embed(pixels)) @ self.prototypes.T
+    def _entropy(self, passes: Passes, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        cosines = passes.embed(pixels) @ self.prototypes.T
         return entropy_of_logits(self.backbone.logits(cosines)).mean(), cosines
 
 

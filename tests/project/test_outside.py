@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -86,7 +87,9 @@ def test_they_rest_between_pieces_and_predict_the_same(outside: None) -> None:
         assert whole.methods[name].batch.scores == pytest.approx(cut.methods[name].batch.scores, abs=1e-4)
     run = experiment(Turn(images=3))
     cache = run.methods["feature-cache"]
-    assert list(cache.adapt(random_images(10), cache.start(), 0)).count(None) == 3
+    cache.rest = Mock()
+    list(cache.adapt(random_images(10), cache.start(), 0))
+    assert cache.rest.call_count == 3
 
 
 def test_their_cost_and_size_are_known_before(outside: None) -> None:
@@ -103,6 +106,9 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
         register(type("Other", (Tent,), {}))
     with pytest.raises(ValueError, match="Silent does not say its paper, family"):
         register(type("Silent", (Method,), {"name": "x", "label": "X", "sentence": "Says nothing."}))
+    old = {"name": "old", "step": lambda self, *given: (yield)}
+    with pytest.raises(ValueError, match="Old yields in step, which is to return its result"):
+        register(type("Old", (Tent,), old))
     with pytest.raises(ValueError, match="'margin'"):
         register_score("margin", "")
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.work import Work
 
 # Adam's constants as in the authors' release.
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-6
@@ -184,7 +183,7 @@ class Cost:
     together: int | None = None
 
 
-Step = Work[tuple[AdaptationState, Progress]]  # an optimiser step: the state after it, and what there is to see of it
+Step = tuple[AdaptationState, Progress]  # an optimiser step: the state after it, and what there is to see of it
 
 
 class Prepared:

@@ -21,7 +21,6 @@ from cliptta_demo.backend.methods.losses import marginal_entropy
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 
 
 class AdaptingMethod(Method):
@@ -68,21 +67,21 @@ class AdaptingMethod(Method):
         moved = self.parameters(state) - self.backbone.source_parameters
         return tuple(self.backbone.layout.root_mean_squares(moved).tolist())
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
         self.choose_piece(whole=self.backbone.mixes_images)
         state = state or self.start()
         batch = Prepared(self.backbone, images)
-        state = yield from self.within_memory(len(images), self.begin, batch, state, seed)
+        state = self.within_memory(len(images), self.begin, batch, state, seed)
         steps = self.steps(self.task.outline)
         for step in range(steps):
-            state, progress = yield from self.within_memory(len(images), self.step, batch, state, step, seed)
+            state, progress = self.within_memory(len(images), self.step, batch, state, step, seed)
             yield progress
-        cosines = yield from self.within_memory(len(images), self.predict, batch.pixels, self.predictor(state))
+        cosines = self.within_memory(len(images), self.predict, batch.pixels, self.predictor(state))
         yield Progress(steps, cosines, state)
 
     def follow(
         self, window: Tensor, count: int, full: bool, state: AdaptationState | None, seed: int
-    ) -> Iterator[Progress | None]:
+    ) -> Iterator[Progress]:
         """Predicts the ``count`` newest of a window's images ``(N, 3, S, S)``; adapts to all of them once it is full.
 
         In between nothing moves. Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
@@ -90,11 +89,11 @@ class AdaptingMethod(Method):
         state = state or self.start()
         if full:
             for progress in self.adapt(window, state, seed):
-                yield progress and progress.of_newest(count)
+                yield progress.of_newest(count)
             return
         self.choose_piece(whole=self.backbone.mixes_images)
         batch = Prepared(self.backbone, window if self.backbone.mixes_images else window[-count:])
-        cosines = yield from self.within_memory(len(batch.pixels), self.predict, batch.pixels, self.predictor(state))
+        cosines = self.within_memory(len(batch.pixels), self.predict, batch.pixels, self.predictor(state))
         yield Progress(0, cosines, state).of_newest(count)
 
     def rate(self, state: AdaptationState) -> float | Tensor:
@@ -102,37 +101,31 @@ class AdaptingMethod(Method):
         settings = self.settings
         return falling_rate(settings.learning_rate, settings.rate_halves, state.updates, self.steps(self.task.outline))
 
-    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
         """What comes before the first step on a batch; the state that the steps start from."""
         return state
-        yield  # work that never rests
 
     def fresh(self, state: AdaptationState) -> AdaptationState:
         """The start once more, for a method that forgets each batch; what was skipped stays counted."""
         return replace(self.start(), skipped=state.skipped)
 
-    def source_cosines(self, batch: Prepared) -> Work[Tensor]:
+    def source_cosines(self, batch: Prepared) -> Tensor:
         """Cosines ``(N, C)`` under the source model, made once for all steps.
 
         They go the way of those that learn, so that both are equal to the bit before the first step.
         """
         if "source" not in batch.made:
-            passes = Passes(self.backbone, self.backbone.source_parameters, self.piece)
-            batch.made["source"] = (yield from passes.embed(batch.pixels)).detach() @ self.prototypes.T
-        yield from self.rest()
+            passes = self.passes(self.backbone.source_parameters)
+            batch.made["source"] = passes.embed(batch.pixels).detach() @ self.prototypes.T
+            self.rest()
         return batch.made["source"]
-
-    def rest(self) -> Work[None]:
-        """Between two passes, where the work is cut into turns."""
-        if self.at_once:
-            yield
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         """One optimiser step on one batch; ``step`` counts from 0 within it."""
         passes = self.passes(self.parameters(state))
-        features = yield from passes.embed(batch.pixels)
+        features = passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T
-        return (yield from self.descend(state, passes, self.terms(features, cosines), step, cosines))
+        return self.descend(state, passes, self.terms(features, cosines), step, cosines)
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
         """The weighted terms of the loss, scalars by name.
@@ -144,7 +137,7 @@ class AdaptingMethod(Method):
 
     def passes(self, parameters: Tensor) -> Passes:
         """Passes through the tower at θ ``(P,)``, and the way back to it."""
-        return Passes(self.backbone, parameters, self.piece)
+        return Passes(self.backbone, parameters, self.piece, self.rest)
 
     def descend(
         self,
@@ -166,7 +159,7 @@ class AdaptingMethod(Method):
         if not terms:  # every weight is 0: nothing to descend
             return state, progress
         loss = torch.stack(list(terms.values())).sum()
-        gradient = yield from passes.gradient(loss, *others)
+        gradient = passes.gradient(loss, *others)
         return adam_step(state, loss.detach(), gradient, self.rate(state), taken=taken), progress
 
     def regulariser(self, cosines: Tensor, weight: float) -> dict[str, Tensor]:

@@ -1,12 +1,12 @@
 """What every method is: a small object with one ``adapt(images, state, seed)``, and what its class says of itself.
 
 ``adapt`` is a generator. It yields one :class:`Progress` per step and a last one with the prediction made *after* the
-steps, and None where a step rests between two pieces. Only what the last Progress carries is the method's new state:
-whoever stops early keeps the old one.
+steps. Only what the last Progress carries is the method's new state: whoever stops early keeps the old one. Whatever
+takes long calls ``rest()`` between two pieces.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,8 +23,9 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import embed_in_pieces
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.backend.work import T, Work
 from cliptta_demo.languages import say
+
+T = TypeVar("T")
 
 
 class Method:
@@ -62,6 +63,7 @@ class Method:
         self.backbone = task.backbone
         self.prototypes = task.prototypes
         self.settings = task.settings
+        self.rest = task.rest
         self.at_once = task.images_at_once
         self.piece = 2**30  # images in one pass on the present batch
 
@@ -100,7 +102,7 @@ class Method:
         """The state before the first batch; None for a method that keeps none."""
         return None
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
         """Adapts to ``(N, 3, S, S)`` images and predicts them; see the module's text. As it is: without steps.
 
         Args:
@@ -109,9 +111,9 @@ class Method:
             seed: of the method's own random choices on this batch.
         """
         self.choose_piece(whole=False)
-        yield (yield from self.within_memory(len(images), self.answer, images, state, seed))
+        yield self.within_memory(len(images), self.answer, images, state, seed)
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         """All that a method without steps says of a batch; arguments as for :meth:`adapt`."""
         raise NotImplementedError
 
@@ -127,13 +129,13 @@ class Method:
         """How far each normalisation layer has moved from the source model (root mean square), input to output."""
         return (0.0,) * len(self.backbone.layout.layers)
 
-    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Work[Tensor]:
+    def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Unit embeddings ``(N, d)`` under θ (None: the source model's), without a graph."""
-        return (yield from embed_in_pieces(self.backbone, images, parameters, self.piece))
+        return embed_in_pieces(self.backbone, images, parameters, self.piece, self.rest)
 
-    def predict(self, images: Tensor, parameters: Tensor | None = None) -> Work[Tensor]:
+    def predict(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Cosines ``(N, C)`` under θ (None: the source model's), without a graph."""
-        features = yield from self.embed(images, parameters)
+        features = self.embed(images, parameters)
         with torch.no_grad():
             return features @ self.prototypes.T
 
@@ -141,7 +143,7 @@ class Method:
         """Settles how many images make a pass on the next batch, by what memory is free; ``whole``: it can't be cut."""
         self.piece = 2**30 if whole else min(self.at_once or 2**30, self.backbone.images_that_fit())
 
-    def within_memory(self, count: int, work: Callable[..., Work[T]], *given: Any) -> Work[T]:
+    def within_memory(self, count: int, work: Callable[..., T], *given: Any) -> T:
         """``work(*given)``; where memory runs out, again in smaller pieces. Nothing has changed until a step returns.
 
         The pieces stay small for this run alone, since they may change the last bits of its numbers.
@@ -149,7 +151,7 @@ class Method:
         device = self.backbone.device
         while True:
             try:
-                return (yield from work(*given))
+                return work(*given)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise

@@ -13,7 +13,6 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.methods.tent import Tent
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 
@@ -45,9 +44,9 @@ class BatchStatistics(Method):
         self.backbone = task.backbone.with_batch_statistics(task.own.source_images)
         self.note = _note_without(task.backbone, self.label, say("Zero-shot"))
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         self.choose_piece(whole=self.backbone.mixes_images)
-        return Progress(0, (yield from self.predict(images, self.backbone.source_parameters)))
+        return Progress(0, self.predict(images, self.backbone.source_parameters))
 
 
 @register

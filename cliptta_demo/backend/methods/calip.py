@@ -8,7 +8,6 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Task
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 SHARPNESS = 2.0  # of both attentions
@@ -45,11 +44,11 @@ class Calip(Method):
         super().__init__(task)
         self.backbone.look()
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         parts = []
         for part in images.split(self.piece):
             if parts:
-                yield
+                self.rest()
             with torch.no_grad():
                 parts.append(self._attend(*self.backbone.embed_with_places(part)))
         cosines, logits = (torch.cat(of_all) for of_all in zip(*parts, strict=True))

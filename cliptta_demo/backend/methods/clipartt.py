@@ -11,7 +11,6 @@ from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 
@@ -53,21 +52,20 @@ class ClipArtt(AdaptingMethod):
         captions = batch_size * (1 + (steps - 1) / 5)  # measured: at each further step a fifth of them are others
         return Cost(batch_size, steps * batch_size, round(captions) if outline.own.candidates > 1 else 0)
 
-    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
         return self.fresh(state) if self.task.own.by_authors else state
-        yield  # work that never rests
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
-        features = yield from passes.embed(batch.pixels)
+        features = passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T
-        captions = yield from self._captions(batch, cosines.detach())
+        captions = self._captions(batch, cosines.detach())
         target = likeness(features, captions)
         target = target.T if self.task.own.by_authors else target.detach()
         loss = soft_targets_loss(self.backbone.logit_scale * features @ captions.T, target)
-        return (yield from self.descend(state, passes, {"contrastive": loss}, step, cosines))
+        return self.descend(state, passes, {"contrastive": loss}, step, cosines)
 
-    def _captions(self, batch: Prepared, cosines: Tensor) -> Work[Tensor]:
+    def _captions(self, batch: Prepared, cosines: Tensor) -> Tensor:
         """For each image the embedding ``(N, d)`` of the caption that names its likeliest classes."""
         count = min(self.task.own.candidates, len(self.prototypes))
         if count == 1:
@@ -78,7 +76,7 @@ class ClipArtt(AdaptingMethod):
         prompts = [f"a photo of a {' or '.join(words[one] for one in classes)}" for classes in wanted]
         at_once = self.task.prompts_at_once or PROMPTS_AT_ONCE
         for start in range(0, len(wanted), at_once):
-            yield
+            self.rest()
             some = slice(start, start + at_once)
             batch.made |= zip(wanted[some], self.backbone.encode(prompts[some]), strict=True)
         return torch.stack([batch.made[classes] for classes in ranked])

@@ -63,18 +63,18 @@ class Cliptta(AdaptingMethod):
         passes = self.passes(self.parameters(state))
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
         remembered = self._recall(batch, state, step, seed) if step > 0 else batch.pixels[:0]
-        features, memory_features = yield from passes.embed_together(batch.pixels, remembered)
+        features, memory_features = passes.embed_together(batch.pixels, remembered)
         cosines = features @ self.prototypes.T
         state, keep, leaves, terms = self._known(state, cosines, step)
         terms = self._terms(features, cosines, keep) | terms
         if step == 0 and self.settings.memory_shots > 0:
             state = self._remember(state, batch.images, cosines.detach(), keep)
             if len(remembered := self._recall(batch, state, step, seed)):
-                memory_features = yield from passes.embed(remembered)
+                memory_features = passes.embed(remembered)
         if len(memory_features):
             memory_terms = self._terms(memory_features, memory_features @ self.prototypes.T, None)
             terms |= {f"memory {name}": term for name, term in memory_terms.items()}
-        return (yield from self.descend(state, passes, terms, step, cosines, *leaves))
+        return self.descend(state, passes, terms, step, cosines, *leaves)
 
     def _known(
         self, state: AdaptationState, cosines: Tensor, step: int

@@ -10,7 +10,6 @@ from cliptta_demo.backend.methods.eta import Eta, FilterSettings
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 
@@ -51,14 +50,14 @@ class Eata(Eta):
     def clean_batches(cls, outline: Outline) -> int:
         return outline.own.fisher_batches
 
-    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
         if "fisher" in state.kept:
             return state
         if self._fisher is None:
-            self._fisher = yield from self._importance()
+            self._fisher = self._importance()
         return state.keep(fisher=self._fisher)
 
-    def _importance(self) -> Work[Tensor]:
+    def _importance(self) -> Tensor:
         """Mean over clean batches of the squared gradient ``(P,)`` of the cross-entropy with the own predictions."""
         source = self.backbone.source_parameters
         squares = [torch.zeros_like(source)]
@@ -66,10 +65,10 @@ class Eata(Eta):
             images = self.task.clean_images(index)
             if not len(images):
                 continue
-            passes = Passes(self.backbone, source, self.piece)
-            logits = self.backbone.logits((yield from passes.embed(images)) @ self.prototypes.T)
-            squares.append((yield from passes.gradient(F.cross_entropy(logits, logits.argmax(dim=1)))) ** 2)
-            yield
+            passes = Passes(self.backbone, source, self.piece, self.rest)
+            logits = self.backbone.logits(passes.embed(images) @ self.prototypes.T)
+            squares.append(passes.gradient(F.cross_entropy(logits, logits.argmax(dim=1))) ** 2)
+            self.rest()
         return torch.stack(squares).sum(dim=0) / max(1, len(squares) - 1)
 
     def _others(self, state: AdaptationState, passes: Passes, cosines: Tensor) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ class Eta(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
-        cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
+        cosines = passes.embed(batch.pixels) @ self.prototypes.T
         logits, own, classes = self.backbone.logits(cosines), self.task.own, len(self.prototypes)
         entropies = entropy_of_logits(logits)
         predictions = (logits if own.by_authors else cosines).detach().softmax(dim=1)
@@ -90,7 +90,7 @@ class Eta(AdaptingMethod):
         terms = {"entropy": mean_of(weights * entropies, kept)} | self._others(state, passes, cosines)
         state = state.keep(average=_moved(average, predictions, kept))
         taken = kept.any() if own.by_authors else None
-        return (yield from self.descend(state, passes, terms, step, cosines, taken=taken))
+        return self.descend(state, passes, terms, step, cosines, taken=taken)
 
     def _others(self, state: AdaptationState, passes: Passes, cosines: Tensor) -> dict[str, Tensor]:
         """Terms beside the entropy."""

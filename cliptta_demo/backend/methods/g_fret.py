@@ -92,7 +92,7 @@ class GFret(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         passes = self.passes(self.parameters(state))
-        features = yield from passes.embed(batch.pixels)
+        features = passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T
         logits = features @ self.classifier.T
         predicted = logits.argmax(dim=1)
@@ -105,7 +105,7 @@ class GFret(AdaptingMethod):
         if (weight := self.task.own.prediction_weight) > 0:
             loss = prediction_loss(features, logits, centres, (common @ self.classifier.T).detach())
             terms["prediction"] = weight * loss
-        return (yield from self.descend(state.keep(supports=supports), passes, terms, step, cosines))
+        return self.descend(state.keep(supports=supports), passes, terms, step, cosines)
 
 
 def _common(features: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from cliptta_demo.backend.declare import choice, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
-from cliptta_demo.backend.work import Work
+from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.languages import say
 
 ROUNDS = 100  # at most
@@ -50,8 +50,8 @@ class Lame(Method):
     colour, symbol = "gold", "triangle-down"
     own = LameSettings
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
-        features = yield from self.embed(images)
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
+        features = self.embed(images)
         cosines = features @ self.prototypes.T
         # An image that gave no finite numbers pulls at none.
         fine = features.isfinite().all(dim=1, keepdim=True)
@@ -59,7 +59,7 @@ class Lame(Method):
         scaled = self.task.own.by_authors
         unary = -(((self.backbone.logits(given) if scaled else given).softmax(dim=1) + LEAST).log())
         pull = self._pull(torch.where(fine, features, 0.0)) * fine * fine.T
-        agreed = yield from _agree(unary, pull)
+        agreed = _agree(unary, pull, self.rest)
         return Progress(0, cosines, probabilities=torch.where(fine, agreed, math.nan))
 
     def _pull(self, features: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class Lame(Method):
         return torch.zeros_like(distances).scatter_(1, nearest, 1.0)
 
 
-def _agree(unary: Tensor, pull: Tensor) -> Work[Tensor]:
+def _agree(unary: Tensor, pull: Tensor, rest: Rest) -> Tensor:
     """The probabilities ``(N, C)`` on which the images settle, between what each says itself and what pulls at it.
 
     Args:
@@ -83,7 +83,7 @@ def _agree(unary: Tensor, pull: Tensor) -> Work[Tensor]:
     """
     agreed, before = (-unary).softmax(dim=1), math.inf
     for turn in range(ROUNDS):
-        yield
+        rest()
         others = pull @ agreed
         agreed = (others - unary).softmax(dim=1)
         # Waits for the device: a round costs more than that, and most are saved.

@@ -47,9 +47,9 @@ class Ostta(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own, logits = self.task.own, self.backbone.logits
-        teacher = yield from self.source_cosines(batch)
+        teacher = self.source_cosines(batch)
         passes = self.passes(self.parameters(state))
-        cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
+        cosines = passes.embed(batch.pixels) @ self.prototypes.T
         before, classes = logits(teacher).softmax(dim=1).max(dim=1, keepdim=True)
         present = logits(cosines).detach().softmax(dim=1).gather(1, classes)
         kept = (present - before)[:, 0] >= own.margin
@@ -57,4 +57,4 @@ class Ostta(AdaptingMethod):
             kept = torch.where(kept.any(), kept, True)
         terms = {"entropy": mean_of(entropy_of_logits(logits(cosines)), kept)}
         terms |= self.regulariser(cosines, own.regulariser)
-        return (yield from self.descend(state, passes, terms, step, cosines))
+        return self.descend(state, passes, terms, step, cosines)

@@ -18,7 +18,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.methods.views import draw_boxes, take_views
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 REPORTS = 8  # looks at a batch at work, at most; each shows the images done adapted and the others as they were
@@ -68,7 +67,7 @@ class PerImage(Method):
         """Of AdamW."""
         return self.task.own.learning_rate
 
-    def prompts(self) -> Work[Tensor]:
+    def prompts(self) -> Tensor:
         """Unit embeddings ``(C, d)`` of the class prompts before any step."""
         raise NotImplementedError
 
@@ -76,7 +75,7 @@ class PerImage(Method):
         """Passes through the tower that learns, at these values ``(P,)``."""
         raise NotImplementedError
 
-    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
+    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
         """Cosines ``(V, C)`` of views with the classes, whose gradient finds its way through ``passes``.
 
         Args:
@@ -88,7 +87,7 @@ class PerImage(Method):
         """The terms of the loss, of the chosen views' ``(V, C)`` cosines now and under the source model."""
         raise NotImplementedError
 
-    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Work[Tensor]:
+    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Tensor:
         """Cosines ``(C,)`` of the image at the values it ended with, from all its views; the first one is the image."""
         raise NotImplementedError
 
@@ -96,51 +95,52 @@ class PerImage(Method):
         """Where the views of a batch's images lie, ``(count, views, 5)``; see :mod:`.views`."""
         return draw_boxes(count, self.task.own.views, side, seed)
 
-    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+    def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
         self.choose_piece(whole=False)
         state = replace(self.start(), skipped=state.skipped) if state is not None else self.start()
         pixels = self.backbone.normalise(images)
         boxes = self.boxes(len(pixels), pixels.shape[-1], seed)
         count = len(pixels)
-        prompts = yield from self.within_memory(count, self.prompts)
-        yield
-        features = yield from self.within_memory(count, self.embed, pixels)
+        prompts = self.within_memory(count, self.prompts)
+        self.rest()
+        features = self.within_memory(count, self.embed, pixels)
         cosines = features @ prompts.T
         yield Progress(0, cosines)
         losses: list[dict[str, Tensor]] = []
         for index, end in enumerate(range(1, count + 1)):
             one = slice(index, end)
             given = pixels[one], boxes[one], features[one], prompts, state
-            own, after, terms = yield from self.within_memory(count, self.one_image, *given)
+            own, after, terms = self.within_memory(count, self.one_image, *given)
             state = replace(state, skipped=after.skipped)
             cosines = torch.cat([cosines[:index], own[None], cosines[end:]])
             losses.append(terms[-1])
             part = REPORTS * end // count
-            if end < count:
-                yield Progress(part, cosines, None, _means(losses)) if part > REPORTS * index // count else None
+            if end < count and part > REPORTS * index // count:
+                yield Progress(part, cosines, None, _means(losses))
+            self.rest()
         yield Progress(REPORTS, cosines, after, _means(losses))
 
     def one_image(
         self, image: Tensor, boxes: Tensor, feature: Tensor, prompts: Tensor, state: AdaptationState
-    ) -> Work[tuple[Tensor, AdaptationState, list[dict[str, Tensor]]]]:
+    ) -> tuple[Tensor, AdaptationState, list[dict[str, Tensor]]]:
         """All work on one image: cosines ``(C,)`` that it is predicted by, the state after it, each step's terms."""
         views = take_views(image, boxes)[0]
-        seen = torch.cat([feature, (yield from self.embed(views[1:]))])
+        seen = torch.cat([feature, self.embed(views[1:])])
         source = seen @ prompts.T
         surest = entropy_of_logits(self.backbone.logits(source)).argsort(stable=True)[: self.task.own.chosen]
         losses = []
         for _ in range(self.task.own.steps):
-            yield
+            self.rest()
             passes = self.passes(state.values)
-            cosines = yield from self.compare(passes, views[surest], seen[surest])
+            cosines = self.compare(passes, views[surest], seen[surest])
             terms = self.terms(cosines, source[surest])
             loss = torch.stack(list(terms.values())).sum()
-            gradient = yield from passes.gradient(loss)
+            gradient = passes.gradient(loss)
             decay = self.weight_decay
             state = adam_step(state, loss.detach(), gradient, self.learning_rate, weight_decay=decay, epsilon=EPSILON)
             losses.append({name: term.detach() for name, term in terms.items()})
-        yield
-        cosines = yield from self.judge(state.values, views, seen)
+        self.rest()
+        cosines = self.judge(state.values, views, seen)
         return cosines, state, losses
 
 

@@ -10,7 +10,6 @@ from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 WORDS, COUNT = "a photo of a", 4  # the context vectors start as these words'
@@ -54,18 +53,19 @@ class PromptTuning(PerImage):
     def start(self) -> AdaptationState:
         return AdaptationState.start(self.backbone.context(WORDS, COUNT).flatten())
 
-    def prompts(self) -> Work[Tensor]:
-        return (yield from self._captions(self.start().values))
+    def prompts(self) -> Tensor:
+        return self._captions(self.start().values)
 
     def passes(self, values: Tensor) -> Passes:
-        return Passes(Captions(self.backbone, self.task.class_names), values, max(1, self._prompts // THERE_AND_BACK))
+        captions, at_once = Captions(self.backbone, self.task.class_names), max(1, self._prompts // THERE_AND_BACK)
+        return Passes(captions, values, at_once, self.rest)
 
-    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
-        text = yield from passes.embed(torch.arange(len(self.prototypes)))
+    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
+        text = passes.embed(torch.arange(len(self.prototypes)))
         return seen @ text.T
 
-    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Work[Tensor]:
-        return self.weights(seen) @ seen @ (yield from self._captions(values)).T
+    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Tensor:
+        return self.weights(seen) @ seen @ self._captions(values).T
 
     def weights(self, seen: Tensor) -> Tensor:
         """How much each of the views ``(V, d)``, the image first, counts in the prediction, ``(V,)``: here it alone."""
@@ -76,8 +76,8 @@ class PromptTuning(PerImage):
         """Prompts in one pass."""
         return min(self.piece * THERE_AND_BACK, self.task.prompts_at_once or PROMPTS_AT_ONCE)
 
-    def _captions(self, context: Tensor) -> Work[Tensor]:
+    def _captions(self, context: Tensor) -> Tensor:
         """Unit embeddings ``(C, d)`` of the class prompts with this context, without a graph."""
         captions = Captions(self.backbone, self.task.class_names)
         numbers = torch.arange(len(self.prototypes))
-        return (yield from embed_in_pieces(captions, numbers, context, self._prompts))
+        return embed_in_pieces(captions, numbers, context, self._prompts, self.rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliptta_demo.backend.declare import Declared, choice
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="type[Method]")
 
 METHODS: dict[str, type[Method]] = {}
+RETURNING = ("begin", "step", "answer")  # which may have been generators, in earlier releases
 FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
 # What a method goes by, and how that is said to people; others may come from outside.
 FAMILIES = {
@@ -33,10 +35,15 @@ def register(kind: Kind) -> Kind:
     """Offers a method everywhere: page, links, API, command line, tables, bench. Usable as a decorator, from anywhere.
 
     Raises:
-        ValueError: the class leaves something unsaid, or another one has the name.
+        ValueError: the class leaves something unsaid, yields where it is to return, or another one has the name.
     """
     if unsaid := [fact for fact in FACTS if not hasattr(kind, fact)]:
         raise ValueError(f"{kind.__qualname__} does not say its {', '.join(unsaid)}; see the class Method.")
+    if yielding := [name for name in RETURNING if isgeneratorfunction(getattr(kind, name, None))]:
+        raise ValueError(
+            f"{kind.__qualname__} yields in {', '.join(yielding)}, which is to return its result: "
+            "leave out each `yield from`, and write self.rest() in the place of a yield."
+        )
     other = METHODS.setdefault(kind.name, kind)
     if other is not kind:
         raise ValueError(f"name is {kind.name!r}; {other.__qualname__} is registered under it already.")

@@ -17,7 +17,6 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.registry import Released
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 ITEM_BYTES = 400  # of one place in the memory, beside its image
@@ -112,8 +111,8 @@ class Remembering(AdaptingMethod):
         capacity = outline.own.capacity
         return capacity, super().keeps(outline, backbone)[1] + ITEM_BYTES * capacity
 
-    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
-        state = yield from super().begin(batch, state, seed)
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
+        state = super().begin(batch, state, seed)
         memory = state.kept.get("memory") or ImageMemory.empty_like(batch.images)
         return state.keep(memory=memory, seen=state.kept.get("seen", 0) + len(batch.images))
 
@@ -121,10 +120,10 @@ class Remembering(AdaptingMethod):
         """The number in the stream of the batch's first image."""
         return state.kept["seen"] - len(batch.images)
 
-    def look(self, batch: Prepared, parameters: Tensor) -> Work[Tensor]:
+    def look(self, batch: Prepared, parameters: Tensor) -> Tensor:
         """Cosines ``(N, C)`` of the batch under θ, without a graph; what the steps to come show as the prediction."""
-        batch.made["cosines"] = yield from self.predict(batch.pixels, parameters)
-        yield from self.rest()
+        batch.made["cosines"] = self.predict(batch.pixels, parameters)
+        self.rest()
         return batch.made["cosines"]
 
     def recall(self, batch: Prepared, memory: ImageMemory) -> Tensor:
@@ -140,7 +139,7 @@ class Remembering(AdaptingMethod):
         *,
         sharp: bool = False,
         learning_rate: float | Tensor | None = None,
-    ) -> Work[tuple[AdaptationState, Tensor]]:
+    ) -> tuple[AdaptationState, Tensor]:
         """One optimiser step on remembered images; the new state, and the loss before it.
 
         Args:
@@ -148,18 +147,18 @@ class Remembering(AdaptingMethod):
             loss: the items' cosines ``(M, C)`` → scalar.
             sharp: whether the gradient is taken at the sharpest point near θ. learning_rate: None for the common one.
         """
-        value, gradient = yield from self._slope(self.parameters(state), pixels, rows, loss)
+        value, gradient = self._slope(self.parameters(state), pixels, rows, loss)
         if sharp:
-            yield from self.rest()
-            _, gradient = yield from self._slope(sharpest(self.parameters(state), gradient), pixels, rows, loss)
+            self.rest()
+            _, gradient = self._slope(sharpest(self.parameters(state), gradient), pixels, rows, loss)
         rate = self.rate(state) if learning_rate is None else learning_rate
         return adam_step(state, value, gradient, rate), value
 
     def _slope(
         self, parameters: Tensor, pixels: Tensor, rows: Tensor, loss: Callable[[Tensor], Tensor]
-    ) -> Work[tuple[Tensor, Tensor]]:
+    ) -> tuple[Tensor, Tensor]:
         passes = self.passes(parameters)
-        features = yield from passes.embed(pixels)
+        features = passes.embed(pixels)
         value = loss(features[rows] @ self.prototypes.T)
-        gradient = yield from passes.gradient(value)
+        gradient = passes.gradient(value)
         return value.detach(), gradient

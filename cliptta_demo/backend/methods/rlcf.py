@@ -17,7 +17,6 @@ from cliptta_demo.backend.methods.prompt_tuning import PromptTuning
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 REWARD_SCALE = 2.5  # CLIPScore's
@@ -102,17 +101,15 @@ class Rlcf(PerImage, AdaptingMethod):
     def learning_rate(self) -> float:
         return self.settings.learning_rate
 
-    def prompts(self) -> Work[Tensor]:
+    def prompts(self) -> Tensor:
         return self.prototypes
-        yield  # they are there already
 
     def passes(self, values: Tensor) -> Passes:
-        return Passes(SimpleNamespace(embed=partial(self.backbone.embed, alone=True)), values, self.piece)
+        return Passes(SimpleNamespace(embed=partial(self.backbone.embed, alone=True)), values, self.piece, self.rest)
 
-    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Work[Tensor]:
-        return (yield from passes.embed(views)) @ self.prototypes.T
+    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
+        return passes.embed(views) @ self.prototypes.T
 
-    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Work[Tensor]:
+    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Tensor:
         with torch.no_grad():
             return (self.backbone.embed(views[:1], values, alone=True) @ self.prototypes.T)[0]
-        yield  # one image goes through at once

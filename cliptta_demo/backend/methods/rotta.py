@@ -12,7 +12,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_pr
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
@@ -73,9 +72,9 @@ class Rotta(Remembering):
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         losses: dict[str, Tensor] = {}
         if step == 0 or not self.task.own.by_authors:
-            state, losses = yield from self._take_in(batch, state)
+            state, losses = self._take_in(batch, state)
         elif self._due(state.kept["memory"].offered, len(batch.images)):
-            state, losses = yield from self._update(batch, state)
+            state, losses = self._update(batch, state)
         return state, Progress(step, batch.made["cosines"], None, losses)
 
     def _due(self, offered: int, last: int) -> bool:
@@ -83,9 +82,9 @@ class Rotta(Remembering):
         every = self.task.own.update_every
         return offered // every > (offered - last) // every
 
-    def _take_in(self, batch: Prepared, state: AdaptationState) -> Work[tuple[AdaptationState, dict[str, Tensor]]]:
+    def _take_in(self, batch: Prepared, state: AdaptationState) -> tuple[AdaptationState, dict[str, Tensor]]:
         """Offers the batch to the memory, with an update each time that enough images have come."""
-        cosines = yield from self.look(batch, state.kept["teacher"])
+        cosines = self.look(batch, state.kept["teacher"])
         probabilities = self.backbone.logits(cosines).softmax(dim=1)
         uncertainty = entropy_of_probabilities(probabilities, EPSILON)
         uncertainty = uncertainty if self.task.own.by_authors else entropy_of_logits(cosines)
@@ -99,7 +98,7 @@ class Rotta(Remembering):
             memory = state.kept["memory"].offer(batch.images[part], first + start, *told, self._admit)
             state = state.keep(memory=memory)
             if memory.offered % every == 0:
-                state, losses = yield from self._update(batch, state)
+                state, losses = self._update(batch, state)
         return state, losses
 
     def _admit(self, items: list[Item], newcomer: Item) -> list[Item]:
@@ -122,14 +121,14 @@ class Rotta(Remembering):
             return items
         return [*(item for item in items if item is not worst), newcomer]
 
-    def _update(self, batch: Prepared, state: AdaptationState) -> Work[tuple[AdaptationState, dict[str, Tensor]]]:
+    def _update(self, batch: Prepared, state: AdaptationState) -> tuple[AdaptationState, dict[str, Tensor]]:
         """One step of the student on the memory, and a small one of the teacher after it."""
         memory, teacher, own = state.kept["memory"], state.kept["teacher"], self.task.own
         losses = {}
         if memory.items:
             pixels, rows = self.recall(batch, memory), memory.rows()
-            targets = (yield from self.predict(pixels, teacher))[rows]
-            yield from self.rest()
+            targets = self.predict(pixels, teacher)[rows]
+            self.rest()
             ages = [(memory.offered - item.arrival) / own.capacity for item in memory.items]
             weights = torch.sigmoid(-torch.tensor(ages)).to(targets)
             targets = self.backbone.logits(targets).softmax(dim=1) if self.task.own.by_authors else targets
@@ -139,7 +138,7 @@ class Rotta(Remembering):
                 return -(weights * (targets * logits.log_softmax(dim=1)).sum(dim=1)).mean()
 
             seen = pixels.flip(-1) if self.task.own.by_authors else pixels
-            state, losses["teacher"] = yield from self.learn(state, seen, rows, loss)
-            yield from self.rest()
+            state, losses["teacher"] = self.learn(state, seen, rows, loss)
+            self.rest()
         moved = (1 - own.teacher_rate) * teacher + own.teacher_rate * self.parameters(state)
         return state.keep(teacher=moved), losses

@@ -13,7 +13,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 MOMENTUM = 0.9  # of the average loss
@@ -55,20 +54,20 @@ class Sar(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         here = self.passes(self.parameters(state))
-        cosines, entropies, reliable = yield from self._entropies(here, batch.pixels)
+        cosines, entropies, reliable = self._entropies(here, batch.pixels)
         loss = mean_of(entropies, reliable)
-        there = self.passes(sharpest(self.parameters(state), (yield from here.gradient(loss))))
-        yield from self.rest()
-        _, entropies, still = yield from self._entropies(there, batch.pixels)
+        there = self.passes(sharpest(self.parameters(state), here.gradient(loss)))
+        self.rest()
+        _, entropies, still = self._entropies(there, batch.pixels)
         reliable = reliable & still
         nearby = mean_of(entropies, reliable)
-        after, progress = yield from self.descend(state, there, {"entropy nearby": nearby}, step, cosines)
+        after, progress = self.descend(state, there, {"entropy nearby": nearby}, step, cosines)
         progress = replace(progress, losses={"entropy": loss.detach()} | progress.losses)
         return self._recovered(state, after, nearby.detach(), reliable.any()), progress
 
-    def _entropies(self, passes: Passes, pixels: Tensor) -> Work[tuple[Tensor, Tensor, Tensor]]:
+    def _entropies(self, passes: Passes, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Cosines ``(N, C)``, entropies ``(N,)``, and which of them are reliable."""
-        cosines = (yield from passes.embed(pixels)) @ self.prototypes.T
+        cosines = passes.embed(pixels) @ self.prototypes.T
         entropies = entropy_of_logits(self.backbone.logits(cosines))
         return cosines, entropies, self.task.own.reliable(entropies, len(self.prototypes))
 

@@ -13,7 +13,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_e
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
@@ -53,9 +52,9 @@ class Sotta(Remembering):
         a_step = 2 * outline.own.capacity if outline.own.by_authors else 1
         return Cost(2 * batch_size, cls.steps(outline) * a_step)
 
-    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
-        state = yield from super().begin(batch, state, seed)
-        cosines = yield from self.look(batch, self.parameters(state))
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
+        state = super().begin(batch, state, seed)
+        cosines = self.look(batch, self.parameters(state))
         own = self.task.own
         scaled = cosines if own.release == "as-is" else self.backbone.logits(cosines)
         confidence, predicted = scaled.softmax(dim=1).max(dim=1)
@@ -70,7 +69,7 @@ class Sotta(Remembering):
             return state, Progress(step, batch.made["cosines"])
         learnt = memory if authors else memory.only(memory.items[:1])
         loss = self._entropy if authors else lambda cosines: mean_entropy(self.backbone.logits(cosines))
-        state, value = yield from self.learn(state, self.recall(batch, learnt), learnt.rows(), loss, sharp=authors)
+        state, value = self.learn(state, self.recall(batch, learnt), learnt.rows(), loss, sharp=authors)
         return state, Progress(step, batch.made["cosines"], None, {"entropy": value})
 
     def chance(self, seed: int) -> random.Random:

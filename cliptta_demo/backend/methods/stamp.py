@@ -14,7 +14,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_pr
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 EPSILON = 1e-5  # inside the logarithm of the entropy, as its authors' release has it
@@ -66,7 +65,7 @@ class Stamp(Remembering):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own, classes = self.task.own, len(self.prototypes)
-        uncertainty = yield from self._uncertainty(batch, self.parameters(state))
+        uncertainty = self._uncertainty(batch, self.parameters(state))
         uncertainty = torch.where(uncertainty < own.alpha * math.log(classes), uncertainty, torch.nan)
         sizes = state.kept.get("sizes", (0.0,) * classes)
         rule = partial(self._admit, self.chance(seed, step), sizes)
@@ -79,26 +78,26 @@ class Stamp(Remembering):
         state = state.keep(sizes=self._smoothed(sizes, memory.items), replays=updates + 1)
         fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.by_authors else 1
         how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.rate(state)}
-        state, value = yield from self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
+        state, value = self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
         return state, Progress(step, batch.made["cosines"], None, {"replay": value})
 
     def chance(self, seed: int, step: int) -> random.Random:
         """What chooses at random."""
         return random.Random(1_009 * seed + step)
 
-    def _uncertainty(self, batch: Prepared, parameters: Tensor) -> Work[Tensor]:
+    def _uncertainty(self, batch: Prepared, parameters: Tensor) -> Tensor:
         """Entropies ``(N,)``, infinite where the source model predicts another class."""
         own = self.task.own
-        cosines = yield from self.look(batch, parameters)
+        cosines = self.look(batch, parameters)
         entropies = entropy_of_logits(self.backbone.logits(cosines))
         if own.by_authors:
-            mirrored = yield from self.predict(batch.pixels.flip(-1), parameters)
-            yield from self.rest()
+            mirrored = self.predict(batch.pixels.flip(-1), parameters)
+            self.rest()
             views = torch.stack([self.backbone.logits(view).softmax(dim=1) for view in (cosines, mirrored)])
             entropies = entropy_of_probabilities(views.mean(dim=0), EPSILON)
         if own.release == "cliptta":
             return entropies
-        source = yield from self.source_cosines(batch)
+        source = self.source_cosines(batch)
         return torch.where(cosines.argmax(dim=1) == source.argmax(dim=1), entropies, torch.inf)
 
     def _admit(self, chance: random.Random, sizes: tuple[float, ...], items: list[Item], newcomer: Item) -> list[Item]:

@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from cliptta_demo.backend.methods.chosen import with_chosen
-from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
+from cliptta_demo.backend.models.pieces import NO_REST, Rest
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
-from cliptta_demo.backend.work import Work, resting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ class Task:
         settings: what is done with one batch; own: the method's own settings, None where it has none.
         class_names: C words; templates: T prompts with ``{}`` for the word.
         images_at_once, prompts_at_once: that go through a tower between two rests, at most; None: as many as fit.
+        rest: called between two pieces of work.
         clean_images: number → a batch of uncorrupted images ``(N, 3, S, S)`` of the stream's source, beside the stream;
             empty where the source has no more. None: there are none.
     """
@@ -48,6 +49,7 @@ class Task:
     templates: tuple[str, ...] = ()
     images_at_once: int | None = None
     prompts_at_once: int | None = None
+    rest: Rest = NO_REST
     clean_images: Callable[[int], Tensor] | None = None
     _made: dict[tuple[str, ...], Tensor] = field(default_factory=dict, repr=False)
 
@@ -61,10 +63,11 @@ class Task:
         """Its settings and size."""
         return Outline(settings=self.settings, classes=len(self.prototypes), own=self.own)
 
-    def template_prototypes(self, templates: tuple[str, ...] = ()) -> Work[Tensor]:
+    def template_prototypes(self, templates: tuple[str, ...] = ()) -> Tensor:
         """Prototypes per template, the task's own or others, ``(T, C, d)``, unit vectors; made when first asked for."""
         templates = templates or self.templates
         if templates not in self._made:
-            work = self.backbone.template_prototypes_in_pieces(self.class_names, templates, self.prompts_at_once)
-            self._made[templates] = (yield from resting(work)).transpose(0, 1)
+            at_once = self.prompts_at_once or PROMPTS_AT_ONCE
+            made = self.backbone.template_prototypes(self.class_names, templates, at_once, self.rest)
+            self._made[templates] = made.transpose(0, 1)
         return self._made[templates]

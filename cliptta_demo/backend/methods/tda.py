@@ -12,7 +12,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 UNSURE = (0.2, 0.5)  # entropy in nats over log₂ C, of images that go into the negative cache; 0.69 is the most there is
@@ -82,9 +81,9 @@ class Tda(Method):
         caches = {"positive": empty(own.shots), "negative": (*empty(own.negative_shots), against)}
         return AdaptationState.start(nothing(0), caches)
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         state = self._fitting(state or self.start())
-        features = yield from self.embed(images)
+        features = self.embed(images)
         cosines = features @ self.prototypes.T
         logits = self.backbone.logits(cosines)
         entropies, probabilities = entropy_of_logits(logits), logits.softmax(dim=1)
@@ -98,7 +97,7 @@ class Tda(Method):
         positive, negative = (tuple(part.clone() for part in state.kept[name]) for name in ("positive", "negative"))
         advice = []
         for image, feature in enumerate(features):
-            yield
+            self.rest()
             _offer(positive, labels[image], sure[image], feature)
             _offer(negative, labels[image], doubtful[image], feature, against[image])
             advice.append(self._advice(feature, positive, negative))

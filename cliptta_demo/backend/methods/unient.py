@@ -103,9 +103,9 @@ class Unient(AdaptingMethod):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         own = self.task.own
-        spread = (yield from self.source_cosines(batch)) if own.by_authors else None
+        spread = self.source_cosines(batch) if own.by_authors else None
         passes = self.passes(self.parameters(state))
-        cosines = (yield from passes.embed(batch.pixels)) @ self.prototypes.T
+        cosines = passes.embed(batch.pixels) @ self.prototypes.T
         logits = self.backbone.logits(cosines)
         known = self.known(logits.softmax(dim=1) if spread is None else spread)
         entropies = entropy_of_logits(logits)
@@ -116,7 +116,7 @@ class Unient(AdaptingMethod):
         terms = {"entropy": inside} | self.regulariser(cosines, own.regulariser)
         if own.stranger_weight > 0:
             terms["strangers"] = -own.stranger_weight * outside
-        return (yield from self.descend(state, passes, terms, step, cosines))
+        return self.descend(state, passes, terms, step, cosines)
 
     def known(self, spread: Tensor) -> Tensor:
         """How probably each image is of a known class ``(N,)``, by the largest of its ``(N, C)`` numbers."""

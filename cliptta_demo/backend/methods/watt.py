@@ -11,7 +11,6 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 TEMPLATES = (  # the authors' own, whatever the task's are
@@ -61,8 +60,8 @@ class Watt(AdaptingMethod):
     def steps(cls, outline: Outline) -> int:
         return outline.own.rounds * len(TEMPLATES) * outline.own.repeats
 
-    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> Work[AdaptationState]:
-        yield from self.task.template_prototypes(TEMPLATES)
+    def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
+        self.task.template_prototypes(TEMPLATES)
         state = self.fresh(state) if self.task.own.by_authors else state
         return state.keep(centre=state.values, moved=torch.zeros_like(state.values))
 
@@ -72,13 +71,13 @@ class Watt(AdaptingMethod):
         if self.parallel and repeat == 0:
             state = self._back(state, anew=part == 0 and own.by_authors)
         passes = self.passes(self.parameters(state))
-        features = yield from passes.embed(batch.pixels)
-        prototypes = (yield from self.task.template_prototypes(TEMPLATES))[template]
+        features = passes.embed(batch.pixels)
+        prototypes = self.task.template_prototypes(TEMPLATES)[template]
         captions = pseudo_captions(features.detach() @ prototypes.T, prototypes)
         logits, target = self.backbone.logit_scale * features @ captions.T, likeness(features, captions)
         loss = soft_targets_loss(logits, target.T) if own.by_authors else soft_targets_loss(logits, target, dim=0)
         cosines = features @ self.prototypes.T
-        state, progress = yield from self.descend(state, passes, {"contrastive": loss}, step, cosines)
+        state, progress = self.descend(state, passes, {"contrastive": loss}, step, cosines)
         if repeat + 1 == own.repeats:
             state = self._noted(state, last_of_round=template + 1 == len(TEMPLATES))
         return (state if step + 1 < self.steps(self.task.outline) else replace(state, kept={})), progress

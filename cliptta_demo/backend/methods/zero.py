@@ -13,7 +13,6 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.methods.views import draw_boxes, take_views
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 
@@ -50,23 +49,23 @@ class Zero(Method):
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(outline.own.views * batch_size)
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         images = images.to(self.backbone.device)
         boxes = draw_boxes(len(images), self.task.own.views, images.shape[-1], seed)
         looks = []
         for image, box in zip(images.split(1), boxes.split(1), strict=True):
-            yield
+            self.rest()
             views = take_views(image, box)[0]
-            looks.append((yield from self._look(views)))
+            looks.append(self._look(views))
         cosines, ranked = (torch.stack(parts) for parts in zip(*looks, strict=True))
         votes = self._votes(ranked)
         # An image that gave no finite numbers has no votes.
         fine = cosines.isfinite().all(dim=1, keepdim=True)
         return Progress(0, cosines, probabilities=torch.where(fine, votes / votes.sum(dim=1, keepdim=True), math.nan))
 
-    def _look(self, views: Tensor) -> Work[tuple[Tensor, Tensor]]:
+    def _look(self, views: Tensor) -> tuple[Tensor, Tensor]:
         """The cosines ``(C,)`` of the first view, the image, and the class ``(V,)`` of each, the surest view first."""
-        cosines = yield from self.predict(views)
+        cosines = self.predict(views)
         order = entropy_of_logits(self.backbone.logits(cosines)).argsort(stable=True)
         return cosines[0], cosines.argmax(dim=1)[order]
 

@@ -5,7 +5,6 @@ from torch import Tensor
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 
@@ -19,5 +18,5 @@ class ZeroShot(Method):
     family = "yardstick"
     colour, symbol, dash = "grey", "circle", "dot"
 
-    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Work[Progress]:
-        return Progress(0, (yield from self.predict(images)))
+    def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
+        return Progress(0, self.predict(images))

@@ -5,8 +5,8 @@ The weights of the model never change. Whoever adapts owns a vector θ of normal
 """
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,9 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.models.normalisation import find_normalisation, holding, mix_statistics
+from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.models.places import Look, find_look
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import finish
 from cliptta_demo.languages import say
 
 # A class name is put into each template; CLIP's plain prompt comes first.
@@ -104,40 +104,41 @@ class Backbone:
 
         ``_`` in a class name becomes a space. The last few class lists are remembered.
         """
-        return finish(self.prototypes_in_pieces(class_names, templates))
+        with self.lock:  # so that the last ones are these
+            deque(self.read(class_names, templates), maxlen=0)
+            return next(reversed(self._prototypes.values()))
 
-    def prototypes_in_pieces(
+    def read(
         self, class_names: Sequence[str], templates: Sequence[str] | None = None, at_once: int = PROMPTS_AT_ONCE
-    ) -> Generator[tuple[int, int], None, Tensor]:
-        """:meth:`prototypes`, ``at_once`` prompts at a time; yields (prompts done, prompts in all) in between."""
-        key = (tuple(class_names), tuple(templates or self.info.templates))
+    ) -> Iterator[tuple[int, int]]:
+        """Makes :meth:`prototypes` for later; between two pieces yields (prompts done, prompts in all)."""
+        key = tuple(class_names), tuple(templates or self.info.templates)
         known = self._prototypes.get(key)
         if known is None:
-            text = yield from self.template_prototypes_in_pieces(*key, at_once)
-            known = F.normalize(text.mean(dim=1), dim=-1)
+            count, parts = len(key[0]) * len(key[1]), list[Tensor]()
+            for part in self._encoded(*key, at_once):
+                parts.append(part)
+                if (done := sum(map(len, parts))) < count:
+                    yield done, count
+            known = F.normalize(torch.cat(parts).view(len(key[0]), len(key[1]), -1).mean(dim=1), dim=-1)
         with self.lock:
             self._prototypes[key] = known
             self._prototypes.move_to_end(key)
             while len(self._prototypes) > PROTOTYPE_CACHE:
                 self._prototypes.popitem(last=False)
-        return known
 
-    def template_prototypes_in_pieces(
-        self, class_names: Sequence[str], templates: Sequence[str], at_once: int | None = None
-    ) -> Generator[tuple[int, int], None, Tensor]:
-        """Unit text embeddings ``(C, T, d)`` of each class name in each template, ``at_once`` prompts at a time.
-
-        Yields (prompts done, prompts in all) in between.
-        """
-        names = [display_name(name) for name in class_names]
-        prompts = [template.replace("{}", name) for name in names for template in templates]
-        at_once = at_once or PROMPTS_AT_ONCE
-        parts: list[Tensor] = []
-        for start in range(0, len(prompts), at_once):
-            if parts:
-                yield start, len(prompts)
-            parts.append(self.encode(prompts[start : start + at_once]))
+    def template_prototypes(self, names: Sequence[str], templates: Sequence[str], at_once: int, rest: Rest) -> Tensor:
+        """Unit text embeddings ``(C, T, d)`` of each class name in each template, so many prompts from rest to rest."""
+        parts = []
+        for part in self._encoded(names, templates, at_once):
+            parts.append(part)
+            rest()
         return torch.cat(parts).view(len(names), len(templates), -1)
+
+    def _encoded(self, names: Sequence[str], templates: Sequence[str], at_once: int) -> Iterator[Tensor]:
+        prompts = [template.replace("{}", display_name(name)) for name in names for template in templates]
+        for start in range(0, len(prompts), at_once):
+            yield self.encode(prompts[start : start + at_once])
 
     def encode(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
         """Unit text embeddings ``(len(prompts), d)`` float32; without a graph unless there is a context.

@@ -7,12 +7,36 @@ Learning Batch Size under Memory Limited Setup"). The gradient is that of the wh
 goes through the tower once, as without pieces.
 """
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.work import Work
+
+class Rest:
+    """Called between two pieces, where work may have to wait for others; a piece is all that one turn need hold.
+
+    Args:
+        wait: returns when the work may go on, and raises when it is to end. None: nobody else wants to work.
+
+    Attributes:
+        seconds: waited so far.
+    """
+
+    def __init__(self, wait: Callable[[], None] | None = None) -> None:
+        self.seconds = 0.0
+        self._wait = wait
+
+    def __call__(self) -> None:
+        if self._wait is not None:
+            began = time.perf_counter()
+            self._wait()
+            self.seconds += time.perf_counter() - began
+
+
+NO_REST = Rest()
 
 
 class Tower(Protocol):
@@ -22,12 +46,12 @@ class Tower(Protocol):
         """Embeddings ``(N, d)`` of N inputs under the parameters; gradients flow to them."""
 
 
-def embed_in_pieces(backbone: Tower, images: Tensor, parameters: Tensor | None, at_once: int) -> Work[Tensor]:
+def embed_in_pieces(backbone: Tower, images: Tensor, parameters: Tensor | None, at_once: int, rest: Rest) -> Tensor:
     """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time."""
     parts = []
     for part in images.split(at_once):
         if parts:
-            yield
+            rest()
         with torch.no_grad():
             parts.append(backbone.embed(part, parameters))
     return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -39,35 +63,36 @@ class Passes:
     Args:
         backbone: the shared model, or what else embeds.
         parameters: θ ``(P,)``; it becomes a leaf that asks for its gradient.
-        at_once: images whose activations may be in memory at once, ≥ 1.
+        at_once: images whose activations may be in memory at once, ≥ 1; rest: called in between.
     """
 
-    def __init__(self, backbone: Tower, parameters: Tensor, at_once: int) -> None:
+    def __init__(self, backbone: Tower, parameters: Tensor, at_once: int, rest: Rest = NO_REST) -> None:
         self.backbone = backbone
         self.parameters = parameters.detach().requires_grad_(True)
         self.at_once = at_once
+        self.rest = rest
         self._kept = 0  # images whose graph is in memory
         self._cut: list[tuple[Tensor, Tensor]] = []  # (images, their features as a leaf)
 
-    def embed(self, images: Tensor) -> Work[Tensor]:
+    def embed(self, images: Tensor) -> Tensor:
         """Embeddings ``(N, d)`` whose gradient finds its way to θ through :meth:`gradient`."""
         if self._kept + len(images) <= self.at_once:
             self._kept += len(images)
             return self.backbone.embed(images, self.parameters)
         if self._kept or self._cut:
-            yield
-        features = yield from embed_in_pieces(self.backbone, images, self.parameters, self.at_once)
+            self.rest()
+        features = embed_in_pieces(self.backbone, images, self.parameters, self.at_once, self.rest)
         features.requires_grad_(True)
         self._cut.append((images, features))
         return features
 
-    def embed_together(self, *parts: Tensor) -> Work[tuple[Tensor, ...]]:
+    def embed_together(self, *parts: Tensor) -> tuple[Tensor, ...]:
         """Embeddings of several sets of images, in one forward pass; some may be empty."""
         filled = [part for part in parts if len(part)]
-        features = yield from self.embed(torch.cat(filled) if len(filled) > 1 else filled[0])
+        features = self.embed(torch.cat(filled) if len(filled) > 1 else filled[0])
         return features.split([len(part) for part in parts]) if len(parts) > 1 else (features,)
 
-    def gradient(self, loss: Tensor, *others: Tensor) -> Work[Tensor]:
+    def gradient(self, loss: Tensor, *others: Tensor) -> Tensor:
         """The gradient of a scalar loss: that of θ ``(P,)``, then that of each of the other leaves, in one vector."""
         leaves = (self.parameters, *others, *(features for _, features in self._cut))
         # In older releases of torch the zeros of materialize_grads ask for gradients: the graph would grow for ever.
@@ -75,7 +100,7 @@ class Passes:
         shares = rest[len(others) :]
         for (images, _), shares_of_images in zip(self._cut, shares, strict=True):
             for part, share in zip(images.split(self.at_once), shares_of_images.split(self.at_once), strict=True):
-                yield
+                self.rest()
                 total = total + self._again(part, share)
         return torch.cat([total, *(part.reshape(-1) for part in rest[: len(others)])]) if others else total
 

@@ -10,8 +10,9 @@ having taken the new one.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.gathering import Gathering
 from cliptta_demo.backend.run.metrics import Tally
@@ -41,10 +43,9 @@ from cliptta_demo.backend.run.reading import (
 from cliptta_demo.backend.run.resets import Resets
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.backend.work import finish
 from cliptta_demo.languages import say
 
-REST = (None, None)  # what advance yields between two turns that leave nothing to see
+REST = (None, None)  # what advance yields between two methods
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Experiment:
         class_names: other words for the classes, in the source's order; None keeps the source's.
         templates: prompt templates; None takes the source's where it brings some, or else the backbone's.
         turn: how much is worked on between two rests.
+        rest: called between two pieces of work, see :class:`.pieces.Rest`; what it raises ends the work.
 
     Raises:
         UserError: fewer than two classes.
@@ -99,6 +101,7 @@ class Experiment:
         class_names: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         turn: Turn = WHOLE,
+        rest: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
         self.backbone = backbone
@@ -110,42 +113,39 @@ class Experiment:
         self.templates = tuple(templates or getattr(source, "templates", None) or backbone.info.templates)
         self.source_notes = tuple(note for part in (source, strangers) if (note := getattr(part, "note", "")))
         self.turn = turn
+        self.rest = Rest(rest)
         self.score = ID_SCORES[settings.adaptation.score]
-        self._methods: dict[str, Method] = {}
         self._clean: dict[int, torch.Tensor] = {}
 
-    def prepare(self) -> Generator[tuple[int, int], None, dict[str, Method]]:
-        """Sends the class names through the text tower, once; yields (prompts done, prompts in all) at each rest.
+    def prepare(self) -> Iterator[tuple[int, int]]:
+        """Sends the class names through the text tower; between two pieces yields (prompts done, prompts in all).
 
         Whoever leaves it out has it done in one go by whatever needs it first.
         """
-        if not self._methods:
-            backbone, settings = self.backbone, self.settings
-            prototypes = yield from backbone.prototypes_in_pieces(self.class_names, self.templates, self.turn.prompts)
-            task = Task(
-                backbone=backbone,
-                prototypes=prototypes,
-                settings=settings.adaptation,
-                class_names=self.class_names,
-                templates=self.templates,
-                images_at_once=self.turn.images,
-                prompts_at_once=self.turn.prompts,
-                clean_images=self._clean_images,
-            )
-            names = dict.fromkeys((REFERENCE, *settings.methods))  # zero-shot always runs; it costs one forward pass
-            self._methods = {name: METHODS[name](task.of_method(name, settings)) for name in names}
-        return self._methods
+        return self.backbone.read(self.class_names, self.templates, self.turn.prompts)
+
+    @cached_property
+    def methods(self) -> dict[str, Method]:
+        """Those of the settings, and zero-shot, by name."""
+        task = Task(
+            backbone=self.backbone,
+            prototypes=self.backbone.prototypes(self.class_names, self.templates),
+            settings=self.settings.adaptation,
+            class_names=self.class_names,
+            templates=self.templates,
+            images_at_once=self.turn.images,
+            prompts_at_once=self.turn.prompts,
+            rest=self.rest,
+            clean_images=self._clean_images,
+        )
+        names = dict.fromkeys((REFERENCE, *self.settings.methods))  # zero-shot always runs; it costs one forward pass
+        return {name: METHODS[name](task.of_method(name, self.settings)) for name in names}
 
     @property
     def cost(self) -> Cost:
         """What the whole run takes in arithmetic."""
         classes, templates = len(self.class_names), len(self.templates)
         return cost_of(self.settings, Towers.of(self.backbone), classes, templates, len(self.stream))
-
-    @property
-    def methods(self) -> dict[str, Method]:
-        """Those of the settings, and zero-shot, by name."""
-        return finish(self.prepare())
 
     def start(self) -> RunState:
         """The untouched source model, nothing seen yet."""
@@ -193,7 +193,7 @@ class Experiment:
     ) -> Iterator[tuple[RunState | None, Snapshot | LiveStep | None]]:
         """Works on one batch.
 
-        Yields ``REST`` wherever it can rest, ``(None, LiveStep)`` after an optimiser step (all methods in step with
+        Yields ``REST`` between two methods, ``(None, LiveStep)`` after an optimiser step (all methods in step with
         each other), and last ``(new state, Snapshot)``. Stopping in between leaves ``state`` valid and everything else
         untouched.
 
@@ -207,12 +207,11 @@ class Experiment:
         state = self._renewed(state, batch)
         length, before = self.settings.adaptation.window, state.adaptations
         window = Gathering.of(state.waiting, batch.images.pixels, state.next_batch, length)
-        lanes = {name: Lane(window.work(method, before[name], batch.seed)) for name, method in self.methods.items()}
+        lanes = {n: Lane(window.work(m, before[n], batch.seed), self.rest) for n, m in self.methods.items()}
         step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values()) * window.full
         while not all(lane.done for lane in lanes.values()):
             for lane in lanes.values():
-                while lane.rests():
-                    yield REST
+                lane.go_on()
                 yield REST
             if step < steps and (live() if callable(live) else live):
                 views = {name: self._view(lanes[name], labels) for name in self.settings.methods}

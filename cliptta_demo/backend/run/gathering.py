@@ -35,7 +35,7 @@ class Gathering:
         """The images that wait for the next batch."""
         return () if self.full else (self.images,)
 
-    def work(self, method: Method, state: AdaptationState | None, seed: int) -> Iterator[Progress | None]:
+    def work(self, method: Method, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
         """A method's work on the batch; one that can't wait for more images takes it as it comes."""
         if method.by_window:
             return method.follow(self.images, self.count, self.full, state, seed)

@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.scores import otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.metrics import Tally, entropy_of
 from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
 from cliptta_demo.languages import say, say_count
@@ -28,33 +29,29 @@ class Lane:
     """A method's way through a batch, one moment after another.
 
     Attributes:
-        steps: what its ``adapt`` yields; done: whether that has ended; seconds: spent in it.
+        steps: what its ``adapt`` yields; rest: called in its middle.
+        done: whether it has ended; seconds: that it worked.
         last: its latest moment; losses: the latest that it told.
         unread: images of the latest moment for which the model gave no finite numbers.
     """
 
-    steps: Iterator[Progress | None]
+    steps: Iterator[Progress]
+    rest: Rest
     done: bool = False
     seconds: float = 0.0
     last: Progress | None = None
     unread: int = 0
     losses: dict[str, Tensor] = field(default_factory=dict)
 
-    def rests(self) -> bool:
-        """Works on to the next moment; whether that is a mere rest, in the middle of a step."""
-        began = time.perf_counter()
-        try:
-            progress = next(self.steps)
-        except StopIteration:
-            self.done = True
-            return False
-        finally:
-            self.seconds += time.perf_counter() - began
-        if progress is None:
-            return True
-        self.last = progress
-        self.losses = progress.losses or self.losses
-        return False
+    def go_on(self) -> None:
+        """Works on to the next moment, if there is one."""
+        began, rested = time.perf_counter(), self.rest.seconds
+        progress = next(self.steps, None)
+        self.seconds += time.perf_counter() - began - (self.rest.seconds - rested)
+        self.done = progress is None
+        if progress is not None:
+            self.last = progress
+            self.losses = progress.losses or self.losses
 
 
 @dataclass(frozen=True)

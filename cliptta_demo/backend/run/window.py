@@ -2,7 +2,7 @@
 
     window = Window(experiment.methods, most=16)
     for image in camera:
-        seen = finish(window.see(image, "frost", 3))
+        seen = window.see(image, "frost", 3)
         print(seen.answers["cliptta"].probabilities.argmax())
 
 Adapting methods want a batch, and a camera has one image at a time. mariodoebler/test-time-adaptation keeps a ring of
@@ -24,7 +24,6 @@ from cliptta_demo.backend.corruptions import corrupt
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.run.reading import Lane, read
-from cliptta_demo.backend.work import Work
 from cliptta_demo.languages import say
 
 DARKNESS = "darkness"
@@ -69,10 +68,8 @@ class Window:
         self._images: deque[Tensor] = deque(maxlen=most)
         self._states = {name: method.start() for name, method in self.methods.items()}
 
-    def see(self, image: Tensor, overlay: str = "none", severity: int = 3) -> Work[Seen]:
-        """Takes one image more, ``(3, S, S)`` uint8, and adapts; rests as methods do, the answers are returned.
-
-        Whoever stops it in between has the window as it was.
+    def see(self, image: Tensor, overlay: str = "none", severity: int = 3) -> Seen:
+        """Takes one image more, ``(3, S, S)`` uint8, and adapts. Where that is ended at a rest, all is as it was.
 
         Raises:
             UserError: an overlay or a severity that there is not.
@@ -82,11 +79,14 @@ class Window:
         images = [*self._images, image][-self._images.maxlen :]
         backbone = next(iter(self.methods.values())).backbone
         batch = torch.stack(images).to(backbone.device)
-        lanes = {name: Lane(method.adapt(batch, self._states[name], seed)) for name, method in self.methods.items()}
+        lanes = {
+            name: Lane(method.adapt(batch, self._states[name], seed), method.rest)
+            for name, method in self.methods.items()
+        }
         for lane in lanes.values():
             while not lane.done:
-                lane.rests()
-                yield
+                lane.go_on()
+                lane.rest()
         answers = {
             name: Answer(read(lane.last, backbone).probabilities[-1].cpu().numpy(), lane.seconds)
             for name, lane in lanes.items()

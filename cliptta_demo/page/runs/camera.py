@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -118,12 +118,9 @@ class Camera:
         check_number("truth", frame.truth, -1, len(self.experiment.class_names) - 1, whole=True)
         size = self.experiment.backbone.info.image_size
         image = decode_image(frame.data, say("The frame"), size, FRAME_LIMITS)
-        work = self._window.see(image, frame.overlay, frame.severity)
         # Between two frames it has no share: nobody's step waits for a frame that may not come.
-        with closing(work), TURNS.joined() as share:
-            while (done := share.call(partial(_piece, work))) is None:
-                pass
-        seen = done[0]
+        with TURNS.joined(RUNS.check) as share:
+            seen = share.call(partial(self._window.see, image, frame.overlay, frame.severity))
         self._record.batches = self._window.seen
         self._judged += frame.truth >= 0
         answers = {}
@@ -145,16 +142,6 @@ class Camera:
             self._closed = True
             self._window = None
             self._held.close()
-
-
-def _piece(work: Iterator[None]) -> tuple[Any] | None:
-    """One piece of work; at its end the result."""
-    RUNS.check()
-    try:
-        next(work)
-    except StopIteration as end:
-        return (end.value,)
-    return None
 
 
 class Cameras:
@@ -257,7 +244,7 @@ def _open(recipe: Recipe) -> Experiment:
     with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
         turn = share.call(partial(turn_of, backbone))
     source = GivenImages(black, recipe.class_names)
-    return Experiment(recipe.settings, backbone, source, templates=recipe.templates or None, turn=turn)
+    return Experiment(recipe.settings, backbone, source, templates=recipe.templates or None, turn=turn, rest=TURNS.rest)
 
 
 CAMERAS = Cameras()

@@ -31,11 +31,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Answer:
-    """A run as somebody waits for it: the visitor's key, Gradio's call, and the generator that answers it."""
+    """A run as somebody waits for it: the visitor's key, Gradio's call, and the generator that answers it.
+
+    Attributes:
+        unwanted: nobody waits any more.
+    """
 
     visitor: str
     call: str | None
     updates: Generator[Any, None, None]
+    unwanted: bool = False
 
 
 @dataclass(eq=False)
@@ -83,13 +88,14 @@ class Runs:
                 self._ended(answer)
 
     def close_abandoned(self, demo: gr.Blocks) -> None:
-        """Ends the runs whose call has ended. One in the middle of a step is left for the next time."""
+        """Ends the runs whose call has ended; one at work at its next rest."""
         with self._changed:
             answers = list(self._answers)
         known = calls_known(demo)
         for answer in answers:
             if answer.call in known:
                 continue
+            answer.unwanted = True
             with suppress(ValueError):  # at work at this moment
                 answer.updates.close()
                 self._ended(answer)
@@ -105,8 +111,10 @@ class Runs:
             return any(answer.visitor == visitor for answer in self._answers)
 
     def wait(self, visitor: str, seconds: float = 30.0) -> bool:
-        """Returns True when no run of this visitor's is left, False when the time is over."""
+        """Ends this visitor's runs at their next rest. True when none is left, False when the time is over."""
         with self._changed:
+            for answer in self._answers:
+                answer.unwanted |= answer.visitor == visitor
             return self._changed.wait_for(lambda: not self.is_busy(visitor), seconds)
 
     @contextmanager
@@ -163,6 +171,18 @@ class Runs:
         """Raises :class:`UserError` once the server is about to stop."""
         if self.stopping:
             raise UserError(STOPPING)
+
+    def checker(self) -> Callable[[], None]:
+        """:meth:`check` for the run that answers the present call: GeneratorExit where nobody waits for it any more."""
+        call = present_call()
+        answers = [answer for answer in self._answers.copy() if call is not None and answer.call == call]
+
+        def check() -> None:
+            self.check()
+            if any(answer.unwanted for answer in answers):
+                raise GeneratorExit
+
+        return check
 
     def forgot(self) -> None:
         """A visitor's session was deleted."""

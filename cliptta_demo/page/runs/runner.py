@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.labels import match_labels
@@ -31,7 +30,6 @@ from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import STALE, decode_uploads
 
-T = TypeVar("T")
 DONE = object()  # nothing is left to do
 
 
@@ -97,14 +95,15 @@ def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment
     names, templates = recipe.class_names or None, recipe.templates or None
     with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
         turn = share.call(partial(turn_of, backbone))
-    return Experiment(recipe.settings, backbone, source, strangers, names, templates, turn), uploads
+    settings = recipe.settings
+    return Experiment(settings, backbone, source, strangers, names, templates, turn, TURNS.rest), uploads
 
 
 def read_class_names(experiment: Experiment) -> Iterator[RunUpdate]:
     """Sends the class names through the text tower, a turn at a time; yields a look now and then."""
     reading, shown = experiment.prepare(), time.monotonic()
-    with TURNS.joined() as share:
-        while (prompts := share.call(partial(_next, reading))) is not DONE:
+    with TURNS.joined(RUNS.checker()) as share:
+        while (prompts := share.call(partial(next, reading, DONE))) is not DONE:
             if time.monotonic() - shown >= LIVE_INTERVAL:
                 yield RunUpdate(None, prompts=prompts)
                 shown = time.monotonic()
@@ -135,7 +134,7 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
 
     Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
     tensors on the CPU: a visitor who reads keeps no GPU memory. A batch is read before the first turn is asked for, and
-    each turn is one piece of work, so that others wait for neither.
+    a turn holds about one piece of work, so that others wait for neither.
 
     Raises:
         UserError: the server is about to stop.
@@ -148,12 +147,12 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
     def due() -> bool:
         return time.monotonic() - shown >= live_interval(TURNS.count)
 
-    with TURNS.joined() as share:
+    with TURNS.joined(RUNS.checker()) as share:
         while not experiment.finished(state) and (batches is None or done < batches):
             began = time.perf_counter()
             batch = experiment.batch(state)
             steps = experiment.advance(state, due, batch)
-            while (moment := share.call(partial(_next, steps))) is not DONE:
+            while (moment := share.call(partial(next, steps, DONE))) is not DONE:
                 new_state, seen = moment
                 if new_state is not None:
                     taken = time.perf_counter() - began
@@ -168,11 +167,6 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
                     continue
                 shown = time.monotonic()
             done += 1
-
-
-def _next(steps: Iterator[T]) -> T | object:
-    RUNS.check()
-    return next(steps, DONE)
 
 
 def warm_up() -> None:

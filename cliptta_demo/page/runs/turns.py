@@ -1,11 +1,14 @@
-"""Runs at work at the same time take turns, step by step, so that no long or heavy run holds up the others.
+"""Runs at work at the same time take turns, piece by piece, so that no long or heavy run holds up the others.
 
-All steps are done by one thread: a step uses all cores anyway, only its activations are in memory, and what the kernels
-keep for each thread is kept once. Whose step is next is decided by time used: the run that has had least of it goes
-first, so that a step of a large model is paid for by waiting. Before such a step there is a short pause for a lighter
-run that is about to ask for its next one; else it would always just miss its turn. A new run starts with as much as the
-least of the others has used; it neither jumps the line for long nor waits for all. Who did not ask for turns, waiting
-for a slow disk say, has saved up none: when they come back, those who kept working are not put behind them.
+One thread works at a time: a piece uses all cores anyway, and only its activations are in memory. Whose turn is next is
+decided by time used: the run that has had least of it goes first, so that a piece of a large model is paid for by
+waiting. Before such a piece there is a short pause for a lighter run that is about to ask for its next one; else it
+would always just miss its turn. A new run starts with as much as the least of the others has used; it neither jumps the
+line for long nor waits for all. Who did not ask for turns, waiting for a slow disk say, has saved up none: when they
+come back, those who kept working are not put behind them.
+
+All steps that don't rest in their middle are done by one thread, so that what the kernels keep for each thread is kept
+once. One that rests stays in its thread, and a new one works until it goes on.
 """
 
 from __future__ import annotations
@@ -21,15 +24,22 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-HEAVIER = 4.0  # a step this many times as long waits for a lighter one
+SHORTEST = 0.05  # seconds: a turn that has just begun goes on where its step could rest
+HEAVIER = 4.0  # a turn this many times as long waits for a lighter run
 PATIENCE, MOST_PATIENCE = 0.2, 1.0  # for this share of its own time, and at most so many seconds
 
 
 @dataclass(eq=False)
 class Share:
-    """One run's part of the machine: ``used`` counts its seconds, from where it joined; ``last`` is its last step's."""
+    """One run's part of the machine.
+
+    Attributes:
+        check: called at the beginning of each turn; what it raises ends the step.
+        used: seconds of its turns, from where it joined; last: of the last one.
+    """
 
     turns: Turns
+    check: Callable[[], None]
     used: float = 0.0
     last: float = 0.0
 
@@ -40,7 +50,7 @@ class Share:
 
 @dataclass(eq=False)
 class Turns:
-    """Who works next. Thread-safe; the thread that works begins with the first step.
+    """Who works next. Thread-safe; the first thread that works begins with the first step.
 
     Attributes:
         processes: that do the runs of one page, this one among them.
@@ -49,18 +59,20 @@ class Turns:
     processes: int = 1
 
     _shares: set[Share] = field(default_factory=set)
-    _line: list[tuple[float, int, Share, Callable[[], Any], Future]] = field(default_factory=list)  # a heap
+    # A heap; without a step: one that rests waits for the future.
+    _line: list[tuple[float, int, Share, Callable[[], Any] | None, Future]] = field(default_factory=list)
     _arrivals: int = 0
     _now: float = 0.0  # what the run at work had used before its turn: nobody in line counts as having used less
-    _began: float | None = None  # of the step at work
+    _began: float | None = None  # of the turn
     _process: int = 0  # a forked process has no thread yet
+    _here: threading.local = field(default_factory=threading.local)  # whose step is in this thread
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def joined(self) -> Iterator[Share]:
-        """A share of the machine, for as long as the run lasts."""
+    def joined(self, check: Callable[[], None] = lambda: None) -> Iterator[Share]:
+        """A share of the machine, for as long as the run lasts; ``check`` as :attr:`Share.check`."""
         with self._changed:
-            share = Share(self, min((other.used for other in self._shares), default=0.0))
+            share = Share(self, check, min((other.used for other in self._shares), default=0.0))
             self._shares.add(share)
         try:
             yield share
@@ -75,21 +87,35 @@ class Turns:
 
     @property
     def step_seconds(self) -> float:
-        """How long the step at work has taken so far; 0 where none is."""
+        """How long the turn has taken so far; 0 where nobody works."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
-    def _put(self, share: Share, step: Callable[[], T]) -> Future[T]:
+    def rest(self) -> None:
+        """Called by a step between two pieces: from here on it waits for its run's next turn. Elsewhere it is empty."""
+        share: Share | None = getattr(self._here, "share", None)
+        if share is None or self.step_seconds < SHORTEST:
+            return
+        self._count(share)
+        turn = self._put(share, None)
+        self._begin()
+        turn.result()
+        share.check()
+
+    def _put(self, share: Share, step: Callable[[], T] | None) -> Future[T]:
         future: Future[T] = Future()
         with self._changed:
             if self._process != os.getpid():
                 self._process = os.getpid()
-                threading.Thread(target=self._work, name="steps", daemon=True).start()
+                self._begin()
             share.used = max(share.used, self._now)
             self._arrivals += 1  # among equals, first come, first served
             heapq.heappush(self._line, (share.used, self._arrivals, share, step, future))
             self._changed.notify_all()
         return future
+
+    def _begin(self) -> None:
+        threading.Thread(target=self._work, name="steps", daemon=True).start()
 
     def _work(self) -> None:
         while True:
@@ -99,19 +125,29 @@ class Turns:
                 self._changed.wait_for(lambda: not self._lighter_ones(), patience)
                 _, _, share, step, future = heapq.heappop(self._line)
                 self._now = max(self._now, share.used)
-            self._began = began = time.monotonic()
+            self._began = time.monotonic()
+            if step is None:  # it goes on in its own thread, in the place of this one
+                future.set_result(None)
+                return
+            self._here.share = share
             try:
+                share.check()
                 result, error = step(), None
             except BaseException as raised:
                 result, error = None, raised
-            share.last = time.monotonic() - began
-            self._began = None
-            share.used += share.last
+            self._here.share = None
+            self._count(share)
             if error is None:
                 future.set_result(result)
             else:
                 future.set_exception(error)
             del share, step, future, result, error  # while waiting, nothing of a run is kept
+
+    def _count(self, share: Share) -> None:
+        """A turn has ended."""
+        share.last = self.step_seconds
+        share.used += share.last
+        self._began = None
 
     def _lighter_ones(self) -> list[Share]:
         """Runs that would be ahead of the first in line, with much shorter steps, if they were in line already."""

@@ -92,7 +92,7 @@ def last(method: Method, images: Tensor, state: AdaptationState | None, seed: in
 
 
 def last_of(moments: Iterator[Progress | None]) -> Progress:
-    *_, progress = (moment for moment in moments if moment is not None)
+    *_, progress = moments
     return progress
 
 

@@ -22,8 +22,8 @@ from cliptta_demo.backend.methods.losses import (
 from cliptta_demo.backend.methods.scores import max_log_probability, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import PRECISIONS
+from cliptta_demo.backend.models.pieces import NO_REST
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import finish
 
 # bfloat16 keeps eight binary places: a number is rounded by 2^-8 of itself at most, by 0.42 · 2^-8 in the mean. A dozen
 # roundings on an image's way turn its embedding by √12 of that, of which a cosine sees 1/√32: a quarter of 2^-8, its
@@ -130,5 +130,5 @@ def test_otsu_equals_scikit_image(golden: dict[str, np.ndarray]) -> None:
 
 def test_text_side_gives_the_prototypes_of_the_file() -> None:
     templates, names = (tuple(golden()[f"text/{key}"]) for key in ("templates", "class_names"))
-    text = finish(golden_backbone().template_prototypes_in_pieces(names, templates)).transpose(0, 1)
+    text = golden_backbone().template_prototypes(names, templates, 256, NO_REST).transpose(0, 1)
     np.testing.assert_allclose(text, golden()["text/template_prototypes"], atol=1e-5)

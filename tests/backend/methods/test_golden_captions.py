@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from torch import Tensor
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
 from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.watt import TEMPLATES
-from cliptta_demo.backend.work import finish
 
 # name in the golden file → (method, its own settings, prototypes in the golden file)
 CAPTIONS = {
@@ -51,16 +51,17 @@ def test_captions_name_the_ranked_classes_and_are_made_once_a_batch(monkeypatch:
     method = trajectory("clipartt", "closed").method()
     method.task = replace(method.task, prompts_at_once=4)
     batch = Prepared(method.backbone, torch.from_numpy(official()["closed/images"][0]).float())
-    cosines = finish(method.predict(batch.pixels))
+    cosines = method.predict(batch.pixels)
     sent: list[str] = []
     encode = method.backbone.encode_text
     monkeypatch.setattr(method.backbone, "encode_text", lambda prompts: sent.extend(prompts) or encode(prompts))
     ranked = cosines.argsort(dim=1, descending=True)[:, :3]
-    rests = list(method._captions(batch, cosines))
+    method.rest = Mock()
+    captions = method._captions(batch, cosines)
     different = {tuple(classes) for classes in ranked.tolist()}
     assert len(sent) == len(different)
-    assert len(rests) == -(-len(different) // 4)
-    captions = finish(method._captions(batch, cosines))
+    assert method.rest.call_count == -(-len(different) // 4)
+    assert torch.equal(method._captions(batch, cosines), captions)
     assert len(sent) == len(different)  # all were there already
     expected = golden()["text/triple_prototypes"][tuple(ranked.T.numpy())]
     np.testing.assert_allclose(captions, expected, atol=1e-5)
@@ -78,15 +79,15 @@ class ClipttaOld(Cliptta):
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         if step == 0:
-            batch.made["cosines"] = yield from self.predict(batch.pixels, self.parameters(state))
+            batch.made["cosines"] = self.predict(batch.pixels, self.parameters(state))
             if self.settings.memory_shots > 0:
                 state = self._remember(state, batch.images, batch.made["cosines"], None)
         passes, terms = self.passes(self.parameters(state)), {}
         if len(remembered := self._recall(batch, state, step, seed)):
-            features = yield from passes.embed(remembered)
+            features = passes.embed(remembered)
             memory_terms = self._terms(features, features @ self.prototypes.T, None)
             terms = {f"memory {name}": term for name, term in memory_terms.items()}
-        return (yield from self.descend(state, passes, terms, step, batch.made["cosines"]))
+        return self.descend(state, passes, terms, step, batch.made["cosines"])
 
 
 class FromTheFile(ClipttaOld):

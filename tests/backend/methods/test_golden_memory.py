@@ -17,7 +17,6 @@ from torch import Tensor
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.work import Work
 
 # name in the golden file → (method, its own settings that differ, other settings)
 TRAJECTORIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -57,7 +56,7 @@ def checked(name: str, stream: str) -> tuple[list[list[int]], Tying]:
     def arrange(method: Method) -> None:
         learn = method.learn
 
-        def reading(state: AdaptationState, *about: Any, **more: Any) -> Work[tuple[AdaptationState, Tensor]]:
+        def reading(state: AdaptationState, *about: Any, **more: Any) -> tuple[AdaptationState, Tensor]:
             reads.append([item.number for item in state.kept["memory"].items])
             return learn(state, *about, **more)
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cliptta_demo.backend.work import Work
 from golden_methods import LOGIT_SCALE, NEAR, Trajectory, golden
 from torch import Tensor
 
 from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import Work
 
 # name in the golden file → the method, where the file has the values it ends with
 TRAJECTORIES = {
@@ -55,7 +55,7 @@ def watched(
             return torch.from_numpy(golden()[f"views/{STREAM}/boxes"][seed]).long()
 
         def one_image(self, *given: Any) -> Any:
-            alone.append((yield from super().one_image(*given)))
+            alone.append(super().one_image(*given))
             return alone[-1]
 
         def passes(self, values: Tensor) -> Passes:

@@ -20,7 +20,6 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import finish
 
 ADAPTING = [name for name, kind in METHODS.items() if kind.adapts and not issubclass(kind, PerImage)]
 FORGETTING = ("clipartt", "watt-p", "watt-s")  # each batch anew
@@ -87,7 +86,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(name: str, poison: flo
     images[2, 0, 0, 0] = poison
     method = make(name, backbone)
     state = last(method, random_images(6, seed=1).float() / 255).state
-    began = finish(method.begin(Prepared(backbone, images), state, 0))  # some start anew with each batch
+    began = method.begin(Prepared(backbone, images), state, 0)  # some start anew with each batch
     after = last(method, images, state).state
     assert after.skipped.item() == method.steps(method.task.outline)
     assert torch.equal(after.values, began.values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -15,11 +16,11 @@ from cliptta_demo.backend.methods import lame
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import NO_REST
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.run.size import nbytes
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.backend.work import finish
 
 NAMES = ("tda", "zero", "lame", "calip")
 
@@ -66,9 +67,9 @@ def test_an_image_without_finite_numbers_spoils_no_other(name: str, backbone: Ba
 @pytest.mark.parametrize("name", NAMES)
 def test_it_rests_between_images_or_pieces(name: str, backbone: Backbone) -> None:
     method = make(name, backbone)
-    method.at_once = 2
-    rests = list(method.adapt(random_images(5), method.start(), 0)).count(None)
-    assert rests >= (5 if name in ("tda", "zero") else 2)
+    method.at_once, method.rest = 2, Mock()
+    last(method, random_images(5))
+    assert method.rest.call_count >= (5 if name in ("tda", "zero") else 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -140,7 +141,7 @@ def test_zero_looks_at_as_many_images_as_it_says_and_the_seed_decides_where(back
 def test_lames_images_follow_those_that_pull_at_them() -> None:
     own = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
     for pull, expected in ((torch.zeros(3, 3), [0, 0, 1]), (1 - torch.eye(3), [0, 0, 0])):
-        agreed = finish(lame._agree(-own.log(), pull))
+        agreed = lame._agree(-own.log(), pull, NO_REST)
         assert agreed.argmax(dim=1).tolist() == expected
         torch.testing.assert_close(agreed.sum(dim=1), torch.ones(3))
         if not pull.any():

@@ -125,7 +125,7 @@ def waits(name: str, device: str, steps: int) -> list[int]:
     state = method.start()
     with counted(device) as counts:
         for seed, images in enumerate(batches):
-            *_, last = (moment for moment in method.adapt(images, state, seed) if moment is not None)
+            *_, last = method.adapt(images, state, seed)
             state = last.state
     return counts
 

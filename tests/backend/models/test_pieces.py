@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -17,9 +18,8 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models import backbone as backbone_module
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.models.pieces import Passes, Rest
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import finish
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def backbone() -> Backbone:
 def loss_and_gradient(backbone: Backbone, images: torch.Tensor, at_once: int) -> tuple[torch.Tensor, torch.Tensor]:
     passes, threshold = Passes(backbone, backbone.source_parameters, at_once), torch.zeros((), requires_grad=True)
     prototypes = backbone.prototypes(CLASSES)
-    features = finish(passes.embed(images))
+    features = passes.embed(images)
     cosines = features @ prototypes.T
     loss = soft_contrastive(features, pseudo_captions(cosines, prototypes), backbone.logit_scale)
     loss = loss - marginal_entropy(backbone.logits(cosines)) + 3 * threshold
-    return loss.detach(), finish(passes.gradient(loss, threshold))
+    return loss.detach(), passes.gradient(loss, threshold)
 
 
 @pytest.mark.parametrize("piece", [1, 7, 16, 39])
@@ -53,11 +53,12 @@ def test_a_whole_run_in_pieces_predicts_the_same(backbone: Backbone, name: str) 
     settings = AdaptationSettings(steps=3, learning_rate=1e-3)
     whole = method_of(name, backbone, backbone.prototypes(CLASSES), settings)
     cut = method_of(name, backbone, backbone.prototypes(CLASSES), settings, at_once=6)
+    whole.rest, cut.rest = Mock(), Mock()
     *steps, expected = whole.adapt(random_images(20), whole.start(), 0)
-    moments = list(cut.adapt(random_images(20), cut.start(), 0))
-    torch.testing.assert_close(moments[-1].cosines, expected.cosines, atol=1e-4, rtol=0)
-    assert None not in steps  # what fits into one pass has no rests
-    assert moments.count(None) >= 3 * (1 + len(steps))  # four pieces, three rests a pass
+    *_, got = cut.adapt(random_images(20), cut.start(), 0)
+    torch.testing.assert_close(got.cosines, expected.cosines, atol=1e-4, rtol=0)
+    assert not whole.rest.called  # what fits into one pass has no rests
+    assert cut.rest.call_count >= 3 * (1 + len(steps))  # four pieces, three rests a pass
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -75,21 +76,31 @@ def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatc
     monkeypatch.setattr(backbone.tower, "forward", counted)
     method = method_of(name, backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2), at_once=5)
     state = method.start()
+    largest = 0
+
+    def rest() -> None:
+        nonlocal passed, largest
+        largest, passed = max(largest, passed), 0
+
+    method.rest = Rest(rest)
     for seed in range(2):
-        passed, largest = 0, 0
         for moment in method.adapt(random_images(12), state, seed):
-            largest, passed = max(largest, passed), 0
-            state = moment.state if moment is not None else state
-        assert largest <= 5
+            rest()
+            state = moment.state
+    assert 0 < largest <= 5
 
 
 def test_a_batch_that_can_not_be_cut_is_worked_on_whole() -> None:
     backbone = small_backbone(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(7200, 32)))
     settings = AdaptationSettings(steps=2, memory_shots=0)
     method = method_of("tent", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
-    assert None not in list(method.adapt(random_images(12), method.start(), 0))
+    method.rest = Mock()
+    list(method.adapt(random_images(12), method.start(), 0))
+    assert not method.rest.called
     zero_shot = method_of("zero-shot", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
-    assert list(zero_shot.adapt(random_images(12), None, 0)).count(None) == 2  # by the source's statistics: it can
+    zero_shot.rest = Mock()
+    list(zero_shot.adapt(random_images(12), None, 0))
+    assert zero_shot.rest.call_count == 2  # by the source's statistics: it can
 
 
 def test_the_piece_is_chosen_from_what_is_free_at_each_batch(
@@ -109,9 +120,8 @@ def test_the_piece_is_chosen_from_what_is_free_at_each_batch(
 
 def test_class_names_go_through_the_text_tower_in_pieces(backbone: Backbone) -> None:
     expected = small_backbone().prototypes(CLASSES, ["{}", "a {}"])
-    work = backbone.prototypes_in_pieces(CLASSES, ["{}", "a {}"], 3)
-    assert list(work) == [(3, 10), (6, 10), (9, 10)]
-    assert list(backbone.prototypes_in_pieces(CLASSES, ["{}", "a {}"], 3)) == []  # remembered
+    assert list(backbone.read(CLASSES, ["{}", "a {}"], 3)) == [(3, 10), (6, 10), (9, 10)]
+    assert list(backbone.read(CLASSES, ["{}", "a {}"], 3)) == []  # remembered
     torch.testing.assert_close(backbone.prototypes(CLASSES, ["{}", "a {}"]), expected)
 
 
@@ -172,8 +182,7 @@ import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from helpers import random_images, small_backbone
-from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.backend.work import finish
+from cliptta_demo.backend.models.pieces import Passes, Rest
 torch.set_num_threads(1)
 
 
@@ -190,7 +199,7 @@ for batch, piece in ((256, 64), (2048, 64), (2048, 2048)):
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far was that of importing torch
     before = peak()
     passes = Passes(backbone, backbone.source_parameters, piece)
-    finish(passes.gradient(finish(passes.embed(images)).sum()))
+    passes.gradient(passes.embed(images).sum())
     print(peak() - before, flush=True)
     os._exit(0)
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from golden_methods import golden_backbone, tokenize
@@ -13,7 +15,6 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.models.text_tower import TextTower
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.backend.work import finish
 
 PROMPTS = ["a photo of a cat.", "a photo of a fire truck."]
 
@@ -62,10 +63,11 @@ def test_prototypes_of_each_template_are_made_when_asked_for_and_rest_in_between
         class_names=CLASSES,
         templates=templates,
         prompts_at_once=4,
+        rest=Mock(),
     )
-    assert list(task.template_prototypes()) == [None] * 3  # 15 prompts
-    each = finish(task.template_prototypes())
-    assert list(task.template_prototypes()) == []
+    each = task.template_prototypes()
+    assert torch.equal(task.template_prototypes(), each)
+    assert task.rest.call_count == 4  # 15 prompts
     assert each.shape == (3, len(CLASSES), backbone.dimension)
     torch.testing.assert_close(each.norm(dim=-1), torch.ones(3, len(CLASSES)))
     torch.testing.assert_close(torch.nn.functional.normalize(each.mean(dim=0), dim=-1), task.prototypes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from unittest.mock import Mock
+
 import pytest
 import torch
 from helpers import CLASSES, labelled_source, random_images, small_backbone
@@ -11,22 +14,21 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import nbytes
 from cliptta_demo.backend.run.window import OVERLAYS, Window, overlaid
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
-from cliptta_demo.backend.work import finish
 
 IMAGES = random_images(6)
 NAMES = ("zero-shot", "tent", "cliptta", "rotta", "tda")
 
 
-def window(most: int = 4) -> Window:
+def window(most: int = 4, rest: Callable[[], None] | None = None) -> Window:
     settings = RunSettings(methods=NAMES, adaptation=AdaptationSettings(steps=1, memory_shots=1))
-    return Window(Experiment(settings, small_backbone(), labelled_source(2)).methods, most)
+    return Window(Experiment(settings, small_backbone(), labelled_source(2), rest=rest).methods, most)
 
 
 def test_the_newest_is_predicted_in_the_company_of_the_last_ones() -> None:
     own = window()
-    seen = [finish(own.see(image)) for image in IMAGES]
+    seen = [own.see(image) for image in IMAGES]
     method = own.methods["zero-shot"]
-    alone = method.backbone.logits(finish(method.predict(IMAGES))).softmax(dim=1)
+    alone = method.backbone.logits(method.predict(IMAGES)).softmax(dim=1)
     answers = torch.stack([torch.from_numpy(each.answers["zero-shot"].probabilities) for each in seen])
     assert torch.allclose(answers, alone, atol=1e-5)
     for name in NAMES:
@@ -40,7 +42,7 @@ def test_a_long_stream_keeps_no_more_than_a_short_one() -> None:
     own, sizes = window(), []
     for rounds in (3, 1, 1):  # what methods remember is full after some
         for image in IMAGES.repeat(rounds, 1, 1, 1):
-            finish(own.see(image))
+            own.see(image)
         sizes.append(nbytes((own._images, own._states)))
     assert own.seen == 30
     assert len(own._images) == 4
@@ -48,14 +50,16 @@ def test_a_long_stream_keeps_no_more_than_a_short_one() -> None:
 
 
 def test_who_stops_in_the_middle_has_it_as_it_was() -> None:
-    own, other = window(), window()
+    rest = Mock(return_value=None)
+    own, other = window(rest=rest), window()
     for each in (own, other):
-        finish(each.see(IMAGES[0]))
-    half = own.see(IMAGES[1], "frost", 5)
-    next(half)
-    half.close()
+        each.see(IMAGES[0])
+    rest.side_effect = (None, None, InterruptedError)
+    with pytest.raises(InterruptedError):
+        own.see(IMAGES[1], "frost", 5)
+    rest.side_effect = None
     for name in NAMES:
-        first, second = (finish(each.see(IMAGES[2])).answers[name].probabilities for each in (own, other))
+        first, second = (each.see(IMAGES[2]).answers[name].probabilities for each in (own, other))
         assert torch.equal(torch.from_numpy(first), torch.from_numpy(second))
 
 

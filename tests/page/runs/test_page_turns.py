@@ -7,16 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pressing import values
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form import cost
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import runner
+from cliptta_demo.page.runs import handlers, registry, runner
+from cliptta_demo.page.runs import turns as module
 from cliptta_demo.page.runs.gpu import perform
-from cliptta_demo.page.runs.turns import Share
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.turns import Share, Turns
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")
@@ -26,25 +30,56 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
     """A run of the page with the real model, from the class names to the last batch, each turn counted."""
     most = 1
     monkeypatch.setattr(cost, "LIMITS", Limits(turn_gigaflops=most))
+    monkeypatch.setattr(module, "SHORTEST", 0.0)
     turns: list[float] = []
-    call = Share.call
+    call, rest = Share.call, Turns.rest
+    counter = FlopCounterMode(display=False)
+
+    def count() -> None:
+        turns.append(counter.get_total_flops() / 1e9)
+        counter.flop_counts.clear()
 
     def counted(share: Share, step: Callable[[], Any]) -> Any:
         def work() -> Any:
-            with FlopCounterMode(display=False) as counter:
+            with counter:
                 result = step()
-            turns.append(counter.get_total_flops() / 1e9)
+                count()
             return result
 
         return call(share, work)
 
     monkeypatch.setattr(Share, "call", counted)
+    monkeypatch.setattr(Turns, "rest", lambda self: (count(), rest(self)))
     words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
     recipe = read_form(FormValues(batches=2, batch_size=24, steps=2, methods=ALL, class_names=words))
     looks = list(perform(recipe, None, None, None))
     assert looks[-1].session.state.next_batch == 2
     assert sum(turns) > 20 * most  # much more than one turn may hold
     assert max(turns) <= 1.05 * most
+
+
+def test_a_run_that_is_cancelled_ends_within_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a step of many pieces, with the session as it was after the last whole batch."""
+    monkeypatch.setattr(cost, "LIMITS", Limits(turn_gigaflops=1))
+    monkeypatch.setattr(module, "SHORTEST", 0.0)
+    monkeypatch.setattr(registry, "present_call", lambda: "call")
+    updates, passes, batches = handlers.run(None, None, values(batch_size=24), None, "visitor"), [], []
+    embed = Backbone.embed
+
+    def cancelled(*given: Any, **options: Any) -> Any:
+        passes.append(RUNS.wait("visitor", 0.0))
+        return embed(*given, **options)
+
+    with RUNS.answer(updates, "visitor"):
+        for update in updates:
+            batches += [update["session"].state.next_batch] if "session" in update else []
+            if batches[-1:] == [1]:
+                break
+        monkeypatch.setattr(Backbone, "embed", cancelled)
+        with pytest.raises(GeneratorExit):
+            next(updates)
+    assert passes == [False]
+    assert not RUNS.is_busy("visitor")
 
 
 def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,76 @@ def test_an_error_goes_to_who_asked_and_the_rest_goes_on() -> None:
         assert share.call(lambda: 7) == 7
 
 
+def test_a_step_rests_for_those_who_have_had_less_and_goes_on_in_its_thread(clock: Clock) -> None:
+    turns, order, threads = Turns(), [], set()
+    before = threading.active_count()
+    with turns.joined() as heavy, turns.joined() as light:
+        lights = []
+
+        def work() -> str:
+            for _ in range(3):
+                order.append("heavy")
+                threads.add(threading.get_ident())
+                clock.now += 2.5
+                lights.append(turns._put(light, clock.step(0.25, partial(order.append, "light"))))
+                turns.rest()
+            return "done"
+
+        assert [heavy.call(work) for _ in range(2)] == ["done", "done"]
+        for step in lights:
+            step.result(LONG)
+        assert light.call(lambda: 7) == 7
+    assert order == ["heavy", "light"] * 6
+    assert len(threads) <= 2  # one for each of the steps
+    assert threading.active_count() - before <= 2  # the other one is about to end
+    assert heavy.used == pytest.approx(15)
+
+
+def test_a_turn_that_has_just_begun_goes_on(clock: Clock) -> None:
+    turns, order = Turns(), []
+    with turns.joined() as one, turns.joined() as other:
+
+        def work() -> None:
+            turns._put(other, partial(order.append, "other"))
+            for _ in range(3):
+                order.append("one")
+                clock.now += 0.4 * module.SHORTEST
+                turns.rest()
+
+        one.call(work)
+        other.call(lambda: None)
+    assert order == ["one", "one", "one", "other"]
+
+
+def test_a_step_ends_at_its_rest_when_nobody_wants_it(clock: Clock) -> None:
+    turns, wanted, done = Turns(), [True], []
+
+    def check() -> None:
+        if not wanted:
+            raise ZeroDivisionError
+
+    def work() -> None:
+        wanted.clear()
+        clock.now += 1
+        turns.rest()
+        done.append(1)
+
+    with turns.joined(check) as share:
+        with pytest.raises(ZeroDivisionError):
+            share.call(work)
+        with pytest.raises(ZeroDivisionError):
+            share.call(lambda: done.append(2))
+        assert not done
+        wanted.append(True)
+        assert share.call(lambda: 7) == 7
+
+
+def test_where_nobody_takes_turns_a_rest_is_empty() -> None:
+    turns = Turns()
+    turns.rest()
+    assert not turns._line
+
+
 def test_all_steps_are_done_by_one_thread() -> None:
     turns, seen = Turns(), set()
 
