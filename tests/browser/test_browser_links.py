@@ -9,6 +9,7 @@ import pytest
 from serving import be_patient
 from test_browser_run import PROGRESS, picture, set_number, wait_idle
 
+from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.fields import linked_names
 
 pytestmark = pytest.mark.browser
@@ -18,6 +19,8 @@ LINK = (
     "&methods=zero-shot,cliptta&class_names=cat,car,tree"
 )
 
+# The page's experiment with another seed: a link says how long its stream is.
+CHANGED = urlencode({"batch_size": DEFAULTS.stream.batch_size, "batches": DEFAULTS.stream.batches, "seed": 11})
 HOSTILE = ("<img src=x onerror=window.hacked=1>", "<script>window.hacked=1</script>", '"><svg onload=window.hacked=1>')
 
 
@@ -86,9 +89,9 @@ def test_a_bad_link_says_so_runs_nothing_and_leaves_a_page_whose_changes_make_an
     assert page.evaluate("window.hacked") is None
     assert page.input_value("#severity input[type=number]") == "4"
     set_number(page, "seed", 11)
-    assert shared_query(page) == "seed=11"
+    assert shared_query(page) == CHANGED
     set_number(page, "seed", -1)
     page.click("#share")
     page.wait_for_selector("#message .note:has-text('seed is -1; it must be a whole number')")
     page.wait_for_timeout(300)
-    assert urlsplit(page.input_value(".link-note input")).query == "seed=11"  # the last good one
+    assert urlsplit(page.input_value(".link-note input")).query == CHANGED  # the last good one

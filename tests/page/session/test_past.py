@@ -11,6 +11,7 @@ from pressing import press, small_model, values  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.size import nbytes
+from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.filling import address_of, clear_uploads, open_address, open_lesson
 from cliptta_demo.page.form.linked_runs import LONGEST_PIN, read_pins
 from cliptta_demo.page.panels.example import example_run, load_example
@@ -79,7 +80,7 @@ def test_reset_and_lessons_keep_it_and_going_on_changes_nothing(two) -> None:
 def test_the_example_counts_as_a_run_until_there_is_another() -> None:
     shown = example_run(load_example())
     past = PastRuns(shown=shown)
-    assert [len(method.accuracy) for method in shown.methods.values()] == [10, 10, 10]
+    assert [len(method.accuracy) for method in shown.methods.values()] == [DEFAULTS.stream.batches] * 3
     assert past_data(past, None)["empty"]
     assert past.after(None).last is shown
     assert past.after(None).shown is None
