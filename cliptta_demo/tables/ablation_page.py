@@ -21,12 +21,6 @@ class Terms(NamedTuple):
     regulariser: bool = False
     memory: bool = False
 
-    @property
-    def words(self) -> str:
-        """As in "entropy + regulariser"."""
-        parts = (self.objective * (self.objective != "none"), "regulariser" * self.regulariser, "memory" * self.memory)
-        return " + ".join(filter(None, parts))
-
 
 @dataclass(frozen=True)
 class Outcome:
