@@ -115,7 +115,7 @@
   // A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
   // that it showed: this tab keeps which one that was, and whose.
   const SHOWN = "cliptta-run";
-  const server = () => String(window.gradio_config?.app_id);
+  const server = () => document.querySelector("meta[name=cliptta-server]")?.content;
   window.addEventListener("pagehide", () => {
     const line = document.querySelector("#controls:not(:has(.example)) .run-line");
     try {

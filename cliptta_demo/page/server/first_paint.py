@@ -122,7 +122,9 @@ def _early(demo: Page) -> str:
         links.append(f'{kind} href="./assets/{name}"')
     script = (ASSETS / "stream.js").read_text(encoding="utf-8")
     tags = "".join(f"<link {link}>" for link in links)
-    return f"<title>{html.escape(demo.title)}</title>{tags}<script>{script}</script>"
+    # Gradio asks the address's call as soon as its own scripts, which wait too and come behind, have built the page.
+    own = f'<script defer src="{joined_address("page.js")}"></script>'
+    return f"<title>{html.escape(demo.title)}</title>{tags}<script>{script}</script>{own}"
 
 
 def _first(parts: Mapping[str, str]) -> str:

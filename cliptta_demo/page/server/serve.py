@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from types import FrameType
+from uuid import uuid4
 
 import gradio as gr
 import torch
@@ -76,7 +77,7 @@ def launch(demo: Page) -> None:
         server_port=port,
         theme=build_theme(),
         # css= would put Gradio's own prefix on every rule
-        head=spoken_language() + stylesheet(),
+        head=f'<meta name="cliptta-server" content="{uuid4().hex}">' + spoken_language() + stylesheet(),  # page.js asks
         show_error=False,
         run_history=False,
         ssr_mode=False,
