@@ -36,7 +36,7 @@ from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.progress import progress_bar, progress_html
 from cliptta_demo.page.session.state import Session
 
-# To add a panel: write its file, add it here. Those of one row stand side by side.
+# To add a panel: write its file, add it here, `make generate`. Those of one row stand side by side.
 ROWS: tuple[tuple[Panel, ...], ...] = (
     (scores.PANEL,),
     (gallery.GLIMPSE,),
@@ -53,7 +53,8 @@ ROWS: tuple[tuple[Panel, ...], ...] = (
     (drift.PANEL,),
 )
 DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
-PARTS = ("progress", "run_line", "cards", *(panel.name for panel in DRAWN))
+HEADS = ("progress", "run_line", "cards")
+PARTS = (*HEADS, *(panel.name for panel in DRAWN))
 
 
 def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
