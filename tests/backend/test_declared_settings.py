@@ -22,10 +22,11 @@ from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.cli import main
-from cliptta_demo.page.form import filling, links
+from cliptta_demo.page.form import links
 from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, field_names, form_of
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.form.sidebar import build_sidebar
+from cliptta_demo.page.layout import filling
+from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.runs import api, gpu, runner
 from cliptta_demo.page.session.state import Mark, Session, plan
 from cliptta_demo.settings_table import settings_page

@@ -15,7 +15,6 @@ from claims import RECORD, ROOT
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.claims import fingerprint as prints
 from cliptta_demo.claims import measure as claims_command
-from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.fingerprint import METHODS, differences
 from cliptta_demo.claims.margins import to_markdown
@@ -23,6 +22,7 @@ from cliptta_demo.claims.measure import all_studies, still_true
 from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
 from cliptta_demo.cli import main
+from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key
 
 FIRST, SECOND = COMBINATIONS[:2]

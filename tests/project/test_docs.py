@@ -27,7 +27,7 @@ from result_tables import (
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.margins import mean_and_error
 from cliptta_demo.claims.studies import COMBINATIONS
-from cliptta_demo.page.glossary import GLOSSARY
+from cliptta_demo.page.words.glossary import GLOSSARY
 from cliptta_demo.tables.ablation_page import answer, headline, read_csv
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import collapse_sentence

@@ -15,7 +15,7 @@ from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.methods.measured import Measured, measured
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
-from cliptta_demo.page.form.picker import build_picker
+from cliptta_demo.page.layout.picker import build_picker
 from cliptta_demo.tables import gallery
 from cliptta_demo.tables.kept import Kept, read_csv, to_csv
 from cliptta_demo.tables.ranking import Outcome, outcome_of, standings

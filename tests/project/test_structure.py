@@ -32,7 +32,7 @@ def test_the_engine_knows_no_page(path: Path) -> None:
 def test_nothing_that_is_installed_needs_the_training() -> None:
     installed = [path for path in PACKAGE.rglob("*.py") if PACKAGE / "training" not in path.parents]
     names = {name for path in installed for name in imported(path)}
-    assert "cliptta_demo.page" in names
+    assert "cliptta_demo.page.layout.build" in names
     assert not [name for name in names if name.startswith("cliptta_demo.training")]
 
 

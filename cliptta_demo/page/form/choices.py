@@ -12,7 +12,7 @@ from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.offered import BACKBONES
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
+from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
 HUB = "hub"  # the choice that takes its name from a text field
 HUB_LABEL = say("Another, from the hub…")

@@ -17,9 +17,9 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE
-from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import HUB, class_text_and_corruption, read_dataset
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 
 def starting_values(adaptation: AdaptationSettings, backbone: str = DEFAULTS.backbone) -> FormValues:

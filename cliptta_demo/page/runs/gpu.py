@@ -27,13 +27,13 @@ from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import check_cost
+from cliptta_demo.page.runs.keeping import UPLOAD_BYTES, check_size
 from cliptta_demo.page.runs.preparing import Loading, watched
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
-from cliptta_demo.page.session.keeping import UPLOAD_BYTES, check_size
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
-from cliptta_demo.page.texts import NO_MEMORY
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import NO_MEMORY
 
 log = logging.getLogger(__name__)
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it

@@ -1,6 +1,6 @@
 """Makes the finished run that the page opens with.
 
-    python -m cliptta_demo.page.panels.make_example
+    python -m cliptta_demo.page.layout.make_example
 
 runs the package's experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
 ``assets/example-sheet.jpg`` and ``example-clean.jpg``, the pictures of its gallery, for which the page need not wait,

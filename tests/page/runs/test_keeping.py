@@ -1,0 +1,187 @@
+"""Bytes of sessions: counted as they are, computed before a run, bounded for all with the oldest idle one first."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import small_backbone
+from pressing import BACKBONE, message, press, small_model  # noqa: F401  (a fixture)
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.run.experiment import RunState
+from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs import handlers, keeping
+from cliptta_demo.page.runs.keeping import Keeping, check_size
+from cliptta_demo.page.session.state import Session, Uploads
+
+METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")
+MB = 1_000_000
+
+
+def recipe(**changes):
+    return read_form(FormValues(**changes))
+
+
+def session_of(count: int, batches: int = 3) -> Session:
+    """A session that holds about ``count`` bytes."""
+    return Session(recipe(), RunState(batches, {}, {}, {}, np.zeros(count // 8, np.int64)))
+
+
+def run_of(kept: int, working: int = 0) -> RunSize:
+    return RunSize(kept, 1, 1, 0, 0, working)
+
+
+def test_bytes_of_plain_data_are_about_those_of_its_pickle() -> None:
+    session, _ = press(batches=2, batch_size=64, methods=METHODS, memory_shots=8)
+    for value in (
+        session,
+        session.state,
+        session.results,
+        session.sheets,
+        torch.zeros(10_000),
+        np.zeros(10_000),
+        "x" * 9_999,
+    ):
+        assert 0.95 * len(pickle.dumps(value)) < nbytes(value) < 2.5 * len(pickle.dumps(value)) + 1_000
+
+
+def test_what_is_shared_counts_once_and_a_part_counts_as_the_whole_that_it_keeps() -> None:
+    one = torch.zeros(100_000)
+    assert 400_000 <= nbytes((one, one[:10], one.numpy())) < 401_000
+    assert nbytes(one[:10]) >= 400_000
+    assert nbytes(np.zeros(100_000)[:5]) >= 800_000
+    assert nbytes(["word" * 100] * 1_000) < 10_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"corruption": "gaussian_noise", "severity": 5, "methods": METHODS, "memory_shots": 64, "batch_size": 64},
+        {"batch_size": 1, "memory_shots": 0},
+        {"batch_size": 32, "ood_share": 0.5, "methods": METHODS, "memory_shots": 4},
+    ],
+)
+def test_a_run_holds_no_more_than_was_computed_before_it(changes) -> None:
+    session, _ = press(batches=None, **{"memory_shots": 8, "steps": 1, **changes})
+    bound = run_size(session.recipe.settings, BACKBONE, len(session.recipe.class_names))
+    held = nbytes(session)
+    assert held <= bound.kept
+    assert bound.kept < 6 * held
+    states = [state for state in session.state.adaptations.values() if state is not None]
+    banks = [state.kept["memory"] for state in states if state.kept.get("memory")]
+    assert sum(len(bank) * (3 * 32 * 32 + 12) for bank in banks) <= bound.memory
+
+
+def large(**changes):
+    return recipe(
+        class_names=", ".join(f"c{i}" for i in range(200)), dataset="hf:a/b", backbone="ViT-B-16/openai", **changes
+    )
+
+
+def bound_of(asked, length=None, batches=None) -> RunSize:
+    backbone = small_backbone()
+    backbone.info = replace(backbone.info, image_size=224)
+    return run_size(asked.settings, backbone, 200, length, batches)
+
+
+def test_too_many_shots_are_refused_with_settings_amount_and_limit() -> None:
+    asked = recipe(memory_shots=64, batches=100, batch_size=128)
+    size = bound_of(asked)
+    assert size.memory == 12_800 * (3 * 224 * 224 + 12)
+    with pytest.raises(UserError) as caught:
+        check_size(size, asked, 200)
+    assert str(caught.value) == (
+        "64 shots × 200 classes at 224 pixels keep up to 1.9 GB; this page keeps at most 600 MB per visitor: "
+        "choose fewer shots, classes or batches."
+    )
+
+
+def test_a_run_that_ends_before_it_could_grow_large_is_not_refused() -> None:
+    asked = recipe(memory_shots=64, batches=100, batch_size=128)
+    check_size(bound_of(asked, length=500), asked, 200)  # so many images there are
+    check_size(bound_of(asked, batches=2), asked, 200)  # Step
+    short = recipe(memory_shots=64, batches=10, batch_size=128)
+    check_size(bound_of(short), short, 200)
+
+
+def test_a_refused_run_takes_no_step_and_keeps_the_session(monkeypatch) -> None:
+    first, _ = press()
+    monkeypatch.setattr(keeping, "LIMITS", replace(keeping.LIMITS, session_megabytes=1))
+    kept, updates = press(first, batches=None, memory_shots=64, batch_size=256)
+    assert kept is first
+    assert "64 shots × 12 classes at 32 pixels keep up to" in message(updates)
+    assert 'role="alert"' in message(updates)
+    assert keeping.KEEPING._aside == {}
+
+
+def keeper(most: int, *busy: str) -> tuple[Keeping, list[str]]:
+    gone: list[str] = []
+    kept = Keeping(most, busy.__contains__)
+    kept.let_go = gone.append
+    return kept, gone
+
+
+def test_the_oldest_idle_session_goes_first_and_never_one_at_work() -> None:
+    kept, gone = keeper(3 * MB, "bob")
+    sessions = {name: session_of(MB * 9 // 10) for name in ("bob", "ann", "eve", "kim")}
+    for name in ("bob", "ann", "eve"):
+        kept.keep(name, sessions[name], None)
+    kept.touch("ann")
+    assert gone == []
+    kept.keep("kim", sessions["kim"], None)
+    assert gone == ["eve"]
+    assert kept.used <= 3 * MB
+
+
+def test_what_a_run_may_come_to_hold_is_set_aside_when_it_starts() -> None:
+    kept, gone = keeper(3 * MB)
+    sessions = {name: session_of(MB * 9 // 10) for name in ("ann", "eve")}
+    for name, session in sessions.items():
+        kept.keep(name, session, None)
+    with kept.set_aside("kim", run_of(MB, MB // 2)):
+        assert gone == ["ann"]
+        with pytest.raises(UserError, match="try again in a minute"), kept.set_aside("joe", run_of(2 * MB)):
+            pass
+        assert gone == ["ann", "eve"]  # they made what room there was
+        assert kept.used == 3 * MB // 2
+        kept.keep("kim", session_of(MB // 2), None)
+        assert kept.used == 3 * MB // 2  # part of what was set aside
+    assert kept._aside == {}
+
+
+def test_a_session_that_was_let_go_elsewhere_counts_no_more() -> None:
+    kept, _ = keeper(10 * MB)
+    session = session_of(MB)
+    kept.keep("ann", session, None)
+    assert kept.used > MB * 9 // 10
+    del session
+    assert kept.used == 0
+
+
+def test_decoded_images_count_and_join_the_run() -> None:
+    kept, _ = keeper(10 * MB)
+    uploads = Uploads("key", (), 100, torch.zeros(10, 3, 100, 100, dtype=torch.uint8), ("a",), (None,), ())
+    session = session_of(MB)
+    kept.keep("ann", session, None)
+    kept.keep_also("ann", uploads)
+    assert 1_300_000 <= kept.used < 1_400_000
+    kept.keep_also("ann", None, Uploads)
+    assert kept.used < 1_100_000
+
+
+def test_whose_run_was_dropped_is_told_once_it_starts_again() -> None:
+    keeping.KEEPING.lose("visitor", 2)
+    assert keeping.KEEPING.advice("visitor").endswith("are still here: press Run to start it again.")
+    _, updates = press()
+    words = [update["message"] for update in updates if "needed the memory" in update.get("message", "")]
+    assert "its 2 batches and their results are gone" in words[0]
+    assert "started again from the source model" in words[0]
+    assert keeping.KEEPING.advice("visitor") == ""
+    assert handlers.phase_of(None) == "idle"

@@ -1,0 +1,231 @@
+"""Who left is forgotten after a while; a sign of life keeps everything."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.page.runs import leaving
+from cliptta_demo.page.runs.leaving import Leaving
+from cliptta_demo.page.session import leftovers, room, uploads
+from cliptta_demo.page.session.leftovers import Leftovers
+
+PATIENCE = 60  # seconds
+
+
+class Holder:
+    """What Gradio's own keeper of sessions offers, counting what is deleted."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.session_data = {"ann": object(), "bob": object()}
+        self.time_last_used = {"ann": 1, "bob": 2}
+        self.deleted: list[str] = []
+
+        self.failures = 0  # of the next deletions
+        self.tries = 0
+
+    def delete_state(self, key: str) -> None:
+        self.tries += 1
+        if self.failures:
+            self.failures -= 1
+            raise OSError("no")
+        self.deleted.append(key)
+
+
+def demo_of(holder: Holder, *events: Any) -> SimpleNamespace:
+    """What Gradio's app offers, with these events at work."""
+    queue = SimpleNamespace(
+        event_ids_to_events={event._id: event for event in events},
+        event_queue_per_concurrency_id={},
+        active_jobs=[list(events), None],
+        pending_messages_per_session={"ann": object(), "bob": object()},
+        pending_event_ids_session={"ann": set(), "bob": set()},
+    )
+    return SimpleNamespace(state_holder=holder, _queue=queue, app=SimpleNamespace(iterators={}))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(leaving, "GRACE", 0.1)
+    monkeypatch.setattr(leaving, "AGAIN", 0.05)
+    monkeypatch.setattr(leaving, "PAUSES", (0.01, 0.02, 0.04, 0.08))
+
+
+def soon(true: Callable[[], object]) -> bool:
+    """Whether it becomes true; on a busy machine a timer may be late."""
+    until = time.monotonic() + PATIENCE
+    while not true() and time.monotonic() < until:
+        time.sleep(0.01)
+    return bool(true())
+
+
+def ended(visitors: Leaving) -> bool:
+    """Whether nothing is left to do, nor a thread that would do it."""
+    return soon(lambda: not visitors._since and not timers()) and visitors._timers == {}
+
+
+def timers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if type(thread) is threading.Timer]
+
+
+def test_who_left_is_forgotten_and_nobody_else():
+    holder, visitors = Holder(), Leaving()
+    demo = demo_of(holder)
+    visitors.gone("ann", demo)
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+    assert list(holder.session_data) == list(holder.time_last_used) == ["bob"]
+    assert list(demo._queue.pending_messages_per_session) == list(demo._queue.pending_event_ids_session) == ["bob"]
+
+
+def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
+    holder, visitors = Holder(), Leaving()
+    hers, his = (SimpleNamespace(_id=name, session_hash=name, alive=True) for name in ("ann", "bob"))
+    demo = demo_of(holder, hers, his)
+    visitors.gone("ann", demo)
+    assert soon(lambda: not hers.alive)
+    assert his.alive
+    time.sleep(0.15)  # looks again meanwhile
+    assert holder.deleted == []  # its step has not ended yet
+    demo._queue.event_ids_to_events.pop("ann")
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+
+
+def test_a_call_from_before_they_left_is_no_sign_of_life():
+    holder, visitors = Holder(), Leaving()
+    asked = time.monotonic()  # it waited in line
+    visitors.gone("ann", demo_of(holder))
+    visitors.here("ann", asked)
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+    visitors.gone("bob", demo_of(holder))
+    visitors.here("bob", time.monotonic() + 1)
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+
+
+def test_a_sign_of_life_keeps_everything():
+    holder, visitors = Holder(), Leaving()
+    visitors.gone("ann", demo_of(holder))
+    visitors.gone("ann", demo_of(holder))  # the connection broke twice
+    visitors.here("ann")
+    assert ended(visitors)
+    assert holder.deleted == []
+    assert len(holder.session_data) == 2
+
+
+def test_a_deletion_that_fails_is_tried_again_and_the_rest_is_deleted_meanwhile(caplog):
+    holder, visitors = Holder(), Leaving()
+    holder.failures = 2
+    demo = demo_of(holder)
+    visitors.gone("ann", demo)
+    assert ended(visitors)
+    assert (holder.tries, holder.deleted, visitors.undeleted) == (3, ["ann"], 0)
+    assert list(holder.session_data) == list(demo._queue.pending_messages_per_session) == ["bob"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+
+
+def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(caplog):
+    holder, visitors = Holder(), Leaving()
+    holder.failures = 10**6
+    demo = demo_of(holder)
+    for key in ("ann", "bob"):
+        visitors.gone(key, demo)
+    assert ended(visitors)
+    assert holder.tries == 2 * (1 + len(leaving.PAUSES))
+    assert (holder.deleted, visitors.undeleted) == ([], 2)
+    assert not holder.session_data
+    assert not demo._queue.pending_messages_per_session
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == ["a session could not be deleted: states"] * 2
+
+
+@pytest.mark.parametrize("broken", ["session_data", "pending_messages_per_session"])
+def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
+    holder, visitors = Holder(), Leaving()
+    demo = demo_of(holder)
+    setattr(holder if broken == "session_data" else demo._queue, broken, None)
+    visitors.gone("ann", demo)
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+    assert visitors.undeleted == 1
+    if broken == "session_data":
+        assert list(demo._queue.pending_messages_per_session) == ["bob"]
+    else:
+        assert list(holder.session_data) == ["bob"]
+
+
+def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
+    monkeypatch.setattr(leaving, "PAUSES", (60.0,))
+    holder, visitors = Holder(), Leaving()
+    holder.failures = 1
+    visitors.gone("ann", demo_of(holder))
+    assert soon(lambda: holder.tries and visitors._timers)
+    visitors.here("ann")
+    assert ended(visitors)
+    assert list(holder.session_data) == ["ann", "bob"]
+
+
+def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
+    holder, visitors = Holder(), Leaving()
+    monkeypatch.setattr(leaving.gradio_parts, "end_events", lambda *_: 1 / 0)
+    visitors.gone("ann", demo_of(holder))
+    assert ended(visitors)
+    assert holder.deleted == ["ann"]
+
+
+def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(leftovers, "FIRST_PAUSE", 0.0)
+    left = Leftovers()
+    monkeypatch.setattr(room, "LEFTOVERS", left)
+    kept = room.Room()
+    monkeypatch.setattr(uploads, "ROOM", kept)
+    files = [tmp_path / name / "a.png" for name in ("bad", "good")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_bytes(b"x")
+    given = tuple(GivenFile(str(file), file.name) for file in files)
+    unlink, refused = Path.unlink, [2]
+
+    def fail(path, **options):
+        if path == files[0] and refused[0]:
+            refused[0] -= 1
+            raise PermissionError(str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    assert all(kept.take(file) for file in files)
+    uploads.forget_files(SimpleNamespace(files=given))
+    assert (len(left), files[0].exists(), files[1].parent.exists()) == (1, True, False)
+    assert kept.paths == {str(files[0])}  # still counted
+    assert not kept.take(files[0])  # nobody else can take it meanwhile
+    left.try_again()
+    assert (len(left), files[0].exists()) == (1, True)
+    left.try_again()
+    assert (len(left), files[0].parent.exists(), kept.used) == (0, False, 0)
+
+
+def test_pauses_between_tries_grow(tmp_path, monkeypatch):
+    left, now = Leftovers(), [0.0]
+    monkeypatch.setattr(leftovers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    tries = []
+
+    def fail(path, **_):
+        tries.append(now[0])
+        raise OSError
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    left.delete(tmp_path / "x")
+    for second in range(40):
+        now[0] = float(second)
+        left.try_again()
+    assert tries == [0.0, 1.0, 3.0, 7.0, 15.0, 31.0]
