@@ -21,6 +21,7 @@ from cliptta_demo.backend.methods.zero_shot import ZeroShot
 from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main
 from cliptta_demo.page.form import links
 from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, field_names, form_of
@@ -30,7 +31,6 @@ from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.runs import api, gpu, runner
 from cliptta_demo.page.session.state import Mark, Session, plan
 from cliptta_demo.settings_table import settings_page
-from cliptta_demo.tables.variants import parse_variant
 
 SEEN: list[EchoSettings] = []
 

@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 from claims import RECORD, rounding
 
-from cliptta_demo.backend.run.summary import summarise
+from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.layout.make_example import example_stage, make_example
 from cliptta_demo.page.lessons.claim import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key, lesson_values
 from cliptta_demo.page.panels.example import EXAMPLE, load_example
-from cliptta_demo.page.panels.stage import PARTS
-from cliptta_demo.tables.runs import collapsed
+from cliptta_demo.page.panels.stage import DRAWN, PARTS
 
 
 def shares(cards: str) -> list[float]:
@@ -50,11 +49,19 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     assert [claim.sentence for claim in claims if not claim.holds(claim.quantity.of(fresh))] == []
 
 
-def test_it_is_marked_as_an_example_and_small() -> None:
+def test_it_shows_every_panel_is_marked_as_an_example_and_small() -> None:
     shipped = load_example()
-    assert set(shipped) == set(PARTS)
+    assert set(json.loads(EXAMPLE.read_text(encoding="utf-8"))) == set(PARTS), "run: make generate"
     assert "Example" in shipped["progress"]
     assert EXAMPLE.stat().st_size < 1_000_000
+
+
+def test_a_panel_of_which_it_tells_nothing_waits_and_takes_nothing_away(tmp_path: Path) -> None:
+    kept = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    del kept["drift"], kept["strip"]
+    (tmp_path / "example.json").write_text(json.dumps(kept | {"no longer there": "x"}), encoding="utf-8")
+    waiting = {panel.name: panel.value(None) for panel in DRAWN if panel.name in ("drift", "strip")}
+    assert load_example(tmp_path / "example.json") == load_example() | waiting
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"progress": "x"}', '{"progress": 1}'])
