@@ -1,0 +1,119 @@
+"""What to know of a backbone before it is loaded: what it costs, under which licence it is, and what stays."""
+
+from __future__ import annotations
+
+import html
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import megabytes
+from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.backend.models.offered import (
+    BACKBONES,
+    LAPTOPS,
+    PAPERS,
+    BackboneEntry,
+    check_visitor_backbone,
+    label_of,
+    licence_of,
+    repository_of,
+)
+from cliptta_demo.backend.models.weights import is_fetched
+from cliptta_demo.backend.run.arithmetic import duration
+from cliptta_demo.languages import say
+from cliptta_demo.page.form.cost import seconds_per_batch
+from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.words_note import unknown_words
+from cliptta_demo.page.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
+
+
+def backbone_note_html(values: FormValues, before: str) -> str:
+    """A line on the model, three facts, and, for another one than ``before``, what stays when it comes.
+
+    Args:
+        before: the backbone of what the page shows.
+    """
+    try:
+        name = check_visitor_backbone(values.backbone)
+    except UserError:
+        return ""
+    entry = BACKBONES.get(name)
+    about = entry.about if entry else BACKBONE_UNLISTED
+    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(name, values))
+    kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
+    return (
+        f'<div class="model-note" data-testid="backbone-note"><p>{html.escape(about)}</p><dl>{facts}</dl>{kept}</div>'
+    )
+
+
+def model_line_html(backbone: str) -> str:
+    """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
+    entry = BACKBONES.get(backbone)
+    name = html.escape(label_of(backbone))
+    runs = (
+        say("Runs <b>{name}</b>, trained on {data}.", name=name, data=html.escape(entry.trained))
+        if entry
+        else say("Runs <b>{name}</b>.", name=name)
+    )
+    more = ""
+    if backbone != PAPERS:
+        choose = f'<button type="button" data-shows="#backbone input">{say("choose it")}</button>'
+        about = {"name": html.escape(label_of(PAPERS)), "cost": _fetching(PAPERS), "choose": choose}
+        words = say("The paper's is {name} ({cost}): {choose}.", **about)
+        more = f'<span class="more"> {words}</span>'
+    return f'<p class="model-line">{runs}{more}</p>'
+
+
+def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
+    """(what, HTML) of each fact."""
+    facts = [_download(name), (say("Licence"), _licence(name))]
+    if time := time_per_batch(values):
+        facts.append((say("Batch of {count}", count=int(values.batch_size)), say("about {time}", time=time)))
+    return facts
+
+
+def time_per_batch(values: FormValues) -> str:
+    """In words; "" where it can't be told."""
+    seconds = seconds_per_batch(values)
+    if seconds is None:
+        return ""
+    return say("{seconds:.1f} s", seconds=max(seconds, 0.1)) if seconds < 10 else duration(seconds)
+
+
+def _download(name: str) -> tuple[str, str]:
+    entry = BACKBONES.get(name)
+    if name == TINY:
+        return say("Download"), say("none")
+    if is_fetched(name):
+        return say("Download"), say("kept here")
+    return say("Fetched once"), megabytes(entry.download) if isinstance(entry, BackboneEntry) else say("size on Run")
+
+
+def _fetching(name: str) -> str:
+    """What getting a listed backbone costs, in a clause."""
+    size = _download(name)[1]
+    return size if is_fetched(name) else say("{size}, fetched once", size=size)
+
+
+def _licence(name: str) -> str:
+    if licence := licence_of(name):
+        return html.escape(licence)
+    repository = repository_of(name)
+    if not repository:
+        return say("see its page")
+    address = html.escape(f"https://huggingface.co/{repository}", quote=True)
+    return f'<a href="{address}" target="_blank" rel="noopener">{say("see its page")}</a>'
+
+
+def words_offer(values: FormValues) -> str:
+    """What to choose where the built-in model lacks words of the form, and its cost; "" otherwise."""
+    if not any(unknown_words(values)):
+        return ""
+    cost = [_fetching(LAPTOPS)]
+    if time := time_per_batch(values.changed({"backbone": LAPTOPS})):
+        cost.append(say("a batch about {time}", time=time))
+    return WORDS_OFFER.format(label=label_of(LAPTOPS), cost="; ".join(cost))
+
+
+def gpu_advice(backbone: object, device: str) -> str:
+    """What to choose where there is a GPU and the built-in model, made for processors, is chosen; "" otherwise."""
+    return GPU_ADVICE.format(label=label_of(PAPERS)) if device == "cuda" and backbone == TINY else ""

@@ -1,0 +1,295 @@
+"""What fills the form beside the visitor: lessons, links, uploads, a backbone's values, and what is put back."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
+from cliptta_demo.languages import say, say_count
+from cliptta_demo.page.defaults import UPLOAD
+from cliptta_demo.page.form.choice import Choice, put_back
+from cliptta_demo.page.form.choices import HUB, images_note
+from cliptta_demo.page.form.differing import differ
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
+from cliptta_demo.page.form.linked_runs import pins_query, read_pins
+from cliptta_demo.page.form.links import open_link, to_query, unknown_words
+from cliptta_demo.page.form.opening import opening
+from cliptta_demo.page.form.reading import check_form, read_form
+from cliptta_demo.page.form.uploader import show_uploader
+from cliptta_demo.page.lessons.lessons import by_key, changed_values, lesson_values, read_lesson
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.example import shipped_run
+from cliptta_demo.page.panels.lesson import lesson_value
+from cliptta_demo.page.panels.past_runs import past_value
+from cliptta_demo.page.panels.stage import waiting_stage
+from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
+from cliptta_demo.page.session.past import PastRuns
+from cliptta_demo.page.session.state import Session, Uploads
+from cliptta_demo.page.session.uploads import (
+    UploadNews,
+    better_batch_size,
+    class_text_for,
+    decode_uploads,
+    fields_for,
+    forget_files,
+    forget_files_of,
+    own_files,
+    ready_sentence,
+    upload_value,
+)
+from cliptta_demo.page.texts import (
+    LESSON_LEFT,
+    LINK_CHANGES,
+    LINK_LOST,
+    LINK_LOST_UPLOAD,
+    LINK_OF_FORM,
+    LINK_OPENED,
+    LINK_OPENED_UPLOAD,
+    PAST_LEFT_OUT,
+    PROPOSE,
+    REMOVED,
+    RESTORED,
+)
+
+
+def open_lesson(
+    key: str,
+    before: FormValues | None = None,
+    values: tuple[Any, ...] | None = None,
+    session: Session | None = None,
+    past: PastRuns | None = None,
+) -> Update:
+    """What a lesson puts on the page: the form, its stepper, and a stage that waits for its run.
+
+    Args:
+        before: the form before the lesson that is open, None where none is; values: the form at this moment.
+        session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
+            it. None is drawn behind but the run that the lesson compares with.
+    """
+    lesson = by_key(key)
+    form = lesson_values(lesson)
+    past = (past or PastRuns()).after(session).but(read_form(form) if lesson.runs else None)
+    if lesson.compare:
+        other = by_key(lesson.compare)
+        past = past.beside(read_form(lesson_values(other)), other.title, shipped_run())
+    return {
+        **_fresh(form, past),
+        "message": message_html(),
+        "lesson": lesson_value(lesson, opened=str(time.monotonic())),
+        "lesson_key": key,
+        "before": before or (form_of(values) if values is not None else None),
+    }
+
+
+def change_one(key: str, session: Session | None, past: PastRuns) -> Update:
+    """The one change at the end of a lesson, in the form; the lesson's run is the last run then."""
+    return _fresh(changed_values(by_key(key)), past.after(session))
+
+
+def _fresh(form: FormValues, past: PastRuns) -> Update:
+    """A form whose run has yet to begin, and what is shown until then."""
+    runs = form.dataset != UPLOAD
+    return {
+        "session": None,
+        "choice": Choice(form),
+        "model": form.backbone,
+        "changed": "",
+        "past_runs": past,
+        "past": past_value(past, None, read_form(form) if runs else None),
+        **form_update(form),
+        **waiting_stage(form.methods),
+        **buttons("idle"),
+    }
+
+
+def leave_lesson(before: FormValues | None) -> Update:
+    """The form as it was before the lesson; the run stays."""
+    return {**_no_lesson(), **form_update(before or opening()), "message": message_html(LESSON_LEFT)}
+
+
+def restore_defaults() -> Update:
+    """The form as the page opens, the visitor's images apart; the run stays."""
+    return {**_no_lesson(), **form_update(opening()), "message": message_html(RESTORED)}
+
+
+def _no_lesson() -> Update:
+    return {"lesson": lesson_value(None), "lesson_key": "", "before": None}
+
+
+def form_update(values: FormValues) -> Update:
+    """All widgets' values; the place for files shows where it is needed."""
+    update = _widgets({name: values[name] for name in linked_names()})
+    return update | {"files": show_uploader(values.dataset == UPLOAD)}
+
+
+def put_form_back(choice: Choice, values: tuple[Any, ...]) -> Update:
+    """After the end of a run: what could not be loaded, or was given up, goes out of the form again."""
+    changed, words = put_back(choice, form_of(values))
+    update: Update = {"choice": choice.settled}
+    if words:
+        message = message_html(choice.said or words, "error" if choice.said else "info", (words,) * bool(choice.said))
+        update |= {"message": message, **_widgets(changed)}
+    return update
+
+
+def _widgets(values: Mapping[str, Any]) -> Update:
+    """Fields' values as their widgets take them: a CheckboxGroup takes lists only, some widgets say more."""
+    special = {
+        "methods": list,
+        "hub_dataset": lambda name: gr.Textbox(name, visible=values.get("dataset") == HUB),
+        "ood_source": lambda name: gr.Dropdown(value=name, info=images_note(name)),
+    }
+    return {name: special[name](value) if name in special else value for name, value in values.items()}
+
+
+def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: bool = False) -> Update:
+    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing.
+
+    Args:
+        lost: whether it is that of a run which ended with the server that the page had before.
+    """
+    past, unknown = past or PastRuns(), unknown_words(query)
+    update: Update = {}
+    words = []
+    try:
+        if "lesson" in query:
+            key, starts = read_lesson(query)
+            update = open_lesson(key, past=past)
+            past = update["past_runs"]
+            update |= {"go": f"{key} {time.monotonic()}"} if starts else {}
+        if pins := read_pins(query):
+            past = reduce(lambda runs, run: runs.pin(run, run.name), pins, past)
+            update |= {"past_runs": past, "past": past_value(past, None)}
+            words.append(
+                say_count(
+                    "{count} run is pinned with this link, with the numbers it says; load one and press Run to see for "
+                    "yourself.",
+                    "{count} runs are pinned with this link, with the numbers it says; load one and press Run to see "
+                    "for yourself.",
+                    len(pins),
+                )
+            )
+        if lost or any(name in query for name in linked_names()):
+            values = open_link(query)
+            told = (LINK_LOST, LINK_LOST_UPLOAD) if lost else (LINK_OPENED, LINK_OPENED_UPLOAD)
+            words.insert(0, told[values.dataset == UPLOAD])
+            update |= {"choice": Choice(opening()), "changed": "", **form_update(values)}
+            update |= waiting_stage(values.methods)  # the example that the page opens with is another experiment
+            update |= give_way(past, None, check_form(values))
+    except UserError as error:
+        more = (unknown,) * bool(unknown)
+        sentence = say("This link can't be opened as it is: {reason}", reason=error)
+        return {"message": message_html(sentence, "error", more)}
+    if words or unknown:
+        update["message"] = message_html(" ".join(words), "warning" if unknown else "info", (unknown,) * bool(unknown))
+    return update
+
+
+def address_of(
+    values: tuple[Any, ...],
+    session: Session | None = None,
+    shown: FormValues | None = None,
+    past: PastRuns | None = None,
+    lesson: str = "",
+) -> tuple[str, str]:
+    """("?" and the query of the link to what the form says, message); a form with an error has no link: "".
+
+    Args:
+        past: whose pinned runs the link holds too; lesson: the open one, to which the link is while the form is its.
+        session: the run shown, shown: its form; the message says where the link is not theirs.
+    """
+    form = form_of(values)
+    try:
+        check_form(form)
+        pins, left_out = pins_query(past or PastRuns())
+        settings = to_query(form)
+        open_link(dict(parse_qsl(settings, keep_blank_values=True, max_num_fields=len(field_names()))))
+        if lesson and settings == to_query(lesson_values(by_key(lesson))):
+            settings = urlencode({"lesson": lesson})
+        query = "&".join(filter(None, (settings, urlencode(pins))))
+    except UserError as error:
+        return "", message_html(str(error), "error")
+    words = [PAST_LEFT_OUT.format(names=", ".join(left_out))] * bool(left_out)
+    if shown is not None and differ(shown, form):
+        words.insert(0, LINK_OF_FORM)
+    elif session is not None and session.marks:
+        words.insert(0, LINK_CHANGES.format(changes=", ".join(session.changes)))
+    return f"?{query}", message_html(kind="warning" if words else "info", more=words)
+
+
+def take_uploads(
+    given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None, batch_size: Any = None
+) -> Update:
+    """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
+
+    Labels become the class names unless the visitor ``typed`` some; the form asks for all images, for frames of
+    a video in their order. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
+    Names of the update: "uploads", "files", "upload_note", "propose", and fields that change.
+    """
+    added = own_files(given.added, uploads.files if uploads is not None else ())
+    before = uploads.filled if uploads is not None else ""
+    files = (*(uploads.files if uploads is not None else ()), *added)
+    size = image_size_of(backbone)
+    try:
+        uploads = decode_uploads(files, size, before, given.every)
+    except BaseException:
+        forget_files_of(added)
+        raise
+    lost = len(given.added) - len(added)
+    words = say("{count:,} of the files did not arrive: add them again.", count=lost)
+    refused = (words,) * bool(lost) + uploads.refused
+    text = class_text_for(uploads, typed, before)
+    uploads = replace(uploads, filled=text or before)
+    update: Update = {"uploads": uploads, "files": upload_value(uploads)}
+    update |= {"propose": proposal(0 if uploads.frames else len(uploads.names), batch_size)}
+    if not uploads.names:
+        return update | {"upload_note": message_html(say("None of these files can be used."), "error", refused)}
+    note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
+    fields = {"class_names": text} if text else {}
+    return update | {"upload_note": note} | fields | fields_for(uploads, batch_size)
+
+
+def proposal(images: int, batch_size: Any) -> gr.Button:
+    """The button that sets a batch size which makes several batches of so few images; hidden where there is none."""
+    size = better_batch_size(images, batch_size)
+    if not size:
+        return gr.Button("", visible=False)
+    words = PROPOSE.format(size=size, batches=-(-images // size), now=-(-images // int(batch_size)))
+    return gr.Button(words, visible=True)
+
+
+def clear_uploads(
+    session: Session | None, choice: Choice, uploads: Uploads | None, past: PastRuns | None = None
+) -> Update:
+    """Takes a visitor's images away, and what was made of them: results and adapted models.
+
+    To be asked when no run is at work. Another run is kept, paused.
+    """
+    forget_files(uploads)
+    gone: Update = {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
+    own = session is not None and session.recipe.dataset == UPLOAD
+    past = (past or PastRuns()).without_uploads()
+    gone |= {"propose": gr.Button(visible=False), "past_runs": past, "past": past_value(past, None if own else session)}
+    if not own:
+        return {**pause(session, choice), **gone}
+    return {**gone, **emptied(choice, session.recipe.settings.methods, REMOVED)}
+
+
+def take_backbone(name: Any) -> tuple[list[Any], str]:
+    """(values of the Advanced fold, message): each backbone brings its own tuned values.
+
+    Nothing is loaded: that is for Run, when size and speed have been read.
+    """
+    try:
+        check_visitor_backbone(name)
+    except UserError as error:
+        return [], message_html(str(error), "error")
+    tuned = tuned_adaptation(name)
+    return [getattr(tuned, setting) for setting in ADAPTATION_FIELDS], message_html()

@@ -1,0 +1,230 @@
+"""The sidebar: a widget for each of the form's fields. Those of declared settings are made from their declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.data.catalog import picture_class_names
+from cliptta_demo.backend.declare import Setting
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
+from cliptta_demo.languages import say
+from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
+from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
+from cliptta_demo.page.form.choices import (
+    HUB,
+    backbone_choices,
+    class_text_and_corruption,
+    dataset_choices,
+    images_note,
+    is_hub_choice,
+    stranger_choices,
+)
+from cliptta_demo.page.form.cost import estimate_html
+from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, in_group
+from cliptta_demo.page.form.picker import build_picker
+from cliptta_demo.page.form.uploader import build_uploader, show_uploader
+from cliptta_demo.page.form.words_note import words_note_html
+from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.panel import scripts
+from cliptta_demo.page.server.guard import RAW
+from cliptta_demo.page.texts import HELP
+
+STREAM, ADVANCED = say("Stream"), say("Advanced")  # the folds
+BUTTONS = 4  # choices that are all shown; more of them are a list that opens
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
+
+
+@dataclass(frozen=True)
+class Sidebar:
+    """The widgets by the name of their setting, and the few that are not settings."""
+
+    widgets: dict[str, gr.components.Component]
+    upload_note: gr.HTML
+    estimate: gr.HTML
+    backbone_note: gr.HTML
+    words_note: gr.HTML
+    offers: dict[str, gr.Button]  # by the backbone that they put into the form
+    stream: gr.Accordion
+    advanced: gr.Accordion
+    restore: gr.Button
+    propose: gr.Button
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """All fields' widgets, in the order of :func:`.fields.field_names`."""
+        return list(self.widgets.values())
+
+
+def build_sidebar(values: FormValues, device: str) -> Sidebar:
+    """Builds the widgets inside the present layout, with these values; ``device``: where runs work.
+
+    Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
+    """
+    made: dict[str, Any] = {}
+    own, hub = values.dataset == UPLOAD, is_hub_choice(values.dataset)
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML(f"<h2>{say('Images')}</h2>", apply_default_css=False)
+        made["dataset"] = gr.Dropdown(
+            dataset_choices(),
+            value=values.dataset,
+            label=say("Data"),
+            info=images_note(values.dataset),
+            elem_id="dataset",
+        )
+        made["hub_dataset"] = gr.Textbox(
+            values.hub_dataset,
+            label=say("Name on the hub"),
+            info=HELP["hub_dataset"],
+            placeholder=say("ORGANISATION/NAME"),
+            max_length=200,
+            visible=values.dataset == HUB,
+            elem_id="hub-dataset",
+        )
+        made["files"] = build_uploader(scripts(), own)
+        upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
+        propose = _offer("", "propose")
+        made["class_names"] = gr.Textbox(
+            values.class_names,
+            label=say("Class names"),
+            info=class_names_help(values.dataset),
+            lines=3,
+            max_lines=8,
+            elem_id="class-names",
+        )
+        made |= build_widgets(in_group("images"), values)
+        made["strangers_by_label"].visible = own
+        words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
+        offers = {LAPTOPS: _offer(words_offer(values), "words-offer")}
+        with gr.Row(elem_classes="shortcuts"):
+            pictures = not own and not hub
+            twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes", visible=pictures)
+            words = say("All {count}", count=len(picture_class_names()))
+            every = gr.Button(words, size="sm", elem_id="all-classes", visible=pictures)
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML(f"<h2>{say('Shift')}</h2>", apply_default_css=False)
+        made |= build_widgets(in_group("shift"), values)
+        made["ood_source"] = gr.Dropdown(
+            stranger_choices(), value=values.ood_source, label=say("OOD source"), elem_id="ood-source"
+        )
+    with gr.Group(elem_classes="fieldset"):
+        gr.HTML(f"<h2>{say('Methods')}</h2>", apply_default_css=False)
+        made["methods"] = build_picker(values.methods)
+        made["backbone"] = gr.Dropdown(
+            backbone_choices(),
+            value=values.backbone,
+            label=say("Backbone"),
+            allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
+            elem_id="backbone",
+        )
+        offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
+        note = backbone_note_html(values, values.backbone)
+        note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
+        estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
+    with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as stream:
+        first, *rest = in_group("schedule")
+        for names in ([first], rest, in_group("stream")):
+            made |= build_widgets(names, values)
+    with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as advanced:
+        made |= build_widgets(in_group("advanced"), values)
+        groups: dict[str, gr.Group] = {}
+        for method, names in _own_fields().items():
+            with gr.Group(visible=method in values.methods, elem_classes="fieldset") as groups[method]:
+                gr.HTML(f"<h2>{METHODS[method].label}</h2>", apply_default_css=False)
+                made |= build_widgets(names, values)
+        made["templates"] = gr.Textbox(
+            values.templates,
+            label=say("Prompt templates"),
+            info=HELP["templates"],
+            lines=2,
+            max_lines=6,
+            elem_id="templates",
+        )
+    restore = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
+    made = {name: made[name] for name in field_names()}
+    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose)
+    _connect(sidebar, twelve, every)
+    if groups:
+        made["methods"].change(
+            lambda chosen: {group: gr.Group(visible=method in chosen) for method, group in groups.items()},
+            made["methods"],
+            list(groups.values()),
+            **QUIET,
+        )
+    return sidebar
+
+
+def _offer(advice: str, name: str) -> gr.Button:
+    return gr.Button(advice, size="sm", visible=bool(advice), elem_id=name, elem_classes="offer", min_width=0)
+
+
+def _own_fields() -> dict[str, list[str]]:
+    """Method → the fields of its own settings, where it has some."""
+    names = [name for name in field_names() if name not in FORM]
+    return {method: own for method in METHODS if (own := [name for name in names if name.split(".")[0] == method])}
+
+
+def build_widgets(names: Sequence[str], values: FormValues) -> dict[str, gr.components.Component]:
+    """The widgets of declared settings; plain whole numbers share the first row."""
+    settings = {name: declared(name) for name in names}
+    narrow = [name for name, item in settings.items() if item.kind is int and not item.slider]
+    made: dict[str, gr.components.Component] = {}
+    with gr.Row() if len(narrow) > 1 else nullcontext():
+        made |= {name: build_widget(name, settings[name], values[name]) for name in narrow}
+    return made | {name: build_widget(name, item, values[name]) for name, item in settings.items() if name not in made}
+
+
+def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Component:
+    """The widget of one setting."""
+    about = {"label": setting.label, "info": setting.help or None, "elem_id": name.replace("_", "-").replace(".", "-")}
+    if setting.kind is bool:
+        return gr.Checkbox(value, **about)
+    if setting.kind is str:
+        kind = gr.Dropdown if callable(setting.choices) or len(setting.options) > BUTTONS else gr.Radio
+        return kind([(label, word) for word, label in setting.options.items()], value=value, **about)
+    if setting.slider:
+        return gr.Slider(setting.low, setting.high, value, step=setting.step, buttons=[], **about)
+    if setting.kind is int:
+        return gr.Number(value, precision=0, min_width=80, **about)
+    return gr.Number(value, step=setting.step, **about)
+
+
+def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
+    """What the widgets do to one another; no run is touched here."""
+    widgets = sidebar.widgets
+    widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
+        class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
+    )
+    shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names", "strangers_by_label")]
+    widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
+    widgets["ood_source"].input(
+        lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET
+    )
+    twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **QUIET)
+    every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **QUIET)
+
+
+def fit_widgets(dataset: str) -> tuple[Any, ...]:
+    """The widgets that fit a data set: a name, files, shortcuts for built-in pictures, and what to know of each."""
+    own, hub = dataset == UPLOAD, is_hub_choice(dataset)
+    return (
+        gr.Dropdown(info=images_note(dataset)),
+        gr.Textbox(visible=dataset == HUB),
+        show_uploader(own),
+        gr.Textbox(info=class_names_help(dataset)),
+        gr.Checkbox(visible=own),
+        gr.Button(visible=not own and not hub),
+        gr.Button(visible=not own and not hub),
+    )
+
+
+def class_names_help(dataset: str) -> str:
+    """What to write as class names of these images."""
+    return HELP[
+        "class_names_upload" if dataset == UPLOAD else "class_names_hub" if is_hub_choice(dataset) else "class_names"
+    ]

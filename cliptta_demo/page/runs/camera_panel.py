@@ -1,0 +1,133 @@
+"""The panel of the camera: what its script draws in, and what happens on the server when the button is pressed."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import megabytes
+from cliptta_demo.backend.methods.looks import looks
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.backend.run.window import OVERLAYS
+from cliptta_demo.languages import say
+from cliptta_demo.page.form.fields import form_of
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.figure import entry
+from cliptta_demo.page.panels.panel import scripted
+from cliptta_demo.page.panels.results_panel import PRIVATE
+from cliptta_demo.page.runs.camera import CAMERAS, WINDOW, Camera
+from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.server.guard import RAW
+from cliptta_demo.page.texts import FAILED
+
+log = logging.getLogger(__name__)
+LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where that is less
+ABOUT = say(
+    "Each frame is named by the form's methods, among its class names. They learn from it and the {count} before it, "
+    "one step a frame. Frames go to this server and are forgotten when they leave that window.",
+    count=WINDOW - 1,
+)
+TRUTH = say("What is really there? Click it or press its number, and accuracy appears; again, or 0, for nothing.")
+TEMPLATE = f"""
+<section class="panel camera" hidden data-overlays="{html.escape(json.dumps(dict(OVERLAYS)))}">
+  <header><h2>{say("Your camera")}</h2><button type="button" class="close">{say("Close")}</button>
+  <p class="sentence">{ABOUT}</p></header>
+  <div class="body">
+    <div>
+      <div class="scene"><video muted playsinline aria-label="{html.escape(say("Your camera's picture"))}"></video>
+        <figure class="seen"><img alt="{html.escape(say("What the methods see"))}">
+        <figcaption>{say("what they see")}</figcaption></figure></div>
+      <p class="status" role="status"></p>
+    </div>
+    <div>
+      <div class="answers"></div>
+      <div class="tools">
+        <button type="button" class="go">{say("Start")}</button>
+        <span class="tool overlays">{say("Lay over it")}</span>
+        <label class="strength">{say("strength")} <input type="range" min="1" max="5" value="3"></label>
+        <span class="tool paces">{say("Frames a second")}</span>
+      </div>
+      <p class="truth-line">{TRUTH}</p>
+      <div class="truths" role="group" aria-label="{html.escape(say("What is really there"))}"></div>
+    </div>
+  </div>
+</section>
+"""
+
+
+def build_camera() -> dict[str, Any]:
+    """The panel's parts by name; it stays hidden until the button is pressed."""
+    panel = scripted("camera", TEMPLATE, "window.cliptta.camera.mount(element, props, watch);")
+    return {"camera": panel, "camera_asked": gr.Textbox(visible=False)}
+
+
+def connect_camera(
+    button: gr.Button, parts: dict[str, Any], form: list[Any], key_of: Callable[[gr.Request], str]
+) -> None:
+    """``form``: the widgets of the form; ``key_of``: names the visitor of a request."""
+
+    def begin(request: gr.Request, asked: Any, *values: Any) -> Iterator[Any]:
+        if asked != "start":  # the script has stopped the camera, or says why there is none
+            yield gr.skip()
+            return
+        key = key_of(request)
+        with RUNS.answer(start_camera(values, key), f"{key} camera") as updates:
+            for update in updates:
+                yield to_json(update)
+
+    button.click(
+        begin,
+        [parts["camera_asked"], *form],
+        parts["camera"],
+        js="(asked, ...form) => [window.cliptta.camera.press(), ...form]",
+        concurrency_limit=4,
+        **RAW,
+        **PRIVATE,
+    )
+
+
+def start_camera(values: tuple[Any, ...], key: str) -> Iterator[dict[str, Any]]:
+    """What the panel's script is told: ``{"words"}`` while the camera is got ready, then ``{"token", "side", "classes",
+    "methods", "reference"}``, or ``{"error"}``.
+
+    Args:
+        values: of the form; key: names the visitor.
+    """
+    try:
+        with closing(CAMERAS.begin(form_of(values), key)) as looks_of_it:
+            for look in looks_of_it:
+                yield _about(look) if isinstance(look, Camera) else {"words": _progress(look)}
+        return
+    except UserError as error:
+        said = str(error)
+    except Exception:
+        log.exception("a camera could not be begun")
+        said = FAILED
+    yield {"error": said}
+
+
+def _progress(look: Any) -> str:
+    if look.download is not None:
+        done, total = megabytes(look.download.done), megabytes(look.download.total)
+        return say("Downloading the model: {done} of {total}.", done=done, total=total)
+    done, total = look.prompts
+    return say("Reading the class names: {done} of {total} captions.", done=done, total=total)
+
+
+def _about(camera: Camera) -> dict[str, Any]:
+    experiment = camera.experiment
+    return {
+        "token": camera.token,
+        "side": min(2 * experiment.backbone.info.image_size, LARGEST_SIDE),
+        "classes": [display_name(name) for name in experiment.class_names],
+        "methods": [entry(name, look) for name, look in looks(experiment.settings.methods).items()],
+        "reference": REFERENCE,
+    }
