@@ -1,1 +1,0 @@
-"""What Gradio does not offer, or only in private."""

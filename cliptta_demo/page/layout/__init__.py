@@ -1,1 +1,0 @@
-"""Where things stand on the page, and which button or change calls what."""

@@ -1,1 +1,0 @@
-"""What the page says and starts with, wherever it does."""
