@@ -1,4 +1,4 @@
-// Choosing the methods (cliptta_demo/page/form/picker.py): the chosen ones as a row of names, all of them behind a button.
+// Choosing the methods (cliptta_demo/page/layout/picker.py): the chosen ones as a row of names, all of them behind a button.
 (function () {
   const cliptta = window.cliptta;
   const { say } = cliptta;

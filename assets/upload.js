@@ -1,4 +1,4 @@
-// The place for a visitor's own files (cliptta_demo/page/form/uploader.py): files, folders, archives, videos.
+// The place for a visitor's own files (cliptta_demo/page/layout/uploader.py): files, folders, archives, videos.
 (function () {
   const cliptta = window.cliptta;
   const { say, sayCount } = cliptta;

@@ -24,7 +24,8 @@ def make_demo() -> gr.Blocks:
     from cliptta_demo.backend.errors import UserError
 
     try:
-        from cliptta_demo.page import build_demo, load_example
+        from cliptta_demo.page.layout.build import build_demo
+        from cliptta_demo.page.panels.example import load_example
 
         return build_demo(load_example())
     except UserError as error:
@@ -34,7 +35,7 @@ def make_demo() -> gr.Blocks:
 def serve(demo: gr.Blocks) -> None:
     """Serves the page until told to stop, see :func:`.page.server.serve.launch`; ends with a sentence as above."""
     from cliptta_demo.backend.errors import UserError
-    from cliptta_demo.page import launch
+    from cliptta_demo.page.server.serve import launch
 
     try:
         launch(demo)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from paths import ROOT
 
 from cliptta_demo.backend.methods.chosen import chosen
-from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.claims.margins import mean_and_error
 from cliptta_demo.claims.record import CLEAN, Record
 from cliptta_demo.claims.studies import COMBINATIONS
+from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.tables.gallery import STREAMS_FILE, groups_of
 from cliptta_demo.tables.kept import read_csv
 from cliptta_demo.tables.paper import PAPER_ACCURACY

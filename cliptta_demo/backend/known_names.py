@@ -17,8 +17,8 @@ _METHODS = Path(__file__).parent / "methods"
 
 def method_names() -> tuple[str, ...]:
     """All methods, in the order in which they are offered."""
-    registry = sys.modules.get("cliptta_demo.backend.methods.registry")
-    return tuple(registry.METHODS) if registry else _written_methods()
+    loaded = "cliptta_demo.backend.methods" in sys.modules
+    return tuple(sys.modules["cliptta_demo.backend.registry"].METHODS) if loaded else _written_methods()
 
 
 def score_names() -> tuple[str, ...]:

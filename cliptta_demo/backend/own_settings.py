@@ -5,23 +5,18 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, settings_of
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.registry import all_methods
 from cliptta_demo.languages import say
-
-
-def _methods() -> Mapping[str, Any]:
-    from cliptta_demo.backend.methods.registry import METHODS  # when asked: methods are built on the settings
-
-    return METHODS
 
 
 def own_kind(method: str) -> type[Declared] | None:
     """The dataclass of a method's own settings; None where it has none."""
-    return getattr(_methods().get(method), "own", None)
+    return getattr(all_methods().get(method), "own", None)
 
 
 def own_declared() -> dict[str, Setting]:
     """METHOD.SETTING → declaration, of all methods' own settings: so they are named wherever a person names them."""
-    found = ((method, own_kind(method)) for method in _methods())
+    found = ((method, own_kind(method)) for method in all_methods())
     return {f"{method}.{name}": item for method, own in found if own for name, item in settings_of(own).items()}
 
 
@@ -29,7 +24,7 @@ def name_for(method: str, setting: str) -> str | None:
     """What a method goes by: METHOD.SETTING where it has one of this name, else the common one; None: neither."""
     if f"{method}.{setting}" in own_declared():
         return f"{method}.{setting}"
-    return setting if setting in _methods()[method].uses else None
+    return setting if setting in all_methods()[method].uses else None
 
 
 def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:

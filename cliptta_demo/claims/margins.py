@@ -2,10 +2,10 @@
 
 import math
 
-from cliptta_demo.claims.claim import Claim
 from cliptta_demo.claims.documents import DOCUMENTS
 from cliptta_demo.claims.record import MARGIN, Reading, Record
 from cliptta_demo.claims.studies import COMBINATIONS, Combination
+from cliptta_demo.page.lessons.claim import Claim
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.tables.student import LEVEL
 from cliptta_demo.tables.text import markdown_table

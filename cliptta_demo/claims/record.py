@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.claims.claim import Claim, Columns, numbers_of
 from cliptta_demo.claims.studies import COMBINATIONS, Combination
+from cliptta_demo.page.lessons.claim import Claim, Columns, numbers_of
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.student import t_quantile
 

@@ -15,10 +15,10 @@ from cliptta_demo.backend.known_names import REFERENCE
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.offered import TINY, check_backbone
 from cliptta_demo.backend.settings import method_names
+from cliptta_demo.backend.variants import ALIASES, parse_variants
 from cliptta_demo.options import add_stream_options, check_folder, read_stream
 from cliptta_demo.tables.gallery_tables import TABLES
 from cliptta_demo.tables.paper import PRESETS
-from cliptta_demo.tables.variants import ALIASES, parse_variants
 
 if TYPE_CHECKING:
     from cliptta_demo.tables.runs import TableSettings

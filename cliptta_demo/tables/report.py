@@ -9,6 +9,7 @@ from typing import Any
 
 from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import REFERENCE
+from cliptta_demo.backend.variants import Variant
 from cliptta_demo.one_file import one_file
 from cliptta_demo.tables.runs import Row
 from cliptta_demo.tables.text import (
@@ -23,7 +24,6 @@ from cliptta_demo.tables.text import (
     title_of,
     totals,
 )
-from cliptta_demo.tables.variants import Variant
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 SCRIPTS = ("page.js", "plots.js")

@@ -3,7 +3,6 @@
 import json
 import platform
 import re
-import statistics
 import sys
 import time
 from collections import Counter
@@ -21,12 +20,10 @@ from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.summary import summarise
+from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.tables.variants import Variant
+from cliptta_demo.backend.variants import Variant
 
-COLLAPSED = 0.5  # of ln C: a stream whose last predictions have less entropy than this has collapsed
-COLLAPSE_BATCHES = 4  # at the end of the stream, over which that entropy is averaged
 RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
 
 Job = tuple[str, int]  # of a stream: its corruption and seed
@@ -95,12 +92,6 @@ def run_stream(
         for variant in group:
             found[variant.name] = summaries[variant.method] | {"collapsed": collapsed(summaries[variant.method])}
     return {variant.name: found[variant.name] for variant in variants}
-
-
-def collapsed(summary: Summary) -> bool:
-    """Whether the predictions of the last batches fall on few classes: their collapse entropy is under half of ln C."""
-    recent = summary["series"]["collapse_entropy"][-COLLAPSE_BATCHES:]
-    return statistics.fmean(recent) < COLLAPSED * summary["collapse_entropy_ceiling"]
 
 
 class TableStore:

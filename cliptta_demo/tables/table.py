@@ -15,6 +15,7 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
 from cliptta_demo.backend.settings import RunSettings
+from cliptta_demo.backend.variants import Variant
 from cliptta_demo.cluster.driver import Cluster, Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Workers
@@ -24,7 +25,6 @@ from cliptta_demo.tables.report import to_html
 from cliptta_demo.tables.rows import open_rows
 from cliptta_demo.tables.runs import Cells, Row, TableSettings, TableStore, cells_here, describe, run_table
 from cliptta_demo.tables.text import percent, to_csv, to_markdown
-from cliptta_demo.tables.variants import Variant
 
 
 def make_table(arguments: argparse.Namespace, settings: TableSettings, names: tuple[str, ...] | None) -> None:

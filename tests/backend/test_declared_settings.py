@@ -21,15 +21,16 @@ from cliptta_demo.backend.methods.zero_shot import ZeroShot
 from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main
-from cliptta_demo.page.form import filling, links
+from cliptta_demo.page.form import links
 from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, field_names, form_of
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.form.sidebar import build_sidebar
+from cliptta_demo.page.layout import filling
+from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.runs import api, gpu, runner
 from cliptta_demo.page.session.state import Mark, Session, plan
 from cliptta_demo.settings_table import settings_page
-from cliptta_demo.tables.variants import parse_variant
 
 SEEN: list[EchoSettings] = []
 
@@ -170,11 +171,13 @@ def test_own_settings_belong_to_methods_of_the_run() -> None:
         settings_of(make_dataclass("Plain", [("shots", int, 3)]))
 
 
-def test_the_page_of_settings_has_methods_own() -> None:
+def test_the_page_of_settings_is_the_declarations(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         "| `echo.shots` | 3 (the release's) | 1 to 16 | `--set echo.shots=…` | Shots. Kept per class. |"
         in settings_page()
     )
+    monkeypatch.delitem(METHODS, "echo")
+    assert settings_page() == (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
 def test_every_declared_setting_has_a_reason_and_a_place() -> None:

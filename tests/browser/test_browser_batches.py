@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_browser_run import PROGRESS, picture, small, wait_idle
 
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 TITLE = "() => document.querySelector('#gallery .batch-title')?.textContent || ''"

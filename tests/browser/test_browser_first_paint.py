@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 from serving import PATIENCE
 
+from cliptta_demo.page.framework import gradio_files
 from cliptta_demo.page.panels.example import load_example
-from cliptta_demo.page.server import gradio_files
 
 pytestmark = pytest.mark.browser
 FIRST = "#first-paint"

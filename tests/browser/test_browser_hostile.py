@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from test_browser_run import PROGRESS
 
+from cliptta_demo.page.layout.results_panel import SHOW
 from cliptta_demo.page.panels.histogram import cut
-from cliptta_demo.page.panels.results_panel import SHOW
 
 pytestmark = pytest.mark.browser
 QUERY = "?dataset=upload&batches=1&steps=2"

@@ -14,7 +14,7 @@ from test_browser_run import set_number, wait_idle
 from visiting import visits
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 

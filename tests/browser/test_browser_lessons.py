@@ -6,7 +6,7 @@ import re
 import pytest
 from test_browser_run import PROGRESS, wait_idle
 
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 SAY = ".lesson .say"

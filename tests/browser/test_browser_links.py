@@ -9,8 +9,8 @@ import pytest
 from serving import be_patient
 from test_browser_run import PROGRESS, picture, set_number, wait_idle
 
-from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.fields import linked_names
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 ANSWERS = "**/queue/data*"

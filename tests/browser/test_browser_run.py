@@ -7,7 +7,7 @@ import re
 import pytest
 from serving import wait_for_streams
 
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 PROGRESS = "[data-testid=progress]"

@@ -10,11 +10,11 @@ from paths import ROOT
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.models.loading import TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.backend.variants import Variant
 from cliptta_demo.tables.ablation import SETTINGS
-from cliptta_demo.tables.ablation_page import ADDED, BARE, PULLED, WHOLE, Terms, added, gains, read_csv
+from cliptta_demo.tables.ablation_page import ADDED, BARE, PULLED, WHOLE, Terms, ablation_page, added, gains, read_csv
 from cliptta_demo.tables.ablation_runs import rates_for, variant
 from cliptta_demo.tables.runs import run_stream
-from cliptta_demo.tables.variants import Variant
 
 OUTCOMES = read_csv(ROOT / "docs" / "ablation.csv")
 
@@ -38,7 +38,8 @@ def test_terms_move_apart() -> None:
     assert len({tuple(summary["series"]["collapse_entropy"]) for summary in found.values()}) == len(every)
 
 
-def test_the_file_holds_what_was_to_be_tried() -> None:
+def test_the_page_is_what_the_file_holds() -> None:
+    assert (ROOT / "docs" / "ablation.md").read_text(encoding="utf-8") == ablation_page(OUTCOMES)
     assert {outcome.setting for outcome in OUTCOMES} == {setting.title for setting in SETTINGS.values()}
     for outcome in OUTCOMES:
         assert outcome.rate in rates_for(outcome.terms)

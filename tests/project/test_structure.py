@@ -29,18 +29,53 @@ def test_the_engine_knows_no_page(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(forbidden)]
 
 
-def test_nothing_that_is_installed_needs_the_training() -> None:
-    installed = [path for path in PACKAGE.rglob("*.py") if PACKAGE / "training" not in path.parents]
-    names = {name for path in installed for name in imported(path)}
-    assert "cliptta_demo.page" in names
-    assert not [name for name in names if name.startswith("cliptta_demo.training")]
-
-
 @pytest.mark.parametrize("path", sorted((PACKAGE / "page").rglob("*.py")), ids=lambda path: path.stem)
 def test_the_page_works_through_the_engine(path: Path) -> None:
     engine = tuple(f"cliptta_demo.backend.methods.{name}" for name in ("adaptation", "base", "losses", "memory"))
     forbidden = ("open_clip", "timm", "torch.nn", "cliptta_demo.training", *engine)
     assert not [name for name in imported(path) if name.startswith(forbidden)]
+
+
+def layers() -> list[str]:
+    """The folders, and the files that lie in no folder of their own, in the order that docs/architecture.md draws."""
+    drawn = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
+    return [name for line in drawn.splitlines() for name in line.split(":", 1)[1].split()]
+
+
+LAYERS = layers()
+
+
+def layer_of(module: str) -> str:
+    """The layer that a module of the package lies in."""
+    inside = module.removeprefix("cliptta_demo.")
+    return max((layer for layer in LAYERS if f"{inside}.".startswith(f"{layer}.")), key=len)
+
+
+def test_every_folder_imports_what_stands_before_it_alone() -> None:
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    roots = (
+        "cliptta_demo",
+        "cliptta_demo.__main__",
+        "cliptta_demo.page",
+        "cliptta_demo.backend",
+    )  # hold or start others
+    seen = 0
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and (node.module or "").startswith("cliptta_demo.")
+                and name not in roots
+            ):
+                for alias in node.names:
+                    other = full if (full := f"{node.module}.{alias.name}") in modules else node.module
+                    here, there = LAYERS.index(layer_of(name)), LAYERS.index(layer_of(other))
+                    assert there <= here, f"{name} imports {other}, which stands above it"
+                    seen += 1
+    assert seen > 1000
 
 
 def test_no_module_imports_itself_round_a_corner() -> None:

@@ -18,6 +18,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.backend.variants import parse_variant, parse_variants
 from cliptta_demo.cli import main
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.tables.report import to_html
@@ -33,7 +34,6 @@ from cliptta_demo.tables.runs import (
 )
 from cliptta_demo.tables.spread import cells_on
 from cliptta_demo.tables.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
-from cliptta_demo.tables.variants import parse_variant, parse_variants
 
 STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
 

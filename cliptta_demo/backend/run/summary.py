@@ -1,12 +1,16 @@
 """A finished run as plain data for JSON, and as a table for people."""
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from cliptta_demo.backend.run.snapshot import MethodSnapshot, Snapshot
 from cliptta_demo.backend.settings import RunSettings
+
+COLLAPSED = 0.5  # of ln C: a stream whose last predictions have less entropy than this has collapsed
+COLLAPSE_BATCHES = 4  # at the end of the stream, over which that entropy is averaged
 
 
 def summarise(snapshot: Snapshot) -> dict[str, Any]:
@@ -90,3 +94,9 @@ def format_table(result: dict[str, Any]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def collapsed(summary: Mapping[str, Any]) -> bool:
+    """Whether the predictions of the last batches fall on few classes: their collapse entropy is under half of ln C."""
+    recent = summary["series"]["collapse_entropy"][-COLLAPSE_BATCHES:]
+    return statistics.fmean(recent) < COLLAPSED * summary["collapse_entropy_ceiling"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, prefixes, written_names
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES
 from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError, quoted
@@ -12,7 +12,7 @@ from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.offered import BACKBONES
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
+from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
 HUB = "hub"  # the choice that takes its name from a text field
 HUB_LABEL = say("Another, from the hub…")
@@ -63,13 +63,8 @@ def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
 
 
 def is_hub_choice(dataset: Any) -> bool:
-    """Whether the images come from the hub or a registered kind: class names may stay empty, they bring their own."""
-    return isinstance(dataset, str) and (dataset in PRESETS or dataset == HUB or is_typed(dataset))
-
-
-def is_typed(dataset: str) -> bool:
-    """Whether it begins as a name that is typed, on no list: of the hub, or of a registered kind."""
-    return dataset.startswith(tuple(prefixes(visitor=True)))
+    """Whether the images come from the hub. Their class names may stay empty: the data set brings its own."""
+    return isinstance(dataset, str) and (dataset in PRESETS or dataset == HUB or dataset.startswith(PREFIX))
 
 
 def read_dataset(dataset: Any, hub_dataset: Any) -> str:
@@ -87,11 +82,9 @@ def read_dataset(dataset: Any, hub_dataset: Any) -> str:
                 raise UserError(
                     say("Type the data set's name on the hub: ORGANISATION/NAME, as in zh-plus/tiny-imagenet.")
                 )
-            dataset = text if is_typed(text) else f"{PREFIX}{text}"
+            dataset = f"{PREFIX}{text.removeprefix(PREFIX)}"
         if dataset.startswith(PREFIX):
             read_hub_spec(dataset)
-        if is_typed(dataset):
-            check_source(dataset, visitor=True)
             return dataset
-    allowed = ", ".join((*DATASETS, *PAGE_PRESETS, UPLOAD, *written_names(visitor=True)))
+    allowed = ", ".join((*DATASETS, *PAGE_PRESETS, UPLOAD, f"{PREFIX}ORGANISATION/NAME"))
     raise UserError(say("dataset is {value}; it must be one of: {allowed}.", value=quoted(dataset), allowed=allowed))

@@ -13,7 +13,7 @@ from cliptta_demo.backend.declare import Setting, settings_of
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DEFAULTS
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
 from cliptta_demo.page.form.fields import FormValues, declared, linked_names, of_methods
 from cliptta_demo.page.form.opening import opening, packaged, starting_values
@@ -26,7 +25,8 @@ from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.form.said import recipe_values
 from cliptta_demo.page.session.past import MOST_PINNED
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.texts import LINK_UNKNOWN
+from cliptta_demo.page.words.defaults import DEFAULTS
+from cliptta_demo.page.words.texts import LINK_UNKNOWN
 
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands

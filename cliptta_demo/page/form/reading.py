@@ -19,11 +19,11 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_names
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices
 from cliptta_demo.page.form.fields import FIELDS, FORM, STRANGERS_BY_LABEL, FormValues, declared, stream_names
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.session.uploads import read_upload
+from cliptta_demo.page.words.defaults import UPLOAD
 
 
 def read_form(values: FormValues) -> Recipe:

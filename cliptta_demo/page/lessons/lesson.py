@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cliptta_demo.claims.claim import Claim
+from cliptta_demo.page.lessons.claim import Claim
 from cliptta_demo.page.lessons.questions import Question
 
 LONGEST = 140  # letters of a step: two lines beside the title

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.fields import FormValues, linked_names
 from cliptta_demo.page.form.opening import starting_values
 from cliptta_demo.page.lessons import losses, own_images, streams
 from cliptta_demo.page.lessons.lesson import Lesson
-from cliptta_demo.page.texts import LINK_LESSON_ALONE
+from cliptta_demo.page.words.defaults import DEFAULTS
+from cliptta_demo.page.words.texts import LINK_LESSON_ALONE
 
 # In the order of their numbers in links: what is added goes behind.
 LESSONS: tuple[Lesson, ...] = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DATASET_DEFAULTS, UPLOAD
 from cliptta_demo.page.lessons.lesson import Lesson, Told
+from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, UPLOAD
 
 ON_A_DESK = (
     "bottle",

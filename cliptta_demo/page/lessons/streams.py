@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cliptta_demo.backend.data.catalog import picture_class_names
-from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.languages import say
+from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
 

@@ -14,11 +14,11 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import looks_of, rounded
 from cliptta_demo.page.panels.histogram import batch_histogram
 from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
 
 def gallery_data(session: Session) -> dict[str, Any]:

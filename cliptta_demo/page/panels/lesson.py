@@ -8,17 +8,16 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.run.summary import summarise
-from cliptta_demo.claims.claim import Claim, numbers_of
+from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.form.said import said
+from cliptta_demo.page.lessons.claim import Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, changed_values, lesson_values
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.session.past import PastRun
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.texts import LESSON
-from cliptta_demo.tables.runs import collapsed
+from cliptta_demo.page.words.texts import LESSON
 
 
 def build_stepper() -> gr.HTML:

@@ -18,8 +18,8 @@ import gradio as gr
 from cliptta_demo.languages import ENGLISH, LANGUAGE
 from cliptta_demo.languages.gather import script_words
 from cliptta_demo.one_file import in_script
+from cliptta_demo.page.framework.gradio_part import API_PREFIX
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.server.gradio_part import API_PREFIX
 from cliptta_demo.places import ASSETS
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit

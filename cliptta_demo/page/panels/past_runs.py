@@ -19,7 +19,7 @@ from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.figure import rounded
 from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
 from cliptta_demo.page.session.state import Recipe, Session
-from cliptta_demo.page.texts import PAST
+from cliptta_demo.page.words.texts import PAST
 
 PANEL = Panel(
     name="past",

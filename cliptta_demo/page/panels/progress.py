@@ -6,9 +6,9 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say, say_count
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.texts import WAITING_FOR_WORKER
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import WAITING_FOR_WORKER
 
 SELDOM = 1.0  # seconds between two looks, from which it is worth a word
 WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word

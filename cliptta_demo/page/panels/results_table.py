@@ -9,11 +9,11 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import STRANGER, rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import TABLE_ROWS
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.figure import looks_of
 from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.words.defaults import TABLE_ROWS
 
 NOTHING_YET = say("No result yet: press Run first.")
 PANEL = Panel(

@@ -11,9 +11,9 @@ from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.session.state import Recipe, Session
+from cliptta_demo.page.words.defaults import UPLOAD
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
 OWN_IMAGES = say("The images were your own: put the path of their folder in the place of PATH.")

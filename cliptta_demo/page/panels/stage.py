@@ -9,7 +9,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.form.choice import dataset_label
 from cliptta_demo.page.form.differing import run_line_html
 from cliptta_demo.page.form.fields import FormValues
@@ -35,6 +34,7 @@ from cliptta_demo.page.panels.cards import cards_html
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.progress import progress_bar, progress_html
 from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 # To add a panel: write its file, add it here, `make generate`. Those of one row stand side by side.
 ROWS: tuple[tuple[Panel, ...], ...] = (

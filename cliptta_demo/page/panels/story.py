@@ -9,11 +9,11 @@ from typing import Any
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.page.glossary import LOSS_TERMS
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.figure import entry, looks_of
 from cliptta_demo.page.panels.matrix import Captions, captions_of
 from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.words.glossary import LOSS_TERMS
 
 TOLD = ("cliptta", "cliptta-oce")  # the methods whose three sentences are told
 ALONE = "tent"

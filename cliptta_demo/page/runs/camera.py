@@ -30,19 +30,19 @@ from cliptta_demo.backend.run.window import Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues, stream_names
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
+from cliptta_demo.page.runs.keeping import KEEPING
 from cliptta_demo.page.runs.preparing import watched
 from cliptta_demo.page.runs.registry import RUNS, RunRecord
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
 from cliptta_demo.page.runs.turns import TURNS
-from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.texts import CAMERA_BORROWED, CAMERA_CLEAN, CAMERA_GONE, CAMERAS_TAKEN
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import CAMERA_BORROWED, CAMERA_CLEAN, CAMERA_GONE, CAMERAS_TAKEN
 
 WINDOW = 16  # frames that stand in for a batch: enough to compare with, few enough for a processor
 SIZED_AS = 1000  # batches of a run that holds at least as much as a camera ever does

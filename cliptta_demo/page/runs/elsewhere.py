@@ -38,7 +38,7 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import RunUpdate, warm_up
 from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
-from cliptta_demo.page.texts import NO_WORKERS, WORKERS_LOST
+from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
 T = TypeVar("T")
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()

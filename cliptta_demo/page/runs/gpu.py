@@ -27,14 +27,13 @@ from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import UPLOAD
-from cliptta_demo.page.form.choices import is_hub_choice
 from cliptta_demo.page.form.cost import check_cost
+from cliptta_demo.page.runs.keeping import UPLOAD_BYTES, check_size
 from cliptta_demo.page.runs.preparing import Loading, watched
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
-from cliptta_demo.page.session.keeping import UPLOAD_BYTES, check_size
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
-from cliptta_demo.page.texts import NO_MEMORY
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import NO_MEMORY
 
 log = logging.getLogger(__name__)
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
@@ -173,8 +172,8 @@ def prepare(
     stage = stage or Loading()
     stage.choice = "backbone"
     backbone = load_backbone(recipe.backbone)
-    brought = is_hub_choice(recipe.dataset)
-    if brought:
+    hub_data = is_hub_spec(recipe.dataset)
+    if hub_data:
         stage.choice = "dataset"
         open_source(recipe.dataset, visitor=True)
     if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
@@ -182,7 +181,7 @@ def prepare(
         open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
     stage.choice = ""
     classes, length, own = len(recipe.class_names), None, 0
-    if brought:
+    if hub_data:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
         classes, length = len(source.class_names), source.length()
     if uploads is not None:

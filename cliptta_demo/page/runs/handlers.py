@@ -14,7 +14,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.differing import run_line_html
 from cliptta_demo.page.form.fields import FormValues, form_of
@@ -25,14 +24,15 @@ from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.following import follow, words_of
+from cliptta_demo.page.runs.keeping import KEEPING
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import live_interval
-from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
-from cliptta_demo.page.texts import FAILED, RESET
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import FAILED, RESET
 
 log = logging.getLogger(__name__)
 # New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", "spoken",

@@ -21,10 +21,10 @@ from cliptta_demo.backend.data.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import BACKBONES
 from cliptta_demo.log import log_event
-from cliptta_demo.page.defaults import UPLOAD
-from cliptta_demo.page.server.gradio_parts import calls_known, present_call
+from cliptta_demo.page.framework.gradio_parts import calls_known, present_call
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.texts import STOPPING
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import STOPPING
 
 log = logging.getLogger(__name__)
 

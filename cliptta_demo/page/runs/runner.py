@@ -21,7 +21,6 @@ from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD
 from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
@@ -29,6 +28,7 @@ from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.turns import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import STALE, decode_uploads
+from cliptta_demo.page.words.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD
 
 DONE = object()  # nothing is left to do
 

@@ -26,7 +26,7 @@ from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, sweep_figure
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.session.state import Recipe, Uploads
-from cliptta_demo.page.texts import FAILED, SWEEP_DONE, SWEEP_PROGRESS
+from cliptta_demo.page.words.texts import FAILED, SWEEP_DONE, SWEEP_PROGRESS
 
 log = logging.getLogger(__name__)
 IMAGES = 256  # of each of the short runs

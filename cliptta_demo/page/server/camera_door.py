@@ -14,7 +14,7 @@ from starlette.routing import Route
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, CameraGone, Frame, TooSoon
-from cliptta_demo.page.texts import BAD_REQUEST, FAILED, TOO_LARGE
+from cliptta_demo.page.words.texts import BAD_REQUEST, FAILED, TOO_LARGE
 
 log = logging.getLogger(__name__)
 PATH, TOKEN = "/camera", "x-camera"

@@ -22,6 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cliptta_demo.languages import LANGUAGE, say
 from cliptta_demo.one_file import in_script
+from cliptta_demo.page.framework.gradio_files import needed_files
+from cliptta_demo.page.framework.gradio_part import API_PREFIX
+from cliptta_demo.page.framework.guard import Page
 from cliptta_demo.page.panels import accuracy, entropy
 from cliptta_demo.page.panels.gallery import GLIMPSE
 from cliptta_demo.page.panels.panel import (
@@ -34,10 +37,7 @@ from cliptta_demo.page.panels.panel import (
     stylesheet,
 )
 from cliptta_demo.page.panels.strip import PANEL as STRIP
-from cliptta_demo.page.server.gradio_files import needed_files
-from cliptta_demo.page.server.gradio_part import API_PREFIX
-from cliptta_demo.page.server.guard import Page
-from cliptta_demo.page.texts import HEADER
+from cliptta_demo.page.words.texts import HEADER
 from cliptta_demo.places import ASSETS
 
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)

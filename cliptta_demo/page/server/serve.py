@@ -31,21 +31,21 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.framework.gradio_parts import answer_in_json, forget_uploaded, share_first_looks
+from cliptta_demo.page.framework.guard import Page, RequestGuard
+from cliptta_demo.page.framework.theme import build_theme
 from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
 from cliptta_demo.page.runs.camera import CAMERAS
 from cliptta_demo.page.runs.elsewhere import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
+from cliptta_demo.page.runs.leaving import LEAVING, bound_sessions
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
-from cliptta_demo.page.server.gradio_parts import answer_in_json, forget_uploaded, share_first_looks
-from cliptta_demo.page.server.guard import Page, RequestGuard
-from cliptta_demo.page.server.receiving import guard_uploads
-from cliptta_demo.page.server.room import ROOM
-from cliptta_demo.page.server.theme import build_theme
-from cliptta_demo.page.session.leaving import LEAVING, bound_sessions
 from cliptta_demo.page.session.leftovers import LEFTOVERS
+from cliptta_demo.page.session.receiving import guard_uploads
+from cliptta_demo.page.session.room import ROOM
 
 log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each

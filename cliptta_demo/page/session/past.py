@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from cliptta_demo.backend.errors import UserError, printable
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.session.state import Recipe, Session
-from cliptta_demo.page.texts import PAST, PAST_FULL, PAST_GONE
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import PAST, PAST_FULL, PAST_GONE
 
 MOST_PINNED = 4  # rows that are taken in at a glance, and that a link can hold
 LONGEST_NAME = 40  # characters

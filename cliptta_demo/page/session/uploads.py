@@ -21,10 +21,10 @@ from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
-from cliptta_demo.page.server.gradio_parts import upload_folder
-from cliptta_demo.page.server.room import ROOM
+from cliptta_demo.page.framework.gradio_parts import upload_folder
+from cliptta_demo.page.session.room import ROOM
 from cliptta_demo.page.session.state import Uploads
+from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
 FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points for half a minute
 SEVERAL = 4  # batches: with fewer there is hardly a curve

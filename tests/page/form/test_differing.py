@@ -15,9 +15,9 @@ from cliptta_demo.page.form.differing import (
     run_line_html,
 )
 from cliptta_demo.page.form.fields import FORM, FormValues, field_names, form_of, in_group
-from cliptta_demo.page.form.filling import address_of, leave_lesson, open_address, open_lesson, restore_defaults
 from cliptta_demo.page.form.links import unknown_words
 from cliptta_demo.page.form.opening import packaged
+from cliptta_demo.page.layout.filling import address_of, leave_lesson, open_address, open_lesson, restore_defaults
 
 FORM_NOW = form_of(values())
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.form.fields import FormValues, field_names, linked_names
-from cliptta_demo.page.form.filling import address_of, open_address
 from cliptta_demo.page.form.links import from_query, open_link, to_query, unknown_words
 from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.layout.filling import address_of, open_address
 
 CASES = 600
 SEEN: Counter[str] = Counter()

@@ -11,12 +11,12 @@ from pressing import values
 from cliptta_demo import cli, run_command, web
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY
-from cliptta_demo.page import layout
-from cliptta_demo.page.form import backbone_note, filling, links, opening
+from cliptta_demo.page.form import links, opening
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.opening import packaged, read_opening
+from cliptta_demo.page.layout import backbone_note, build, filling
 from cliptta_demo.page.panels import cards
 from cliptta_demo.page.runs import handlers
 
@@ -92,8 +92,8 @@ def test_a_backbone_says_its_cost_and_what_stays() -> None:
 
 
 def test_where_there_is_a_gpu_the_page_offers_the_papers_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "device", lambda: "cuda")
-    demo = layout.build_demo()
+    monkeypatch.setattr(build, "device", lambda: "cuda")
+    demo = build.build_demo()
     (button,) = (block for block in demo.blocks.values() if block.elem_id == "gpu-advice")
     assert button.visible
     assert "choose CLIP ViT-B/16, the paper" in button.value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cliptta_demo.backend.models.known_words import known_words, split_by_knowledge
 from cliptta_demo.backend.models.offered import LAPTOPS
-from cliptta_demo.page.defaults import UPLOAD
-from cliptta_demo.page.form.backbone_note import words_offer
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.words_note import words_note_html
+from cliptta_demo.page.layout.backbone_note import words_offer
+from cliptta_demo.page.layout.words_note import words_note_html
+from cliptta_demo.page.words.defaults import UPLOAD
 
 
 def test_words_are_told_apart_by_what_they_were_met_with() -> None:

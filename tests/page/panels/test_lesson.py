@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pressing import press, small_model  # noqa: F401  (a fixture)
 
-from cliptta_demo.claims.claim import Claim, lead, measure
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, field_names
-from cliptta_demo.page.form.filling import address_of, change_one, open_address, open_lesson
+from cliptta_demo.page.layout.filling import address_of, change_one, open_address, open_lesson
+from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
 from cliptta_demo.page.lessons.lessons import by_key, lesson_values
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest, Swallows

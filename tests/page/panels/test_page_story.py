@@ -6,10 +6,10 @@ import pytest
 from helpers import labelled_source
 from test_page_figures import run
 
-from cliptta_demo.page.glossary import GLOSSARY, LOSS_TERMS, glossary_html
 from cliptta_demo.page.panels.matrix import matrix_data
 from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.panels.story import PANEL, story_data
+from cliptta_demo.page.words.glossary import GLOSSARY, LOSS_TERMS, glossary_html
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.panels.results_panel import SAVED
+from cliptta_demo.page.layout.results_panel import SAVED
 from cliptta_demo.page.panels.retold import as_command, as_python, command_download, python_download
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.runs.weights import weights_download

@@ -20,13 +20,14 @@ from starlette.testclient import TestClient
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.page.form.fields import FormValues, field_names
-from cliptta_demo.page.runs import camera, camera_panel
+from cliptta_demo.page.layout import camera_panel
+from cliptta_demo.page.layout.camera_panel import start_camera
+from cliptta_demo.page.runs import camera
 from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Camera, Cameras, Frame, TooSoon
-from cliptta_demo.page.runs.camera_panel import start_camera
+from cliptta_demo.page.runs.keeping import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
-from cliptta_demo.page.session.keeping import KEEPING
-from cliptta_demo.page.texts import CAMERAS_TAKEN
+from cliptta_demo.page.words.texts import CAMERAS_TAKEN
 
 FORM = FormValues(class_names="cat, dog, car", batch_size="what is said of another stream")
 PICTURE = encode(Image.new("RGB", (64, 64), "gold"), "JPEG")

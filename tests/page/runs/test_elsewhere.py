@@ -22,7 +22,7 @@ from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import elsewhere, following, gpu, handlers, runner, weights
 from cliptta_demo.page.runs.elsewhere import MOST_LOST, run_elsewhere
 from cliptta_demo.page.runs.runner import RunUpdate
-from cliptta_demo.page.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
+from cliptta_demo.page.words.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
 BATCHES = 4
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pressing import small_model, values  # noqa: F401  (a fixture for all)
 
-from cliptta_demo.page.defaults import LIVE_INTERVAL
 from cliptta_demo.page.runs import handlers, runner
+from cliptta_demo.page.words.defaults import LIVE_INTERVAL
 
 STEPS = 3
 

@@ -23,7 +23,7 @@ from cliptta_demo.backend.hub.transfer import PIECE
 from cliptta_demo.page.runs import api, gpu
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.texts import NO_MEMORY
+from cliptta_demo.page.words.texts import NO_MEMORY
 
 NO_GPU_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 NO_CPU_MEMORY = RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: 2 bytes")

@@ -14,9 +14,10 @@ from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.page.form import filling, links
+from cliptta_demo.page.form import links
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.opening import packaged
+from cliptta_demo.page.layout import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news

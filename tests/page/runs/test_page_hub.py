@@ -15,9 +15,10 @@ from pressing import ZOO, message, press, values
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.page.form import choices, filling, links
+from cliptta_demo.page.form import choices, links
 from cliptta_demo.page.form.fields import FormValues, field_names
-from cliptta_demo.page.form.sidebar import fit_widgets
+from cliptta_demo.page.layout import filling
+from cliptta_demo.page.layout.sidebar import fit_widgets
 from cliptta_demo.page.runs import api, following, handlers, runner
 from cliptta_demo.page.runs.registry import Runs
 

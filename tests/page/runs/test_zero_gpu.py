@@ -19,7 +19,7 @@ from zero_gpu_visits import numbers, recipe_of
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.texts import FAILED
+from cliptta_demo.page.words.texts import FAILED
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from serving import free_port
 from starlette.testclient import TestClient
 from warm import run_code
 
-from cliptta_demo.page.server import gradio_part, gradio_parts
-from cliptta_demo.page.server.gradio_part import API_PREFIX, PARTS, REQUIREMENT, Part, check_gradio
+from cliptta_demo.page.framework import gradio_part, gradio_parts
+from cliptta_demo.page.framework.gradio_part import API_PREFIX, PARTS, REQUIREMENT, Part, check_gradio
 
 PATIENCE = 60  # seconds, for what needs none
 PAGE = sorted((ROOT / "cliptta_demo" / "page").rglob("*.py"))

@@ -11,15 +11,15 @@ from pressing import press, small_model, values  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.size import nbytes
-from cliptta_demo.page.defaults import DEFAULTS
-from cliptta_demo.page.form.filling import address_of, clear_uploads, open_address, open_lesson
 from cliptta_demo.page.form.linked_runs import LONGEST_PIN, read_pins
+from cliptta_demo.page.layout.filling import address_of, clear_uploads, open_address, open_lesson
+from cliptta_demo.page.layout.past_runs_panel import asked, pin
 from cliptta_demo.page.panels.example import example_run, load_example
 from cliptta_demo.page.panels.past_runs import past_csv, past_data
-from cliptta_demo.page.panels.past_runs_panel import asked, pin
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.runs.keeping import KEEPING
 from cliptta_demo.page.session.past import LAST, PastRuns, past_run
+from cliptta_demo.page.words.defaults import DEFAULTS
 
 
 def query_of(past: PastRuns, **changes: object) -> dict[str, str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.server.room import NOBODY, OVERHEAD, Room, owner_of
-from cliptta_demo.page.texts import NO_ROOM
+from cliptta_demo.page.session.room import NOBODY, OVERHEAD, Room, owner_of
+from cliptta_demo.page.words.texts import NO_ROOM
 
 ANN, BOB = "1-2-3-4-", "5-6-7-8-"
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
-from cliptta_demo.page.server import room
-from cliptta_demo.page.session import leaving, leftovers, uploads
-from cliptta_demo.page.session.leaving import Leaving
+from cliptta_demo.page.runs import leaving
+from cliptta_demo.page.runs.leaving import Leaving
+from cliptta_demo.page.session import leftovers, room, uploads
 from cliptta_demo.page.session.leftovers import Leftovers
 
 PATIENCE = 60  # seconds

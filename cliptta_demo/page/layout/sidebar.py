@@ -14,8 +14,6 @@ from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.languages import say
-from cliptta_demo.page.defaults import DEFAULTS, UPLOAD
-from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, words_offer
 from cliptta_demo.page.form.choices import (
     HUB,
     backbone_choices,
@@ -27,13 +25,15 @@ from cliptta_demo.page.form.choices import (
 )
 from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, in_group
-from cliptta_demo.page.form.picker import build_picker
-from cliptta_demo.page.form.uploader import build_uploader, show_uploader
-from cliptta_demo.page.form.words_note import words_note_html
+from cliptta_demo.page.framework.guard import RAW
+from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_offer
+from cliptta_demo.page.layout.picker import build_picker
+from cliptta_demo.page.layout.uploader import build_uploader, show_uploader
+from cliptta_demo.page.layout.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
-from cliptta_demo.page.server.guard import RAW
-from cliptta_demo.page.texts import HELP
+from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
+from cliptta_demo.page.words.texts import HELP
 
 STREAM, ADVANCED = say("Stream"), say("Advanced")  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens

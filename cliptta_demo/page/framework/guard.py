@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cliptta_demo.languages import say
-from cliptta_demo.page.server.gradio_part import API_PREFIX
-from cliptta_demo.page.server.gradio_parts import OpenBlocks, parts_like
-from cliptta_demo.page.texts import BAD_REQUEST, CLOSED, TOO_LARGE
+from cliptta_demo.page.framework.gradio_part import API_PREFIX
+from cliptta_demo.page.framework.gradio_parts import OpenBlocks, parts_like
+from cliptta_demo.page.words.texts import BAD_REQUEST, CLOSED, TOO_LARGE
 
 log = logging.getLogger(__name__)
 UPLOADS = f"{API_PREFIX}/upload"  # has Gradio's own limit, max_file_size

@@ -7,20 +7,20 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form import filling
-from cliptta_demo.page.form.sidebar import QUIET
-from cliptta_demo.page.panels.past_runs_panel import connect_past
-from cliptta_demo.page.panels.results_panel import QUICK, connect_results
+from cliptta_demo.page.framework.gradio_parts import mail_waits
+from cliptta_demo.page.framework.guard import RAW
+from cliptta_demo.page.layout import filling
+from cliptta_demo.page.layout.camera_panel import connect_camera
+from cliptta_demo.page.layout.past_runs_panel import connect_past
+from cliptta_demo.page.layout.results_panel import QUICK, connect_results
+from cliptta_demo.page.layout.sidebar import QUIET
+from cliptta_demo.page.layout.sweep_panel import connect_sweep
+from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.runs.camera_panel import connect_camera
+from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.leaving import in_use, put_away
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.sweep_panel import connect_sweep
-from cliptta_demo.page.server.gradio_parts import mail_waits
-from cliptta_demo.page.server.guard import RAW
-from cliptta_demo.page.session.keeping import KEEPING
-from cliptta_demo.page.session.leaving import in_use, put_away
-from cliptta_demo.page.wires import Wires
 
 # Whatever a run may change.
 _ABOUT = ("session", "uploads", "choice", "model", "past_runs", "past", "message", "spoken", "changed")

@@ -19,14 +19,14 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.window import OVERLAYS
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
+from cliptta_demo.page.framework.guard import RAW
+from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.figure import entry
 from cliptta_demo.page.panels.panel import scripted
-from cliptta_demo.page.panels.results_panel import PRIVATE
 from cliptta_demo.page.runs.camera import CAMERAS, WINDOW, Camera
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.server.guard import RAW
-from cliptta_demo.page.texts import FAILED
+from cliptta_demo.page.words.texts import FAILED
 
 log = logging.getLogger(__name__)
 LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where that is less

@@ -9,35 +9,35 @@ import gradio as gr
 
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.backbone_note import model_line_html
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.opening import opening, packaged
-from cliptta_demo.page.form.sidebar import build_sidebar
-from cliptta_demo.page.form_events import connect_address, connect_form, connect_lessons, connect_uploads
-from cliptta_demo.page.glossary import glossary_html
+from cliptta_demo.page.framework.gradio_part import check_gradio
+from cliptta_demo.page.framework.guard import Page
+from cliptta_demo.page.layout.backbone_note import model_line_html
+from cliptta_demo.page.layout.camera_panel import build_camera
+from cliptta_demo.page.layout.form_events import connect_address, connect_form, connect_lessons, connect_uploads
+from cliptta_demo.page.layout.past_runs_panel import build_past
+from cliptta_demo.page.layout.results_panel import build_results
+from cliptta_demo.page.layout.run_events import connect_runs
+from cliptta_demo.page.layout.sidebar import build_sidebar
+from cliptta_demo.page.layout.sweep_panel import build_sweep
+from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import example_run
 from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken
 from cliptta_demo.page.panels.past_runs import PANEL as PAST
-from cliptta_demo.page.panels.past_runs_panel import build_past
-from cliptta_demo.page.panels.results_panel import build_results
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import ROWS, opening_stage
 from cliptta_demo.page.panels.sweep import PANEL as SWEEP
-from cliptta_demo.page.run_events import connect_runs
 from cliptta_demo.page.runs.api import add_api
-from cliptta_demo.page.runs.camera_panel import build_camera
 from cliptta_demo.page.runs.elsewhere import device
-from cliptta_demo.page.runs.sweep_panel import build_sweep
-from cliptta_demo.page.server.gradio_part import check_gradio
-from cliptta_demo.page.server.guard import Page
-from cliptta_demo.page.session.leaving import LEAVING
+from cliptta_demo.page.runs.leaving import LEAVING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.uploads import forget_files
-from cliptta_demo.page.texts import FOOTER, HEADER, LINK_NOTE, TITLE
-from cliptta_demo.page.wires import Wires
+from cliptta_demo.page.words.glossary import glossary_html
+from cliptta_demo.page.words.texts import FOOTER, HEADER, LINK_NOTE, TITLE
 
 
 def build_demo(example: dict[str, str] | None = None) -> Page:

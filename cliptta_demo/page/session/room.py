@@ -19,7 +19,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.session.leftovers import LEFTOVERS
-from cliptta_demo.page.texts import NO_ROOM
+from cliptta_demo.page.words.texts import NO_ROOM
 
 MB = 1_000_000
 # What each file costs beside its bytes: it and its folder take a block and an inode, of which ext4 has one for 16 KB.

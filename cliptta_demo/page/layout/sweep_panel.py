@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.languages import say
+from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.panels.results_panel import PRIVATE
 from cliptta_demo.page.panels.sweep import KNOBS, PANEL
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweeping import sweep

@@ -13,7 +13,7 @@ from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import class_words
-from cliptta_demo.page.texts import WORDS_DRAWN, WORDS_NEVER
+from cliptta_demo.page.words.texts import WORDS_DRAWN, WORDS_NEVER
 
 NAMED = 6  # words; beyond them a number stands
 

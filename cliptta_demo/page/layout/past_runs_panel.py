@@ -12,15 +12,15 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.said import recipe_values, short_name
+from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
+from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_sender
 from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, shown_run
-from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
-from cliptta_demo.page.session.keeping import KEEPING
+from cliptta_demo.page.runs.keeping import KEEPING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.texts import PAST, PAST_LOADED, PAST_NOTHING
-from cliptta_demo.page.wires import Wires
+from cliptta_demo.page.words.texts import PAST, PAST_LOADED, PAST_NOTHING
 
 LONGEST_ASKED = 1000  # characters of what the script asks for
 UNKNOWN_WISH = say("This can't be done with a run.")

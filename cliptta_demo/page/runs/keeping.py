@@ -18,7 +18,7 @@ from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.texts import LOST, MEMORY_TAKEN
+from cliptta_demo.page.words.texts import LOST, MEMORY_TAKEN
 
 MB = 1_000_000
 UPLOAD_BYTES = 4_000  # of an upload beside its pixels: path, names, label

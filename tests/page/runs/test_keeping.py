@@ -16,9 +16,8 @@ from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.session import keeping
-from cliptta_demo.page.session.keeping import Keeping, check_size
+from cliptta_demo.page.runs import handlers, keeping
+from cliptta_demo.page.runs.keeping import Keeping, check_size
 from cliptta_demo.page.session.state import Session, Uploads
 
 METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")

@@ -11,8 +11,6 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.languages import say
-from cliptta_demo.page.form import filling
-from cliptta_demo.page.form.backbone_note import backbone_note_html, gpu_advice, model_line_html, words_offer
 from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.differing import (
     advanced_names,
@@ -21,22 +19,24 @@ from cliptta_demo.page.form.differing import (
     is_opening,
 )
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, stream_names
-from cliptta_demo.page.form.sidebar import ADVANCED, QUIET, STREAM
-from cliptta_demo.page.form.words_note import words_note_html
+from cliptta_demo.page.framework.guard import RAW
+from cliptta_demo.page.layout import filling
+from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, model_line_html, words_offer
+from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
+from cliptta_demo.page.layout.run_events import OUTPUTS, stop_first
+from cliptta_demo.page.layout.sidebar import ADVANCED, QUIET, STREAM
+from cliptta_demo.page.layout.wires import Wires
+from cliptta_demo.page.layout.words_note import words_note_html
 from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
-from cliptta_demo.page.panels.results_panel import PRIVATE, QUICK
 from cliptta_demo.page.panels.stage import planned_strip
-from cliptta_demo.page.run_events import OUTPUTS, stop_first
 from cliptta_demo.page.runs.elsewhere import device
 from cliptta_demo.page.runs.handlers import phase_of
+from cliptta_demo.page.runs.keeping import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.server.guard import RAW
-from cliptta_demo.page.session.keeping import KEEPING
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
-from cliptta_demo.page.texts import FAILED
-from cliptta_demo.page.wires import Wires
+from cliptta_demo.page.words.texts import FAILED
 
 log = logging.getLogger(__name__)
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")

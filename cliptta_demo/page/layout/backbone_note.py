@@ -22,8 +22,8 @@ from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.cost import seconds_per_batch
 from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.words_note import unknown_words
-from cliptta_demo.page.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
+from cliptta_demo.page.layout.words_note import unknown_words
+from cliptta_demo.page.words.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
 
 
 def backbone_note_html(values: FormValues, before: str) -> str:

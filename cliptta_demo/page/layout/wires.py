@@ -6,11 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.page.form.sidebar import Sidebar
+from cliptta_demo.page.framework.gradio_parts import asked_at
+from cliptta_demo.page.layout.sidebar import Sidebar
+from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.leaving import LEAVING
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.server.gradio_parts import asked_at
-from cliptta_demo.page.session.keeping import KEEPING
-from cliptta_demo.page.session.leaving import LEAVING
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from cliptta_demo.backend.methods.registry import REFERENCE
-from cliptta_demo.tables.variants import label_of
+from cliptta_demo.backend.variants import label_of
 
 MEASURES = ("accuracy", "auroc", "fpr95", "entropy_share", "largest_share", "collapsed")
 

@@ -15,9 +15,9 @@ from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.arithmetic import times_zero_shot
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.defaults import DEFAULTS
 from cliptta_demo.page.panels.panel import scripts
-from cliptta_demo.page.texts import HELP, PICKER
+from cliptta_demo.page.words.defaults import DEFAULTS
+from cliptta_demo.page.words.texts import HELP, PICKER
 
 
 def build_picker(chosen: Sequence[str]) -> gr.HTML:

@@ -15,9 +15,9 @@ from typing import Any
 from starlette.formparsers import MultiPartException
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.server.gradio_parts import folders, open_files, upload_folder, wrap_uploads
-from cliptta_demo.page.server.room import ROOM, Arrival
-from cliptta_demo.page.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
+from cliptta_demo.page.framework.gradio_parts import folders, open_files, upload_folder, wrap_uploads
+from cliptta_demo.page.session.room import ROOM, Arrival
+from cliptta_demo.page.words.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
 
 log = logging.getLogger(__name__)
 MOST_FIELD = 65_536  # bytes of what is no file; they stay in memory

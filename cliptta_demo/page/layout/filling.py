@@ -13,7 +13,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
 from cliptta_demo.languages import say, say_count
-from cliptta_demo.page.defaults import UPLOAD
 from cliptta_demo.page.form.choice import Choice, put_back
 from cliptta_demo.page.form.choices import HUB, images_note
 from cliptta_demo.page.form.differing import differ
@@ -22,7 +21,7 @@ from cliptta_demo.page.form.linked_runs import pins_query, read_pins
 from cliptta_demo.page.form.links import open_link, to_query, unknown_words
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form, read_form
-from cliptta_demo.page.form.uploader import show_uploader
+from cliptta_demo.page.layout.uploader import show_uploader
 from cliptta_demo.page.lessons.lessons import by_key, changed_values, lesson_values, read_lesson
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import shipped_run
@@ -44,7 +43,8 @@ from cliptta_demo.page.session.uploads import (
     ready_sentence,
     upload_value,
 )
-from cliptta_demo.page.texts import (
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import (
     LESSON_LEFT,
     LINK_CHANGES,
     LINK_LOST,

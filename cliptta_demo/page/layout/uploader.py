@@ -12,7 +12,7 @@ import gradio as gr
 from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.texts import UPLOAD_HINT, UPLOAD_PRIVACY
+from cliptta_demo.page.words.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 
 EVERY = f'<input type="number" min="1" max="{MOST_EVERY}" value="{USUAL_EVERY}">'
 TEMPLATE = f"""

@@ -1,0 +1,84 @@
+"""The methods by name, in the order in which they are offered. A method's file registers it; nothing else lists it.
+
+Settings ask the registry, and methods are built on settings: so it loads, when it is asked, what registers itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from inspect import isgeneratorfunction
+from typing import Any, TypeVar
+
+from cliptta_demo.backend.declare import Declared, choice
+from cliptta_demo.backend.known_names import REFERENCE as REFERENCE
+from cliptta_demo.languages import say
+
+Kind = TypeVar("Kind", bound=type)
+
+METHODS: dict[str, Any] = {}  # to its class, a methods.base.Method
+RETURNING = ("begin", "step", "answer")  # which may have been generators, in earlier releases
+FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
+# What a method goes by, and how that is said to people; others may come from outside.
+FAMILIES = {
+    "yardstick": say("Yardstick"),
+    "entropy": say("Surer of each image"),
+    "captions": say("Image and caption"),
+    "memory": say("Memory and teacher"),
+    "redundancy": say("Less redundant features"),
+    "training-free": say("Nothing learnt"),
+    "single": say("One image at a time"),
+}
+# Whose definition of a method is meant, where its authors' release and CLIPTTA's comparison differ.
+RELEASES = {"authors": say("Its authors'"), "cliptta": say("CLIPTTA's comparison")}
+
+
+def all_methods() -> Mapping[str, Any]:
+    """``METHODS`` with all in it, loaded where they aren't yet."""
+    import_module("cliptta_demo.backend.methods")
+    return METHODS
+
+
+def register(kind: Kind) -> Kind:
+    """Offers a method everywhere: page, links, API, command line, tables, bench. Usable as a decorator, from anywhere.
+
+    Raises:
+        ValueError: the class leaves something unsaid, yields where it is to return, or another one has the name.
+    """
+    if unsaid := [fact for fact in FACTS if not hasattr(kind, fact)]:
+        raise ValueError(f"{kind.__qualname__} does not say its {', '.join(unsaid)}; see the class Method.")
+    if yielding := [name for name in RETURNING if isgeneratorfunction(getattr(kind, name, None))]:
+        raise ValueError(
+            f"{kind.__qualname__} yields in {', '.join(yielding)}, which is to return its result: "
+            "leave out each `yield from`, and write self.rest() in the place of a yield."
+        )
+    other = METHODS.setdefault(kind.name, kind)
+    if other is not kind:
+        raise ValueError(f"name is {kind.name!r}; {other.__qualname__} is registered under it already.")
+    return kind
+
+
+def definition(method: str, help: str, **others: str) -> Any:
+    """The field ``release`` of a method's own settings: whose definition it follows; ``others``: further ones."""
+    return choice(
+        "authors",
+        RELEASES | others,
+        "a method is its authors'",
+        label=say("Definition"),
+        help=help,
+        mark=lambda own: say("{method} as by {release}", method=method, release=own.by),
+    )
+
+
+class Released(Declared):
+    """Base of the own settings of a method that has such a choice, as its field ``release``."""
+
+    @property
+    def by_authors(self) -> bool:
+        """Whether it is that of the method's authors; without a choice it is."""
+        return getattr(self, "release", "authors") == "authors"
+
+    @property
+    def by(self) -> str:
+        """Whose definition it is, in the word that the curves are marked with."""
+        return say("authors") if self.by_authors else self.release

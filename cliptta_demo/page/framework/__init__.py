@@ -1,0 +1,1 @@
+"""What Gradio does not offer, or only in private."""

@@ -1,0 +1,1 @@
+"""What the page says and starts with, wherever it does."""
