@@ -13,7 +13,7 @@ if __name__ == "__main__":
     demo = make_demo()
     from sleeping_worker import perform_asleep
 
-    from cliptta_demo.page.runs import elsewhere
+    from cliptta_demo.page.runs import remote_runs
 
-    elsewhere.perform_apart = perform_asleep
+    remote_runs.perform_apart = perform_asleep
     serve(demo)

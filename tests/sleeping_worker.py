@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from cliptta_demo.page.runs import elsewhere
+from cliptta_demo.page.runs import remote_runs
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 
 SECONDS = float(os.environ.get("SLEEP_SECONDS", "1.0"))  # of a batch on a GPU of one's own
@@ -20,10 +20,10 @@ _at_work = [0]
 
 
 def perform_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None) -> Iterator[RunUpdate]:
-    """In place of ``elsewhere.perform_apart``: its looks, recorded with the first run, each in its time."""
+    """In place of ``remote_runs.perform_apart``: its looks, recorded with the first run, each in its time."""
     with _lock:
         if not _recorded:
-            _recorded.extend(elsewhere.perform_apart(recipe, None, None, None))
+            _recorded.extend(remote_runs.perform_apart(recipe, None, None, None))
         _at_work[0] += 1
     try:
         live = next(look for look in _recorded if look.live is not None)

@@ -23,13 +23,13 @@ import app  # first: it sets the environment that the others read
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from cliptta_demo.page.runs.keeping import KEEPING
-from cliptta_demo.page.runs.leaving import LEAVING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.runs.scheduler import TURNS
+from cliptta_demo.page.runs.session_end import LEAVING
 from cliptta_demo.page.server import serve
 from cliptta_demo.page.server.serve import launch
-from cliptta_demo.page.session.room import ROOM
+from cliptta_demo.page.session.upload_quota import ROOM
 
 
 def held() -> dict[str, Any]:

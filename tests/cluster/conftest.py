@@ -22,8 +22,8 @@ from cliptta_demo.cluster.driver import Cluster as Joined
 from cliptta_demo.cluster.driver import Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Workers
-from cliptta_demo.page.runs import elsewhere
-from cliptta_demo.page.runs.elsewhere import get_ready, tell
+from cliptta_demo.page.runs import remote_runs
+from cliptta_demo.page.runs.remote_runs import get_ready, tell
 
 SILENT = 5.0
 
@@ -37,7 +37,7 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a worker takes its time to start."""
-    monkeypatch.setattr(elsewhere, "LIMITS", replace(elsewhere.LIMITS, worker_wait_seconds=PATIENCE))
+    monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=PATIENCE))
 
 
 @pytest.fixture(scope="module")

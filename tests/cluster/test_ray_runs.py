@@ -21,7 +21,7 @@ from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu
-from cliptta_demo.page.runs.elsewhere import run_elsewhere
+from cliptta_demo.page.runs.remote_runs import run_elsewhere
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.session.state import Recipe, Session
 

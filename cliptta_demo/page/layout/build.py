@@ -32,8 +32,8 @@ from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import ROWS, opening_stage
 from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs.api import add_api
-from cliptta_demo.page.runs.elsewhere import device
-from cliptta_demo.page.runs.leaving import LEAVING
+from cliptta_demo.page.runs.remote_runs import device
+from cliptta_demo.page.runs.session_end import LEAVING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html

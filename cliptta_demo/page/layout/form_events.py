@@ -31,10 +31,10 @@ from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
-from cliptta_demo.page.runs.elsewhere import device
 from cliptta_demo.page.runs.handlers import phase_of
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.remote_runs import device
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
 from cliptta_demo.page.words.texts import FAILED
 

@@ -17,7 +17,7 @@ from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_sender
 from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, shown_run
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.texts import PAST, PAST_LOADED, PAST_NOTHING

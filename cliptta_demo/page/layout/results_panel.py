@@ -14,7 +14,7 @@ from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
 from cliptta_demo.page.panels.retold import command_download, python_download
 from cliptta_demo.page.panels.standalone import page_download
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.weights import weights_download
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -18,9 +18,9 @@ from cliptta_demo.page.layout.sweep_panel import connect_sweep
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.runs.keeping import KEEPING
-from cliptta_demo.page.runs.leaving import in_use, put_away
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.session_end import in_use, put_away
 
 # Whatever a run may change.
 _ABOUT = ("session", "uploads", "choice", "model", "past_runs", "past", "message", "spoken", "changed")

@@ -8,9 +8,9 @@ import gradio as gr
 
 from cliptta_demo.page.framework.gradio_parts import asked_at
 from cliptta_demo.page.layout.sidebar import Sidebar
-from cliptta_demo.page.runs.keeping import KEEPING
-from cliptta_demo.page.runs.leaving import LEAVING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.session_end import LEAVING
 
 
 @dataclass(frozen=True)

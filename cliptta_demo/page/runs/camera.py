@@ -34,11 +34,11 @@ from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues, stream_names
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.preparing import watched
 from cliptta_demo.page.runs.registry import RUNS, RunRecord
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
-from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.runs.scheduler import TURNS
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.defaults import UPLOAD

@@ -28,7 +28,7 @@ from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.cost import check_cost
-from cliptta_demo.page.runs.keeping import UPLOAD_BYTES, check_size
+from cliptta_demo.page.runs.memory_budget import UPLOAD_BYTES, check_size
 from cliptta_demo.page.runs.preparing import Loading, watched
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
@@ -130,8 +130,8 @@ def run_here(
 ) -> Iterator[RunUpdate]:
     """A whole run in this process, but for the GPU call where there is ZeroGPU: loads, tells its size, and performs.
 
-    Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.elsewhere`). How
-    far downloads are comes first, then a look with the size, then those of :func:`perform`.
+    Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.remote_runs`).
+    How far downloads are comes first, then a look with the size, then those of :func:`perform`.
     """
     stage, waited = Loading(), False
     try:

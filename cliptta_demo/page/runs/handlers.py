@@ -24,7 +24,7 @@ from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.following import follow, words_of
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import live_interval

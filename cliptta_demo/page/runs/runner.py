@@ -25,7 +25,7 @@ from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.runs.scheduler import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import STALE, decode_uploads
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD

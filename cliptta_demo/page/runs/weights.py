@@ -7,7 +7,7 @@ import base64
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.runs.elsewhere import asked
+from cliptta_demo.page.runs.remote_runs import asked
 from cliptta_demo.page.session.state import Session
 
 

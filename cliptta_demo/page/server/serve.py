@@ -36,16 +36,16 @@ from cliptta_demo.page.framework.guard import Page, RequestGuard
 from cliptta_demo.page.framework.theme import build_theme
 from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
 from cliptta_demo.page.runs.camera import CAMERAS
-from cliptta_demo.page.runs.elsewhere import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
-from cliptta_demo.page.runs.leaving import LEAVING, bound_sessions
 from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.remote_runs import ADDRESS, WORKERS, connect
 from cliptta_demo.page.runs.runner import warm_up
+from cliptta_demo.page.runs.session_end import LEAVING, bound_sessions
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
-from cliptta_demo.page.session.leftovers import LEFTOVERS
+from cliptta_demo.page.session.leftover_files import LEFTOVERS
 from cliptta_demo.page.session.receiving import guard_uploads
-from cliptta_demo.page.session.room import ROOM
+from cliptta_demo.page.session.upload_quota import ROOM
 
 log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.framework.gradio_parts import folders, open_files, upload_folder, wrap_uploads
-from cliptta_demo.page.session.room import ROOM, Arrival
+from cliptta_demo.page.session.upload_quota import ROOM, Arrival
 from cliptta_demo.page.words.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
 
 log = logging.getLogger(__name__)

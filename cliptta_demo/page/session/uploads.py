@@ -22,8 +22,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.framework.gradio_parts import upload_folder
-from cliptta_demo.page.session.room import ROOM
 from cliptta_demo.page.session.state import Uploads
+from cliptta_demo.page.session.upload_quota import ROOM
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
 FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points for half a minute
@@ -119,7 +119,7 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", ev
 
 
 def forget_files(uploads: Uploads | None) -> None:
-    """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftovers`."""
+    """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftover_files`."""
     forget_files_of(uploads.files if uploads is not None else ())
 
 

@@ -24,7 +24,7 @@ from cliptta_demo.page.layout import camera_panel
 from cliptta_demo.page.layout.camera_panel import start_camera
 from cliptta_demo.page.runs import camera
 from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Camera, Cameras, Frame, TooSoon
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
 from cliptta_demo.page.words.texts import CAMERAS_TAKEN

@@ -17,10 +17,10 @@ from cliptta_demo.page.form import cost
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import handlers, registry, runner
-from cliptta_demo.page.runs import turns as module
+from cliptta_demo.page.runs import scheduler as module
 from cliptta_demo.page.runs.gpu import perform
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.turns import Share, Turns
+from cliptta_demo.page.runs.scheduler import Share, Turns
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")

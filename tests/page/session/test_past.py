@@ -17,7 +17,7 @@ from cliptta_demo.page.layout.past_runs_panel import asked, pin
 from cliptta_demo.page.panels.example import example_run, load_example
 from cliptta_demo.page.panels.past_runs import past_csv, past_data
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.session.past import LAST, PastRuns, past_run
 from cliptta_demo.page.words.defaults import DEFAULTS
 

@@ -36,7 +36,7 @@ from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.gpu import prepare, run_here
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import RunUpdate, warm_up
-from cliptta_demo.page.runs.turns import TURNS
+from cliptta_demo.page.runs.scheduler import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
-from cliptta_demo.page.runs import leaving
-from cliptta_demo.page.runs.leaving import Leaving
-from cliptta_demo.page.session import leftovers, room, uploads
-from cliptta_demo.page.session.leftovers import Leftovers
+from cliptta_demo.page.runs import session_end
+from cliptta_demo.page.runs.session_end import Leaving
+from cliptta_demo.page.session import leftover_files, upload_quota, uploads
+from cliptta_demo.page.session.leftover_files import Leftovers
 
 PATIENCE = 60  # seconds
 
@@ -54,9 +54,9 @@ def demo_of(holder: Holder, *events: Any) -> SimpleNamespace:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(leaving, "GRACE", 0.1)
-    monkeypatch.setattr(leaving, "AGAIN", 0.05)
-    monkeypatch.setattr(leaving, "PAUSES", (0.01, 0.02, 0.04, 0.08))
+    monkeypatch.setattr(session_end, "GRACE", 0.1)
+    monkeypatch.setattr(session_end, "AGAIN", 0.05)
+    monkeypatch.setattr(session_end, "PAUSES", (0.01, 0.02, 0.04, 0.08))
 
 
 def soon(true: Callable[[], object]) -> bool:
@@ -141,7 +141,7 @@ def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(cap
     for key in ("ann", "bob"):
         visitors.gone(key, demo)
     assert ended(visitors)
-    assert holder.tries == 2 * (1 + len(leaving.PAUSES))
+    assert holder.tries == 2 * (1 + len(session_end.PAUSES))
     assert (holder.deleted, visitors.undeleted) == ([], 2)
     assert not holder.session_data
     assert not demo._queue.pending_messages_per_session
@@ -165,7 +165,7 @@ def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
 
 
 def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
-    monkeypatch.setattr(leaving, "PAUSES", (60.0,))
+    monkeypatch.setattr(session_end, "PAUSES", (60.0,))
     holder, visitors = Holder(), Leaving()
     holder.failures = 1
     visitors.gone("ann", demo_of(holder))
@@ -177,17 +177,17 @@ def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
 
 def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
     holder, visitors = Holder(), Leaving()
-    monkeypatch.setattr(leaving.gradio_parts, "end_events", lambda *_: 1 / 0)
+    monkeypatch.setattr(session_end.gradio_parts, "end_events", lambda *_: 1 / 0)
     visitors.gone("ann", demo_of(holder))
     assert ended(visitors)
     assert holder.deleted == ["ann"]
 
 
 def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(leftovers, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(leftover_files, "FIRST_PAUSE", 0.0)
     left = Leftovers()
-    monkeypatch.setattr(room, "LEFTOVERS", left)
-    kept = room.Room()
+    monkeypatch.setattr(upload_quota, "LEFTOVERS", left)
+    kept = upload_quota.Room()
     monkeypatch.setattr(uploads, "ROOM", kept)
     files = [tmp_path / name / "a.png" for name in ("bad", "good")]
     for file in files:
@@ -216,7 +216,7 @@ def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, 
 
 def test_pauses_between_tries_grow(tmp_path, monkeypatch):
     left, now = Leftovers(), [0.0]
-    monkeypatch.setattr(leftovers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(leftover_files, "time", SimpleNamespace(monotonic=lambda: now[0]))
     tries = []
 
     def fail(path, **_):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.session.room import NOBODY, OVERHEAD, Room, owner_of
+from cliptta_demo.page.session.upload_quota import NOBODY, OVERHEAD, Room, owner_of
 from cliptta_demo.page.words.texts import NO_ROOM
 
 ANN, BOB = "1-2-3-4-", "5-6-7-8-"

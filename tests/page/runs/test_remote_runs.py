@@ -19,8 +19,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import elsewhere, following, gpu, handlers, runner, weights
-from cliptta_demo.page.runs.elsewhere import MOST_LOST, run_elsewhere
+from cliptta_demo.page.runs import following, gpu, handlers, remote_runs, runner, weights
+from cliptta_demo.page.runs.remote_runs import MOST_LOST, run_elsewhere
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.words.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
@@ -29,8 +29,8 @@ BATCHES = 4
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elsewhere, "PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(elsewhere, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(remote_runs, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(remote_runs, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(runner, "LIVE_INTERVAL", 0.0)  # a look at every step, however fast the machine
 
 
@@ -144,7 +144,7 @@ def test_the_model_and_the_least_to_do_decide() -> None:
 
 
 def test_when_all_are_gone_a_sentence_is_read_and_the_session_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elsewhere, "LIMITS", replace(elsewhere.LIMITS, worker_wait_seconds=1))
+    monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=1))
     workers = Workers()
     worker = Here("a", workers)
     monkeypatch.setattr(following, "RUN", partial(run_elsewhere, workers=workers))
@@ -184,7 +184,7 @@ def test_a_run_that_ends_every_worker_is_given_up_before_it_ends_all() -> None:
 
 
 def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers, plain, short = Workers(), elsewhere.perform_apart, [2]
+    workers, plain, short = Workers(), remote_runs.perform_apart, [2]
 
     def perform(*arguments: Any) -> Iterator[RunUpdate]:
         for number, look in enumerate(plain(*arguments)):
@@ -195,7 +195,7 @@ def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPa
             yield look
 
     perform.__qualname__ = "perform"
-    monkeypatch.setattr(elsewhere, "perform_apart", perform)
+    monkeypatch.setattr(remote_runs, "perform_apart", perform)
     made = [Here(name, workers) for name in "abc"]
     *_, last = ask(workers)
     assert same(last.session, alone())
@@ -227,13 +227,13 @@ def test_weights_are_asked_of_a_worker_that_is_there(monkeypatch: pytest.MonkeyP
     kept, _ = press(batches=1)
     workers = Workers()
     lost, other = Here("a", workers, looks=0), Here("b", workers, jobs=1)
-    asked = elsewhere.asked("tiny", weights.weights_download, kept, workers=workers)
+    asked = remote_runs.asked("tiny", weights.weights_download, kept, workers=workers)
     assert len(asked) == len(weights.weights_download(kept)) > 1000  # the archive tells the time, too
     assert (lost.given, other.given) == (1, 1)
     other.left = 0
-    monkeypatch.setattr(elsewhere, "LIMITS", replace(elsewhere.LIMITS, worker_wait_seconds=1))
+    monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=1))
     with pytest.raises(UserError, match="None of the machines"):
-        elsewhere.asked("tiny", weights.weights_download, kept, workers=workers)
+        remote_runs.asked("tiny", weights.weights_download, kept, workers=workers)
 
 
 def test_what_a_visitor_has_to_read_is_read() -> None:

@@ -16,7 +16,7 @@ import gradio as gr
 
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.framework import gradio_parts
-from cliptta_demo.page.runs.keeping import KEEPING
+from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session, Uploads

@@ -18,7 +18,7 @@ from typing import Any
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.session.leftovers import LEFTOVERS
+from cliptta_demo.page.session.leftover_files import LEFTOVERS
 from cliptta_demo.page.words.texts import NO_ROOM
 
 MB = 1_000_000
@@ -157,7 +157,7 @@ class Room:
         return file.cost if file is not None else 0
 
     def remove(self, path: str) -> None:
-        """Deletes a file and, where it held nothing else, its folder. Never fails: see :mod:`session.leftovers`."""
+        """Deletes a file and, where it held nothing else, its folder. Never fails: see :mod:`.leftover_files`."""
         with self._lock:
             if path in self._files:
                 self._files[path].taken = True  # nobody can take what is about to go

@@ -16,8 +16,8 @@ from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import handlers, keeping
-from cliptta_demo.page.runs.keeping import Keeping, check_size
+from cliptta_demo.page.runs import handlers, memory_budget
+from cliptta_demo.page.runs.memory_budget import Keeping, check_size
 from cliptta_demo.page.session.state import Session, Uploads
 
 METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")
@@ -113,12 +113,12 @@ def test_a_run_that_ends_before_it_could_grow_large_is_not_refused() -> None:
 
 def test_a_refused_run_takes_no_step_and_keeps_the_session(monkeypatch) -> None:
     first, _ = press()
-    monkeypatch.setattr(keeping, "LIMITS", replace(keeping.LIMITS, session_megabytes=1))
+    monkeypatch.setattr(memory_budget, "LIMITS", replace(memory_budget.LIMITS, session_megabytes=1))
     kept, updates = press(first, batches=None, memory_shots=64, batch_size=256)
     assert kept is first
     assert "64 shots × 12 classes at 32 pixels keep up to" in message(updates)
     assert 'role="alert"' in message(updates)
-    assert keeping.KEEPING._aside == {}
+    assert memory_budget.KEEPING._aside == {}
 
 
 def keeper(most: int, *busy: str) -> tuple[Keeping, list[str]]:
@@ -177,11 +177,11 @@ def test_decoded_images_count_and_join_the_run() -> None:
 
 
 def test_whose_run_was_dropped_is_told_once_it_starts_again() -> None:
-    keeping.KEEPING.lose("visitor", 2)
-    assert keeping.KEEPING.advice("visitor").endswith("are still here: press Run to start it again.")
+    memory_budget.KEEPING.lose("visitor", 2)
+    assert memory_budget.KEEPING.advice("visitor").endswith("are still here: press Run to start it again.")
     _, updates = press()
     words = [update["message"] for update in updates if "needed the memory" in update.get("message", "")]
     assert "its 2 batches and their results are gone" in words[0]
     assert "started again from the source model" in words[0]
-    assert keeping.KEEPING.advice("visitor") == ""
+    assert memory_budget.KEEPING.advice("visitor") == ""
     assert handlers.phase_of(None) == "idle"

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from cliptta_demo.page.runs import turns as module
-from cliptta_demo.page.runs.turns import Turns
+from cliptta_demo.page.runs import scheduler as module
+from cliptta_demo.page.runs.scheduler import Turns
 
 LONG = 60  # seconds; what is waited for comes at once
 
