@@ -12,12 +12,12 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.runs.gpu import run_here
 from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.remote_runs import ADDRESS, run_elsewhere
+from cliptta_demo.page.runs.remote_runs import ADDRESS, run_remotely
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.words.texts import FAILED
 
-RUN = run_elsewhere if ADDRESS else run_here
+RUN = run_remotely if ADDRESS else run_here
 
 
 def follow(

@@ -25,7 +25,7 @@ UPLOAD_BYTES = 4_000  # of an upload beside its pixels: path, names, label
 MOST_LOST = 10_000  # visitors to be told; older ones have left
 
 
-class Keeping:
+class MemoryBudget:
     """Bytes by visitor, in the order of last use. Thread-safe.
 
     Args:
@@ -170,4 +170,4 @@ def check_size(size: RunSize, recipe: Recipe, classes: int) -> None:
         )
 
 
-KEEPING = Keeping()
+KEEPING = MemoryBudget()

@@ -107,7 +107,7 @@ class _Journey:
         return True
 
 
-def run_elsewhere(
+def run_remotely(
     recipe: Recipe,
     session: Session | None,
     uploads: Uploads | None,

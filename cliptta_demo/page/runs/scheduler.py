@@ -38,18 +38,18 @@ class Share:
         used: seconds of its turns, from where it joined; last: of the last one.
     """
 
-    turns: Turns
+    scheduler: Scheduler
     check: Callable[[], None]
     used: float = 0.0
     last: float = 0.0
 
     def call(self, step: Callable[[], T]) -> T:
         """Waits for this run's turn and returns what ``step`` returns, or raises what it raises."""
-        return self.turns._put(self, step).result()
+        return self.scheduler._put(self, step).result()
 
 
 @dataclass(eq=False)
-class Turns:
+class Scheduler:
     """Who works next. Thread-safe; the first thread that works begins with the first step.
 
     Attributes:
@@ -159,4 +159,4 @@ class Turns:
         ]
 
 
-TURNS = Turns()
+TURNS = Scheduler()

@@ -34,7 +34,7 @@ PARTS = {
 }
 
 
-class Leaving:
+class SessionEnd:
     """Visitors whose connection has ended, by their session's key. ``undeleted`` counts those given up on."""
 
     def __init__(self) -> None:
@@ -152,4 +152,4 @@ def _end_runs(key: str, demo: gr.Blocks) -> bool:
         return False
 
 
-LEAVING = Leaving()
+LEAVING = SessionEnd()

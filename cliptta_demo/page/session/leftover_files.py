@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 600.0  # seconds; each pause is twice the one before
 
 
-class Leftovers:
+class LeftoverFiles:
     """Deletes files, and keeps what it could not delete. Thread-safe, without a thread of its own."""
 
     def __init__(self) -> None:
@@ -52,4 +52,4 @@ class Leftovers:
             self.delete(path, then)
 
 
-LEFTOVERS = Leftovers()
+LEFTOVERS = LeftoverFiles()

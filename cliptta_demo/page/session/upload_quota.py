@@ -53,7 +53,7 @@ class _File:
 class Arrival:
     """One file on its way in. Its bytes are counted before they are written."""
 
-    room: "Room"
+    quota: "UploadQuota"
     folder: Path
     owner: str
     since: float
@@ -61,45 +61,45 @@ class Arrival:
 
     def add(self, count: int) -> None:
         """``count`` more bytes are about to be written; raises :class:`UserError` where they would be too many."""
-        with self.room._lock:
+        with self.quota._lock:
             self.ask(count)
-            self.room._count(self.owner, count)
+            self.quota._count(self.owner, count)
             self.cost += count
 
     def ask(self, count: int) -> None:
         """Raises :class:`UserError` where ``count`` more bytes would be too many."""
-        room = self.room
-        with room._lock:
-            if room._of[self.owner] + count > room.visitor:
+        quota = self.quota
+        with quota._lock:
+            if quota._of[self.owner] + count > quota.visitor:
                 raise UserError(
                     say(
                         "Your images have reached {most:,} MB, the most that this server keeps for one visitor. Press "
                         "Remove all, or add fewer or smaller ones.",
-                        most=room.visitor // MB,
+                        most=quota.visitor // MB,
                     )
                 )
-            if room.used + count > room.total or room.free(self.folder) - count < room.reserve:
+            if quota.used + count > quota.total or quota.free(self.folder) - count < quota.reserve:
                 raise UserError(NO_ROOM)
 
     def done(self, path: Path) -> None:
         """The file lies there now, whole, until somebody takes it or its time is over."""
-        with self.room._lock:
-            if str(path) in self.room._files:  # the very same file once more lies in the same place
+        with self.quota._lock:
+            if str(path) in self.quota._files:  # the very same file once more lies in the same place
                 self.end()
                 return
-            self.room._files[str(path)] = _File(self.owner, self.cost, self.since)
+            self.quota._files[str(path)] = _File(self.owner, self.cost, self.since)
             self.cost = 0  # counted there from now on
 
     def end(self) -> None:
         """What arrived is deleted, or counted elsewhere now."""
-        with self.room._lock:
-            self.room._count(self.owner, -self.cost)
+        with self.quota._lock:
+            self.quota._count(self.owner, -self.cost)
             self.cost = 0
 
 
 @dataclass(eq=False)
-class Room:
-    """All uploads of this process. Thread-safe.
+class UploadQuota:
+    """What all uploads of a server may take. Thread-safe.
 
     Attributes:
         visitor: most bytes of one visitor; total: of all together.
@@ -185,4 +185,4 @@ class Room:
             del self._of[owner]
 
 
-ROOM = Room()
+ROOM = UploadQuota()

@@ -17,7 +17,7 @@ from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import handlers, memory_budget
-from cliptta_demo.page.runs.memory_budget import Keeping, check_size
+from cliptta_demo.page.runs.memory_budget import MemoryBudget, check_size
 from cliptta_demo.page.session.state import Session, Uploads
 
 METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")
@@ -121,9 +121,9 @@ def test_a_refused_run_takes_no_step_and_keeps_the_session(monkeypatch) -> None:
     assert memory_budget.KEEPING._aside == {}
 
 
-def keeper(most: int, *busy: str) -> tuple[Keeping, list[str]]:
+def keeper(most: int, *busy: str) -> tuple[MemoryBudget, list[str]]:
     gone: list[str] = []
-    kept = Keeping(most, busy.__contains__)
+    kept = MemoryBudget(most, busy.__contains__)
     kept.let_go = gone.append
     return kept, gone
 

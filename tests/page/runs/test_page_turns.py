@@ -20,7 +20,7 @@ from cliptta_demo.page.runs import handlers, registry, runner
 from cliptta_demo.page.runs import scheduler as module
 from cliptta_demo.page.runs.gpu import perform
 from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.scheduler import Share, Turns
+from cliptta_demo.page.runs.scheduler import Scheduler, Share
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")
@@ -32,7 +32,7 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
     monkeypatch.setattr(cost, "LIMITS", Limits(turn_gigaflops=most))
     monkeypatch.setattr(module, "SHORTEST", 0.0)
     turns: list[float] = []
-    call, rest = Share.call, Turns.rest
+    call, rest = Share.call, Scheduler.rest
     counter = FlopCounterMode(display=False)
 
     def count() -> None:
@@ -49,7 +49,7 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
         return call(share, work)
 
     monkeypatch.setattr(Share, "call", counted)
-    monkeypatch.setattr(Turns, "rest", lambda self: (count(), rest(self)))
+    monkeypatch.setattr(Scheduler, "rest", lambda self: (count(), rest(self)))
     words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
     recipe = read_form(FormValues(batches=2, batch_size=24, steps=2, methods=ALL, class_names=words))
     looks = list(perform(recipe, None, None, None))

@@ -20,7 +20,7 @@ from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import following, gpu, handlers, remote_runs, runner, weights
-from cliptta_demo.page.runs.remote_runs import MOST_LOST, run_elsewhere
+from cliptta_demo.page.runs.remote_runs import MOST_LOST, run_remotely
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.words.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
@@ -39,7 +39,7 @@ def recipe_of(**changes: Any) -> Any:
 
 
 def ask(workers: Workers, batches: int | None = None, session: Any = None, **changes: Any) -> Iterator[RunUpdate]:
-    return run_elsewhere(recipe_of(**changes), session, None, batches, workers, lambda: None)
+    return run_remotely(recipe_of(**changes), session, None, batches, workers, lambda: None)
 
 
 def alone(**changes: Any) -> Any:
@@ -147,7 +147,7 @@ def test_when_all_are_gone_a_sentence_is_read_and_the_session_kept(monkeypatch: 
     monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=1))
     workers = Workers()
     worker = Here("a", workers)
-    monkeypatch.setattr(following, "RUN", partial(run_elsewhere, workers=workers))
+    monkeypatch.setattr(following, "RUN", partial(run_remotely, workers=workers))
     kept, _ = press(batches=2)
     worker.left = 3
     after, updates = press(kept, batches=None)
@@ -248,7 +248,7 @@ def test_a_server_that_stops_waits_for_no_worker() -> None:
         raise UserError("stopping")
 
     with pytest.raises(UserError, match="stopping"):
-        list(run_elsewhere(recipe_of(), None, None, None, Workers(), check))
+        list(run_remotely(recipe_of(), None, None, None, Workers(), check))
 
 
 def test_ray_is_imported_in_one_file_that_only_a_cluster_loads() -> None:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from cliptta_demo.page.runs import scheduler as module
-from cliptta_demo.page.runs.scheduler import Turns
+from cliptta_demo.page.runs.scheduler import Scheduler
 
 LONG = 60  # seconds; what is waited for comes at once
 
@@ -43,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def steps_between(clock: Clock, seconds: dict[str, float], until: int) -> list[str]:
     """The order of steps of runs that always want the next one, until the first of them has had ``until``."""
-    turns, order, done, together = Turns(), [], threading.Event(), threading.Event()
+    scheduler, order, done, together = Scheduler(), [], threading.Event(), threading.Event()
 
     def ask(name: str, share: module.Share) -> None:
         """For the next step; the one after it is asked for when it is done, by the thread that did it."""
@@ -51,11 +51,11 @@ def steps_between(clock: Clock, seconds: dict[str, float], until: int) -> list[s
             done.set()
             return
         step = clock.step(seconds[name], partial(order.append, name))
-        turns._put(share, step).add_done_callback(lambda _: ask(name, share))
+        scheduler._put(share, step).add_done_callback(lambda _: ask(name, share))
 
     with ExitStack() as runs:
-        shares = {name: runs.enter_context(turns.joined()) for name in seconds}
-        turns._put(runs.enter_context(turns.joined()), together.wait)
+        shares = {name: runs.enter_context(scheduler.joined()) for name in seconds}
+        scheduler._put(runs.enter_context(scheduler.joined()), together.wait)
         for name, share in shares.items():
             ask(name, share)
         together.set()
@@ -79,31 +79,34 @@ def test_a_heavy_step_waits_a_little_for_a_lighter_run(clock: Clock, monkeypatch
     """Which is about to ask for its next one, and would always just miss its turn."""
     monkeypatch.setattr(module, "PATIENCE", LONG)
     monkeypatch.setattr(module, "MOST_PATIENCE", LONG)
-    turns, order = Turns(), []
-    with turns.joined() as light, turns.joined() as heavy:
+    scheduler, order = Scheduler(), []
+    with scheduler.joined() as light, scheduler.joined() as heavy:
         light.call(clock.step(0.25))
         heavy.call(clock.step(2.5))
-        steps = [turns._put(heavy, lambda: order.append("heavy")), turns._put(light, lambda: order.append("light"))]
+        steps = [
+            scheduler._put(heavy, lambda: order.append("heavy")),
+            scheduler._put(light, lambda: order.append("light")),
+        ]
         for step in steps:
             step.result(LONG)
     assert order == ["light", "heavy"]
 
 
 def test_who_comes_late_starts_with_as_much_as_the_least_of_the_others() -> None:
-    turns = Turns()
-    with turns.joined() as first, turns.joined() as second:
+    scheduler = Scheduler()
+    with scheduler.joined() as first, scheduler.joined() as second:
         first.used, second.used = 100.0, 90.0  # have worked for long
-        with turns.joined() as late:
+        with scheduler.joined() as late:
             assert late.used == 90.0
-        with turns.joined() as after:
+        with scheduler.joined() as after:
             assert after.used == 90.0
-    with turns.joined() as alone:
+    with scheduler.joined() as alone:
         assert alone.used == 0.0
 
 
 def test_who_waited_for_a_disk_has_saved_up_no_turns(clock: Clock) -> None:
-    turns, order = Turns(), []
-    with turns.joined() as busy, turns.joined() as sleeper:
+    scheduler, order = Scheduler(), []
+    with scheduler.joined() as busy, scheduler.joined() as sleeper:
         for _ in range(3):
             busy.call(clock.step(0.25))
         assert busy.used > sleeper.used == 0
@@ -113,10 +116,10 @@ def test_who_waited_for_a_disk_has_saved_up_no_turns(clock: Clock) -> None:
             held.set()
             go_on.wait(LONG)
 
-        waiting = [turns._put(busy, hold)]
+        waiting = [scheduler._put(busy, hold)]
         assert held.wait(LONG)
         before = busy.used
-        waiting += [turns._put(sleeper, lambda: order.append("sleeper")) for _ in range(2)]
+        waiting += [scheduler._put(sleeper, lambda: order.append("sleeper")) for _ in range(2)]
         assert sleeper.used == before  # level with who was at work, not three turns ahead
         go_on.set()
         for future in waiting:
@@ -124,17 +127,17 @@ def test_who_waited_for_a_disk_has_saved_up_no_turns(clock: Clock) -> None:
 
 
 def test_an_error_goes_to_who_asked_and_the_rest_goes_on() -> None:
-    turns = Turns()
-    with turns.joined() as share:
+    scheduler = Scheduler()
+    with scheduler.joined() as share:
         with pytest.raises(ZeroDivisionError):
             share.call(lambda: 1 / 0)
         assert share.call(lambda: 7) == 7
 
 
 def test_a_step_rests_for_those_who_have_had_less_and_goes_on_in_its_thread(clock: Clock) -> None:
-    turns, order, threads = Turns(), [], set()
+    scheduler, order, threads = Scheduler(), [], set()
     before = threading.active_count()
-    with turns.joined() as heavy, turns.joined() as light:
+    with scheduler.joined() as heavy, scheduler.joined() as light:
         lights = []
 
         def work() -> str:
@@ -142,8 +145,8 @@ def test_a_step_rests_for_those_who_have_had_less_and_goes_on_in_its_thread(cloc
                 order.append("heavy")
                 threads.add(threading.get_ident())
                 clock.now += 2.5
-                lights.append(turns._put(light, clock.step(0.25, partial(order.append, "light"))))
-                turns.rest()
+                lights.append(scheduler._put(light, clock.step(0.25, partial(order.append, "light"))))
+                scheduler.rest()
             return "done"
 
         assert [heavy.call(work) for _ in range(2)] == ["done", "done"]
@@ -157,15 +160,15 @@ def test_a_step_rests_for_those_who_have_had_less_and_goes_on_in_its_thread(cloc
 
 
 def test_a_turn_that_has_just_begun_goes_on(clock: Clock) -> None:
-    turns, order = Turns(), []
-    with turns.joined() as one, turns.joined() as other:
+    scheduler, order = Scheduler(), []
+    with scheduler.joined() as one, scheduler.joined() as other:
 
         def work() -> None:
-            turns._put(other, partial(order.append, "other"))
+            scheduler._put(other, partial(order.append, "other"))
             for _ in range(3):
                 order.append("one")
                 clock.now += 0.4 * module.SHORTEST
-                turns.rest()
+                scheduler.rest()
 
         one.call(work)
         other.call(lambda: None)
@@ -173,7 +176,7 @@ def test_a_turn_that_has_just_begun_goes_on(clock: Clock) -> None:
 
 
 def test_a_step_ends_at_its_rest_when_nobody_wants_it(clock: Clock) -> None:
-    turns, wanted, done = Turns(), [True], []
+    scheduler, wanted, done = Scheduler(), [True], []
 
     def check() -> None:
         if not wanted:
@@ -182,10 +185,10 @@ def test_a_step_ends_at_its_rest_when_nobody_wants_it(clock: Clock) -> None:
     def work() -> None:
         wanted.clear()
         clock.now += 1
-        turns.rest()
+        scheduler.rest()
         done.append(1)
 
-    with turns.joined(check) as share:
+    with scheduler.joined(check) as share:
         with pytest.raises(ZeroDivisionError):
             share.call(work)
         with pytest.raises(ZeroDivisionError):
@@ -196,16 +199,16 @@ def test_a_step_ends_at_its_rest_when_nobody_wants_it(clock: Clock) -> None:
 
 
 def test_where_nobody_takes_turns_a_rest_is_empty() -> None:
-    turns = Turns()
-    turns.rest()
-    assert not turns._line
+    scheduler = Scheduler()
+    scheduler.rest()
+    assert not scheduler._line
 
 
 def test_all_steps_are_done_by_one_thread() -> None:
-    turns, seen = Turns(), set()
+    scheduler, seen = Scheduler(), set()
 
     def run() -> None:
-        with turns.joined() as share:
+        with scheduler.joined() as share:
             for _ in range(3):
                 seen.add(share.call(threading.get_ident))
 

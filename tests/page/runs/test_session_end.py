@@ -13,9 +13,9 @@ import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.page.runs import session_end
-from cliptta_demo.page.runs.session_end import Leaving
+from cliptta_demo.page.runs.session_end import SessionEnd
 from cliptta_demo.page.session import leftover_files, upload_quota, uploads
-from cliptta_demo.page.session.leftover_files import Leftovers
+from cliptta_demo.page.session.leftover_files import LeftoverFiles
 
 PATIENCE = 60  # seconds
 
@@ -67,7 +67,7 @@ def soon(true: Callable[[], object]) -> bool:
     return bool(true())
 
 
-def ended(visitors: Leaving) -> bool:
+def ended(visitors: SessionEnd) -> bool:
     """Whether nothing is left to do, nor a thread that would do it."""
     return soon(lambda: not visitors._since and not timers()) and visitors._timers == {}
 
@@ -77,7 +77,7 @@ def timers() -> list[threading.Thread]:
 
 
 def test_who_left_is_forgotten_and_nobody_else():
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     demo = demo_of(holder)
     visitors.gone("ann", demo)
     assert ended(visitors)
@@ -87,7 +87,7 @@ def test_who_left_is_forgotten_and_nobody_else():
 
 
 def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     hers, his = (SimpleNamespace(_id=name, session_hash=name, alive=True) for name in ("ann", "bob"))
     demo = demo_of(holder, hers, his)
     visitors.gone("ann", demo)
@@ -101,7 +101,7 @@ def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
 
 
 def test_a_call_from_before_they_left_is_no_sign_of_life():
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     asked = time.monotonic()  # it waited in line
     visitors.gone("ann", demo_of(holder))
     visitors.here("ann", asked)
@@ -114,7 +114,7 @@ def test_a_call_from_before_they_left_is_no_sign_of_life():
 
 
 def test_a_sign_of_life_keeps_everything():
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     visitors.gone("ann", demo_of(holder))
     visitors.gone("ann", demo_of(holder))  # the connection broke twice
     visitors.here("ann")
@@ -124,7 +124,7 @@ def test_a_sign_of_life_keeps_everything():
 
 
 def test_a_deletion_that_fails_is_tried_again_and_the_rest_is_deleted_meanwhile(caplog):
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     holder.failures = 2
     demo = demo_of(holder)
     visitors.gone("ann", demo)
@@ -135,7 +135,7 @@ def test_a_deletion_that_fails_is_tried_again_and_the_rest_is_deleted_meanwhile(
 
 
 def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(caplog):
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     holder.failures = 10**6
     demo = demo_of(holder)
     for key in ("ann", "bob"):
@@ -151,7 +151,7 @@ def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(cap
 
 @pytest.mark.parametrize("broken", ["session_data", "pending_messages_per_session"])
 def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     demo = demo_of(holder)
     setattr(holder if broken == "session_data" else demo._queue, broken, None)
     visitors.gone("ann", demo)
@@ -166,7 +166,7 @@ def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
 
 def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
     monkeypatch.setattr(session_end, "PAUSES", (60.0,))
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     holder.failures = 1
     visitors.gone("ann", demo_of(holder))
     assert soon(lambda: holder.tries and visitors._timers)
@@ -176,7 +176,7 @@ def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
 
 
 def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
-    holder, visitors = Holder(), Leaving()
+    holder, visitors = Holder(), SessionEnd()
     monkeypatch.setattr(session_end.gradio_parts, "end_events", lambda *_: 1 / 0)
     visitors.gone("ann", demo_of(holder))
     assert ended(visitors)
@@ -185,9 +185,9 @@ def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
 
 def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(leftover_files, "FIRST_PAUSE", 0.0)
-    left = Leftovers()
+    left = LeftoverFiles()
     monkeypatch.setattr(upload_quota, "LEFTOVERS", left)
-    kept = upload_quota.Room()
+    kept = upload_quota.UploadQuota()
     monkeypatch.setattr(uploads, "ROOM", kept)
     files = [tmp_path / name / "a.png" for name in ("bad", "good")]
     for file in files:
@@ -215,7 +215,7 @@ def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, 
 
 
 def test_pauses_between_tries_grow(tmp_path, monkeypatch):
-    left, now = Leftovers(), [0.0]
+    left, now = LeftoverFiles(), [0.0]
     monkeypatch.setattr(leftover_files, "time", SimpleNamespace(monotonic=lambda: now[0]))
     tries = []
 
