@@ -12,10 +12,11 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, written_names
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
@@ -40,9 +41,6 @@ DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
     "GRADIO_SERVER_NAME in the environment change port and address. --plugin FILE adds methods of your own to either."
 )
-_HUB_NAMES = f"{', '.join(PRESETS)} (fetched from the hub once), hf:ORGANISATION/NAME[:SPLIT]"
-_HUB_HELP = f"{_HUB_NAMES}, either with ?COLUMN=VALUE, folder:PATH, parquet:PATH"
-DATASET_HELP = f"{', '.join(DATASETS)}, {_HUB_HELP}, cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY], cifar100c:…"
 BACKBONE_HELP = (
     "tiny (the default), ARCHITECTURE/TAG, ARCHITECTURE/PATH, hf-hub:NAME, local-dir:PATH, as open_clip has them; "
     "adapted:FILE, what --weights has written; "
@@ -53,7 +51,6 @@ RUN = """Runs methods side by side on one stream and prints what they reach.
     cliptta-demo run --corruption fog --severity 5 --methods zero-shot,tent,cliptta --batches 10 --json result.json
     cliptta-demo run --dataset folder:photos --classes "cat, dog" --backbone ViT-B-32/openai
 """
-OOD_HELP = f"out-of-distribution images: {', '.join(OOD_SOURCES)}, {_HUB_HELP}"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,11 +66,11 @@ def build_parser() -> argparse.ArgumentParser:
     run.formatter_class = argparse.RawDescriptionHelpFormatter
     run.add_argument("--backbone", help=BACKBONE_HELP)
     run.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
-    run.add_argument("--dataset", default="pictures", help=DATASET_HELP)
+    run.add_argument("--dataset", default="pictures", help=_names_of_images(DATASETS))
     run.add_argument("--classes", help="names, separated by commas, as in: cat = kitten, dog; default: the data set's")
     run.add_argument("--templates", nargs="+", metavar="TEMPLATE", help="prompts, {} for the class name")
     run.add_argument("--methods", default="zero-shot,tent,cliptta", help=", ".join(method_names()))
-    run.add_argument("--ood", help=OOD_HELP)
+    run.add_argument("--ood", help=f"out-of-distribution images: {_names_of_images(OOD_SOURCES)}")
     add_stream_options(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write all results there")
     run.add_argument("--csv", type=Path, metavar="FILE", help="write there what every method said of every image")
@@ -113,6 +110,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_gallery_parser(commands)
     add_claims_parser(commands)
     return parser
+
+
+def _names_of_images(built_in: Iterable[str]) -> str:
+    names = f"{', '.join((*built_in, *PRESETS))} (these from the hub, once), {', '.join(written_names())}"
+    return f"{names}; names of the hub and of parquet files may end in ?COLUMN=VALUE"
 
 
 def run_command(arguments: argparse.Namespace) -> None:

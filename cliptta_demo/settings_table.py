@@ -1,4 +1,4 @@
-"""The table of all settings, from their declarations: ``python -m cliptta_demo settings`` writes docs/settings.md."""
+"""The table of all settings, from their declarations: ``python -m cliptta_demo settings`` prints docs/settings.md."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -26,6 +26,11 @@ def mark_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def is_old(sheet: Path) -> bool:
+    """Whether its PDF is of another text."""
+    return mark_of(sheet.read_text(encoding="utf-8")).encode() not in sheet.with_suffix(".pdf").read_bytes()
+
+
 def page_of(text: str) -> str:
     """The sheet as HTML."""
     title = f"{text.splitlines()[0].lstrip('# ')} ({mark_of(text)})"
@@ -39,10 +44,12 @@ def sheets() -> list[Path]:
 
 
 def main() -> None:
-    """Writes a PDF beside each of them."""
+    """Writes a PDF beside each whose text has changed."""
+    if not (old := [sheet for sheet in sheets() if is_old(sheet)]):
+        return
     with chromium() as browser:
         page = browser.new_page()
-        for sheet in sheets():
+        for sheet in old:
             page.set_content(page_of(sheet.read_text(encoding="utf-8")))
             page.pdf(path=sheet.with_suffix(".pdf"), format="A4")
             print(sheet.with_suffix(".pdf").name)

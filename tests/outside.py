@@ -1,4 +1,4 @@
-"""Two methods, an ID score and a corruption as somebody else would add them: one file, and one import.
+"""Two methods, an ID score, a corruption and a kind of data set as somebody else would add them: one file, one import.
 
 As a script, with the project's root on the path, it serves the page with them on it.
 """
@@ -6,7 +6,7 @@ As a script, with the project's root on the path, it serves the page with them o
 from __future__ import annotations
 
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS, Corruption, register_corruption
 from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
+from cliptta_demo.backend.data.catalog import SOURCES, register_source
+from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
@@ -121,11 +123,19 @@ def darken(images: Tensor, setting: Setting, generator: torch.Generator) -> Tens
     return (images.float() * setting.values[0]).round().to(torch.uint8)
 
 
+def grey(name: str, class_names: Sequence[str] | None) -> GivenImages:
+    """Forty images of one grey level or another, ``dark`` or ``light``."""
+    labels = torch.arange(40) % 2
+    pixels = (60 + 120 * labels).to(torch.uint8)[:, None, None, None].expand(-1, 3, int(name), int(name))
+    return GivenImages(pixels, tuple(class_names or ("dark", "light")), labels)
+
+
 def add_all() -> None:
     """What an import would do."""
     register(FeatureCache)
     register(Sharp)
     register_score("margin", "How far the nearest class is ahead of the second.")(margin)
+    register_source("grey:", grey, place="SIDE", visitors=True)
     night = tuple((share,) for share in (0.8, 0.6, 0.45, 0.3, 0.2))
     register_corruption(Corruption("night", "weather", darken), {side: night for side in (32, 64, 224)})
 
@@ -137,7 +147,8 @@ def added() -> Iterator[None]:
     try:
         yield
     finally:
-        for registry, name in ((METHODS, "feature-cache"), (METHODS, "sharp"), (ID_SCORES, "margin")):
+        added = (METHODS, "feature-cache"), (METHODS, "sharp"), (ID_SCORES, "margin"), (SOURCES, "grey:")
+        for registry, name in added:
             del registry[name]
         del CORRUPTIONS["night"], PUBLISHED["night"]
 

@@ -5,6 +5,7 @@ Settings ask the registry, and methods are built on settings: so it loads, when 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from inspect import isgeneratorfunction
@@ -43,10 +44,13 @@ def register(kind: Kind) -> Kind:
     """Offers a method everywhere: page, links, API, command line, tables, bench. Usable as a decorator, from anywhere.
 
     Raises:
-        ValueError: the class leaves something unsaid, yields where it is to return, or another one has the name.
+        ValueError: the class leaves something unsaid, the year of its paper too; yields where it is to return; or
+            another one has the name.
     """
     if unsaid := [fact for fact in FACTS if not hasattr(kind, fact)]:
         raise ValueError(f"{kind.__qualname__} does not say its {', '.join(unsaid)}; see the class Method.")
+    if not re.search(r"\b(19|20)\d\d$", kind.paper):
+        raise ValueError(f"The paper of {kind.__qualname__} is {kind.paper!r}; its year must stand at its end.")
     if yielding := [name for name in RETURNING if isgeneratorfunction(getattr(kind, name, None))]:
         raise ValueError(
             f"{kind.__qualname__} yields in {', '.join(yielding)}, which is to return its result: "

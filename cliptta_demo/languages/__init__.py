@@ -1,7 +1,7 @@
 """What a person reads, in the page's language: English as it stands in the code, or another file of this folder.
 
 The language is the process's: ``CLIPTTA_LANGUAGE`` names a file beside this one (``de`` for ``de.json``), or any other
-by its path. ``en.json`` lists every text that the code says (``python -m cliptta_demo.languages.gather`` writes it); a
+by its path. ``en.json`` lists every text that the code says (``make generate`` writes it); a
 translation is a copy of it with other words on the right. docs/translating.md tells how.
 """
 

@@ -1,4 +1,4 @@
-"""Writes ``en.json``, every text that the package and its scripts say: ``python -m cliptta_demo.languages.gather``."""
+"""Every text that the package and its scripts say, in English; ``make generate`` writes them into ``en.json``."""
 
 from __future__ import annotations
 
@@ -57,12 +57,3 @@ def _words(found: Iterator[list[str]]) -> dict[str, str | list[str]]:
 def english() -> str:
     """The contents of ``en.json``."""
     return json.dumps({"code": ENGLISH, "direction": "ltr", "words": all_words()}, indent=1, ensure_ascii=False) + "\n"
-
-
-def main() -> None:
-    """Writes the file."""
-    (FOLDER / f"{ENGLISH}.json").write_text(english(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

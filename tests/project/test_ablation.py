@@ -12,7 +12,7 @@ from cliptta_demo.backend.models.loading import TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.tables.ablation import SETTINGS
-from cliptta_demo.tables.ablation_page import ADDED, BARE, PULLED, WHOLE, Terms, ablation_page, added, gains, read_csv
+from cliptta_demo.tables.ablation_page import ADDED, BARE, PULLED, WHOLE, Terms, added, gains, read_csv
 from cliptta_demo.tables.ablation_runs import rates_for, variant
 from cliptta_demo.tables.runs import run_stream
 
@@ -38,8 +38,7 @@ def test_terms_move_apart() -> None:
     assert len({tuple(summary["series"]["collapse_entropy"]) for summary in found.values()}) == len(every)
 
 
-def test_the_page_is_what_the_file_holds() -> None:
-    assert (ROOT / "docs" / "ablation.md").read_text(encoding="utf-8") == ablation_page(OUTCOMES)
+def test_the_file_holds_what_was_to_be_tried() -> None:
     assert {outcome.setting for outcome in OUTCOMES} == {setting.title for setting in SETTINGS.values()}
     for outcome in OUTCOMES:
         assert outcome.rate in rates_for(outcome.terms)

@@ -17,7 +17,6 @@ from cliptta_demo.claims import fingerprint as prints
 from cliptta_demo.claims import measure as claims_command
 from cliptta_demo.claims.documents import DOCUMENTS, TABLES
 from cliptta_demo.claims.fingerprint import METHODS, differences
-from cliptta_demo.claims.margins import to_markdown
 from cliptta_demo.claims.measure import all_studies, still_true
 from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
 from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
@@ -60,10 +59,6 @@ def test_another_method_or_stream_is_noticed(present: dict, monkeypatch: pytest.
     assert differences(present, present | {"methods": prints.method_probe()}) == ["cliptta", "cliptta-oce"]
     brighter = {name: value + 0.5 * (name == "fog") for name, value in present["corruptions"].items()}
     assert differences(present, present | {"corruptions": brighter, "weights": "x"}) == ["weights", "fog"]
-
-
-def test_the_page_of_claims_is_the_records() -> None:
-    assert (ROOT / "docs" / "claims.md").read_text(encoding="utf-8") == to_markdown(RECORD)
 
 
 def runs_with(*gains: tuple[str, int, float]) -> list[Run]:

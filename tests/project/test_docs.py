@@ -13,7 +13,6 @@ import pytest
 from claims import RECORD, comparing_sentences, words_of
 from hub_stand_in import Repository, serve_hub
 from hub_tables import table
-from make_worksheets import mark_of, sheets
 from paths import ROOT
 from result_tables import (
     ranking_first_table,
@@ -164,10 +163,3 @@ def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(documen
 @pytest.mark.parametrize("known", NOT_CLAIMED)
 def test_what_is_excepted_from_the_claims_is_still_there(known: str) -> None:
     assert any(known in words_of(text) for text in TEXTS.values())
-
-
-def test_the_worksheets_pdfs_are_of_their_markdown() -> None:
-    assert len(sheets()) == 2
-    for sheet in sheets():
-        mark = mark_of(sheet.read_text(encoding="utf-8"))
-        assert mark.encode() in sheet.with_suffix(".pdf").read_bytes(), "run: python tests/make_worksheets.py"

@@ -20,6 +20,8 @@ from outside import added
 from playwright.sync_api import Browser
 from serving import ROOT, be_patient, serve_process
 
+from cliptta_demo.backend.data.catalog import open_source, open_strangers, register_source
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import register_score
@@ -32,6 +34,7 @@ from cliptta_demo.bench import bench
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link, recipe_query
 from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs import api
 
 (PLUGIN,) = (
     block
@@ -106,6 +109,8 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
         register(type("Other", (Tent,), {}))
     with pytest.raises(ValueError, match="Silent does not say its paper, family"):
         register(type("Silent", (Method,), {"name": "x", "label": "X", "sentence": "Says nothing."}))
+    with pytest.raises(ValueError, match="its year must stand at its end"):
+        register(type("Undated", (Tent,), {"name": "undated", "paper": "Nobody, nowhere"}))
     old = {"name": "old", "step": lambda self, *given: (yield)}
     with pytest.raises(ValueError, match="Old yields in step, which is to return its result"):
         register(type("Old", (Tent,), old))
@@ -138,6 +143,29 @@ def test_the_command_line_a_table_and_the_bench_know_them(
     measured = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1, methods=names)["methods"]
     assert measured["sharp"]["ratio"] > 1
     assert measured["feature-cache"]["ratio"] is None
+
+
+def test_a_kind_of_data_set_is_opened_by_how_its_names_begin(
+    outside: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.json"
+    words = "run --batches 1 --batch-size 8 --methods zero-shot --dataset grey:32 --ood grey:16 --json"
+    main([*words.split(), str(path)])
+    assert json.loads(path.read_text())["methods"]["zero-shot"]["auroc"] is not None
+    for dataset, hub in (("grey:32", ""), ("hub", "grey:32")):  # as a link says it, and as it is typed
+        recipe = read_form(open_link({"dataset": dataset, "hub_dataset": hub}))
+        assert (recipe.dataset, recipe.class_names) == ("grey:32", ())
+    (result,) = api.run(dataset="grey:32", methods=["zero-shot"], batch_size=8, batches=1)
+    assert sum(result["methods"]["zero-shot"]["histogram"]) == 8
+    assert open_source("grey:32", visitor=True).length() == open_strangers("others", "grey:8", ("dark",)).length() == 40
+    with pytest.raises(UserError, match=r"dataset is 'gray:32'; it must be one of: .*, grey:SIDE\."):
+        open_link({"dataset": "gray:32"})
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    assert "grey:SIDE" in " ".join(capsys.readouterr().out.split())
+    for taken in ("grey:", "hf:", "grey"):
+        with pytest.raises(ValueError, match=f"prefix is '{taken}'; it must end in a colon"):
+            register_source(taken, open_source)
 
 
 def test_a_plugin_is_there_in_every_process_of_a_command(tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
-"""The data that a run can name: built-in pictures, the unseen style, data sets of the hub, folders, OOD sets."""
+"""The data that a run can name: built-in pictures, the unseen style, data sets of the hub, folders, OOD sets.
+
+A kind of data set is registered by the beginning of its names; from outside too, see :func:`register_source`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from cliptta_demo.backend.data.local import FINDERS, FOLDER_PREFIX, PARQUET_PREFIX
+from cliptta_demo.backend.data.local import find_folder, find_tables
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, HUB_PREFIX, PRESETS, is_hub_spec
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
@@ -15,8 +21,64 @@ if TYPE_CHECKING:  # what opens a source loads torch, which takes seconds: names
     from cliptta_demo.backend.data.pictures import PictureWorld
     from cliptta_demo.backend.data.sources import Source
 
+
+@dataclass(frozen=True)
+class SourceKind:
+    """Data sets whose names begin alike; the attributes are what :func:`register_source` is given."""
+
+    open: Callable[..., Source]
+    place: str
+    check: Callable[[str], object] | None
+    strangers: Callable[[str], Source]
+    visitors: bool
+
+
+SOURCES: dict[str, SourceKind] = {}
+
+
+def register_source(
+    prefix: str,
+    open: Callable[..., Source],
+    *,
+    place: str = "NAME",
+    check: Callable[[str], object] | None = None,
+    strangers: Callable[[str], Source] | None = None,
+    visitors: bool = False,
+) -> None:
+    """Offers data sets of another kind everywhere, from anywhere: names that begin with ``prefix``.
+
+    Args:
+        prefix: with its colon, as ``mine:``.
+        open: (what follows the prefix, class names or None for all) → a :class:`.sources.Source`; a name or class that
+            it doesn't have is a :class:`UserError`.
+        place: what follows the prefix, as help and messages show it.
+        check: raises a :class:`UserError` for a wrong name, before anything heavy is loaded.
+        strangers: (what follows the prefix) → its images as strangers; None opens them with all classes.
+        visitors: whether a page's visitors may name them: in links, the API and the field for names of the hub.
+
+    Raises:
+        ValueError: the prefix has no colon at its end, or is taken.
+    """
+    if not prefix.endswith(":") or prefix in (HUB_PREFIX, *SOURCES):
+        taken = ", ".join((HUB_PREFIX, *SOURCES))
+        raise ValueError(f"prefix is {prefix!r}; it must end in a colon and be another than {taken}")
+    SOURCES[prefix] = SourceKind(open, place, check, strangers or (lambda name: open(name, None)), visitors)
+
+
+def _of(module: str, name: str) -> Callable[..., Source]:
+    """A function of one of this folder's modules, which comes with torch when it is first called."""
+    return lambda *given, **about: getattr(import_module(f"cliptta_demo.backend.data.{module}"), name)(*given, **about)
+
+
+_tables = _of("hub_dataset", "open_tables")
 # These open paths of this machine: not for a page's visitors.
-LOCAL_PREFIXES = (FOLDER_PREFIX, PARQUET_PREFIX, *CIFAR_C_PREFIXES)
+register_source(
+    "folder:", _of("folder", "scan_folder"), place="PATH", check=find_folder, strangers=_of("folder", "scan_loose")
+)
+register_source("parquet:", _tables, place="PATH", check=find_tables, strangers=partial(_tables, strangers=True))
+for _prefix, _names in CIFAR_C_PREFIXES.items():
+    _open = partial(_of("cifar_c", "open_cifar_c"), known=_names)
+    register_source(_prefix, _open, place="DIRECTORY[/CORRUPTION][:SEVERITY]")
 
 DATASETS: dict[str, str] = {
     "pictures": say("Built-in pictures"),
@@ -54,17 +116,27 @@ def picture_class_names() -> tuple[str, ...]:
 
 def check_source(spec: str, *, strangers: bool = False, visitor: bool = False) -> None:
     """Raises :class:`UserError` unless :func:`open_source` (:func:`open_strangers`) knows the name; loads nothing."""
-    _refuse_local(spec, visitor)
-    for prefix, find in FINDERS.items():
-        if spec.startswith(prefix):
-            find(spec)
+    kind, rest = _kind_of(spec, visitor)
+    if kind and kind.check:
+        kind.check(rest)
     names = OOD_SOURCES if strangers else DATASETS
-    if spec in names or is_hub_spec(spec) or spec.startswith(tuple(FINDERS) if strangers else LOCAL_PREFIXES):
+    if kind or spec in names or is_hub_spec(spec):
         return
-    about = {"spec": spec, "allowed": ", ".join(_allowed(names, visitor))}
+    about = {"spec": spec, "allowed": ", ".join((*names, *PRESETS, *written_names(visitor)))}
     if strangers:
         raise UserError(say("ood is {spec!r}; it must be one of: {allowed}.", **about))
     raise UserError(say("dataset is {spec!r}; it must be one of: {allowed}.", **about))
+
+
+def prefixes(visitor: bool = False) -> dict[str, str]:
+    """How names begin that are on no list → what follows; of those that a ``visitor`` may open."""
+    registered = {prefix: kind.place for prefix, kind in SOURCES.items() if kind.visitors or not visitor}
+    return {HUB_PREFIX: "ORGANISATION/NAME[:SPLIT]"} | registered
+
+
+def written_names(visitor: bool = False) -> list[str]:
+    """How such names are written, as ``folder:PATH``."""
+    return [prefix + place for prefix, place in prefixes(visitor).items()]
 
 
 def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor: bool = False) -> Source:
@@ -83,16 +155,8 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
         UserError: unknown spec, a class name that the data set doesn't have, or a data set that can't be fetched.
     """
     check_source(spec, visitor=visitor)
-    if spec.startswith(FOLDER_PREFIX):
-        from cliptta_demo.backend.data.folder import scan_folder
-
-        return scan_folder(spec.removeprefix(FOLDER_PREFIX), class_names)
-    if spec.startswith(tuple(CIFAR_C_PREFIXES)):
-        from cliptta_demo.backend.data.cifar_c import open_cifar_c
-
-        return open_cifar_c(spec, class_names)
-    if table := _table(spec, class_names, visitor=visitor):
-        return table
+    if opened := _opened(spec, class_names, visitor=visitor):
+        return opened
     world = _world()
     chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
     known = {name.casefold(): name for name in world.classes}
@@ -106,12 +170,18 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
 
 def can_rename(spec: str) -> bool:
     """Whether ``cat = kitten`` calls a class of this data set by another word; a folder's name may hold an "="."""
-    return not spec.startswith(FOLDER_PREFIX)
+    return not spec.startswith("folder:")
 
 
-def _refuse_local(spec: str, visitor: bool) -> None:
-    if visitor and spec.startswith(LOCAL_PREFIXES):
-        raise UserError(say("Paths of this machine can be opened on the command line only. Choose another data set."))
+def _kind_of(spec: str, visitor: bool) -> tuple[SourceKind | None, str]:
+    """The registered kind of a name, if it has one, and what follows the prefix."""
+    for prefix, kind in SOURCES.items():
+        if spec.startswith(prefix):
+            if visitor and not kind.visitors:
+                text = say("Paths of this machine can be opened on the command line only. Choose another data set.")
+                raise UserError(text)
+            return kind, spec.removeprefix(prefix)
+    return None, spec
 
 
 def _world() -> PictureWorld:
@@ -127,21 +197,16 @@ def _drawn(world: PictureWorld, groups: dict[str, list[int]], spec: str) -> Sour
     return PictureSource(world, groups, (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES)
 
 
-def _table(spec: str, names: Sequence[str] | None, *, strangers: bool = False, visitor: bool = False) -> Source | None:
-    """A data set of the hub, or parquet files; None for what is neither."""
-    if not is_hub_spec(spec) and not spec.startswith(PARQUET_PREFIX):
-        return None
-    _refuse_local(spec, visitor)
-    from cliptta_demo.backend.data.hub_dataset import open_hub_dataset, open_tables
-
+def _opened(spec: str, names: Sequence[str] | None, *, strangers: bool = False, visitor: bool = False) -> Source | None:
+    """A data set of the hub, or of a registered kind; None for what is neither."""
     if is_hub_spec(spec):
+        from cliptta_demo.backend.data.hub_dataset import open_hub_dataset
+
         return open_hub_dataset(spec, names, strangers=strangers, visitor=visitor)
-    return open_tables(spec, names, strangers=strangers)
-
-
-def _allowed(names: dict[str, str], visitor: bool) -> list[str]:
-    paths, directories = [f"{prefix}PATH" for prefix in FINDERS], [f"{prefix}DIRECTORY" for prefix in CIFAR_C_PREFIXES]
-    return [*names, *PRESETS, f"{HUB_PREFIX}ORGANISATION/NAME", *([] if visitor else paths + directories)]
+    kind, rest = _kind_of(spec, visitor)
+    if kind is None:
+        return None
+    return kind.strangers(rest) if strangers and names is None else kind.open(rest, names)
 
 
 def open_strangers(
@@ -150,8 +215,8 @@ def open_strangers(
     """The OOD images of a run; a :class:`.stream.Stream` gives them their label, whatever theirs is.
 
     Args:
-        spec: a key of ``OOD_SOURCES``, ``folder:PATH`` (sub-folders optional), ``parquet:PATH``, or a data set of the
-            hub, as for :func:`open_source`.
+        spec: a key of ``OOD_SOURCES``, or a data set of the hub or a path, as for :func:`open_source`; a folder's
+            sub-folders are optional.
         like: the ID data set; built-in strangers are drawn in the same art styles, "others" are its other classes.
         class_names: the run's classes in the words of ``like``; only "others" asks for them.
         visitor: as for :func:`open_source`.
@@ -162,16 +227,8 @@ def open_strangers(
     check_source(spec, strangers=True, visitor=visitor)
     if spec == "others":
         return _open_others(like, class_names, visitor)
-    if table := _table(spec, None, strangers=True, visitor=visitor):
-        return table
-    if spec.startswith(FOLDER_PREFIX):
-        from cliptta_demo.backend.data.folder import scan_folder
-
-        path = spec.removeprefix(FOLDER_PREFIX)
-        try:
-            return scan_folder(path)
-        except UserError:  # strangers need no classes: images may lie loose
-            return scan_folder(path, ("stranger",))
+    if opened := _opened(spec, None, strangers=True, visitor=visitor):
+        return opened
     world = _world()
     groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
     return _drawn(world, groups, like)
@@ -179,7 +236,7 @@ def open_strangers(
 
 def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
     """The classes of ``like`` that the run leaves out, as in open-set recognition by splitting a data set's classes."""
-    table, world = _table(like, None, visitor=visitor), _world()
+    table, world = _opened(like, None, visitor=visitor), _world()
     if table is None and like not in DATASETS:
         raise UserError(
             say("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
@@ -192,5 +249,5 @@ def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) ->
             say("All classes of the data set are in the list: take some out, and they become the strangers.")
         )
     if table:
-        return _table(like, others, strangers=True, visitor=visitor)
+        return _opened(like, others, strangers=True, visitor=visitor)
     return _drawn(world, {name: world.classes[name] for name in others}, like)

@@ -16,7 +16,6 @@ import torch
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.order import Order
-from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES as PREFIXES
 from cliptta_demo.backend.data.presets import PAPER_TEMPLATES
 from cliptta_demo.backend.data.sources import Images, arranged, resize, select_classes
 from cliptta_demo.backend.errors import UserError
@@ -24,27 +23,25 @@ from cliptta_demo.backend.errors import UserError
 SEVERITIES = 5
 
 
-def open_cifar_c(spec: str, class_names: Sequence[str] | None = None) -> "CifarCSource":
-    """A source for ``cifar10c:DIRECTORY[/CORRUPTION][:SEVERITY]`` (or ``cifar100c:…``).
+def open_cifar_c(name: str, class_names: Sequence[str] | None, known: tuple[str, ...]) -> "CifarCSource":
+    """A source for ``DIRECTORY[/CORRUPTION][:SEVERITY]``.
 
     Without CORRUPTION all of the 15 common ones that are there are mixed; without SEVERITY it is 5, the paper's.
-    ``class_names``: only these classes, in this order.
+    known: class names in the order of the labels; class_names: only these of them, in this order; None: all.
 
     Raises:
         UserError: a missing or odd file, an unknown corruption, severity or class.
     """
-    prefix = next(prefix for prefix in PREFIXES if spec.startswith(prefix))
-    rest = spec.removeprefix(prefix)
     severity = SEVERITIES
-    if match := re.fullmatch(r"(.+):(\d+)", rest):
-        rest, severity = match[1], int(match[2])
-    path = Path(rest).expanduser()
+    if match := re.fullmatch(r"(.+):(\d+)", name):
+        name, severity = match[1], int(match[2])
+    path = Path(name).expanduser()
     if path.is_dir():
         names = [name for name in COMMON_CORRUPTIONS if (path / f"{name}.npy").is_file()]
         if not names:
             raise UserError(f"The directory {path.name!r} holds no file like fog.npy. Give CIFAR-10-C's directory.")
-        return CifarCSource(path, tuple(names), severity, PREFIXES[prefix], class_names)
-    return CifarCSource(path.parent, (path.name.removesuffix(".npy"),), severity, PREFIXES[prefix], class_names)
+        return CifarCSource(path, tuple(names), severity, known, class_names)
+    return CifarCSource(path.parent, (path.name.removesuffix(".npy"),), severity, known, class_names)
 
 
 class CifarCSource:

@@ -81,6 +81,14 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
     return FolderSource(tuple(class_names), tuple(loose), (UNLABELLED,) * len(loose))
 
 
+def scan_loose(root: Path | str) -> FolderSource:
+    """The images of a folder as strangers, which need no classes: they may lie loose. Raises as scan_folder does."""
+    try:
+        return scan_folder(root)
+    except UserError:
+        return scan_folder(root, ("stranger",))
+
+
 def _positions(folder_names: tuple[str, ...], class_names: tuple[str, ...], shown: str) -> dict[str, int]:
     """Sub-folder → its place in the class names, for those that are named."""
     place = {_comparable(name): index for index, name in enumerate(class_names)}

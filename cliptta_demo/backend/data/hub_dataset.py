@@ -99,13 +99,13 @@ def open_hub_dataset(
     return ParquetSource(_open_table(dataset, visitor), class_names, strangers=strangers, templates=dataset.templates)
 
 
-def open_tables(spec: str, class_names: Sequence[str] | None = None, *, strangers: bool = False) -> ParquetSource:
-    """Files of this machine: ``parquet:PATH``, with conditions after it as for the hub's.
+def open_tables(name: str, class_names: Sequence[str] | None = None, *, strangers: bool = False) -> ParquetSource:
+    """Files of this machine: a path, with conditions after it as for the hub's.
 
     Raises:
         UserError: no such files, damaged ones, or what :func:`open_hub_dataset` refuses of a table.
     """
-    paths, (_, mark, text) = find_tables(spec), spec.partition("?")
+    paths, (_, mark, text) = find_tables(name), name.partition("?")
     name = paths[0].name if len(paths) == 1 else paths[0].parent.name
     dataset = HubDataset(repository=name, where=_read_conditions(text) if mark else ())
     try:

@@ -1,12 +1,9 @@
 """Paths of this machine that a run names, found before anything heavy is loaded."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError
-
-FOLDER_PREFIX, PARQUET_PREFIX = "folder:", "parquet:"
 
 
 def find_folder(path: Path | str) -> Path:
@@ -20,20 +17,14 @@ def find_folder(path: Path | str) -> Path:
     return root
 
 
-def find_tables(spec: str) -> list[Path]:
-    """The parquet files of ``parquet:PATH``, a file or a folder of them, sorted; conditions after a ``?`` are left out.
+def find_tables(name: str) -> list[Path]:
+    """The parquet files of ``PATH``, a file or a folder of them, sorted; conditions after a ``?`` are left out.
 
     Raises:
         UserError: there is none.
     """
-    path = Path(spec.removeprefix(PARQUET_PREFIX).partition("?")[0]).expanduser()
+    path = Path(name.partition("?")[0]).expanduser()
     found = [path] if path.is_file() else sorted(path.glob("*.parquet"))
     if not found:
         raise UserError(f"'{path}' is no parquet file and no folder with some: check the path.")
     return found
-
-
-FINDERS: dict[str, Callable[[str], object]] = {
-    FOLDER_PREFIX: lambda spec: find_folder(spec.removeprefix(FOLDER_PREFIX)),
-    PARQUET_PREFIX: find_tables,
-}

@@ -42,6 +42,7 @@ DIGITS = tuple("0123456789")
 CIFAR_C_PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}
 CIFAR_C_TABLE = "cifar10-c"  # the hub's, all corruptions and severities in one
 HUB_PREFIX = "hf:"
+UNCOUNTED = 0  # megabytes
 
 _WORDNET = re.compile(r"n\d{8}")
 # OpenAI's list says "missile" and "sunglasses" twice. In a data set that has both, these get ImageNet's own word.
@@ -54,7 +55,8 @@ class HubDataset:
 
     Attributes:
         repository: ORGANISATION/NAME; config, split: which part, "" for the repository's default and its test split.
-        label: as a person reads it; megabytes: rough size of the split, 0 where nobody has counted.
+        label: as a person reads it; megabytes: rough size of the split, which a page offers within its limit;
+            ``UNCOUNTED`` keeps it for the command line and Python.
         image_column, label_column: "" to find them.
         class_names: in the order of the labels; () takes those that the data set brings.
         mended_names: (name that it brings, the right one).
@@ -66,7 +68,7 @@ class HubDataset:
     config: str = ""
     split: str = ""
     label: str = ""
-    megabytes: int = 0
+    megabytes: int = UNCOUNTED
     image_column: str = ""
     label_column: str = ""
     class_names: tuple[str, ...] = ()
@@ -75,8 +77,10 @@ class HubDataset:
     where: tuple[tuple[str, str], ...] = ()
 
 
-def _preset(repository: str, split: str, label: str, megabytes: int = 0, **about: Any) -> HubDataset:
-    """With the paper's caption, unless another is given."""
+def _preset(repository: str, split: str, label: str, megabytes: int | None = None, **about: Any) -> HubDataset:
+    """With the paper's caption, unless another is given. Raises ValueError where no size is."""
+    if megabytes is None:
+        raise ValueError(f"{repository} has no megabytes: give the rough size of its split, or UNCOUNTED.")
     about = {"templates": PAPER_TEMPLATES} | about
     return HubDataset(repository=repository, split=split, label=label, megabytes=megabytes, **about)
 
@@ -145,6 +149,7 @@ PRESETS: dict[str, HubDataset] = {
         "robro/cifar10-c-parquet",
         "train",
         "CIFAR-10-C",
+        UNCOUNTED,
         label_column="label",
         class_names=CIFAR10_CLASSES,
         where=_CIFAR10_C,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, prefixes, written_names
 from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.errors import UserError, quoted
@@ -63,8 +63,13 @@ def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
 
 
 def is_hub_choice(dataset: Any) -> bool:
-    """Whether the images come from the hub. Their class names may stay empty: the data set brings its own."""
-    return isinstance(dataset, str) and (dataset in PRESETS or dataset == HUB or dataset.startswith(PREFIX))
+    """Whether the images come from the hub or a registered kind: class names may stay empty, they bring their own."""
+    return isinstance(dataset, str) and (dataset in PRESETS or dataset == HUB or is_typed(dataset))
+
+
+def is_typed(dataset: str) -> bool:
+    """Whether it begins as a name that is typed, on no list: of the hub, or of a registered kind."""
+    return dataset.startswith(tuple(prefixes(visitor=True)))
 
 
 def read_dataset(dataset: Any, hub_dataset: Any) -> str:
@@ -82,9 +87,11 @@ def read_dataset(dataset: Any, hub_dataset: Any) -> str:
                 raise UserError(
                     say("Type the data set's name on the hub: ORGANISATION/NAME, as in zh-plus/tiny-imagenet.")
                 )
-            dataset = f"{PREFIX}{text.removeprefix(PREFIX)}"
+            dataset = text if is_typed(text) else f"{PREFIX}{text}"
         if dataset.startswith(PREFIX):
             read_hub_spec(dataset)
+        if is_typed(dataset):
+            check_source(dataset, visitor=True)
             return dataset
-    allowed = ", ".join((*DATASETS, *PAGE_PRESETS, UPLOAD, f"{PREFIX}ORGANISATION/NAME"))
+    allowed = ", ".join((*DATASETS, *PAGE_PRESETS, UPLOAD, *written_names(visitor=True)))
     raise UserError(say("dataset is {value}; it must be one of: {allowed}.", value=quoted(dataset), allowed=allowed))

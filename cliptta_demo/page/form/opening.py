@@ -17,7 +17,7 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE
-from cliptta_demo.page.form.choices import HUB, class_text_and_corruption, read_dataset
+from cliptta_demo.page.form.choices import HUB, class_text_and_corruption, is_typed, read_dataset
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues
 from cliptta_demo.page.words.defaults import DEFAULTS
 
@@ -46,11 +46,10 @@ def read_opening(environment: Mapping[str, str]) -> FormValues:
     except UserError as error:
         raise UserError(f"{DATASET_VARIABLE}: {error}") from error
     class_names, corruption = class_text_and_corruption(dataset)
-    on_the_hub = dataset.startswith(PREFIX)
     return replace(
         values,
-        dataset=HUB if on_the_hub else dataset,
-        hub_dataset=dataset.removeprefix(PREFIX) if on_the_hub else "",
+        dataset=HUB if is_typed(dataset) else dataset,
+        hub_dataset=dataset.removeprefix(PREFIX) if is_typed(dataset) else "",
         class_names=class_names,
         corruption=corruption,
     )

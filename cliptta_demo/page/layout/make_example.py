@@ -2,11 +2,11 @@
 
     python -m cliptta_demo.page.layout.make_example
 
-runs the package's experiment and writes anew ``assets/example.json``, for each part of the stage what it shows,
-``assets/example-sheet.jpg`` and ``example-clean.jpg``, the pictures of its gallery, for which the page need not wait,
-and ``assets/example-batches.json``, the gallery of each earlier batch, which the page fetches when somebody points at
-one. In another language than English the .json files have its code in their names, ``example-de.json``: until they are
-made, the page opens in it without a finished run.
+runs the package's experiment, as ``make generate`` does among others, and writes anew ``assets/example.json``, for each
+part of the stage what it shows, ``assets/example-sheet.jpg`` and ``example-clean.jpg``, the pictures of its gallery,
+for which the page need not wait, and ``assets/example-batches.json``, the gallery of each earlier batch, which the page
+fetches when somebody points at one. In another language than English the .json files have its code in their names,
+``example-de.json``: until they are made, the page opens in it without a finished run.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def main() -> None:
     for name, path in EXAMPLE_PICTURES.items():
         path.write_bytes(base64.b64decode(gallery[name]))
     parts["gallery"] = to_json(gallery | dict.fromkeys(EXAMPLE_PICTURES))
-    EXAMPLE.write_text(json.dumps(parts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    known = json.loads(EXAMPLE.read_text(encoding="utf-8")) if EXAMPLE.exists() else {}
+    if known != parts | {"gain": known.get("gain")}:  # which holds times, another with every run
+        EXAMPLE.write_text(json.dumps(parts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     for name, method in session.snapshot.methods.items():
         print(f"{name} {method.accuracy:.1%}")
     EXAMPLE_BATCHES.write_text(to_json([light_gallery(each) for each in earlier]) + "\n", encoding="utf-8")

@@ -27,6 +27,7 @@ from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.choices import is_hub_choice
 from cliptta_demo.page.form.cost import check_cost
 from cliptta_demo.page.runs.memory_budget import UPLOAD_BYTES, check_size
 from cliptta_demo.page.runs.preparing import Loading, watched
@@ -172,8 +173,8 @@ def prepare(
     stage = stage or Loading()
     stage.choice = "backbone"
     backbone = load_backbone(recipe.backbone)
-    hub_data = is_hub_spec(recipe.dataset)
-    if hub_data:
+    brought = is_hub_choice(recipe.dataset)
+    if brought:
         stage.choice = "dataset"
         open_source(recipe.dataset, visitor=True)
     if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
@@ -181,7 +182,7 @@ def prepare(
         open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
     stage.choice = ""
     classes, length, own = len(recipe.class_names), None, 0
-    if hub_data:
+    if brought:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
         classes, length = len(source.class_names), source.length()
     if uploads is not None:

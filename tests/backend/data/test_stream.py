@@ -168,4 +168,4 @@ def test_the_classes_left_out_of_the_list_can_be_the_strangers() -> None:
     with pytest.raises(UserError, match="All classes of the data set are in the list"):
         open_strangers("others", "unseen-style", picture_class_names())
     with pytest.raises(UserError, match="know their other classes"):
-        open_strangers("others", "folder:somewhere", ("cat",))
+        open_strangers("others", "upload", ("cat",))

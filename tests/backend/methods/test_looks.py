@@ -90,7 +90,6 @@ def test_scripts_and_style_sheets_hold_no_methods_name(path: Path) -> None:
 @pytest.mark.parametrize("kind", METHODS.values(), ids=METHODS)
 def test_what_a_method_says_of_itself_makes_sense(kind: type[Method]) -> None:
     assert kind.sentence.endswith(".")
-    assert re.search(r"\b(19|20)\d\d$", kind.paper)
     assert (kind.colour in COLOURS, kind.symbol in SYMBOLS) == (True, True)
     assert set(kind.uses) <= {field.name for field in fields(AdaptationSettings)}
     assert bool(kind.uses) == kind.adapts

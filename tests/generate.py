@@ -1,0 +1,54 @@
+"""Writes all that is generated within a minute: make generate. Tests compare each file with what this would write.
+
+Not among it is what takes minutes to hours, or data and code of others. ``cliptta-demo claims --record docs`` measures
+what lessons and documents claim, and docs/tables; ``gallery``, ``choose`` and ``ablation`` measure docs/gallery and
+docs/ablation.csv; tests/take_screenshots.py takes the README's pictures; ``cliptta_demo/training`` makes the built-in
+model and pictures; tests/golden is from the methods' own releases. The texts that are made of such records are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import make_worksheets
+from paths import ROOT
+
+from cliptta_demo.claims import margins, record
+from cliptta_demo.languages import FOLDER, gather
+from cliptta_demo.page.layout import make_example
+from cliptta_demo.settings_table import settings_page
+from cliptta_demo.tables import ablation_page, gallery, kept
+
+DOCS = ROOT / "docs"
+GALLERY = DOCS / "gallery"
+
+
+@cache
+def streams() -> kept.KeptTables:
+    """What the gallery's methods reached."""
+    return kept.read_csv(GALLERY / gallery.STREAMS_FILE)
+
+
+TEXTS: dict[Path, Callable[[], str]] = {
+    FOLDER / "en.json": gather.english,
+    DOCS / "settings.md": settings_page,
+    DOCS / "claims.md": lambda: margins.to_markdown(record.load_record(DOCS / "claims.json")),
+    DOCS / "ablation.md": lambda: ablation_page.ablation_page(ablation_page.read_csv(DOCS / "ablation.csv")),
+    GALLERY / "ranking.md": lambda: gallery.page_of(streams()),
+    GALLERY / "ranking.svg": lambda: gallery.picture_of(streams()),
+    gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),
+}
+
+
+def main() -> None:
+    """Writes them all."""
+    for path, text in {path: text() for path, text in TEXTS.items()}.items():
+        path.write_text(text, encoding="utf-8")
+    make_worksheets.main()
+    make_example.main()
+
+
+if __name__ == "__main__":
+    main()
