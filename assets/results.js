@@ -15,6 +15,17 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   };
 
+  /** Asks for a file, of which so many bytes are read at most: in base64, "" when none was chosen. */
+  cliptta.readFile = (accept, most) =>
+    new Promise((resolve) => {
+      const input = make("input", { type: "file", accept });
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+      input.oncancel = () => resolve("");
+      input.onchange = () => reader.readAsDataURL(input.files[0].slice(0, most));
+      input.click();
+    });
+
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
   const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a ?? ""), String(b ?? "")));
 

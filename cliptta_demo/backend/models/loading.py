@@ -49,6 +49,7 @@ from cliptta_demo.backend.models.offered import (
     check_visitor_backbone,
 )
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
+from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
@@ -68,7 +69,7 @@ TINY_ADAPTATION = AdaptationSettings(
 
 def tuned_adaptation(name: str) -> AdaptationSettings:
     """The settings that suit a backbone, known without loading it: tiny's own, the paper's for all others."""
-    return TINY_ADAPTATION if name == TINY else AdaptationSettings()
+    return TINY_ADAPTATION if base_of(name) == TINY else AdaptationSettings()
 
 
 _cache: OrderedDict[tuple[str, str, str], Backbone] = OrderedDict()
@@ -137,6 +138,9 @@ def load_backbone(
         base = load_backbone(adapted_from(name), device, precision=precision)
         path = Path(name.removeprefix(ADAPTED_PREFIX)).expanduser()
         return base.adapted(read_parameters(path.read_bytes(), base), name)
+    if name.startswith(UPLOADED_PREFIX):
+        base = load_backbone(base_of(name), device, precision=precision, visitor=visitor)
+        return base.adapted(read_parameters(find_uploaded(name), base), name)
     if torch.device(device).type == "cpu":
         keep_freed_memory()
     key = (name, device, precision)

@@ -11,6 +11,7 @@ from pathlib import Path
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence
 from cliptta_demo.backend.known_names import architectures, pretrained_tags
+from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded, parts_of_uploaded
 from cliptta_demo.languages import say
 
 TINY = "tiny"
@@ -170,13 +171,17 @@ def adapted_from(name: str) -> str:
 
 def check_visitor_backbone(name: str) -> str:
     """The name, if a page's visitor may have it loaded: one of the list, an open_clip ``ARCHITECTURE/TAG`` that
-    exists, or ``hf-hub:ORGANISATION/NAME``. Never a path of this machine.
+    exists, ``hf-hub:ORGANISATION/NAME``, or weights that a visitor has loaded. Never a path of this machine.
 
     Raises:
         UserError: anything else.
     """
     if isinstance(name, str):
         if name in BACKBONES:
+            return name
+        if name.startswith(UPLOADED_PREFIX):
+            find_uploaded(name)
+            check_visitor_backbone(base_of(name))
             return name
         repository = name.removeprefix(HUB_PREFIX)
         if name.startswith(HUB_PREFIX) and REPOSITORY.fullmatch(repository) and ".." not in repository:
@@ -200,11 +205,14 @@ def check_visitor_backbone(name: str) -> str:
 
 def label_of(name: str) -> str:
     """A backbone's name for people."""
-    return BACKBONES[name].label if name in BACKBONES else name
+    base, method = parts_of_uploaded(name)
+    label = BACKBONES[base].label if base in BACKBONES else base
+    return say("{backbone} after {method}", backbone=label, method=method) if method else label
 
 
 def licence_of(name: str) -> str:
     """The licence of a backbone's weights as far as it is known without asking anybody; "" otherwise."""
+    name = base_of(name)
     if name in BACKBONES:
         return BACKBONES[name].licence
     repository = repository_of(name)
@@ -213,6 +221,7 @@ def licence_of(name: str) -> str:
 
 def repository_of(name: str) -> str:
     """Where the weights of a name are on the hub; "" where they are elsewhere."""
+    name = base_of(name)
     if name.startswith(HUB_PREFIX):
         return name.removeprefix(HUB_PREFIX)
     import open_clip
@@ -223,9 +232,9 @@ def repository_of(name: str) -> str:
 
 def pace_of(name: str) -> float:
     """See :attr:`BackboneEntry.pace`; 1 for what is not in the list."""
-    return BACKBONES[name].pace if name in BACKBONES else 1.0
+    return BACKBONES[base_of(name)].pace if base_of(name) in BACKBONES else 1.0
 
 
 def image_size_of(name: str) -> int:
     """Side in pixels of a backbone's images, as far as that is known without loading it; ViT-B/16's otherwise."""
-    return BACKBONES[name].image_size if isinstance(name, str) and name in BACKBONES else 224
+    return BACKBONES[base_of(name)].image_size if isinstance(name, str) and base_of(name) in BACKBONES else 224

@@ -19,6 +19,7 @@ from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, lis
 from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, is_intact
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import HUB_PREFIX
+from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.languages import say
 
 CONFIG = "open_clip_config.json"
@@ -142,6 +143,7 @@ def is_fetched(name: str) -> bool:
     """Whether the weights of a visitor's choice are on this machine already; asks nobody."""
     import open_clip
 
+    name = base_of(name)
     repository, filename = name.removeprefix(HUB_PREFIX), ""
     if not name.startswith(HUB_PREFIX):
         repository, _, filename = open_clip.get_pretrained_cfg(*name.split("/", 1)).get("hf_hub", "").rpartition("/")

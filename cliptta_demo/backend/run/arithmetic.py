@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
@@ -55,13 +56,13 @@ class Towers:
     @classmethod
     def of(cls, backbone: Backbone) -> "Towers":
         """Counted on one image and one prompt, once for each backbone."""
-        if backbone not in _COUNTED:
+        if backbone.tower not in _COUNTED:
             size = backbone.info.image_size
             image = torch.zeros(1, 3, size, size, dtype=torch.uint8)
-            _COUNTED[backbone] = cls(
+            _COUNTED[backbone.tower] = cls(
                 gigaflops(lambda: backbone.embed(image)), gigaflops(lambda: backbone.encode(["a photo"]))
             )
-        return _COUNTED[backbone]
+        return _COUNTED[backbone.tower]
 
     def turn(self, most: float) -> Turn:
         """The turn that holds at most so many GFLOP; at least one image, and one prompt."""
@@ -70,7 +71,7 @@ class Towers:
         return Turn(max(1, images), max(1, min(PROMPTS_AT_ONCE, prompts)))
 
 
-_COUNTED: WeakKeyDictionary[Backbone, Towers] = WeakKeyDictionary()
+_COUNTED: WeakKeyDictionary[nn.Module, Towers] = WeakKeyDictionary()
 
 
 def gigaflops(work: Callable[[], object]) -> float:

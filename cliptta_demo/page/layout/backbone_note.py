@@ -17,6 +17,7 @@ from cliptta_demo.backend.models.offered import (
     licence_of,
     repository_of,
 )
+from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.languages import say
@@ -36,7 +37,7 @@ def backbone_note_html(values: FormValues, before: str) -> str:
         name = check_visitor_backbone(values.backbone)
     except UserError:
         return ""
-    entry = BACKBONES.get(name)
+    entry = BACKBONES.get(base_of(name))
     about = entry.about if entry else BACKBONE_UNLISTED
     facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(name, values))
     kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
@@ -47,7 +48,7 @@ def backbone_note_html(values: FormValues, before: str) -> str:
 
 def model_line_html(backbone: str) -> str:
     """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
-    entry = BACKBONES.get(backbone)
+    entry = BACKBONES.get(base_of(backbone))
     name = html.escape(label_of(backbone))
     runs = (
         say("Runs <b>{name}</b>, trained on {data}.", name=name, data=html.escape(entry.trained))
@@ -80,8 +81,8 @@ def time_per_batch(values: FormValues) -> str:
 
 
 def _download(name: str) -> tuple[str, str]:
-    entry = BACKBONES.get(name)
-    if name == TINY:
+    entry = BACKBONES.get(base_of(name))
+    if base_of(name) == TINY:
         return say("Download"), say("none")
     if is_fetched(name):
         return say("Download"), say("kept here")

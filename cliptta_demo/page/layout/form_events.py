@@ -10,6 +10,7 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
+from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.differing import (
@@ -35,6 +36,7 @@ from cliptta_demo.page.runs.handlers import phase_of
 from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.remote_runs import device
+from cliptta_demo.page.runs.weights import take_weights
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
 from cliptta_demo.page.words.texts import FAILED
 
@@ -104,9 +106,20 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         values, message = filling.take_backbone(name)
         return [message, *(values or [gr.skip()] * len(ADAPTATION_FIELDS))]
 
+    def load_weights(text: str) -> list[Any]:
+        if not text:
+            return [gr.skip()] * (1 + len(outputs))
+        try:
+            name = take_weights(text)
+        except UserError as error:
+            return [gr.skip(), message_html(str(error), "error"), *[gr.skip()] * len(ADAPTATION_FIELDS)]
+        return [name, *chosen(name)]
+
     backbone = sidebar.widgets["backbone"]
     outputs = [parts["message"], *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
     backbone.input(chosen, backbone, outputs, **QUIET)
+    read = f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
+    sidebar.load_weights.click(load_weights, parts["file"], [backbone, *outputs], js=read, **QUIET)
     for name, button in sidebar.offers.items():
         button.click(lambda name=name: [name, *chosen(name)], None, [backbone, *outputs], **QUIET)
 

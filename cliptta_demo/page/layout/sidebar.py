@@ -54,6 +54,7 @@ class Sidebar:
     advanced: gr.Accordion
     restore: gr.Button
     propose: gr.Button
+    load_weights: gr.Button
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -122,6 +123,7 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
+        load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
         offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
         note = backbone_note_html(values, values.backbone)
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
@@ -147,7 +149,9 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         )
     restore = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
     made = {name: made[name] for name in field_names()}
-    sidebar = Sidebar(made, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose)
+    sidebar = Sidebar(
+        made, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose, load_weights
+    )
     _connect(sidebar, twelve, every)
     if groups:
         made["methods"].change(

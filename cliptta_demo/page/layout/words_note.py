@@ -10,6 +10,7 @@ from cliptta_demo.backend.data.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.known_words import split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import class_words
@@ -32,7 +33,7 @@ def unknown_words(values: FormValues) -> tuple[tuple[str, ...], tuple[str, ...]]
     None where another model is chosen, every word is known, or what is written are no class names. The built-in images
     are drawings: there it is enough to know those.
     """
-    if values.backbone == TINY:
+    if isinstance(values.backbone, str) and base_of(values.backbone) == TINY:
         with suppress(UserError):  # said elsewhere, when the run is asked for
             drawn, never = split_by_knowledge(class_words(values))
             return () if values.dataset in DATASETS else drawn, never

@@ -9,6 +9,8 @@ from typing import Any
 from cliptta_demo.backend.declare import Declared, settings_of
 from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
+from cliptta_demo.backend.models.offered import ADAPTED_PREFIX
+from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import to_json
@@ -17,6 +19,8 @@ from cliptta_demo.page.words.defaults import UPLOAD
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
 OWN_IMAGES = say("The images were your own: put the path of their folder in the place of PATH.")
+WEIGHTS = f"{ADAPTED_PREFIX}FILE"
+OWN_WEIGHTS = say("The weights were your own: put the path of their file in the place of FILE.")
 CHANGED = say("Settings changed at batch {batches}; this is the whole run with the last of them.")
 
 SCRIPT = '''"""A run of the CLIPTTA demo in Python; the package comes with: pip install .{notes}"""
@@ -46,7 +50,7 @@ for state, snapshot in experiment.run():
 
 def as_command(recipe: Recipe) -> str:
     """The words of ``cliptta-demo run`` that make the same run, an option a line."""
-    options = [("backbone", recipe.backbone), ("dataset", _dataset(recipe))]
+    options = [("backbone", _backbone(recipe)), ("dataset", _dataset(recipe))]
     if recipe.class_names:
         options.append(("classes", join_renames(recipe.source_names, recipe.class_names)))
     options.append(("methods", ",".join(recipe.settings.methods)))
@@ -70,7 +74,7 @@ def as_python(recipe: Recipe, notes: tuple[str, ...] = ()) -> str:
     adaptation = "".join(f", {name}={value!r}" for name, value in changed.items() if name not in names)
     return SCRIPT.format(
         notes="".join(f"\n\n{note}" for note in notes) + "\n" * bool(notes),
-        backbone=recipe.backbone,
+        backbone=_backbone(recipe),
         methods=recipe.settings.methods,
         stream=stream,
         adaptation=adaptation,
@@ -102,9 +106,14 @@ def python_download(session: Session | None) -> str:
 def _notes(session: Session) -> tuple[str, ...]:
     """What a person has to know of the retold run, in sentences."""
     notes = [OWN_IMAGES] * (session.recipe.dataset == UPLOAD)
+    notes += [OWN_WEIGHTS] * (_backbone(session.recipe) == WEIGHTS)
     if session.marks:
         notes.append(CHANGED.format(batches=", ".join(str(mark.batch + 1) for mark in session.marks)))
     return tuple(notes)
+
+
+def _backbone(recipe: Recipe) -> str:
+    return WEIGHTS if recipe.backbone.startswith(UPLOADED_PREFIX) else recipe.backbone
 
 
 def _dataset(recipe: Recipe) -> str:

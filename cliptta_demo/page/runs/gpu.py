@@ -24,6 +24,7 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
+from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import LIMITS
@@ -64,7 +65,7 @@ def seconds_needed(recipe: Recipe, session: Session | None, uploads: Uploads | N
     kept = plan(session, recipe).session
     left = max(1, stream.batches - (kept.state.next_batch if kept else 0))
     left = left if batches is None else min(left, batches)
-    per_image = TINY_IMAGE_SECONDS if recipe.backbone == backbones.TINY else IMAGE_SECONDS
+    per_image = TINY_IMAGE_SECONDS if base_of(recipe.backbone) == backbones.TINY else IMAGE_SECONDS
     steps, passes = 0, 0.0
     for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
         outline = kind.outline(recipe.settings, len(recipe.class_names))

@@ -1,13 +1,17 @@
-"""The adapted weights of a run, for the browser to save."""
+"""The adapted weights of a run, for the browser to save, and those that a visitor loads again."""
 
 from __future__ import annotations
 
 import base64
 
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.models.offered import check_visitor_backbone
+from cliptta_demo.backend.models.uploaded_weights import keep_uploaded
 from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
+from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.runs.remote_runs import asked
+from cliptta_demo.page.runs.remote_runs import ADDRESS, asked
 from cliptta_demo.page.session.state import Session
 
 
@@ -22,3 +26,18 @@ def weights_download(session: Session | None) -> str:
 def _archive(session: Session) -> bytes:
     backbone = load_backbone(session.recipe.backbone, visitor=True)
     return as_archive(saved_files(backbone, session.recipe.settings, session.state.to(backbone.device)))
+
+
+def take_weights(text: str) -> str:
+    """The backbone that a visitor's file of adapted weights makes, which comes in base64.
+
+    Raises:
+        UserError: no such file, or weights of a backbone that no visitor may have loaded.
+    """
+    if ADDRESS:
+        raise UserError(say("Several machines work for this page, and loaded weights are on none: choose a backbone."))
+    try:
+        data = base64.b64decode(text)
+    except (ValueError, TypeError):
+        data = b""
+    return check_visitor_backbone(keep_uploaded(data))
