@@ -123,7 +123,8 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
-        load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
+        with gr.Row(elem_classes="shortcuts"):
+            load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
         offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
         note = backbone_note_html(values, values.backbone)
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
