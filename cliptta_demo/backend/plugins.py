@@ -1,7 +1,7 @@
 """What comes from outside of the package: files that ``CLIPTTA_PLUGINS`` names, and what installed packages offer.
 
-They register methods, ID scores and corruptions when they are imported. That is the last thing that importing
-:mod:`.methods` does, so that each process of a run has them: workers too.
+They register methods, ID scores, corruptions and kinds of data sets when they are imported. That is the last thing that
+importing :mod:`.methods` does, so that each process of a run has them: workers too.
 """
 
 import argparse
