@@ -87,7 +87,7 @@ def test_names_read_from_source_are_the_registries() -> None:
     assert known_names._written_methods() == tuple(METHODS)
     assert known_names._written_scores() == tuple(ID_SCORES)
     written = {path.stem for path in known_names._open_clip().glob("model_configs/*.json")}
-    assert written == set(open_clip.list_models())
+    assert written == {name for name in open_clip.list_models() if not name.startswith("test-")}  # other tests' own
     for architecture in open_clip.list_models():
         try:
             tags = known_names._written_tags(architecture)
