@@ -3,7 +3,8 @@
   const cliptta = window.cliptta;
   const { make, say } = cliptta;
   const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
-  const LINKED = ["gallery", "glimpse", "histogram", "curves"];
+  const CURVES = ["accuracy", "entropy"];
+  const LINKED = ["gallery", "glimpse", "histogram", ...CURVES];
 
   let history = new Map(); // number → data of the gallery
   let latest = 0;
@@ -34,7 +35,7 @@
       const old = history.get(data.batch - PICTURES);
       if (old) old.sheet = old.clean = null;
     }
-    for (const kind of ["curves", "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+    for (const kind of [...CURVES, "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
   };
 
   /** Whether there is another batch to look at. */
@@ -70,66 +71,9 @@
 
     newest: () => history.get(latest),
 
-    /** The histogram of the batch looked at alone, in the place of all batches so far. */
-    histogram(figure) {
-      const data = shown === null ? null : history.get(shown);
-      if (!figure.facets?.length) return figure;
-      if (!data) return { ...figure, note: earlier() ? say("All batches so far. Point at a batch on a curve to see that one alone.") : "" };
-      const found = figure.facets.map((facet) => alone(facet, data) || facet);
-      const top = Math.max(...found.map((facet) => facet.layout.yaxis.range[1])); // one scale for all
-      const scaled = (layout) => ({ ...layout, yaxis: { ...layout.yaxis, range: [0, top] } });
-      const facets = found.map((facet) => ({ ...facet, layout: scaled(facet.layout) }));
-      return { ...figure, facets, note: say("{batch}, alone.", { batch: data.title }) };
-    },
+    /** The batch looked at, null for none, and whether there is another to look at. */
+    at: () => ({ looked: (shown !== null && history.get(shown)) || null, more: earlier() }),
   };
-
-  function alone(facet, data) {
-    const method = data.methods[facet.head.method];
-    if (!method || facet.data[0].x.length !== data.classes.length) return null;
-    const { share, head } = method.histogram;
-    const about = { method: head.title, batch: data.batch, entropy: head.gauge.text, largest: head.lines[0] };
-    const top = Math.max(...facet.layout.yaxis.range, 1.05 * Math.max(...share, ...data.truth));
-    return {
-      ...facet,
-      head,
-      data: [{ ...facet.data[0], y: share }, ...facet.data.slice(1).map((trace) => ({ ...trace, y: data.truth }))],
-      layout: { ...facet.layout, yaxis: { ...facet.layout.yaxis, range: [0, Math.min(top, 1.05)] } },
-      alt: say("{method}, batch {batch} alone: {entropy}. {largest}.", about),
-    };
-  }
-
-  const MOST = 20; // classes that have a bar of their own
-  const LARGEST = 10; // of more, those that do
-  const OTHER = say("other");
-
-  /** Of many classes the ones that are largest in some plot, the same in all, and the rest as one bar. */
-  function fewer(figure) {
-    const { facets = [] } = figure;
-    const names = facets[0]?.data[0].x ?? [];
-    if (names.length <= MOST) return figure;
-    const traces = facets.flatMap((facet) => facet.data);
-    const size = names.map((_, kind) => Math.max(...traces.map((trace) => trace.y[kind])));
-    const kept = names.map((_, kind) => kind).sort((one, other) => size[other] - size[one]).slice(0, LARGEST).sort((one, other) => one - other);
-    const take = (trace) => {
-      const rest = trace.y.reduce((sum, value, kind) => sum + (kept.includes(kind) ? 0 : value), 0);
-      return { ...trace, x: [...kept.map((kind) => names[kind]), OTHER], y: [...kept.map((kind) => trace.y[kind]), rest] };
-    };
-    const few = facets.map((facet) => ({ ...facet, data: facet.data.map(take) }));
-    // The rest together would dwarf the largest: its bar is cut, and says how high it is.
-    const top = Math.min(1.05, 1.25 * Math.max(...few.flatMap((facet) => facet.data.flatMap((trace) => trace.y.slice(0, LARGEST)))));
-    const height = ([bars]) => ({ x: OTHER, y: top, yanchor: "bottom", showarrow: false, text: `${Math.round(100 * bars.y[LARGEST])}%`, font: { size: 10 } });
-    const fit = ({ xaxis, yaxis, ...layout }, data) => ({
-      ...layout,
-      xaxis: { ...xaxis, range: [-0.6, LARGEST + 0.6] },
-      yaxis: { ...yaxis, range: [0, top] },
-      margin: { t: 18 },
-      annotations: data[0].y[LARGEST] > top ? [height(data)] : [],
-    });
-    const most = say("The {shown} largest of {all} classes, and all others as one bar; where it is cut, a number tells its height.", { shown: LARGEST, all: names.length });
-    return { ...figure, facets: few.map((facet) => ({ ...facet, layout: fit(facet.layout, facet.data) })), note: `${most} ${figure.note || ""}` };
-  }
-
-  cliptta.kinds.histogram = (body, figure) => cliptta.kinds.plot(body, fewer(cliptta.withOverlays(cliptta.batches.histogram(figure))));
 
   /** Earlier, later, latest: the way through the batches for keys and thumbs. */
   function stepper() {
@@ -205,18 +149,19 @@
     cursor.style.height = `${plot._fullLayout?.yaxis?._length || 0}px`;
   }
 
-  cliptta.kinds.curves = function (body, figure) {
+  function curves(name, body, data) {
     if (!body.querySelector(".stepper")) body.prepend(stepper());
     const theme = document.body.className;
     const { overlaid } = cliptta; // what lies over the figure (past.js)
     const drawer = Boolean(window.Plotly);
-    const same = body.figure === figure && body.theme === theme && body.drawer === drawer && body.overlaid === overlaid;
-    if (!same) cliptta.kinds.plot(body, cliptta.withOverlays(figure)); // pointing moves no curve
-    Object.assign(body, { figure, theme, drawer, overlaid });
+    const same = body.drawn === data && body.theme === theme && body.drawer === drawer && body.overlaid === overlaid;
+    if (!same) cliptta.kinds.plot(body, cliptta.withOverlays(cliptta.figures[name](data))); // pointing moves no curve
+    Object.assign(body, { drawn: data, theme, drawer, overlaid });
     drawStepper(body.querySelector(".stepper"));
     for (const plot of body.querySelectorAll(".plot")) {
       if (!plot.dataset.linked && plot.data) listen(plot); // a sketch knows nothing of pointers
       drawCursor(plot);
     }
-  };
+  }
+  for (const name of CURVES) cliptta.kinds[name] = (body, data) => curves(name, body, data);
 })();

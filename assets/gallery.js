@@ -35,6 +35,13 @@
     return addresses;
   };
 
+  /** Which batch it is, and what shifted it. */
+  cliptta.batchTitle = function ({ batch, batches, shift, severity }) {
+    const title = [say("Batch {number} of {batches}", { number: batch, batches })];
+    if (shift) title.push(say("{corruption}, severity {severity}", { corruption: shift, severity }));
+    return title.join(" · ");
+  };
+
   function choices(label, entries, chosen, choose) {
     const group = make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
     for (const [value, ...content] of entries) {
@@ -135,10 +142,10 @@
   }
 
   const FIRST = 12; // of a batch's images, as many as fit into one row of them
-  cliptta.kinds.glimpse = function (body, { empty }) {
+  cliptta.kinds.glimpse = function (body) {
     const data = cliptta.batches.gallery(cliptta.batches.newest());
     if (!data?.tiles) {
-      body.replaceChildren(make("p", { className: "footnote", textContent: empty }));
+      body.replaceChildren(make("p", { className: "footnote", textContent: say("Press Run: the first images of each batch appear here.") }));
       return;
     }
     const name = data.methods[cliptta.compared] ? cliptta.compared : data.shown;
@@ -155,7 +162,7 @@
     const data = cliptta.batches.gallery(newest);
     const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
     if (!data.tiles) {
-      body.replaceChildren(cliptta.emptyNote(data.empty || say("Press Run.")));
+      body.replaceChildren(cliptta.emptyNote(say("The images of each batch appear here, with what zero-shot and the adapted models say of them.")));
       return;
     }
     const addresses = cliptta.addresses(data);
@@ -214,7 +221,7 @@
       onclick: () => again({ all: !state.all }),
       attributes: { "aria-expanded": state.all },
     });
-    const title = make("p", { className: "batch-title", textContent: data.title });
+    const title = make("p", { className: "batch-title", textContent: cliptta.batchTitle(data) });
     body.replaceChildren(make("div", { className: "toolbar" }, title, methods, filters, clean), grid, more);
     if (cliptta.compared !== state.method) {
       cliptta.compared = state.method;

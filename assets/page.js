@@ -2,6 +2,7 @@
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   cliptta.kinds = cliptta.kinds || {};
+  cliptta.figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
 
   const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
   const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
@@ -16,6 +17,17 @@
   /** The same for a text that counts: `{count}` decides between the two. */
   cliptta.sayCount = (one, several, count, values = {}) =>
     filled((language.words[one] ?? [one, several])[count === 1 ? 0 : 1], { count: count.toLocaleString("en"), ...values });
+
+  /** A number with so many digits, as the rest of the program writes it: a tie goes to the even digit. */
+  cliptta.fixed = function (value, digits) {
+    const [whole, rest] = [value.toFixed(digits + 25).slice(0, -25), value.toFixed(digits + 25).slice(-25)];
+    const even = /^50*$/.test(rest) && /[02468]\.?$/.test(whole);
+    return even ? whole.replace(/\.$/, "") : value.toFixed(digits);
+  };
+  cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
+
+  /** What there is to tell of each method, behind its name. */
+  cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
 
   /** An element with properties, attributes (in `attributes`) and children. Text is always textContent. */
   cliptta.make = function (tag, properties, ...children) {
@@ -51,6 +63,15 @@
   cliptta.colour = function (name) {
     const style = getComputedStyle(cliptta.root());
     return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";
+  };
+
+  /** Other words in the place of a panel's title and sentence, or its own again. */
+  cliptta.retitle = function (body, words = []) {
+    body.closest(".panel").querySelectorAll("header h2, header .sentence").forEach((place, index) => {
+      place.usual ??= place.textContent;
+      const text = words[index] ?? place.usual;
+      if (place.textContent !== text) place.textContent = text;
+    });
   };
 
   cliptta.emptyNote = function (text) {
@@ -166,7 +187,7 @@
   };
 
   const mounted = new Set();
-  const PLOTS = ["plot", "curves", "histogram"]; // dear to draw: out of sight, only every two seconds
+  const PLOTS = ["plot", "accuracy", "entropy", "histogram"]; // dear to draw: out of sight, only every two seconds
   const SELDOM = 2000;
   const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
   cliptta.schedules = {}; // kind → what draws each panel of it anew
@@ -176,7 +197,6 @@
   cliptta.mount = function (kind, element, props, watch) {
     speak(); // Gradio, which starts after this script, has set its own
     const body = element.querySelector(".body");
-    const titles = [...element.querySelectorAll("header h2, header .sentence")].map((place) => [place, place.textContent]);
     let waiting = false;
     let read = null;
     let data = {};
@@ -196,10 +216,6 @@
       waiting = false;
       later = clearTimeout(later);
       arrive();
-      titles.forEach(([place, usual], index) => {
-        const words = data.heading?.[index] || usual;
-        if (place.textContent !== words) place.textContent = words;
-      });
       element.hidden = Boolean(data.hidden);
       if (!fold || fold.open) cliptta.kinds[kind](body, data);
     };

@@ -21,7 +21,7 @@
   /** They have changed: draws anew what they lie over, and the cards. */
   cliptta.overlay = function () {
     cliptta.overlaid += 1;
-    for (const kind of ["curves", "histogram"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+    for (const kind of ["accuracy", "entropy", "histogram"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
     cliptta.drawBeside();
   };
 

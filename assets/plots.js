@@ -1,4 +1,9 @@
-// Figures (cliptta_demo/page/panels/figure.py) → Plotly, updated in place: zoom and hover survive.
+// Figures → Plotly, updated in place: zoom and hover survive.
+//
+// A figure is {facets: [facet, …], legend: [method, …], note, empty, heading}. A facet is one small plot: its id, Plotly
+// traces (data), the part of a Plotly layout that differs from the house style, a text for those who can't see it (alt),
+// and an optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark
+// both fit. A heading, [title, sentence], takes the place of the panel's.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   const touch = window.matchMedia("(pointer: coarse)").matches;
@@ -7,6 +12,12 @@
     displayModeBar: touch ? false : "hover",
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     showTips: false,
+  };
+
+  /** Text of a visitor's as Plotly has to be told it: left alone, it would draw tags in it, links included. */
+  cliptta.plotText = (text) => {
+    const safe = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+    return safe.startsWith("@") ? `&#64;${safe.slice(1)}` : safe; // that would be taken for a colour's name
   };
 
   /** Replaces "@name" by the theme's colour, all the way down. */
@@ -133,6 +144,7 @@
         cliptta.make("p", { className: "footnote" }),
       );
     }
+    cliptta.retitle(body, figure.heading);
     const holder = body.querySelector(".facets");
     const facets = figure.facets || [];
     body.classList.toggle("is-empty", !facets.length);

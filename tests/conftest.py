@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come before torch)
 
@@ -57,6 +58,20 @@ def known_browser() -> Iterator[BrowserContext]:
 def browser(known_browser: BrowserContext) -> Browser:
     """The same one, for contexts with an empty cache or other equipment."""
     return known_browser.browser
+
+
+@pytest.fixture(scope="session")
+def figure(browser: Browser) -> Iterator[Callable[..., dict[str, Any]]]:
+    """``figure(name, data, …)``: what the page's scripts make of a panel's numbers for Plotly; no page is needed."""
+    from cliptta_demo.page.panels.declare import to_json  # Gradio is slow to come, and few tests draw
+    from cliptta_demo.page.panels.panel import joined
+
+    page = browser.new_page()
+    page.set_content('<div class="gradio-container"></div>')
+    page.add_script_tag(content=joined("page.js"))
+    draw = "([name, texts]) => cliptta.figures[name](...texts.map(JSON.parse))"
+    yield lambda name, *data: page.evaluate(draw, [name, [to_json(one) for one in data]])
+    page.close()
 
 
 @pytest.fixture

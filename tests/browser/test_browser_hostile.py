@@ -12,7 +12,6 @@ from PIL import Image
 from test_browser_run import PROGRESS
 
 from cliptta_demo.page.layout.results_panel import SHOW
-from cliptta_demo.page.panels.histogram import cut
 
 pytestmark = pytest.mark.browser
 QUERY = "?dataset=upload&batches=1&steps=2"
@@ -127,7 +126,8 @@ def test_hostile_class_and_file_names_are_text_in_every_panel(page) -> None:
     page.locator("#histogram").scroll_into_view_if_needed()
     page.wait_for_selector("#histogram .xtick text", state="attached")
     ticks = page.evaluate("[...document.querySelectorAll('#histogram .xtick text')].map(text => text.textContent)")
-    assert set(map(cut, CLASSES)) == set(ticks)  # letter by letter, tags and entities too
+    short = {name if len(name) <= 16 else f"{name[:9].rstrip()}…{name[-6:].lstrip()}" for name in CLASSES}
+    assert short == set(ticks)  # letter by letter, tags and entities too
     for name in ("tent", "cliptta"):
         bars = page.locator(f"#histogram [data-id=histogram-{name}] .plot .points path")
         heights = bars.evaluate_all("bars => bars.map(bar => bar.getBoundingClientRect().height)")

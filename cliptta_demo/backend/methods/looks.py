@@ -26,8 +26,8 @@ class MethodLook:
 
     @property
     def mark(self) -> dict[str, str]:
-        """What the browser needs to draw the marker (``cliptta.marker`` in assets/page.js)."""
-        return {"colour": self.colour, "symbol": self.symbol}
+        """What the browser needs to draw markers and lines (``cliptta.marker`` in assets/page.js)."""
+        return {"colour": self.colour, "symbol": self.symbol, "dash": self.dash}
 
 
 def looks(names: Iterable[str], methods: Mapping[str, str] | None = None) -> dict[str, MethodLook]:

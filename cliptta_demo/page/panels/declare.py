@@ -38,7 +38,7 @@ class Panel:
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:
         """What the script reads, as JSON text."""
         if session is None or self.draw is None:
-            return to_json(self.waiting)
+            return to_json(self.waiting or {})
         return to_json(self.draw(session, step) if self.live else self.draw(session))
 
 

@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
-import math
+from typing import TypedDict
 
+from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.page.panels.curves import level, level_label, line, ring, shift_texts, stream_layout
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import Figure, empty_figure, entropy_now, looks_of, make_figure
+from cliptta_demo.page.panels.numbers import Method, Stream, entry, looks_of, rounded, stream_of
 from cliptta_demo.page.session.state import Session
 
 
-def entropy_figure(session: Session, live: LiveStep | None = None) -> Figure:
-    """Collapse entropy: entropy of each batch's mean prediction, with its ceiling ln C."""
+class MethodEntropy(Method):
+    """One method's, in nats.
+
+    Attributes:
+        series: entropy of each batch's mean prediction; at_work: of the batch at work; now: of the batch at hand.
+    """
+
+    series: list[float]
+    at_work: float | None
+    now: float
+
+
+class Entropy(TypedDict):
+    """What the panel draws; ``at``: the batch at work, from 0; ``classes``: how many."""
+
+    stream: Stream
+    at: int | None
+    classes: int
+    methods: list[MethodEntropy]
+
+
+def entropy_data(session: Session, live: LiveStep | None = None) -> Entropy:
+    """Collapse entropy over the stream of a run that has begun."""
     snapshot = session.snapshot
-    if snapshot is None and live is None:
-        return empty_figure(say("The entropy of the predictions appears after the first batch."))
-    classes = len(session.recipe.class_names)
-    ceiling = math.log(classes)
-    traces, nats = [], say("{entropy} nats", entropy="%{y:.2f}")
-    shown = looks_of(session)
-    for name, look in shown.items():
-        values = snapshot.methods[name].series.collapse_entropy if snapshot else ()
-        traces.append(line(look, values, nats, shift_texts(session)))
-        if live is not None:
-            traces.append(ring(look, live.batch, live.methods[name].collapse_entropy, nats))
-    layout = stream_layout(session, live, say("entropy (nats)"))
-    layout["yaxis"] |= {"range": [0, ceiling * 1.12], "tickformat": ".1f"}
-    layout["shapes"] = [*layout["shapes"], level(ceiling)]
-    label = say("ceiling ln {classes} = {ceiling:.2f}", classes=classes, ceiling=ceiling)
-    layout["annotations"] = [*layout["annotations"], level_label(ceiling, label)]
-    now = ", ".join(f"{look.label} {entropy_now(session, live, name):.2f}" for name, look in shown.items())
-    alt = say("Collapse entropy, ceiling {ceiling:.2f} nats: {entropies}.", ceiling=ceiling, entropies=now)
-    return make_figure([{"id": "entropy", "data": traces, "layout": layout, "alt": alt}], shown)
+    methods = []
+    for name, look in looks_of(session).items():
+        numbers = {
+            "series": rounded(snapshot.methods[name].series.collapse_entropy if snapshot else (), 4),
+            "at_work": live.methods[name].collapse_entropy if live else None,
+            "now": entropy_now(session, live, name),
+        }
+        methods.append(entry(name, look) | numbers)
+    return {
+        "stream": stream_of(session, live),
+        "at": live.batch if live else None,
+        "classes": len(session.recipe.class_names),
+        "methods": methods,
+    }
+
+
+def entropy_now(session: Session, live: LiveStep | None, name: str) -> float:
+    """Collapse entropy of the batch at hand; before any batch, of the counts (0)."""
+    if live is not None:
+        return live.methods[name].collapse_entropy
+    if session.snapshot is not None:
+        return session.snapshot.methods[name].batch.collapse_entropy
+    return entropy_of(session.state.tallies[name].histogram)
 
 
 PANEL = Panel(
@@ -42,8 +67,7 @@ PANEL = Panel(
     sentence=say(
         "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls."
     ),
-    kind="curves",
-    waiting=empty_figure(say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.")),
-    draw=entropy_figure,
+    kind="entropy",
+    draw=entropy_data,
     live=True,
 )

@@ -5,7 +5,7 @@ The browser builds the tiles with ``textContent`` only (assets/gallery.js), so n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,33 +15,80 @@ from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import looks_of, rounded
-from cliptta_demo.page.panels.histogram import batch_histogram
+from cliptta_demo.page.panels.numbers import Method, entry, looks_of, rounded
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
 
-def gallery_data(session: Session) -> dict[str, Any]:
-    """Everything the gallery draws.
+class Tile(TypedDict):
+    """One image: ``truth`` is a class number, −1 a stranger, −2 unknown; ``name`` a file's or the data set's."""
 
-    Returns:
-        ``{"sheet", "clean", "columns", "rows", "classes", "tiles": [{"truth", "name"}], "methods": {name: {"label",
-        "mark", "predicted", "confidence", "likeliest", "likelihoods", "status", "histogram"}}, "truth", "reference",
-        "shown", "labelled", "own", "batch", "batches", "title"}``; ``shown`` is the method that is compared at first,
-        ``own`` says whether the images are the visitor's;
-        ``clean`` is the sheet before corruption, None when there was none; a tile's ``truth`` is a class number, −1 a
-        stranger, −2 unknown; ``likelihoods`` are percentages, at most five of an image; ``truth`` is the share of each
-        class; ``histogram``: see :func:`.batch_histogram`.
+    truth: int
+    name: str
+
+
+class MethodGallery(Method):
+    """What one method says of the batch, image by image.
+
+    Attributes:
+        predicted: class numbers; confidence: 0 to 1; likeliest, likelihoods: at most five classes of each image, and
+            percentages; status: keys of :func:`.statuses`; entropy: collapse entropy of the batch, in nats.
     """
+
+    predicted: list[int]
+    confidence: list[float]
+    likeliest: list[list[int]]
+    likelihoods: list[list[int]]
+    status: list[str]
+    entropy: float
+
+
+class Gallery(TypedDict):
+    """A batch.
+
+    Attributes:
+        sheet, clean: JPEGs in base64 of all images in ``columns`` and ``rows``; ``clean`` before corruption, None when
+            there was none.
+        methods: by their keys; reference: zero-shot's key; shown: the one that is compared at first.
+        labelled: whether any image has a class; own: whether the images are the visitor's.
+        batch: from 1, of ``batches``; shift, severity: its corruption by name ("" when clean).
+    """
+
+    sheet: str
+    clean: str | None
+    columns: int
+    rows: int
+    classes: list[str]
+    tiles: list[Tile]
+    methods: dict[str, MethodGallery]
+    reference: str
+    shown: str
+    labelled: bool
+    own: bool
+    batch: int
+    batches: int
+    shift: str
+    severity: int
+
+
+def gallery_data(session: Session) -> Gallery:
+    """Everything the gallery draws of a run's last batch."""
     snapshot, sheets = session.snapshot, session.sheets
     shown, opening = looks_of(session), DEFAULTS.methods[-1]
     reference = snapshot.methods[REFERENCE].batch.predicted
-    truth = np.bincount(snapshot.labels[snapshot.labels >= 0], minlength=len(snapshot.class_names))
-    clean = snapshot.corruption == "none"
-    title = [say("Batch {number} of {batches}", number=snapshot.batch + 1, batches=snapshot.batches)]
-    if not clean:
-        shift = corruption_name(snapshot.corruption)
-        title.append(say("{corruption}, severity {severity}", corruption=shift, severity=snapshot.severity))
+    methods = {}
+    for name, look in shown.items():
+        method = snapshot.methods[name]
+        view, known = method.batch, method.batch.scores > method.threshold
+        numbers = {
+            "predicted": view.predicted.tolist(),
+            "confidence": rounded(view.confidence, 3),
+            "likeliest": view.likeliest.tolist(),
+            "likelihoods": np.rint(100 * view.likelihoods).astype(int).tolist(),
+            "status": statuses(snapshot.labels, view.predicted, known, reference),
+            "entropy": view.collapse_entropy,
+        }
+        methods[name] = entry(name, look) | numbers
     return {
         "sheet": sheets.seen,
         "clean": sheets.clean,
@@ -51,29 +98,15 @@ def gallery_data(session: Session) -> dict[str, Any]:
         "tiles": [
             {"truth": int(label), "name": name} for label, name in zip(snapshot.labels, snapshot.names, strict=True)
         ],
-        "methods": {
-            name: {
-                "label": shown[name].label,
-                "mark": shown[name].mark,
-                "predicted": method.batch.predicted.tolist(),
-                "confidence": [round(float(value), 3) for value in method.batch.confidence],
-                "likeliest": method.batch.likeliest.tolist(),
-                "likelihoods": np.rint(100 * method.batch.likelihoods).astype(int).tolist(),
-                "status": statuses(
-                    snapshot.labels, method.batch.predicted, method.batch.scores > method.threshold, reference
-                ),
-                "histogram": batch_histogram(snapshot, name, shown[name]),
-            }
-            for name, method in snapshot.methods.items()
-        },
-        "truth": rounded(truth / max(truth.sum(), 1), 4),
+        "methods": methods,
         "reference": REFERENCE,
         "shown": opening if opening in shown else list(shown)[-1],
-        "labelled": bool(truth.any()),
+        "labelled": bool((snapshot.labels >= 0).any()),
         "own": session.recipe.dataset == UPLOAD,
         "batch": snapshot.batch + 1,
         "batches": snapshot.batches,
-        "title": " · ".join(title),
+        "shift": "" if snapshot.corruption == "none" else corruption_name(snapshot.corruption),
+        "severity": snapshot.severity,
     }
 
 
@@ -82,9 +115,6 @@ PANEL = Panel(
     title=say("The batch, image by image"),
     sentence=say("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
     kind="gallery",
-    waiting={
-        "empty": say("The images of each batch appear here, with what zero-shot and the adapted models say of them.")
-    },
     draw=gallery_data,
 )
 
@@ -96,5 +126,4 @@ GLIMPSE = Panel(
         "adapted model's. Click one to see it large."
     ),
     kind="glimpse",
-    waiting={"empty": say("Press Run: the first images of each batch appear here.")},
 )

@@ -31,6 +31,8 @@ SCRIPTS = tuple(
         "keys.js",
         "sketch.js",
         "plots.js",
+        "curves.js",
+        "histogram.js",
         "batches.js",
         "gallery.js",
         "enlarged.js",

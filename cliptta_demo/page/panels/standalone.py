@@ -23,6 +23,8 @@ DRAW = (
     "page",
     "sketch",
     "plots",
+    "curves",
+    "histogram",
     "batches",
     "gallery",
     "enlarged",

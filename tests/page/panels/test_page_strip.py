@@ -12,7 +12,7 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.accuracy import accuracy_figure
+from cliptta_demo.page.panels.accuracy import accuracy_data
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.panels.strip import strip_data, strip_of
 from cliptta_demo.page.session.state import Session
@@ -52,7 +52,8 @@ def test_a_long_plan_stays_small() -> None:
     assert len(json.dumps(data)) < 50_000
 
 
-def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves() -> None:
+@pytest.mark.browser
+def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure) -> None:
     form = FormValues(methods=["tent"], schedule="continual", shift_batches=1, batches=3, batch_size=10, steps=1)
     recipe = read_form(form)
     source = labelled_source(20)  # ends before the third batch
@@ -71,5 +72,5 @@ def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves() -> Non
     assert names == ["Gaussian noise", "Shot noise"]
     shown = session.snapshot.methods["tent"].shift_accuracy["shot_noise"]
     assert data["table"]["rows"][1][2] == f"{shown:.1%}"
-    notes = accuracy_figure(session)["facets"][0]["layout"]["annotations"]
+    notes = figure("accuracy", accuracy_data(session))["facets"][0]["layout"]["annotations"]
     assert [note["text"] for note in notes if note.get("textangle")] == names
