@@ -3,6 +3,7 @@
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
   cliptta.kinds = cliptta.kinds || {};
   cliptta.figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
+  cliptta.absent = {}; // a panel's name → whether it has no place on the page with these numbers
 
   const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
   const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
@@ -187,7 +188,7 @@
   };
 
   const mounted = new Set();
-  const PLOTS = ["plot", "accuracy", "entropy", "histogram"]; // dear to draw: out of sight, only every two seconds
+  const PLOTS = ["plot", "accuracy", "entropy", "histogram", "scores", "reliability", "gain", "drift"]; // dear to draw: out of sight, only every two seconds
   const SELDOM = 2000;
   const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
   cliptta.schedules = {}; // kind → what draws each panel of it anew
@@ -216,7 +217,7 @@
       waiting = false;
       later = clearTimeout(later);
       arrive();
-      element.hidden = Boolean(data.hidden);
+      element.hidden = Boolean(cliptta.absent[kind]?.(data));
       if (!fold || fold.open) cliptta.kinds[kind](body, data);
     };
     fold?.addEventListener("toggle", draw);

@@ -33,6 +33,7 @@ SCRIPTS = tuple(
         "plots.js",
         "curves.js",
         "histogram.js",
+        "figures.js",
         "batches.js",
         "gallery.js",
         "enlarged.js",

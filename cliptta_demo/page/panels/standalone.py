@@ -25,6 +25,7 @@ DRAW = (
     "plots",
     "curves",
     "histogram",
+    "figures",
     "batches",
     "gallery",
     "enlarged",

@@ -19,12 +19,12 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.page.panels.accuracy import accuracy_data
 from cliptta_demo.page.panels.cards import cards_html, message_html
 from cliptta_demo.page.panels.entropy import entropy_data
-from cliptta_demo.page.panels.gain import gain_figure
+from cliptta_demo.page.panels.gain import gain_data
 from cliptta_demo.page.panels.gallery import gallery_data
 from cliptta_demo.page.panels.histogram import histogram_data
 from cliptta_demo.page.panels.progress import progress_html, spoken
-from cliptta_demo.page.panels.reliability import reliability_figure
-from cliptta_demo.page.panels.scores import score_figure
+from cliptta_demo.page.panels.reliability import reliability_data
+from cliptta_demo.page.panels.scores import scores_data
 from cliptta_demo.page.panels.stage import live_stage, stage
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.sheets import sprite_sheet
@@ -130,17 +130,27 @@ def test_a_look_inside_a_batch_moves_curves_bars_and_progress(labelled, figure):
     assert sum(bars) == pytest.approx(1, abs=1e-3)
 
 
-def test_scores_are_shown_where_there_are_strangers_alone(labelled, unlabelled):
-    assert score_figure(labelled[0]) == score_figure(unlabelled) == {"hidden": True}
+def test_scores_are_there_with_strangers_alone(labelled, unlabelled):
+    assert scores_data(labelled[0])["methods"] == scores_data(unlabelled)["methods"] == []
 
 
-def test_scores_with_strangers_show_auroc_and_fpr95(open_set):
-    figure = score_figure(open_set)
-    for name, facet in zip(METHODS, figure["facets"], strict=True):
+@pytest.mark.browser
+def test_scores_with_strangers_show_auroc_and_fpr95(open_set, figure):
+    drawn = figure("scores", scores_data(open_set))
+    for name, facet in zip(METHODS, drawn["facets"], strict=True):
         method = open_set.snapshot.methods[name]
         assert facet["head"]["lines"] == [f"AUROC {method.auroc:.1%}", f"FPR95 {method.fpr95:.1%}"]
         assert [round(sum(trace["y"]), 2) for trace in facet["data"]] == [1.0, 1.0]
         assert facet["layout"]["shapes"][0]["x0"] == method.threshold
+
+
+@pytest.mark.parametrize("share", [1 / 8, 3 / 8, 0.0125, 0.0375, 0.35, 0.834496, 1 / 3, 0.0, 1.0])
+@pytest.mark.browser
+def test_scripts_round_as_the_rest_of_the_program_does(open_set, figure, share):
+    data = scores_data(open_set)
+    data["methods"] = [own | {"auroc": share, "fpr95": share / 2} for own in data["methods"]]
+    told = [f"AUROC {share:.1%}", f"FPR95 {share / 2:.1%}"]
+    assert [facet["head"]["lines"] for facet in figure("scores", data)["facets"]] == [told] * 3
 
 
 @pytest.mark.browser
@@ -245,14 +255,13 @@ def test_a_difference_within_the_noise_is_grey_and_has_no_arrow(labelled, paired
     assert ("▲" in cards or "▼" in cards) == ("class" in gain)
 
 
-def test_axes_of_one_row_agree(open_set):
-    layouts = [facet["layout"] for facet in score_figure(open_set)["facets"]]
+@pytest.mark.browser
+def test_axes_of_one_row_agree(open_set, figure):
+    layouts = [facet["layout"] for facet in figure("scores", scores_data(open_set))["facets"]]
     assert len({tuple(layout["xaxis"]["range"]) for layout in layouts}) == 1
     assert len({tuple(layout["yaxis"]["range"]) for layout in layouts}) == 1
-    accuracies = [
-        figure(open_set)["facets"][0]["layout"]["yaxis"]["range"] for figure in (reliability_figure, gain_figure)
-    ]
-    assert accuracies == [[0, 1.02]] * 2
+    drawn = figure("reliability", reliability_data(open_set)), figure("gain", gain_data(open_set))
+    assert [one["facets"][0]["layout"]["yaxis"]["range"] for one in drawn] == [[0, 1.02]] * 2
 
 
 @pytest.mark.browser
