@@ -1,7 +1,7 @@
 // Inside the loss: the batch matrix on a canvas, and the three-class toy with points to drag.
 (function () {
   const cliptta = window.cliptta;
-  const { drawn, make, say } = cliptta;
+  const { drawn, fixed, make, percent, say } = cliptta;
 
   /** "#rrggbb" → [r, g, b]. */
   const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
@@ -23,7 +23,18 @@
     context.putImageData(image, 0, 0);
   }
 
-  const groupOf = (groups, row) => groups.find(([, first, count]) => row >= first && row < first + count)?.[0] ?? "";
+  /** The class of a row, and where one ends and the next begins. */
+  const nameOf = ({ rows, classes }, row) => classes[rows[row]] ?? (rows[row] === -1 ? say("stranger") : say("image"));
+  const bordersOf = ({ rows }) => rows.map((_, row) => row).filter((row) => row && rows[row] !== rows[row - 1]);
+
+  const factsOf = ({ used, entropy, own }, { rows, classes }) =>
+    say("{used} of {classes} captions in use · row entropy {entropy} of {most} · own caption {own}", {
+      used,
+      classes: classes.length,
+      entropy: fixed(entropy, 2),
+      most: fixed(Math.log(rows.length), 2),
+      own: percent(own),
+    });
 
   function matrixPlace() {
     const canvas = make("canvas", { attributes: { role: "img" } });
@@ -38,15 +49,16 @@
     canvas.addEventListener("pointermove", (event) => {
       const { data, matrix: own } = place;
       const box = canvas.getBoundingClientRect();
-      const row = Math.floor(((event.clientY - box.top) / box.height) * data.size);
-      const column = Math.floor(((event.clientX - box.left) / box.width) * data.size);
-      if (row < 0 || column < 0 || row >= data.size || column >= data.size) return;
-      const share = (atob(own.cells).charCodeAt(row * data.size + column) / 255) ** 2;
-      const cell = { group: groupOf(data.groups, row), caption: own.captions[column], share: Math.round(100 * share) };
+      const size = data.rows.length;
+      const row = Math.floor(((event.clientY - box.top) / box.height) * size);
+      const column = Math.floor(((event.clientX - box.left) / box.width) * size);
+      if (row < 0 || column < 0 || row >= size || column >= size) return;
+      const share = (atob(own.cells).charCodeAt(row * size + column) / 255) ** 2;
+      const cell = { group: nameOf(data, row), caption: data.classes[own.captions[column]], share: Math.round(100 * share) };
       reading.textContent = say("row: {group} · column: “{caption}” · {share} % of the row's best fit", cell);
     });
     canvas.addEventListener("pointerleave", () => {
-      reading.textContent = place.matrix.facts;
+      reading.textContent = factsOf(place.matrix, place.data);
     });
     return place;
   }
@@ -57,29 +69,30 @@
       holder = make("div", { className: "matrices" });
       body.append(holder);
     }
-    const matrices = data.matrices || [];
+    const matrices = data.methods || [];
     body.classList.toggle("is-empty", !matrices.length);
     body.querySelector(".empty")?.remove();
     if (!matrices.length) body.append(cliptta.emptyNote(say("Press Run: the batch as the contrastive loss sees it.")));
     const places = cliptta.keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
     matrices.forEach((matrix, index) => {
       const place = places[index];
+      const facts = factsOf(matrix, data);
       Object.assign(place, { data, matrix });
       place.querySelector("h3").replaceChildren(...cliptta.who(matrix));
       place.style.setProperty("--own", `var(--m-${matrix.mark.colour})`);
       const canvas = place.querySelector("canvas");
-      canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", matrix));
-      paint(canvas, matrix, data.size);
+      canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", { label: matrix.label, facts }));
+      paint(canvas, matrix, data.rows.length);
       place.querySelector(".lines").replaceChildren(
-        ...data.groups.slice(1).flatMap(([, first]) => {
-          const at = `${(100 * first) / data.size}%`;
+        ...bordersOf(data).flatMap((row) => {
+          const at = `${(100 * row) / data.rows.length}%`;
           return [
             make("i", { attributes: { style: `top:${at};left:0;right:0;height:1px` } }),
             make("i", { attributes: { style: `left:${at};top:0;bottom:0;width:1px` } }),
           ];
         }),
       );
-      place.querySelector(".reading").textContent = matrix.facts;
+      place.querySelector(".reading").textContent = facts;
     });
   };
 

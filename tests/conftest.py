@@ -61,17 +61,37 @@ def browser(known_browser: BrowserContext) -> Browser:
 
 
 @pytest.fixture(scope="session")
-def figure(browser: Browser) -> Iterator[Callable[..., dict[str, Any]]]:
-    """``figure(name, data, …)``: what the page's scripts make of a panel's numbers for Plotly; no page is needed."""
+def scripts(browser: Browser) -> Iterator[Callable[..., Any]]:
+    """``scripts(work, …)``: what a function of JavaScript makes of data beside the page's scripts."""
     from cliptta_demo.page.panels.declare import to_json  # Gradio is slow to come, and few tests draw
     from cliptta_demo.page.panels.panel import joined
 
     page = browser.new_page()
-    page.set_content('<div class="gradio-container"></div>')
+    page.set_content('<div class="gradio-container"><section class="panel"><div class="body"></div></section></div>')
     page.add_script_tag(content=joined("page.js"))
-    draw = "([name, texts]) => cliptta.figures[name](...texts.map(JSON.parse))"
-    yield lambda name, *data: page.evaluate(draw, [name, [to_json(one) for one in data]])
+    yield lambda work, *data: page.evaluate(f"texts => ({work})(...texts.map(JSON.parse))", [*map(to_json, data)])
     page.close()
+
+
+@pytest.fixture(scope="session")
+def figure(scripts: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """``figure(name, data, …)``: what Plotly is given for a panel's numbers."""
+    return lambda name, *data: scripts(f"cliptta.figures.{name}", *data)
+
+
+@pytest.fixture(scope="session")
+def drawn(scripts: Callable[..., Any]) -> Callable[..., list[str]]:
+    """``drawn(name, data, parts)``: the texts of those parts of what a panel draws of its numbers."""
+    return lambda name, data, parts: scripts(
+        f"""(data, parts) => {{
+            const body = document.querySelector(".panel .body");
+            body.replaceChildren();
+            cliptta.kinds.{name}(body, data);
+            return [...body.querySelectorAll(parts)].map((part) => part.textContent);
+        }}""",
+        data,
+        parts,
+    )
 
 
 @pytest.fixture

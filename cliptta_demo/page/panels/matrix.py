@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,35 @@ from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import BatchView, Snapshot
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import entry, looks_of
+from cliptta_demo.page.panels.numbers import Method, entry, looks_of
 from cliptta_demo.page.session.state import Session
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
-STRANGER, UNKNOWN = say("stranger"), say("image")
+
+
+class MethodMatrix(Method):
+    """One method's.
+
+    Attributes:
+        cells: N·N bytes in base64, row by row: the square root of how well an image fits a caption, 255 for a row's
+            best.
+        captions: the class of each column; used: how many classes those are.
+        entropy: of a row, the mean in nats; own: what an image gives to its own caption, 0 to 1, the mean.
+    """
+
+    cells: str
+    captions: list[int]
+    used: int
+    entropy: float
+    own: float
+
+
+class Matrix(TypedDict):
+    """What the panel draws; ``rows``: the class of each image, −1 a stranger, −2 unknown."""
+
+    rows: list[int]
+    classes: list[str]
+    methods: list[MethodMatrix]
 
 
 @dataclass(frozen=True)
@@ -53,58 +77,36 @@ def captions_of(view: BatchView, logit_scale: float, order: NDArray[np.int64] | 
     )
 
 
-def matrix_data(session: Session) -> dict[str, Any]:
-    """The batch's N×N image × pseudo-caption matrix, one for each method, images sorted by their true class.
-
-    Each matrix is N·N bytes in base64: 255 is a row's best fit. ``groups`` are [name, first row, rows].
-    """
-    snapshot = session.snapshot
-    order, groups = _order(snapshot)
-    if snapshot is None or not len(order):
-        return {"matrices": []}
-    matrices = []
+def matrix_data(session: Session) -> Matrix:
+    """The batch's N×N image × pseudo-caption matrix, one for each method, images sorted by their true class."""
+    snapshot, matrices = session.snapshot, []
+    order = _order(snapshot)
     for name, look in looks_of(session).items():
         view = snapshot.methods[name].batch
-        if view.cosines is None:
+        if view.cosines is None or not len(order):
             continue
         captions = captions_of(view, snapshot.logit_scale, order)
-        matrices.append(
-            entry(name, look)
-            | {
-                "cells": _bytes(captions.fit),
-                "captions": [display_name(snapshot.class_names[c]) for c in view.predicted[order]],
-                "facts": say(
-                    "{used} of {classes} captions in use · row entropy {entropy:.2f} of {most:.2f} · "
-                    "own caption {own:.0%}",
-                    used=captions.used,
-                    classes=captions.classes,
-                    entropy=captions.entropy,
-                    most=np.log(captions.size),
-                    own=captions.own,
-                ),
-            }
-        )
-    return {"size": len(order), "groups": groups, "matrices": matrices, "batch": snapshot.batch + 1}
+        about = {"used": captions.used, "entropy": captions.entropy, "own": captions.own}
+        cells = {"cells": _bytes(captions.fit), "captions": view.predicted[order].tolist()}
+        matrices.append(entry(name, look) | cells | about)
+    return {
+        "rows": _labels(snapshot)[order].tolist(),
+        "classes": [display_name(name) for name in snapshot.class_names],
+        "methods": matrices,
+    }
 
 
-def _order(snapshot: Snapshot) -> tuple[NDArray[np.int64], list[list[Any]]]:
-    """Rows of the matrix, by true class, strangers last; by zero-shot's prediction where nobody gave labels."""
-    if snapshot is None:
-        return np.zeros(0, np.int64), []
-    labels = snapshot.labels.copy()
-    if (labels == -2).all():
-        reference = snapshot.methods.get(REFERENCE)
-        labels = reference.batch.predicted if reference else labels
+def _labels(snapshot: Snapshot) -> NDArray[np.int64]:
+    """True classes; zero-shot's predictions where nobody gave labels."""
+    unknown = (snapshot.labels == -2).all()
+    return snapshot.methods[REFERENCE].batch.predicted if unknown else snapshot.labels
+
+
+def _order(snapshot: Snapshot) -> NDArray[np.int64]:
+    """Images by class, strangers last."""
+    labels = _labels(snapshot)
     keys = np.where(labels < 0, len(snapshot.class_names) - labels, labels)
-    order = np.argsort(keys, kind="stable")[:LARGEST_MATRIX]
-    groups: list[list[Any]] = []
-    for row, label in enumerate(labels[order]):
-        name = display_name(snapshot.class_names[label]) if label >= 0 else STRANGER if label == -1 else UNKNOWN
-        if groups and groups[-1][0] == name:
-            groups[-1][2] += 1
-        else:
-            groups.append([name, row, 1])
-    return order, groups
+    return np.argsort(keys, kind="stable")[:LARGEST_MATRIX]
 
 
 def _bytes(fit: NDArray[np.float32]) -> str:
@@ -125,6 +127,5 @@ PANEL = Panel(
         "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
     ),
     kind="matrix",
-    waiting={"matrices": []},
     draw=matrix_data,
 )

@@ -2,115 +2,78 @@
 
 from __future__ import annotations
 
-import math
-from string import Formatter
-from typing import Any
+from typing import TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import entry, looks_of
-from cliptta_demo.page.panels.matrix import Captions, captions_of
+from cliptta_demo.page.panels.matrix import captions_of
+from cliptta_demo.page.panels.numbers import Method, entry, looks_of
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.words.glossary import LOSS_TERMS
 
 TOLD = ("cliptta", "cliptta-oce")  # the methods whose three sentences are told
 ALONE = "tent"
 
-Part = str | list[str]  # words, or [a number of this batch, the panel that shows it]
+
+class Told(TypedDict):
+    """A batch as CLIPTTA, or TENT, sees it: images, classes, classes among its captions; see :class:`.Captions`."""
+
+    label: str
+    size: int
+    classes: int
+    used: int
+    own: float
+    entropy: float
 
 
-def story_data(session: Session, live: LiveStep | None = None) -> dict[str, Any]:
-    """Three sentences of CLIPTTA, where it runs, and each method's loss, term by term, at the latest step.
+class MethodLoss(Method):
+    """One method's loss: its sentence, and the values of its terms by their names."""
 
-    Returns:
-        ``{"sentences": [[part, …], …], "losses": [{method, label, mark, "terms": [[name, value, meaning], …], "sum"},
-        …], "when"}``.
+    sentence: str
+    terms: dict[str, float]
+
+
+class Story(TypedDict):
+    """What the panel draws.
+
+    Attributes:
+        told: CLIPTTA's batch, None where it takes no part; alone: TENT's.
+        losses: of the methods that have one; batch: from 1; step: of the batch, None for its last.
     """
+
+    told: Told | None
+    alone: Told | None
+    losses: list[MethodLoss]
+    batch: int
+    step: int | None
+
+
+def story_data(session: Session, live: LiveStep | None = None) -> Story:
+    """What is told of CLIPTTA, where it runs, and each method's loss, term by term, at the latest step."""
     snapshot, shown = session.snapshot, looks_of(session)
-    if snapshot is None and live is None:
-        return PANEL.waiting
     views = live.methods if live else {name: method.batch for name, method in snapshot.methods.items()}
     losses = live.losses if live else {name: method.losses for name, method in snapshot.methods.items()}
-    when = (
-        say("step {step} of batch {batch}", step=live.step, batch=live.batch + 1)
-        if live
-        else say("the last step of batch {batch}", batch=snapshot.batch + 1)
-    )
-    sentences: list[list[Part]] = []
-    told = next((name for name in TOLD if name in shown), None)
-    if told and snapshot is not None:
-        found = {name: captions_of(views[name], snapshot.logit_scale) for name in (told, ALONE) if name in shown}
-        sentences = tell(found[told], found.get(ALONE), shown[told].label)
+
+    def seen(name: str | None) -> Told | None:
+        if snapshot is None or name not in shown:
+            return None
+        found = captions_of(views[name], snapshot.logit_scale)
+        numbers = {key: getattr(found, key) for key in Told.__annotations__ if key != "label"}
+        return {"label": shown[name].label, **numbers}
+
+    told = seen(next((name for name in TOLD if name in shown), None))
     return {
-        "sentences": sentences,
+        "told": told,
+        "alone": seen(ALONE) if told else None,
         "losses": [
-            entry(name, look)
-            | {"says": METHODS[name].sentence}
-            | {"terms": [_term(term, value) for term, value in losses[name].items()]}
-            | {"sum": _number(sum(losses[name].values())) if len(losses[name]) > 1 else ""}
+            entry(name, look) | {"sentence": METHODS[name].sentence, "terms": losses[name]}
             for name, look in shown.items()
             if losses.get(name)
         ],
-        "when": when,
+        "batch": (live or snapshot).batch + 1,
+        "step": live.step if live else None,
     }
-
-
-def tell(own: Captions, alone: Captions | None, label: str) -> list[list[Part]]:
-    """How CLIPTTA works, in three sentences with a batch's numbers; ``alone``: TENT's, where it runs."""
-    numbers: dict[str, Part] = {
-        "method": label,
-        "size": str(own.size),
-        "used": _used(own),
-        "own": [f"{own.own:.0%}", "matrix"],
-        "entropy": [f"{own.entropy:.2f}", "matrix"],
-        "most": f"{math.log(own.size):.2f}",
-        "alone": _used(alone or own),
-    }
-    first = say(
-        "{method} first gives each image its likeliest caption: the {size} images of this batch use {used} captions."
-    )
-    then = say(
-        "Then each image chooses among all {size} captions of its batch, as CLIP learnt in training. It gives its own "
-        "caption {own}, and is as undecided as a row entropy of {entropy} says, of {most} at most: the contrastive "
-        "term."
-    )
-    together = say(
-        "So the batch holds together: while its captions differ, an image that joins the crowd fits its own caption "
-        "less, and the loss rises."
-    )
-    beside = say(
-        "TENT asks each image alone to be surer, and nothing holds its batch together: its answers use {alone} "
-        "captions. CLIPTTA's loss would rise if all joined one crowd."
-    )
-    return [_filled(text, numbers) for text in (first, then, together if alone is None else beside)]
-
-
-def _used(captions: Captions) -> Part:
-    return [say("{part} of {whole}", part=captions.used, whole=captions.classes), "histogram"]
-
-
-def _filled(text: str, numbers: dict[str, Part]) -> list[Part]:
-    """A sentence's parts, with these in its places."""
-    parts: list[Part] = [""]
-    for words, name, *_ in Formatter().parse(text):
-        for part in (words, numbers[name] if name else ""):
-            if isinstance(part, str) and isinstance(parts[-1], str):
-                parts[-1] += part
-            else:
-                parts.append(part)
-    return parts
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
-def _term(term: str, value: float) -> list[str]:
-    """What a part of a loss is called, its value, and what it asks for."""
-    name, meaning = LOSS_TERMS.get(term, (term, ""))
-    return [name, _number(value), meaning]
 
 
 PANEL = Panel(
@@ -121,7 +84,6 @@ PANEL = Panel(
         "normalisation layers so that the sum falls."
     ),
     kind="story",
-    waiting={"empty": say("Press Run: the terms of each loss appear here, with their values at each step.")},
     draw=story_data,
     live=True,
 )

@@ -97,40 +97,6 @@ GLOSSARY: tuple[Term, ...] = tuple(
     )
 )
 
-# The parts of a method's loss, by the names that the methods give them: how they are called, and what they ask for.
-LOSS_TERMS = {
-    "entropy": (say("entropy"), say("Asks each image for a surer answer, whatever the others say.")),
-    "contrastive": (
-        say("contrastive"),
-        say("Asks each image to fit its captions better than the rest of the batch's."),
-    ),
-    "regulariser": (
-        say("regulariser"),
-        say("Asks the batch to spread over the classes: minus the entropy of its mean prediction, weighted."),
-    ),
-    "oce": (say("oce"), say("Asks for ID scores of known images and strangers that lie apart.")),
-    "memory contrastive": (say("memory contrastive"), say("The contrastive term once more, on images of the memory.")),
-    "memory regulariser": (say("memory regulariser"), say("The regulariser once more, on images of the memory.")),
-    "entropy nearby": (
-        say("entropy nearby"),
-        say("The entropy at the worst weights close by, so that a flat valley is found."),
-    ),
-    "strangers": (say("strangers"), say("Asks for undecided answers where an image looks like a stranger.")),
-    "redundancy": (say("redundancy"), say("Asks the features for less of what they all share.")),
-    "representation": (
-        say("representation"),
-        say("Asks features to lie near others of the same answer and away from the rest."),
-    ),
-    "prediction": (say("prediction"), say("Asks predictions to agree with those of images that look alike.")),
-    "replay": (say("replay"), say("Asks for surer answers on the images of the memory.")),
-    "teacher": (say("teacher"), say("Asks for the answers of a slower copy of the model.")),
-    "entropy of the mean": (
-        say("entropy of the mean"),
-        say("Asks an image's most certain crops to agree on one answer."),
-    ),
-    "reward": (say("reward"), say("Asks for answers that another CLIP finds fitting.")),
-}
-
 
 def glossary_html() -> str:
     """All words of the page, folded; the scripts look the sentences up here."""

@@ -4,12 +4,11 @@ import html
 
 import pytest
 from helpers import labelled_source
-from test_page_figures import run
+from test_page_figures import METHODS, run
 
 from cliptta_demo.page.panels.matrix import matrix_data
-from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.panels.story import PANEL, story_data
-from cliptta_demo.page.words.glossary import GLOSSARY, LOSS_TERMS, glossary_html
+from cliptta_demo.page.words.glossary import GLOSSARY, glossary_html
 
 
 @pytest.fixture(scope="module")
@@ -17,41 +16,50 @@ def labelled():
     return run(labelled_source())
 
 
-def numbers(story):
-    return [part[0] for sentence in story["sentences"] for part in sentence if isinstance(part, list)]
-
-
-def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled) -> None:
+@pytest.mark.browser
+def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, drawn) -> None:
     session = labelled[0]
-    story, facts = story_data(session), {one["method"]: one["facts"] for one in matrix_data(session)["matrices"]}
-    used, own, entropy, alone = numbers(story)
+    story, matrix = story_data(session), matrix_data(session)
+    used, own, entropy, alone = drawn("story", story, ".number")
+    facts = dict(zip(METHODS, drawn("matrix", matrix, ".reading"), strict=True))
     assert facts["cliptta"] == f"{used} captions in use · row entropy {entropy} of 2.08 · own caption {own}"
     assert facts["tent"].startswith(f"{alone} captions in use")
     assert [one["method"] for one in story["losses"]] == ["tent", "cliptta"]
+    values = iter(drawn("story", story, "dd"))
     for one in story["losses"]:
-        losses = session.snapshot.methods[one["method"]].losses
-        assert [term[0] for term in one["terms"]] == list(losses)
-        assert all(meaning for *_, meaning in one["terms"])
-        shown = sum(float(value.replace("−", "-")) for _, value, _ in one["terms"])
-        assert shown == pytest.approx(sum(losses.values()), abs=0.005 * len(losses))
-    assert story["when"] == "the last step of batch 3"
+        assert one["terms"] == session.snapshot.methods[one["method"]].losses
+        terms = [next(values) for _ in one["terms"]]
+        assert terms == [f"{value:.2f}".replace("-", "−") for value in one["terms"].values()]
+        if len(terms) > 1:
+            assert float(next(values).replace("−", "-")) == pytest.approx(sum(one["terms"].values()), abs=0.005)
+    assert drawn("story", story, ".when") == ["The loss at the last step of batch 3"]
 
 
-def test_inside_a_batch_the_terms_move_with_the_steps(labelled) -> None:
+@pytest.mark.browser
+def test_inside_a_batch_the_terms_move_with_the_steps(labelled, drawn) -> None:
     session, _, experiment = labelled
     looks = [look for state, look in experiment.advance(experiment.start()) if state is None and look is not None]
     told = [story_data(session, live) for live in looks]
-    assert [one["when"] for one in told] == ["step 0 of batch 1", "step 1 of batch 1"]
+    assert [one["step"] for one in told] == [0, 1]
+    assert drawn("story", told[1], ".when") == ["The loss at step 1 of batch 1"]
     assert looks[0].losses["cliptta"] != looks[1].losses["cliptta"]
-    for look, one in zip(looks, told, strict=True):
-        terms = {term: value.replace("−", "-") for term, value, _ in one["losses"][-1]["terms"]}
-        assert terms == {term: f"{value:.2f}" for term, value in look.losses["cliptta"].items()}
+    assert [one["losses"][-1]["terms"] for one in told] == [look.losses["cliptta"] for look in looks]
 
 
-def test_without_a_run_and_without_a_loss_there_is_a_sentence() -> None:
-    assert "Press Run" in waiting_stage()["story"]
-    assert story_data(run(labelled_source(), methods=("zero-shot", "lame"))[0])["losses"] == []
+@pytest.mark.browser
+def test_without_a_run_and_without_a_loss_there_is_a_sentence(drawn) -> None:
+    assert "Press Run" in drawn("story", {}, ".empty")[0]
+    idle = story_data(run(labelled_source(), methods=("zero-shot", "lame"))[0])
+    assert idle["losses"] == []
+    assert drawn("story", idle, ".when")[0].startswith("No method of this run has a loss")
     assert PANEL.live
+
+
+@pytest.mark.browser
+def test_a_part_of_a_loss_says_what_it_asks_for(scripts) -> None:
+    terms = scripts("() => cliptta.lossTerms")
+    assert {"entropy", "contrastive", "regulariser", "oce"} <= set(terms)
+    assert all(meaning.startswith(("Asks", "The")) for _, meaning in terms.values())
 
 
 def test_each_word_is_explained_once_and_can_be_pointed_at() -> None:
@@ -62,4 +70,3 @@ def test_each_word_is_explained_once_and_can_be_pointed_at() -> None:
         assert html.escape(term.meaning) in page
         assert term.meaning.endswith(".")
     assert page.count('id="term-') == len(GLOSSARY)
-    assert all(meaning.startswith(("Asks", "The")) for _, meaning in LOSS_TERMS.values())
