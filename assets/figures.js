@@ -140,6 +140,51 @@
     return figure("drift", methods, traces, layout, say("Movement of each normalisation layer. Largest: {largest}.", { largest }));
   };
 
-  for (const name of ["scores", "reliability", "gain", "drift"]) cliptta.kinds[name] = (body, data) => cliptta.kinds.plot(body, figures[name](data));
+  // ---- each method's end over the values of one turned knob
+
+  const plain = (value) => String(Number(value.toPrecision(6)));
+
+  function sweepFacet(what, { setting, values, usual, methods, points }) {
+    const title = what === "accuracy" ? say("accuracy") : say("spread over classes");
+    const ends = (own) => points.map((point) => point[what][own.method]);
+    const x = points.map(({ value }) => value);
+    const traces = methods.map((own) => line(own, x, ends(own), hover(`${own.label}, ${title} %{y:.0%}<br>${setting} %{x:g}`), 2.5, 8));
+    const layout = {
+      xaxis: {
+        title: { text: setting },
+        type: "log",
+        range: [Math.log10(Math.min(...values) / 1.2), Math.log10(Math.max(...values) * 1.2)],
+        tickvals: values,
+        ticktext: values.map(plain),
+      },
+      yaxis: { title: { text: title }, range: [0, 1.04], tickformat: ".0%" },
+      shapes: [cliptta.upright(usual, { color: "@muted", width: 1.2, dash: "dot" })],
+      annotations: [],
+    };
+    if (what === "spread") {
+      layout.shapes.push(cliptta.level(0.5));
+      layout.annotations.push(cliptta.levelLabel(0.5, say("collapsed below"), "left"));
+    }
+    const known = methods.filter((own) => ends(own).at(-1) !== null);
+    const told = { count: points.length, setting, value: plain(x.at(-1)), ends: cliptta.each(known, (own) => percent(ends(own).at(-1))) };
+    const alt =
+      what === "accuracy"
+        ? say("Accuracy over {count} values. At {setting} {value}: {ends}.", told)
+        : say("Spread over classes over {count} values. At {setting} {value}: {ends}.", told);
+    return { id: `sweep-${what}`, data: traces, layout, alt };
+  }
+
+  figures.sweep = function (data) {
+    if (!data.points) return { empty: say("Choose a knob and press Sweep: short runs with the form's other settings, one after another.") };
+    const { points, methods, unmoved, images, setting } = data;
+    const facets = points.length ? [sweepFacet("spread", data)] : [];
+    if (points.some(({ accuracy }) => Object.values(accuracy).some((value) => value !== null))) facets.unshift(sweepFacet("accuracy", data));
+    const notes = [say("Each point is a run of {images} images from the source model. The dotted line is the form's value.", { images })];
+    const still = methods.filter(({ method }) => unmoved.includes(method)).map(({ label }) => label);
+    if (still.length) notes.push(say("{setting} changes nothing for {methods}.", { setting: cliptta.capital(setting), methods: still.join(", ") }));
+    return { facets, legend: methods, note: notes.join(" "), empty: say("The first run is on its way…") };
+  };
+
+  for (const name of ["scores", "reliability", "gain", "drift", "sweep"]) cliptta.kinds[name] = (body, data) => cliptta.kinds.plot(body, figures[name](data));
   cliptta.absent.scores = ({ methods }) => !methods?.length; // without strangers there is nothing to tell apart
 })();

@@ -27,6 +27,8 @@
   };
   cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
 
+  cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+
   /** What there is to tell of each method, behind its name. */
   cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
 
@@ -188,7 +190,7 @@
   };
 
   const mounted = new Set();
-  const PLOTS = ["plot", "accuracy", "entropy", "histogram", "scores", "reliability", "gain", "drift"]; // dear to draw: out of sight, only every two seconds
+  const PLOTS = ["plot", "accuracy", "entropy", "histogram", "scores", "reliability", "gain", "drift", "sweep"]; // dear to draw: out of sight, only every two seconds
   const SELDOM = 2000;
   const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
   cliptta.schedules = {}; // kind → what draws each panel of it anew

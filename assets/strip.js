@@ -1,14 +1,52 @@
 // The schedule (cliptta_demo/page/panels/strip.py): blocks of shifts, classes, strangers, a marker; accuracies by shift.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  const { make, say } = cliptta;
+  const { make, percent, say } = cliptta;
+
+  const SAID = 6; // shifts that are named in the sentence
+  const ORDERS = {
+    shuffled: say("classes shuffled"),
+    sorted: say("class after class"),
+    rotta: say("classes in runs, RoTTA's"),
+    note: say("classes in runs, NOTE's"),
+    late: say("half of the classes late"),
+    given: say("images as given"),
+  };
+
+  const nameOf = ({ names }, shift) => cliptta.capital(names[shift]);
+
+  /** The strip in words, for those who can't see it and where there is little to see. */
+  function sentence(plan) {
+    const groups = [];
+    let first = 1;
+    for (const [key, , length] of plan.shifts) {
+      const last = first + length - 1;
+      if (groups.at(-1)?.key === key) groups.at(-1).last = last;
+      else groups.push({ key, shift: nameOf(plan, key), first, last });
+      first += length;
+    }
+    const words = groups.map(({ shift, first, last }) =>
+      last > first ? say("{shift} in batches {first} to {last}", { shift, first, last }) : say("{shift} in batch {number}", { shift, number: first }),
+    );
+    if (words.length === 1) words[0] = say("{shift} in all {batches} batches", { shift: groups[0].shift, batches: plan.batches });
+    else if (words.length > SAID) words.splice(SAID, words.length, say("then {number} more", { number: words.length - SAID }));
+    const levels = plan.shifts.map(([, level]) => level);
+    const [low, high] = [Math.min(...levels), Math.max(...levels)];
+    if (high) words.push(low === high ? say("severity {severity}", { severity: high }) : say("severity {low} to {high}", { low, high }));
+    const order = ORDERS[plan.order];
+    words.push(["rotta", "note"].includes(plan.order) ? say("{order}, concentration {number}", { order, number: plan.concentration }) : order);
+    const share = percent(plan.strangers);
+    if (plan.strangers) words.push(plan.bursts.length ? say("{share} strangers in bursts", { share }) : say("{share} strangers", { share }));
+    const text = `${words.join("; ")}.`;
+    return plan.later ? say("Next run: {plan}", { plan: text }) : text;
+  }
 
   function shifts(data) {
     const row = make("div", { className: "shifts" });
     let first = 0;
     let before = null;
-    for (const [shift, level, length] of data.blocks) {
-      const [name, family] = data.shifts[shift];
+    for (const [shift, level, length] of data.shifts) {
+      const name = nameOf(data, shift);
       const shown = level ? say("{name}, severity {level}", { name, level }) : name;
       const place = { batch: first + 1, last: first + length };
       const batches = length > 1 ? say("batches {batch} to {last}", place) : say("batch {batch}", place);
@@ -16,7 +54,7 @@
       fill.style.height = `${20 * level || 100}%`;
       const piece = make("div", { title: `${shown}: ${batches}` }, fill);
       if (shift !== before) piece.append(make("span", { textContent: name }));
-      piece.dataset.family = family;
+      piece.dataset.family = data.families[shift];
       piece.style.flexGrow = length;
       row.append(piece);
       first += length;
@@ -46,21 +84,21 @@
   }
 
   /** The lanes with the marker over them; built anew only where the plan is another. */
-  function picture(body, data) {
-    const key = JSON.stringify([data.blocks, data.classes, data.strangers, document.body.className]);
+  function picture(body, data, text) {
+    const key = JSON.stringify([data.shifts, data.classes, data.bursts, document.body.className]);
     if (body.dataset.key !== key) {
       body.dataset.key = key;
       const lanes = make("div", { className: "lanes", attributes: { role: "img" } });
       const lane = (name, content) =>
         lanes.append(make("b", { textContent: name }), make("div", { className: "lane" }, content));
       lane(say("shift"), shifts(data));
-      if (data.classes) lane(say("classes"), classes(data.classes));
-      if (data.strangers) lane(say("strangers"), strangers(data.strangers));
-      body.replaceChildren(lanes, make("p", { className: "footnote", textContent: data.text }));
+      if (data.classes.length) lane(say("classes"), classes(data.classes));
+      if (data.bursts.length) lane(say("strangers"), strangers(data.bursts));
+      body.replaceChildren(lanes, make("p", { className: "footnote", textContent: text }));
     }
-    const at = data.at ?? null;
+    const { at } = data;
     const lanes = body.querySelector(".lanes");
-    lanes.setAttribute("aria-label", at === null ? data.text : `${data.text} ${say("At batch {batch}.", { batch: at + 1 })}`);
+    lanes.setAttribute("aria-label", at === null ? text : `${text} ${say("At batch {batch}.", { batch: at + 1 })}`);
     lanes.classList.toggle("is-marked", at !== null);
     lanes.style.setProperty("--at", at / data.batches);
     lanes.style.setProperty("--wide", 1 / data.batches);
@@ -68,13 +106,13 @@
 
   function table(data) {
     const head = make("tr", {}, make("th", { textContent: say("shift") }));
-    for (const entry of data.head) head.append(make("th", { scope: "col" }, ...cliptta.who(entry)));
-    const rows = data.rows.map(([name, ...values]) =>
+    for (const entry of data.methods) head.append(make("th", { scope: "col" }, ...cliptta.who(entry)));
+    const rows = Object.entries(data.accuracies).map(([shift, values]) =>
       make(
         "tr",
         {},
-        make("th", { scope: "row", textContent: name }),
-        ...values.map((value) => make("td", { textContent: value })),
+        make("th", { scope: "row", textContent: nameOf(data, shift) }),
+        ...values.map((value) => make("td", { textContent: value === null ? "–" : percent(value, 1) })),
       ),
     );
     const caption = make("caption", { textContent: say("Accuracy under each shift so far") });
@@ -82,14 +120,16 @@
   }
 
   cliptta.kinds.strip = function (body, data) {
-    const plan = data || {};
-    body.closest(".panel").classList.toggle("is-quiet", !plan.blocks && !plan.table);
-    if (plan.blocks) picture(body, plan);
+    const text = data?.shifts ? sentence(data) : "";
+    const much = text && (data.shifts.length > 1 || data.classes.length > 0 || data.bursts.length > 0);
+    const compared = Boolean(text) && data.methods.length > 0;
+    body.closest(".panel").classList.toggle("is-quiet", !much && !compared);
+    if (much) picture(body, data, text);
     else {
       delete body.dataset.key;
-      body.replaceChildren(make("p", { className: "quiet", textContent: plan.text || "" }));
+      body.replaceChildren(make("p", { className: "quiet", textContent: text }));
     }
     body.querySelector(".by-shift")?.remove();
-    if (plan.table) body.append(make("div", { className: "by-shift", tabIndex: 0 }, table(plan.table)));
+    if (compared) body.append(make("div", { className: "by-shift", tabIndex: 0 }, table(data)));
   };
 })();

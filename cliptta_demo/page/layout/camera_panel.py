@@ -22,7 +22,7 @@ from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.figure import entry
+from cliptta_demo.page.panels.numbers import entry
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.runs.camera import CAMERAS, WINDOW, Camera
 from cliptta_demo.page.runs.registry import RUNS

@@ -16,7 +16,7 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.form.said import differing_names, label, recipe_values, said, value_words
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.figure import rounded
+from cliptta_demo.page.panels.numbers import rounded
 from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.texts import PAST

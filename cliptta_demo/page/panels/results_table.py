@@ -11,7 +11,7 @@ from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.figure import looks_of
+from cliptta_demo.page.panels.numbers import looks_of
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import TABLE_ROWS
 

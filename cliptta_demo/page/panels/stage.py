@@ -73,10 +73,9 @@ def opening_stage(form: FormValues) -> dict[str, str]:
 def planned_strip(form: FormValues, later: bool = False) -> str | None:
     """The strip of what the form asks for, ``later`` than the run shown; None while that makes no sense."""
     try:
-        data = strip.strip_of(read_stream(form), len(class_words(form)))
+        return to_json(strip.strip_of(read_stream(form), len(class_words(form)), later=later))
     except UserError:
         return None
-    return to_json(data | {"text": say("Next run: {plan}", plan=data["text"])} if later else data)
 
 
 def stage(session: Session, phase: str) -> dict[str, str]:

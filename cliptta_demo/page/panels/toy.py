@@ -10,7 +10,7 @@ from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.run.insight import TOY_LOSSES, toy_paths
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import entry
+from cliptta_demo.page.panels.numbers import entry
 from cliptta_demo.page.words.texts import FAILED
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, sweep_figure
+from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, Sweep, sweep_data
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.session.state import Recipe, Uploads
 from cliptta_demo.page.words.texts import FAILED, SWEEP_DONE, SWEEP_PROGRESS
@@ -62,7 +62,7 @@ def unmoved(knob: Knob, runs: Sequence[RunSettings]) -> list[str]:
 
 
 def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str) -> Iterator[Update]:
-    """What the button *Sweep* does: after each short run, the panel's figure and a line on how far it is.
+    """What the button *Sweep* does: after each short run, the panel's data and a line on how far it is.
 
     Args:
         name: the knob; values: of the form; key: names the visitor.
@@ -75,7 +75,7 @@ def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str)
         usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
         methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
         about = [value for value, _ in runs], usual, IMAGES, unmoved(knob, [own.settings for _, own in runs])
-        draw = partial(sweep_figure, knob, methods, points, *about)
+        draw = partial(sweep_data, knob, methods, points, *about)
         for done, (value, own) in enumerate(runs):
             label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
             yield _update(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
@@ -102,8 +102,8 @@ def _point(value: float, snapshot: Snapshot) -> Point:
     ceiling = math.log(len(snapshot.class_names))
     methods = snapshot.methods.items()
     spread = {name: method.histogram_entropy / ceiling for name, method in methods}
-    return Point(value, {name: method.accuracy for name, method in methods}, spread)
+    return {"value": value, "accuracy": {name: method.accuracy for name, method in methods}, "spread": spread}
 
 
-def _update(figure: dict[str, Any], words: str) -> Update:
-    return {"sweep": to_json(figure), "sweep_note": message_html(words)}
+def _update(data: Sweep, words: str) -> Update:
+    return {"sweep": to_json(data), "sweep_note": message_html(words)}

@@ -18,31 +18,34 @@ from cliptta_demo.page.panels.strip import strip_data, strip_of
 from cliptta_demo.page.session.state import Session
 
 
-def test_one_shift_is_one_quiet_line() -> None:
-    assert json.loads(planned_strip(FormValues(corruption="fog", severity=3, batches=10))) == {
-        "batches": 10,
-        "text": "Fog in all 10 batches; severity 3; classes shuffled.",
-    }
+@pytest.mark.browser
+def test_one_shift_is_one_quiet_line(drawn) -> None:
+    for later, words in ((False, ""), (True, "Next run: ")):
+        data = json.loads(planned_strip(FormValues(corruption="fog", severity=3, batches=10), later))
+        assert (data["batches"], data["classes"], data["bursts"]) == (10, [], [])
+        text = drawn("strip", data, "p.quiet:only-child")
+        assert text == [f"{words}Fog in all 10 batches; severity 3; classes shuffled."]
     assert planned_strip(FormValues(batches=None)) is None
     assert planned_strip(FormValues(batches=100_000)) is None
 
 
-def test_blocks_classes_and_strangers_are_the_plan_s() -> None:
+@pytest.mark.browser
+def test_blocks_classes_and_strangers_are_the_plan_s(drawn) -> None:
     settings = StreamSettings(
         schedule="gradual", shift_batches=1, severity=2, batches=5, order="late", ood_share=0.5, ood_bursts=True
     )
     data = strip_of(settings, 4)
     walk = [("gaussian_noise", 1), ("gaussian_noise", 2), ("gaussian_noise", 1), ("shot_noise", 1), ("shot_noise", 2)]
-    assert data["blocks"] == [[shift, severity, 1] for shift, severity in walk]
-    assert data["shifts"]["shot_noise"] == ["Shot noise", "noise"]
+    assert data["shifts"] == [(shift, severity, 1) for shift, severity in walk]
+    assert (data["names"]["shot_noise"], data["families"]["shot_noise"]) == ("Shot noise", "noise")
     assert [len(row) for row in data["classes"]] == [5] * 4
     assert data["classes"][3][0] == "0"  # not yet
     assert data["classes"][3].strip("0")
-    assert sum(data["strangers"]) == pytest.approx(2.5, abs=0.05)
-    assert data["text"] == (
+    assert sum(data["bursts"]) == pytest.approx(2.5, abs=0.05)
+    assert drawn("strip", data, ".footnote") == [
         "Gaussian noise in batches 1 to 3; Shot noise in batches 4 to 5; severity 1 to 2; half of the classes late; "
         "50% strangers in bursts."
-    )
+    ]
 
 
 def test_a_long_plan_stays_small() -> None:
@@ -53,7 +56,7 @@ def test_a_long_plan_stays_small() -> None:
 
 
 @pytest.mark.browser
-def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure) -> None:
+def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure, drawn) -> None:
     form = FormValues(methods=["tent"], schedule="continual", shift_batches=1, batches=3, batch_size=10, steps=1)
     recipe = read_form(form)
     source = labelled_source(20)  # ends before the third batch
@@ -64,13 +67,13 @@ def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure) 
     for state, snapshot in experiment.run():
         session = session.after(state, snapshot)
         if state.next_batch == 1:
-            assert (strip_data(session)["at"], "table" in strip_data(session)) == (1, False)
+            assert (strip_data(session)["at"], strip_data(session)["methods"]) == (1, [])
     data = strip_data(session)
     assert (data["at"], data["batches"]) == (None, 2)
-    assert [entry["method"] for entry in data["table"]["head"]] == ["zero-shot", "tent"]
-    names = [row[0] for row in data["table"]["rows"]]
+    assert [entry["method"] for entry in data["methods"]] == ["zero-shot", "tent"]
+    names = drawn("strip", data, "tbody th")
     assert names == ["Gaussian noise", "Shot noise"]
     shown = session.snapshot.methods["tent"].shift_accuracy["shot_noise"]
-    assert data["table"]["rows"][1][2] == f"{shown:.1%}"
+    assert drawn("strip", data, "tbody td")[3] == f"{shown:.1%}"
     notes = figure("accuracy", accuracy_data(session))["facets"][0]["layout"]["annotations"]
     assert [note["text"] for note in notes if note.get("textangle")] == names

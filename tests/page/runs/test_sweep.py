@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from shapes import faults
 
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.sweep import KNOBS, sweep_figure
+from cliptta_demo.page.panels.sweep import KNOBS, Sweep, sweep_data
 from cliptta_demo.page.runs import sweeping
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweeping import recipes, sweep, unmoved
@@ -33,17 +34,21 @@ def test_each_run_changes_one_setting_and_reads_as_many_images() -> None:
             assert after[knob.name] == value
 
 
-def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.browser
+def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, figure) -> None:
     monkeypatch.setattr(sweeping, "IMAGES", 4)
     updates = list(sweep("steps", None, values_of(FORM), "somebody"))
     assert ["sweep" in update for update in updates] == [True] * (len(KNOBS["steps"].values) + 1)
-    accuracy, spread = json.loads(updates[-1]["sweep"])["facets"]
+    data = json.loads(updates[-1]["sweep"])
+    assert faults(data, Sweep, "sweep") == []
+    accuracy, spread = figure("sweep", data)["facets"]
     assert [len(trace["x"]) for trace in (*accuracy["data"], *spread["data"])] == [len(KNOBS["steps"].values)] * 4
     assert len(set(accuracy["data"][0]["y"])) == 1  # zero-shot takes no steps: every run saw the same images
     assert "All 6 runs" in updates[-1]["sweep_note"]
     assert RUNS.count == 0
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize(
     ("name", "rates", "still"),
     [
@@ -54,12 +59,14 @@ def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.Mo
         ("steps", "own", ["tent", "lame", "tpt"]),  # what was chosen goes before the form's
     ],
 )
-def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(name: str, rates: str, still: list[str]) -> None:
+def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(
+    name: str, rates: str, still: list[str], figure
+) -> None:
     recipe = read_form(replace(FORM, methods=("zero-shot", "tent", "tpt", "lame"), rates=rates))
     runs = recipes(recipe, KNOBS[name])
     assert unmoved(KNOBS[name], [own.settings for _, own in runs]) == still
-    figure = sweep_figure(KNOBS[name], recipe.settings.methods, [], [1.0, 2.0], 1.0, 256, still)
-    assert ("changes nothing for" in figure["note"]) == bool(still)
+    data = sweep_data(KNOBS[name], recipe.settings.methods, [], [1.0, 2.0], 1.0, 256, still)
+    assert ("changes nothing for" in figure("sweep", data)["note"]) == bool(still)
 
 
 @pytest.mark.parametrize("name", ["nothing", None, ["steps"]])
