@@ -6,13 +6,12 @@
   const dark = theme === "dark" || (theme !== "light" && window.matchMedia("(prefers-color-scheme: dark)").matches);
   document.body.classList.toggle("dark", dark); // as Gradio will
 
-  /** The curves are drawn by the page's own scripts, which are here before Gradio's. */
+  /** Cards and curves are drawn by the page's own scripts, which are here before Gradio's. */
   function draw() {
     const told = first.querySelector("script[type='application/json']");
     if (!told || !window.cliptta) return;
-    for (const [name, figure] of Object.entries(JSON.parse(told.textContent))) {
-      const panel = first.querySelector(`[data-name=${name}] .panel`);
-      window.cliptta.kinds[panel.dataset.kind](panel.querySelector(".body"), figure);
+    for (const [name, data] of Object.entries(JSON.parse(told.textContent))) {
+      window.cliptta.kinds[name](first.querySelector(`[data-name=${name}] .body`), data);
     }
   }
   first.querySelector("script[src]")?.addEventListener("load", draw);

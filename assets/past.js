@@ -69,16 +69,6 @@
     }
   };
 
-  let watched = null;
-  function watchCards() {
-    const cards = document.querySelector("#cards");
-    if (cards && cards !== watched) {
-      watched = cards;
-      new MutationObserver(cliptta.drawBeside).observe(cards, { childList: true, subtree: true });
-    }
-    cliptta.drawBeside();
-  }
-
   cliptta.arrivals.past = function (data) {
     behind = data.behind || null;
     cliptta.overlay();
@@ -111,7 +101,6 @@
   }
 
   cliptta.kinds.past = function (body, data) {
-    watchCards();
     if (!data.rows) {
       body.replaceChildren(make("p", { className: "footnote", textContent: data.empty || "" }));
       return;

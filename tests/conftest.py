@@ -67,7 +67,7 @@ def scripts(browser: Browser) -> Iterator[Callable[..., Any]]:
     from cliptta_demo.page.panels.panel import joined
 
     page = browser.new_page()
-    page.set_content('<div class="gradio-container"><section class="panel"><div class="body"></div></section></div>')
+    page.set_content('<div class="gradio-container"><section class="panel"></section></div>')
     page.add_script_tag(content=joined("page.js"))
     yield lambda work, *data: page.evaluate(f"texts => ({work})(...texts.map(JSON.parse))", [*map(to_json, data)])
     page.close()
@@ -84,8 +84,8 @@ def drawn(scripts: Callable[..., Any]) -> Callable[..., list[str]]:
     """``drawn(name, data, parts)``: the texts of those parts of what a panel draws of its numbers."""
     return lambda name, data, parts: scripts(
         f"""(data, parts) => {{
-            const body = document.querySelector(".panel .body");
-            body.replaceChildren();
+            const body = cliptta.make("div", {{ className: "body" }});
+            document.querySelector(".panel").replaceChildren(body);
             cliptta.kinds.{name}(body, data);
             return [...body.querySelectorAll(parts)].map((part) => part.textContent);
         }}""",

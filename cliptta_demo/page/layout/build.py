@@ -23,10 +23,10 @@ from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.layout.sweep_panel import build_sweep
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.cards import cards_place, message_html
 from cliptta_demo.page.panels.example import example_run
 from cliptta_demo.page.panels.lesson import build_stepper
-from cliptta_demo.page.panels.panel import build_panel, build_spoken
+from cliptta_demo.page.panels.panel import build_panel, build_spoken, mounted, scripted
 from cliptta_demo.page.panels.past_runs import PANEL as PAST
 from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import ROWS, opening_stage
@@ -122,7 +122,7 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
     parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
     parts["spoken"] = build_spoken()
-    parts["cards"] = gr.HTML(values["cards"], apply_default_css=False, elem_id="cards")
+    parts["cards"] = scripted("cards", cards_place(), mounted("cards"), values["cards"])
     for row in ROWS:
         with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
             for panel in row:

@@ -70,7 +70,6 @@ PANEL = Panel(
     sentence=say(
         "Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work."
     ),
-    kind="accuracy",
     draw=accuracy_data,
     live=True,
 )

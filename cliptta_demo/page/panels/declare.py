@@ -16,11 +16,12 @@ class Panel:
     """One panel.
 
     Attributes:
-        name: its id in the page; title, sentence: heading, and one sentence of explanation.
-        kind: the script's drawing function (``cliptta.kinds``).
-        waiting: data before the first batch, or for good.
-        draw: a session → data for the script; None for a panel that no batch changes. Where it is ``live``, it takes
-            the step at work as its second argument and is drawn inside a batch too.
+        name: its id in the page, and the name of the script that draws it (``cliptta.kinds``).
+        title, sentence: heading, and one sentence of explanation.
+        waiting: data before the first batch, or for good; none where the script has the words for it.
+        draw: a session whose run has begun → plain numbers for the script, as its return type says; None for a panel
+            that no batch changes. Where it is ``live``, it takes the step at work as its second argument and is drawn
+            inside a batch too.
         server: a function that its script calls on the server.
         folded: whether it opens when it is asked for.
     """
@@ -28,7 +29,6 @@ class Panel:
     name: str
     title: str
     sentence: str
-    kind: str = "plot"
     waiting: Any = None
     draw: Callable[..., Any] | None = None
     live: bool = False

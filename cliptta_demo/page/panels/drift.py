@@ -39,6 +39,5 @@ PANEL = Panel(
         "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model."
     ),
     folded=True,
-    kind="drift",
     draw=drift_data,
 )

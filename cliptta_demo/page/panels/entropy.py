@@ -67,7 +67,6 @@ PANEL = Panel(
     sentence=say(
         "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls."
     ),
-    kind="entropy",
     draw=entropy_data,
     live=True,
 )

@@ -50,6 +50,5 @@ PANEL = Panel(
         "Accuracy against the time that an image takes on this machine, measured in this run; up and to the left "
         "is better."
     ),
-    kind="gain",
     draw=gain_data,
 )

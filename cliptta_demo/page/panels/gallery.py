@@ -114,7 +114,6 @@ PANEL = Panel(
     name="gallery",
     title=say("The batch, image by image"),
     sentence=say("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
-    kind="gallery",
     draw=gallery_data,
 )
 
@@ -125,5 +124,4 @@ GLIMPSE = Panel(
         "The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
         "adapted model's. Click one to see it large."
     ),
-    kind="glimpse",
 )

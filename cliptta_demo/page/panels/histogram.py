@@ -66,7 +66,6 @@ PANEL = Panel(
         "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
         "images that are now wrong."
     ),
-    kind="histogram",
     draw=histogram_data,
     live=True,
 )

@@ -126,6 +126,5 @@ PANEL = Panel(
         "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
         "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
     ),
-    kind="matrix",
     draw=matrix_data,
 )

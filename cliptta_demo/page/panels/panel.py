@@ -30,6 +30,7 @@ SCRIPTS = tuple(
         "embed.js",
         "keys.js",
         "sketch.js",
+        "cards.js",
         "plots.js",
         "curves.js",
         "histogram.js",
@@ -137,7 +138,7 @@ def panel_html(panel: Panel) -> str:
     body = f'<header>{head}</header><div class="body"></div>'
     if panel.folded:
         body = f'<details><summary><header>{head}</header></summary><div class="body"></div></details>'
-    return f'<section class="panel" data-kind="{panel.kind}">{body}</section>'
+    return f'<section class="panel">{body}</section>'
 
 
 def build_sender(name: str) -> gr.HTML:
@@ -146,13 +147,17 @@ def build_sender(name: str) -> gr.HTML:
     return scripted(name, "<i hidden></i>", work, elem_classes="unseen")
 
 
+def mounted(name: str) -> str:
+    """The work of a script that draws a value anew whenever it changes."""
+    return f"window.cliptta.mount({name!r}, element, props, watch);"
+
+
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:
     """A titled panel whose body a script draws from its value, JSON text."""
-    mount = f"window.cliptta.mount({panel.kind!r}, element, props, watch);"
     return scripted(
         panel.name,
         panel_html(panel),
-        "window.cliptta.toy(element, props, server);" if panel.server else mount,
+        "window.cliptta.toy(element, props, server);" if panel.server else mounted(panel.name),
         value,
         min_width=280,
         server_functions=[panel.server] if panel.server else None,

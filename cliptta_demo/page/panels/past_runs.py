@@ -28,7 +28,6 @@ PANEL = Panel(
         "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
         "behind the curves of this run."
     ),
-    kind="past",
     waiting={"empty": PAST["empty"], "words": PAST},
 )
 

@@ -49,6 +49,5 @@ PANEL = Panel(
     sentence=say(
         "Below the diagonal a method is surer than it is right: adapting often buys accuracy with too much confidence."
     ),
-    kind="reliability",
     draw=reliability_data,
 )

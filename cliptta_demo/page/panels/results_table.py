@@ -22,7 +22,6 @@ PANEL = Panel(
     sentence=say(
         "What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after."
     ),
-    kind="results",
 )
 
 

@@ -64,6 +64,5 @@ PANEL = Panel(
     sentence=say(
         "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."
     ),
-    kind="scores",
     draw=scores_data,
 )

@@ -30,7 +30,7 @@ from cliptta_demo.page.panels import (
     sweep,
     toy,
 )
-from cliptta_demo.page.panels.cards import cards_html
+from cliptta_demo.page.panels.cards import cards_data
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.progress import progress_bar, progress_html
 from cliptta_demo.page.session.state import Session
@@ -59,7 +59,7 @@ PARTS = (*HEADS, *(panel.name for panel in DRAWN))
 
 def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
     """The stage before the first run: it says what will appear where. The strip goes on showing the form's plan."""
-    heads = {"progress": progress_html(None), "run_line": run_line_html(), "cards": cards_html(None, methods)}
+    heads = {"progress": progress_html(None), "run_line": run_line_html(), "cards": to_json(cards_data(None, methods))}
     return heads | {panel.name: panel.value(None) for panel in DRAWN if panel is not strip.PANEL}
 
 
@@ -84,7 +84,7 @@ def stage(session: Session, phase: str) -> dict[str, str]:
     if session.snapshot is None:
         return waiting_stage(methods)
     heads = {"progress": progress_html(session, None, phase), "run_line": run_line_html(session)}
-    heads |= {"cards": cards_html(session, methods)}
+    heads |= {"cards": to_json(cards_data(session, methods))}
     return heads | {panel.name: panel.value(session) for panel in DRAWN}
 
 
@@ -96,6 +96,6 @@ def live_stage(session: Session, step: LiveStep, every: float = 0.0) -> dict[str
     """
     heads = {
         "progress": progress_html(session, step, "running", every=every),
-        "cards": cards_html(session, session.recipe.settings.methods, step),
+        "cards": to_json(cards_data(session, session.recipe.settings.methods, step)),
     }
     return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}

@@ -6,7 +6,7 @@ from cliptta_demo.languages import say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.differing import run_line_html
 from cliptta_demo.page.panels import gallery
-from cliptta_demo.page.panels.cards import cards_html
+from cliptta_demo.page.panels.cards import cards_data, cards_place
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, panel_html, spoken_language
 from cliptta_demo.page.panels.stage import DRAWN, ROWS
@@ -15,13 +15,14 @@ from cliptta_demo.page.words.glossary import glossary_html
 from cliptta_demo.page.words.texts import HEADER, KEPT_RUN
 
 WORK = """
-for (const [name, kind, value] of DATA.panels) cliptta.mount(kind, document.getElementById(name), { value }, () => {});
+for (const [name, value] of DATA.panels) cliptta.mount(name, document.getElementById(name), { value }, () => {});
 addEventListener("resize", () => cliptta.drawAnew());
 """
 # Of the scripts, those that draw what is kept.
 DRAW = (
     "page",
     "sketch",
+    "cards",
     "plots",
     "curves",
     "histogram",
@@ -48,11 +49,11 @@ def run_as_page(session: Session) -> str:
     """All that the stage shows of a run, drawn by the page's own scripts."""
     rows = [[panel for panel in row if panel in DRAWN or panel is gallery.GLIMPSE] for row in ROWS]
     drawn = [panel for row in rows for panel in row]
-    methods = session.recipe.settings.methods
     body = [spoken_language(), HEADER, f'<p class="sentence">{KEPT_RUN}</p>']
-    body += [run_line_html(session), cards_html(session, methods)]
+    body += [run_line_html(session), f'<div id="cards">{cards_place()}</div>']
     body += [_row(row) for row in rows if row] + [glossary_html()]
-    data = {"panels": [[panel.name, panel.kind, panel.value(session)] for panel in drawn]}
+    cards = ["cards", to_json(cards_data(session, session.recipe.settings.methods))]
+    data = {"panels": [cards, *([panel.name, panel.value(session)] for panel in drawn)]}
     scripts = [path for path in SCRIPTS if path.stem in DRAW]
     styles = [*(path.name for path in STYLES), "report.css"]
     return one_file(

@@ -83,7 +83,6 @@ PANEL = Panel(
         "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
         "normalisation layers so that the sum falls."
     ),
-    kind="story",
     draw=story_data,
     live=True,
 )

@@ -117,6 +117,5 @@ PANEL = Panel(
     name="strip",
     title=say("What comes when"),
     sentence=say("The stream, batch by batch, from left to right: shifts as high as they are severe."),
-    kind="strip",
     draw=strip_data,
 )

@@ -99,5 +99,4 @@ PANEL = Panel(
         "A method is only as good as its luck with the settings: run all of them at several values of one, and "
         "see who survives where."
     ),
-    kind="sweep",
 )

@@ -43,7 +43,6 @@ PANEL = Panel(
         "keys; arrows show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."
     ),
-    kind="toy",
     waiting=[entry(name, look) for name, look in looks(TOY_LOSSES).items()],
     server=toy,
 )

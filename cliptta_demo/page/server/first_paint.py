@@ -26,6 +26,7 @@ from cliptta_demo.page.framework.gradio_files import needed_files
 from cliptta_demo.page.framework.gradio_part import API_PREFIX
 from cliptta_demo.page.framework.guard import Page
 from cliptta_demo.page.panels import accuracy, entropy
+from cliptta_demo.page.panels.cards import cards_place
 from cliptta_demo.page.panels.gallery import GLIMPSE
 from cliptta_demo.page.panels.panel import (
     JOINED,
@@ -135,17 +136,24 @@ def _first(parts: Mapping[str, str]) -> str:
     page = f'{HEADER}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'
-        stage = f'<div>{bar}<div class="row"></div>{parts["cards"]}{panel_html(GLIMPSE)}{_figures(parts)}</div>'
+        cards = _place("cards", cards_place())
+        stage = f'<div>{bar}<div class="row"></div>{cards}{panel_html(GLIMPSE)}{_figures(parts)}</div>'
         page += f'{parts["model_line"]}<div class="columns"><div class="side"></div>{stage}</div>'
     return f'<div id="first-paint" lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}">{head}<div>{page}</div></div>'
 
 
 def _figures(parts: Mapping[str, str]) -> str:
-    """The places of the figures behind the first images, and what first.js draws there."""
-    strip, *curves = (f'<div data-name="{panel.name}">{panel_html(panel)}</div>' for panel in (STRIP, *CURVES))
-    data = {panel.name: json.loads(parts[panel.name]) for panel in (STRIP, *CURVES)}
+    """The places of the figures behind the first images, and what first.js draws there and in the cards."""
+    strip, *curves = (_place(panel.name, panel_html(panel)) for panel in (STRIP, *CURVES))
+    data = {name: json.loads(parts[name]) for name in ("cards", *(panel.name for panel in (STRIP, *CURVES)))}
     told = f'<script type="application/json">{in_script(data)}</script>'
-    return f'{strip}<div class="pair">{"".join(curves)}</div>{told}<script>{DRAW}</script>'
+    ends = [f"{own['label']} {own['accuracy']:.1%}" for own in data["cards"]["methods"] if own["accuracy"] is not None]
+    said = f"<noscript><p>{', '.join(ends)}</p></noscript>"
+    return f'{said}{strip}<div class="pair">{"".join(curves)}</div>{told}<script>{DRAW}</script>'
+
+
+def _place(name: str, content: str) -> str:
+    return f'<div data-name="{name}">{content}</div>'
 
 
 def _keeping(send: Send) -> Send:

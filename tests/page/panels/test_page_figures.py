@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers import CLASSES, labelled_source, random_images, small_backbone
 from PIL import Image
+from shapes import faults
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment
@@ -17,7 +18,8 @@ from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.panels.accuracy import accuracy_data
-from cliptta_demo.page.panels.cards import cards_html, message_html
+from cliptta_demo.page.panels.cards import Cards, cards_data, message_html
+from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.entropy import entropy_data
 from cliptta_demo.page.panels.gain import gain_data
 from cliptta_demo.page.panels.gallery import gallery_data
@@ -154,18 +156,19 @@ def test_scripts_round_as_the_rest_of_the_program_does(open_set, figure, share):
 
 
 @pytest.mark.browser
-def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure):
-    drawn = figure("accuracy", accuracy_data(unlabelled))
-    assert drawn["heading"][0] == "Agreement with zero-shot"
-    assert "no labels" in drawn["heading"][1]
-    lines = [trace for trace in drawn["facets"][0]["data"] if "lines" in trace["mode"]]
+def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure, drawn):
+    curves = figure("accuracy", accuracy_data(unlabelled))
+    assert curves["heading"][0] == "Agreement with zero-shot"
+    assert "no labels" in curves["heading"][1]
+    lines = [trace for trace in curves["facets"][0]["data"] if "lines" in trace["mode"]]
     agreed = [unlabelled.snapshot.methods[name].series.agreement for name in ("tent", "cliptta")]
     assert [trace["y"] for trace in lines] == [[round(share, 4) for share in shares] for shares in agreed]
     assert figure("entropy", entropy_data(unlabelled))["facets"]
     assert figure("histogram", histogram_data(unlabelled))["facets"][0]["data"][1:] == []
-    cards = cards_html(unlabelled, METHODS)
+    cards = " ".join(drawn("cards", cards_data(unlabelled, METHODS), ".card"))
     assert "mean confidence" in cards
     assert "of 5" in cards
+    assert "fixed" not in cards
 
 
 @pytest.mark.browser
@@ -227,32 +230,41 @@ def test_a_session_keeps_no_pixels_but_a_small_sheet(labelled):
     assert len(session.sheets.seen) < 20_000
 
 
-def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled):
-    session = labelled[0]
-    cards = cards_html(session, METHODS)
-    for name in METHODS:
-        assert f"{100 * session.snapshot.methods[name].accuracy:.1f}<small>%" in cards
-    assert "broke" in cards
+@pytest.mark.browser
+def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled, drawn):
+    session, (live, *_), _ = labelled
+    data = cards_data(session, METHODS)
+    assert faults(json.loads(to_json(data)), Cards, "cards") == []
+    shown = [f"{100 * session.snapshot.methods[name].accuracy:.1f}%" for name in METHODS]
+    assert drawn("cards", data, ".number") == shown
+    assert "broke" in drawn("cards", data, ".details")[1]
+    assert drawn("cards", cards_data(None, METHODS), ".gain") == ["press Run"] * 3
+    begun = Session(session.recipe, session.state)
+    assert drawn("cards", cards_data(begun, METHODS, live), ".gain") == ["first batch"] * 3
+    at_work = f"batch at work: {live.methods['tent'].accuracy:.0%}"
+    assert drawn("cards", cards_data(session, METHODS, live), ".details")[1] == at_work
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize(
     ("paired", "gain", "details"),
     [
-        (Paired(640, 230, 30, 410, 156), '<span class="up">▲ +19.7 points</span>', "fixed 38% · broke 13%"),
-        (Paired(640, 230, 40, 410, 10), '<span class="down">▼ −4.7 points</span>', "fixed 2% · broke 17%"),
-        (Paired(640, 230, 10, 410, 18), ">+1.2 ± 1.7 points vs zero-shot</span>", "fixed 4% · broke 4%"),
-        (Paired(4, 3, 0, 1, 1), ">+25.0 ± 50.0 points vs zero-shot</span>", "fixed 1 of 1 · broke 0 of 3"),
-        (Paired(4, 3, 1, 1, 1), ">0.0 ± 70.7 points vs zero-shot</span>", "fixed 1 of 1 · broke 1 of 3"),
-        (Paired(4, 4, 0, 0, 0), ">same as zero-shot</span>", "fixed 0 of 0 · broke 0 of 4"),
+        (Paired(640, 230, 30, 410, 156), ("up", "▲ +19.7 points"), "fixed 38% · broke 13%"),
+        (Paired(640, 230, 40, 410, 10), ("down", "▼ −4.7 points"), "fixed 2% · broke 17%"),
+        (Paired(640, 230, 10, 410, 18), ("quiet", "+1.2 ± 1.7 points vs zero-shot"), "fixed 4% · broke 4%"),
+        (Paired(4, 3, 0, 1, 1), ("quiet", "+25.0 ± 50.0 points vs zero-shot"), "fixed 1 of 1 · broke 0 of 3"),
+        (Paired(4, 3, 1, 1, 1), ("quiet", "0.0 ± 70.7 points vs zero-shot"), "fixed 1 of 1 · broke 1 of 3"),
+        (Paired(4, 4, 0, 0, 0), ("quiet", "same as zero-shot"), "fixed 0 of 0 · broke 0 of 4"),
     ],
 )
-def test_a_difference_within_the_noise_is_grey_and_has_no_arrow(labelled, paired, gain, details):
+def test_a_difference_within_the_noise_is_grey_and_has_no_arrow(labelled, drawn, paired, gain, details):
     snapshot = labelled[0].snapshot
     methods = snapshot.methods | {"tent": replace(snapshot.methods["tent"], **vars(paired))}
-    cards = cards_html(replace(labelled[0], snapshot=replace(snapshot, methods=methods)), ("zero-shot", "tent"))
-    assert gain in cards
-    assert details in cards
-    assert ("▲" in cards or "▼" in cards) == ("class" in gain)
+    data = cards_data(replace(labelled[0], snapshot=replace(snapshot, methods=methods)), ("zero-shot", "tent"))
+    kind, words = gain
+    assert drawn("cards", data, f"[data-method=tent] .gain .{kind}")[0] == words
+    assert drawn("cards", data, ".details")[1] == details
+    assert ("▲" in words or "▼" in words) == (kind != "quiet")
 
 
 @pytest.mark.browser
@@ -274,8 +286,7 @@ def test_names_along_an_axis_are_short_and_whole_elsewhere(labelled, figure):
 
 def test_whatever_a_person_wrote_is_escaped_in_html(unlabelled):
     drawn = stage(unlabelled, "done")
-    for part in ("progress", "cards"):
-        assert "<img" not in drawn[part]
+    assert "<img" not in drawn["progress"]
     note = message_html(HOSTILE, "error", (HOSTILE,))
     assert "<img" not in note
     assert note.count("&lt;img") == 2
