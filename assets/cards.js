@@ -61,7 +61,7 @@
       "article",
       { className: "card", attributes: { "data-method": own.method } },
       make("h3", { title: own.sentence }, cliptta.marker(own.mark), own.label),
-      make("p", { className: "number", attributes: { "data-testid": `accuracy-${own.method}` } }, ...number),
+      make("p", { className: "number" }, ...number),
       make("p", { className: "gain" }, ...lead),
       make("p", { className: "details" }, details || "\u00a0"),
       sparkline(own.spark),

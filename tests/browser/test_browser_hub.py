@@ -24,14 +24,14 @@ def says(page, words: str) -> None:
 
 def test_choices_tell_their_cost_and_failing_keeps_the_page(visit) -> None:
     page = visit()
-    shown = page.inner_text("[data-testid=accuracy-cliptta]")
+    shown = page.inner_text("#cards [data-method=cliptta] .number")
     choose(page, "#dataset", "CIFAR-10")
     page.wait_for_function("() => document.querySelector('#dataset').innerText.includes('24 MB')")
     page.wait_for_function("() => document.querySelector('#class-names textarea').value.startsWith('airplane, auto')")
     assert not page.is_visible("#twelve-classes")
     run_says(page, "data set uoft-cs/cifar10 is not on this machine and the model hub could not be reached")
     says(page, "The form is back at Built-in pictures")
-    assert page.inner_text("[data-testid=accuracy-cliptta]") == shown
+    assert page.inner_text("#cards [data-method=cliptta] .number") == shown
     assert page.is_visible(".example")  # what is drawn is still the example
     choose(page, "#dataset", "Another, from the hub…")
     page.fill("#hub-dataset input, #hub-dataset textarea", "../../etc/passwd")

@@ -67,7 +67,7 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     assert page.input_value("#class-names textarea") == "cat, polar_bear"
     assert "1 other file passed over" in page.inner_text("#files .status")
     finish(page)
-    assert "%" in page.inner_text("[data-testid=accuracy-cliptta]")
+    assert "%" in page.inner_text("#cards [data-method=cliptta] .number")
     assert "sure" not in page.inner_text("#cards")
     names = page.locator("#gallery .file").all_inner_texts()
     assert sorted(names) == [f"{label}/{index}.png" for label in ("cat", "polar_bear") for index in range(3)]
@@ -95,7 +95,7 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     with page.expect_download() as saved:
         page.click("#save-json")
     result = json.loads(Path(saved.value.path()).read_text())
-    shown = float(page.inner_text("[data-testid=accuracy-cliptta]").rstrip("%"))
+    shown = float(page.inner_text("#cards [data-method=cliptta] .number").rstrip("%"))
     assert 100 * result["methods"]["cliptta"]["accuracy"] == pytest.approx(shown, abs=0.06)
     assert result["link"].startswith("?dataset=upload")
 
