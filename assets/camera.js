@@ -2,11 +2,10 @@
 // a time, and beside them what each method says. Nothing is asked for, sent or kept before the button is pressed.
 (function () {
   const cliptta = window.cliptta;
-  const { make, say, sayCount } = cliptta;
+  const { make, percent, say, sayCount } = cliptta;
   const PACES = [1, 2, 4]; // frames a second
   const RECENT = 10; // answers on which the real pace is measured
   const SHOWN = 30; // classes that have a button; the first nine have a key
-  const percent = (share) => `${Math.round(100 * share)}%`;
   const camera = (cliptta.camera = { press: () => "" });
 
   const REASONS = {

@@ -5,7 +5,7 @@
   const MOST_SHIFTS = 20; // that are named along a curve
   const LONG_STREAM = 25; // batches; beyond it, markers would merge into a caterpillar
 
-  const hover = (words) => ({ hovertemplate: `${words}<extra></extra>` });
+  const hover = (cliptta.hover = (words) => ({ hovertemplate: `${words}<extra></extra>` }));
   const batchesOf = (values) => values.map((_, index) => index + 1);
 
   /** What shifted each of so many batches, in words. */
@@ -15,20 +15,26 @@
     return shifts.flatMap((block) => Array(block[2]).fill(words(block))).slice(0, count);
   }
 
+  /** A method's line with markers; `more`: the rest of the trace. */
+  const line = (cliptta.line = ({ mark }, x, y, more, width = 2, size = 7) => ({
+    type: "scatter",
+    mode: "lines+markers",
+    x,
+    y,
+    line: { color: `@${mark.colour}`, width, dash: mark.dash },
+    marker: { symbol: mark.symbol, size, color: `@${mark.colour}` },
+    ...more,
+  }));
+
   /** A method's curve over the batches. */
-  function line({ label, mark, series }, text, shifts) {
-    const [many, alike] = [series.length > LONG_STREAM, new Set(shifts).size === 1];
+  function curve(own, text, shifts) {
+    const { label: method, series } = own;
+    const alike = new Set(shifts).size === 1;
     const shift = alike ? plotText(shifts[0]) : "%{text}"; // a long stream's words once, not for each batch
-    return {
-      type: "scatter",
-      mode: many ? "lines" : "lines+markers",
-      x: batchesOf(series),
-      y: series,
-      ...(alike ? {} : { text: shifts }),
-      line: { color: `@${mark.colour}`, width: 2.5, dash: mark.dash },
-      marker: { symbol: mark.symbol, size: 7, color: `@${mark.colour}` },
-      ...hover(say("{method}, {text}<br>batch {batch}: {shift}", { method: label, text, batch: "%{x}", shift })),
-    };
+    const more = { ...hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift })) };
+    if (series.length > LONG_STREAM) more.mode = "lines";
+    if (!alike) more.text = shifts;
+    return line(own, batchesOf(series), series, more, 2.5);
   }
 
   /** Single batches of a method, faint. */
@@ -101,7 +107,8 @@
     };
   }
 
-  const figure = (id, { methods }, data, layout, alt) => ({ facets: [{ id, data, layout, alt }], legend: methods });
+  /** A figure of one plot. */
+  const figure = (cliptta.figure = (id, { methods }, data, layout, alt, more) => ({ facets: [{ id, data, layout, alt }], legend: methods, ...more }));
 
   function agreement(data) {
     const done = data.methods[0].alone.length;
@@ -110,7 +117,7 @@
     const moved = data.methods.filter(({ series }) => series.length);
     const traces = data.methods.flatMap((own) => [
       dots(own, say("mean confidence {share}", { share: "%{y:.0%}" })),
-      ...(moved.includes(own) ? [line(own, say("{share} of its answers are zero-shot's", { share: "%{y:.0%}" }), shifts)] : []),
+      ...(moved.includes(own) ? [curve(own, say("{share} of its answers are zero-shot's", { share: "%{y:.0%}" }), shifts)] : []),
     ]);
     const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
     if (moved.length) alt.push(say("Last: {shares}.", { shares: cliptta.each(moved, ({ last }) => percent(last)) }));
@@ -118,7 +125,7 @@
     const sentence = say(
       "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are zero-shot's; faint dots: mean confidence.",
     );
-    return { ...figure("agreement", data, traces, layout, alt.join(" ")), heading: [say("Agreement with zero-shot"), sentence] };
+    return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agreement with zero-shot"), sentence] });
   }
 
   cliptta.figures.accuracy = function (data) {
@@ -128,7 +135,7 @@
     const shifts = shiftTexts(data.stream, done);
     const traces = data.methods.flatMap((own) => [
       dots(own, say("this batch alone {share}", { share: "%{y:.1%}" })),
-      line(own, say("so far {share}", { share: "%{y:.1%}" }), shifts),
+      curve(own, say("so far {share}", { share: "%{y:.1%}" }), shifts),
       ...(own.at_work === null ? [] : [ring(own, data.at, "%{y:.1%}")]),
     ]);
     const chance = 1 / data.classes;
@@ -144,7 +151,7 @@
     if (!data.methods) return { empty: say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.") };
     const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
     const shifts = shiftTexts(data.stream, data.methods[0].series.length);
-    const traces = data.methods.flatMap((own) => [line(own, nats, shifts), ...(own.at_work === null ? [] : [ring(own, data.at, nats)])]);
+    const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...(own.at_work === null ? [] : [ring(own, data.at, nats)])]);
     const most = Math.log(data.classes);
     const ceiling = fixed(most, 2);
     const label = levelLabel(most, say("ceiling ln {classes} = {ceiling}", { classes: data.classes, ceiling }));

@@ -1,23 +1,9 @@
 // Figures beside the stream's curves: the numbers of scores, reliability, gain, drift and a sweep → figures.
 (function () {
   const cliptta = window.cliptta;
-  const { fixed, percent, say, sayCount } = cliptta;
-  const { figures } = cliptta;
+  const { figure, figures, fixed, hover, level, levelLabel, line, percent, say, sayCount, upright } = cliptta;
 
-  const hover = (words) => ({ hovertemplate: `${words}<extra></extra>` });
-  const figure = (id, methods, data, layout, alt, more) => ({ facets: [{ id, data, layout, alt }], legend: methods, ...more });
   const share = { tickformat: ".0%", range: [0, 1.02] };
-
-  /** A method's line with markers; `more`: the rest of the trace. */
-  const line = ({ mark }, x, y, more, width = 2, size = 7) => ({
-    type: "scatter",
-    mode: "lines+markers",
-    x,
-    y,
-    line: { color: `@${mark.colour}`, width, dash: mark.dash },
-    marker: { symbol: mark.symbol, size, color: `@${mark.colour}` },
-    ...more,
-  });
 
   // ---- ID scores, one small plot per method; strangers hatched, the threshold dashed
 
@@ -51,7 +37,7 @@
         bargap: 0.04,
         xaxis: { title: { text: say("ID score") }, nticks: 5, range: [data.low, data.high] },
         yaxis: { tickformat: ".0%", nticks: 4, range: [0, 1.2 * highest] }, // one scale for all, with room for the label
-        shapes: [cliptta.upright(x, { color: "@ink", width: 1.5, dash: "dash" })],
+        shapes: [upright(x, { color: "@ink", width: 1.5, dash: "dash" })],
         annotations: [{ ...note, xanchor: left ? "right" : "left", xshift: left ? -4 : 4 }],
       };
       const lines = own.auroc === null || own.fpr95 === null ? [] : [`AUROC ${percent(own.auroc, 1)}`, `FPR95 ${percent(own.fpr95, 1)}`];
@@ -73,7 +59,8 @@
     return line(own, of(own.confidence), of(own.right), { text, ...hover(say("{method}, {images}<br>sure {confidence}, right {accuracy}", told)) });
   }
 
-  figures.reliability = function ({ methods }) {
+  figures.reliability = function (data) {
+    const { methods } = data;
     if (!methods) return { empty: say("Press Run: see whether a sure answer is a right one.") };
     if (!methods.some(({ count }) => count.some(Boolean))) return { empty: say("These images have no labels: nobody knows how often a sure answer is right.") };
     const layout = {
@@ -88,7 +75,7 @@
     const errors = cliptta.each(methods, ({ error }) => percent(error, 1));
     const alt = say("Accuracy by confidence. Expected calibration error: {errors}.", { errors });
     const note = say("Expected calibration error, the mean gap to the diagonal: {errors}.", { errors });
-    return figure("reliability", methods, methods.map(reliabilityLine), layout, alt, { note });
+    return figure("reliability", data, methods.map(reliabilityLine), layout, alt, { note });
   };
 
   // ---- accuracy over the time that an image takes, a point for each method
@@ -99,7 +86,8 @@
     return say("{size} MB", { size: fixed(Math.max(count / 1e6, 0.1), count >= 1e7 ? 0 : 1) });
   }
 
-  figures.gain = function ({ methods }) {
+  figures.gain = function (data) {
+    const { methods } = data;
     if (!methods) return { empty: say("Press Run: see what each method's accuracy costs.") };
     if (methods.some(({ accuracy }) => accuracy === null)) return { empty: say("These images have no labels, so there is no gain to set against the cost.") };
     const spoken = ({ label, accuracy, milliseconds }) =>
@@ -119,12 +107,13 @@
     };
     const sizes = cliptta.each(methods.filter(({ kept }) => kept > 0), ({ kept }) => megabytes(kept));
     const note = sizes ? say("Kept in memory for the next batch: {sizes}.", { sizes }) : say("Nothing is kept in memory.");
-    return figure("gain", methods, traces, layout, `${methods.map(spoken).join("; ")}.`, { note });
+    return figure("gain", data, traces, layout, `${methods.map(spoken).join("; ")}.`, { note });
   };
 
   // ---- how far weight and bias of each normalisation layer have moved from the source model, input to output
 
-  figures.drift = function ({ methods, layers }) {
+  figures.drift = function (data) {
+    const { methods, layers } = data;
     if (!methods) return { empty: say("Press Run: see which normalisation layers move, and how far.") };
     if (!methods.length) return { empty: say("Zero-shot moves nothing. Choose a method that adapts to see which layers move.") };
     const few = layers.length <= 30;
@@ -137,7 +126,7 @@
       yaxis: { title: { text: say("movement (RMS)") }, range: [0, Math.max(...methods.map(most), 1e-6) * 1.1] },
     };
     const largest = cliptta.each(methods, (own) => fixed(most(own), 4));
-    return figure("drift", methods, traces, layout, say("Movement of each normalisation layer. Largest: {largest}.", { largest }));
+    return figure("drift", data, traces, layout, say("Movement of each normalisation layer. Largest: {largest}.", { largest }));
   };
 
   // ---- each method's end over the values of one turned knob
@@ -158,12 +147,12 @@
         ticktext: values.map(plain),
       },
       yaxis: { title: { text: title }, range: [0, 1.04], tickformat: ".0%" },
-      shapes: [cliptta.upright(usual, { color: "@muted", width: 1.2, dash: "dot" })],
+      shapes: [upright(usual, { color: "@muted", width: 1.2, dash: "dot" })],
       annotations: [],
     };
     if (what === "spread") {
-      layout.shapes.push(cliptta.level(0.5));
-      layout.annotations.push(cliptta.levelLabel(0.5, say("collapsed below"), "left"));
+      layout.shapes.push(level(0.5));
+      layout.annotations.push(levelLabel(0.5, say("collapsed below"), "left"));
     }
     const known = methods.filter((own) => ends(own).at(-1) !== null);
     const told = { count: points.length, setting, value: plain(x.at(-1)), ends: cliptta.each(known, (own) => percent(ends(own).at(-1))) };

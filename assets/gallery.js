@@ -2,7 +2,7 @@
 // and the glimpse, a row of its first images.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  const { make, say } = cliptta;
+  const { make, percent, say } = cliptta;
   /** Sign and words of each status; the table of results uses them too. */
   const SIGNS = (cliptta.signs = {
     fixed: ["▲", say("fixed")],
@@ -14,7 +14,6 @@
     changed: ["≠", say("changed")],
     same: ["=", say("unchanged")],
   });
-  const percent = (value) => `${Math.round(100 * value)}%`;
 
   /** base64 of a JPEG → a short address that all tiles share; the opening example's have one. */
   function sheetAddress(sheet) {

@@ -1,7 +1,7 @@
 // Predictions per class: the numbers of a run, or of one batch of it alone, → a figure with one small plot per method.
 (function () {
   const cliptta = window.cliptta;
-  const { fixed, percent, plotText, say } = cliptta;
+  const { fixed, hover, percent, plotText, say } = cliptta;
   const TOPS = [0.2, 0.3, 0.4, 0.6, 0.8, 1]; // of the axis: few, so that it seldom jumps
   const LONGEST = 16; // letters of a name along the axis; pointing at its bar shows all of it
   const FEW = 20; // images: a share of fewer is told as a number of them
@@ -84,7 +84,7 @@
         x: shown,
         y: bars,
         marker: { color: `@${own.mark.colour}` },
-        hovertemplate: `${say("{name}: {share} of predictions", { name: "%{x}", share: "%{y:.1%}" })}<extra></extra>`,
+        ...hover(say("{name}: {share} of predictions", { name: "%{x}", share: "%{y:.1%}" })),
       },
     ];
     if (truth) {
@@ -94,7 +94,7 @@
         x: shown,
         y: truth,
         marker: { symbol: "line-ew", size: many ? 5 : 13, line: { width: 2, color: "@ink" } },
-        hovertemplate: `${say("{name}: truly {share}", { name: "%{x}", share: "%{y:.1%}" })}<extra></extra>`,
+        ...hover(say("{name}: truly {share}", { name: "%{x}", share: "%{y:.1%}" })),
       });
     }
     const long = names.filter((name) => cut(name) !== name);

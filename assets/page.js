@@ -21,9 +21,8 @@
 
   /** A number with so many digits, as the rest of the program writes it: a tie goes to the even digit. */
   cliptta.fixed = function (value, digits) {
-    const [whole, rest] = [value.toFixed(digits + 25).slice(0, -25), value.toFixed(digits + 25).slice(-25)];
-    const even = /^50*$/.test(rest) && /[02468]\.?$/.test(whole);
-    return even ? whole.replace(/\.$/, "") : value.toFixed(digits);
+    const exact = value.toFixed(digits + 25);
+    return /[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits);
   };
   cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
 
@@ -190,8 +189,7 @@
   };
 
   const mounted = new Set();
-  const PLOTS = ["plot", "accuracy", "entropy", "histogram", "scores", "reliability", "gain", "drift", "sweep"]; // dear to draw: out of sight, only every two seconds
-  const SELDOM = 2000;
+  const SELDOM = 2000; // figures are dear to draw: out of sight, only every two seconds
   const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
   cliptta.schedules = {}; // kind → what draws each panel of it anew
   cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
@@ -238,7 +236,7 @@
       clearTimeout(later);
       requestAnimationFrame(draw);
     };
-    if (PLOTS.includes(kind)) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
+    if (kind === "plot" || cliptta.figures[kind]) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
     watch("value", () => {
       if (cliptta.arrivals[kind]) arrive();
       schedule();

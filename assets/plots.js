@@ -6,6 +6,7 @@
 // both fit. A heading, [title, sentence], takes the place of the panel's.
 (function () {
   const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
+  const { make } = cliptta;
   const touch = window.matchMedia("(pointer: coarse)").matches;
   const CONFIG = {
     displaylogo: false,
@@ -70,20 +71,20 @@
 
   function drawHead(head, place) {
     if (!place.firstChild) {
-      place.append(cliptta.make("h3", {}), cliptta.make("p", { className: "facts" }));
+      place.append(make("h3", {}), make("p", { className: "facts" }));
       if (head.gauge) {
-        const track = cliptta.make("div", { className: "track" }, cliptta.make("div", { className: "fill" }));
+        const track = make("div", { className: "track" }, make("div", { className: "fill" }));
         place.insertBefore(
-          cliptta.make("div", { className: "gauge" }, track, cliptta.make("p", { className: "reading" })),
+          make("div", { className: "gauge" }, track, make("p", { className: "reading" })),
           place.lastChild,
         );
       }
     }
-    const name = cliptta.make("span", { className: "name", textContent: head.title });
+    const name = make("span", { className: "name", textContent: head.title });
     place.querySelector("h3").replaceChildren(...(head.mark ? [cliptta.marker(head.mark)] : []), name);
     if (head.mark) place.style.setProperty("--own", `var(--m-${head.mark.colour})`);
     place.querySelector(".facts").replaceChildren(
-      ...head.lines.map((line) => cliptta.make("span", { textContent: line })),
+      ...head.lines.map((line) => make("span", { textContent: line })),
     );
     if (!head.gauge) return;
     const gauge = place.querySelector(".gauge");
@@ -101,7 +102,7 @@
   cliptta.loadPlotly = function (address) {
     if (cliptta.plotlyAsked) return;
     cliptta.plotlyAsked = true;
-    const script = cliptta.make("script", { src: address });
+    const script = make("script", { src: address });
     script.addEventListener("load", () => cliptta.drawAnew());
     const load = () => document.head.append(script);
     if (document.readyState === "complete") load();
@@ -109,9 +110,9 @@
   };
 
   function facetPlace() {
-    const plot = cliptta.make("div", { className: "plot", attributes: { role: "figure" } });
+    const plot = make("div", { className: "plot", attributes: { role: "figure" } });
     sizes.observe(plot);
-    return cliptta.make("div", { className: "facet" }, cliptta.make("div", { className: "head" }), plot);
+    return make("div", { className: "facet" }, make("div", { className: "head" }), plot);
   }
 
   function leaveFacet(place) {
@@ -139,9 +140,9 @@
   cliptta.kinds.plot = function (body, figure) {
     if (!body.querySelector(".facets")) {
       body.append(
-        cliptta.make("div", { className: "legend" }),
-        cliptta.make("div", { className: "facets" }),
-        cliptta.make("p", { className: "footnote" }),
+        make("div", { className: "legend" }),
+        make("div", { className: "facets" }),
+        make("p", { className: "footnote" }),
       );
     }
     cliptta.retitle(body, figure.heading);
@@ -155,7 +156,7 @@
     const legend = body.querySelector(".legend");
     if (legend.dataset.key !== key) {
       legend.dataset.key = key;
-      legend.replaceChildren(...(figure.legend || []).map((entry) => cliptta.make("span", {}, ...cliptta.who(entry))));
+      legend.replaceChildren(...(figure.legend || []).map((entry) => make("span", {}, ...cliptta.who(entry))));
     }
     body.querySelector(".footnote").textContent = figure.note || "";
     const places = cliptta.keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
