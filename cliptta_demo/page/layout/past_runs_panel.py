@@ -20,7 +20,7 @@ from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, show
 from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.words.texts import PAST, PAST_LOADED, PAST_NOTHING
+from cliptta_demo.page.words.texts import PAST_LOADED, PAST_NOTHING
 
 LONGEST_ASKED = 1000  # characters of what the script asks for
 UNKNOWN_WISH = say("This can't be done with a run.")
@@ -33,8 +33,8 @@ def build_past(past: PastRuns) -> dict[str, Any]:
     with gr.Column(elem_id="past-panel"):
         parts["past"] = build_panel(PANEL, past_value(past, None))
         with gr.Row(elem_id="past-buttons"):
-            parts["pin"] = gr.Button(PAST["pin"], size="sm", elem_id="pin", min_width=0)
-            parts["save_past"] = gr.Button(PAST["save"], size="sm", elem_id="save-past", min_width=0)
+            parts["pin"] = gr.Button(say("Pin this run"), size="sm", elem_id="pin", min_width=0)
+            parts["save_past"] = gr.Button(say("Save as CSV"), size="sm", elem_id="save-past", min_width=0)
         parts["past_asked"] = build_sender("past-asked")
     return parts
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS
@@ -16,10 +16,56 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.links import recipe_query
 from cliptta_demo.page.form.said import differing_names, label, recipe_values, said, value_words
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.numbers import rounded
+from cliptta_demo.page.panels.numbers import Method, entry, rounded
 from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
 from cliptta_demo.page.session.state import Recipe, Session
-from cliptta_demo.page.words.texts import PAST
+
+
+class PastRow(TypedDict):
+    """A run.
+
+    Attributes:
+        kind: this, last or pin; behind: whether it is drawn dotted; linked: whether its numbers came with a link.
+        batches: done, of those asked; changes: of its settings on its way; settings: the differing ones, in words.
+        ends: accuracy of each method, 0 to 1, None where it took no part or there are no labels.
+    """
+
+    name: str
+    kind: str
+    behind: bool
+    linked: bool
+    batches: int
+    asked: int
+    changes: list[str]
+    ends: list[float | None]
+    settings: list[str]
+
+
+class BehindMethod(TypedDict):
+    """A method's curves and its accuracy at the end."""
+
+    accuracy: list[float | None]
+    entropy: list[float | None]
+    end: float | None
+
+
+class Behind(TypedDict):
+    """The run drawn behind the one shown; ``name``: empty for the last one; settings: some that differ, in words."""
+
+    name: str
+    settings: list[str]
+    batches: int
+    methods: dict[str, BehindMethod]
+
+
+class Past(TypedDict):
+    """What the panel draws; no rows: nothing to compare. ``settings``: those that differ, as columns."""
+
+    behind: Behind | None
+    methods: list[Method]
+    settings: list[str]
+    rows: list[PastRow]
+
 
 PANEL = Panel(
     name="past",
@@ -28,7 +74,6 @@ PANEL = Panel(
         "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
         "behind the curves of this run."
     ),
-    waiting={"empty": PAST["empty"], "words": PAST},
 )
 
 
@@ -42,28 +87,17 @@ def past_value(past: PastRuns, session: Session | None, begins: Recipe | None = 
     return to_json(past_data(past, session, begins))
 
 
-def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> dict[str, Any]:
-    """What the panel draws, see ``cliptta.kinds.past`` in assets/past.js.
-
-    Args:
-        begins: settings of a run that has no numbers yet.
-
-    Returns:
-        ``{"words", "behind", "methods", "settings", "rows"}``, or with ``"empty"``, a sentence, in the place of the
-        last three while there is nothing to compare.
-    """
+def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> Past:
+    """What the panel draws. ``begins``: settings of a run that has no numbers yet."""
     this = shown_run(past, session)
-    data: dict[str, Any] = {"words": PAST, "behind": _behind(past, this.recipe if this else begins)}
-    rows = _rows(past, this)
-    if not past.all:
-        return data | {"empty": PAST["empty"]}
+    rows = _rows(past, this) if past.all else []
     runs = [run for _, run in rows]
     names, methods = differing_names([run.recipe for run in runs]), methods_of(runs)
-    return data | {
-        "methods": [{"label": look.label, "mark": look.mark} for look in looks(methods).values()],
+    return {
+        "behind": _behind(past, this.recipe if this else begins),
+        "methods": [entry(name, look) for name, look in looks(methods).items()],
         "settings": [label(name) for name in names],
         "rows": [_row(name, run, names, methods, past) for name, run in rows],
-        "same": "" if names or len(rows) < 2 else PAST["same"],
     }
 
 
@@ -73,52 +107,44 @@ def methods_of(runs: Sequence[PastRun]) -> list[str]:
 
 
 def _rows(past: PastRuns, this: PastRun | None) -> list[tuple[str, PastRun]]:
-    first = [(PAST["this"], this)] if this is not None else []
+    first = [(say("This run"), this)] if this is not None else []
     return [*first, *((run.name, run) for run in past.all)]
 
 
-def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> dict[str, Any]:
-    form, asked = recipe_values(run.recipe), run.recipe.settings.stream.batches
+def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> PastRow:
+    form = recipe_values(run.recipe)
     own = {*form.methods}
-    notes = [PAST["linked"]] * run.linked + list(run.changes)
-    if run.batches < asked:
-        notes.append(PAST["batches"].format(done=run.batches, asked=asked))
     return {
         "name": name,
         "kind": "pin" if run in past.pins else "last" if run is past.last else "this",
         "behind": run is past.drawn,
-        "notes": notes,
-        "numbers": [_end(run, method) for method in methods],
+        "linked": run.linked,
+        "batches": run.batches,
+        "asked": run.recipe.settings.stream.batches,
+        "changes": list(run.changes),
+        "ends": [run.methods[method].end if method in run.methods else None for method in methods],
         "settings": [
             value_words(field, form[field]) if "." not in field or field.split(".")[0] in own else "" for field in names
         ],
     }
 
 
-def _end(run: PastRun, method: str) -> str:
-    end = run.methods[method].end if method in run.methods else None
-    return "" if end is None else f"{100 * end:.1f}%"
-
-
-def _behind(past: PastRuns, this: Recipe | None) -> dict[str, Any] | None:
-    """The run drawn behind the one shown: its curves, its ends, and a line that says which it is."""
+def _behind(past: PastRuns, this: Recipe | None) -> Behind | None:
     run = past.drawn
     if run is None:
         return None
     differ = differing_names([run.recipe, this]) if this is not None else []
     form = recipe_values(run.recipe)
-    settings = f" ({', '.join(said(name, form[name]) for name in differ[:3])})" if differ else ""
     same = this is None or len(this.class_names) == len(run.recipe.class_names)  # else another ceiling
-    name = say("last run") if run.name == LAST else f"“{run.name}”"
     return {
-        "name": name,
-        "note": PAST["note"].format(name=name, settings=settings),
+        "name": "" if run.name == LAST else run.name,
+        "settings": [said(name, form[name]) for name in differ[:3]],
         "batches": run.batches,
         "methods": {
             key: {
                 "accuracy": rounded([None if value != value else value for value in method.accuracy], 3),
                 "entropy": rounded(method.entropy, 2) if same else [],
-                "end": PAST["end"].format(name=name, end=_end(run, key)) if method.end is not None else "",
+                "end": method.end,
             }
             for key, method in run.methods.items()
         },

@@ -9,7 +9,7 @@ from cliptta_demo.backend.errors import UserError, printable
 from cliptta_demo.languages import say
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
-from cliptta_demo.page.words.texts import PAST, PAST_FULL, PAST_GONE
+from cliptta_demo.page.words.texts import PAST_FULL, PAST_GONE
 
 MOST_PINNED = 4  # rows that are taken in at a glance, and that a link can hold
 LONGEST_NAME = 40  # characters
@@ -137,7 +137,7 @@ class PastRuns:
 
     def _free(self, name: str) -> str:
         """That name, short and on one line, with a number behind it where another run has it."""
-        name = " ".join(printable(name).split())[:LONGEST_NAME].strip() or PAST["run"]
+        name = " ".join(printable(name).split())[:LONGEST_NAME].strip() or say("Run")
         taken, number, free = {LAST, *(run.name for run in self.all)}, 2, name
         while free in taken:
             free = f"{name[: LONGEST_NAME - 4].rstrip()} ({number})"

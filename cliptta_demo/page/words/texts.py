@@ -45,30 +45,6 @@ PICKER = {
     "cost": say("Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with"),
 }
 
-PAST = {
-    "pin": say("Pin this run"),
-    "save": say("Save as CSV"),
-    "this": say("This run"),
-    "run": say("Run"),
-    "table": say("Runs side by side"),
-    "actions": say("What to do with it"),
-    "dotted": say("Dotted"),
-    "behind": say("Draw {name} behind this run"),
-    "rename": say("Name of the pinned run"),
-    "load": say("Load"),
-    "load_about": say("Put the settings of {name} into the form"),
-    "unpin": say("Unpin"),
-    "unpin_about": say("Unpin {name}"),
-    "linked": say("numbers from a link"),
-    "batches": say("{done} of {asked} batches"),
-    "note": say("Faint, dotted: {name}{settings}."),
-    "end": say("{name} {end}"),
-    "empty": say(
-        "Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to "
-        "keep it for longer."
-    ),
-    "same": say("All of them have the same settings."),
-}
 PAST_NOTHING = say("There is no run to pin yet: press Run first.")
 PAST_FULL = say("{most} runs are pinned, which is all there is room for: unpin one first.")
 PAST_GONE = say("This run is not pinned any more.")

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from pressing import press, small_model, values  # noqa: F401  (a fixture)
+from shapes import faults
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.size import nbytes
@@ -15,11 +16,20 @@ from cliptta_demo.page.form.linked_runs import LONGEST_PIN, read_pins
 from cliptta_demo.page.layout.filling import address_of, clear_uploads, open_address, open_lesson
 from cliptta_demo.page.layout.past_runs_panel import asked, pin
 from cliptta_demo.page.panels.example import example_run, load_example
-from cliptta_demo.page.panels.past_runs import past_csv, past_data
+from cliptta_demo.page.panels.past_runs import Past, past_csv, past_data
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.session.past import LAST, PastRuns, past_run
 from cliptta_demo.page.words.defaults import DEFAULTS
+
+DRAWN_BEHIND = """(data) => {
+    cliptta.arrivals.past(data);
+    const facets = [{ id: "accuracy", data: [{}] }];
+    const { note } = cliptta.withOverlays({ facets, legend: data.methods });
+    const told = [note, cliptta.beside.map((tell) => tell("tent")).filter(Boolean)];
+    cliptta.arrivals.past({});
+    return told;
+}"""
 
 
 def query_of(past: PastRuns, **changes: object) -> dict[str, str]:
@@ -46,7 +56,8 @@ def two():
     return first, second, past
 
 
-def test_a_new_run_leaves_the_one_before_as_few_numbers(two) -> None:
+@pytest.mark.browser
+def test_a_new_run_leaves_the_one_before_as_few_numbers(two, scripts) -> None:
     first, second, past = two
     assert past.last.recipe == first.recipe
     assert past.drawn is past.last
@@ -57,10 +68,12 @@ def test_a_new_run_leaves_the_one_before_as_few_numbers(two) -> None:
     data = past_data(past, second)
     assert data["settings"] == ["severity", "batch size"]
     assert [(row["name"], row["settings"]) for row in data["rows"]] == [("This run", ["5", "9"]), (LAST, ["4", "8"])]
-    assert data["behind"]["note"] == "Faint, dotted: last run (severity 4, batch size 8)."
+    assert faults(json.loads(json.dumps(data)), Past, "past") == []
+    note, beside = scripts(DRAWN_BEHIND, data)
+    assert note == "Faint, dotted: last run (severity 4, batch size 8)."
     assert len(data["behind"]["methods"]["tent"]["accuracy"]) == 3
     share = first.snapshot.methods["tent"].accuracy
-    assert data["behind"]["methods"]["tent"]["end"] == f"last run {share:.1%}"
+    assert beside == [f"last run {share:.1%}"]
     assert any(isinstance(part(), PastRuns) for part, _ in KEEPING._held["visitor"])  # it counts
     going_on, updates = press(first, batches=None, learning_rate=0.001)
     assert going_on.state.next_batch == 3  # the stream had ended, so it began anew
@@ -81,7 +94,7 @@ def test_the_example_counts_as_a_run_until_there_is_another() -> None:
     shown = example_run(load_example())
     past = PastRuns(shown=shown)
     assert [len(method.accuracy) for method in shown.methods.values()] == [DEFAULTS.stream.batches] * 3
-    assert past_data(past, None)["empty"]
+    assert past_data(past, None)["rows"] == []
     assert past.after(None).last is shown
     assert past.after(None).shown is None
     assert example_run(None) is example_run({"accuracy": "{}", "entropy": "{}"}) is None
@@ -147,7 +160,7 @@ def test_pins_travel_in_a_link_with_their_numbers(two) -> None:
     assert one.methods["tent"].end == pytest.approx(past.pins[0].methods["tent"].end, abs=1e-4)
     assert (other.name, other.methods) == ("nothing", {})
     rows = past_data(update["past_runs"], None)["rows"]
-    assert rows[0]["notes"] == ["numbers from a link"]
+    assert rows[0]["linked"]
     only = open_address({"pin1": query["pin1"]})
     assert "seed" not in only  # the form stays as it is
     long = replace(first.recipe, source_names=("x" * 40,) * 60, class_names=("x" * 40,) * 60)
