@@ -28,7 +28,7 @@ def drift_data(session: Session) -> Drift:
     """How far the normalisation layers have moved from the source model."""
     snapshot = session.snapshot
     shown = {name: look for name, look in looks_of(session).items() if METHODS[name].adapts}
-    methods = [entry(name, look) | {"drift": rounded(snapshot.methods[name].drift, 5)} for name, look in shown.items()]
+    methods = [entry(name, look) | {"drift": rounded(snapshot.methods[name].drift, 6)} for name, look in shown.items()]
     return {"layers": list(snapshot.layers), "methods": methods}
 
 
