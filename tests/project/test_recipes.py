@@ -41,18 +41,30 @@ class Diverse(AdaptingMethod):
 '''
 PANEL = '''"""How many images there were."""
 
+from typing import TypedDict
+
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.figure import empty_figure
+from cliptta_demo.page.session.state import Session
 
-PANEL = Panel(
-    name="counted",
-    title=say("Images so far"),
-    sentence=say("How many images have come."),
-    waiting=empty_figure(say("Press Run: they are counted.")),
-    draw=lambda session: empty_figure(str(session.snapshot.images_done)),
-)
+
+class Counted(TypedDict):
+    """What the panel draws."""
+
+    images: int
+
+
+def counted_data(session: Session) -> Counted:
+    """How many have come."""
+    return {"images": session.snapshot.images_done}
+
+
+PANEL = Panel(name="counted", title=say("Images so far"), sentence=say("How many have come."), draw=counted_data)
 '''
+SCRIPT = """  cliptta.kinds.counted = function (body, { images }) {
+    body.textContent = images === undefined ? say("Press Run: they are counted.") : say("{images} images", { images });
+  };
+"""
 LESSON = """
 FOGGY = Lesson(
     key="foggy",
@@ -92,6 +104,7 @@ CHANGED = (
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
     ("page/panels/stage.py", "    counted,\n", "    drift,\n"),
     ("page/panels/stage.py", "    (counted.PANEL,),\n", "    (drift.PANEL,)"),
+    ("../assets/figures.js", SCRIPT, "  cliptta.absent.scores"),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),
     ("page/lessons/lessons.py", "    streams.FOGGY,\n", "    losses.FAIR,"),
 )
