@@ -21,9 +21,9 @@ from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.cost import seconds_per_batch
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.layout.words_note import unknown_words
+from cliptta_demo.page.runs.cost import seconds_per_batch
 from cliptta_demo.page.words.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
 
 

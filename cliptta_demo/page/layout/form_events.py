@@ -12,7 +12,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.differing import (
     advanced_names,
     changed_html,
@@ -32,6 +31,7 @@ from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
+from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import phase_of
 from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.registry import RUNS

@@ -23,7 +23,6 @@ from cliptta_demo.page.form.choices import (
     is_hub_choice,
     stranger_choices,
 )
-from cliptta_demo.page.form.cost import estimate_html
 from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, in_group
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_offer
@@ -32,6 +31,7 @@ from cliptta_demo.page.layout.uploader import build_uploader, show_uploader
 from cliptta_demo.page.layout.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
+from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.words.texts import HELP
 

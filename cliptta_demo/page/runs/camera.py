@@ -30,9 +30,9 @@ from cliptta_demo.backend.run.window import Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues, stream_names
 from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.runs.preparing import watched

@@ -21,9 +21,9 @@ from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.cost import turn_of
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.scheduler import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads

@@ -17,8 +17,8 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
-from cliptta_demo.page.form import cost
 from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.runs import cost
 
 SETTINGS = RunSettings(
     methods=method_names(),

@@ -13,10 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form import cost
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import handlers, registry, runner
+from cliptta_demo.page.runs import cost, handlers, registry, runner
 from cliptta_demo.page.runs import scheduler as module
 from cliptta_demo.page.runs.gpu import perform
 from cliptta_demo.page.runs.registry import RUNS
