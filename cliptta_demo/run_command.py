@@ -14,7 +14,7 @@ from cliptta_demo.backend.models.class_names import check_templates, parse_class
 from cliptta_demo.backend.models.loading import best_device, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, PAPERS, TINY
 from cliptta_demo.backend.run.adapted_weights import MODEL, TOWER, saved_files
-from cliptta_demo.backend.run.arithmetic import PACE, duration
+from cliptta_demo.backend.run.arithmetic import Pace, duration
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
@@ -82,7 +82,7 @@ def write_json(path: Path, result: dict) -> None:
 
 def tell_before(experiment: Experiment) -> None:
     """On standard error: how long the run will take, and whether it ends before all batches that were asked for."""
-    seconds = PACE.seconds(experiment.backbone.info.name, experiment.cost.total)
+    seconds = Pace().seconds(experiment.backbone.info.name, experiment.cost.total)
     print(f"Takes about {duration(seconds)} on this machine.", file=sys.stderr)
     asked, there = experiment.settings.stream.batches, len(experiment.stream)
     if there < asked:

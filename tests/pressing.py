@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gradio as gr
 import numpy as np
 import pytest
 from helpers import small_backbone
@@ -9,9 +10,11 @@ from helpers import small_backbone
 from cliptta_demo.page.form.choices import HUB
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.runs import gpu, handlers, runner
+from cliptta_demo.page.runs.host import Host
 
 ZOO = {"dataset": HUB, "hub_dataset": " zoo/animals ", "class_names": ""}  # a data set of the hub, as typed
 BACKBONE = small_backbone()
+HOST = Host.of(gr.Blocks())
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +28,8 @@ def values(**changes):
     return tuple(form[name] for name in field_names())
 
 
-def press(session=None, uploads=None, batches=1, **changes):
-    updates = list(handlers.run(session, uploads, values(**changes), batches, "visitor"))
+def press(session=None, uploads=None, batches=1, host=HOST, **changes):
+    updates = list(handlers.run(host, session, uploads, values(**changes), batches, "visitor"))
     committed = [update for update in updates if "session" in update]
     return committed[-1]["session"] if committed else session, updates
 

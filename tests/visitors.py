@@ -10,7 +10,6 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.page.form.fields import field_names
 from cliptta_demo.page.form.opening import starting_values
-from cliptta_demo.page.runs.api import run
+from cliptta_demo.page.runs.api import SIGNATURE
 
 API = "/gradio_api"
 
@@ -94,7 +93,7 @@ def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[A
         values = [settings.get(name, form[name]) for name in field_names()]
         return server.page["id"], [*[None] * 4, *(list(v) if isinstance(v, tuple) else v for v in values)]
     given = {"adaptation": {"steps": settings["steps"]}, **settings}
-    values = [given.get(name) or getattr(form, name) for name in signature(run).parameters]
+    values = [given.get(name) or getattr(form, name) for name in SIGNATURE.parameters]
     return server.api["id"], [list(v) if isinstance(v, tuple) else v for v in values]
 
 

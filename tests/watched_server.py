@@ -23,18 +23,15 @@ import app  # first: it sets the environment that the others read
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.scheduler import TURNS
-from cliptta_demo.page.runs.session_end import LEAVING
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.server import serve
 from cliptta_demo.page.server.serve import launch
 from cliptta_demo.page.session.upload_quota import ROOM
 
 
-def held() -> dict[str, Any]:
+def held(host: Host) -> dict[str, Any]:
     """Whatever a visitor could leave behind: counts, and threads by name without their numbers."""
-    demo = app.demo
+    demo, scheduler = host.demo, host.machine.scheduler
     queue = demo._queue
     threads = Counter(re.sub(r"[-_ ]?\d+.*", "", thread.name) for thread in threading.enumerate())
     return {
@@ -45,11 +42,11 @@ def held() -> dict[str, Any]:
         "event_ids": len(queue.pending_event_ids_session),
         "jobs": sum(job is not None for job in queue.active_jobs),
         "iterators": len(demo.app.iterators),
-        "at_work": len(RUNS._answers),
-        "turns": len(TURNS._shares) + len(TURNS._line),
-        "leaving": len(LEAVING._timers),
-        "aside": len(KEEPING._aside),
-        "session_bytes": KEEPING.used,
+        "at_work": len(host.runs._answers),
+        "turns": len(scheduler._shares) + len(scheduler._line),
+        "leaving": len(host.session_end._timers),
+        "aside": len(host.memory._aside),
+        "session_bytes": host.memory.used,
         "upload_bytes": ROOM.used,
         "files": sum(path.is_file() for path in Path(tempfile.gettempdir()).rglob("*")),
         "threads": dict(threads),
@@ -57,9 +54,9 @@ def held() -> dict[str, Any]:
     }
 
 
-def health(request: Request) -> JSONResponse:
+def health(host: Host, request: Request) -> JSONResponse:
     """The app's own answer, with ``held``."""
-    return JSONResponse({**json.loads(plain(request).body), "held": held()})
+    return JSONResponse({**json.loads(plain(host, request).body), "held": held(host)})
 
 
 if __name__ == "__main__":

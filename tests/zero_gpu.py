@@ -80,13 +80,13 @@ def main() -> None:
     from cliptta_demo.page.form.fields import field_names
     from cliptta_demo.page.runs import api, following, gpu, handlers
 
-    assert app.demo is not None
+    host = app.demo.host
     gpu.START_SECONDS = 500.0  # on a busy machine without a GPU a run must not run out of time
     seen: dict[str, Any] = {}
 
     def visit(job: str, session: Any, batches: int | None, worker: int, warm: bool) -> Any:
         Scheduler.answer = {"nvidiaIndex": worker, "idle": warm}
-        for look in following.follow(recipe_of(job), session, None, batches, "page"):
+        for look in following.follow(host, recipe_of(job), session, None, batches, "page"):
             session = look.session
         return session
 
@@ -98,7 +98,7 @@ def main() -> None:
     seen["devices"] = sorted({str(s.values.device) for s in first.state.adaptations.values() if s is not None})
 
     Scheduler.answer = {"nvidiaIndex": 1, "idle": True}
-    cut = following.follow(recipe_of("one"), None, None, None, "page")
+    cut = following.follow(host, recipe_of("one"), None, None, None, "page")
     next(cut)
     next(cut)
     cut.close()  # the visitor leaves in the middle of a batch
@@ -108,7 +108,7 @@ def main() -> None:
         """(session, message) after Run; the worker dies after the first batch."""
         session, message = None, ""
         form = tuple(JOBS[job][name] for name in field_names())
-        for update in handlers.run(None, None, form, None, "x"):
+        for update in handlers.run(host, None, None, form, None, "x"):
             session, message = update.get("session", session), update.get("message", message)
             if kill and session is not None and session.snapshot is not None:
                 os.kill(Scheduler.workers[-1], signal.SIGKILL)
@@ -121,11 +121,11 @@ def main() -> None:
     seen["gone on after the kill"] = numbers(visit("one", kept, None, 1, True))
     seen["started after the kill"] = numbers(visit("other", None, None, 1, True))
     try:
-        for _ in api.run(batch_size=8, batches=20, adaptation={"steps": 2}):
+        for _ in api.endpoint(host)(batch_size=8, batches=20, adaptation={"steps": 2}):
             os.kill(Scheduler.workers[-1], signal.SIGKILL)
     except Exception as error:
         seen["killed under a program"] = str(error)
-    seen["needed"] = gpu.seconds_needed(recipe_of("one"), None, None, 2)
+    seen["needed"] = gpu.seconds_needed(recipe_of("one"), None, None, 2, host.machine)
     seen["durations"], seen["workers"] = Scheduler.durations, Scheduler.workers
     print(json.dumps(seen), flush=True)
     for worker in multiprocessing.active_children():  # they hold our output open

@@ -13,7 +13,7 @@ from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.backend.run.arithmetic import PACE, Towers, cost_of, duration
+from cliptta_demo.backend.run.arithmetic import Pace, Towers, cost_of, duration
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.cluster.driver import Cluster, Plan
@@ -93,7 +93,7 @@ def _estimate(settings: TableSettings, backbone: Backbone, source: Source, strea
         own = variant.settings(backbone.info.adaptation)
         run = RunSettings(methods=(variant.method,), stream=settings.stream, adaptation=own, own=variant.own)
         gigaflops += cost_of(run, towers, len(source.class_names), 0).total
-    return duration(streams * PACE.seconds(backbone.info.name, gigaflops))
+    return duration(streams * Pace().seconds(backbone.info.name, gigaflops))
 
 
 def progress_line(row: Row) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from helpers import small_backbone
 from paths import ROOT
+from pressing import HOST
 
 from cliptta_demo.backend.declare import Declared, choice, number, settings_of, switch, whole
 from cliptta_demo.backend.errors import UserError
@@ -69,7 +70,7 @@ def form(**own: object) -> FormValues:
 
 def test_it_is_a_widget_and_comes_back_from_the_form() -> None:
     with gr.Blocks():
-        sidebar = build_sidebar(form(shots=7), "cpu")
+        sidebar = build_sidebar(form(shots=7), "cpu", HOST.machine)
     widgets = sidebar.widgets
     assert list(widgets) == list(field_names())
     assert list(widgets)[: len(FIELDS)] == list(FIELDS)
@@ -124,10 +125,10 @@ def test_the_api_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = small_backbone()
     for module in (runner, gpu):
         monkeypatch.setattr(module, "load_backbone", lambda name, **_: backbone)
-    list(api.run(methods=["echo"], batch_size=4, batches=1, adaptation=OTHERS))
+    list(api.endpoint(HOST)(methods=["echo"], batch_size=4, batches=1, adaptation=OTHERS))
     assert SEEN == [OWN]
     with pytest.raises(gr.Error, match=r"adaptation has no setting 'echo\.x'; it has: learning_rate, .*, echo\.shots"):
-        list(api.run(adaptation={"echo.x": 1}))
+        list(api.endpoint(HOST)(adaptation={"echo.x": 1}))
 
 
 def test_the_command_line_takes_it_and_json_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from cliptta_demo.cli import main
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.standalone import run_as_page
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment, work
 from cliptta_demo.page.session.state import Session
 
@@ -44,7 +45,7 @@ def test_the_report_draws_all_figures_from_one_file(browser: Browser, tmp_path: 
 def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: Path) -> None:
     changes = {"batches": 2, "batch_size": 16, "steps": 1, "ood_share": 0.5, "class_names": f"cat = {ATTACK}, dog"}
     recipe = read_form(packaged().changed(changes))
-    experiment, _ = open_experiment(recipe, None)
+    experiment, _ = open_experiment(recipe, None, Machine())
     *_, last = work(experiment, Session(recipe, experiment.start()))
     kept = tmp_path / "run.html"
     kept.write_text(run_as_page(last.session), encoding="utf-8")

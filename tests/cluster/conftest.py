@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import ray
@@ -22,7 +21,6 @@ from cliptta_demo.cluster.driver import Cluster as Joined
 from cliptta_demo.cluster.driver import Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Workers
-from cliptta_demo.page.runs import remote_runs
 from cliptta_demo.page.runs.remote_runs import get_ready, tell
 
 SILENT = 5.0
@@ -32,12 +30,6 @@ SILENT = 5.0
 def one_thread() -> None:
     """As the workers have: more threads add in another order."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a worker takes its time to start."""
-    monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=PATIENCE))
 
 
 @pytest.fixture(scope="module")

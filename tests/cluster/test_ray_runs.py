@@ -12,16 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cluster_waiting import until
+from cluster_waiting import PATIENCE, until
 from processes import has_memory_groups, little_memory
 from ray.cluster_utils import Cluster
 from zero_gpu_visits import numbers
 
 from cliptta_demo.cluster.workers import Workers
+from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu
-from cliptta_demo.page.runs.remote_runs import run_remotely
+from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.runs.remote_runs import RemoteRuns
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.session.state import Recipe, Session
 
@@ -33,17 +35,22 @@ def recipe_of(seed: int = 0, **changes: Any) -> Recipe:
     return read_form(FormValues(**{"batch_size": 8, "batches": 4, "steps": 2, "seed": seed, **changes}))
 
 
+def remote(workers: Workers) -> RemoteRuns:
+    """Those of a server with these workers."""
+    return RemoteRuns(lambda: None, Limits(worker_wait_seconds=PATIENCE), workers)
+
+
 def run(workers: Workers, recipe: Recipe, session: Session | None = None, batches: int | None = None) -> Session:
     """To its end; what is refused fails the test."""
     last: RunUpdate | None = None
-    for look in run_remotely(recipe, session, None, batches, workers, lambda: None):
+    for look in remote(workers).run(recipe, session, None, batches):
         assert not look.refusal
         last = look if look.session is not None else last
     return last.session
 
 
 def alone(recipe: Recipe) -> dict[str, Any]:
-    *_, last = gpu.perform(recipe, None, None, None)
+    *_, last = gpu.perform(recipe, None, None, None, Machine())
     return numbers(last.session)
 
 
@@ -55,7 +62,7 @@ def test_a_node_that_joins_takes_runs_over(cluster: Cluster, workers: Workers) -
 
         def go_on(recipe: Recipe) -> set[str]:
             seen: set[str] = set()
-            looks = run_remotely(recipe, None, None, None, workers, lambda: None)
+            looks = remote(workers).run(recipe, None, None, None)
             for look in looks:
                 if left.is_set():
                     looks.close()
@@ -100,7 +107,7 @@ def test_forty_runs_end_with_their_own_numbers_though_workers_are_killed(workers
 def test_a_worker_that_hangs_is_replaced_and_its_run_goes_on(workers: Workers) -> None:
     until(lambda: len(workers.present) == 2)
     recipe = recipe_of(batches=30)
-    looks = run_remotely(recipe, None, None, None, workers, lambda: None)
+    looks = remote(workers).run(recipe, None, None, None)
     for look in looks:
         if look.session is not None and look.session.state.next_batch == 2:
             break
@@ -122,7 +129,7 @@ def test_a_worker_whose_memory_runs_out_in_a_batch_is_killed_and_its_run_goes_on
     """For real: the kernel kills it, as it does in a container that is full."""
     until(lambda: len(workers.present) == 2)
     recipe = recipe_of(seed=3, batches=3, batch_size=256)
-    looks = run_remotely(recipe, None, None, None, workers, lambda: None)
+    looks = remote(workers).run(recipe, None, None, None)
     for look in looks:
         if look.session is not None and look.session.state.next_batch == 1:
             break
@@ -151,6 +158,6 @@ def test_pause_step_continue_and_a_change_in_the_middle(workers: Workers) -> Non
 def test_a_refusal_is_read_and_costs_no_worker(workers: Workers) -> None:
     processes = {worker.report.process for worker in workers.present}
     recipe = read_form(FormValues(class_names="cat, unicorn"))
-    *_, last = run_remotely(recipe, None, None, None, workers, lambda: None)
+    *_, last = remote(workers).run(recipe, None, None, None)
     assert "no class 'unicorn'" in last.refusal
     assert {worker.report.process for worker in workers.present} == processes

@@ -176,9 +176,6 @@ class Pace:
             return gigaflops / (self._known.get(backbone) or self._guess * pace_of(backbone))
 
 
-PACE = Pace()
-
-
 def _probe() -> float:
     """GFLOP a second of products of square matrices, in the precision that a backbone is loaded in."""
     device = best_device()

@@ -99,9 +99,11 @@ class Page(OpenBlocks):
 
     Attributes:
         opening: HTML of its parts as it opens, for :class:`.FirstPaint`.
+        host: what its visitors share, a :class:`.runs.host.Host`.
     """
 
     opening: Mapping[str, str]
+    host: Any
 
     async def answer(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
         """Does a call; whatever goes wrong is a sentence for the caller, and a line without their words in the log."""

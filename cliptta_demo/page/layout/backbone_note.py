@@ -24,10 +24,11 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.layout.words_note import unknown_words
 from cliptta_demo.page.runs.cost import seconds_per_batch
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.words.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
 
 
-def backbone_note_html(values: FormValues, before: str) -> str:
+def backbone_note_html(machine: Machine, values: FormValues, before: str) -> str:
     """A line on the model, three facts, and, for another one than ``before``, what stays when it comes.
 
     Args:
@@ -39,7 +40,7 @@ def backbone_note_html(values: FormValues, before: str) -> str:
         return ""
     entry = BACKBONES.get(base_of(name))
     about = entry.about if entry else BACKBONE_UNLISTED
-    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(name, values))
+    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(machine, name, values))
     kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
     return (
         f'<div class="model-note" data-testid="backbone-note"><p>{html.escape(about)}</p><dl>{facts}</dl>{kept}</div>'
@@ -64,17 +65,17 @@ def model_line_html(backbone: str) -> str:
     return f'<p class="model-line">{runs}{more}</p>'
 
 
-def _facts(name: str, values: FormValues) -> list[tuple[str, str]]:
+def _facts(machine: Machine, name: str, values: FormValues) -> list[tuple[str, str]]:
     """(what, HTML) of each fact."""
     facts = [_download(name), (say("Licence"), _licence(name))]
-    if time := time_per_batch(values):
+    if time := time_per_batch(machine, values):
         facts.append((say("Batch of {count}", count=int(values.batch_size)), say("about {time}", time=time)))
     return facts
 
 
-def time_per_batch(values: FormValues) -> str:
+def time_per_batch(machine: Machine, values: FormValues) -> str:
     """In words; "" where it can't be told."""
-    seconds = seconds_per_batch(values)
+    seconds = seconds_per_batch(machine, values)
     if seconds is None:
         return ""
     return say("{seconds:.1f} s", seconds=max(seconds, 0.1)) if seconds < 10 else duration(seconds)

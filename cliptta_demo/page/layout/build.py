@@ -32,8 +32,7 @@ from cliptta_demo.page.panels.results_table import PANEL as RESULTS
 from cliptta_demo.page.panels.stage import ROWS, opening_stage
 from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs.api import add_api
-from cliptta_demo.page.runs.remote_runs import device
-from cliptta_demo.page.runs.session_end import LEAVING
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
@@ -56,13 +55,14 @@ def build_demo(example: dict[str, str] | None = None) -> Page:
         fill_width=True,
         delete_cache=(60 * LIMITS.cache_check_minutes, 60 * LIMITS.session_minutes),  # files live as long as a session
     ) as demo:
+        demo.host = host = Host.of(demo)
         session = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes)
         uploads = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=forget_files)
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
         model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
-                sidebar = build_sidebar(form, device())
+                sidebar = build_sidebar(form, host.device, host.machine)
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
                 gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
@@ -73,17 +73,17 @@ def build_demo(example: dict[str, str] | None = None) -> Page:
             "before": gr.State(None),
             "lesson_key": gr.State(""),
         }
-        wires = Wires(demo, sidebar, parts)
+        wires = Wires(host, sidebar, parts)
         running, ended = connect_runs(wires)
         connect_form(wires, ended)
         connect_lessons(wires, running, ended)
         connect_uploads(wires)
         connect_address(wires)
         parts["settings"].click(None, js="() => window.cliptta.showSettings()")
-        add_api(demo)
+        add_api(host)
 
         def left(request: gr.Request) -> None:
-            LEAVING.gone(request.session_hash or "", demo)
+            host.session_end.gone(request.session_hash or "")
 
         demo.unload(left)
     demo.queue(max_size=LIMITS.queue_size, api_open=False)

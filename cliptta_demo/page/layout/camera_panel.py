@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -21,11 +21,11 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.results_panel import PRIVATE
+from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.numbers import entry
 from cliptta_demo.page.panels.panel import scripted
-from cliptta_demo.page.runs.camera import CAMERAS, WINDOW, Camera
-from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.camera import WINDOW, Camera, Cameras
 from cliptta_demo.page.words.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -69,23 +69,22 @@ def build_camera() -> dict[str, Any]:
     return {"camera": panel, "camera_asked": gr.Textbox(visible=False)}
 
 
-def connect_camera(
-    button: gr.Button, parts: dict[str, Any], form: list[Any], key_of: Callable[[gr.Request], str]
-) -> None:
-    """``form``: the widgets of the form; ``key_of``: names the visitor of a request."""
+def connect_camera(wires: Wires) -> None:
+    """What the button calls."""
+    parts, host = wires.parts, wires.host
 
     def begin(request: gr.Request, asked: Any, *values: Any) -> Iterator[Any]:
         if asked != "start":  # the script has stopped the camera, or says why there is none
             yield gr.skip()
             return
-        key = key_of(request)
-        with RUNS.answer(start_camera(values, key), f"{key} camera") as updates:
+        key = wires.key_of(request)
+        with host.runs.answer(start_camera(host.cameras, values, key), f"{key} camera") as updates:
             for update in updates:
                 yield to_json(update)
 
-    button.click(
+    parts["your_camera"].click(
         begin,
-        [parts["camera_asked"], *form],
+        [parts["camera_asked"], *wires.sidebar.inputs],
         parts["camera"],
         js="(asked, ...form) => [window.cliptta.camera.press(), ...form]",
         concurrency_limit=4,
@@ -94,7 +93,7 @@ def connect_camera(
     )
 
 
-def start_camera(values: tuple[Any, ...], key: str) -> Iterator[dict[str, Any]]:
+def start_camera(cameras: Cameras, values: tuple[Any, ...], key: str) -> Iterator[dict[str, Any]]:
     """What the panel's script is told: ``{"words"}`` while the camera is got ready, then ``{"token", "side", "classes",
     "methods", "reference"}``, or ``{"error"}``.
 
@@ -102,7 +101,7 @@ def start_camera(values: tuple[Any, ...], key: str) -> Iterator[dict[str, Any]]:
         values: of the form; key: names the visitor.
     """
     try:
-        with closing(CAMERAS.begin(form_of(values), key)) as looks_of_it:
+        with closing(cameras.begin(form_of(values), key)) as looks_of_it:
             for look in looks_of_it:
                 yield _about(look) if isinstance(look, Camera) else {"words": _progress(look)}
         return

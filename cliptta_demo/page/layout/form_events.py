@@ -33,9 +33,6 @@ from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import phase_of
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.remote_runs import device
 from cliptta_demo.page.runs.weights import take_weights
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
 from cliptta_demo.page.words.texts import FAILED
@@ -51,7 +48,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     Args:
         ended: the events after which no run is at work.
     """
-    parts, sidebar = wires.parts, wires.sidebar
+    parts, sidebar, host = wires.parts, wires.sidebar, wires.host
     kept = [parts["session"], parts["choice"]]
 
     def note_of(session: Any, choice: Any, values: tuple[Any, ...], busy: bool = False) -> str:
@@ -59,11 +56,11 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         return changed_html(choice.shown(session is not None), form_of(values), press)
 
     def tell(request: gr.Request, model: str, session: Any, choice: Any, *values: Any) -> tuple[Any, ...]:
-        form, busy = form_of(values), RUNS.is_busy(request.session_hash or "nobody")
-        offers = {PAPERS: gpu_advice(form.backbone, device()), LAPTOPS: words_offer(form)}
+        form, busy = form_of(values), host.runs.is_busy(request.session_hash or "nobody")
+        offers = {PAPERS: gpu_advice(form.backbone, host.device), LAPTOPS: words_offer(form)}
         return (
-            estimate_html(form, device()),
-            backbone_note_html(form, model),
+            estimate_html(host.machine, form, host.device),
+            backbone_note_html(host.machine, form, model),
             model_line_html(form.backbone),
             words_note_html(form),
             *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
@@ -110,7 +107,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         if not text:
             return [gr.skip()] * (1 + len(outputs))
         try:
-            name = take_weights(text)
+            name = take_weights(host, text)
         except UserError as error:
             return [gr.skip(), message_html(str(error), "error"), *[gr.skip()] * len(ADAPTATION_FIELDS)]
         return [name, *chosen(name)]
@@ -198,7 +195,7 @@ def connect_uploads(wires: Wires) -> None:
         key = wires.key_of(request)
         try:
             update = filling.take_uploads(read_news(value), backbone, typed, uploads, size)
-            KEEPING.keep_also(key, update["uploads"])
+            wires.host.memory.keep_also(key, update["uploads"])
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
         except Exception:

@@ -27,6 +27,7 @@ from cliptta_demo.page.panels.gallery import gallery_data
 from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, EXAMPLE_PICTURES
 from cliptta_demo.page.panels.progress import example_progress_html
 from cliptta_demo.page.panels.stage import stage
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment, work
 from cliptta_demo.page.session.state import Session
 
@@ -35,9 +36,10 @@ LIGHT_QUALITY = 50  # of the JPEG
 
 def make_example() -> list[Session]:
     """The package's experiment, after each of its batches."""
-    recipe = read_form(packaged())
-    experiment, _ = open_experiment(recipe, None)
-    return [look.session for look in work(experiment, Session(recipe, experiment.start())) if look.live is None]
+    recipe, machine = read_form(packaged()), Machine()
+    experiment, _ = open_experiment(recipe, None, machine)
+    looks = work(experiment, Session(recipe, experiment.start()), machine)
+    return [look.session for look in looks if look.live is None]
 
 
 def example_stage(session: Session) -> dict[str, str]:

@@ -17,7 +17,6 @@ from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_sender
 from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, shown_run
-from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.texts import PAST_LOADED, PAST_NOTHING
@@ -88,7 +87,7 @@ def connect_past(wires: Wires, ended: list[Any], form_update: Callable[[Any], Up
         if "load" in update:
             update |= form_update(update.pop("load"))
         if "past_runs" in update:
-            KEEPING.keep_also(key, update["past_runs"])
+            wires.host.memory.keep_also(key, update["past_runs"])
         return wires.spread(update)
 
     def pinned(past: Any, session: Any, request: gr.Request) -> dict[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,19 +15,19 @@ from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
 from cliptta_demo.page.panels.retold import command_download, python_download
 from cliptta_demo.page.panels.standalone import page_download
-from cliptta_demo.page.runs.memory_budget import KEEPING
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.weights import weights_download
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
 SHOW, HIDE = say("Show the table"), say("Hide the table")
-SAVED: dict[str, tuple[str, Callable[[Any], str]]] = {  # button → its label, and what it saves of a session
-    "csv": (say("Save as CSV"), csv_download),
-    "json": (say("Run as JSON"), json_download),
-    "page": (say("Run as a page"), page_download),
-    "python": (say("Run as Python"), python_download),
-    "command": (say("Run as a command"), command_download),
-    "weights": (say("Adapted weights"), weights_download),
+SAVED = {  # button → its label
+    "csv": say("Save as CSV"),
+    "json": say("Run as JSON"),
+    "page": say("Run as a page"),
+    "python": say("Run as Python"),
+    "command": say("Run as a command"),
+    "weights": say("Adapted weights"),
 }
 
 
@@ -37,19 +38,25 @@ def build_results() -> dict[str, Any]:
         parts["results"] = build_panel(PANEL)
         with gr.Row(elem_id="results-buttons"):
             parts["table"] = gr.Button(SHOW, size="sm", elem_id="show-table", min_width=0)
-            for name, (label, _) in SAVED.items():
+            for name, label in SAVED.items():
                 parts[name] = gr.Button(label, size="sm", elem_id=f"save-{name}", min_width=0)
     parts["table_open"] = gr.State(False)
     parts["file"] = gr.Textbox(visible=False)  # on its way from the server to the visitor's disk
     return parts
 
 
-def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
+def downloads(host: Host) -> dict[str, Callable[[Any], str]]:
+    """Button → what it saves of a session."""
+    plain = {"csv": csv_download, "json": json_download, "page": page_download, "python": python_download}
+    return {**plain, "command": command_download, "weights": partial(weights_download, host)}
+
+
+def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> None:
     """``finished``: the events that end a run; the open table follows each of them, and no batch waits for it."""
     session, table, is_open = parts["session"], parts["results"], parts["table_open"]
 
     def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
-        lost = KEEPING.advice(request.session_hash or "") if session is None else ""
+        lost = host.memory.advice(request.session_hash or "") if session is None else ""
         value = "" if is_open else to_json({"empty": lost} if lost else results_data(session))
         return value, not is_open, gr.Button(SHOW if is_open else HIDE)
 
@@ -59,17 +66,17 @@ def connect_results(parts: dict[str, Any], finished: list[Any]) -> None:
     parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **QUICK)
     for event in finished:
         event.then(follow, [session, is_open], table, **QUICK)
-    for name, (_, download) in SAVED.items():
-        parts[name].click(_saver(download), session, [parts["file"], parts["message"]], **QUICK).then(
+    for name, download in downloads(host).items():
+        parts[name].click(_saver(host, download), session, [parts["file"], parts["message"]], **QUICK).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )
 
 
-def _saver(download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
+def _saver(host: Host, download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
     """What a button calls: what the browser saves, and the message."""
 
     def save(session: Any, request: gr.Request) -> tuple[str, str]:
         text = download(session)
-        return text, message_html("" if text else KEEPING.advice(request.session_hash or "") or NOTHING_YET)
+        return text, message_html("" if text else host.memory.advice(request.session_hash or "") or NOTHING_YET)
 
     return save

@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.framework.gradio_parts import mail_waits
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout import filling
@@ -18,9 +17,6 @@ from cliptta_demo.page.layout.sweep_panel import connect_sweep
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.stage import PARTS
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.session_end import in_use, put_away
 
 # Whatever a run may change.
 _ABOUT = ("session", "uploads", "choice", "model", "past_runs", "past", "message", "spoken", "changed")
@@ -29,16 +25,16 @@ OUTPUTS = (*_ABOUT, "run", "pause", "step", *PARTS)
 
 def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     """Returns the events that are runs, which others cancel, and those after which none is at work."""
-    parts, sidebar = wires.parts, wires.sidebar
+    parts, sidebar, host = wires.parts, wires.sidebar, wires.host
     session, outputs = parts["session"], [parts[name] for name in OUTPUTS]
-    KEEPING.busy, KEEPING.let_go = partial(in_use, demo=wires.demo), partial(put_away, demo=wires.demo)
 
     def work(
         batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, past: Any, *values: Any
     ) -> Iterator:
         key = wires.key_of(request)
         lags = partial(mail_waits, wires.demo, key)
-        with RUNS.answer(handlers.run(session, uploads, values, batches, key, choice, past, lags), key) as updates:
+        run = handlers.run(host, session, uploads, values, batches, key, choice, past, lags)
+        with host.runs.answer(run, key) as updates:
             for update in updates:
                 yield wires.spread(update)
 
@@ -50,7 +46,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
 
     inputs = [session, *(parts[name] for name in ("uploads", "choice", "past_runs")), *sidebar.inputs]
     shared = {
-        "concurrency_limit": LIMITS.runs_at_once,
+        "concurrency_limit": host.limits.runs_at_once,
         "concurrency_id": "experiment",
         "api_visibility": "private",
         "show_progress": "minimal",  # the place in line, while there is one; the style sheet hides the rest
@@ -77,17 +73,17 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
 
     def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
         update = filling.clear_uploads(session, choice, uploads, past)
-        KEEPING.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
+        host.memory.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
         return wires.spread(update)
 
     removed = sidebar.widgets["files"].clear(wires.wait, **QUICK)
     filled = [*outputs, sidebar.widgets["files"], sidebar.upload_note, sidebar.propose]
     removed = removed.then(cleared, [session, *(parts[n] for n in ("choice", "uploads", "past_runs"))], filled, **QUICK)
     ended = [*running, paused, removed, reset]
-    connect_results(parts, ended)
+    connect_results(parts, host, ended)
     connect_past(wires, ended, filling.form_update)
-    connect_sweep(parts, sidebar.inputs, wires.key_of, shared)
-    connect_camera(parts["your_camera"], parts, sidebar.inputs, wires.key_of)
+    connect_sweep(wires, shared)
+    connect_camera(wires)
     return running, ended
 
 

@@ -32,6 +32,7 @@ from cliptta_demo.page.layout.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.runs.cost import estimate_html
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.words.texts import HELP
 
@@ -62,7 +63,7 @@ class Sidebar:
         return list(self.widgets.values())
 
 
-def build_sidebar(values: FormValues, device: str) -> Sidebar:
+def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
     """Builds the widgets inside the present layout, with these values; ``device``: where runs work.
 
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
@@ -126,9 +127,9 @@ def build_sidebar(values: FormValues, device: str) -> Sidebar:
         with gr.Row(elem_classes="shortcuts"):
             load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
         offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
-        note = backbone_note_html(values, values.backbone)
+        note = backbone_note_html(machine, values, values.backbone)
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
-        estimate = gr.HTML(estimate_html(), apply_default_css=False, elem_id="estimate")
+        estimate = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
     with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as stream:
         first, *rest = in_group("schedule")
         for names in ([first], rest, in_group("stream")):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from cliptta_demo.languages import say
 from cliptta_demo.page.layout.results_panel import PRIVATE
+from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.sweep import KNOBS, PANEL
-from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweeping import sweep
 
 
@@ -30,19 +30,18 @@ def build_sweep() -> dict[str, Any]:
     return parts
 
 
-def connect_sweep(
-    parts: dict[str, Any], form: list[Any], key_of: Callable[[gr.Request], str], shared: dict[str, Any]
-) -> None:
-    """``form``: the widgets of the form; ``shared``: what the listeners of runs have in common."""
+def connect_sweep(wires: Wires, shared: dict[str, Any]) -> None:
+    """``shared``: what the listeners of runs have in common."""
+    parts, host = wires.parts, wires.host
 
     def work(request: gr.Request, name: Any, uploads: Any, *values: Any) -> Iterator[tuple[Any, Any]]:
-        key = key_of(request)
-        with RUNS.answer(sweep(name, uploads, values, key), f"{key} sweep") as updates:
+        key = wires.key_of(request)
+        with host.runs.answer(sweep(host, name, uploads, values, key), f"{key} sweep") as updates:
             for update in updates:
                 yield update.get("sweep", gr.skip()), update["sweep_note"]
 
     own = {**shared, "show_progress": "hidden", "show_progress_on": None}
-    inputs, outputs = [parts["knob"], parts["uploads"], *form], [parts["sweep"], parts["sweep_note"]]
+    inputs, outputs = [parts["knob"], parts["uploads"], *wires.sidebar.inputs], [parts["sweep"], parts["sweep_note"]]
     running = parts["sweep_run"].click(work, inputs, outputs, trigger_mode="once", **own)
     stopped, note = message_html(say("Stopped.")), parts["sweep_note"]
     parts["sweep_stop"].click(lambda: stopped, None, note, cancels=[running], **PRIVATE)

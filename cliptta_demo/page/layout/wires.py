@@ -8,18 +8,21 @@ import gradio as gr
 
 from cliptta_demo.page.framework.gradio_parts import asked_at
 from cliptta_demo.page.layout.sidebar import Sidebar
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.session_end import LEAVING
+from cliptta_demo.page.runs.host import Host
 
 
 @dataclass(frozen=True)
 class Wires:
     """A page that is being put together; ``parts``: controls, panels and states by the names that updates use."""
 
-    demo: gr.Blocks
+    host: Host
     sidebar: Sidebar
     parts: dict[str, Any]
+
+    @property
+    def demo(self) -> gr.Blocks:
+        """The page itself."""
+        return self.host.demo
 
     @cached_property
     def targets(self) -> dict[str, Any]:
@@ -38,11 +41,11 @@ class Wires:
     def key_of(self, request: gr.Request) -> str:
         """Who calls; a sign of life of theirs."""
         key = request.session_hash or "nobody"
-        LEAVING.here(key, asked_at(self.demo))
-        KEEPING.touch(key)
+        self.host.session_end.here(key, asked_at(self.demo))
+        self.host.memory.touch(key)
         return key
 
     def wait(self, request: gr.Request) -> None:
         """Until no run of the caller's is left."""
-        RUNS.close_abandoned(self.demo)
-        RUNS.wait(self.key_of(request))
+        self.host.runs.close_abandoned(self.demo)
+        self.host.runs.wait(self.key_of(request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -24,7 +24,7 @@ from cliptta_demo.page.form.fields import FORM, FormValues
 from cliptta_demo.page.form.reading import bounded, read_form
 from cliptta_demo.page.framework.gradio_parts import api_arguments
 from cliptta_demo.page.runs.following import follow, words_of
-from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.words.texts import FAILED
 
@@ -57,11 +57,24 @@ def _signature() -> inspect.Signature:
     return inspect.Signature(taken, return_annotation=Iterator[dict[str, Any]])
 
 
-def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
-    """The endpoint; it takes the arguments of :func:`_signature`."""
-    given = inspect.signature(run).bind(*arguments, **named)
-    given.apply_defaults()
-    values = given.arguments
+SIGNATURE = _signature()
+
+
+def endpoint(host: Host) -> Callable[..., Iterator[dict[str, Any]]]:
+    """The function that programs call, as Gradio has to see it; it takes the arguments of ``SIGNATURE``."""
+
+    def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
+        given = SIGNATURE.bind(*arguments, **named)
+        given.apply_defaults()
+        yield from _run(host, given.arguments)
+
+    run.__doc__ = _described()
+    run.__signature__ = SIGNATURE
+    run.__annotations__ = {name: item.annotation for name, item in SIGNATURE.parameters.items()}
+    return run
+
+
+def _run(host: Host, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     try:
         if values["dataset"] == UPLOAD:
             raise UserError(say("dataset is 'upload'; images of your own are added on the page, not here."))
@@ -69,7 +82,7 @@ def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
             values["class_names"] = ""
         values |= _adaptation(values["backbone"], values.pop("adaptation"))
         recipe = read_form(FormValues().changed(values))
-        with RUNS.answer(follow(recipe, None, None, None, "api")) as looks:
+        with host.runs.answer(follow(host, recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
@@ -110,20 +123,15 @@ def _described() -> str:
     own = {name: text.format(**words) for name, text in ARGUMENTS.items()}
     settings = {name: bounded(item.setting) for name, item in FORM.items() if item.setting}
     told = own | {name: f"{item.label}: {item.allowed}. {item.help}".strip() for name, item in settings.items()}
-    told = {name: told[name] for name in run.__signature__.parameters}
+    told = {name: told[name] for name in SIGNATURE.parameters}
     return f"{DESCRIPTION}\n\nArgs:\n" + "\n".join(f"    {name}: {text}" for name, text in told.items())
 
 
-run.__signature__ = _signature()
-run.__annotations__ = {name: item.annotation for name, item in run.__signature__.parameters.items()}
-
-
-def add_api(demo: gr.Blocks) -> None:
+def add_api(host: Host) -> None:
     """Adds the endpoint ``/run`` to the app being built."""
-    run.__doc__ = _described()
-    limits = {"concurrency_limit": LIMITS.runs_at_once, "concurrency_id": "experiment"}
-    gr.api(run, api_name="run", **limits)
-    for name, argument in zip(run.__signature__.parameters, api_arguments(demo, "run"), strict=True):
+    limits = {"concurrency_limit": host.limits.runs_at_once, "concurrency_id": "experiment"}
+    gr.api(endpoint(host), api_name="run", **limits)
+    for name, argument in zip(SIGNATURE.parameters, api_arguments(host.demo, "run"), strict=True):
         argument.api_info().update(_schema(name))
 
 

@@ -1,7 +1,7 @@
 """Visitors' cameras at work: each frame that comes is one turn's work, and its answer goes back at once.
 
-A camera is a run without an end. It is counted in ``RUNS``, has its memory set aside in ``KEEPING`` and takes turns
-with the others. The browser sends the next frame when it has the answer to the last one, so that none waits here.
+A camera is a run without an end. It is counted among the runs, has its memory set aside and takes turns with the
+others. The browser sends the next frame when it has the answer to the last one, so that none waits here.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.window import Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import FormValues, stream_names
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
-from cliptta_demo.page.runs.memory_budget import KEEPING
+from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.runs.memory_budget import MemoryBudget
 from cliptta_demo.page.runs.preparing import watched
-from cliptta_demo.page.runs.registry import RUNS, RunRecord
+from cliptta_demo.page.runs.registry import RunRecord, Runs
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
-from cliptta_demo.page.runs.scheduler import TURNS
+from cliptta_demo.page.runs.scheduler import Scheduler
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.defaults import UPLOAD
@@ -76,12 +76,14 @@ class Camera:
 
     Args:
         key: names the visitor; experiment: with its class names read.
-        record: of the run; held: what ends with it.
+        scheduler: gives it turns; record: of the run; held: what ends with it.
     """
 
-    def __init__(self, key: str, experiment: Experiment, record: RunRecord, held: ExitStack) -> None:
+    def __init__(
+        self, key: str, experiment: Experiment, scheduler: Scheduler, record: RunRecord, held: ExitStack
+    ) -> None:
         self.key, self.token = key, secrets.token_hex(16)
-        self.experiment = experiment
+        self.experiment, self._scheduler = experiment, scheduler
         self._window = Window(experiment.methods, WINDOW)
         self._record, self._held = record, held
         self._lock = threading.Lock()
@@ -119,7 +121,7 @@ class Camera:
         size = self.experiment.backbone.info.image_size
         image = decode_image(frame.data, say("The frame"), size, FRAME_LIMITS)
         # Between two frames it has no share: nobody's step waits for a frame that may not come.
-        with TURNS.joined(RUNS.check) as share:
+        with self._scheduler.joined() as share:
             seen = share.call(partial(self._window.see, image, frame.overlay, frame.severity))
         self._record.batches = self._window.seen
         self._judged += frame.truth >= 0
@@ -147,8 +149,10 @@ class Camera:
 class Cameras:
     """All cameras at work, by their tokens. Thread-safe."""
 
-    def __init__(self, most: int = LIMITS.cameras) -> None:
-        self._places = threading.Semaphore(most)
+    def __init__(self, runs: Runs, memory: MemoryBudget, machine: Machine) -> None:
+        self._runs, self._memory, self._machine = runs, memory, machine
+        self.most = machine.limits.cameras
+        self._places = threading.Semaphore(self.most)
         self._known: dict[str, Camera] = {}
         self._lock = threading.Lock()
 
@@ -166,15 +170,15 @@ class Cameras:
             raise UserError(CAMERAS_TAKEN)
         with ExitStack() as held:
             held.callback(self._places.release)
-            record = held.enter_context(RUNS.at_work(recipe, "camera"))
-            for part in watched(partial(prepare, recipe)):
+            record = held.enter_context(self._runs.at_work(recipe, "camera"))
+            for part in watched(partial(prepare, recipe, self._machine.limits)):
                 if isinstance(part, RunSize):
-                    held.enter_context(KEEPING.set_aside(key, part))
+                    held.enter_context(self._memory.set_aside(key, part))
                 else:
                     yield RunUpdate(None, download=part)
-            experiment = _open(recipe)
-            yield from read_class_names(experiment)
-            camera = Camera(key, experiment, record, held.pop_all())
+            experiment = _open(recipe, self._machine)
+            yield from read_class_names(experiment, self._machine.scheduler)
+            camera = Camera(key, experiment, self._machine.scheduler, record, held.pop_all())
         with self._lock:
             self._known[camera.token] = camera
         yield camera
@@ -237,14 +241,10 @@ def camera_recipe(values: FormValues) -> Recipe:
     return replace(recipe, settings=settings, source_names=words, class_names=words)
 
 
-def _open(recipe: Recipe) -> Experiment:
+def _open(recipe: Recipe, machine: Machine) -> Experiment:
     """An experiment whose images come later, one by one; in place of its stream there is one black image."""
     backbone = load_backbone(recipe.backbone, visitor=True)
     black = torch.zeros(1, 3, backbone.info.image_size, backbone.info.image_size, dtype=torch.uint8)
-    with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
-        turn = share.call(partial(turn_of, backbone))
+    turn, rest = turn_of(backbone, machine), machine.scheduler.rest
     source = GivenImages(black, recipe.class_names)
-    return Experiment(recipe.settings, backbone, source, templates=recipe.templates or None, turn=turn, rest=TURNS.rest)
-
-
-CAMERAS = Cameras()
+    return Experiment(recipe.settings, backbone, source, templates=recipe.templates or None, turn=turn, rest=rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.chosen import chosen, with_chosen
@@ -11,24 +12,27 @@ from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.models.offered import BACKBONES, label_of
 from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.own_settings import name_for
-from cliptta_demo.backend.run.arithmetic import PACE, Cost, Towers, Turn, cost_of, duration
+from cliptta_demo.backend.run.arithmetic import Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say, say_count
-from cliptta_demo.limits import GPU_TIMES, LIMITS
+from cliptta_demo.limits import GPU_TIMES
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Recipe
 
 UNKNOWN = say("How long it will take is said when the model is loaded.")
 
 
-def turn_of(backbone: Backbone) -> Turn:
-    """How much of a backbone's work one turn holds on this page."""
-    return Towers.of(backbone).turn(LIMITS.turn_gigaflops * _times(backbone.device.type))
+def turn_of(backbone: Backbone, machine: Machine) -> Turn:
+    """How much of a backbone's work one turn holds on this page: counted on an image, which is a turn's work itself."""
+    with machine.scheduler.joined() as share:
+        towers = share.call(partial(Towers.of, backbone))
+    return towers.turn(machine.limits.turn_gigaflops * _times(backbone.device.type))
 
 
-def check_cost(experiment: Experiment) -> float:
+def check_cost(experiment: Experiment, machine: Machine) -> float:
     """Seconds that the whole run will take on this machine, about.
 
     Raises:
@@ -36,7 +40,7 @@ def check_cost(experiment: Experiment) -> float:
     """
     backbone, cost = experiment.backbone, experiment.cost
     times = _times(backbone.device.type)
-    largest = LIMITS.pass_gigaflops * times
+    largest = machine.limits.pass_gigaflops * times
     if backbone.mixes_images and cost.largest_pass > largest:
         size = experiment.settings.stream.batch_size
         fitting = int(size * largest / cost.largest_pass)
@@ -49,11 +53,11 @@ def check_cost(experiment: Experiment) -> float:
                 most=max(1, fitting),
             )
         )
-    _refuse_long(backbone.info.name, cost, times)
-    return PACE.seconds(backbone.info.name, cost.total)
+    _refuse_long(backbone.info.name, cost, times, machine)
+    return machine.pace.seconds(backbone.info.name, cost.total)
 
 
-def estimate_html(values: FormValues | None = None, device: str = "cpu") -> str:
+def estimate_html(machine: Machine, values: FormValues | None = None, device: str = "cpu") -> str:
     """A line on how long the form's run will take on this machine; empty where the form makes no sense yet."""
     recipe = _readable(values) if values is not None else None
     if recipe is None:
@@ -62,10 +66,10 @@ def estimate_html(values: FormValues | None = None, device: str = "cpu") -> str:
     if cost is None:
         return _line(UNKNOWN)
     try:
-        _refuse_long(recipe.backbone, cost, _times(device))
+        _refuse_long(recipe.backbone, cost, _times(device), machine)
     except UserError as error:
         return _line(str(error), "too-much")
-    time = duration(PACE.seconds(recipe.backbone, cost.total))
+    time = duration(machine.pace.seconds(recipe.backbone, cost.total))
     return _line(say("Takes about {time} on this machine.", time=time) + chosen_words(recipe.settings))
 
 
@@ -87,11 +91,11 @@ def chosen_words(settings: RunSettings) -> str:
     return " " + say("Chosen on held-out corruptions: {methods}.", methods="; ".join(told)) if told else ""
 
 
-def seconds_per_batch(values: FormValues) -> float | None:
+def seconds_per_batch(machine: Machine, values: FormValues) -> float | None:
     """How long the form's batches will take on this machine, about; None where that can't be told."""
     recipe = _readable(values)
     cost = _listed_cost(recipe) if recipe is not None else None
-    return PACE.seconds(recipe.backbone, cost.batch) if cost is not None else None
+    return machine.pace.seconds(recipe.backbone, cost.batch) if cost is not None else None
 
 
 def _readable(values: FormValues) -> Recipe | None:
@@ -111,8 +115,8 @@ def _listed_cost(recipe: Recipe) -> Cost | None:
     return cost_of(recipe.settings, towers, max(2, len(recipe.class_names)), templates)
 
 
-def _refuse_long(name: str, cost: Cost, times: int) -> None:
-    most = 1000 * LIMITS.run_teraflops * times
+def _refuse_long(name: str, cost: Cost, times: int, machine: Machine) -> None:
+    most = 1000 * machine.limits.run_teraflops * times
     if cost.total <= most:
         return
     prompts, batches = say("fewer classes or prompt templates"), say("fewer batches, steps or methods")
@@ -120,7 +124,7 @@ def _refuse_long(name: str, cost: Cost, times: int) -> None:
         say(
             "This run would take about {time} on this machine, {times:.1f} times what one run may take on this page. "
             "Choose {less}, a smaller batch size or a smaller backbone.",
-            time=duration(PACE.seconds(name, cost.total)),
+            time=duration(machine.pace.seconds(name, cost.total)),
             times=cost.total / most,
             less=prompts if cost.prompts > most / 2 else batches,
         )

@@ -9,19 +9,20 @@ from contextlib import ExitStack, closing
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.runs.gpu import run_here
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.remote_runs import ADDRESS, run_remotely
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.words.texts import FAILED
 
-RUN = run_remotely if ADDRESS else run_here
-
 
 def follow(
-    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, by: str, key: str = ""
+    host: Host,
+    recipe: Recipe,
+    session: Session | None,
+    uploads: Uploads | None,
+    batches: int | None,
+    by: str,
+    key: str = "",
 ) -> Iterator[RunUpdate]:
     """A run, here or on workers: counted, written down, its memory set aside, and ended when the server stops.
 
@@ -31,24 +32,24 @@ def follow(
     Raises:
         UserError: what stands in the run's way, in a sentence.
     """
-    with RUNS.at_work(recipe, by) as record, ExitStack() as held:
+    with host.runs.at_work(recipe, by) as record, ExitStack() as held:
         before, shown = None, 0.0
-        with closing(RUN(recipe, session, uploads, batches)) as looks:
+        with closing(host.run(recipe, session, uploads, batches)) as looks:
             for look in looks:
                 if look.refusal:
                     raise UserError(look.refusal)
                 if look.size is not None:
-                    held.enter_context(KEEPING.set_aside(key, look.size))
+                    held.enter_context(host.memory.set_aside(key, look.size))
                     continue
                 now = time.monotonic()
-                if look.live is not None and now - shown < live_interval(RUNS.count):
+                if look.live is not None and now - shown < live_interval(host.runs.count):
                     continue
                 shown = now
                 if look.session is not None:
                     before = look.session.state.next_batch if before is None else before
                     record.batches = look.session.state.next_batch - before
                 yield look
-                RUNS.check()
+                host.runs.check()
 
 
 def words_of(error: gr.Error) -> str:

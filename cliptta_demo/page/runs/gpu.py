@@ -27,6 +27,175 @@ from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
-from cliptta_demo.limits import LIMITS
+from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.choices import is_hub_choice
 from cliptta_demo.page.runs.cost import check_cost
+from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.runs.memory_budget import UPLOAD_BYTES, check_size
+from cliptta_demo.page.runs.preparing import Loading, watched
+from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
+from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import NO_MEMORY
+
+log = logging.getLogger(__name__)
+ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
+
+# What a run is taken to need on ZeroGPU's card, half an RTX PRO 6000 Blackwell (48 GB): reckoned from its data sheet on
+# the safe side, not measured there. A run that needs longer pauses by itself.
+START_SECONDS = 10.0  # the worker's start and the model's way to the GPU
+BATCH_SECONDS = 0.5  # drawing, corrupting, sending the snapshot
+STEP_SECONDS = 0.03  # starting the kernels of one step of one method
+IMAGE_SECONDS = 0.002  # forward and backward of ViT-B/16: 53 GFLOP, at a tenth of the card's pace in bfloat16
+TINY_IMAGE_SECONDS = 0.0002
+
+
+def load_backbone(name: str) -> Backbone:
+    """The backbone as the process that serves the page may have it: on ZeroGPU without a GPU."""
+    return backbones.load_backbone(name, "cpu" if ON_ZERO_GPU else None, visitor=True)
+
+
+def device() -> str:
+    """Where runs work: "cuda" or "cpu"."""
+    return "cuda" if ON_ZERO_GPU else backbones.best_device()
+
+
+def seconds_needed(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, machine: Machine
+) -> int:
+    """GPU seconds to ask for: those of the steps to come, at most ``gpu_seconds``. Takes what a run takes."""
+    stream = recipe.settings.stream
+    kept = plan(session, recipe).session
+    left = max(1, stream.batches - (kept.state.next_batch if kept else 0))
+    left = left if batches is None else min(left, batches)
+    per_image = TINY_IMAGE_SECONDS if base_of(recipe.backbone) == backbones.TINY else IMAGE_SECONDS
+    steps, passes = 0, 0.0
+    for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
+        outline = kind.outline(recipe.settings, len(recipe.class_names))
+        cost = kind.cost(outline, stream.batch_size)
+        steps += 1 + kind.steps(outline)
+        passes += cost.trained + cost.trained_prompts + (cost.forward + cost.prompts) / THERE_AND_BACK
+    seconds = START_SECONDS + left * (BATCH_SECONDS + steps * STEP_SECONDS + passes * per_image)
+    return min(machine.limits.gpu_seconds, round(seconds))
+
+
+def _on_gpu(task: Callable[..., Iterator[RunUpdate]]) -> Callable[..., Iterator[RunUpdate]]:
+    """ZeroGPU's decorator where there is ZeroGPU; elsewhere nothing, without importing the package."""
+    if not ON_ZERO_GPU:
+        return task
+    import spaces
+
+    return spaces.GPU(duration=seconds_needed)(task)
+
+
+@_on_gpu
+def perform(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, machine: Machine
+) -> Iterator[RunUpdate]:
+    """Opens the experiment and works through ``batches`` batches (None: to the end); arguments and looks pickle.
+
+    ``session`` is the visitor's last one; whether the run goes on from there is decided here, where the class names of
+    a data set are known. The first look says how it begins, with the decoded uploads; then as :func:`.runner.work`.
+    What a visitor has to read is a look too: an exception of ours would not find its way out of a worker.
+    """
+    ends = time.monotonic() + seconds_needed(recipe, session, uploads, batches, machine) if ON_ZERO_GPU else None
+    try:
+        experiment, uploads = open_experiment(recipe, uploads, machine)
+        expected = check_cost(experiment, machine)
+        yield from read_class_names(experiment, machine.scheduler)
+        names = experiment.class_names
+        recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
+        planned = plan(session, recipe)
+        session = planned.session or Session(recipe, experiment.start().to("cpu"))
+        yield RunUpdate(session, begun=Begun(planned.session is None, planned.message, expected), uploads=uploads)
+        began = time.monotonic()
+        for look in work(experiment, session, machine, batches):
+            yield look
+            if look.live is None and ends is not None:
+                now = time.monotonic()
+                if now + 2 * (now - began) > ends:  # the next batch might not end in time: the run is paused here
+                    return
+                began = now
+    except Exception as error:
+        yield _refusal(error)
+
+
+def _refusal(error: Exception) -> RunUpdate:
+    """What a visitor reads: an error of ours, or that memory ran out where less won't do. Another is raised again."""
+    if isinstance(error, UserError):
+        return RunUpdate(None, refusal=str(error), no_memory=isinstance(error, DoesNotFit))
+    if not is_out_of_memory(error):
+        raise error
+    log.warning("memory ran out", exc_info=True)
+    return RunUpdate(None, refusal=NO_MEMORY, no_memory=True)
+
+
+def run_here(
+    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, machine: Machine
+) -> Iterator[RunUpdate]:
+    """A whole run in this process, but for the GPU call where there is ZeroGPU: loads, tells its size, and performs.
+
+    Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.remote_runs`).
+    How far downloads are comes first, then a look with the size, then those of :func:`perform`.
+    """
+    stage, waited = Loading(), False
+    try:
+        with closing(watched(partial(prepare, recipe, machine.limits, session, uploads, batches, stage))) as progress:
+            for part in progress:
+                if isinstance(part, RunSize):
+                    size = part
+                else:
+                    waited = True
+                    yield RunUpdate(None, download=part, loading=stage.choice)
+    except Exception as error:
+        yield RunUpdate(None, loading=stage.choice)
+        yield _refusal(error)
+        return
+    if waited:
+        yield RunUpdate(None, loading="")
+    yield RunUpdate(None, size=size)
+    yield from perform(recipe, session, uploads, batches, machine)
+
+
+def prepare(
+    recipe: Recipe,
+    limits: Limits,
+    session: Session | None = None,
+    uploads: Uploads | None = None,
+    batches: int | None = None,
+    stage: Loading | None = None,
+) -> RunSize:
+    """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
+
+    Takes what a run takes, the ``limits`` of the page, and ``stage``, which is kept up to date.
+
+    Returns:
+        What the run may hold, which is no more than a visitor may have.
+
+    Raises:
+        UserError: what can't be opened, or would hold too much.
+    """
+    stage = stage or Loading()
+    stage.choice = "backbone"
+    backbone = load_backbone(recipe.backbone)
+    brought = is_hub_choice(recipe.dataset)
+    if brought:
+        stage.choice = "dataset"
+        open_source(recipe.dataset, visitor=True)
+    if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
+        stage.choice = "ood_source"
+        open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
+    stage.choice = ""
+    classes, length, own = len(recipe.class_names), None, 0
+    if brought:
+        source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
+        classes, length = len(source.class_names), source.length()
+    if uploads is not None:
+        length = len(uploads.names) if recipe.dataset == UPLOAD else length
+        side = backbone.info.image_size if recipe.dataset == UPLOAD else uploads.size
+        own = len(uploads.names) * (3 * side**2 + UPLOAD_BYTES)
+    kept = plan(session, recipe).session
+    done = None if batches is None else (kept.state.next_batch if kept is not None else 0) + batches
+    size = replace(run_size(recipe.settings, backbone, classes, length, done), uploads=own)
+    check_size(size, recipe, classes, limits)
+    return size

@@ -24,9 +24,8 @@ from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.following import follow, words_of
-from cliptta_demo.page.runs.memory_budget import KEEPING
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.preparing import DownloadLine
-from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
@@ -71,6 +70,7 @@ def settled(session: Session | None, choice: Choice | None = None) -> Update:
 
 
 def run(
+    host: Host,
     session: Session | None,
     uploads: Uploads | None,
     values: tuple[Any, ...],
@@ -88,11 +88,11 @@ def run(
     """
     choice, past = choice or Choice(opening()), past or PastRuns()
     try:
-        for update in _run(session, uploads, form_of(values), batches, key, choice, past, lags):
+        for update in _run(host, session, uploads, form_of(values), batches, key, choice, past, lags):
             session, uploads = update.get("session", session), update.get("uploads", uploads)
             choice, past = update.get("choice", choice), update.get("past_runs", past)
             if "session" in update:
-                KEEPING.keep(key, session, uploads, past)
+                host.memory.keep(key, session, uploads, past)
             yield update
         return
     except UserError as error:
@@ -108,6 +108,7 @@ def run(
 
 
 def _run(
+    host: Host,
     session: Session | None,
     uploads: Uploads | None,
     values: FormValues,
@@ -121,7 +122,7 @@ def _run(
     before = session
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "spoken": "", "message": message_html()}
-    with closing(follow(recipe, session, uploads, batches, "page", key)) as looks:
+    with closing(follow(host, recipe, session, uploads, batches, "page", key)) as looks:
         line = DownloadLine()
         for look in looks:
             if look.loading is not None:
@@ -135,14 +136,14 @@ def _run(
                 yield {"progress": prompts_html(*look.prompts), **buttons("running")}
             elif look.live is not None:
                 if not lags():
-                    yield live_stage(look.session, look.live, live_interval(RUNS.count))
+                    yield live_stage(look.session, look.live, live_interval(host.runs.count))
             elif look.begun is not None:
                 session, uploads = look.session, look.uploads
                 own = uploads if recipe.dataset == UPLOAD else None
                 refused = () if own is None else own.refused
                 refused = (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *refused)
                 kind = "warning" if refused else "info"
-                words = look.begun.message or KEEPING.apology(key)
+                words = look.begun.message or host.memory.apology(key)
                 message = message_html(words, kind, refused)
                 first: Update = {"session": session, "uploads": uploads, "message": message}
                 first |= {"choice": Choice(values), "model": recipe.backbone}

@@ -15,8 +15,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.run.size import RunSize, nbytes
 from cliptta_demo.languages import say, say_count
-from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.limits import Limits
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.texts import LOST, MEMORY_TAKEN
 
@@ -31,11 +30,11 @@ class MemoryBudget:
     Args:
         most: bytes of all sessions and of the runs at work.
         busy: whether a visitor's run is at work.
+        put_away: takes a visitor's session out of memory; returns how many batches of a run went with it.
     """
 
-    def __init__(self, most: int = LIMITS.sessions_megabytes * MB, busy: Callable[[str], bool] = RUNS.is_busy) -> None:
-        self.most, self.busy = most, busy
-        self.let_go: Callable[[str], None] = lambda key: None  # takes a visitor's session out of memory
+    def __init__(self, most: int, busy: Callable[[str], bool], put_away: Callable[[str], int]) -> None:
+        self.most, self._busy, self._put_away = most, busy, put_away
         self._held: OrderedDict[str, list[tuple[weakref.ref, int]]] = OrderedDict()
         self._aside: dict[object, tuple[str, int]] = {}
         self._lost: OrderedDict[str, int] = OrderedDict()
@@ -98,8 +97,11 @@ class MemoryBudget:
                 del self._aside[token]
                 self.touch(key)
 
-    def lose(self, key: str, batches: int) -> None:
-        """A visitor's run of so many batches was dropped without their doing: they are told when they come back."""
+    def drop(self, key: str) -> None:
+        """Takes a visitor's session out of memory without their doing: they are told when they come back."""
+        batches = self._put_away(key)
+        if not batches:
+            return
         with self._lock:
             self._lost[key] = batches
             while len(self._lost) > MOST_LOST:
@@ -116,11 +118,11 @@ class MemoryBudget:
             with self._lock:
                 at_work = {other for other, _ in self._aside.values()}
                 idle = (other for other in self._held if other != key and self.held(other) and other not in at_work)
-                victim = next((other for other in idle if not self.busy(other)), None)
+                victim = next((other for other in idle if not self._busy(other)), None)
                 if victim is None:
                     return False
                 del self._held[victim]
-            self.let_go(victim)
+            self.drop(victim)
         return True
 
     def apology(self, key: str) -> str:
@@ -137,7 +139,7 @@ def _sentence(batches: int, end: str) -> str:
     return f"{words}{end}" if batches else ""
 
 
-def check_size(size: RunSize, recipe: Recipe, classes: int) -> None:
+def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> None:
     """Raises :class:`UserError`, with the settings, the amount and the limit, for a run that may grow too large."""
     stream = recipe.settings.stream
     about = {"side": size.size, "kept": megabytes(size.kept), "batches": stream.batches, "images": stream.batch_size}
@@ -152,12 +154,12 @@ def check_size(size: RunSize, recipe: Recipe, classes: int) -> None:
     else:
         what = say("Results of {batches} batches of {images} images take up to {kept}", **about)
         way = say("fewer batches or smaller ones")
-    if size.kept > LIMITS.session_megabytes * MB:
-        most = megabytes(LIMITS.session_megabytes * MB)
+    if size.kept > limits.session_megabytes * MB:
+        most = megabytes(limits.session_megabytes * MB)
         words = say("{what}; this page keeps at most {most} per visitor: choose {way}.", what=what, most=most, way=way)
         raise UserError(words)
-    if size.kept + size.working > LIMITS.sessions_megabytes * MB:
-        need, most = megabytes(size.kept + size.working), megabytes(LIMITS.sessions_megabytes * MB)
+    if size.kept + size.working > limits.sessions_megabytes * MB:
+        need, most = megabytes(size.kept + size.working), megabytes(limits.sessions_megabytes * MB)
         raise UserError(
             say(
                 "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
@@ -168,6 +170,3 @@ def check_size(size: RunSize, recipe: Recipe, classes: int) -> None:
                 way=way,
             )
         )
-
-
-KEEPING = MemoryBudget()

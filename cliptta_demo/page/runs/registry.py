@@ -230,6 +230,3 @@ def _describe(recipe: Recipe) -> dict[str, object]:
         "steps": adaptation.steps,
         "classes": len(recipe.class_names),
     }
-
-
-RUNS = Runs()

@@ -14,29 +14,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
-from PIL import Image
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import bound_downloads
-from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
-from cliptta_demo.backend.run.arithmetic import PACE
+from cliptta_demo.backend.models.loading import loaded_backbones
+from cliptta_demo.backend.run.arithmetic import Pace
 from cliptta_demo.cluster.driver import Cluster, Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Seat, WorkerLost, Workers
-from cliptta_demo.limits import LIMITS, RAY_VARIABLE
+from cliptta_demo.limits import RAY_VARIABLE, Limits
 from cliptta_demo.log import log_event
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.gpu import prepare, run_here
-from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.machine import set_up, this_machine
 from cliptta_demo.page.runs.runner import RunUpdate, warm_up
-from cliptta_demo.page.runs.scheduler import TURNS
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
@@ -49,8 +45,6 @@ PAUSE_SECONDS = 0.5  # after a loss, so that what is lost is known to be
 
 if ADDRESS and find_spec("ray") is None:
     raise UserError(f"{RAY_VARIABLE} needs Ray, which is not installed: pip install -r requirements-cluster.txt")
-
-WORKERS = Workers()
 
 
 @dataclass
@@ -107,70 +101,102 @@ class _Journey:
         return True
 
 
-def run_remotely(
-    recipe: Recipe,
-    session: Session | None,
-    uploads: Uploads | None,
-    batches: int | None,
-    workers: Workers = WORKERS,
-    check: Callable[[], None] = RUNS.check,
-) -> Iterator[RunUpdate]:
-    """:func:`.gpu.run_here` on workers; ``check`` is called while they are waited for, and ends it by raising."""
-    run, blame, done = _Journey(recipe, session, uploads, batches), 0.0, 0
-    with workers.seat(recipe.backbone) as seat:
-        while not run.over and not run.complete:
-            yield from _wait_for_worker(seat, check)
-            if seat.worker is None:
-                yield RunUpdate(None, refusal=NO_WORKERS)
-                return
-            try:
-                yield from run.looks(seat, check)
-            except WorkerLost:
-                seat.lost()
-                blame, done = (blame if run.done == done else 0.0) + max(LEAST_BLAME, 1 / run.company), run.done
-                if blame >= MOST_LOST:
-                    yield RunUpdate(None, refusal=WORKERS_LOST)
+@dataclass(frozen=True, eq=False)
+class RemoteRuns:
+    """Those of one page, on its workers.
+
+    Attributes:
+        check: called while workers are waited for, and ends it by raising.
+    """
+
+    check: Callable[[], None]
+    limits: Limits
+    workers: Workers = field(default_factory=Workers)
+
+    def run(
+        self, recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
+    ) -> Iterator[RunUpdate]:
+        """:func:`.gpu.run_here` on workers."""
+        run, blame, done = _Journey(recipe, session, uploads, batches), 0.0, 0
+        with self.workers.seat(recipe.backbone) as seat:
+            while not run.over and not run.complete:
+                yield from self._wait_for_worker(seat)
+                if seat.worker is None:
+                    yield RunUpdate(None, refusal=NO_WORKERS)
                     return
-                time.sleep(PAUSE_SECONDS)
+                try:
+                    yield from run.looks(seat, self.check)
+                except WorkerLost:
+                    seat.lost()
+                    blame, done = (blame if run.done == done else 0.0) + max(LEAST_BLAME, 1 / run.company), run.done
+                    if blame >= MOST_LOST:
+                        yield RunUpdate(None, refusal=WORKERS_LOST)
+                        return
+                    time.sleep(PAUSE_SECONDS)
 
+    def _wait_for_worker(self, seat: Seat) -> Iterator[RunUpdate]:
+        """Until the seat has a worker, or the time for one to come is over."""
+        began = time.monotonic()
+        while seat.worker is None and not seat.take(LOOK_SECONDS):
+            self.check()
+            if time.monotonic() - began > self.limits.worker_wait_seconds:
+                return
+            yield RunUpdate(None, waiting=True)
 
-def _wait_for_worker(seat: Seat, check: Callable[[], None]) -> Iterator[RunUpdate]:
-    """Until the seat has a worker, or the time for one to come is over."""
-    began = time.monotonic()
-    while seat.worker is None and not seat.take(LOOK_SECONDS):
-        check()
-        if time.monotonic() - began > LIMITS.worker_wait_seconds:
-            return
-        yield RunUpdate(None, waiting=True)
+    def ask(self, model: str, function: Callable[..., T], *arguments: Any) -> T:
+        """What a module's ``function`` returns: asked of a worker that has the model.
+
+        Raises:
+            UserError: no worker is left.
+        """
+        with self.workers.seat(model) as seat:
+            for _ in range(MOST_LOST):
+                if not seat.take(self.limits.worker_wait_seconds):
+                    break
+                try:
+                    with closing(seat.worker.stream(self.check, _once, function, *arguments)) as answers:
+                        return next(answers)
+                except WorkerLost:
+                    seat.lost()
+        raise UserError(NO_WORKERS)
+
+    @property
+    def device(self) -> str:
+        """Where runs work: "cuda" or "cpu"."""
+        return "cuda" if any(worker.report.device != "cpu" for worker in self.workers.present) else "cpu"
+
+    def connect(self, pace: Pace) -> Callable[[], None]:
+        """Joins the cluster that the environment names, and waits for its first worker. Returns what leaves it.
+
+        Workers tell ``pace`` what they learn.
+
+        Raises:
+            UserError: there is no such cluster.
+        """
+        limits = self.limits
+        plan = Plan(
+            role=Role(get_ready, tell).packed,
+            jobs=limits.runs_at_once,
+            most=limits.workers,
+            cores=limits.worker_cores,
+            silent_seconds=limits.worker_silent_seconds,
+            step_seconds=limits.worker_step_seconds,
+            shared=True,
+        )
+        cluster = Cluster(ADDRESS, plan, self.workers, lambda report: pace.told(report.pace))
+        cluster.start()
+        if not self.workers.wait(limits.worker_wait_seconds):
+            log_event("no-worker", logging.WARNING, seconds=limits.worker_wait_seconds)
+        return cluster.stop
 
 
 def perform_apart(
     recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
 ) -> Iterator[RunUpdate]:
     """What a worker does of a run: :func:`.gpu.run_here`, without the session in looks inside a batch."""
-    with closing(run_here(recipe, session, uploads, batches)) as looks:
+    with closing(run_here(recipe, session, uploads, batches, this_machine())) as looks:
         for look in looks:
             yield replace(look, session=None) if look.live is not None else look
-
-
-def asked(model: str, function: Callable[..., T], *arguments: Any, workers: Workers = WORKERS) -> T:
-    """What a module's ``function`` returns: asked of a worker that has the model, of this process where are none.
-
-    Raises:
-        UserError: no worker is left.
-    """
-    if not ADDRESS and workers is WORKERS:
-        return function(*arguments)
-    with workers.seat(model) as seat:
-        for _ in range(MOST_LOST):
-            if not seat.take(LIMITS.worker_wait_seconds):
-                break
-            try:
-                with closing(seat.worker.stream(RUNS.check, _once, function, *arguments)) as answers:
-                    return next(answers)
-            except WorkerLost:
-                seat.lost()
-    raise UserError(NO_WORKERS)
 
 
 def _once(function: Callable[..., T], *arguments: Any) -> Iterator[T]:
@@ -179,51 +205,27 @@ def _once(function: Callable[..., T], *arguments: Any) -> Iterator[T]:
 
 def get_ready() -> None:
     """What a worker does before its first run; then, beside, it fetches what the page opens with."""
-    Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels
-    keep_loaded(LIMITS.loaded_backbones)
-    bound_downloads(LIMITS.download_megabytes * 1_000_000)
+    machine = this_machine()
+    set_up(machine.limits)
     with suppress(UserError):  # a run says what is wrong
-        warm_up()
+        warm_up(machine)
 
     def fetch() -> None:
         with suppress(UserError):
-            prepare(check_form(opening()))
+            prepare(check_form(opening()), machine.limits)
 
     threading.Thread(target=fetch, name="opening", daemon=True).start()
 
 
 def tell(workers: int) -> dict[str, Any]:
     """What one of so many workers tells of itself, see :class:`.cluster.workers.Report`."""
-    TURNS.processes = workers
+    machine = this_machine()
+    machine.scheduler.processes = workers
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     loaded = tuple(dict.fromkeys(loaded_backbones()))
-    return {"device": device, "loaded": loaded, "step_seconds": TURNS.step_seconds, "pace": PACE.known}
-
-
-def device() -> str:
-    """Where runs work: "cuda" or "cpu"."""
-    if not ADDRESS:
-        return gpu.device()
-    return "cuda" if any(worker.report.device != "cpu" for worker in WORKERS.present) else "cpu"
-
-
-def connect() -> Callable[[], None]:
-    """Joins the cluster that the environment names, and waits for its first worker. Returns what leaves it.
-
-    Raises:
-        UserError: there is no such cluster.
-    """
-    plan = Plan(
-        role=Role(get_ready, tell).packed,
-        jobs=LIMITS.runs_at_once,
-        most=LIMITS.workers,
-        cores=LIMITS.worker_cores,
-        silent_seconds=LIMITS.worker_silent_seconds,
-        step_seconds=LIMITS.worker_step_seconds,
-        shared=True,
-    )
-    cluster = Cluster(ADDRESS, plan, WORKERS, lambda report: PACE.told(report.pace))
-    cluster.start()
-    if not WORKERS.wait(LIMITS.worker_wait_seconds):
-        log_event("no-worker", logging.WARNING, seconds=LIMITS.worker_wait_seconds)
-    return cluster.stop
+    return {
+        "device": device,
+        "loaded": loaded,
+        "step_seconds": machine.scheduler.step_seconds,
+        "pace": machine.pace.known,
+    }

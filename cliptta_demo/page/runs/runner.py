@@ -15,17 +15,15 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import Progress
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.backend.run.arithmetic import PACE
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import turn_of
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.scheduler import TURNS
+from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.runs.scheduler import Scheduler
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import STALE, decode_uploads
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD
@@ -80,40 +78,40 @@ def live_interval(runs: int) -> float:
     return LIVE_INTERVAL * max(1.0, runs / LIVE_RUNS)
 
 
-def open_experiment(recipe: Recipe, uploads: Uploads | None) -> tuple[Experiment, Uploads | None]:
+def open_experiment(recipe: Recipe, uploads: Uploads | None, machine: Machine) -> tuple[Experiment, Uploads | None]:
     """Everything that a run needs, checked; its class names have yet to be read.
 
     Raises:
         UserError: a class that the data set doesn't have, no readable image, a backbone that can't be loaded.
     """
     backbone = load_backbone(recipe.backbone, visitor=True)
-    source, uploads = _open_source(recipe, backbone, uploads)
+    source, uploads = _open_source(recipe, backbone, uploads, machine.limits.max_classes)
     stream = recipe.settings.stream
     strangers = None
     if stream.ood_share > 0:
         strangers = open_strangers(recipe.ood_source, recipe.dataset, source.class_names, visitor=True)
     names, templates = recipe.class_names or None, recipe.templates or None
-    with TURNS.joined() as share:  # the towers' arithmetic is counted on an image
-        turn = share.call(partial(turn_of, backbone))
-    settings = recipe.settings
-    return Experiment(settings, backbone, source, strangers, names, templates, turn, TURNS.rest), uploads
+    turn, rest = turn_of(backbone, machine), machine.scheduler.rest
+    return Experiment(recipe.settings, backbone, source, strangers, names, templates, turn, rest), uploads
 
 
-def read_class_names(experiment: Experiment) -> Iterator[RunUpdate]:
+def read_class_names(experiment: Experiment, scheduler: Scheduler) -> Iterator[RunUpdate]:
     """Sends the class names through the text tower, a turn at a time; yields a look now and then."""
     reading, shown = experiment.prepare(), time.monotonic()
-    with TURNS.joined(RUNS.checker()) as share:
+    with scheduler.joined() as share:
         while (prompts := share.call(partial(next, reading, DONE))) is not DONE:
             if time.monotonic() - shown >= LIVE_INTERVAL:
                 yield RunUpdate(None, prompts=prompts)
                 shown = time.monotonic()
 
 
-def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) -> tuple[Source, Uploads | None]:
+def _open_source(
+    recipe: Recipe, backbone: Backbone, uploads: Uploads | None, most: int
+) -> tuple[Source, Uploads | None]:
     if recipe.dataset != UPLOAD:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
-        if len(source.class_names) > LIMITS.max_classes:
-            about = {"count": len(source.class_names), "most": LIMITS.max_classes}
+        if len(source.class_names) > most:
+            about = {"count": len(source.class_names), "most": most}
             words = say("This data set has {count:,} classes: type at most {most} of them as class names.", **about)
             raise UserError(words)
         return source, uploads
@@ -129,7 +127,7 @@ def _open_source(recipe: Recipe, backbone: Backbone, uploads: Uploads | None) ->
     return GivenImages(uploads.pixels, recipe.source_names, labels, uploads.names), uploads
 
 
-def work(experiment: Experiment, session: Session, batches: int | None = None) -> Iterator[RunUpdate]:
+def work(experiment: Experiment, session: Session, machine: Machine, batches: int | None = None) -> Iterator[RunUpdate]:
     """Works through the next ``batches`` batches (None: to the end of the stream).
 
     Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
@@ -145,9 +143,9 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
     shown = 0.0
 
     def due() -> bool:
-        return time.monotonic() - shown >= live_interval(TURNS.count)
+        return time.monotonic() - shown >= live_interval(machine.scheduler.count)
 
-    with TURNS.joined(RUNS.checker()) as share:
+    with machine.scheduler.joined() as share:
         while not experiment.finished(state) and (batches is None or done < batches):
             began = time.perf_counter()
             batch = experiment.batch(state)
@@ -157,7 +155,7 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
                 if new_state is not None:
                     taken = time.perf_counter() - began
                     worked = sum(method.series.seconds[-1] for method in seen.methods.values())  # in no other's turn
-                    PACE.learn(experiment.backbone.info.name, cost * len(batch.images), worked)
+                    machine.pace.learn(experiment.backbone.info.name, cost * len(batch.images), worked)
                     state = new_state
                     session = session.after(state.to("cpu"), replace(seen, seconds=taken))
                     yield RunUpdate(session)
@@ -169,13 +167,13 @@ def work(experiment: Experiment, session: Session, batches: int | None = None) -
             done += 1
 
 
-def warm_up() -> None:
+def warm_up(machine: Machine) -> None:
     """Does once what the first run of the process would wait for: pictures decoded, kernels chosen.
 
     One batch of the package's experiment, thrown away; sessions and models stay as they are.
     """
     recipe = read_form(FormValues(batches=1, steps=2))
-    experiment, _ = open_experiment(recipe, None)
-    with closing(work(experiment, Session(recipe, experiment.start()))) as looks:
+    experiment, _ = open_experiment(recipe, None, machine)
+    with closing(work(experiment, Session(recipe, experiment.start()), machine)) as looks:
         for _ in looks:
             pass

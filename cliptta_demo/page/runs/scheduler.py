@@ -54,9 +54,11 @@ class Scheduler:
 
     Attributes:
         processes: that do the runs of one page, this one among them.
+        checker: makes the ``check`` of a run that brings none.
     """
 
     processes: int = 1
+    checker: Callable[[], Callable[[], None]] = lambda: lambda: None
 
     _shares: set[Share] = field(default_factory=set)
     # A heap; without a step: one that rests waits for the future.
@@ -69,10 +71,10 @@ class Scheduler:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def joined(self, check: Callable[[], None] = lambda: None) -> Iterator[Share]:
+    def joined(self, check: Callable[[], None] | None = None) -> Iterator[Share]:
         """A share of the machine, for as long as the run lasts; ``check`` as :attr:`Share.check`."""
         with self._changed:
-            share = Share(self, check, min((other.used for other in self._shares), default=0.0))
+            share = Share(self, check or self.checker(), min((other.used for other in self._shares), default=0.0))
             self._shares.add(share)
         try:
             yield share
@@ -157,6 +159,3 @@ class Scheduler:
             for share in self._shares - waiting
             if share.used < first.used and 0 < HEAVIER * share.last < first.last
         ]
-
-
-TURNS = Scheduler()

@@ -8,24 +8,20 @@ sign of life ends. What can't be deleted is tried again some times, and counted 
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 
 import gradio as gr
 
-from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.framework import gradio_parts
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.memory_budget import MemoryBudget
+from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Session, Uploads
 
 log = logging.getLogger(__name__)
-GRACE = float(LIMITS.leave_seconds)
 LONGEST_SHOWN = 1000  # characters of a part of the page that may stay
-AGAIN = 0.5  # seconds between two looks at a run that has yet to end its step
-PAUSES = (1.0, 5.0, 30.0, 120.0)  # seconds before each new try to delete what could not be deleted
 # What is deleted, in order; the page goes after the states, which Gradio finds through it.
 PARTS = {
     "states": gradio_parts.delete_states,
@@ -35,20 +31,36 @@ PARTS = {
 
 
 class SessionEnd:
-    """Visitors whose connection has ended, by their session's key. ``undeleted`` counts those given up on."""
+    """Visitors whose connection has ended, by their session's key. ``undeleted`` counts those given up on.
 
-    def __init__(self) -> None:
+    Args:
+        grace: seconds from the end of a connection to the deletion of everything.
+        again: between two looks at a run that has yet to end its step.
+        pauses: before each new try to delete what could not be deleted.
+    """
+
+    def __init__(
+        self,
+        demo: gr.Blocks,
+        runs: Runs,
+        memory: MemoryBudget,
+        grace: float,
+        again: float = 0.5,
+        pauses: Sequence[float] = (1.0, 5.0, 30.0, 120.0),
+    ) -> None:
+        self._demo, self._runs, self._memory = demo, runs, memory
+        self._grace, self._again, self._pauses = grace, again, pauses
         self.undeleted = 0
         self._timers: dict[str, threading.Timer] = {}
         self._since: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def gone(self, key: str, demo: gr.Blocks) -> None:
-        """The connection has ended: deletes everything after ``GRACE`` seconds."""
+    def gone(self, key: str) -> None:
+        """The connection has ended: deletes everything after some seconds."""
         with self._lock:
             before = self._timers.pop(key, None)
             self._since[key] = time.monotonic()
-            self._start(GRACE, key, demo, tuple(PARTS), 0)
+            self._start(self._grace, key, tuple(PARTS), 0)
         if before is not None:
             before.cancel()
 
@@ -62,32 +74,55 @@ class SessionEnd:
         if timer is not None:
             timer.cancel()
 
-    def _start(self, seconds: float, key: str, demo: gr.Blocks, left: Collection[str], tries: int) -> None:
-        self._timers[key] = timer = threading.Timer(seconds, self._delete, (key, demo, left, tries))
+    def _start(self, seconds: float, key: str, left: Collection[str], tries: int) -> None:
+        self._timers[key] = timer = threading.Timer(seconds, self._delete, (key, left, tries))
         timer.daemon = True
         timer.start()
 
-    def _delete(self, key: str, demo: gr.Blocks, left: Collection[str], tries: int) -> None:
+    def _delete(self, key: str, left: Collection[str], tries: int) -> None:
         """Deletes the parts that are ``left`` after so many ``tries``."""
         with self._lock:
             if self._timers.pop(key, None) is None:
                 return
-            if _end_runs(key, demo):  # each of its steps would bring the session back
-                self._start(AGAIN, key, demo, left, tries)
+            if self._end_runs(key):  # each of its steps would bring the session back
+                self._start(self._again, key, left, tries)
                 return
-        last = tries == len(PAUSES)
-        failed = _delete_parts(key, demo, left, last)
-        RUNS.forgot()
+        last = tries == len(self._pauses)
+        failed = _delete_parts(key, self._demo, left, last)
+        self._runs.forgot()
         with self._lock:
             if key in self._timers or key not in self._since:  # left again meanwhile, or came back
                 return
             if failed and not last:
-                self._start(PAUSES[tries], key, demo, failed, tries + 1)
+                self._start(self._pauses[tries], key, failed, tries + 1)
                 return
             self._since.pop(key)
             self.undeleted += bool(failed)
         if failed:
             log.error("a session could not be deleted: %s", ", ".join(failed))
+
+    def _end_runs(self, key: str) -> bool:
+        """Tells the visitor's runs, at work or in line, to end at their next step; whether there was any."""
+        try:
+            found = gradio_parts.end_events(self._demo, key)
+            self._runs.close_abandoned(self._demo)
+            return found
+        except Exception:  # must not keep the session from being deleted
+            log.exception("the runs of who left could not be ended")
+            return False
+
+    def bound(self, most: int) -> None:
+        """Of more sessions the longest unused goes, as with Gradio; but with its files, and none in use."""
+
+        def used(key: str) -> None:
+            known = gradio_parts.sessions_known(self._demo)
+            others = (one for one in known if one != key and not in_use(self._demo, self._runs, one))
+            for other in islice(others, max(0, len(known) - most)):
+                self._memory.drop(other)  # so that they are told
+                _delete_parts(other, self._demo, tuple(PARTS), last=True)
+                self._runs.forgot()
+
+        gradio_parts.when_session_is_used(self._demo, used)
 
 
 def _delete_parts(key: str, demo: gr.Blocks, left: Collection[str], last: bool) -> list[str]:
@@ -105,13 +140,15 @@ def _delete_parts(key: str, demo: gr.Blocks, left: Collection[str], last: bool) 
     return failed
 
 
-def put_away(key: str, demo: gr.Blocks) -> None:
-    """Takes an idle visitor's run and decoded images out of memory. Files stay, and are decoded again when needed."""
-    states = gradio_parts.states_of(demo, key)
+def put_away(demo: gr.Blocks, runs: Runs, key: str) -> int:
+    """Takes an idle visitor's run and decoded images out of memory. Files stay, and are decoded again when needed.
+
+    Returns how many batches the run had.
+    """
+    batches, states = 0, gradio_parts.states_of(demo, key)
     for number, value in list(states.items()):
         if isinstance(value, Session):
-            KEEPING.lose(key, value.state.next_batch)
-            states[number] = None
+            batches, states[number] = value.state.next_batch, None
         elif isinstance(value, PastRuns):
             states[number] = PastRuns()
         elif isinstance(value, Uploads):
@@ -119,37 +156,10 @@ def put_away(key: str, demo: gr.Blocks) -> None:
     for part in gradio_parts.shown_of(demo, key):  # what the page last showed; only links of Gradio's read it
         if len(str(part.get("props", {}).get("value") or "")) > LONGEST_SHOWN:
             part["props"]["value"] = ""
-    RUNS.forgot()
+    runs.forgot()
+    return batches
 
 
-def bound_sessions(demo: gr.Blocks) -> None:
-    """Of more than ``LIMITS.sessions`` the longest unused goes, as with Gradio; but with its files, and none in use."""
-
-    def used(key: str) -> None:
-        known = gradio_parts.sessions_known(demo)
-        surplus = max(0, len(known) - LIMITS.sessions)
-        for other in islice((other for other in known if other != key and not in_use(other, demo)), surplus):
-            put_away(other, demo)  # so that they are told
-            _delete_parts(other, demo, tuple(PARTS), last=True)
-            RUNS.forgot()
-
-    gradio_parts.when_session_is_used(demo, used)
-
-
-def in_use(key: str, demo: gr.Blocks) -> bool:
+def in_use(demo: gr.Blocks, runs: Runs, key: str) -> bool:
     """Whether a run of this visitor's is at work, or a call of theirs in line."""
-    return RUNS.is_busy(key) or bool(gradio_parts.calls_of(demo, key))
-
-
-def _end_runs(key: str, demo: gr.Blocks) -> bool:
-    """Tells the visitor's runs, at work or in line, to end at their next step; whether there was any."""
-    try:
-        found = gradio_parts.end_events(demo, key)
-        RUNS.close_abandoned(demo)
-        return found
-    except Exception:  # must not keep the session from being deleted
-        log.exception("the runs of who left could not be ended")
-        return False
-
-
-LEAVING = SessionEnd()
+    return runs.is_busy(key) or bool(gradio_parts.calls_of(demo, key))

@@ -25,6 +25,7 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, Sweep, sweep_data
 from cliptta_demo.page.runs.following import follow, words_of
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.state import Recipe, Uploads
 from cliptta_demo.page.words.texts import FAILED, SWEEP_DONE, SWEEP_PROGRESS
 
@@ -61,7 +62,7 @@ def unmoved(knob: Knob, runs: Sequence[RunSettings]) -> list[str]:
     return [method for method in runs[0].methods if method != REFERENCE and len(gone_by(method)) == 1]
 
 
-def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str) -> Iterator[Update]:
+def sweep(host: Host, name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str) -> Iterator[Update]:
     """What the button *Sweep* does: after each short run, the panel's data and a line on how far it is.
 
     Args:
@@ -80,7 +81,7 @@ def sweep(name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str)
             label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
             yield _update(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
             last: Snapshot | None = None
-            with closing(follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:
+            with closing(follow(host, own, None, uploads, None, "page", f"{key} sweep")) as looks:
                 for look in looks:
                     if look.live is None and look.session is not None:
                         last = look.session.snapshot or last

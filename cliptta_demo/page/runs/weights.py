@@ -11,15 +11,15 @@ from cliptta_demo.backend.models.uploaded_weights import keep_uploaded
 from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.runs.remote_runs import ADDRESS, asked
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.state import Session
 
 
-def weights_download(session: Session | None) -> str:
+def weights_download(host: Host, session: Session | None) -> str:
     """A zip with a file for each method that adapts the tower; empty before the first batch."""
     if session is None or session.snapshot is None:
         return ""
-    text = base64.b64encode(asked(session.recipe.backbone, _archive, session)).decode()
+    text = base64.b64encode(host.ask(session.recipe.backbone, _archive, session)).decode()
     return to_json({"name": "cliptta-weights.zip", "type": "application/zip", "text": text, "packed": True})
 
 
@@ -28,13 +28,13 @@ def _archive(session: Session) -> bytes:
     return as_archive(saved_files(backbone, session.recipe.settings, session.state.to(backbone.device)))
 
 
-def take_weights(text: str) -> str:
+def take_weights(host: Host, text: str) -> str:
     """The backbone that a visitor's file of adapted weights makes, which comes in base64.
 
     Raises:
         UserError: no such file, or weights of a backbone that no visitor may have loaded.
     """
-    if ADDRESS:
+    if host.remote is not None:
         raise UserError(say("Several machines work for this page, and loaded weights are on none: choose a backbone."))
     try:
         data = base64.b64decode(text)

@@ -5,6 +5,8 @@ and answered before the next one is taken.
 """
 
 import logging
+from collections.abc import Callable
+from functools import cache, partial
 
 import anyio
 from starlette.requests import Request
@@ -12,23 +14,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, CameraGone, Frame, TooSoon
+from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras, Frame, TooSoon
 from cliptta_demo.page.words.texts import BAD_REQUEST, FAILED, TOO_LARGE
 
 log = logging.getLogger(__name__)
 PATH, TOKEN = "/camera", "x-camera"
-_workers: list[anyio.CapacityLimiter] = []  # threads of their own, made in the server's loop
 
 
-async def camera(request: Request) -> Response:
+def camera_route(cameras: Cameras) -> Route:
+    """The door of a server's cameras, with threads of their own, made in the server's loop."""
+    threads = cache(lambda: anyio.CapacityLimiter(max(1, cameras.most)))
+    return Route(PATH, partial(_camera, cameras, threads), methods=["POST", "DELETE"])
+
+
+async def _camera(cameras: Cameras, threads: Callable[[], anyio.CapacityLimiter], request: Request) -> Response:
     """POST: a frame, answered with what the methods say of it, see :meth:`.Camera.answer`. DELETE: the camera ends."""
     token = request.headers.get(TOKEN, "")
     if request.method == "DELETE":
-        await _in_thread(CAMERAS.end, "", token)
+        await anyio.to_thread.run_sync(cameras.end, "", token, limiter=threads())
         return Response(status_code=204)
     try:
-        found = CAMERAS.find(token)
+        found = cameras.find(token)
     except CameraGone as error:
         return _refusal(str(error), 404)
     data = bytearray()
@@ -43,7 +49,7 @@ async def camera(request: Request) -> Response:
     except ValueError:
         return _refusal(BAD_REQUEST, 400)
     try:
-        return JSONResponse(await _in_thread(found.answer, frame))
+        return JSONResponse(await anyio.to_thread.run_sync(found.answer, frame, limiter=threads()))
     except TooSoon:
         return _refusal("", 429)
     except UserError as error:
@@ -53,14 +59,5 @@ async def camera(request: Request) -> Response:
         return _refusal(FAILED, 500)
 
 
-async def _in_thread(work, *arguments):
-    if not _workers:
-        _workers.append(anyio.CapacityLimiter(max(1, LIMITS.cameras)))
-    return await anyio.to_thread.run_sync(work, *arguments, limiter=_workers[0])
-
-
 def _refusal(words: str, status: int) -> JSONResponse:
     return JSONResponse({"detail": words}, status)
-
-
-CAMERA_ROUTE = Route(PATH, camera, methods=["POST", "DELETE"])

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import gradio as gr
 import torch
-from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -24,10 +23,9 @@ from starlette.routing import Route
 
 from cliptta_demo import VERSION
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import bound_downloads, watch
+from cliptta_demo.backend.hub.downloads import watch
 from cliptta_demo.backend.models.device_memory import give_memory_back
-from cliptta_demo.backend.models.loading import keep_loaded, loaded_backbones
-from cliptta_demo.limits import LIMITS
+from cliptta_demo.backend.models.loading import loaded_backbones
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.opening import opening
 from cliptta_demo.page.form.reading import check_form
@@ -35,13 +33,12 @@ from cliptta_demo.page.framework.gradio_parts import answer_in_json, forget_uplo
 from cliptta_demo.page.framework.guard import Page, RequestGuard
 from cliptta_demo.page.framework.theme import build_theme
 from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
-from cliptta_demo.page.runs.camera import CAMERAS
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.runs.remote_runs import ADDRESS, WORKERS, connect
+from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.runs.machine import set_up
+from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.runner import warm_up
-from cliptta_demo.page.runs.session_end import LEAVING, bound_sessions
-from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
+from cliptta_demo.page.server.camera_door import camera_route
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
 from cliptta_demo.page.session.leftover_files import LEFTOVERS
 from cliptta_demo.page.session.receiving import guard_uploads
@@ -56,20 +53,19 @@ CLOSE_SECONDS = 6  # Gradio gives its server five to close
 def launch(demo: Page) -> None:
     """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
 
-    Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within
-    ``LIMITS.stop_seconds``, the process ends with status 1. The first run's one-time work is done while the first
-    visitor still reads, and then the page's own backbone and data set are fetched.
+    Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within ``stop_seconds``,
+    the process ends with status 1. The first run's one-time work is done while the first visitor still reads, and then
+    the page's own backbone and data set are fetched.
 
     Raises:
         UserError: a log level that there is not, or a port that others use.
     """
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     start_log(os.environ)
-    Image.MAX_IMAGE_PIXELS = LIMITS.images.max_pixels  # for whatever opens a picture besides our own decoder
-    keep_loaded(LIMITS.loaded_backbones)
-    bound_downloads(LIMITS.download_megabytes * 1_000_000)
+    host, limits = demo.host, demo.host.limits
+    set_up(limits)
     guard_uploads()
-    _stop_on_signals()
+    _stop_on_signals(host.runs)
     gr.set_static_paths(static_files())
     start = partial(
         demo.launch,
@@ -82,13 +78,13 @@ def launch(demo: Page) -> None:
         run_history=False,
         ssr_mode=False,
         footer_links=["api"],
-        max_threads=LIMITS.runs_at_once + SPARE_THREADS,
+        max_threads=limits.runs_at_once + SPARE_THREADS,
         max_file_size=max(
-            LIMITS.images.max_bytes, LIMITS.archives.max_archive_bytes, LIMITS.videos.max_bytes
+            limits.images.max_bytes, limits.archives.max_archive_bytes, limits.videos.max_bytes
         ),  # the engine's own are finer
-        state_session_capacity=2 * LIMITS.sessions,  # Gradio's own bound, which ours comes before
+        state_session_capacity=2 * limits.sessions,  # Gradio's own bound, which ours comes before
         app_kwargs={
-            "routes": [Route("/health", health), CAMERA_ROUTE, *JOINED_ROUTES],
+            "routes": [Route("/health", partial(health, host)), camera_route(host.cameras), *JOINED_ROUTES],
             "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo)],
         },
         prevent_thread_lock=True,
@@ -97,47 +93,49 @@ def launch(demo: Page) -> None:
         _, address, _ = start()
     except OSError as error:
         raise UserError(f"Port {port} is in use, or not to be had: set GRADIO_SERVER_PORT to another one.") from error
-    bound_sessions(demo)
+    host.session_end.bound(limits.sessions)
     share_first_looks(demo)
     answer_in_json(demo)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
-    log_event("start", address=address, limits=asdict(LIMITS), version=VERSION, **versions, device=device)
+    log_event("start", address=address, limits=asdict(limits), version=VERSION, **versions, device=device)
     held = ExitStack()
-    warming = threading.Thread(target=_get_ready, args=[held], daemon=True)  # beside: a signal need not wait for it
+    warming = threading.Thread(target=_get_ready, args=[host, held], daemon=True)  # a signal need not wait
     warming.start()
     tidying = (  # what nobody waits for, has taken or needs
-        partial(RUNS.close_abandoned, demo),
-        CAMERAS.sweep,
+        partial(host.runs.close_abandoned, demo),
+        host.cameras.sweep,
         ROOM.sweep,
         LEFTOVERS.try_again,
         lambda: forget_uploaded(demo, ROOM.paths, ROOM.count),
     )
-    RUNS.wait_for_stop(tidying, give_memory_back)
-    _close(demo, warming, held)
+    host.runs.wait_for_stop(tidying, give_memory_back)
+    _close(host, warming, held)
 
 
-def health(request: Request) -> JSONResponse:
+def health(host: Host, request: Request) -> JSONResponse:
     """What a load balancer or a container asks: status 200 while it is ready, 503 while it starts or stops."""
-    status = "stopping" if RUNS.stopping else "ok" if RUNS.ready else "starting"
+    runs, remote = host.runs, host.remote
+    status = "stopping" if runs.stopping else "ok" if runs.ready else "starting"
     body = {
         "status": status,
         "version": VERSION,
-        "uptime_seconds": round(RUNS.uptime, 1),
-        "runs_at_work": RUNS.count,
-        "cameras_at_work": CAMERAS.count,
+        "uptime_seconds": round(runs.uptime, 1),
+        "runs_at_work": runs.count,
+        "cameras_at_work": host.cameras.count,
         "loaded_backbones": list(loaded_backbones()),
-        **({"workers": len(WORKERS.present)} if ADDRESS else {}),
-        "undeleted_sessions": LEAVING.undeleted,
+        **({"workers": len(remote.workers.present)} if remote is not None else {}),
+        "undeleted_sessions": host.session_end.undeleted,
         "undeleted_files": len(LEFTOVERS),
     }
     return JSONResponse(body, 200 if status == "ok" else 503, {"Cache-Control": "no-store"})
 
 
-def _get_ready(held: ExitStack) -> None:
-    if ADDRESS:  # workers get ready by themselves
+def _get_ready(host: Host, held: ExitStack) -> None:
+    runs = host.runs
+    if host.remote is not None:  # workers get ready by themselves
         try:
-            held.callback(connect())
+            held.callback(host.remote.connect(host.machine.pace))
         except UserError as error:
             log_event("no-cluster", logging.ERROR, reason=str(error))
             sys.stderr.flush()
@@ -145,28 +143,28 @@ def _get_ready(held: ExitStack) -> None:
     elif not ON_ZERO_GPU:  # there is no GPU outside of a visitor's run
         try:
             with suppress(UserError):  # without the built-in model the page still stands; a run says what is wrong
-                warm_up()
+                warm_up(host.machine)
         except Exception:  # a server that can't do a run must not look as if it were still starting
             log.exception("the first run failed")
             sys.stderr.flush()
             os._exit(1)
-    if RUNS.stopping:
+    if runs.stopping:
         return
-    RUNS.ready = True
-    log_event("ready", seconds=round(RUNS.uptime, 3))
-    if ADDRESS:
+    runs.ready = True
+    log_event("ready", seconds=round(runs.uptime, 3))
+    if host.remote is not None:
         return
     try:
-        with watch(lambda progress: RUNS.check()):  # a visitor who presses Run meanwhile waits for the same download
-            prepare(check_form(opening()))
+        with watch(lambda progress: runs.check()):  # a visitor who presses Run meanwhile waits for the same download
+            prepare(check_form(opening()), host.limits)
     except UserError as error:
-        if not RUNS.stopping:
+        if not runs.stopping:
             log_event("opening-not-loaded", logging.WARNING, reason=str(error))
 
 
-def _stop_on_signals() -> None:
+def _stop_on_signals(runs: Runs) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
-        RUNS.stop()
+        runs.stop()
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
 
     if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
@@ -174,18 +172,18 @@ def _stop_on_signals() -> None:
         signal.signal(signal.SIGINT, stop)
 
 
-def _close(demo: gr.Blocks, warming: threading.Thread, held: ExitStack) -> None:
-    runs = RUNS.count
-    log_event("stopping", runs=runs)
-    CAMERAS.end_all()
-    ended = RUNS.wait_for_end(LIMITS.stop_seconds)
-    if runs:
+def _close(host: Host, warming: threading.Thread, held: ExitStack) -> None:
+    runs, count = host.runs, host.runs.count
+    log_event("stopping", runs=count)
+    host.cameras.end_all()
+    ended = runs.wait_for_end(host.limits.stop_seconds)
+    if count:
         time.sleep(LAST_WORD_SECONDS)
-    closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)
+    closing = threading.Thread(target=host.demo.close, kwargs={"verbose": False}, daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
     held.close()
-    log_event("stopped", runs=RUNS.count, seconds=round(RUNS.uptime, 3))
+    log_event("stopped", runs=runs.count, seconds=round(runs.uptime, 3))
     # A step in the middle of a kernel can't be interrupted, and would crash the interpreter's end.
     if not ended or warming.is_alive():
         sys.stderr.flush()

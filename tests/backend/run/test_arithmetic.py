@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,15 +11,16 @@ from helpers import CLASSES, OWN_SETTINGS, labelled_source, method_of, random_im
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cliptta_demo import limits
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.runs import cost
+from cliptta_demo.page.runs.machine import Machine
 
 SETTINGS = RunSettings(
     methods=method_names(),
@@ -70,54 +72,50 @@ def test_a_pace_is_guessed_then_learnt() -> None:
     assert shown == ["1 s", "40 s", "10 min", "3.0 h", "46 days"]
 
 
-def bounded(monkeypatch: pytest.MonkeyPatch, **values: int) -> None:
-    monkeypatch.setattr(cost, "LIMITS", limits.Limits(**values))
-
-
 def test_a_run_over_the_limit_is_refused_with_its_time(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = Experiment(SETTINGS, backbone, labelled_source(60))
-    assert cost.check_cost(experiment) > 0
-    bounded(monkeypatch, run_teraflops=1)
+    assert cost.check_cost(experiment, Machine()) > 0
     monkeypatch.setattr(Towers, "of", lambda backbone: Towers(image=10.0, prompt=1.0))
     with pytest.raises(UserError, match=r"take about .* on this machine, .* Choose fewer batches, steps or methods"):
-        cost.check_cost(experiment)
+        cost.check_cost(experiment, Machine(Limits(run_teraflops=1)))
 
 
 def test_many_prompts_are_refused_as_prompts(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    bounded(monkeypatch, run_teraflops=1)
-    monkeypatch.setattr(cost, "PACE", Pace())
     experiment = Experiment(SETTINGS, backbone, labelled_source(60))
     monkeypatch.setattr(Towers, "of", lambda backbone: Towers(image=0.01, prompt=1000.0))
     with pytest.raises(UserError, match="fewer classes or prompt templates"):
-        cost.check_cost(experiment)
+        cost.check_cost(experiment, Machine(Limits(run_teraflops=1)))
 
 
-def test_a_batch_that_can_not_be_cut_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    bounded(monkeypatch, pass_gigaflops=1)
+def test_a_batch_that_can_not_be_cut_is_bounded_too() -> None:
+    machine = Machine(Limits(pass_gigaflops=1))
     tower = nn.Sequential(nn.Conv2d(3, 64, 3), nn.BatchNorm2d(64), nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
     whole = small_backbone(nn.Sequential(tower, nn.Linear(64, 32)))
     experiment = Experiment(replace(SETTINGS, stream=StreamSettings(batch_size=512)), whole, labelled_source(600))
     with pytest.raises(UserError, match=r"can't be cut into turns: 512 images .* batch size of at most (\d+)") as told:
-        cost.check_cost(experiment)
+        cost.check_cost(experiment, machine)
     fitting = int(str(told.value).split("at most ")[1].split(",")[0])
     smaller = replace(
         SETTINGS, stream=StreamSettings(batch_size=fitting), adaptation=AdaptationSettings(memory_shots=0)
     )
-    assert cost.check_cost(Experiment(smaller, whole, labelled_source(600))) > 0
+    assert cost.check_cost(Experiment(smaller, whole, labelled_source(600)), machine) > 0
     whole.batch_statistics = False  # the same tower by its source's statistics can be cut
-    assert cost.check_cost(experiment) > 0
+    assert cost.check_cost(experiment, machine) > 0
 
 
 def test_the_form_says_how_long_its_run_takes() -> None:
-    assert "Takes about" in cost.estimate_html(FormValues())
-    told = cost.estimate_html(FormValues(rates="own", learning_rate=0.002))
+    estimate = partial(cost.estimate_html, Machine())
+    assert "Takes about" in estimate(FormValues())
+    told = estimate(FormValues(rates="own", learning_rate=0.002))
     chosen_rate, count = 0.002 * chosen()["cliptta"].rate, chosen()["cliptta"].steps
     assert f"CLIPTTA at {chosen_rate:g}, {count} steps" in told
-    assert "Chosen on held-out corruptions" not in cost.estimate_html(FormValues())
-    assert "too-much" in cost.estimate_html(FormValues(backbone="ViT-L-14/openai", batch_size=512, batches=80))
-    assert "too-much" not in cost.estimate_html(FormValues(backbone="ViT-L-14/openai", batches=80), "cuda")
-    assert "is said when" in cost.estimate_html(FormValues(backbone="ViT-B-32/laion2b_s34b_b79k"))
-    assert "><" in cost.estimate_html(FormValues(batches=None))
+    assert "Chosen on held-out corruptions" not in estimate(FormValues())
+    assert "too-much" in cost.estimate_html(
+        Machine(), FormValues(backbone="ViT-L-14/openai", batch_size=512, batches=80)
+    )
+    assert "too-much" not in estimate(FormValues(backbone="ViT-L-14/openai", batches=80), "cuda")
+    assert "is said when" in estimate(FormValues(backbone="ViT-B-32/laion2b_s34b_b79k"))
+    assert "><" in estimate(FormValues(batches=None))
 
 
 def test_the_text_tower_rests_between_pieces_and_turns_hold_no_more(backbone: Backbone) -> None:

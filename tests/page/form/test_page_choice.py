@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from pressing import values
+from pressing import HOST, values
 
 from cliptta_demo import cli, run_command, web
 from cliptta_demo.backend.errors import UserError
@@ -18,7 +18,7 @@ from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.opening import packaged, read_opening
 from cliptta_demo.page.layout import backbone_note, build, filling
 from cliptta_demo.page.panels import cards
-from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.runs import handlers, host
 
 VIT = "ViT-B-16/openai"
 WORKED = packaged()
@@ -68,7 +68,7 @@ def test_a_typed_name_stays_to_be_mended() -> None:
 def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     opened = Choice(WORKED, idle="Example")
-    updates = list(handlers.run(None, None, values(backbone="ViT-B-32/openai"), None, "visitor", opened))
+    updates = list(handlers.run(HOST, None, None, values(backbone="ViT-B-32/openai"), None, "visitor", opened))
     assert updates[-1]["progress"] == "Example"
     assert not {"accuracy", "gallery"} & {name for update in updates for name in update}
     put = filling.put_form_back(updates[-1]["choice"], values(backbone="ViT-B-32/openai"))
@@ -79,20 +79,20 @@ def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: 
 
 
 def test_a_backbone_says_its_cost_and_what_stays() -> None:
-    note = backbone_note.backbone_note_html(TRIED, TINY)
+    note = backbone_note.backbone_note_html(HOST.machine, TRIED, TINY)
     for words in ("598 MB", "Apache 2.0", f"Batch of {TRIED.batch_size}", "Images and settings stay"):
         assert words in note
-    own = backbone_note.backbone_note_html(WORKED, TINY)
+    own = backbone_note.backbone_note_html(HOST.machine, WORKED, TINY)
     assert "none" in own
     assert "stay" not in own
-    assert "Batch of" not in backbone_note.backbone_note_html(replace(TRIED, batches=None), TINY)
-    unlisted = backbone_note.backbone_note_html(replace(TRIED, backbone="hf-hub:somebody/clip"), TINY)
+    assert "Batch of" not in backbone_note.backbone_note_html(HOST.machine, replace(TRIED, batches=None), TINY)
+    unlisted = backbone_note.backbone_note_html(HOST.machine, replace(TRIED, backbone="hf-hub:somebody/clip"), TINY)
     assert 'href="https://huggingface.co/somebody/clip"' in unlisted
-    assert backbone_note.backbone_note_html(replace(TRIED, backbone="<b>"), TINY) == ""
+    assert backbone_note.backbone_note_html(HOST.machine, replace(TRIED, backbone="<b>"), TINY) == ""
 
 
 def test_where_there_is_a_gpu_the_page_offers_the_papers_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "device", lambda: "cuda")
+    monkeypatch.setattr(host, "device", lambda: "cuda")
     demo = build.build_demo()
     (button,) = (block for block in demo.blocks.values() if block.elem_id == "gpu-advice")
     assert button.visible

@@ -19,6 +19,7 @@ from cliptta_demo.page.lessons.lesson import LONGEST, LONGEST_ASK, Lesson
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key, changed_values, lesson_values
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import ROWS
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.session.state import changed_names
 
@@ -43,7 +44,7 @@ def test_all_of_a_lesson_shows_with_19_of_20_seeds(lesson: Lesson) -> None:
 
 @every_lesson
 def test_what_was_measured_is_the_lesson(lesson: Lesson) -> None:
-    experiment, _ = open_experiment(read_form(lesson_values(lesson)), None)
+    experiment, _ = open_experiment(read_form(lesson_values(lesson)), None, Machine())
     settings = lesson_study(lesson).settings
     own = experiment.backbone.info.adaptation
     assert [variant.method for variant in settings.variants] == list(experiment.settings.methods)

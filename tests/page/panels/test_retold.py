@@ -14,6 +14,7 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
+from pressing import HOST
 from safetensors.torch import load
 
 from cliptta_demo.backend.data.catalog import open_source
@@ -21,7 +22,7 @@ from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.layout.results_panel import SAVED
+from cliptta_demo.page.layout.results_panel import downloads
 from cliptta_demo.page.panels.retold import as_command, as_python, command_download, python_download
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.runs.weights import weights_download
@@ -42,7 +43,7 @@ def recipe_of(query: dict[str, str]) -> Recipe:
 def whole(recipe: Recipe) -> Session:
     """The page's own run."""
     session = Session(recipe, None)
-    for state, snapshot in open_experiment(recipe, None)[0].run():
+    for state, snapshot in open_experiment(recipe, None, HOST.machine)[0].run():
         session = session.after(state, snapshot)
     return session
 
@@ -76,12 +77,12 @@ def test_what_cannot_be_retold_is_said() -> None:
         text = json.loads(download(session))["text"]
         assert "folder:PATH" in text
         assert "Settings changed at batch 2;" in text
-    assert all(save(None) == "" for _, save in SAVED.values())
+    assert all(save(None) == "" for save in downloads(HOST).values())
 
 
 def test_adapted_weights_are_open_clips_and_predict_the_same(tmp_path: Path) -> None:
     session = whole(recipe_of({"methods": "tent,cliptta,tda", "steps": "3"}))
-    saved = json.loads(weights_download(session))
+    saved = json.loads(weights_download(HOST, session))
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(saved["text"]))) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     architecture = {"open_clip_config.json", "tiny_tower.py"}

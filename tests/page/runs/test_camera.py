@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import gradio as gr
 import pytest
 import torch
 from hostile_files import encode, film
@@ -19,38 +20,39 @@ from starlette.testclient import TestClient
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import FormValues, field_names
-from cliptta_demo.page.layout import camera_panel
 from cliptta_demo.page.layout.camera_panel import start_camera
 from cliptta_demo.page.runs import camera
-from cliptta_demo.page.runs.camera import CAMERAS, FRAME_LIMITS, Camera, Cameras, Frame, TooSoon
-from cliptta_demo.page.runs.memory_budget import KEEPING
-from cliptta_demo.page.runs.registry import RUNS
-from cliptta_demo.page.server.camera_door import CAMERA_ROUTE
+from cliptta_demo.page.runs.camera import FRAME_LIMITS, Camera, Frame, TooSoon
+from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.server.camera_door import camera_route
 from cliptta_demo.page.words.texts import CAMERAS_TAKEN
 
 FORM = FormValues(class_names="cat, dog, car", batch_size="what is said of another stream")
 PICTURE = encode(Image.new("RGB", (64, 64), "gold"), "JPEG")
 
 
-@pytest.fixture(autouse=True)
-def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A server, of whose cameras nothing is left in the end."""
     monkeypatch.setattr(camera, "load_backbone", lambda name, **_: BACKBONE)
-    yield
-    CAMERAS.end_all()
-    assert (CAMERAS.count, RUNS.count, KEEPING.used) == (0, 0, 0)
+    host = Host.of(gr.Blocks(), Limits(cameras=1))
+    yield host
+    host.cameras.end_all()
+    assert (host.cameras.count, host.runs.count, host.memory.used) == (0, 0, 0)
 
 
-def begin(key: str = "visitor", form: FormValues = FORM) -> Camera:
-    *_, found = CAMERAS.begin(form, key)
+def begin(host: Host, key: str = "visitor", form: FormValues = FORM) -> Camera:
+    *_, found = host.cameras.begin(form, key)
     return found
 
 
-def test_frames_are_answered_and_judged_over_http() -> None:
-    ours = begin()
-    assert RUNS.count == 1
-    assert KEEPING.used > 0
-    with TestClient(Starlette(routes=[CAMERA_ROUTE])) as client:
+def test_frames_are_answered_and_judged_over_http(host: Host) -> None:
+    ours = begin(host)
+    assert host.runs.count == 1
+    assert host.memory.used > 0
+    with TestClient(Starlette(routes=[camera_route(host.cameras)])) as client:
         head = {"X-Camera": ours.token}
         first = client.post("/camera", headers=head, content=PICTURE).json()
         assert set(first["answers"]) == {"zero-shot", "tent", "cliptta"}
@@ -75,80 +77,82 @@ def test_frames_are_answered_and_judged_over_http() -> None:
             assert client.post("/camera", headers={"X-Camera": token}, content=PICTURE).status_code == 404
             assert client.delete("/camera", headers={"X-Camera": token}).status_code == 204
         assert client.get("/camera", headers=head).status_code == 405
-        assert CAMERAS.count == 1
+        assert host.cameras.count == 1
         assert client.delete("/camera", headers=head).status_code == 204
         assert client.post("/camera", headers=head, content=PICTURE).status_code == 404
     assert len(PICTURE) < FRAME_LIMITS.max_bytes
 
 
-def test_one_frame_at_a_time_and_one_camera_for_a_visitor() -> None:
-    first = begin()
+def test_one_frame_at_a_time_and_one_camera_for_a_visitor(host: Host) -> None:
+    first = begin(host)
     with first._lock, pytest.raises(TooSoon):
         first.answer(Frame(PICTURE))
-    second = begin()
+    second = begin(host)
     with pytest.raises(UserError, match="Press Start"):
         first.answer(Frame(PICTURE))
     assert second.answer(Frame(PICTURE))["frames"] == 1
 
 
-def test_one_that_is_still_got_ready_has_its_place_and_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    few, form, said = Cameras(most=1), tuple(FORM[name] for name in field_names()), []
-    monkeypatch.setattr(camera_panel, "CAMERAS", few)
+def test_one_that_is_still_got_ready_has_its_place_and_gives_it_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, form, said = host.cameras, tuple(FORM[name] for name in field_names()), []
 
     def load(name: str, **_: Any) -> Backbone:
         monkeypatch.setattr(camera, "load_backbone", lambda name, **_: BACKBONE)
-        said.extend(start_camera(form, "other"))  # meanwhile
+        said.extend(start_camera(few, form, "other"))  # meanwhile
         raise UserError("It can't be loaded.")
 
     monkeypatch.setattr(camera, "load_backbone", load)
-    said += [*start_camera(form, "visitor")]
-    said += [*start_camera(form, "visitor")]
-    said += [*start_camera(form, "other")]
+    said += [*start_camera(few, form, "visitor")]
+    said += [*start_camera(few, form, "visitor")]
+    said += [*start_camera(few, form, "other")]
     few.end("visitor")
-    said += [*start_camera(form, "other")]
+    said += [*start_camera(few, form, "other")]
     few.end_all()
     assert [one.get("error") for one in said] == [CAMERAS_TAKEN, "It can't be loaded.", None, CAMERAS_TAKEN, None]
 
 
-def test_it_ends_when_no_frame_comes_and_when_the_server_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = begin()
+def test_it_ends_when_no_frame_comes_and_when_the_server_stops(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = begin(host)
     ours.answer(Frame(PICTURE))
-    CAMERAS.sweep()
-    assert CAMERAS.count == 1
+    host.cameras.sweep()
+    assert host.cameras.count == 1
     later = time.monotonic() + 1000
     with monkeypatch.context() as patch:
         patch.setattr(camera.time, "monotonic", lambda: later)
-        CAMERAS.sweep()
-    assert (CAMERAS.count, RUNS.count) == (0, 0)
-    ours = begin()
-    RUNS.stop()
-    try:
-        with pytest.raises(UserError, match="restarted"):
-            ours.answer(Frame(PICTURE))
-    finally:
-        RUNS._stopping.clear()
+        host.cameras.sweep()
+    assert (host.cameras.count, host.runs.count) == (0, 0)
+    ours = begin(host)
+    host.runs.stop()
+    with pytest.raises(UserError, match="restarted"):
+        ours.answer(Frame(PICTURE))
 
 
-def test_renamed_classes_have_their_words() -> None:
-    assert begin(form=FORM.changed({"class_names": "cat = kitten, dog"})).experiment.class_names == ("kitten", "dog")
+def test_renamed_classes_have_their_words(host: Host) -> None:
+    ours = begin(host, form=FORM.changed({"class_names": "cat = kitten, dog"}))
+    assert ours.experiment.class_names == (
+        "kitten",
+        "dog",
+    )
 
 
-def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     for changes, words in (
         ({"class_names": "cat"}, "nothing to choose between"),
         ({"methods": ["eata"]}, "EATA learns from clean images too"),
         ({"backbone": "/etc/passwd"}, "backbone"),
     ):
         with pytest.raises(UserError, match=words):
-            begin(form=FORM.changed(changes))
-        assert (RUNS.count, KEEPING.used) == (0, 0)
+            begin(host, form=FORM.changed(changes))
+        assert (host.runs.count, host.memory.used) == (0, 0)
     monkeypatch.setattr(camera, "ON_ZERO_GPU", True)
     with pytest.raises(UserError, match="borrows its GPU"):
-        begin()
+        begin(host)
 
 
-def test_a_window_holds_so_many_frames_whatever_was_seen() -> None:
-    ours = begin()
+def test_a_window_holds_so_many_frames_whatever_was_seen(host: Host) -> None:
+    ours = begin(host)
     for _ in range(20):
         ours.answer(Frame(PICTURE, overlay="gaussian_noise", severity=2))
     assert ours._window.seen == 20

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 from hostile_values import ORDINARY, arguments, refusal_is_a_sentence, refusal_names, settings_cases
-from pressing import small_model  # noqa: F401  (a fixture)
+from pressing import HOST, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.page.runs import api
 
@@ -16,7 +16,7 @@ from cliptta_demo.page.runs import api
 def refusal(given: dict[str, Any]) -> str:
     """What the visitor reads instead of the first batch; "" where that comes."""
     try:
-        with closing(api.run(**given)) as answers:
+        with closing(api.endpoint(HOST)(**given)) as answers:
             assert next(answers)["batch"] >= 1
     except gr.Error as error:
         return error.message

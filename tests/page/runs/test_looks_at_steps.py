@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pressing import small_model, values  # noqa: F401  (a fixture for all)
+from pressing import HOST, small_model, values  # noqa: F401  (a fixture for all)
 
 from cliptta_demo.page.runs import handlers, runner
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL
@@ -15,7 +15,7 @@ STEPS = 3
 
 def shown(**run: Any) -> tuple[list[str], int]:
     """(lines of progress inside batches, batches) of a run of three."""
-    updates = list(handlers.run(None, None, values(batches=3, steps=STEPS), None, "visitor", **run))
+    updates = list(handlers.run(HOST, None, None, values(batches=3, steps=STEPS), None, "visitor", **run))
     drawn = [update["progress"] for update in updates if "cards" in update][1:]  # the stage is emptied first
     steps = [line for line in drawn if "step " in line]
     return steps, len(drawn) - len(steps)

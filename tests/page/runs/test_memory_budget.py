@@ -5,18 +5,21 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 from helpers import small_backbone
-from pressing import BACKBONE, message, press, small_model  # noqa: F401  (a fixture)
+from pressing import BACKBONE, HOST, message, press, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
+from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import handlers, memory_budget
+from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.memory_budget import MemoryBudget, check_size
 from cliptta_demo.page.session.state import Session, Uploads
 
@@ -96,7 +99,7 @@ def test_too_many_shots_are_refused_with_settings_amount_and_limit() -> None:
     size = bound_of(asked)
     assert size.memory == 12_800 * (3 * 224 * 224 + 12)
     with pytest.raises(UserError) as caught:
-        check_size(size, asked, 200)
+        check_size(size, asked, 200, LIMITS)
     assert str(caught.value) == (
         "64 shots × 200 classes at 224 pixels keep up to 1.9 GB; this page keeps at most 600 MB per visitor: "
         "choose fewer shots, classes or batches."
@@ -105,27 +108,25 @@ def test_too_many_shots_are_refused_with_settings_amount_and_limit() -> None:
 
 def test_a_run_that_ends_before_it_could_grow_large_is_not_refused() -> None:
     asked = recipe(memory_shots=64, batches=100, batch_size=128)
-    check_size(bound_of(asked, length=500), asked, 200)  # so many images there are
-    check_size(bound_of(asked, batches=2), asked, 200)  # Step
+    check_size(bound_of(asked, length=500), asked, 200, LIMITS)  # so many images there are
+    check_size(bound_of(asked, batches=2), asked, 200, LIMITS)  # Step
     short = recipe(memory_shots=64, batches=10, batch_size=128)
-    check_size(bound_of(short), short, 200)
+    check_size(bound_of(short), short, 200, LIMITS)
 
 
-def test_a_refused_run_takes_no_step_and_keeps_the_session(monkeypatch) -> None:
+def test_a_refused_run_takes_no_step_and_keeps_the_session() -> None:
     first, _ = press()
-    monkeypatch.setattr(memory_budget, "LIMITS", replace(memory_budget.LIMITS, session_megabytes=1))
-    kept, updates = press(first, batches=None, memory_shots=64, batch_size=256)
+    host = Host.of(gr.Blocks(), Limits(session_megabytes=1))
+    kept, updates = press(first, batches=None, host=host, memory_shots=64, batch_size=256)
     assert kept is first
     assert "64 shots × 12 classes at 32 pixels keep up to" in message(updates)
     assert 'role="alert"' in message(updates)
-    assert memory_budget.KEEPING._aside == {}
+    assert host.memory._aside == {}
 
 
 def keeper(most: int, *busy: str) -> tuple[MemoryBudget, list[str]]:
     gone: list[str] = []
-    kept = MemoryBudget(most, busy.__contains__)
-    kept.let_go = gone.append
-    return kept, gone
+    return MemoryBudget(most, busy.__contains__, lambda key: gone.append(key) or 2), gone
 
 
 def test_the_oldest_idle_session_goes_first_and_never_one_at_work() -> None:
@@ -177,11 +178,12 @@ def test_decoded_images_count_and_join_the_run() -> None:
 
 
 def test_whose_run_was_dropped_is_told_once_it_starts_again() -> None:
-    memory_budget.KEEPING.lose("visitor", 2)
-    assert memory_budget.KEEPING.advice("visitor").endswith("are still here: press Run to start it again.")
-    _, updates = press()
+    kept, _ = keeper(MB)
+    kept.drop("visitor")
+    assert kept.advice("visitor").endswith("are still here: press Run to start it again.")
+    _, updates = press(host=replace(HOST, memory=kept))
     words = [update["message"] for update in updates if "needed the memory" in update.get("message", "")]
     assert "its 2 batches and their results are gone" in words[0]
     assert "started again from the source model" in words[0]
-    assert memory_budget.KEEPING.advice("visitor") == ""
+    assert kept.advice("visitor") == ""
     assert handlers.phase_of(None) == "idle"

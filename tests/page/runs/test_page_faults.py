@@ -16,7 +16,7 @@ import pytest
 import torch
 from hub_stand_in import Hub, pointed_at, serve_hub
 from hub_tables import ANIMALS, publish, table
-from pressing import BACKBONE, ZOO, message, press, same, small_model  # noqa: F401  (a fixture)
+from pressing import BACKBONE, HOST, ZOO, message, press, same, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.hub.transfer import PIECE
@@ -116,7 +116,7 @@ def test_memory_that_runs_out_where_nothing_can_be_smaller_is_a_sentence(
             assert kept is first
             assert NO_MEMORY in message(updates)
             with pytest.raises(gr.Error, match="memory of this machine ran out"):
-                list(api.run(batch_size=8, batches=1, adaptation={"steps": 1}))
+                list(api.endpoint(HOST)(batch_size=8, batches=1, adaptation={"steps": 1}))
     assert press(kept)[0].state.next_batch == 2
 
 
@@ -229,7 +229,7 @@ def test_a_hub_that_stays_away_is_a_sentence_and_a_later_try_fetches_what_is_mis
     assert 'role="alert"' in message(updates)
     assert updates[-1]["run"].interactive is not False
     with pytest.raises(gr.Error, match="model hub could not be reached"):
-        list(api.run(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
+        list(api.endpoint(HOST)(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
     assert not list((tmp_path / "cache").rglob("*.incomplete"))
     assert press(kept)[0].state.next_batch == 2  # what is built in goes on meanwhile
     stand_in.down_after, stand_in.down = None, False

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pressing import BACKBONE, message, press, same, small_model, values  # noqa: F401  (a fixture)
+from pressing import BACKBONE, HOST, message, press, same, small_model, values  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.declare import settings_of
@@ -19,7 +19,6 @@ from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.opening import packaged
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
-from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
 
 
@@ -47,16 +46,16 @@ def test_running_on_equals_stepping():
 def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
     whole, _ = press(batches=None)
     committed = None
-    with RUNS.answer(handlers.run(None, None, values(), None, "visitor"), "visitor") as updates:
+    with HOST.runs.answer(handlers.run(HOST, None, None, values(), None, "visitor"), "visitor") as updates:
         for update in updates:
             committed = update.get("session", committed)
             if committed is not None and committed.state.next_batch == 2:
                 break
-        assert not RUNS.wait("visitor", 0.0)
+        assert not HOST.runs.wait("visitor", 0.0)
     drawn = handlers.pause(committed)
     assert "<b>2</b> of 3 batches" in drawn["progress"]
     assert "paused" in drawn["progress"]
-    assert RUNS.wait("visitor", 0.0)
+    assert HOST.runs.wait("visitor", 0.0)
     assert same(whole, press(committed, batches=None)[0])
 
 
@@ -119,8 +118,8 @@ def test_an_unexpected_failure_tells_no_details(monkeypatch):
 def test_a_failure_in_the_middle_keeps_the_last_batch(monkeypatch):
     real = runner.work
 
-    def half(experiment, session, batches=None):
-        yield from real(experiment, session, 1)
+    def half(experiment, session, machine, batches):
+        yield from real(experiment, session, machine, 1)
         raise RuntimeError("later")
 
     monkeypatch.setattr(gpu, "work", half)
@@ -294,7 +293,7 @@ def test_a_backbone_brings_its_own_settings():
 
 
 def test_the_api_streams_plain_numbers():
-    results = list(api.run(batch_size=8, batches=2, adaptation={"steps": 1}))
+    results = list(api.endpoint(HOST)(batch_size=8, batches=2, adaptation={"steps": 1}))
     assert [(result["batch"], result["batches"]) for result in results] == [(1, 2), (2, 2)]
     assert set(results[-1]["methods"]) == {"zero-shot", "tent", "cliptta"}
     assert 0 <= results[-1]["methods"]["tent"]["accuracy"] <= 1
@@ -302,16 +301,16 @@ def test_the_api_streams_plain_numbers():
 
 def test_the_api_takes_every_setting_of_adaptation(monkeypatch):
     seen = []
-    monkeypatch.setattr(api, "follow", lambda recipe, *_: seen.append(recipe) or (look for look in ()))
+    monkeypatch.setattr(api, "follow", lambda host, recipe, *_: seen.append(recipe) or (look for look in ()))
     given = {"rate_halves": 3, "memory_sample": 12, "symmetric": True, "tda.shots": 2}
-    list(api.run(methods=["cliptta", "tda"], adaptation=given))
+    list(api.endpoint(HOST)(methods=["cliptta", "tda"], adaptation=given))
     (recipe,) = seen
     assert {name: recipe.settings.flat()[name] for name in given} == given
     assert recipe.settings.adaptation.learning_rate == tuned_adaptation("tiny").learning_rate
     for name in settings_of(AdaptationSettings):
-        list(api.run(adaptation={name: getattr(tuned_adaptation("tiny"), name)}))
+        list(api.endpoint(HOST)(adaptation={name: getattr(tuned_adaptation("tiny"), name)}))
     with pytest.raises(Exception, match="memory_sample is 0"):
-        list(api.run(adaptation={"memory_sample": 0}))
+        list(api.endpoint(HOST)(adaptation={"memory_sample": 0}))
 
 
 @pytest.mark.parametrize(
@@ -326,7 +325,7 @@ def test_the_api_takes_every_setting_of_adaptation(monkeypatch):
 )
 def test_the_api_refuses_in_one_sentence(change, words):
     with pytest.raises(Exception, match=words):
-        list(api.run(**change))
+        list(api.endpoint(HOST)(**change))
 
 
 def test_only_public_files_are_served():

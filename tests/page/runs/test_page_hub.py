@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from helpers import small_backbone
 from hub_stand_in import Hub, pointed_at, serve_hub
 from hub_tables import ANIMALS, publish, table
-from pressing import ZOO, message, press, values
+from pressing import HOST, ZOO, message, press, values
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
@@ -19,8 +20,8 @@ from cliptta_demo.page.form import choices, links
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.sidebar import fit_widgets
-from cliptta_demo.page.runs import api, following, handlers, runner
-from cliptta_demo.page.runs.registry import Runs
+from cliptta_demo.page.runs import api, handlers, runner
+from cliptta_demo.page.runs.host import Host
 
 BACKBONE = small_backbone()
 
@@ -54,7 +55,7 @@ def test_a_visitors_data_set_runs_and_the_download_is_watched(stand_in: Hub) -> 
 
 def test_giving_a_download_up_ends_it(stand_in: Hub, tmp_path: Path) -> None:
     stand_in.bytes_per_second = 100_000
-    run = handlers.run(None, None, values(**ZOO), 1, "visitor")
+    run = handlers.run(HOST, None, None, values(**ZOO), 1, "visitor")
     for update in run:
         if "Downloading" in update.get("progress", ""):
             break
@@ -66,15 +67,14 @@ def test_giving_a_download_up_ends_it(stand_in: Hub, tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.incomplete"))
 
 
-def test_a_server_that_stops_gives_downloads_up(stand_in: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Runs()
-    monkeypatch.setattr(following, "RUNS", service)
+def test_a_server_that_stops_gives_downloads_up(stand_in: Hub, tmp_path: Path) -> None:
+    host = Host.of(gr.Blocks())
     stand_in.bytes_per_second = 100_000
     updates = []
-    for update in handlers.run(None, None, values(**ZOO), 1, "visitor"):
+    for update in handlers.run(host, None, None, values(**ZOO), 1, "visitor"):
         updates.append(update)
         if "Downloading" in update.get("progress", ""):
-            service.stop()
+            host.runs.stop()
     assert "being restarted" in message(updates)
     deadline = time.monotonic() + 60
     while list((tmp_path / "cache").rglob("*.incomplete")) and time.monotonic() < deadline:
@@ -173,7 +173,7 @@ def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> 
 
 
 def test_the_api_takes_data_sets_of_the_hub(stand_in: Hub) -> None:
-    results = list(api.run(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
+    results = list(api.endpoint(HOST)(dataset="hf:zoo/animals", batch_size=8, batches=1, adaptation={"steps": 1}))
     assert sum(results[0]["methods"]["tent"]["histogram"]) == 8
     with pytest.raises(Exception, match="must look like ORGANISATION/NAME"):
-        list(api.run(dataset="hf:/etc/passwd"))
+        list(api.endpoint(HOST)(dataset="hf:/etc/passwd"))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import gradio as gr
 import pytest
 from pressing import values
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,10 +16,11 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import cost, handlers, registry, runner
+from cliptta_demo.page.runs import handlers, registry, runner
 from cliptta_demo.page.runs import scheduler as module
 from cliptta_demo.page.runs.gpu import perform
-from cliptta_demo.page.runs.registry import RUNS
+from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.scheduler import Scheduler, Share
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
@@ -28,7 +30,7 @@ ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")
 def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of the page with the real model, from the class names to the last batch, each turn counted."""
     most = 1
-    monkeypatch.setattr(cost, "LIMITS", Limits(turn_gigaflops=most))
+    machine = Machine(Limits(turn_gigaflops=most))
     monkeypatch.setattr(module, "SHORTEST", 0.0)
     turns: list[float] = []
     call, rest = Share.call, Scheduler.rest
@@ -51,7 +53,7 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
     monkeypatch.setattr(Scheduler, "rest", lambda self: (count(), rest(self)))
     words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
     recipe = read_form(FormValues(batches=2, batch_size=24, steps=2, methods=ALL, class_names=words))
-    looks = list(perform(recipe, None, None, None))
+    looks = list(perform(recipe, None, None, None, machine))
     assert looks[-1].session.state.next_batch == 2
     assert sum(turns) > 20 * most  # much more than one turn may hold
     assert max(turns) <= 1.05 * most
@@ -59,17 +61,17 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
 
 def test_a_run_that_is_cancelled_ends_within_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a step of many pieces, with the session as it was after the last whole batch."""
-    monkeypatch.setattr(cost, "LIMITS", Limits(turn_gigaflops=1))
+    host = Host.of(gr.Blocks(), Limits(turn_gigaflops=1))
     monkeypatch.setattr(module, "SHORTEST", 0.0)
     monkeypatch.setattr(registry, "present_call", lambda: "call")
-    updates, passes, batches = handlers.run(None, None, values(batch_size=24), None, "visitor"), [], []
+    updates, passes, batches = handlers.run(host, None, None, values(batch_size=24), None, "visitor"), [], []
     embed = Backbone.embed
 
     def cancelled(*given: Any, **options: Any) -> Any:
-        passes.append(RUNS.wait("visitor", 0.0))
+        passes.append(host.runs.wait("visitor", 0.0))
         return embed(*given, **options)
 
-    with RUNS.answer(updates, "visitor"):
+    with host.runs.answer(updates, "visitor"):
         for update in updates:
             batches += [update["session"].state.next_batch] if "session" in update else []
             if batches[-1:] == [1]:
@@ -78,7 +80,7 @@ def test_a_run_that_is_cancelled_ends_within_a_piece(monkeypatch: pytest.MonkeyP
         with pytest.raises(GeneratorExit):
             next(updates)
     assert passes == [False]
-    assert not RUNS.is_busy("visitor")
+    assert not host.runs.is_busy("visitor")
 
 
 def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,9 +107,10 @@ def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "open_source", opened)
     recipe = read_form(FormValues(batches=3, batch_size=8, steps=1))
     ends: list[int] = []
+    machine = Machine()
 
     def run() -> None:
-        ends.append(list(perform(recipe, None, None, None))[-1].session.state.next_batch)
+        ends.append(list(perform(recipe, None, None, None, machine))[-1].session.state.next_batch)
 
     slow = threading.Thread(target=run, name="slow")
     slow.start()

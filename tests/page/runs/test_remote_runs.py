@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
 from paths import ROOT
-from pressing import BACKBONE, message, press, same, small_model, values  # noqa: F401  (a fixture for all)
+from pressing import BACKBONE, HOST, message, press, same, small_model, values  # noqa: F401  (a fixture for all)
 from workers_here import Here
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Workers
+from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import following, gpu, handlers, remote_runs, runner, weights
-from cliptta_demo.page.runs.remote_runs import MOST_LOST, run_remotely
+from cliptta_demo.page.runs import gpu, handlers, remote_runs, runner, weights
+from cliptta_demo.page.runs.remote_runs import MOST_LOST, RemoteRuns
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.words.texts import NO_MEMORY, NO_WORKERS, WORKERS_LOST
 
@@ -38,12 +38,17 @@ def recipe_of(**changes: Any) -> Any:
     return read_form(form_of(values(batches=BATCHES, **changes)))
 
 
+def remote(workers: Workers, check: Callable[[], None] = lambda: None) -> RemoteRuns:
+    """Those of a server with these workers, which waits a second for one."""
+    return RemoteRuns(check, Limits(worker_wait_seconds=1), workers)
+
+
 def ask(workers: Workers, batches: int | None = None, session: Any = None, **changes: Any) -> Iterator[RunUpdate]:
-    return run_remotely(recipe_of(**changes), session, None, batches, workers, lambda: None)
+    return remote(workers).run(recipe_of(**changes), session, None, batches)
 
 
 def alone(**changes: Any) -> Any:
-    *_, last = gpu.perform(recipe_of(**changes), None, None, None)
+    *_, last = gpu.perform(recipe_of(**changes), None, None, None, HOST.machine)
     return last.session
 
 
@@ -143,20 +148,19 @@ def test_the_model_and_the_least_to_do_decide() -> None:
     assert choice("big") == "idle"  # who has it has too much to do
 
 
-def test_when_all_are_gone_a_sentence_is_read_and_the_session_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=1))
+def test_when_all_are_gone_a_sentence_is_read_and_the_session_kept() -> None:
     workers = Workers()
     worker = Here("a", workers)
-    monkeypatch.setattr(following, "RUN", partial(run_remotely, workers=workers))
-    kept, _ = press(batches=2)
+    host = replace(HOST, remote=remote(workers))
+    kept, _ = press(batches=2, host=host)
     worker.left = 3
-    after, updates = press(kept, batches=None)
+    after, updates = press(kept, batches=None, host=host)
     assert NO_WORKERS in message(updates)
     assert after.state.next_batch == 2
     assert any("Waiting for a machine" in update.get("progress", "") for update in updates)
     worker.left = None
     workers.join(worker)
-    end, _ = press(after, batches=None)
+    end, _ = press(after, batches=None, host=host)
     undisturbed, _ = press(batches=None)
     assert same(end, undisturbed)
     assert handlers.phase_of(end) == "done"
@@ -227,13 +231,13 @@ def test_weights_are_asked_of_a_worker_that_is_there(monkeypatch: pytest.MonkeyP
     kept, _ = press(batches=1)
     workers = Workers()
     lost, other = Here("a", workers, looks=0), Here("b", workers, jobs=1)
-    asked = remote_runs.asked("tiny", weights.weights_download, kept, workers=workers)
-    assert len(asked) == len(weights.weights_download(kept)) > 1000  # the archive tells the time, too
+    host = replace(HOST, remote=remote(workers))
+    asked = weights.weights_download(host, kept)
+    assert len(asked) == len(weights.weights_download(HOST, kept)) > 1000  # the archive tells the time, too
     assert (lost.given, other.given) == (1, 1)
     other.left = 0
-    monkeypatch.setattr(remote_runs, "LIMITS", replace(remote_runs.LIMITS, worker_wait_seconds=1))
     with pytest.raises(UserError, match="None of the machines"):
-        remote_runs.asked("tiny", weights.weights_download, kept, workers=workers)
+        weights.weights_download(host, kept)
 
 
 def test_what_a_visitor_has_to_read_is_read() -> None:
@@ -248,7 +252,7 @@ def test_a_server_that_stops_waits_for_no_worker() -> None:
         raise UserError("stopping")
 
     with pytest.raises(UserError, match="stopping"):
-        list(run_remotely(recipe_of(), None, None, None, Workers(), check))
+        list(remote(Workers(), check).run(recipe_of(), None, None, None))
 
 
 def test_ray_is_imported_in_one_file_that_only_a_cluster_loads() -> None:

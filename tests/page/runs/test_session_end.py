@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,14 @@ import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.page.runs import session_end
+from cliptta_demo.page.runs.memory_budget import MemoryBudget
+from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.session_end import SessionEnd
 from cliptta_demo.page.session import leftover_files, upload_quota, uploads
 from cliptta_demo.page.session.leftover_files import LeftoverFiles
 
 PATIENCE = 60  # seconds
+PAUSES = (0.01, 0.02, 0.04, 0.08)
 
 
 class Holder:
@@ -52,11 +55,9 @@ def demo_of(holder: Holder, *events: Any) -> SimpleNamespace:
     return SimpleNamespace(state_holder=holder, _queue=queue, app=SimpleNamespace(iterators={}))
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr(session_end, "GRACE", 0.1)
-    monkeypatch.setattr(session_end, "AGAIN", 0.05)
-    monkeypatch.setattr(session_end, "PAUSES", (0.01, 0.02, 0.04, 0.08))
+def visitors_of(demo: SimpleNamespace, pauses: Sequence[float] = PAUSES) -> SessionEnd:
+    """Those of a server with this page, who are forgotten soon."""
+    return SessionEnd(demo, Runs(), MemoryBudget(0, bool, len), 0.1, 0.05, pauses)
 
 
 def soon(true: Callable[[], object]) -> bool:
@@ -77,9 +78,10 @@ def timers() -> list[threading.Thread]:
 
 
 def test_who_left_is_forgotten_and_nobody_else():
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
     demo = demo_of(holder)
-    visitors.gone("ann", demo)
+    visitors = visitors_of(demo)
+    visitors.gone("ann")
     assert ended(visitors)
     assert holder.deleted == ["ann"]
     assert list(holder.session_data) == list(holder.time_last_used) == ["bob"]
@@ -87,10 +89,11 @@ def test_who_left_is_forgotten_and_nobody_else():
 
 
 def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
     hers, his = (SimpleNamespace(_id=name, session_hash=name, alive=True) for name in ("ann", "bob"))
     demo = demo_of(holder, hers, his)
-    visitors.gone("ann", demo)
+    visitors = visitors_of(demo)
+    visitors.gone("ann")
     assert soon(lambda: not hers.alive)
     assert his.alive
     time.sleep(0.15)  # looks again meanwhile
@@ -101,22 +104,24 @@ def test_a_run_that_nobody_listens_to_is_ended_before_its_session_is_deleted():
 
 
 def test_a_call_from_before_they_left_is_no_sign_of_life():
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
+    visitors = visitors_of(demo_of(holder))
     asked = time.monotonic()  # it waited in line
-    visitors.gone("ann", demo_of(holder))
+    visitors.gone("ann")
     visitors.here("ann", asked)
     assert ended(visitors)
     assert holder.deleted == ["ann"]
-    visitors.gone("bob", demo_of(holder))
+    visitors.gone("bob")
     visitors.here("bob", time.monotonic() + 1)
     assert ended(visitors)
     assert holder.deleted == ["ann"]
 
 
 def test_a_sign_of_life_keeps_everything():
-    holder, visitors = Holder(), SessionEnd()
-    visitors.gone("ann", demo_of(holder))
-    visitors.gone("ann", demo_of(holder))  # the connection broke twice
+    holder = Holder()
+    visitors = visitors_of(demo_of(holder))
+    visitors.gone("ann")
+    visitors.gone("ann")  # the connection broke twice
     visitors.here("ann")
     assert ended(visitors)
     assert holder.deleted == []
@@ -124,10 +129,11 @@ def test_a_sign_of_life_keeps_everything():
 
 
 def test_a_deletion_that_fails_is_tried_again_and_the_rest_is_deleted_meanwhile(caplog):
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
     holder.failures = 2
     demo = demo_of(holder)
-    visitors.gone("ann", demo)
+    visitors = visitors_of(demo)
+    visitors.gone("ann")
     assert ended(visitors)
     assert (holder.tries, holder.deleted, visitors.undeleted) == (3, ["ann"], 0)
     assert list(holder.session_data) == list(demo._queue.pending_messages_per_session) == ["bob"]
@@ -135,13 +141,14 @@ def test_a_deletion_that_fails_is_tried_again_and_the_rest_is_deleted_meanwhile(
 
 
 def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(caplog):
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
     holder.failures = 10**6
     demo = demo_of(holder)
+    visitors = visitors_of(demo)
     for key in ("ann", "bob"):
-        visitors.gone(key, demo)
+        visitors.gone(key)
     assert ended(visitors)
-    assert holder.tries == 2 * (1 + len(session_end.PAUSES))
+    assert holder.tries == 2 * (1 + len(PAUSES))
     assert (holder.deleted, visitors.undeleted) == ([], 2)
     assert not holder.session_data
     assert not demo._queue.pending_messages_per_session
@@ -151,10 +158,11 @@ def test_a_deletion_that_always_fails_ends_is_counted_and_keeps_nothing_else(cap
 
 @pytest.mark.parametrize("broken", ["session_data", "pending_messages_per_session"])
 def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
     demo = demo_of(holder)
+    visitors = visitors_of(demo)
     setattr(holder if broken == "session_data" else demo._queue, broken, None)
-    visitors.gone("ann", demo)
+    visitors.gone("ann")
     assert ended(visitors)
     assert holder.deleted == ["ann"]
     assert visitors.undeleted == 1
@@ -164,11 +172,11 @@ def test_each_part_is_deleted_whatever_happens_to_the_others(broken):
         assert list(holder.session_data) == ["bob"]
 
 
-def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
-    monkeypatch.setattr(session_end, "PAUSES", (60.0,))
-    holder, visitors = Holder(), SessionEnd()
+def test_who_comes_back_between_two_tries_is_kept():
+    holder = Holder()
+    visitors = visitors_of(demo_of(holder), (60.0,))
     holder.failures = 1
-    visitors.gone("ann", demo_of(holder))
+    visitors.gone("ann")
     assert soon(lambda: holder.tries and visitors._timers)
     visitors.here("ann")
     assert ended(visitors)
@@ -176,9 +184,10 @@ def test_who_comes_back_between_two_tries_is_kept(monkeypatch):
 
 
 def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
-    holder, visitors = Holder(), SessionEnd()
+    holder = Holder()
+    visitors = visitors_of(demo_of(holder))
     monkeypatch.setattr(session_end.gradio_parts, "end_events", lambda *_: 1 / 0)
-    visitors.gone("ann", demo_of(holder))
+    visitors.gone("ann")
     assert ended(visitors)
     assert holder.deleted == ["ann"]
 

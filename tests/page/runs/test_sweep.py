@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from pressing import HOST
 from shapes import faults
 
 from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.sweep import KNOBS, Sweep, sweep_data
 from cliptta_demo.page.runs import sweeping
-from cliptta_demo.page.runs.registry import RUNS
 from cliptta_demo.page.runs.sweeping import recipes, sweep, unmoved
 
 FORM = FormValues(methods=("zero-shot", "tent"), batch_size=4, steps=1)
@@ -37,7 +37,7 @@ def test_each_run_changes_one_setting_and_reads_as_many_images() -> None:
 @pytest.mark.browser
 def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, figure) -> None:
     monkeypatch.setattr(sweeping, "IMAGES", 4)
-    updates = list(sweep("steps", None, values_of(FORM), "somebody"))
+    updates = list(sweep(HOST, "steps", None, values_of(FORM), "somebody"))
     assert ["sweep" in update for update in updates] == [True] * (len(KNOBS["steps"].values) + 1)
     data = json.loads(updates[-1]["sweep"])
     assert faults(data, Sweep, "sweep") == []
@@ -45,7 +45,7 @@ def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.Mo
     assert [len(trace["x"]) for trace in (*accuracy["data"], *spread["data"])] == [len(KNOBS["steps"].values)] * 4
     assert len(set(accuracy["data"][0]["y"])) == 1  # zero-shot takes no steps: every run saw the same images
     assert "All 6 runs" in updates[-1]["sweep_note"]
-    assert RUNS.count == 0
+    assert HOST.runs.count == 0
 
 
 @pytest.mark.browser
@@ -71,5 +71,5 @@ def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(
 
 @pytest.mark.parametrize("name", ["nothing", None, ["steps"]])
 def test_a_knob_that_there_is_not_gets_a_sentence(name: object) -> None:
-    (update,) = sweep(name, None, values_of(FORM), "somebody")
+    (update,) = sweep(HOST, name, None, values_of(FORM), "somebody")
     assert "The knob must be one of: learning_rate, steps, batch_size." in update["sweep_note"]

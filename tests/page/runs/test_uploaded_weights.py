@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 import torch
+from pressing import HOST
 from safetensors.torch import load, save
 
 from cliptta_demo.backend.errors import UserError
@@ -29,9 +30,9 @@ def saved() -> tuple[Session, bytes]:
     query = {"methods": "cliptta", "batch_size": "6", "batches": "2", "steps": "2", "corruption": "fog"}
     recipe = check_form(open_link(query))
     session = Session(recipe, None)
-    for state, snapshot in open_experiment(recipe, None)[0].run():
+    for state, snapshot in open_experiment(recipe, None, HOST.machine)[0].run():
         session = session.after(state, snapshot)
-    packed = base64.b64decode(json.loads(weights_download(session))["text"])
+    packed = base64.b64decode(json.loads(weights_download(HOST, session))["text"])
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         return session, archive.read("cliptta.safetensors")
 
@@ -43,7 +44,7 @@ def test_what_was_saved_runs_again_and_predicts_the_same(saved: tuple[Session, b
     assert label_of(name) == "Tiny CLIP (built in) after cliptta"
     recipe = check_form(open_link({"backbone": name, "methods": "tent", "batch_size": "6", "batches": "1"}))
     assert "load_backbone('adapted:FILE')" in as_python(recipe)
-    experiment, _ = open_experiment(recipe, None)
+    experiment, _ = open_experiment(recipe, None, HOST.machine)
     images = experiment.batch(experiment.start()).images.pixels
     plain = load_backbone("tiny")
     theta = session.state.adaptations["cliptta"].values[: plain.layout.size]
@@ -55,7 +56,7 @@ def test_only_uploaded_files_of_a_run_are_taken(saved: tuple[Session, bytes]) ->
     _, data = saved
     for text in ("", "no", "!", base64.b64encode(b"nothing").decode()):
         with pytest.raises(UserError, match="no file of weights"):
-            take_weights(text)
+            take_weights(HOST, text)
     tensors = load(data)
     wrong = [
         b"",

@@ -18,6 +18,7 @@ from zero_gpu_visits import numbers, recipe_of
 
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs import gpu
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.texts import FAILED
 
@@ -37,7 +38,7 @@ def seen() -> dict[str, Any]:
 
 def alone(job: str) -> dict[str, Any]:
     """The same run without ZeroGPU, nobody else around."""
-    *_, last = gpu.perform(recipe_of(job), None, None, None)
+    *_, last = gpu.perform(recipe_of(job), None, None, None, Machine())
     return numbers(last.session)
 
 
@@ -80,27 +81,27 @@ def test_the_time_asked_for_follows_the_steps(seen: dict[str, Any]) -> None:
             adaptation=replace(settings.adaptation, steps=5),
         ),
     )
-    needed = [gpu.seconds_needed(longer, None, None, batches) for batches in (1, 5, 20, None)]
+    needed = [gpu.seconds_needed(longer, None, None, batches, Machine()) for batches in (1, 5, 20, None)]
     assert needed == sorted(needed)
     assert needed[0] < needed[1] < needed[2] == needed[3]
     larger = replace(longer, backbone="ViT-B-16/openai")
-    assert gpu.seconds_needed(larger, None, None, 5) > needed[1]
+    assert gpu.seconds_needed(larger, None, None, 5, Machine()) > needed[1]
     endless = replace(longer, settings=replace(settings, stream=replace(settings.stream, batches=200)))
-    assert gpu.seconds_needed(endless, None, None, None) == LIMITS.gpu_seconds
+    assert gpu.seconds_needed(endless, None, None, None, Machine()) == LIMITS.gpu_seconds
 
 
 def test_a_call_whose_time_is_over_pauses_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "ON_ZERO_GPU", True)
     monkeypatch.setattr(gpu, "seconds_needed", lambda *_: 0)
-    *_, last = gpu.perform(recipe_of("one"), None, None, None)
+    *_, last = gpu.perform(recipe_of("one"), None, None, None, Machine())
     assert last.session.state.next_batch == 1
     monkeypatch.undo()
-    *_, end = gpu.perform(recipe_of("one"), last.session, None, None)
+    *_, end = gpu.perform(recipe_of("one"), last.session, None, None, Machine())
     assert numbers(end.session) == alone("one")
 
 
 def test_everything_that_goes_in_and_comes_out_pickles() -> None:
-    with closing(gpu.perform(recipe_of("one"), None, None, 1)) as looks:
+    with closing(gpu.perform(recipe_of("one"), None, None, 1, Machine())) as looks:
         for look in looks:
             again = pickle.loads(pickle.dumps(look))
     assert isinstance(again.session, Session)

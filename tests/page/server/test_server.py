@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import io
 import json
 import os
@@ -17,6 +16,7 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from mcp import ClientSession
@@ -27,8 +27,8 @@ from starlette.requests import Request
 from visitors import Server, Visit, visit
 
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.runs.api import run
-from cliptta_demo.page.runs.registry import Runs
+from cliptta_demo.page.runs.api import SIGNATURE
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.server import serve
 
 pytestmark = pytest.mark.slow
@@ -111,7 +111,7 @@ def test_it_is_a_tool_with_the_same_limits(story: dict[str, Any]) -> None:
     (tool,) = story["tools"]
     assert tool.name == "run"
     described = {name: about["description"] for name, about in tool.inputSchema["properties"].items()}
-    assert set(described) == set(inspect.signature(run).parameters)
+    assert set(described) == set(SIGNATURE.parameters)
     assert all(text.endswith(".") for text in described.values()), described
     good, bad, other = story["called"]
     assert not good.isError
@@ -148,12 +148,12 @@ def test_it_says_how_it_is(story: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("ready", "stopping", "said"), [(False, False, "starting"), (True, False, "ok"), (True, True, "stopping")]
 )
-def test_its_code_says_whether_it_is_ready(monkeypatch, ready: bool, stopping: bool, said: str) -> None:
-    runs = Runs(ready=ready)
+def test_its_code_says_whether_it_is_ready(ready: bool, stopping: bool, said: str) -> None:
+    host = Host.of(gr.Blocks())
+    host.runs.ready = ready
     if stopping:
-        runs.stop()
-    monkeypatch.setattr(serve, "RUNS", runs)
-    answer = serve.health(Request({"type": "http"}))
+        host.runs.stop()
+    answer = serve.health(host, Request({"type": "http"}))
     assert (json.loads(answer.body)["status"], answer.status_code) == (said, 200 if said == "ok" else 503)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
-from pressing import press, small_model, values  # noqa: F401  (a fixture)
+from pressing import HOST, press, small_model, values  # noqa: F401  (a fixture)
 from shapes import faults
 
 from cliptta_demo.backend.errors import UserError
@@ -18,7 +18,6 @@ from cliptta_demo.page.layout.past_runs_panel import asked, pin
 from cliptta_demo.page.panels.example import example_run, load_example
 from cliptta_demo.page.panels.past_runs import Past, past_csv, past_data
 from cliptta_demo.page.runs import handlers
-from cliptta_demo.page.runs.memory_budget import KEEPING
 from cliptta_demo.page.session.past import LAST, PastRuns, past_run
 from cliptta_demo.page.words.defaults import DEFAULTS
 
@@ -74,7 +73,7 @@ def test_a_new_run_leaves_the_one_before_as_few_numbers(two, scripts) -> None:
     assert len(data["behind"]["methods"]["tent"]["accuracy"]) == 3
     share = first.snapshot.methods["tent"].accuracy
     assert beside == [f"last run {share:.1%}"]
-    assert any(isinstance(part(), PastRuns) for part, _ in KEEPING._held["visitor"])  # it counts
+    assert any(isinstance(part(), PastRuns) for part, _ in HOST.memory._held["visitor"])  # it counts
     going_on, updates = press(first, batches=None, learning_rate=0.001)
     assert going_on.state.next_batch == 3  # the stream had ended, so it began anew
     assert any("past_runs" in update for update in updates)
