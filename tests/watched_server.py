@@ -26,7 +26,6 @@ from starlette.responses import JSONResponse
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.server import serve
 from cliptta_demo.page.server.serve import launch
-from cliptta_demo.page.session.upload_quota import ROOM
 
 
 def held(host: Host) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def held(host: Host) -> dict[str, Any]:
         "leaving": len(host.session_end._timers),
         "aside": len(host.memory._aside),
         "session_bytes": host.memory.used,
-        "upload_bytes": ROOM.used,
+        "upload_bytes": host.uploads.used,
         "files": sum(path.is_file() for path in Path(tempfile.gettempdir()).rglob("*")),
         "threads": dict(threads),
         "descriptors": len(os.listdir("/proc/self/fd")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -57,7 +58,9 @@ def build_demo(example: dict[str, str] | None = None) -> Page:
     ) as demo:
         demo.host = host = Host.of(demo)
         session = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes)
-        uploads = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=forget_files)
+        uploads = gr.State(
+            None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=partial(forget_files, host.uploads)
+        )
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
         model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):

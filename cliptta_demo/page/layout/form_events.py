@@ -194,7 +194,7 @@ def connect_uploads(wires: Wires) -> None:
     ) -> dict[Any, Any]:
         key = wires.key_of(request)
         try:
-            update = filling.take_uploads(read_news(value), backbone, typed, uploads, size)
+            update = filling.take_uploads(wires.host.uploads, read_news(value), backbone, typed, uploads, size)
             wires.host.memory.keep_also(key, update["uploads"])
         except UserError as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}

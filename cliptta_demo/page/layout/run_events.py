@@ -72,7 +72,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     stop_first(sidebar.widgets["files"].clear, running)  # "Remove all" takes the results of these images away too
 
     def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
-        update = filling.clear_uploads(session, choice, uploads, past)
+        update = filling.clear_uploads(host.uploads, session, choice, uploads, past)
         host.memory.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
         return wires.spread(update)
 

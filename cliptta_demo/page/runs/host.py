@@ -20,6 +20,7 @@ from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.runs.scheduler import Scheduler
 from cliptta_demo.page.runs.session_end import SessionEnd, in_use, put_away
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.session.upload_quota import UploadQuota
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Host:
     machine: Machine
     remote: RemoteRuns | None
     memory: MemoryBudget
+    uploads: UploadQuota
     cameras: Cameras
     session_end: SessionEnd
 
@@ -56,6 +58,7 @@ class Host:
             machine=machine,
             remote=RemoteRuns(runs.check, limits) if ADDRESS else None,
             memory=memory,
+            uploads=UploadQuota.of(limits),
             cameras=Cameras(runs, memory, machine),
             session_end=SessionEnd(demo, runs, memory, limits.leave_seconds),
         )

@@ -40,9 +40,7 @@ from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.camera_door import camera_route
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
-from cliptta_demo.page.session.leftover_files import LEFTOVERS
 from cliptta_demo.page.session.receiving import guard_uploads
-from cliptta_demo.page.session.upload_quota import ROOM
 
 log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each
@@ -64,7 +62,7 @@ def launch(demo: Page) -> None:
     start_log(os.environ)
     host, limits = demo.host, demo.host.limits
     set_up(limits)
-    guard_uploads()
+    guard_uploads(host.uploads)
     _stop_on_signals(host.runs)
     gr.set_static_paths(static_files())
     start = partial(
@@ -105,9 +103,9 @@ def launch(demo: Page) -> None:
     tidying = (  # what nobody waits for, has taken or needs
         partial(host.runs.close_abandoned, demo),
         host.cameras.sweep,
-        ROOM.sweep,
-        LEFTOVERS.try_again,
-        lambda: forget_uploaded(demo, ROOM.paths, ROOM.count),
+        host.uploads.sweep,
+        host.uploads.leftovers.try_again,
+        lambda: forget_uploaded(demo, host.uploads.paths, host.uploads.count),
     )
     host.runs.wait_for_stop(tidying, give_memory_back)
     _close(host, warming, held)
@@ -126,7 +124,7 @@ def health(host: Host, request: Request) -> JSONResponse:
         "loaded_backbones": list(loaded_backbones()),
         **({"workers": len(remote.workers.present)} if remote is not None else {}),
         "undeleted_sessions": host.session_end.undeleted,
-        "undeleted_files": len(LEFTOVERS),
+        "undeleted_files": len(host.uploads.leftovers),
     }
     return JSONResponse(body, 200 if status == "ok" else 503, {"Cache-Control": "no-store"})
 

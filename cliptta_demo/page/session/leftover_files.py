@@ -14,7 +14,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 600.0  # seconds; each pause is twice the one 
 class LeftoverFiles:
     """Deletes files, and keeps what it could not delete. Thread-safe, without a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_pause: float = FIRST_PAUSE) -> None:
+        self._first_pause = first_pause
         self._next: dict[Path, tuple[float, float, Callable[[], None]]] = {}  # when, the pause before, what then
         self._lock = threading.Lock()
 
@@ -31,7 +32,7 @@ class LeftoverFiles:
         except OSError:
             with self._lock:
                 known = self._next.get(path)
-                pause = min(2 * known[1], LONGEST_PAUSE) if known else FIRST_PAUSE
+                pause = min(2 * known[1], LONGEST_PAUSE) if known else self._first_pause
                 self._next[path] = (time.monotonic() + pause, pause, then)
             if known is None:
                 log.error("a visitor's file could not be deleted; it is tried again", exc_info=True)
@@ -50,6 +51,3 @@ class LeftoverFiles:
             due = [(path, then) for path, (when, _, then) in self._next.items() if when <= now]
         for path, then in due:
             self.delete(path, then)
-
-
-LEFTOVERS = LeftoverFiles()

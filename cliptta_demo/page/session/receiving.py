@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from starlette.formparsers import MultiPartException
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.framework.gradio_parts import folders, open_files, upload_folder, wrap_uploads
-from cliptta_demo.page.session.upload_quota import ROOM, Arrival
+from cliptta_demo.page.session.upload_quota import Arrival, UploadQuota
 from cliptta_demo.page.words.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ _present: ContextVar[list["_Request"]] = ContextVar("requests of the present upl
 class _Request:
     """One request's files, seen while they arrive; an exception of it ends the upload with its words."""
 
-    def __init__(self, parser: Any) -> None:
-        self.parser = parser
+    def __init__(self, quota: UploadQuota, parser: Any) -> None:
+        self.quota, self.parser = quota, parser
         self.arrivals: list[Arrival] = []
         self.field = 0
         _present.get().append(self)
@@ -36,7 +37,7 @@ class _Request:
     def begins(self, name: str) -> None:
         """Asks for room before the first byte of a file."""
         announced = int(self.parser.headers.get("content-length") or 0)  # of the request, which brings one file
-        self._refuse(lambda: self.arrivals.append(ROOM.arriving(name, upload_folder(), announced)))
+        self._refuse(lambda: self.arrivals.append(self.quota.arriving(name, upload_folder(), announced)))
 
     def grows(self, count: int, is_file: bool) -> None:
         """Counts what is about to be written."""
@@ -71,12 +72,12 @@ class _Request:
             raise MultiPartException(str(error)) from error
 
 
-async def _receive(upload: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
+async def _receive(quota: UploadQuota, upload: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
     requests: list[_Request] = []
     _present.set(requests)
     arrived: list[str] = []
     try:
-        async with asyncio.timeout(ROOM.seconds):
+        async with asyncio.timeout(quota.seconds):
             # Nobody asks how far an upload is, and Gradio would keep the answer for ever.
             found = await upload(*args, **options | {"force_move": True, "upload_progress": None})
         arrived = list(found[0])
@@ -91,6 +92,6 @@ async def _receive(upload: Callable[..., Awaitable[Any]], *args: Any, **options:
             request.tidy(arrived)
 
 
-def guard_uploads() -> None:
+def guard_uploads(quota: UploadQuota) -> None:
     """Makes Gradio's upload route of this process do so."""
-    wrap_uploads(_receive, _Request)
+    wrap_uploads(partial(_receive, quota), partial(_Request, quota))

@@ -17,8 +17,8 @@ from typing import Any
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.session.leftover_files import LEFTOVERS
+from cliptta_demo.limits import Limits
+from cliptta_demo.page.session.leftover_files import LeftoverFiles
 from cliptta_demo.page.words.texts import NO_ROOM
 
 MB = 1_000_000
@@ -104,18 +104,29 @@ class UploadQuota:
     Attributes:
         visitor: most bytes of one visitor; total: of all together.
         reserve: bytes of the disk that stay free; seconds: from a file's first byte until it must have been taken.
+        kept_seconds: until one that was taken is deleted, too.
         free: bytes that are left on the disk of a folder; used: bytes that count at the moment.
+        leftovers: what could not be deleted.
     """
 
-    visitor: int = LIMITS.visitor_megabytes * MB
-    total: int = LIMITS.uploads_megabytes * MB
-    reserve: int = LIMITS.disk_reserve_megabytes * MB
-    seconds: float = LIMITS.upload_minutes * 60.0
+    visitor: int
+    total: int
+    reserve: int
+    seconds: float
+    kept_seconds: float
     free: Callable[[Path], int] = free_bytes
     used: int = 0
+    leftovers: LeftoverFiles = field(default_factory=LeftoverFiles)
     _files: dict[str, _File] = field(default_factory=dict)
     _of: Counter[str] = field(default_factory=Counter)
     _lock: Any = field(default_factory=threading.RLock)
+
+    @classmethod
+    def of(cls, limits: Limits) -> "UploadQuota":
+        """What these limits grant."""
+        megabytes = limits.visitor_megabytes, limits.uploads_megabytes, limits.disk_reserve_megabytes
+        minutes = limits.upload_minutes, limits.session_minutes
+        return cls(*(MB * size for size in megabytes), *(60.0 * long for long in minutes))
 
     @property
     def count(self) -> int:
@@ -161,7 +172,7 @@ class UploadQuota:
         with self._lock:
             if path in self._files:
                 self._files[path].taken = True  # nobody can take what is about to go
-        LEFTOVERS.delete(Path(path), partial(self._forget, path))
+        self.leftovers.delete(Path(path), partial(self._forget, path))
 
     def _forget(self, path: str) -> None:
         with self._lock:
@@ -172,7 +183,7 @@ class UploadQuota:
     def sweep(self, now: float | None = None) -> None:
         """Deletes what nobody has taken in time, and forgets what Gradio has deleted with its session."""
         now = time.monotonic() if now is None else now
-        longest = {False: self.seconds, True: 60.0 * LIMITS.session_minutes}
+        longest = {False: self.seconds, True: self.kept_seconds}
         with self._lock:
             late = [path for path, file in self._files.items() if now - file.since > longest[file.taken]]
         for path in late:
@@ -183,6 +194,3 @@ class UploadQuota:
         self._of[owner] += count
         if not self._of[owner]:
             del self._of[owner]
-
-
-ROOM = UploadQuota()

@@ -23,7 +23,7 @@ from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.framework.gradio_parts import upload_folder
 from cliptta_demo.page.session.state import Uploads
-from cliptta_demo.page.session.upload_quota import ROOM
+from cliptta_demo.page.session.upload_quota import UploadQuota
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
 FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points for half a minute
@@ -88,22 +88,24 @@ def upload_value(uploads: Uploads | None) -> str:
     return json.dumps({"key": uploads.key, **counts, "every": uploads.every})
 
 
-def own_files(files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()) -> tuple[GivenFile, ...]:
+def own_files(
+    quota: UploadQuota, files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()
+) -> tuple[GivenFile, ...]:
     """Those that really are uploads: plain files below the upload folder, whatever the request says.
 
     Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that. Together
     with those taken ``before`` they are no more bytes than a visitor may have.
     """
     folder = upload_folder().resolve()
-    given = sum(ROOM.cost(file.path) for file in before)
+    given = sum(quota.cost(file.path) for file in before)
     kept = []
     for file in files:
         with suppress(OSError, ValueError):
             path = Path(file.path)
             real = path.resolve(strict=True)
             plain = real.is_relative_to(folder) and real.is_file() and not path.is_symlink()
-            if plain and ROOM.take(real, given):
-                given += ROOM.cost(str(real))
+            if plain and quota.take(real, given):
+                given += quota.cost(str(real))
                 kept.append(GivenFile(str(real), file.name))
     return tuple(kept)
 
@@ -118,15 +120,15 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", ev
     return Uploads(secrets.token_hex(8), files, size, *read, filled, every, found.frames)
 
 
-def forget_files(uploads: Uploads | None) -> None:
+def forget_files(quota: UploadQuota, uploads: Uploads | None) -> None:
     """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftover_files`."""
-    forget_files_of(uploads.files if uploads is not None else ())
+    forget_files_of(quota, uploads.files if uploads is not None else ())
 
 
-def forget_files_of(files: Sequence[GivenFile]) -> None:
+def forget_files_of(quota: UploadQuota, files: Sequence[GivenFile]) -> None:
     """As :func:`forget_files`, for files alone."""
     for file in files:
-        ROOM.remove(file.path)
+        quota.remove(file.path)
 
 
 def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:

@@ -151,7 +151,7 @@ def photos(tmp_path, monkeypatch):
 def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
     files = tuple(GivenFile(path, name) for path, name in zip(paths, names or map(Path, paths), strict=True))
     files = tuple(replace(file, name=getattr(file.name, "name", file.name)) for file in files)
-    return filling.take_uploads(UploadNews(added=files), backbone, typed, uploads)
+    return filling.take_uploads(HOST.uploads, UploadNews(added=files), backbone, typed, uploads)
 
 
 def test_uploads_are_decoded_and_bad_files_are_named(photos):
@@ -243,14 +243,14 @@ def test_taking_the_files_away_deletes_them_and_their_results(photos):
     update = take(photos[:2])
     own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
     session, _ = press(None, update["uploads"], batches=None, **own)
-    gone = filling.clear_uploads(session, Choice(packaged()), update["uploads"])
+    gone = filling.clear_uploads(HOST.uploads, session, Choice(packaged()), update["uploads"])
     assert (gone["uploads"], gone["session"]) == (None, None)
     assert gone["upload_note"] == handlers.message_html()
     assert "results" in gone["message"]
     assert not json.loads(gone["gallery"]).get("tiles")
     assert [Path(path).exists() for path in photos] == [False, False, True, True]
     other, _ = press()
-    assert "session" not in filling.clear_uploads(other, Choice(packaged()), None)  # another run stays
+    assert "session" not in filling.clear_uploads(HOST.uploads, other, Choice(packaged()), None)  # another run stays
 
 
 def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_path_factory):

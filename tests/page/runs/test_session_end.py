@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 
 from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs import session_end
 from cliptta_demo.page.runs.memory_budget import MemoryBudget
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.session_end import SessionEnd
-from cliptta_demo.page.session import leftover_files, upload_quota, uploads
+from cliptta_demo.page.session import leftover_files
 from cliptta_demo.page.session.leftover_files import LeftoverFiles
+from cliptta_demo.page.session.upload_quota import UploadQuota
+from cliptta_demo.page.session.uploads import forget_files
 
 PATIENCE = 60  # seconds
 PAUSES = (0.01, 0.02, 0.04, 0.08)
@@ -193,11 +197,8 @@ def test_runs_that_can_not_be_ended_keep_nobody_from_being_deleted(monkeypatch):
 
 
 def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(leftover_files, "FIRST_PAUSE", 0.0)
-    left = LeftoverFiles()
-    monkeypatch.setattr(upload_quota, "LEFTOVERS", left)
-    kept = upload_quota.UploadQuota()
-    monkeypatch.setattr(uploads, "ROOM", kept)
+    left = LeftoverFiles(first_pause=0.0)
+    kept = replace(UploadQuota.of(LIMITS), leftovers=left)
     files = [tmp_path / name / "a.png" for name in ("bad", "good")]
     for file in files:
         file.parent.mkdir()
@@ -213,7 +214,7 @@ def test_a_file_that_can_not_be_deleted_is_remembered_and_tried_again(tmp_path, 
 
     monkeypatch.setattr(Path, "unlink", fail)
     assert all(kept.take(file) for file in files)
-    uploads.forget_files(SimpleNamespace(files=given))
+    forget_files(kept, SimpleNamespace(files=given))
     assert (len(left), files[0].exists(), files[1].parent.exists()) == (1, True, False)
     assert kept.paths == {str(files[0])}  # still counted
     assert not kept.take(files[0])  # nobody else can take it meanwhile

@@ -198,6 +198,6 @@ def test_own_images_take_their_runs_with_them(two) -> None:
     first, second, past = two
     own = replace(past.last, recipe=replace(first.recipe, dataset="upload"))
     past = replace(past, last=own).pin(own, "own").pin(past_run(second), "other")
-    left = clear_uploads(second, None, None, past)["past_runs"]
+    left = clear_uploads(HOST.uploads, second, None, None, past)["past_runs"]
     assert left.last is None
     assert [run.name for run in left.pins] == ["other"]

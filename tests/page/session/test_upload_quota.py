@@ -17,7 +17,7 @@ ANN, BOB = "1-2-3-4-", "5-6-7-8-"
 def quota_of(
     folder: Path, visitor: int = 10**6, total: int = 10**6, reserve: int = 0, free: int = 10**9
 ) -> UploadQuota:
-    return UploadQuota(visitor, total, reserve, 60.0, lambda _: free)
+    return UploadQuota(visitor, total, reserve, 60.0, 3600.0, lambda _: free)
 
 
 def arrive(quota: UploadQuota, folder: Path, name: str, count: int) -> str:
