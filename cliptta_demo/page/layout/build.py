@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS
+from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.choice import Choice
 from cliptta_demo.page.form.opening import opening, packaged
 from cliptta_demo.page.framework.gradio_part import check_gradio
@@ -40,7 +40,7 @@ from cliptta_demo.page.words.glossary import glossary_html
 from cliptta_demo.page.words.texts import FOOTER, HEADER, LINK_NOTE, TITLE
 
 
-def build_demo(example: dict[str, str] | None = None) -> Page:
+def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -> Page:
     """The whole app. ``example`` is the stage after a finished run of the package's experiment, to open with.
 
     Without it, and where the page opens with another experiment, there are sentences in place of plots. Ends the
@@ -54,13 +54,12 @@ def build_demo(example: dict[str, str] | None = None) -> Page:
         title=say("{name}: test-time adaptation, live", name=TITLE),
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(60 * LIMITS.cache_check_minutes, 60 * LIMITS.session_minutes),  # files live as long as a session
+        delete_cache=(60 * limits.cache_check_minutes, 60 * limits.session_minutes),  # files live as long as a session
     ) as demo:
-        demo.host = host = Host.of(demo)
-        session = gr.State(None, time_to_live=60.0 * LIMITS.session_minutes)
-        uploads = gr.State(
-            None, time_to_live=60.0 * LIMITS.session_minutes, delete_callback=partial(forget_files, host.uploads)
-        )
+        demo.host = host = Host.of(demo, limits)
+        lives, forget = 60.0 * limits.session_minutes, partial(forget_files, host.uploads)
+        session = gr.State(None, time_to_live=lives)
+        uploads = gr.State(None, time_to_live=lives, delete_callback=forget)
         gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
         model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):
@@ -89,7 +88,7 @@ def build_demo(example: dict[str, str] | None = None) -> Page:
             host.session_end.gone(request.session_hash or "")
 
         demo.unload(left)
-    demo.queue(max_size=LIMITS.queue_size, api_open=False)
+    demo.queue(max_size=limits.queue_size, api_open=False)
     demo.opening = shown | {"model_line": about_model}
     return demo
 

@@ -32,6 +32,8 @@ class Host:
     Attributes:
         runs: of its visitors; machine: that does them where they are not remote.
         remote: who does them, where the environment names a cluster.
+        memory: that sessions may take; uploads: what they may take of the disk.
+        session_end: forgets who has left.
     """
 
     demo: gr.Blocks
