@@ -9,7 +9,7 @@
   const numberOf = (number, unit) => [number, make("small", { textContent: unit })];
   const shareOf = (part, whole) => (whole < FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
 
-  /** The lead over zero-shot: an arrow where it is more than chance, grey with its margin where it is not. */
+  /** The lead over zero-shot, an arrow where it is more than chance, grey with its margin where it is not. */
   function gain({ seen, fixed: better, broken }) {
     if (!better && !broken) return [quiet(say("same as zero-shot"))];
     const points = (100 * (better - broken)) / seen;

@@ -4,14 +4,6 @@
   const { make, percent, say } = cliptta;
 
   const SAID = 6; // shifts that are named in the sentence
-  const ORDERS = {
-    shuffled: say("classes shuffled"),
-    sorted: say("class after class"),
-    rotta: say("classes in runs, RoTTA's"),
-    note: say("classes in runs, NOTE's"),
-    late: say("half of the classes late"),
-    given: say("images as given"),
-  };
 
   const nameOf = ({ names }, shift) => cliptta.capital(names[shift]);
 
@@ -33,8 +25,8 @@
     const levels = plan.shifts.map(([, level]) => level);
     const [low, high] = [Math.min(...levels), Math.max(...levels)];
     if (high) words.push(low === high ? say("severity {severity}", { severity: high }) : say("severity {low} to {high}", { low, high }));
-    const order = ORDERS[plan.order];
-    words.push(["rotta", "note"].includes(plan.order) ? say("{order}, concentration {number}", { order, number: plan.concentration }) : order);
+    const { order, concentration: number } = plan;
+    words.push(number === null ? order : say("{order}, concentration {number}", { order, number }));
     const share = percent(plan.strangers);
     if (plan.strangers) words.push(plan.bursts.length ? say("{share} strangers in bursts", { share }) : say("{share} strangers", { share }));
     const text = `${words.join("; ")}.`;

@@ -17,6 +17,14 @@ from cliptta_demo.page.panels.numbers import Block, Method, blocks_of, entry, lo
 from cliptta_demo.page.session.state import Session
 
 MOST_COLUMNS, MOST_ROWS = 200, 24  # of the picture of classes
+ORDERS = {
+    "shuffled": say("classes shuffled"),
+    "sorted": say("class after class"),
+    "rotta": say("classes in runs, RoTTA's"),
+    "note": say("classes in runs, NOTE's"),
+    "late": say("half of the classes late"),
+    "given": say("images as given"),
+}
 LEVELS = 9  # shades of that picture
 
 
@@ -25,7 +33,7 @@ class Strip(TypedDict):
 
     Attributes:
         shifts: neighbouring batches of one shift and severity; names, families: of the shifts.
-        order: the key of :mod:`.order`'s; concentration: of classes in runs.
+        order: what that of the classes is called; concentration: of classes in runs, else None.
         classes: a row for each class or several, a digit for each stretch of batches: the share of its images there, 9
             the largest; none where classes are shuffled.
         strangers: their share, 0 to 1; bursts: their share in each batch, none where it is the same in all.
@@ -38,7 +46,7 @@ class Strip(TypedDict):
     names: dict[str, str]
     families: dict[str, str]
     order: str
-    concentration: float
+    concentration: float | None
     classes: list[str]
     strangers: float
     bursts: list[float]
@@ -62,8 +70,8 @@ def strip_of(settings: StreamSettings, classes: int, batches: int | None = None,
         "shifts": shifts,
         "names": {shift: corruption_name(shift) for shift, *_ in shifts},
         "families": {shift: CORRUPTIONS[shift].family if shift in CORRUPTIONS else shift for shift, *_ in shifts},
-        "order": settings.order,
-        "concentration": settings.concentration,
+        "order": ORDERS[settings.order],
+        "concentration": settings.concentration if settings.order in ("rotta", "note") else None,
         "classes": _classes(settings, classes, len(plan)) if settings.ordered else [],
         "strangers": settings.ood_share,
         "bursts": [round(batch.strangers / settings.batch_size, 2) for batch in bursts],
