@@ -28,6 +28,7 @@ from cliptta_demo.page.panels.progress import progress_html, spoken
 from cliptta_demo.page.panels.reliability import reliability_data
 from cliptta_demo.page.panels.scores import scores_data
 from cliptta_demo.page.panels.stage import live_stage, stage
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Mark, Recipe, Session
@@ -44,7 +45,7 @@ def run(source, strangers=None, ood_share=0.0, batches=3, names=CLASSES, methods
     )
     recipe = Recipe(settings, "small", "pictures", "flags", CLASSES, names)
     experiment = Experiment(settings, small_backbone(), source, strangers, class_names=names)
-    looks = list(work(experiment, Session(recipe, experiment.start())))
+    looks = list(work(experiment, Session(recipe, experiment.start()), Machine()))
     return looks[-1].session, [look.live for look in looks if look.live is not None], experiment
 
 
