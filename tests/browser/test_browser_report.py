@@ -46,7 +46,7 @@ def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: 
     changes = {"batches": 2, "batch_size": 16, "steps": 1, "ood_share": 0.5, "class_names": f"cat = {ATTACK}, dog"}
     recipe = read_form(packaged().changed(changes))
     experiment, _ = open_experiment(recipe, None, Machine())
-    *_, last = work(experiment, Session(recipe, experiment.start()))
+    *_, last = work(experiment, Session(recipe, experiment.start()), Machine())
     kept = tmp_path / "run.html"
     kept.write_text(run_as_page(last.session), encoding="utf-8")
     page = browser.new_page(viewport={"width": 390, "height": 844})

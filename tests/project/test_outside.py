@@ -18,6 +18,7 @@ import pytest
 from helpers import labelled_source, random_images, small_backbone
 from outside import added
 from playwright.sync_api import Browser
+from pressing import HOST
 from serving import ROOT, be_patient, serve_process
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers, register_source
@@ -155,7 +156,7 @@ def test_a_kind_of_data_set_is_opened_by_how_its_names_begin(
     for dataset, hub in (("grey:32", ""), ("hub", "grey:32")):  # as a link says it, and as it is typed
         recipe = read_form(open_link({"dataset": dataset, "hub_dataset": hub}))
         assert (recipe.dataset, recipe.class_names) == ("grey:32", ())
-    (result,) = api.run(dataset="grey:32", methods=["zero-shot"], batch_size=8, batches=1)
+    (result,) = api.endpoint(HOST)(dataset="grey:32", methods=["zero-shot"], batch_size=8, batches=1)
     assert sum(result["methods"]["zero-shot"]["histogram"]) == 8
     assert open_source("grey:32", visitor=True).length() == open_strangers("others", "grey:8", ("dark",)).length() == 40
     with pytest.raises(UserError, match=r"dataset is 'gray:32'; it must be one of: .*, grey:SIDE\."):

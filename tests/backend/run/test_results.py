@@ -19,6 +19,7 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import results_table as results
 from cliptta_demo.page.panels.results_table import csv_download, json_download, results_data
+from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.state import Recipe, Session
 
@@ -33,7 +34,7 @@ def run(source, strangers=None, share=0.0, methods=METHODS):
     )
     experiment = Experiment(settings, small_backbone(), source, strangers)
     recipe = Recipe(settings, "tiny", "pictures", "flags", CLASSES, CLASSES)
-    looks = [look for look in work(experiment, Session(recipe, experiment.start())) if look.live is None]
+    looks = [look for look in work(experiment, Session(recipe, experiment.start()), Machine()) if look.live is None]
     return [look.session for look in looks]
 
 
@@ -85,7 +86,7 @@ def test_names_that_a_spreadsheet_would_run_are_made_harmless():
     settings = RunSettings(stream=StreamSettings(batch_size=10, batches=1), adaptation=AdaptationSettings(steps=1))
     experiment = Experiment(settings, small_backbone(), source)
     recipe = Recipe(settings, "tiny", "upload", "flags", classes, classes)
-    *_, look = work(experiment, Session(recipe, experiment.start()))
+    *_, look = work(experiment, Session(recipe, experiment.start()), Machine())
     rows = table(to_csv(look.session.results, classes, with_scores=False))
     safe = {"plain.png", 'a "b", c.png', "a=b"}
     assert {row["file"] for row in rows} == safe | {f"'{name}" for name in names if name not in safe}
