@@ -1,5 +1,6 @@
 """When a run goes on under changed settings, when it starts anew, and what is said and drawn."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -199,4 +200,5 @@ def test_templates_are_lines_without_empty_or_repeated_ones():
 
 def test_the_waiting_stage_has_no_empty_plot():
     stage = waiting_stage()
-    assert all("Press Run" in stage[name] for name in ("progress", "accuracy", "entropy", "histogram", "story"))
+    assert "Press Run" in stage["progress"]
+    assert all(json.loads(stage[name]) == {} for name in ("accuracy", "entropy", "histogram", "story"))  # see assets
