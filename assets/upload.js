@@ -58,11 +58,11 @@
     };
 
     function draw() {
-      const { key = "", frames = 0 } = value();
+      const { images, frames = 0 } = value();
       status.textContent = said;
       zone.classList.toggle("busy", busy);
       for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
-      clear.hidden = !key;
+      clear.hidden = images === undefined;
       every.disabled = busy;
       every.parentElement.hidden = !frames;
     }

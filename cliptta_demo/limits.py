@@ -16,7 +16,7 @@ from cliptta_demo.backend.errors import UserError
 
 PREFIX = "CLIPTTA_"
 GPU_TIMES = 100  # a GPU's pace, in processors' of two cores: 20 TFLOP a second is what a small one reaches
-BACKBONE_VARIABLE, DATASET_VARIABLE = "CLIPTTA_BACKBONE", "CLIPTTA_DATASET"  # see .page.form.opening
+BACKBONE_VARIABLE, DATASET_VARIABLE = "CLIPTTA_BACKBONE", "CLIPTTA_DATASET"  # see .page.form.reading
 RAY_VARIABLE = "CLIPTTA_RAY"  # see .page.runs.remote_runs
 # The first three: see .log, .languages, .backend.plugins.
 OTHER_VARIABLES = (

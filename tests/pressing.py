@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from helpers import small_backbone
 
-from cliptta_demo.page.form.choices import HUB
-from cliptta_demo.page.form.fields import FormValues, field_names
+from cliptta_demo.page.form.fields import HUB, FormValues, field_names
 from cliptta_demo.page.runs import gpu, handlers, runner
 from cliptta_demo.page.runs.host import Host
 

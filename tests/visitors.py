@@ -19,9 +19,8 @@ from patience import Stillness
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cliptta_demo.backend.models.loading import TINY, tuned_adaptation
 from cliptta_demo.page.form.fields import field_names
-from cliptta_demo.page.form.opening import starting_values
+from cliptta_demo.page.form.reading import starting_values
 from cliptta_demo.page.runs.api import SIGNATURE
 
 API = "/gradio_api"
@@ -88,7 +87,7 @@ class Server:
 
 def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[Any]]:
     """(function index, arguments) of a run with these settings."""
-    form = starting_values(tuned_adaptation(TINY))
+    form = starting_values()
     if by_page:
         values = [settings.get(name, form[name]) for name in field_names()]
         return server.page["id"], [*[None] * 4, *(list(v) if isinstance(v, tuple) else v for v in values)]

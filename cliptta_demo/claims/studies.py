@@ -15,8 +15,7 @@ from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.variants import Variant, label_of
-from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.lessons.lessons import Lesson, lesson_values
+from cliptta_demo.page.lessons.lessons import Lesson, lesson_recipe
 from cliptta_demo.tables.command import add_table_parser, read_classes, read_settings
 from cliptta_demo.tables.rows import open_rows
 from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, describe, run_table
@@ -103,7 +102,7 @@ class Study:
 
 def lesson_study(lesson: Lesson) -> Study:
     """A lesson as one click runs it, for the seeds that a visitor could type."""
-    recipe = read_form(lesson_values(lesson))
+    recipe = lesson_recipe(lesson)
     stream, own = recipe.settings.stream, recipe.settings.adaptation
     changes = {name: value for name, value in vars(own).items() if value != getattr(TINY_ADAPTATION, name)}
     return Study(

@@ -104,13 +104,13 @@ def test_a_bad_value_is_refused_by_name(name: str, value: object, says: str) -> 
 
 
 def test_it_is_in_the_link_where_it_differs() -> None:
-    assert "echo." not in links.to_query(form())
-    query = links.to_query(FormValues(methods=["echo"], own=OTHERS))
+    assert "echo." not in links.to_query(read_form(form()))
+    query = links.to_query(read_form(FormValues(methods=["echo"], own=OTHERS)))
     assert query.endswith("echo.shots=5&echo.weight=1.5&echo.mode=sum&echo.strict=1")
-    recipe = read_form(links.open_link(dict(parse_qsl(query))))
+    recipe = links.open_link(dict(parse_qsl(query)))
     assert recipe.settings.own == {"echo": OWN}
-    assert read_form(links.open_link(dict(parse_qsl(links.recipe_query(recipe))))) == recipe
-    assert filling.open_address({"echo.shots": "5"})["echo.shots"] == 5
+    assert links.open_link(dict(parse_qsl(links.to_query(recipe)))) == recipe
+    assert filling.open_address({"methods": "echo", "echo.shots": "5"})["echo.shots"] == 5
     with pytest.raises(UserError, match=r"echo\.shots is 'many'; it must be a whole number\."):
         links.open_link({"methods": "echo", "echo.shots": "many"})
 

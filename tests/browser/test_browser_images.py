@@ -147,7 +147,7 @@ def test_images_are_their_owners_and_gone_when_that_one_has_left(page, visit, up
     other = visit(query="?dataset=upload&class_names=cat,polar+bear")
     other.wait_for_selector("#message:has-text('add yours')")
     other.click("#step")
-    other.wait_for_selector("#message .error:has-text('No image was given')")
+    other.wait_for_selector("#message .error:has-text('None of your images is here')")
     other.set_input_files("#files input[webkitdirectory]", str(pets))
     noted(other, "6 images ready")
     wait_stored(uploads, 12)  # the very same images, but each visitor has their own files

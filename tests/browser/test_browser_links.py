@@ -9,14 +9,14 @@ import pytest
 from serving import be_patient
 from test_browser_run import PROGRESS, picture, set_number, wait_idle
 
-from cliptta_demo.page.form.fields import linked_names
+from cliptta_demo.page.form.fields import field_names
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
 ANSWERS = "**/queue/data*"
 LINK = (
     "?corruption=fog&severity=2&batch_size=8&batches=2&steps=2&seed=7"
-    "&methods=zero-shot,cliptta&class_names=cat,car,tree"
+    "&methods=zero-shot,cliptta&class_names=cat, car, tree"
 )
 
 # The page's experiment with another seed: a link says how long its stream is.
@@ -53,7 +53,7 @@ def run_at_once(*pages):
 def test_two_visitors_of_one_link_see_the_same_run_and_share_gives_the_link(visit) -> None:
     first = open_link(visit, LINK)
     assert first.input_value("#severity input[type=number]") == "2"
-    assert first.input_value("#class-names textarea") == "cat,car,tree"
+    assert first.input_value("#class-names textarea") == "cat, car, tree"
     assert first.input_value("#corruption input") == "Fog"
     assert "press Run" in first.inner_text("#message")
     (alone,) = run_at_once(first)
@@ -83,7 +83,7 @@ def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, ser
 
 
 def test_a_bad_link_says_so_runs_nothing_and_leaves_a_page_whose_changes_make_another(visit) -> None:
-    page = open_link(visit, "?" + urlencode(dict(zip(linked_names(), cycle(HOSTILE), strict=False))))
+    page = open_link(visit, "?" + urlencode(dict(zip(field_names(), cycle(HOSTILE), strict=False))))
     assert "This link can't be opened as it is" in page.inner_text("#message")
     assert page.locator("img[src=x], #message img, #message script, [onerror], [onload]").count() == 0
     assert page.evaluate("window.hacked") is None

@@ -33,8 +33,7 @@ from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.bench import bench
 from cliptta_demo.cli import main
-from cliptta_demo.page.form.links import open_link, recipe_query
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.links import open_link, to_query
 from cliptta_demo.page.runs import api
 
 (PLUGIN,) = (
@@ -154,7 +153,7 @@ def test_a_kind_of_data_set_is_opened_by_how_its_names_begin(
     main([*words.split(), str(path)])
     assert json.loads(path.read_text())["methods"]["zero-shot"]["auroc"] is not None
     for dataset, hub in (("grey:32", ""), ("hub", "grey:32")):  # as a link says it, and as it is typed
-        recipe = read_form(open_link({"dataset": dataset, "hub_dataset": hub}))
+        recipe = open_link({"dataset": dataset, "hub_dataset": hub})
         assert (recipe.dataset, recipe.class_names) == ("grey:32", ())
     (result,) = api.endpoint(HOST)(dataset="grey:32", methods=["zero-shot"], batch_size=8, batches=1)
     assert sum(result["methods"]["zero-shot"]["histogram"]) == 8
@@ -191,7 +190,7 @@ def test_an_installed_package_brings_methods_of_its_own(tmp_path: Path) -> None:
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
     (about / "entry_points.txt").write_text("[cliptta_demo.plugins]\nmine = mine\n")
-    code = "from cliptta_demo.page.form.links import open_link; print(open_link({'methods': 'information'}).methods)"
+    code = "from cliptta_demo.page.form.links import open_link; print(open_link({'methods': 'information'}).settings)"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert "information" in ended.stdout, ended.stderr
@@ -199,10 +198,10 @@ def test_an_installed_package_brings_methods_of_its_own(tmp_path: Path) -> None:
 
 def test_a_link_leads_to_them(outside: None) -> None:
     query = {"methods": "tent,feature-cache,sharp", "corruption": "night", "score": "margin"}
-    recipe = read_form(open_link(query))
+    recipe = open_link(query)
     assert recipe.settings.methods == ("zero-shot", "tent", "feature-cache", "sharp")
     methods = "zero-shot%2Ctent%2Cfeature-cache%2Csharp"
-    assert recipe_query(recipe) == f"corruption=night&methods={methods}&batch_size=64&batches=10&score=margin"
+    assert to_query(recipe) == f"corruption=night&methods={methods}&batch_size=64&batches=10&score=margin"
 
 
 @pytest.mark.browser

@@ -14,7 +14,7 @@ from paths import ROOT
 
 from cliptta_demo.backend.models.weights import SAFE
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS, Limits, variable
-from cliptta_demo.page.form.opening import read_opening
+from cliptta_demo.page.form.reading import read_opening
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 FRONT = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])

@@ -1,19 +1,100 @@
-"""The form's fields. Those that are settings of the engine come from their declarations; the others are declared here.
+"""The table of what a form holds: of each value its declaration, and how it is parsed, written and said.
 
-Their order is a promise to programs: it is that of the API's arguments.
+Values that are settings of the engine come from their declarations; the others are declared here. Their order is a
+promise to programs: it is that of the API's arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
-from cliptta_demo.backend.declare import Setting, settings_of
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, prefixes, written_names
+from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
+from cliptta_demo.backend.data.presets import PRESETS, HubDataset
+from cliptta_demo.backend.declare import Setting, check_choice, settings_of
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.own_settings import own_declared
+from cliptta_demo.backend.registry import all_methods
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.words.defaults import DEFAULTS
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
+
+HUB = "hub"  # the choice of images that takes its name from a text field
+# Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
+PAGE_PRESETS: dict[str, HubDataset] = {
+    name: preset for name, preset in PRESETS.items() if 0 < preset.megabytes <= LIMITS.download_megabytes
+}
+_SHIFTED = ("cifar10", "cifar100")  # clean photos: corruption is the shift that the paper studies on them
+FLAGS = {"0": False, "1": True}  # how links write a switch
+
+
+def dataset_choices() -> list[tuple[str, str]]:
+    """(label, value) of the images to choose from."""
+    presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
+    built_in = [(label, name) for name, label in DATASETS.items()]
+    return [*built_in, (UPLOAD_LABEL, UPLOAD), *presets, (say("Another, from the hub…"), HUB)]
+
+
+def stranger_choices() -> list[tuple[str, str]]:
+    """(label, value) of the strangers to choose from."""
+    presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
+    return [*((label, name) for name, label in OOD_SOURCES.items()), *presets]
+
+
+def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
+    """What choosing a data set puts into the form: class names and corruption."""
+    if is_hub_choice(dataset):
+        preset = PRESETS.get(dataset)
+        return ", ".join(preset.class_names) if preset else "", "gaussian_noise" if dataset in _SHIFTED else "none"
+    known = isinstance(dataset, str) and dataset in DATASET_DEFAULTS
+    names, corruption = DATASET_DEFAULTS[dataset if known else DEFAULTS.dataset]
+    return ", ".join(names), corruption
+
+
+def is_hub_choice(dataset: Any) -> bool:
+    """Whether the images come from the hub or a registered kind: class names may stay empty, they bring their own."""
+    return isinstance(dataset, str) and (dataset in PRESETS or dataset == HUB or is_typed(dataset))
+
+
+def is_typed(dataset: Any) -> bool:
+    """Whether it begins as a name that is typed, on no list: of the hub, or of a registered kind."""
+    return isinstance(dataset, str) and dataset.startswith(tuple(prefixes(visitor=True)))
+
+
+def read_dataset(dataset: Any, hub_dataset: Any = "") -> str:
+    """The spec that a form's two fields stand for; nothing is fetched.
+
+    Raises:
+        UserError: no such choice, or a text that is no name on the hub.
+    """
+    if dataset == HUB:
+        text = hub_dataset.strip() if isinstance(hub_dataset, str) else ""
+        if not text:
+            raise UserError(say("Type the data set's name on the hub: ORGANISATION/NAME, as in zh-plus/tiny-imagenet."))
+        dataset = text if is_typed(text) else f"{PREFIX}{text}"
+    if is_typed(dataset):
+        if dataset.startswith(PREFIX):
+            read_hub_spec(dataset)
+        check_source(dataset, visitor=True)
+    else:
+        check_choice("dataset", dataset, (*DATASETS, *PAGE_PRESETS, UPLOAD, *written_names(visitor=True)))
+    return dataset
+
+
+def dataset_fields(dataset: Any) -> dict[str, Any]:
+    """The form's two fields for a spec."""
+    if is_typed(dataset):
+        return {"dataset": HUB, "hub_dataset": dataset.removeprefix(PREFIX)}
+    return {"dataset": dataset}
+
+
+def _images(name: Any) -> str:
+    known = {known: label for label, known in (*dataset_choices(), *stranger_choices())}
+    return known.get(name, str(name).removeprefix(PREFIX))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +102,61 @@ class Field:
     """One value of the form.
 
     Attributes:
-        name: in links and in the API; default: as the page opens; kind: of its value.
+        name: in the form, in links and in the API; default: as the page opens; kind: of its value.
         setting: its declaration, where it is a setting of the engine.
-        linked: whether links hold it; asked: whether it is an argument of the API.
+        asked: whether it is an argument of the API.
+        called: what it is called, as in the middle of a sentence; told: its value in words; alone: whether these say
+            enough. Of settings their declarations say so.
     """
 
     name: str
     default: Any
     kind: Any = str
     setting: Setting | None = None
-    linked: bool = True
     asked: bool = True
+    called: str = ""
+    told: Callable[[Any], str] | None = None
+    alone: bool = False
+
+    def parse(self, text: str) -> Any:
+        """The value that a link's text stands for; raises :class:`ValueError` with what it must be."""
+        if self.name == "methods":
+            return [part.strip() for part in text.split(",") if part.strip()]
+        return self.setting.parse(text, FLAGS) if self.setting is not None else text
+
+    def write(self, value: Any) -> str:
+        """A value as links write it."""
+        if isinstance(value, bool):
+            return "1" if value else "0"
+        if isinstance(value, float):
+            short = f"{value:.10g}"
+            return short if float(short) == value else repr(value)
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    @property
+    def label(self) -> str:
+        """What it is called, as in the middle of a sentence."""
+        if self.setting is None:
+            return self.called
+        words, (method, dot, _) = self.setting.label, self.name.partition(".")
+        words = words if words[:2].isupper() else f"{words[0].lower()}{words[1:]}"
+        return f"{all_methods()[method].label}: {words}" if dot else words
+
+    def words(self, value: Any) -> str:
+        """A value in words."""
+        if self.told is not None:
+            return self.told(value)
+        if self.kind is bool:
+            return say("on") if value else say("off")
+        return self.setting.options[value].lower() if self.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
+
+    def phrase(self, value: Any) -> str:
+        """Label and value; of some the value says enough."""
+        if self.name == "corruption":
+            return say("no corruption") if value == "none" else self.words(value)
+        return (
+            self.words(value) if self.alone else say("{setting} {value}", setting=self.label, value=self.words(value))
+        )
 
 
 def _settings(*groups: str) -> Iterator[Field]:
@@ -41,6 +166,14 @@ def _settings(*groups: str) -> Iterator[Field]:
             if setting.label and setting.group in groups:
                 about = {"kind": setting.kind, "setting": setting, "asked": asked}
                 yield Field(name=name, default=getattr(settings, name), **about)
+
+
+def _classes(text: str) -> str:
+    return say("{count} classes", count=len(text.split(","))) if text else say("all classes")
+
+
+def _methods(names: Iterable[str]) -> str:
+    return ", ".join(all_methods()[name].label for name in names)
 
 
 # Of a visitor's own images alone, so no setting of the engine's.
@@ -56,16 +189,22 @@ STRANGERS_BY_LABEL = Setting(
 FORM: dict[str, Field] = {
     item.name: item
     for item in (
-        Field(name="dataset", default=DEFAULTS.dataset),
-        Field(name="hub_dataset", default="", asked=False),  # the API's dataset says both
-        Field(name="files", default=None, linked=False, asked=False),  # a visitor's images never travel
-        Field(name="class_names", default=DEFAULTS.class_text),
+        Field(name="dataset", default=DEFAULTS.dataset, called=say("images"), told=_images, alone=True),
+        Field(name="hub_dataset", default="", asked=False),  # the API's and links' dataset says both
+        Field(name="class_names", default=DEFAULTS.class_text, called=say("classes"), told=_classes, alone=True),
         *_settings("shift"),
-        Field(name="ood_source", default=DEFAULTS.ood_source),
-        Field(name="methods", default=DEFAULTS.methods, kind=list[str]),
+        Field(name="ood_source", default=DEFAULTS.ood_source, called=say("strangers"), told=_images),
+        Field(
+            name="methods", default=DEFAULTS.methods, kind=list[str], called=say("methods"), told=_methods, alone=True
+        ),
         *_settings("stream"),
-        Field(name="backbone", default=DEFAULTS.backbone),
-        Field(name="templates", default=""),
+        Field(name="backbone", default=DEFAULTS.backbone, called=say("model"), told=label_of),
+        Field(
+            name="templates",
+            default="",
+            called=say("prompt templates"),
+            told=lambda text: text or say("the model's own"),
+        ),
         *_settings("advanced"),
         *_settings("schedule"),
         Field(name="strangers_by_label", default=False, kind=bool, setting=STRANGERS_BY_LABEL, asked=False),
@@ -73,37 +212,23 @@ FORM: dict[str, Field] = {
 }
 FIELDS = tuple(FORM)
 ADAPTATION_FIELDS = tuple(name for name in FORM if name in settings_of(AdaptationSettings))
+STREAM_FIELDS = tuple(name for name in FORM if name in settings_of(StreamSettings))  # decide what comes when
+
+
+def fields() -> dict[str, Field]:
+    """All fields: those of every form, and methods' own settings that have a widget, as METHOD.SETTING."""
+    own = {name: setting for name, setting in own_declared().items() if setting.label}
+    return FORM | {n: Field(name=n, default=item.default, kind=item.kind, setting=item) for n, item in own.items()}
 
 
 def field_names() -> tuple[str, ...]:
-    """All fields: those of every form, and methods' own settings that have a widget, as METHOD.SETTING."""
-    return (*FIELDS, *(name for name, setting in own_declared().items() if setting.label))
-
-
-def linked_names() -> tuple[str, ...]:
-    """The fields that links hold."""
-    return tuple(name for name in field_names() if name not in FORM or FORM[name].linked)
+    """Of all :func:`fields`."""
+    return tuple(fields())
 
 
 def in_group(group: str) -> tuple[str, ...]:
     """The fields declared for a part of the form."""
     return tuple(name for name, item in FORM.items() if item.setting and item.setting.group == group)
-
-
-def of_methods(names: Iterable[str], methods: Iterable[str]) -> list[str]:
-    """Fields without the own settings of methods that are not among these."""
-    chosen = set(methods)
-    return [name for name in names if name in FORM or name.split(".")[0] in chosen]
-
-
-def stream_names() -> tuple[str, ...]:
-    """The fields that decide what comes when."""
-    return tuple(name for name in FIELDS if name in settings_of(StreamSettings))
-
-
-def declared(name: str) -> Setting | None:
-    """The declaration of a field, where it is a setting of the engine or of a method's own."""
-    return FORM[name].setting if name in FORM else own_declared()[name]
 
 
 _Fields = make_dataclass(
@@ -124,16 +249,23 @@ class FormValues(_Fields):
 
     def __getitem__(self, name: str) -> Any:
         if name in FORM:
-            return getattr(self, name)
+            value = getattr(self, name)
+            return tuple(value) if name == "methods" and isinstance(value, list) else value
         return self.own[name] if name in self.own else own_declared()[name].default
 
     def changed(self, values: Mapping[str, Any]) -> FormValues:
-        """The same form with other values, by the names of :func:`field_names`."""
+        """The same form with other values, by the names of :func:`fields`."""
         own = {name: value for name, value in values.items() if name not in FORM}
-        fields = {name: value for name, value in values.items() if name in FORM}
-        return replace(self, own={**self.own, **own}, **fields)
+        return replace(self, own={**self.own, **own}, **{name: values[name] for name in FORM if name in values})
 
 
 def form_of(values: tuple[Any, ...]) -> FormValues:
-    """The form whose fields have these values, in the order of :func:`field_names`."""
-    return FormValues().changed(dict(zip(field_names(), values, strict=True)))
+    """The form whose fields have these values, in the order of :func:`fields`."""
+    return FormValues().changed(dict(zip(fields(), values, strict=True)))
+
+
+def differing(*forms: FormValues) -> list[str]:
+    """The fields in which forms differ; own settings count of methods that one of them runs."""
+    methods = {name for form in forms for name in form.methods or ()}
+    names = (name for name in fields() if name in FORM or name.split(".")[0] in methods)
+    return [name for name in names if any(form[name] != forms[0][name] for form in forms)]

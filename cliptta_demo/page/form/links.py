@@ -2,28 +2,39 @@
 
 Only what differs from the package's experiment is written, and the stream's length, so that links stay short and
 readable: ``?corruption=fog&severity=4&batch_size=24&batches=8&seed=7``. They mean the same on a server that opens with
-another experiment (:mod:`.opening`): there, the backbone or data set that it opens with is always written. What is read
-is checked like the form itself.
+another experiment: there, the backbone or data set that it opens with is always written. What is read is checked like
+the form itself.
+
+Pinned runs are queries of their own in it, with accuracy and entropy at the end as numbers:
+``?pin1=name%3DFog%26done%3D10%26numbers%3Dzero-shot%3A0.36%3A1.88%26corruption%3Dfog``.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
 
 from cliptta_demo.backend.data.catalog import DATASETS, open_source
+from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.choices import class_text_and_corruption, is_hub_choice
-from cliptta_demo.page.form.fields import FormValues, declared, linked_names, of_methods
-from cliptta_demo.page.form.opening import opening, packaged, starting_values
-from cliptta_demo.page.form.reading import check_form
-from cliptta_demo.page.form.said import recipe_values
-from cliptta_demo.page.session.past import MOST_PINNED
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.fields import (
+    Field,
+    class_text_and_corruption,
+    differing,
+    field_names,
+    fields,
+    is_hub_choice,
+)
+from cliptta_demo.page.form.reading import opening, packaged, read_form, starting_values, values_of
+from cliptta_demo.page.session.past import MOST_PINNED, PastMethod, PastRun, PastRuns
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.defaults import DEFAULTS
 from cliptta_demo.page.words.texts import LINK_UNKNOWN
@@ -31,34 +42,37 @@ from cliptta_demo.page.words.texts import LINK_UNKNOWN
 MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands
 UNSAID = {"batch_size": 64, "batches": 10}  # what links mean from before they said it: the opening experiment then
-PINS = tuple(f"pin{number}" for number in range(1, MOST_PINNED + 1))  # see .linked_runs
+PINS = tuple(f"pin{number}" for number in range(1, MOST_PINNED + 1))
+LONGEST_PIN = 1500  # characters of one; four of them and an experiment pass through any server on the way
+OF_PIN = ("name", "done", "numbers")  # what it says beside settings
 LESSON_WORDS = ("lesson", "start")  # see .lessons
 # Words of addresses that are not the form's: how the page looks (assets/embed.js), and other people's.
 OTHERS = ("hide", "type", "view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
-FLAGS = {"0": False, "1": True}  # how a switch is written
 
 
-def to_query(values: FormValues) -> str:
-    """The query (without ``?``) that stands for these values.
+def to_query(recipe: Recipe) -> str:
+    """The query (without ``?``) of the link to a run; what the backbone brings by itself is left out."""
+    values = values_of(recipe)
+    own = [name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)]
+    names = {*differing(values, starting_values(recipe.backbone)), *own, *UNSAID}
+    said = {name: item.write(values[name]) for name, item in fields().items() if name in names}
+    return urlencode(said, errors="replace")
 
-    What the backbone brings by itself is left out, and so are own settings of methods that are not chosen.
+
+def open_link(query: Mapping[str, str]) -> Recipe:
+    """The run that the query of the page's address asks for.
+
+    Raises:
+        UserError: what is wrong with the link and what is allowed.
     """
-    start = starting_values(tuned_adaptation(values.backbone))
-    changed = {}
-    own = {name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)}
-    own |= UNSAID.keys()
-    for name in of_methods(linked_names(), values.methods or ()):
-        value, usual = values[name], start[name]
-        if name == "methods":
-            value, usual = tuple(value or ()), tuple(usual)
-        if (value != usual or name in own) and value is not None:
-            changed[name] = _write(value)
-    return urlencode(changed, errors="replace")
-
-
-def recipe_query(recipe: Recipe) -> str:
-    """The query of the link to a run, whatever the form says by now."""
-    return to_query(recipe_values(recipe))
+    given = UNSAID | from_query(query)
+    backbone = check_visitor_backbone(given.get("backbone", DEFAULTS.backbone))
+    if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
+        given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
+    recipe = read_form(starting_values(backbone).changed(given))
+    if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
+        open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
+    return recipe
 
 
 def from_query(query: Mapping[str, str]) -> dict[str, Any]:
@@ -67,7 +81,9 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         UserError: a value that is no value of its field, in a sentence.
     """
-    return {name: _read(name, query[name]) for name in linked_names() if name in query}
+    for name in fields().keys() & query.keys():
+        _refuse_long(name, query[name], MAX_LENGTH)
+    return {name: _parse(name, query[name], item) for name, item in fields().items() if name in query}
 
 
 def unknown_words(query: Mapping[str, str]) -> str:
@@ -75,7 +91,7 @@ def unknown_words(query: Mapping[str, str]) -> str:
 
     What Gradio, Spaces and those who count visitors add to addresses is theirs.
     """
-    known = (*linked_names(), *PINS, *LESSON_WORDS)
+    known = (*field_names(), *PINS, *LESSON_WORDS)
     strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
     named = []
     for name in strange[:NAMED]:
@@ -87,47 +103,75 @@ def unknown_words(query: Mapping[str, str]) -> str:
     return LINK_UNKNOWN.format(names=names) if strange else ""
 
 
-def open_link(query: Mapping[str, str]) -> FormValues:
-    """The whole form that a link asks for, checked.
+def pins_query(past: PastRuns) -> tuple[dict[str, str], list[str]]:
+    """({name in the link: what it says}, names of pinned runs whose settings are too long for it)."""
+    texts = {run.name: _write_pin(run) for run in past.pins}
+    short = [text for text in texts.values() if len(text) <= LONGEST_PIN]
+    return dict(zip(PINS, short, strict=False)), [name for name, text in texts.items() if text not in short]
 
-    Args:
-        query: of the page's address.
+
+def read_pins(query: Mapping[str, str]) -> tuple[PastRun, ...]:
+    """The pinned runs of a link, with the numbers that it says: the page marks them so.
 
     Raises:
-        UserError: what is wrong with the link and what is allowed.
+        UserError: what is wrong with one of them, and what is allowed.
     """
-    given = UNSAID | from_query(query)
-    backbone = given.get("backbone", DEFAULTS.backbone)
-    check_visitor_backbone(backbone)
-    if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
-        given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
-    values = starting_values(tuned_adaptation(backbone), backbone).changed(given)
-    recipe = check_form(values)
-    if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
-        open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
-    return values
+    found = []
+    for place in (place for place in PINS if place in query):
+        _refuse_long(place, query[place], LONGEST_PIN)
+        try:
+            found.append(_read_pin(query[place]))
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from None
+    return tuple(found)
 
 
-def _write(value: Any) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float):
-        short = f"{value:.10g}"
-        return short if float(short) == value else repr(value)
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return str(value)
+def _write_pin(run: PastRun) -> str:
+    def end(values: np.ndarray) -> str:
+        return f"{values[-1]:.6g}" if len(values) and math.isfinite(values[-1]) else ""
+
+    numbers = ",".join(f"{name}:{end(own.accuracy)}:{end(own.entropy)}" for name, own in run.methods.items())
+    about = urlencode({"name": run.name, "done": run.batches, "numbers": numbers}, safe=":,", errors="replace")
+    return f"{about}&{to_query(run.recipe)}"
 
 
-def _read(name: str, text: str) -> Any:
-    if len(text) > MAX_LENGTH:
-        about = {"name": name, "length": len(text), "most": MAX_LENGTH}
-        raise UserError(say("{name} is {length:,} characters long; at most {most:,} are read.", **about))
-    if name == "methods":
-        return [part.strip() for part in text.split(",") if part.strip()]
-    setting = declared(name)
+def _read_pin(text: str) -> PastRun:
     try:
-        return setting.parse(text, FLAGS) if setting is not None else text
+        said = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=len(fields()) + len(OF_PIN)))
+    except ValueError:
+        raise UserError(say("it has more settings than there are.")) from None
+    if strange := [name for name in said if name not in OF_PIN and name not in fields()]:
+        raise UserError(say("it has no setting {name}.", name=quoted(strange[0])))
+    recipe = open_link({name: value for name, value in said.items() if name not in OF_PIN})
+    batches, methods = recipe.settings.stream.batches, {}
+    done = _number("done", said["done"], 1, batches, int) if "done" in said else batches
+    highest = round(math.log(len(recipe.class_names) or LIMITS.max_classes) + 0.01, 2)
+    for part in filter(None, said.get("numbers", "").split(",")):
+        name, *ends = part.split(":")
+        if name not in recipe.settings.methods or len(ends) != 2:
+            words = say("numbers has {value}; it must be METHOD:ACCURACY:ENTROPY of a method of the run.")
+            raise UserError(words.format(value=quoted(part)))
+        ends = ([_number("numbers", end, 0, high)] if end else [] for end, high in zip(ends, (1, highest), strict=True))
+        methods[name] = PastMethod(*(np.array(end, np.float64) for end in ends))  # curves of one point, or of none
+    return PastRun(recipe, done, methods, name=said.get("name", ""), linked=True)
+
+
+def _number(name: str, text: str, low: float, high: float, kind: type = float) -> Any:
+    setting = Setting(name=name, default=low, kind=kind, low=low, high=high)
+    value = _parse(name, text, setting)
+    setting.check(value)
+    return value
+
+
+def _parse(name: str, text: str, item: Field | Setting) -> Any:
+    try:
+        return item.parse(text)
     except ValueError as error:
         about = {"name": name, "value": quoted(text), "allowed": error}
         raise UserError(say("{name} is {value}; it must be {allowed}.", **about)) from None
+
+
+def _refuse_long(name: str, text: str, most: int) -> None:
+    if len(text) > most:
+        about = {"name": name, "length": len(text), "most": most}
+        raise UserError(say("{name} is {length:,} characters long; at most {most:,} are read.", **about))

@@ -1,78 +1,116 @@
-"""From what a form (or a request to the API) says to a checked :class:`Recipe`.
+"""The door: a form's raw values become settings, checked, and settings become a form's values; with which it opens.
 
 Every number is checked here and in the settings' own classes, whatever the widget allowed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import check_templates, display_name, parse_class_names, split_renames
+from cliptta_demo.backend.models.class_names import (
+    check_templates,
+    display_name,
+    join_renames,
+    parse_class_names,
+    split_renames,
+)
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_names
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.choices import is_hub_choice, read_dataset, stranger_choices
-from cliptta_demo.page.form.fields import FIELDS, FORM, STRANGERS_BY_LABEL, FormValues, declared, stream_names
-from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.session.uploads import read_upload
-from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS
+from cliptta_demo.page.form.fields import (
+    ADAPTATION_FIELDS,
+    FORM,
+    STRANGERS_BY_LABEL,
+    FormValues,
+    class_text_and_corruption,
+    dataset_fields,
+    field_names,
+    is_hub_choice,
+    read_dataset,
+    stranger_choices,
+)
+from cliptta_demo.page.session.state import Recipe, Uploads
+from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
 
-def read_form(values: FormValues) -> Recipe:
-    """Checks everything.
+def read_form(values: FormValues, uploads: Uploads | None = None) -> Recipe:
+    """Checks everything; the visitor's own images, ``uploads``, may still have to come.
 
     Raises:
         UserError: one sentence that names what is wrong and what is allowed.
     """
-    _refuse_empty(values, FIELDS)
     dataset = read_dataset(values.dataset, values.hub_dataset)
     check_visitor_backbone(values.backbone)
     check_choice(say("OOD source"), values.ood_source, tuple(name for _, name in stranger_choices()))
-    _refuse_many(values)
+    stream, adaptation = _read(values, StreamSettings()), _read(values, tuned_adaptation(values.backbone))
     names = _class_names(values.class_names, is_hub_choice(dataset))
     source_names, class_names = split_renames(names, dataset != UPLOAD)
     methods = _methods(values.methods)
-    own = {name: item.whole(values[name]) for name, item in own_declared().items() if name.split(".")[0] in methods}
-    _refuse_empty(values, own)
+    own = {name: _value(values, name, item) for name, item in own_declared().items() if name.split(".")[0] in methods}
     STRANGERS_BY_LABEL.check(values.strangers_by_label)
+    if not isinstance(values.templates, str):
+        raise UserError(say("The prompt templates must be one text, one template on each line."))
     recipe = Recipe(
-        settings=RunSettings(
-            methods=methods,
-            stream=_read(values, StreamSettings()),
-            adaptation=_read(values, tuned_adaptation(values.backbone)),
-            own=build_own(own),
-        ),
+        settings=RunSettings(methods=methods, stream=stream, adaptation=adaptation, own=build_own(own)),
         backbone=values.backbone,
         dataset=dataset,
         ood_source=values.ood_source,
         source_names=source_names,
         class_names=class_names,
-        upload_key=read_upload(values.files) if dataset == UPLOAD else "",
-        templates=_templates(values.templates),
+        images=uploads.identity if uploads is not None and dataset == UPLOAD else (),
+        templates=check_templates(values.templates.splitlines()),
         strangers_by_label=dataset == UPLOAD and values.strangers_by_label,
     )
-    _refuse_long(recipe.settings)
+    if (steps := stream.batches * adaptation.steps) > LIMITS.max_run_steps:
+        raise UserError(
+            say(
+                "{batches} batches of {steps} steps are {all:,} steps; this page works on at most {most:,} in one run: "
+                "choose fewer batches or fewer steps.",
+                batches=stream.batches,
+                steps=adaptation.steps,
+                all=steps,
+                most=LIMITS.max_run_steps,
+            )
+        )
     return recipe
+
+
+def readable(values: FormValues, uploads: Uploads | None = None) -> Recipe | None:
+    """:func:`read_form`; None where the form makes no sense yet."""
+    try:
+        return read_form(values, uploads)
+    except UserError:
+        return None
+
+
+def values_of(recipe: Recipe) -> FormValues:
+    """The form that :func:`read_form` reads so."""
+    values = FormValues(
+        dataset=recipe.dataset,
+        class_names=join_renames(recipe.source_names, recipe.class_names),
+        ood_source=recipe.ood_source,
+        methods=recipe.settings.methods,
+        backbone=recipe.backbone,
+        templates="\n".join(recipe.templates),
+        strangers_by_label=recipe.strangers_by_label,
+    )
+    known = field_names()
+    return values.changed({name: value for name, value in recipe.settings.flat().items() if name in known})
 
 
 def read_stream(values: FormValues) -> StreamSettings:
     """The stream that a form asks for, whatever else is wrong in it; raises :class:`UserError`."""
-    _refuse_empty(values, stream_names())
-    _refuse_many(values)
     return _read(values, StreamSettings())
-
-
-def check_form(values: FormValues) -> Recipe:
-    """:func:`read_form` for what a link may say: images of the visitor's own may still have to come."""
-    return read_form(replace(values, files='{"key": "later"}') if values.dataset == UPLOAD else values)
 
 
 def class_words(values: FormValues) -> tuple[str, ...]:
@@ -80,11 +118,25 @@ def class_words(values: FormValues) -> tuple[str, ...]:
     return split_renames(_class_names(values.class_names, may_be_empty=True), values.dataset != UPLOAD)[1]
 
 
+def bounded(setting: Setting) -> Setting:
+    """A setting with the page's bound, where ``LIMITS`` has one."""
+    most = getattr(LIMITS, f"max_{setting.name}", None)
+    return setting if most is None else replace(setting, high=most)
+
+
 def _read(values: FormValues, usual: Declared) -> Any:
     """Settings as the form says them; of those that have no widget the ``usual``, unless a program says another."""
     known = settings_of(type(usual)).items()
-    said = {name: item.whole(values[name]) for name, item in known if name in FORM or name in values.own}
-    return replace(usual, **said)
+    return replace(usual, **{n: _value(values, n, item) for n, item in known if n in FORM or n in values.own})
+
+
+def _value(values: FormValues, name: str, setting: Setting) -> Any:
+    """The value of a setting, checked."""
+    value = setting.whole(values[name])
+    if value is None and setting.kind in (int, float):
+        raise UserError(say("{name} is empty: type a number.", name=display_name(name).capitalize()))
+    bounded(setting).check(value, name)
+    return value
 
 
 def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
@@ -113,42 +165,41 @@ def _methods(chosen: Any) -> tuple[str, ...]:
     return methods
 
 
-def _refuse_empty(values: FormValues, names: Iterable[str]) -> None:
-    for name in names:
-        setting = declared(name)
-        if setting is not None and setting.kind in (int, float) and values[name] is None:
-            raise UserError(say("{name} is empty: type a number.", name=display_name(name).capitalize()))
+def starting_values(backbone: str = DEFAULTS.backbone) -> FormValues:
+    """The package's experiment, with the values that a backbone brings. Lessons, links and the API start from it."""
+    tuned = tuned_adaptation(backbone)
+    return FormValues(**{name: getattr(tuned, name) for name in ADAPTATION_FIELDS})
 
 
-def _refuse_many(values: FormValues) -> None:
-    """Where ``LIMITS`` has a bound of a setting, it is the page's."""
-    for name, setting in settings_of(StreamSettings).items():
-        if bounded(setting) is not setting:
-            bounded(setting).check(setting.whole(values[name]))
+def read_opening(environment: Mapping[str, str]) -> FormValues:
+    """The form as a server's page opens: the package's experiment, or the model and data set that its owner names.
+
+    ``CLIPTTA_BACKBONE`` and ``CLIPTTA_DATASET`` take what a visitor may choose, by the same checks.
+
+    Raises:
+        UserError: a model or data set that no visitor could choose, named with its variable.
+    """
+    found: dict[str, str] = {}
+    for variable, read in ((BACKBONE_VARIABLE, check_visitor_backbone), (DATASET_VARIABLE, read_dataset)):
+        if text := environment.get(variable, "").strip():
+            try:
+                found[variable] = read(text)
+            except UserError as error:
+                raise UserError(f"{variable}: {error}") from error
+    backbone = found.get(BACKBONE_VARIABLE, DEFAULTS.backbone)
+    values = starting_values(backbone).changed({"backbone": backbone})
+    if dataset := found.get(DATASET_VARIABLE):
+        names, corruption = class_text_and_corruption(dataset)
+        return values.changed({**dataset_fields(dataset), "class_names": names, "corruption": corruption})
+    return values
 
 
-def bounded(setting: Setting) -> Setting:
-    """A setting with the page's bound, where it has one."""
-    most = getattr(LIMITS, f"max_{setting.name}", None)
-    return setting if most is None else replace(setting, high=most)
+@cache
+def opening() -> FormValues:
+    """:func:`read_opening` of this process's environment."""
+    return read_opening(os.environ)
 
 
-def _refuse_long(settings: RunSettings) -> None:
-    batches, steps = settings.stream.batches, settings.adaptation.steps
-    if batches * steps > LIMITS.max_run_steps:
-        raise UserError(
-            say(
-                "{batches} batches of {steps} steps are {all:,} steps; this page works on at most {most:,} in one run: "
-                "choose fewer batches or fewer steps.",
-                batches=batches,
-                steps=steps,
-                all=batches * steps,
-                most=LIMITS.max_run_steps,
-            )
-        )
-
-
-def _templates(text: Any) -> tuple[str, ...]:
-    if not isinstance(text, str):
-        raise UserError(say("The prompt templates must be one text, one template on each line."))
-    return check_templates(text.splitlines())
+def packaged() -> FormValues:
+    """The package's own experiment, to which the shipped example belongs."""
+    return read_opening({})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
@@ -25,22 +26,23 @@ from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.layout.words_note import unknown_words
 from cliptta_demo.page.runs.cost import seconds_per_batch
 from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
 
 
-def backbone_note_html(machine: Machine, values: FormValues, before: str) -> str:
+def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None, before: str) -> str:
     """A line on the model, three facts, and, for another one than ``before``, what stays when it comes.
 
     Args:
-        before: the backbone of what the page shows.
+        recipe: of the form, None where that makes no sense yet; before: the backbone of what the page shows.
     """
     try:
-        name = check_visitor_backbone(values.backbone)
+        name = check_visitor_backbone(backbone)
     except UserError:
         return ""
     entry = BACKBONES.get(base_of(name))
     about = entry.about if entry else BACKBONE_UNLISTED
-    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(machine, name, values))
+    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(machine, name, recipe))
     kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
     return (
         f'<div class="model-note" data-testid="backbone-note"><p>{html.escape(about)}</p><dl>{facts}</dl>{kept}</div>'
@@ -65,17 +67,17 @@ def model_line_html(backbone: str) -> str:
     return f'<p class="model-line">{runs}{more}</p>'
 
 
-def _facts(machine: Machine, name: str, values: FormValues) -> list[tuple[str, str]]:
+def _facts(machine: Machine, name: str, recipe: Recipe | None) -> list[tuple[str, str]]:
     """(what, HTML) of each fact."""
     facts = [_download(name), (say("Licence"), _licence(name))]
-    if time := time_per_batch(machine, values):
-        facts.append((say("Batch of {count}", count=int(values.batch_size)), say("about {time}", time=time)))
+    if recipe and (time := time_per_batch(machine, recipe)):
+        facts.append((say("Batch of {count}", count=recipe.settings.stream.batch_size), say("about {time}", time=time)))
     return facts
 
 
-def time_per_batch(machine: Machine, values: FormValues) -> str:
+def time_per_batch(machine: Machine, recipe: Recipe) -> str:
     """In words; "" where it can't be told."""
-    seconds = seconds_per_batch(machine, values)
+    seconds = seconds_per_batch(machine, recipe)
     if seconds is None:
         return ""
     return say("{seconds:.1f} s", seconds=max(seconds, 0.1)) if seconds < 10 else duration(seconds)
@@ -106,12 +108,12 @@ def _licence(name: str) -> str:
     return f'<a href="{address}" target="_blank" rel="noopener">{say("see its page")}</a>'
 
 
-def words_offer(values: FormValues) -> str:
+def words_offer(machine: Machine, values: FormValues, recipe: Recipe | None) -> str:
     """What to choose where the built-in model lacks words of the form, and its cost; "" otherwise."""
     if not any(unknown_words(values)):
         return ""
     cost = [_fetching(LAPTOPS)]
-    if time := time_per_batch(values.changed({"backbone": LAPTOPS})):
+    if recipe and (time := time_per_batch(machine, replace(recipe, backbone=LAPTOPS))):
         cost.append(say("a batch about {time}", time=time))
     return WORDS_OFFER.format(label=label_of(LAPTOPS), cost="; ".join(cost))
 

@@ -11,7 +11,7 @@ import gradio as gr
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.opening import opening, packaged
+from cliptta_demo.page.form.reading import opening, packaged, readable
 from cliptta_demo.page.framework.gradio_part import check_gradio
 from cliptta_demo.page.framework.guard import Page
 from cliptta_demo.page.layout.backbone_note import model_line_html
@@ -71,7 +71,7 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
         parts |= {
             "model_line": model_line,
-            "choice": gr.State(Choice(form, idle=shown["progress"])),
+            "choice": gr.State(Choice(readable(form), idle=shown["progress"])),
             "before": gr.State(None),
             "lesson_key": gr.State(""),
         }

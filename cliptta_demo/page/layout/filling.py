@@ -14,15 +14,11 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.form.choice import Choice, put_back
-from cliptta_demo.page.form.choices import HUB, images_note
-from cliptta_demo.page.form.differing import differ
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FormValues, field_names, form_of, linked_names
-from cliptta_demo.page.form.linked_runs import pins_query, read_pins
-from cliptta_demo.page.form.links import open_link, to_query, unknown_words
-from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import check_form, read_form
-from cliptta_demo.page.layout.uploader import show_uploader
-from cliptta_demo.page.lessons.lessons import by_key, changed_values, lesson_values, read_lesson
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, HUB, FormValues, dataset_fields, field_names
+from cliptta_demo.page.form.links import open_link, pins_query, read_pins, to_query, unknown_words
+from cliptta_demo.page.form.reading import opening, read_form, readable, values_of
+from cliptta_demo.page.layout.sidebar import images_note
+from cliptta_demo.page.lessons.lessons import by_key, changed_recipe, lesson_recipe, read_lesson
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import shipped_run
 from cliptta_demo.page.panels.lesson import lesson_value
@@ -30,7 +26,7 @@ from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
 from cliptta_demo.page.session.past import PastRuns
-from cliptta_demo.page.session.state import Session, Uploads
+from cliptta_demo.page.session.state import Recipe, Session, Uploads, changed_names
 from cliptta_demo.page.session.upload_quota import UploadQuota
 from cliptta_demo.page.session.uploads import (
     UploadNews,
@@ -63,49 +59,47 @@ from cliptta_demo.page.words.texts import (
 def open_lesson(
     key: str,
     before: FormValues | None = None,
-    values: tuple[Any, ...] | None = None,
     session: Session | None = None,
     past: PastRuns | None = None,
 ) -> Update:
     """What a lesson puts on the page: the form, its stepper, and a stage that waits for its run.
 
     Args:
-        before: the form before the lesson that is open, None where none is; values: the form at this moment.
+        before: the form as it is to be when the lesson is left.
         session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
             it. None is drawn behind but the run that the lesson compares with.
     """
     lesson = by_key(key)
-    form = lesson_values(lesson)
-    past = (past or PastRuns()).after(session).but(read_form(form) if lesson.runs else None)
+    recipe = lesson_recipe(lesson)
+    past = (past or PastRuns()).after(session).but(recipe)
     if lesson.compare:
         other = by_key(lesson.compare)
-        past = past.beside(read_form(lesson_values(other)), other.title, shipped_run())
+        past = past.beside(lesson_recipe(other), other.title, shipped_run())
     return {
-        **_fresh(form, past),
+        **_fresh(recipe, past),
         "message": message_html(),
         "lesson": lesson_value(lesson, opened=str(time.monotonic())),
         "lesson_key": key,
-        "before": before or (form_of(values) if values is not None else None),
+        "before": before,
     }
 
 
 def change_one(key: str, session: Session | None, past: PastRuns) -> Update:
     """The one change at the end of a lesson, in the form; the lesson's run is the last run then."""
-    return _fresh(changed_values(by_key(key)), past.after(session))
+    return _fresh(changed_recipe(by_key(key)), past.after(session))
 
 
-def _fresh(form: FormValues, past: PastRuns) -> Update:
+def _fresh(recipe: Recipe, past: PastRuns) -> Update:
     """A form whose run has yet to begin, and what is shown until then."""
-    runs = form.dataset != UPLOAD
     return {
         "session": None,
-        "choice": Choice(form),
-        "model": form.backbone,
+        "choice": Choice(recipe),
+        "model": recipe.backbone,
         "changed": "",
         "past_runs": past,
-        "past": past_value(past, None, read_form(form) if runs else None),
-        **form_update(form),
-        **waiting_stage(form.methods),
+        "past": past_value(past, None, recipe),
+        **form_update(values_of(recipe)),
+        **waiting_stage(recipe.settings.methods),
         **buttons("idle"),
     }
 
@@ -125,14 +119,13 @@ def _no_lesson() -> Update:
 
 
 def form_update(values: FormValues) -> Update:
-    """All widgets' values; the place for files shows where it is needed."""
-    update = _widgets({name: values[name] for name in linked_names()})
-    return update | {"files": show_uploader(values.dataset == UPLOAD)}
+    """All widgets' values."""
+    return _widgets({name: values[name] for name in field_names()})
 
 
-def put_form_back(choice: Choice, values: tuple[Any, ...]) -> Update:
+def put_form_back(choice: Choice, form: FormValues) -> Update:
     """After the end of a run: what could not be loaded, or was given up, goes out of the form again."""
-    changed, words = put_back(choice, form_of(values))
+    changed, words = put_back(choice, form)
     update: Update = {"choice": choice.settled}
     if words:
         message = message_html(choice.said or words, "error" if choice.said else "info", (words,) * bool(choice.said))
@@ -142,6 +135,7 @@ def put_form_back(choice: Choice, values: tuple[Any, ...]) -> Update:
 
 def _widgets(values: Mapping[str, Any]) -> Update:
     """Fields' values as their widgets take them: a CheckboxGroup takes lists only, some widgets say more."""
+    values = {**values, **dataset_fields(values.get("dataset"))} if "dataset" in values else values
     special = {
         "methods": list,
         "hub_dataset": lambda name: gr.Textbox(name, visible=values.get("dataset") == HUB),
@@ -177,13 +171,15 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
                     len(pins),
                 )
             )
-        if lost or any(name in query for name in linked_names()):
-            values = open_link(query)
+        if lost or any(name in query for name in field_names()):
+            recipe = open_link(query)
             told = (LINK_LOST, LINK_LOST_UPLOAD) if lost else (LINK_OPENED, LINK_OPENED_UPLOAD)
-            words.insert(0, told[values.dataset == UPLOAD])
-            update |= {"choice": Choice(opening()), "changed": "", **form_update(values)}
-            update |= waiting_stage(values.methods)  # the example that the page opens with is another experiment
-            update |= give_way(past, None, check_form(values))
+            words.insert(0, told[recipe.dataset == UPLOAD])
+            update |= {"choice": Choice(readable(opening())), "changed": "", **form_update(values_of(recipe))}
+            update |= waiting_stage(
+                recipe.settings.methods
+            )  # the example that the page opens with is another experiment
+            update |= give_way(past, None, recipe)
     except UserError as error:
         more = (unknown,) * bool(unknown)
         sentence = say("This link can't be opened as it is: {reason}", reason=error)
@@ -194,9 +190,10 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
 
 
 def address_of(
-    values: tuple[Any, ...],
+    form: FormValues,
+    uploads: Uploads | None = None,
     session: Session | None = None,
-    shown: FormValues | None = None,
+    shown: Recipe | None = None,
     past: PastRuns | None = None,
     lesson: str = "",
 ) -> tuple[str, str]:
@@ -204,21 +201,20 @@ def address_of(
 
     Args:
         past: whose pinned runs the link holds too; lesson: the open one, to which the link is while the form is its.
-        session: the run shown, shown: its form; the message says where the link is not theirs.
+        session: the run shown, shown: its settings; the message says where the link is not theirs.
     """
-    form = form_of(values)
     try:
-        check_form(form)
+        recipe = read_form(form, uploads)
         pins, left_out = pins_query(past or PastRuns())
-        settings = to_query(form)
+        settings = to_query(recipe)
         open_link(dict(parse_qsl(settings, keep_blank_values=True, max_num_fields=len(field_names()))))
-        if lesson and settings == to_query(lesson_values(by_key(lesson))):
+        if lesson and settings == to_query(lesson_recipe(by_key(lesson))):
             settings = urlencode({"lesson": lesson})
         query = "&".join(filter(None, (settings, urlencode(pins))))
     except UserError as error:
         return "", message_html(str(error), "error")
     words = [PAST_LEFT_OUT.format(names=", ".join(left_out))] * bool(left_out)
-    if shown is not None and differ(shown, form):
+    if shown is not None and changed_names(shown, recipe):
         words.insert(0, LINK_OF_FORM)
     elif session is not None and session.marks:
         words.insert(0, LINK_CHANGES.format(changes=", ".join(session.changes)))

@@ -12,13 +12,17 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.differing import (
-    advanced_names,
-    changed_html,
-    fold_label,
-    is_opening,
+from cliptta_demo.page.form.choice import changed_html
+from cliptta_demo.page.form.fields import (
+    ADAPTATION_FIELDS,
+    FORM,
+    STREAM_FIELDS,
+    FormValues,
+    differing,
+    form_of,
+    in_group,
 )
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, form_of, stream_names
+from cliptta_demo.page.form.reading import opening, readable, starting_values
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, model_line_html, words_offer
@@ -49,46 +53,47 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         ended: the events after which no run is at work.
     """
     parts, sidebar, host = wires.parts, wires.sidebar, wires.host
-    kept = [parts["session"], parts["choice"]]
+    kept = [parts["session"], parts["choice"], parts["uploads"]]
 
-    def note_of(session: Any, choice: Any, values: tuple[Any, ...], busy: bool = False) -> str:
+    def note_of(session: Any, choice: Any, recipe: Any, busy: bool = False) -> str:
         press = PRESS["done" if busy else phase_of(session)]
-        return changed_html(choice.shown(session is not None), form_of(values), press)
+        return changed_html(choice.shown(session is not None), recipe, press)
 
-    def tell(request: gr.Request, model: str, session: Any, choice: Any, *values: Any) -> tuple[Any, ...]:
+    def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> tuple[Any, ...]:
         form, busy = form_of(values), host.runs.is_busy(request.session_hash or "nobody")
-        offers = {PAPERS: gpu_advice(form.backbone, host.device), LAPTOPS: words_offer(form)}
+        recipe = readable(form, uploads)
+        offers = {PAPERS: gpu_advice(form.backbone, host.device), LAPTOPS: words_offer(host.machine, form, recipe)}
         return (
-            estimate_html(host.machine, form, host.device),
-            backbone_note_html(host.machine, form, model),
+            estimate_html(host.machine, recipe, host.device),
+            backbone_note_html(host.machine, form.backbone, recipe, model),
             model_line_html(form.backbone),
             words_note_html(form),
             *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
-            note_of(session, choice, values, busy),
-            gr.Accordion(label=fold_label(STREAM, stream_names(), form)),
-            gr.Accordion(label=fold_label(ADVANCED, advanced_names(), form)),
-            gr.Button(visible=not is_opening(form)),
+            note_of(session, choice, recipe, busy),
+            *(gr.Accordion(label=label) for label in fold_labels(form)),
+            gr.Button(visible=bool(differing(form, opening()))),
         )
 
-    def planned(session: Any, choice: Any, *values: Any) -> Any:
+    def planned(session: Any, choice: Any, uploads: Any, *values: Any) -> Any:
         form = form_of(values)
-        shown = note_of(session, choice, values)
+        shown = note_of(session, choice, readable(form, uploads))
         return planned_strip(form, later=bool(shown)) or gr.skip()
 
-    def put_back(session: Any, choice: Any, *values: Any) -> dict[Any, Any]:
-        update = filling.put_form_back(choice, values)
-        return wires.spread(update | {"changed": note_of(session, choice, values)})
+    def put_back(session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
+        form = form_of(values)
+        update = filling.put_form_back(choice, form)
+        return wires.spread(update | {"changed": note_of(session, choice, readable(form, uploads))})
 
     changes = {name: widget.change for name, widget in sidebar.widgets.items()}
-    plan_outputs = [kept[0], kept[1], *sidebar.inputs]
+    plan_inputs = [*kept, *sidebar.inputs]
     about = {"concurrency_limit": None, "trigger_mode": "always_last", **RAW, **PRIVATE}
-    plans = [wires.demo.load, *(changes[name] for name in ("class_names", *stream_names()))]
-    gr.on(plans, planned, plan_outputs, parts["strip"], **about)
+    plans = [wires.demo.load, *(changes[name] for name in ("class_names", *STREAM_FIELDS))]
+    gr.on(plans, planned, plan_inputs, parts["strip"], **about)
     outputs = [sidebar.estimate, sidebar.backbone_note, parts["model_line"], sidebar.words_note]
     outputs += [*sidebar.offers.values(), parts["changed"], sidebar.stream, sidebar.advanced, sidebar.restore]
-    inputs = [parts["model"], *plan_outputs]
+    inputs = [parts["model"], *plan_inputs]
     gr.on(
-        [wires.demo.load, parts["model"].change, *changes.values()],
+        [wires.demo.load, parts["model"].change, sidebar.files.change, *changes.values()],
         tell,
         inputs,
         outputs,
@@ -96,8 +101,8 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         **QUIET,
     )
     for event in ended:
-        event.then(put_back, plan_outputs, [parts["message"], parts["changed"], kept[1], *sidebar.inputs], **QUIET)
-    ended[-1].then(planned, plan_outputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
+        event.then(put_back, plan_inputs, [parts["message"], parts["changed"], kept[1], *sidebar.inputs], **QUIET)
+    ended[-1].then(planned, plan_inputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
 
     def chosen(name: str) -> list[Any]:
         values, message = filling.take_backbone(name)
@@ -121,6 +126,18 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         button.click(lambda name=name: [name, *chosen(name)], None, [backbone, *outputs], **QUIET)
 
 
+def fold_labels(form: FormValues) -> tuple[str, str]:
+    """The titles of the folds, Stream and Advanced, with how many of their settings are not the backbone's usual."""
+    usual = starting_values(form.backbone).changed({"methods": form.methods})
+    names = differing(form, usual)
+    advanced = [name for name in names if name not in FORM or name in ("templates", *in_group("advanced"))]
+    stream = [name for name in names if name in STREAM_FIELDS]
+    return tuple(
+        say("{title} · {count} changed", title=title, count=len(changed)) if changed else title
+        for title, changed in ((STREAM, stream), (ADVANCED, advanced))
+    )
+
+
 def connect_address(wires: Wires) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
     parts, sidebar = wires.parts, wires.sidebar
@@ -130,14 +147,15 @@ def connect_address(wires: Wires) -> None:
         update = filling.open_address(dict(asked), past, bool(lost)) or {"message": gr.skip()}  # Gradio refuses {}
         return wires.spread(update)
 
-    def share(session: Any, choice: Any, past: Any, lesson: str, *values: Any) -> tuple[str, str]:
-        return filling.address_of(values, session, choice.shown(session is not None), past, lesson)
+    def share(session: Any, choice: Any, uploads: Any, past: Any, lesson: str, *values: Any) -> tuple[str, str]:
+        shown = choice.shown(session is not None)
+        return filling.address_of(form_of(values), uploads, session, shown, past, lesson)
 
     filled = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
     asked = "(past) => [past, window.cliptta.lostRun()]"
     filling_form = wires.demo.load(opened, [parts["past_runs"], parts["query"]], filled, js=asked, **PRIVATE)
     filling_form.then(None, None, None, js="() => window.cliptta.opened()")
-    inputs = [*(parts[name] for name in ("session", "choice", "past_runs", "lesson_key")), *sidebar.inputs]
+    inputs = [*(parts[name] for name in ("session", "choice", "uploads", "past_runs", "lesson_key")), *sidebar.inputs]
     shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)
     shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
@@ -152,7 +170,7 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
     kept = [parts[name] for name in ("session", "past_runs")]
 
     def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[Any, Any]:
-        return wires.spread(filling.open_lesson(key, before, values, session, past))
+        return wires.spread(filling.open_lesson(key, before or form_of(values), session, past))
 
     def change_one(key: str, session: Any, past: Any) -> dict[Any, Any]:
         update = filling.change_one(key, session, past) if key else {}
@@ -203,10 +221,10 @@ def connect_uploads(wires: Wires) -> None:
             update = {"files": upload_value(uploads), "upload_note": message_html(FAILED, "error")}
         return wires.spread(update)
 
-    widgets["files"].upload(
+    sidebar.files.upload(
         files_came,
-        [*(widgets[name] for name in ("files", "backbone", "class_names", "batch_size")), parts["uploads"]],
-        [sidebar.upload_note, parts["uploads"], *(widgets[name] for name in FILLED_BY_FILES), sidebar.propose],
+        [sidebar.files, *(widgets[name] for name in ("backbone", "class_names", "batch_size")), parts["uploads"]],
+        [wires.targets[name] for name in ("upload_note", "uploads", "files", *FILLED_BY_FILES, "propose")],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

@@ -19,8 +19,7 @@ from typing import Any
 from PIL import Image
 
 from cliptta_demo.backend.settings import corruption_name
-from cliptta_demo.page.form.opening import packaged
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import packaged, read_form
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.example import EXAMPLE
 from cliptta_demo.page.panels.gallery import gallery_data

@@ -11,14 +11,15 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.said import recipe_values, short_name
+from cliptta_demo.page.form.fields import differing, fields
+from cliptta_demo.page.form.reading import starting_values, values_of
 from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_sender
 from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, shown_run
 from cliptta_demo.page.session.past import PastRuns
-from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.texts import PAST_LOADED, PAST_NOTHING
 
 LONGEST_ASKED = 1000  # characters of what the script asks for
@@ -43,7 +44,15 @@ def pin(past: PastRuns, session: Session | None) -> Update:
     this = shown_run(past, session)
     if this is None:
         raise UserError(PAST_NOTHING)
-    return _drawn(past.pin(this, short_name(this.recipe)), session)
+    return _drawn(past.pin(this, _short_name(this.recipe)), session)
+
+
+def _short_name(recipe: Recipe) -> str:
+    """A name for a run: what of it is not as the page comes."""
+    form, known = values_of(recipe), fields()
+    names = [name for name in differing(form, starting_values(form.backbone)) if name != "methods"]
+    changed = ", ".join(known[name].phrase(form[name]) for name in names[:2])
+    return changed or f"{known['corruption'].words(form.corruption)} {form.severity}"
 
 
 def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
@@ -58,7 +67,7 @@ def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
     except (ValueError, AttributeError, RecursionError):
         raise UserError(UNKNOWN_WISH) from None
     if do == "load":
-        form = recipe_values(past.pinned(name).recipe)
+        form = values_of(past.pinned(name).recipe)
         return {"load": form, "message": message_html(PAST_LOADED.format(name=name))}
     if do == "behind":
         return _drawn(past.draw(name), session)

@@ -69,15 +69,15 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     kept = [sidebar.widgets["methods"], parts["choice"], session, parts["past_runs"]]
     reset = parts["reset"].click(wires.wait, **QUICK)
     reset = reset.then(lambda *kept: wires.spread(handlers.reset(*kept)), kept, outputs, **QUIET)
-    stop_first(sidebar.widgets["files"].clear, running)  # "Remove all" takes the results of these images away too
+    stop_first(sidebar.files.clear, running)  # "Remove all" takes the results of these images away too
 
     def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
         update = filling.clear_uploads(host.uploads, session, choice, uploads, past)
         host.memory.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
         return wires.spread(update)
 
-    removed = sidebar.widgets["files"].clear(wires.wait, **QUICK)
-    filled = [*outputs, sidebar.widgets["files"], sidebar.upload_note, sidebar.propose]
+    removed = sidebar.files.clear(wires.wait, **QUICK)
+    filled = [*outputs, sidebar.files, sidebar.upload_note, sidebar.propose]
     removed = removed.then(cleared, [session, *(parts[n] for n in ("choice", "uploads", "past_runs"))], filled, **QUICK)
     ended = [*running, paused, removed, reset]
     connect_results(parts, host, ended)

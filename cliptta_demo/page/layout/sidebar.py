@@ -11,19 +11,25 @@ import gradio as gr
 
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import Setting
+from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
+from cliptta_demo.backend.models.offered import BACKBONES, LAPTOPS, PAPERS
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.choices import (
+from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.fields import (
+    FORM,
     HUB,
-    backbone_choices,
+    PAGE_PRESETS,
+    FormValues,
     class_text_and_corruption,
     dataset_choices,
-    images_note,
+    field_names,
+    fields,
+    in_group,
     is_hub_choice,
     stranger_choices,
 )
-from cliptta_demo.page.form.fields import FORM, FormValues, declared, field_names, in_group
+from cliptta_demo.page.form.reading import readable
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_offer
 from cliptta_demo.page.layout.picker import build_picker
@@ -46,6 +52,7 @@ class Sidebar:
     """The widgets by the name of their setting, and the few that are not settings."""
 
     widgets: dict[str, gr.components.Component]
+    files: gr.HTML
     upload_note: gr.HTML
     estimate: gr.HTML
     backbone_note: gr.HTML
@@ -59,7 +66,7 @@ class Sidebar:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """All fields' widgets, in the order of :func:`.fields.field_names`."""
+        """All fields' widgets, in the order of :func:`.fields.fields`."""
         return list(self.widgets.values())
 
 
@@ -69,6 +76,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
     """
     made: dict[str, Any] = {}
+    recipe = readable(values)
     own, hub = values.dataset == UPLOAD, is_hub_choice(values.dataset)
     with gr.Group(elem_classes="fieldset"):
         gr.HTML(f"<h2>{say('Images')}</h2>", apply_default_css=False)
@@ -88,7 +96,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
             visible=values.dataset == HUB,
             elem_id="hub-dataset",
         )
-        made["files"] = build_uploader(scripts(), own)
+        files = build_uploader(scripts(), own)
         upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
         propose = _offer("", "propose")
         made["class_names"] = gr.Textbox(
@@ -102,7 +110,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
         made |= build_widgets(in_group("images"), values)
         made["strangers_by_label"].visible = own
         words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
-        offers = {LAPTOPS: _offer(words_offer(values), "words-offer")}
+        offers = {LAPTOPS: _offer(words_offer(machine, values, recipe), "words-offer")}
         with gr.Row(elem_classes="shortcuts"):
             pictures = not own and not hub
             twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes", visible=pictures)
@@ -118,7 +126,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
         gr.HTML(f"<h2>{say('Methods')}</h2>", apply_default_css=False)
         made["methods"] = build_picker(values.methods)
         made["backbone"] = gr.Dropdown(
-            backbone_choices(),
+            [(entry.label, name) for name, entry in BACKBONES.items()],
             value=values.backbone,
             label=say("Backbone"),
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
@@ -127,7 +135,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
         with gr.Row(elem_classes="shortcuts"):
             load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
         offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
-        note = backbone_note_html(machine, values, values.backbone)
+        note = backbone_note_html(machine, values.backbone, recipe, values.backbone)
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
         estimate = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
     with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as stream:
@@ -152,7 +160,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
     restore = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
     made = {name: made[name] for name in field_names()}
     sidebar = Sidebar(
-        made, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose, load_weights
+        made, files, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose, load_weights
     )
     _connect(sidebar, twelve, every)
     if groups:
@@ -177,7 +185,7 @@ def _own_fields() -> dict[str, list[str]]:
 
 def build_widgets(names: Sequence[str], values: FormValues) -> dict[str, gr.components.Component]:
     """The widgets of declared settings; plain whole numbers share the first row."""
-    settings = {name: declared(name) for name in names}
+    settings = {name: fields()[name].setting for name in names}
     narrow = [name for name, item in settings.items() if item.kind is int and not item.slider]
     made: dict[str, gr.components.Component] = {}
     with gr.Row() if len(narrow) > 1 else nullcontext():
@@ -206,7 +214,8 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
         class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
     )
-    shown = [widgets[name] for name in ("dataset", "hub_dataset", "files", "class_names", "strangers_by_label")]
+    shown = [widgets["dataset"], widgets["hub_dataset"], sidebar.files]
+    shown += [widgets["class_names"], widgets["strangers_by_label"]]
     widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
     widgets["ood_source"].input(
         lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET
@@ -227,6 +236,15 @@ def fit_widgets(dataset: str) -> tuple[Any, ...]:
         gr.Button(visible=not own and not hub),
         gr.Button(visible=not own and not hub),
     )
+
+
+def images_note(name: Any) -> str:
+    """What choosing these images or strangers costs; empty where it costs nothing."""
+    preset = PAGE_PRESETS.get(name) if isinstance(name, str) else None
+    if preset is not None:
+        return say("{size} from the Hugging Face hub, once.", size=megabytes(preset.megabytes * 1e6))
+    most = megabytes(LIMITS.download_megabytes * 1e6)
+    return say("Fetched from the hub once; at most {size}.", size=most) if name == HUB else ""
 
 
 def class_names_help(dataset: str) -> str:

@@ -30,6 +30,7 @@ class Wires:
         return {
             **self.parts,
             **self.sidebar.widgets,
+            "files": self.sidebar.files,
             "upload_note": self.sidebar.upload_note,
             "propose": self.sidebar.propose,
         }

@@ -12,12 +12,11 @@ from collections.abc import Mapping
 
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.page.form.fields import FormValues, linked_names
-from cliptta_demo.page.form.opening import starting_values
+from cliptta_demo.page.form.fields import field_names
+from cliptta_demo.page.form.reading import read_form, starting_values
 from cliptta_demo.page.lessons import losses, own_images, streams
 from cliptta_demo.page.lessons.lesson import Lesson
-from cliptta_demo.page.words.defaults import DEFAULTS
+from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.texts import LINK_LESSON_ALONE
 
 # In the order of their numbers in links: what is added goes behind.
@@ -41,14 +40,14 @@ def by_key(key: str) -> Lesson:
     return {lesson.key: lesson for lesson in LESSONS}[key]
 
 
-def lesson_values(lesson: Lesson) -> FormValues:
-    """The whole form that a lesson asks for."""
-    return starting_values(tuned_adaptation(DEFAULTS.backbone)).changed(lesson.changes)
+def lesson_recipe(lesson: Lesson) -> Recipe:
+    """The run that a lesson asks for."""
+    return read_form(starting_values().changed(lesson.changes))
 
 
-def changed_values(lesson: Lesson) -> FormValues:
-    """The form with the lesson's one change; its own where there is none."""
-    return lesson_values(lesson).changed(lesson.change.settings if lesson.change else {})
+def changed_recipe(lesson: Lesson) -> Recipe:
+    """That run with the lesson's one change; its own where there is none."""
+    return read_form(starting_values().changed(lesson.changes | (lesson.change.settings if lesson.change else {})))
 
 
 def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
@@ -61,6 +60,6 @@ def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
     keys = {lesson.key: lesson.key for lesson in LESSONS} | {str(n): one.key for n, one in enumerate(LESSONS, 1)}
     check_choice("lesson", said, tuple(keys))
     check_choice("start", start, ("0", "1"))
-    if others := [name for name in linked_names() if name in query]:
+    if others := [name for name in field_names() if name in query]:
         raise UserError(LINK_LESSON_ALONE.format(name=others[0]))
     return keys[said], start == "1" and by_key(keys[said]).runs

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.form.opening import packaged
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.reading import packaged, read_form
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, EXAMPLE_PICTURES, OF_LANGUAGE, address
 from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS

@@ -9,10 +9,9 @@ import gradio as gr
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.summary import collapsed, summarise
-from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.form.said import said
+from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.lessons.claim import Claim, numbers_of
-from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, changed_values, lesson_values
+from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, changed_recipe, lesson_recipe
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.session.past import PastRun
@@ -52,7 +51,8 @@ def lesson_value(
             "number": number,
             "title": lesson.title,
             "next": LESSONS[number].key if number < len(LESSONS) else "",
-            "sets": ", ".join(said(name, value) for name, value in lesson.changes.items()) or LESSON["as_is"],
+            "sets": ", ".join(fields()[name].phrase(value) for name, value in lesson.changes.items())
+            or LESSON["as_is"],
             "steps": _steps(lesson),
             "outcome": _outcome(lesson, session, before),
         }
@@ -60,7 +60,7 @@ def lesson_value(
 
 
 def _steps(lesson: Lesson) -> list[dict[str, Any]]:
-    recipe = read_form(lesson_values(lesson)) if lesson.runs else None
+    recipe = lesson_recipe(lesson) if lesson.runs else None
     steps: list[dict[str, Any]] = [
         {"kind": "ask", "id": f"{lesson.key}-{index}", "text": ask.text, "panel": ask.panel, **ask.asked(recipe)}
         for index, ask in enumerate(lesson.asks)
@@ -83,9 +83,9 @@ def _outcome(lesson: Lesson, session: Session | None, before: PastRun | None) ->
     if session is None or session.snapshot is None or not lesson.runs:
         return {"state": "none"}
     whole = session.state.next_batch >= session.snapshot.batches and not session.marks
-    if lesson.change is not None and session.recipe == read_form(changed_values(lesson)):
+    if lesson.change is not None and session.recipe == changed_recipe(lesson):
         return {"state": "changed", "words": _compared(session, before)} if whole else {"state": "part"}
-    if session.recipe != read_form(lesson_values(lesson)) or session.marks:
+    if session.recipe != lesson_recipe(lesson) or session.marks:
         return {"state": "other"}
     if not whole:
         return {"state": "part"}

@@ -13,8 +13,9 @@ from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.results import harmless
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.links import recipe_query
-from cliptta_demo.page.form.said import differing_names, label, recipe_values, said, value_words
+from cliptta_demo.page.form.fields import differing, fields
+from cliptta_demo.page.form.links import to_query
+from cliptta_demo.page.form.reading import values_of
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.numbers import Method, entry, rounded
 from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
@@ -92,13 +93,20 @@ def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = N
     this = shown_run(past, session)
     rows = _rows(past, this) if past.all else []
     runs = [run for _, run in rows]
-    names, methods = differing_names([run.recipe for run in runs]), methods_of(runs)
+    names, methods = _differing([run.recipe for run in runs]), methods_of(runs)
     return {
         "behind": _behind(past, this.recipe if this else begins),
         "methods": [entry(name, look) for name, look in looks(methods).items()],
-        "settings": [label(name) for name in names],
+        "settings": [fields()[name].label for name in names],
         "rows": [_row(name, run, names, methods, past) for name, run in rows],
     }
+
+
+def _differing(recipes: Sequence[Recipe]) -> list[str]:
+    """The settings in which runs differ, methods apart; strangers' source counts where strangers come."""
+    strangers = all(recipe.settings.stream.ood_share for recipe in recipes)
+    names = differing(*map(values_of, recipes))
+    return [name for name in names if name != "methods" and (strangers or name != "ood_source")]
 
 
 def methods_of(runs: Sequence[PastRun]) -> list[str]:
@@ -112,7 +120,7 @@ def _rows(past: PastRuns, this: PastRun | None) -> list[tuple[str, PastRun]]:
 
 
 def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> PastRow:
-    form = recipe_values(run.recipe)
+    form = values_of(run.recipe)
     own = {*form.methods}
     return {
         "name": name,
@@ -124,7 +132,7 @@ def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: Pa
         "changes": list(run.changes),
         "ends": [run.methods[method].end if method in run.methods else None for method in methods],
         "settings": [
-            value_words(field, form[field]) if "." not in field or field.split(".")[0] in own else "" for field in names
+            fields()[name].words(form[name]) if "." not in name or name.split(".")[0] in own else "" for name in names
         ],
     }
 
@@ -133,12 +141,12 @@ def _behind(past: PastRuns, this: Recipe | None) -> Behind | None:
     run = past.drawn
     if run is None:
         return None
-    differ = differing_names([run.recipe, this]) if this is not None else []
-    form = recipe_values(run.recipe)
+    differ = _differing([run.recipe, this]) if this is not None else []
+    form = values_of(run.recipe)
     same = this is None or len(this.class_names) == len(run.recipe.class_names)  # else another ceiling
     return {
         "name": "" if run.name == LAST else run.name,
-        "settings": [said(name, form[name]) for name in differ[:3]],
+        "settings": [fields()[name].phrase(form[name]) for name in differ[:3]],
         "batches": run.batches,
         "methods": {
             key: {
@@ -160,18 +168,18 @@ def past_csv(past: PastRuns, session: Session | None) -> str:
     if not rows:
         return ""
     runs = [run for _, run in rows]
-    names, methods = differing_names([run.recipe for run in runs]), methods_of(runs)
+    names, methods = _differing([run.recipe for run in runs]), methods_of(runs)
     measures = ("accuracy", "collapse entropy", "AUROC")
     heads = ["run", "source", "batches", *(f"{method} {measure}" for method in methods for measure in measures)]
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(heads + [label(name) for name in names] + ["changes", "link"])
+    writer.writerow(heads + [fields()[name].label for name in names] + ["changes", "link"])
     for name, run in rows:
-        form = recipe_values(run.recipe)
+        form = values_of(run.recipe)
         numbers = [number for method in methods for number in _numbers(run, method)]
-        settings = [value_words(field, form[field]) for field in names]
+        settings = [fields()[field].words(form[field]) for field in names]
         row = [name, "link" if run.linked else "page", run.batches, *numbers, *settings, "; ".join(run.changes)]
-        writer.writerow([harmless(cell) for cell in (*row, f"?{recipe_query(run.recipe)}")])
+        writer.writerow([harmless(cell) for cell in (*row, f"?{to_query(run.recipe)}")])
     return to_json({"name": "cliptta-runs.csv", "type": "text/csv;charset=utf-8", "text": "\ufeff" + file.getvalue()})
 
 

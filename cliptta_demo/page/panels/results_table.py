@@ -9,7 +9,7 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import STRANGER, rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.links import recipe_query
+from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.numbers import looks_of
 from cliptta_demo.page.session.state import Session
@@ -109,7 +109,7 @@ def json_download(session: Session | None) -> str:
         ood=recipe.ood_source if recipe.settings.stream.ood_share > 0 else None,
         templates=recipe.templates,
     )
-    result["link"] = f"?{recipe_query(recipe)}"
+    result["link"] = f"?{to_query(recipe)}"
     result["changes"] = [{"batch": mark.batch + 1, "what": mark.label} for mark in session.marks]
     result["shifts"] = [{"corruption": name, "severity": severity} for name, severity in session.shifts]
     return to_json({"name": "cliptta-run.json", "type": "application/json", "text": to_json(result)})

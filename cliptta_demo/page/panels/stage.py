@@ -9,9 +9,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.choice import dataset_label
-from cliptta_demo.page.form.differing import run_line_html
-from cliptta_demo.page.form.fields import FormValues
+from cliptta_demo.page.form.fields import FORM, FormValues, read_dataset
 from cliptta_demo.page.form.reading import class_words, read_stream
 from cliptta_demo.page.panels import (
     accuracy,
@@ -33,6 +31,7 @@ from cliptta_demo.page.panels import (
 from cliptta_demo.page.panels.cards import cards_data
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.progress import progress_bar, progress_html
+from cliptta_demo.page.panels.run_line import run_line_html
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import DEFAULTS
 
@@ -65,7 +64,8 @@ def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
 
 def opening_stage(form: FormValues) -> dict[str, str]:
     """The stage of a page that opens without a finished run: it names the experiment that is in the form."""
-    words = say("Ready: {model} on {images}. Press Run.", model=label_of(form.backbone), images=dataset_label(form))
+    images = FORM["dataset"].words(read_dataset(form.dataset, form.hub_dataset))
+    words = say("Ready: {model} on {images}. Press Run.", model=label_of(form.backbone), images=images)
     heads = {"progress": progress_bar(0.0, html.escape(words)), "strip": planned_strip(form) or ""}
     return waiting_stage(form.methods) | heads
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cliptta_demo.languages import say
 from cliptta_demo.one_file import one_file
-from cliptta_demo.page.form.differing import run_line_html
 from cliptta_demo.page.panels import gallery
 from cliptta_demo.page.panels.cards import cards_data, cards_place
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, panel_html, spoken_language
+from cliptta_demo.page.panels.run_line import run_line_html
 from cliptta_demo.page.panels.stage import DRAWN, ROWS
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.glossary import glossary_html

@@ -8,8 +8,7 @@ from typing import TypedDict
 
 from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import declared
-from cliptta_demo.page.form.said import label
+from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, entry
 
@@ -28,7 +27,7 @@ class Knob:
     @property
     def label(self) -> str:
         """The setting's own, in the choice."""
-        return declared(self.name).label
+        return FORM[self.name].setting.label
 
 
 KNOBS = {
@@ -82,7 +81,7 @@ def sweep_data(
 ) -> Sweep:
     """The runs so far, see :class:`Sweep`."""
     return {
-        "setting": label(knob.name),
+        "setting": FORM[knob.name].label,
         "values": list(values),
         "usual": usual,
         "images": images,

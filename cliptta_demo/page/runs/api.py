@@ -19,8 +19,7 @@ from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.choices import is_hub_choice
-from cliptta_demo.page.form.fields import FORM, FormValues
+from cliptta_demo.page.form.fields import FORM, FormValues, is_hub_choice
 from cliptta_demo.page.form.reading import bounded, read_form
 from cliptta_demo.page.framework.gradio_parts import api_arguments
 from cliptta_demo.page.runs.following import follow, words_of

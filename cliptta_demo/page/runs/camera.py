@@ -29,7 +29,7 @@ from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.window import Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import FormValues, stream_names
+from cliptta_demo.page.form.fields import STREAM_FIELDS, FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
@@ -228,8 +228,8 @@ def camera_recipe(values: FormValues) -> Recipe:
     if ON_ZERO_GPU:
         raise UserError(CAMERA_BORROWED)
     stream = StreamSettings()  # whatever the form says of a stream is of another one
-    usual = {name: getattr(stream, name) for name in stream_names()}
-    recipe = read_form(values.changed({**usual, "window": 1, "dataset": UPLOAD, "files": f'{{"key": "{UPLOAD}"}}'}))
+    usual = {name: getattr(stream, name) for name in STREAM_FIELDS}
+    recipe = read_form(values.changed({**usual, "window": 1, "dataset": UPLOAD}))
     # As many remembered images join a step as the batch has, for which 64 is the default too.
     adaptation = replace(recipe.settings.adaptation, steps=1, rates="same", memory_sample=WINDOW)
     stream = replace(stream, batch_size=WINDOW, batches=SIZED_AS)

@@ -17,8 +17,6 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import GPU_TIMES
-from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Recipe
 
@@ -57,9 +55,8 @@ def check_cost(experiment: Experiment, machine: Machine) -> float:
     return machine.pace.seconds(backbone.info.name, cost.total)
 
 
-def estimate_html(machine: Machine, values: FormValues | None = None, device: str = "cpu") -> str:
+def estimate_html(machine: Machine, recipe: Recipe | None = None, device: str = "cpu") -> str:
     """A line on how long the form's run will take on this machine; empty where the form makes no sense yet."""
-    recipe = _readable(values) if values is not None else None
     if recipe is None:
         return _line("")
     cost = _listed_cost(recipe)
@@ -91,18 +88,10 @@ def chosen_words(settings: RunSettings) -> str:
     return " " + say("Chosen on held-out corruptions: {methods}.", methods="; ".join(told)) if told else ""
 
 
-def seconds_per_batch(machine: Machine, values: FormValues) -> float | None:
-    """How long the form's batches will take on this machine, about; None where that can't be told."""
-    recipe = _readable(values)
-    cost = _listed_cost(recipe) if recipe is not None else None
+def seconds_per_batch(machine: Machine, recipe: Recipe) -> float | None:
+    """How long a run's batches will take on this machine, about; None where that can't be told."""
+    cost = _listed_cost(recipe)
     return machine.pace.seconds(recipe.backbone, cost.batch) if cost is not None else None
-
-
-def _readable(values: FormValues) -> Recipe | None:
-    try:
-        return check_form(values)
-    except UserError:
-        return None
 
 
 def _listed_cost(recipe: Recipe) -> Cost | None:

@@ -12,6 +12,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.session.uploads import NO_IMAGES
+from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import FAILED
 
 
@@ -32,6 +34,8 @@ def follow(
     Raises:
         UserError: what stands in the run's way, in a sentence.
     """
+    if recipe.dataset == UPLOAD and uploads is None:
+        raise UserError(NO_IMAGES)
     with host.runs.at_work(recipe, by) as record, ExitStack() as held:
         before, shown = None, 0.0
         with closing(host.run(recipe, session, uploads, batches)) as looks:

@@ -28,7 +28,7 @@ from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form.choices import is_hub_choice
+from cliptta_demo.page.form.fields import is_hub_choice
 from cliptta_demo.page.runs.cost import check_cost
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.memory_budget import UPLOAD_BYTES, check_size

@@ -15,13 +15,12 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.differing import run_line_html
-from cliptta_demo.page.form.fields import FormValues, form_of
-from cliptta_demo.page.form.opening import opening
+from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken, waiting_html
+from cliptta_demo.page.panels.run_line import run_line_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.host import Host
@@ -86,9 +85,10 @@ def run(
     While their browser ``lags`` behind what was drawn, steps are not shown; batches always are.
     When it has ended or was stopped, :func:`.filling.put_form_back` is to be asked.
     """
-    choice, past = choice or Choice(opening()), past or PastRuns()
+    choice, past = choice or Choice(), past or PastRuns()
     try:
-        for update in _run(host, session, uploads, form_of(values), batches, key, choice, past, lags):
+        recipe = read_form(form_of(values), uploads)
+        for update in _run(host, session, uploads, recipe, batches, key, choice, past, lags):
             session, uploads = update.get("session", session), update.get("uploads", uploads)
             choice, past = update.get("choice", choice), update.get("past_runs", past)
             if "session" in update:
@@ -111,14 +111,13 @@ def _run(
     host: Host,
     session: Session | None,
     uploads: Uploads | None,
-    values: FormValues,
+    recipe: Recipe,
     batches: int | None,
     key: str,
     choice: Choice,
     past: PastRuns,
     lags: Callable[[], bool],
 ) -> Iterator[Update]:
-    recipe = read_form(values)
     before = session
     preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
     yield {**preparing, "spoken": "", "message": message_html()}
@@ -126,7 +125,7 @@ def _run(
         line = DownloadLine()
         for look in looks:
             if look.loading is not None:
-                waiting: Update = {"choice": choice.trying(values, look.loading)}
+                waiting: Update = {"choice": choice.trying(recipe, look.loading)}
                 if look.download is not None:
                     waiting |= {"progress": line.html(look.download), **buttons("loading")}
                 yield waiting
@@ -146,7 +145,7 @@ def _run(
                 words = look.begun.message or host.memory.apology(key)
                 message = message_html(words, kind, refused)
                 first: Update = {"session": session, "uploads": uploads, "message": message}
-                first |= {"choice": Choice(values), "model": recipe.backbone}
+                first |= {"choice": Choice(recipe), "model": recipe.backbone}
                 if look.begun.fresh:
                     first |= {**waiting_stage(recipe.settings.methods), **give_way(past, before, recipe)}
                 seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
@@ -180,7 +179,7 @@ def reset(
     """Drops the session: what adapted is gone, the source model was never touched."""
     chosen = methods if isinstance(methods, list | tuple) else ()
     known = [name for name in METHODS if name == REFERENCE or name in chosen]
-    return emptied(choice or Choice(opening()), known, RESET) | give_way(past or PastRuns(), session)
+    return emptied(choice or Choice(), known, RESET) | give_way(past or PastRuns(), session)
 
 
 def emptied(choice: Choice, methods: Sequence[str], words: str) -> Update:

@@ -28,8 +28,7 @@ from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Seat, WorkerLost, Workers
 from cliptta_demo.limits import RAY_VARIABLE, Limits
 from cliptta_demo.log import log_event
-from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.form.reading import opening, read_form
 from cliptta_demo.page.runs.gpu import prepare, run_here
 from cliptta_demo.page.runs.machine import set_up, this_machine
 from cliptta_demo.page.runs.runner import RunUpdate, warm_up
@@ -212,7 +211,7 @@ def get_ready() -> None:
 
     def fetch() -> None:
         with suppress(UserError):
-            prepare(check_form(opening()), machine.limits)
+            prepare(read_form(opening()), machine.limits)
 
     threading.Thread(target=fetch, name="opening", daemon=True).start()
 

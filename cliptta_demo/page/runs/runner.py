@@ -25,7 +25,7 @@ from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.scheduler import Scheduler
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
-from cliptta_demo.page.session.uploads import STALE, decode_uploads
+from cliptta_demo.page.session.uploads import NO_IMAGES, decode_uploads
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD
 
 DONE = object()  # nothing is left to do
@@ -115,11 +115,11 @@ def _open_source(
             words = say("This data set has {count:,} classes: type at most {most} of them as class names.", **about)
             raise UserError(words)
         return source, uploads
-    if uploads is None or uploads.key != recipe.upload_key:
-        raise UserError(STALE)
+    if uploads is None:
+        raise UserError(NO_IMAGES)
     size = backbone.info.image_size
     if uploads.size != size:
-        uploads = replace(decode_uploads(uploads.files, size, uploads.filled, uploads.every), key=uploads.key)
+        uploads = decode_uploads(uploads.files, size, uploads.filled, uploads.every)
     if not uploads.names:
         raise UserError(" ".join((say("None of these files can be used."), *uploads.refused)))
     others = OOD_LABEL if recipe.strangers_by_label else UNLABELLED

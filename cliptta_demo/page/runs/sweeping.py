@@ -69,7 +69,7 @@ def sweep(host: Host, name: Any, uploads: Uploads | None, values: tuple[Any, ...
         name: the knob; values: of the form; key: names the visitor.
     """
     try:
-        recipe = read_form(form_of(values))
+        recipe = read_form(form_of(values), uploads)
         knob = KNOBS.get(name if isinstance(name, str) else "")
         if knob is None:
             raise UserError(say("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS)))

@@ -27,8 +27,7 @@ from cliptta_demo.backend.hub.downloads import watch
 from cliptta_demo.backend.models.device_memory import give_memory_back
 from cliptta_demo.backend.models.loading import loaded_backbones
 from cliptta_demo.log import log_event, start_log
-from cliptta_demo.page.form.opening import opening
-from cliptta_demo.page.form.reading import check_form
+from cliptta_demo.page.form.reading import opening, read_form
 from cliptta_demo.page.framework.gradio_parts import answer_in_json, forget_uploaded, share_first_looks
 from cliptta_demo.page.framework.guard import Page, RequestGuard
 from cliptta_demo.page.framework.theme import build_theme
@@ -154,7 +153,7 @@ def _get_ready(host: Host, held: ExitStack) -> None:
         return
     try:
         with watch(lambda progress: runs.check()):  # a visitor who presses Run meanwhile waits for the same download
-            prepare(check_form(opening()), host.limits)
+            prepare(read_form(opening()), host.limits)
     except UserError as error:
         if not runs.stopping:
             log_event("opening-not-loaded", logging.WARNING, reason=str(error))

@@ -23,14 +23,13 @@ class Uploads:
     """A visitor's own images, decoded once.
 
     Attributes:
-        key: stands for exactly these images; files: as uploaded; size: side in pixels that they were decoded to.
+        files: as uploaded; size: side in pixels that they were decoded to.
         pixels: ``(N, 3, size, size)`` uint8; names: N file names; labels: N labels in words, None where nobody said.
         refused: a sentence for whatever was left out.
         every: of videos each so-manieth frame was taken; frames: how many of the images are frames.
         filled: the class names that the labels put into the form, empty where they did not.
     """
 
-    key: str
     files: tuple[GivenFile, ...]
     size: int
     pixels: Tensor
@@ -40,6 +39,11 @@ class Uploads:
     filled: str = ""
     every: int = USUAL_EVERY
     frames: int = 0
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Stands for exactly these images, of whatever size: each file lies under a name of its own."""
+        return (*self.files, self.every)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Recipe:
         backbone, dataset, ood_source: as the engine names them (or "upload").
         source_names: classes of the data set, in order (empty before it is opened: all of them); class_names: the
             words used for them.
-        upload_key: stands for the visitor's own images, empty for other data sets; strangers_by_label: whether those of
+        images: the identity of the visitor's own, empty for other data sets; strangers_by_label: whether those of
             them with a label that is none of the classes are strangers.
         templates: prompt templates; empty for the backbone's own.
     """
@@ -64,7 +68,7 @@ class Recipe:
     ood_source: str
     source_names: tuple[str, ...] = field(metadata={"restart": say("the classes")})
     class_names: tuple[str, ...] = field(metadata={"restart": say("the classes")})
-    upload_key: str = field(default="", metadata={"restart": say("the images")})
+    images: tuple[Any, ...] = field(default=(), metadata={"restart": say("the images")})
     templates: tuple[str, ...] = field(default=(), metadata={"restart": say("the prompt templates")})
     strangers_by_label: bool = field(default=False, metadata={"restart": say("which images are strangers")})
 

@@ -7,7 +7,6 @@ leaves.
 
 import json
 import math
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,10 +29,10 @@ FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points
 SEVERAL = 4  # batches: with fewer there is hardly a curve
 LEAST = 4  # images of a batch that is proposed: of fewer a method learns little
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
-NO_IMAGES = say("No image was given yet: add some under Your images, or choose the built-in pictures.")
+NO_IMAGES = say("None of your images is here: add some under Your images, or choose the built-in pictures.")
 STALE = say("Your images are not there any more, or not yet: wait a moment, or add them again.")
 
-FILLED_BY_FILES = ("files", "class_names", "order", "batch_size", "batches")  # fields that files change
+FILLED_BY_FILES = ("class_names", "order", "batch_size", "batches")  # fields that files change
 
 
 @dataclass(frozen=True)
@@ -41,21 +40,12 @@ class UploadNews:
     """What the place for files says.
 
     Attributes:
-        key: of the images that the page has taken already, empty before.
         added: files that have just been uploaded.
         every: of videos each so-manieth frame is wanted.
     """
 
-    key: str = ""
     added: tuple[GivenFile, ...] = ()
     every: int = USUAL_EVERY
-
-
-def read_upload(value: Any) -> str:
-    """The key of the images in the place for files; raises :class:`UserError` where there are none."""
-    if key := read_news(value).key:
-        return key
-    raise UserError(NO_IMAGES)
 
 
 def read_news(value: Any) -> UploadNews:
@@ -68,7 +58,7 @@ def read_news(value: Any) -> UploadNews:
         return UploadNews()
     try:
         data = json.loads(value)
-        key, added = str(data.get("key") or ""), data.get("added") or []
+        added = data.get("added") or []
         every = data.get("every", USUAL_EVERY)
         files = tuple(GivenFile(str(item["path"]), str(item["name"])[-LONGEST_PATH:]) for item in added)
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -77,15 +67,15 @@ def read_news(value: Any) -> UploadNews:
         about = {"count": len(files), "most": LIMITS.drop_files}
         raise UserError(say("There are {count:,} files: add at most {most:,} at once, or a zip.", **about))
     check_number(say("Every … frame of a video"), every, 1, MOST_EVERY, whole=True)
-    return UploadNews(key, files, every)
+    return UploadNews(files, every)
 
 
 def upload_value(uploads: Uploads | None) -> str:
     """The value of the place for files that stands for what the page has taken."""
     if uploads is None:
-        return json.dumps({"key": ""})
+        return json.dumps({})
     counts = {"images": len(uploads.names), "labelled": _labelled(uploads), "frames": uploads.frames}
-    return json.dumps({"key": uploads.key, **counts, "every": uploads.every})
+    return json.dumps({**counts, "every": uploads.every})
 
 
 def own_files(
@@ -117,7 +107,7 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", ev
     """
     found = collect(files, size, LIMITS.images, LIMITS.archives, LIMITS.videos, every)
     read = (found.images, found.names, found.labels, found.notes)
-    return Uploads(secrets.token_hex(8), files, size, *read, filled, every, found.frames)
+    return Uploads(files, size, *read, filled, every, found.frames)
 
 
 def forget_files(quota: UploadQuota, uploads: Uploads | None) -> None:

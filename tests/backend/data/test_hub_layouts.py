@@ -22,7 +22,7 @@ from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cli import main
-from cliptta_demo.page.form.choices import PAGE_PRESETS
+from cliptta_demo.page.form.fields import PAGE_PRESETS
 
 TINY_IMAGENET = SHARED / "tiny-imagenet-val.parquet"
 

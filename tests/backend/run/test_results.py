@@ -125,5 +125,5 @@ def test_the_json_is_the_command_lines_with_a_link_to_the_run(labelled):
     assert result["settings"]["stream"]["seed"] == 0
     assert result["settings"]["class_names"] == list(CLASSES)
     assert result["settings"]["templates"] is None
-    values = open_link(dict(parse_qsl(result["link"][1:])))
-    assert (values.batch_size, values.batches, values.learning_rate) == (8, 3, 0.01)
+    again = open_link(dict(parse_qsl(result["link"][1:]))).settings
+    assert (again.stream.batch_size, again.stream.batches, again.adaptation.learning_rate) == (8, 3, 0.01)

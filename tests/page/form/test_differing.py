@@ -5,21 +5,18 @@ from dataclasses import replace
 import pytest
 from pressing import press, small_model, values  # noqa: F401  (a fixture)
 
-from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.differing import (
-    advanced_names,
-    changed_html,
-    differ,
-    fold_label,
-    is_opening,
-    run_line_html,
-)
-from cliptta_demo.page.form.fields import FORM, FormValues, field_names, form_of, in_group
+from cliptta_demo.backend.data.collection import GivenFile
+from cliptta_demo.page.form.choice import Choice, changed_html
+from cliptta_demo.page.form.fields import FormValues, differing, form_of
 from cliptta_demo.page.form.links import unknown_words
-from cliptta_demo.page.form.opening import packaged
+from cliptta_demo.page.form.reading import packaged, read_form, readable
 from cliptta_demo.page.layout.filling import address_of, leave_lesson, open_address, open_lesson, restore_defaults
+from cliptta_demo.page.layout.form_events import fold_labels
+from cliptta_demo.page.panels.run_line import run_line_html
+from cliptta_demo.page.session.state import Uploads
 
 FORM_NOW = form_of(values())
+SHOWN = read_form(FORM_NOW)
 
 
 def test_a_run_says_its_own_settings_and_the_changes_on_its_way() -> None:
@@ -45,37 +42,44 @@ def test_a_run_says_its_own_settings_and_the_changes_on_its_way() -> None:
     ],
 )
 def test_a_form_differs_where_it_would_be_another_run(change: dict, differs: bool) -> None:
-    form = FORM_NOW.changed(change)
-    assert differ(FORM_NOW, form) is differs
-    assert ("Settings changed: Run again to apply" in changed_html(FORM_NOW, form, "Run again")) is differs
-    assert changed_html(None, form, "Run") == ""
+    asked = readable(FORM_NOW.changed(change))
+    assert ("Settings changed: Run again to apply" in changed_html(SHOWN, asked, "Run again")) is differs
+    assert changed_html(None, asked, "Run") == ""
+
+
+def test_more_images_are_another_run() -> None:
+    form = FORM_NOW.changed({"dataset": "upload"})
+    files = GivenFile("/x/1.png", "a.png"), GivenFile("/x/2.png", "b.png")
+    one, two = (Uploads(files[:count], 64, None, (), (), ()) for count in (1, 2))
+    assert changed_html(read_form(form, one), read_form(form, one), "Run") == ""
+    assert changed_html(read_form(form, one), read_form(form, two), "Run")
+    assert changed_html(SHOWN, read_form(FORM_NOW, two), "Run") == ""
 
 
 def test_what_is_shown_is_a_session_or_what_the_page_opened_with() -> None:
-    assert Choice(FORM_NOW).shown(False) is None
-    assert Choice(FORM_NOW).shown(True) == Choice(FORM_NOW, idle="Example").shown(False) == FORM_NOW
+    assert Choice(SHOWN).shown(False) is None
+    assert Choice(SHOWN).shown(True) == Choice(SHOWN, idle="Example").shown(False) == SHOWN
 
 
 def test_folds_count_what_is_changed() -> None:
     start = packaged()
-    assert fold_label("Advanced", advanced_names(), start) == "Advanced"
-    assert fold_label("Advanced", advanced_names(), start.changed({"steps": 9})) == "Advanced · 1 changed"
-    assert fold_label("Stream", in_group("schedule"), start.changed({"schedule": "mixed"})) == "Stream · 1 changed"
-    own = start.changed({"eata.margin": 0.9})
-    assert fold_label("Advanced", advanced_names(), own) == "Advanced"  # of a method that takes no part
-    known = {name for name in field_names() if name not in FORM or FORM[name].setting}
-    assert set(advanced_names()) - {"templates"} <= known
-    assert is_opening(start)
-    assert not is_opening(start.changed({"seed": 3}))
+    assert fold_labels(start) == ("Stream", "Advanced")
+    assert fold_labels(start.changed({"steps": 9})) == ("Stream", "Advanced · 1 changed")
+    assert fold_labels(start.changed({"schedule": "mixed"})) == ("Stream · 1 changed", "Advanced")
+    assert fold_labels(start.changed({"templates": "{}"})) == ("Stream", "Advanced · 1 changed")
+    own = start.changed({"eata.similarity": 0.7})
+    assert fold_labels(own) == ("Stream", "Advanced")  # of a method that takes no part
+    assert fold_labels(own.changed({"methods": ["eata"]})) == ("Stream", "Advanced · 1 changed")
+    assert differing(start, packaged().changed({"methods": list(start.methods)})) == []
+    assert differing(start, start.changed({"seed": 3})) == ["seed"]
 
 
 def test_a_lesson_is_left_as_it_was_entered() -> None:
     mine = FormValues(seed=7, severity=2)
-    asked = tuple(mine[name] for name in field_names())
-    opened = open_lesson("patience", None, asked)
+    opened = open_lesson("patience", mine)
     assert opened["learning_rate"] == 5e-5
     assert '"sets":"learning rate 0.00005"' in opened["lesson"]
-    other = open_lesson("strangers", opened["before"], asked)
+    other = open_lesson("strangers", opened["before"])
     assert "OOD share 0.5" in other["lesson"]
     left = leave_lesson(other["before"])
     assert (left["seed"], left["severity"], left["before"]) == (7, 2, None)
@@ -89,12 +93,12 @@ def test_a_link_says_where_it_is_not_the_run_shown() -> None:
     session, _ = press()
     later, _ = press(session, corruption="fog", severity=3)
     form = form_of(values(corruption="fog", severity=3))
-    query, words = address_of(values(corruption="fog", severity=3), later, form)
+    query, words = address_of(form, session=later, shown=read_form(form))
     assert query.startswith("?corruption=fog")
     assert "can&#x27;t hold changes" in words
     assert "fog 3 from batch 2" in words
-    assert "not those of the run shown" in address_of(values(seed=5), session, FORM_NOW)[1]
-    assert "note" not in address_of(values(), session, FORM_NOW)[1]
+    assert "not those of the run shown" in address_of(form_of(values(seed=5)), session=session, shown=SHOWN)[1]
+    assert "note" not in address_of(FORM_NOW, session=session, shown=SHOWN)[1]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,10 @@ from pressing import HOST, values
 from cliptta_demo import cli, run_command, web
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY
-from cliptta_demo.page.form import links, opening
+from cliptta_demo.page.form import links, reading
 from cliptta_demo.page.form.choice import Choice, put_back
-from cliptta_demo.page.form.choices import HUB
-from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.form.opening import packaged, read_opening
+from cliptta_demo.page.form.fields import HUB, FormValues, form_of
+from cliptta_demo.page.form.reading import packaged, read_form, read_opening, readable
 from cliptta_demo.page.layout import backbone_note, build, filling
 from cliptta_demo.page.panels import cards
 from cliptta_demo.page.runs import handlers, host
@@ -23,16 +22,16 @@ from cliptta_demo.page.runs import handlers, host
 VIT = "ViT-B-16/openai"
 WORKED = packaged()
 TRIED = replace(WORKED, backbone=VIT, learning_rate=1e-4, steps=10)
-FAILED = Choice(WORKED, TRIED, "backbone", "No connection.")
+FAILED = Choice(read_form(WORKED), read_form(TRIED), "backbone", "No connection.")
 
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The environment of a server's owner, read anew."""
-    opening.opening.cache_clear()
+    reading.opening.cache_clear()
     yield monkeypatch
     monkeypatch.undo()
-    opening.opening.cache_clear()
+    reading.opening.cache_clear()
 
 
 def test_what_failed_is_put_back_with_what_came_with_it_and_nothing_else() -> None:
@@ -47,9 +46,10 @@ def test_what_failed_is_put_back_with_what_came_with_it_and_nothing_else() -> No
     ("choice", "form"),
     [
         (FAILED, replace(TRIED, backbone="RN50/openai")),  # something else was chosen meanwhile
-        (replace(FAILED, worked=TRIED), TRIED),  # the same as before
+        (replace(FAILED, worked=read_form(TRIED)), TRIED),  # the same as before
         (replace(FAILED, loading=""), TRIED),  # it had loaded: another reason
-        (Choice(WORKED), TRIED),
+        (Choice(read_form(WORKED)), TRIED),
+        (Choice(None, read_form(TRIED), "backbone"), TRIED),
     ],
 )
 def test_nothing_is_put_back_without_need(choice: Choice, form: FormValues) -> None:
@@ -58,37 +58,43 @@ def test_nothing_is_put_back_without_need(choice: Choice, form: FormValues) -> N
 
 def test_a_typed_name_stays_to_be_mended() -> None:
     tried = replace(WORKED, dataset=HUB, hub_dataset="zoo/animls", class_names="", corruption="none")
-    changed, words = put_back(Choice(WORKED, tried, "dataset"), tried)
+    choice = Choice(read_form(WORKED), read_form(tried), "dataset")
+    changed, words = put_back(choice, tried)
     assert changed == {name: getattr(WORKED, name) for name in ("dataset", "class_names", "corruption")}
     assert words.startswith("Loading zoo/animls was cancelled. The form is back at Built-in pictures;")
-    before = replace(tried, hub_dataset="zoo/animals")
-    assert put_back(Choice(before, tried, "dataset"), tried)[0]["hub_dataset"] == "zoo/animals"
+    before = read_form(replace(tried, hub_dataset="zoo/animals"))
+    update = filling.put_form_back(replace(choice, worked=before), tried)
+    assert (update["dataset"], update["hub_dataset"].value) == (HUB, "zoo/animals")
 
 
 def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    opened = Choice(WORKED, idle="Example")
+    opened = Choice(read_form(WORKED), idle="Example")
     updates = list(handlers.run(HOST, None, None, values(backbone="ViT-B-32/openai"), None, "visitor", opened))
     assert updates[-1]["progress"] == "Example"
     assert not {"accuracy", "gallery"} & {name for update in updates for name in update}
-    put = filling.put_form_back(updates[-1]["choice"], values(backbone="ViT-B-32/openai"))
+    put = filling.put_form_back(updates[-1]["choice"], form_of(values(backbone="ViT-B-32/openai")))
     assert put["backbone"] == TINY
     assert "could not be reached" in put["message"]
     assert "The form is back at Tiny CLIP" in put["message"]
     assert not {"accuracy", "cards"} & set(handlers.pause(None, opened))
 
 
+def note_for(form: FormValues) -> str:
+    return backbone_note.backbone_note_html(HOST.machine, form.backbone, readable(form), TINY)
+
+
 def test_a_backbone_says_its_cost_and_what_stays() -> None:
-    note = backbone_note.backbone_note_html(HOST.machine, TRIED, TINY)
+    note = note_for(TRIED)
     for words in ("598 MB", "Apache 2.0", f"Batch of {TRIED.batch_size}", "Images and settings stay"):
         assert words in note
-    own = backbone_note.backbone_note_html(HOST.machine, WORKED, TINY)
+    own = note_for(WORKED)
     assert "none" in own
     assert "stay" not in own
-    assert "Batch of" not in backbone_note.backbone_note_html(HOST.machine, replace(TRIED, batches=None), TINY)
-    unlisted = backbone_note.backbone_note_html(HOST.machine, replace(TRIED, backbone="hf-hub:somebody/clip"), TINY)
+    assert "Batch of" not in note_for(replace(TRIED, batches=None))
+    unlisted = note_for(replace(TRIED, backbone="hf-hub:somebody/clip"))
     assert 'href="https://huggingface.co/somebody/clip"' in unlisted
-    assert backbone_note.backbone_note_html(HOST.machine, replace(TRIED, backbone="<b>"), TINY) == ""
+    assert note_for(replace(TRIED, backbone="<b>")) == ""
 
 
 def test_where_there_is_a_gpu_the_page_offers_the_papers_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +157,8 @@ def test_a_wrong_value_ends_the_start_with_a_sentence(owner: pytest.MonkeyPatch)
 
 def test_links_mean_the_same_on_a_server_that_opens_with_something_else(owner: pytest.MonkeyPatch) -> None:
     owner.setenv("CLIPTTA_BACKBONE", VIT)
-    assert links.open_link({"seed": "5"}) == replace(WORKED, seed=5, **links.UNSAID)
-    assert links.to_query(WORKED) == "batch_size=24&batches=8&backbone=tiny"  # without it, it would open the owner's
-    assert links.to_query(opening.opening()) == "batch_size=24&batches=8&backbone=ViT-B-16%2Fopenai"
+    assert links.open_link({"seed": "5"}) == read_form(replace(WORKED, seed=5, **links.UNSAID))
+    assert (
+        links.to_query(read_form(WORKED)) == "batch_size=24&batches=8&backbone=tiny"
+    )  # without it, it would open the owner's
+    assert links.to_query(read_form(reading.opening())) == "batch_size=24&batches=8&backbone=ViT-B-16%2Fopenai"

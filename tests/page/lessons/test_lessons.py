@@ -14,9 +14,8 @@ from claims import RECORD, comparing_sentences, words_of
 from paths import ROOT
 
 from cliptta_demo.claims.studies import COMBINATIONS, LESSON_SEEDS, SAMPLE_SEEDS, lesson_study
-from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.lessons.lesson import LONGEST, LONGEST_ASK, Lesson
-from cliptta_demo.page.lessons.lessons import LESSONS, by_key, changed_values, lesson_values
+from cliptta_demo.page.lessons.lessons import LESSONS, by_key, changed_recipe, lesson_recipe
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import ROWS
 from cliptta_demo.page.runs.machine import Machine
@@ -44,7 +43,7 @@ def test_all_of_a_lesson_shows_with_19_of_20_seeds(lesson: Lesson) -> None:
 
 @every_lesson
 def test_what_was_measured_is_the_lesson(lesson: Lesson) -> None:
-    experiment, _ = open_experiment(read_form(lesson_values(lesson)), None, Machine())
+    experiment, _ = open_experiment(lesson_recipe(lesson), None, Machine())
     settings = lesson_study(lesson).settings
     own = experiment.backbone.info.adaptation
     assert [variant.method for variant in settings.variants] == list(experiment.settings.methods)
@@ -72,7 +71,7 @@ def test_a_lesson_asks_tells_and_changes_one_thing_in_two_lines_each(lesson: Les
     assert {step["panel"] for step in steps} <= {panel.name for row in ROWS for panel in row} | {"files", "camera"}
     assert bool(lesson.asks) == bool(lesson.claims) == lesson.runs == (lesson.change is not None)
     if lesson.change:
-        before, after = read_form(lesson_values(lesson)), read_form(changed_values(lesson))
+        before, after = lesson_recipe(lesson), changed_recipe(lesson)
         assert changed_names(before, after) == set(lesson.change.settings)
         assert len(lesson.change.settings) == 1
     if lesson.compare:
@@ -83,6 +82,6 @@ def test_a_lesson_asks_tells_and_changes_one_thing_in_two_lines_each(lesson: Les
 def test_the_limits_that_hosting_gives_a_class_let_its_lessons_through(lesson: Lesson) -> None:
     words = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
     batches, size = map(int, re.search(r"MAX_BATCHES=(\d+) CLIPTTA_MAX_BATCH_SIZE=(\d+) python3", words).groups())
-    for values in (lesson_values(lesson), changed_values(lesson)):
-        assert values.batches <= batches
-        assert values.batch_size <= size
+    for recipe in (lesson_recipe(lesson), changed_recipe(lesson)):
+        assert recipe.settings.stream.batches <= batches
+        assert recipe.settings.stream.batch_size <= size

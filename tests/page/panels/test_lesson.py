@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from pressing import press, small_model  # noqa: F401  (a fixture)
 
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, field_names
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS
+from cliptta_demo.page.form.reading import values_of
 from cliptta_demo.page.layout.filling import address_of, change_one, open_address, open_lesson
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
-from cliptta_demo.page.lessons.lessons import by_key, lesson_values
+from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest, Swallows
 from cliptta_demo.page.panels import lesson as stepper
 from cliptta_demo.page.panels.example import shipped_run
@@ -38,7 +39,7 @@ def short(**changes: Any) -> Lesson:
 
 
 def run_of(lesson: Lesson, batches: int | None = None, **changes: Any) -> tuple[Session, list]:
-    form = lesson_values(lesson)
+    form = values_of(lesson_recipe(lesson))
     return press(batches=batches, **{name: form[name] for name in ADAPTATION_FIELDS}, **changes)
 
 
@@ -130,11 +131,10 @@ def test_a_link_opens_a_lesson_and_may_start_it(query: dict[str, str], key: str,
     update = open_address(query)
     assert update["lesson_key"] == key
     assert ("go" in update) is starts
-    form = lesson_values(by_key(key))
-    asked = tuple(form[name] for name in field_names())
+    form = values_of(lesson_recipe(by_key(key)))
     if by_key(key).runs:
-        assert address_of(asked, lesson=key)[0] == f"?lesson={key}"
-        assert "lesson" not in address_of(tuple(form.changed({"seed": 9})[n] for n in field_names()), lesson=key)[0]
+        assert address_of(form, lesson=key)[0] == f"?lesson={key}"
+        assert "lesson" not in address_of(form.changed({"seed": 9}), lesson=key)[0]
 
 
 @pytest.mark.parametrize(

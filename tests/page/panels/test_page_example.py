@@ -13,10 +13,9 @@ from shapes import faults
 
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.claims.studies import COMBINATIONS
-from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.layout.make_example import example_stage, make_example
 from cliptta_demo.page.lessons.claim import measure, numbers_of
-from cliptta_demo.page.lessons.lessons import by_key, lesson_values
+from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.panels.cards import Cards
 from cliptta_demo.page.panels.example import EXAMPLE, load_example
 from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS
@@ -39,8 +38,12 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     for new, old, deviation in zip(shares(made["cards"]), shares(shipped["cards"]), deviations, strict=True):
         assert abs(new - old) <= 5 * deviation + 0.005
     # It is the first lesson's run too, whose recorded numbers lie beyond all rounding's reach.
-    study, claims, seed = "lesson-collapse", by_key("collapse").claims, lesson_values(by_key("collapse")).seed
-    assert session.recipe == read_form(lesson_values(by_key("collapse")))
+    study, claims, seed = (
+        "lesson-collapse",
+        by_key("collapse").claims,
+        lesson_recipe(by_key("collapse")).settings.stream.seed,
+    )
+    assert session.recipe == lesson_recipe(by_key("collapse"))
     (recorded,) = (run for run in RECORD.runs[study][COMBINATIONS[0].name] if run.seed == seed)
     for claim in claims:
         far = claim.distance(claim.quantity.of(recorded.columns))

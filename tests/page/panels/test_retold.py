@@ -21,7 +21,6 @@ from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
-from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.layout.results_panel import downloads
 from cliptta_demo.page.panels.retold import as_command, as_python, command_download, python_download
 from cliptta_demo.page.runs.runner import open_experiment
@@ -37,7 +36,7 @@ LINKS = (
 
 
 def recipe_of(query: dict[str, str]) -> Recipe:
-    return check_form(open_link({"batch_size": "6", "batches": "2", "steps": "1", "seed": "3", **query}))
+    return open_link({"batch_size": "6", "batches": "2", "steps": "1", "seed": "3", **query})
 
 
 def whole(recipe: Recipe) -> Session:

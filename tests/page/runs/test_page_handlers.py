@@ -16,7 +16,7 @@ from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.page.form import links
 from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.opening import packaged
+from cliptta_demo.page.form.reading import packaged, read_form
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
@@ -91,7 +91,7 @@ def test_a_finished_stream_starts_anew():
         ({"class_names": "cat, cat"}, "appears twice"),
         ({"class_names": "cat, unicorn"}, "no class &#x27;unicorn&#x27;"),
         ({"batch_size": -3}, "batch_size is -3"),
-        ({"dataset": "upload"}, "No image was given"),
+        ({"dataset": "upload"}, "None of your images is here"),
     ],
 )
 def test_an_error_is_a_sentence_and_the_session_goes_on(change, words):
@@ -161,8 +161,7 @@ def test_uploads_are_decoded_and_bad_files_are_named(photos):
     assert "3 images ready" in note
     assert "bad.png" in note
     assert "class_names" not in update
-    files = update["files"]
-    session, updates = press(None, uploads, batches=None, dataset="upload", files=files, class_names="left, right")
+    session, updates = press(None, uploads, batches=None, dataset="upload", class_names="left, right")
     assert session.state.images_done == 3
     assert session.snapshot.batches == 1
     assert set(session.snapshot.names) == {"red.png", "green.png", "blue.png"}
@@ -173,7 +172,7 @@ def test_uploads_are_decoded_and_bad_files_are_named(photos):
 def test_only_bad_files_are_one_message(photos):
     update = take(photos[-1:])
     assert "None of these files can be used" in update["upload_note"]
-    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    own = {"dataset": "upload", "class_names": "left, right"}
     kept, updates = press(None, update["uploads"], **own)
     assert kept is None
     assert "None of these files can be used" in message(updates)
@@ -185,7 +184,7 @@ def test_labels_fill_the_class_names_and_bring_accuracy(photos):
     update = take(photos[:3], names)
     assert update["class_names"] == "sea, sun"
     assert "3 images ready, all with labels of 2 classes" in update["upload_note"]
-    own = {"dataset": "upload", "files": update["files"]}
+    own = {"dataset": "upload"}
     session, _ = press(None, update["uploads"], batches=None, class_names=update["class_names"], **own)
     assert session.snapshot.methods["tent"].accuracy is not None
     assert session.state.true_histogram.tolist() == [2, 1]
@@ -195,7 +194,7 @@ def test_names_that_a_visitor_typed_stay_and_other_labels_count_as_none(photos):
     names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
     update = take(photos[:3], names, typed="sun, moon")
     assert "class_names" not in update
-    own = {"dataset": "upload", "files": update["files"], "class_names": "sun, moon"}
+    own = {"dataset": "upload", "class_names": "sun, moon"}
     session, updates = press(None, update["uploads"], batches=None, **own)
     assert sorted(session.snapshot.labels) == [-2, -2, 0]
     assert "2 images have labels outside the class names (“sea”): counted as unlabelled." in message(updates)
@@ -208,17 +207,17 @@ def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos
     second = take([str(table)], uploads=first["uploads"], typed=first["class_names"])
     assert second["uploads"].labels == ("sun", "sea")
     assert second["class_names"] == "sea, sun"
-    assert second["uploads"].key != first["uploads"].key
+    assert second["uploads"].identity != first["uploads"].identity
 
 
 def test_labels_of_no_class_can_be_strangers(photos):
     update = take(photos[:3], ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"], typed="sun, moon")
-    own = {"dataset": "upload", "files": update["files"], "class_names": "sun, moon", "strangers_by_label": True}
+    own = {"dataset": "upload", "class_names": "sun, moon", "strangers_by_label": True}
     session, updates = press(None, update["uploads"], batches=None, **own)
     assert sorted(session.snapshot.labels) == [-1, -1, 0]
     assert len(session.snapshot.methods["tent"].ood_scores) == 2
     assert "counted as strangers." in message(updates)
-    assert "strangers_by_label=1" in links.recipe_query(session.recipe)
+    assert "strangers_by_label=1" in links.to_query(session.recipe)
     assert not press(strangers_by_label=True)[0].recipe.strangers_by_label  # of one's own images alone
 
 
@@ -241,16 +240,16 @@ def test_all_images_come_although_the_opening_experiment_is_shorter(photos):
 
 def test_taking_the_files_away_deletes_them_and_their_results(photos):
     update = take(photos[:2])
-    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    own = {"dataset": "upload", "class_names": "left, right"}
     session, _ = press(None, update["uploads"], batches=None, **own)
-    gone = filling.clear_uploads(HOST.uploads, session, Choice(packaged()), update["uploads"])
+    gone = filling.clear_uploads(HOST.uploads, session, Choice(read_form(packaged())), update["uploads"])
     assert (gone["uploads"], gone["session"]) == (None, None)
     assert gone["upload_note"] == handlers.message_html()
     assert "results" in gone["message"]
     assert not json.loads(gone["gallery"]).get("tiles")
     assert [Path(path).exists() for path in photos] == [False, False, True, True]
     other, _ = press()
-    assert "session" not in filling.clear_uploads(HOST.uploads, other, Choice(packaged()), None)  # another run stays
+    assert "session" not in filling.clear_uploads(HOST.uploads, other, Choice(), None)  # another run stays
 
 
 def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_path_factory):
@@ -261,9 +260,9 @@ def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_p
     update = take(paths, ["a.png", "b.png", "c.png", "d.png"])
     assert update["uploads"].names == ("d.png",)
     assert "3 of the files did not arrive" in update["upload_note"]
-    kept, updates = press(None, None, dataset="upload", files='{"key": "guess"}', class_names="left, right")
+    kept, updates = press(None, None, dataset="upload", class_names="left, right")
     assert kept is None
-    assert "not there any more" in message(updates)
+    assert "None of your images is here" in message(updates)
 
 
 @pytest.mark.parametrize("value", ["{", "[]", '{"added": [1]}', '{"added": [{"path": "x"}]}', '"x"', '{"added": 7}'])
@@ -278,7 +277,7 @@ def test_decoded_images_follow_the_backbones_size(photos):
     assert uploads.pixels.shape == (3, 3, 64, 64)
     assert uploads.pixels.dtype == torch.uint8
     small = replace(uploads, size=16, pixels=uploads.pixels[..., :16, :16])
-    own = {"dataset": "upload", "files": update["files"], "class_names": "left, right"}
+    own = {"dataset": "upload", "class_names": "left, right"}
     _, updates = press(None, small, **own)
     assert next(update["uploads"] for update in updates if "uploads" in update).size == BACKBONE.info.image_size
 

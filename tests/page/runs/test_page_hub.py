@@ -16,10 +16,10 @@ from pressing import HOST, ZOO, message, press, values
 
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
-from cliptta_demo.page.form import choices, links
-from cliptta_demo.page.form.fields import FormValues, field_names
+from cliptta_demo.page.form import fields, links
+from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.layout import filling
-from cliptta_demo.page.layout.sidebar import fit_widgets
+from cliptta_demo.page.layout.sidebar import fit_widgets, images_note
 from cliptta_demo.page.runs import api, handlers, runner
 from cliptta_demo.page.runs.host import Host
 
@@ -145,17 +145,17 @@ def test_choosing_fills_the_form_and_tells_the_size() -> None:
     assert "own names" in classes.info
     assert not name.visible
     assert not files.visible
-    names, corruption = choices.class_text_and_corruption("cifar10")
+    names, corruption = fields.class_text_and_corruption("cifar10")
     assert names.startswith("airplane, automobile")
     assert corruption == "gaussian_noise"
-    dataset, name, *_, twelve, every = fit_widgets(choices.HUB)
+    dataset, name, *_, twelve, every = fit_widgets(fields.HUB)
     assert name.visible
     assert not twelve.visible
     assert not every.visible
-    assert choices.class_text_and_corruption(choices.HUB) == ("", "none")
+    assert fields.class_text_and_corruption(fields.HUB) == ("", "none")
     assert "2.5 GB" in dataset.info
-    for name in [value for _, value in choices.dataset_choices()]:
-        assert choices.images_note(name) or name in ("pictures", "unseen-style", "upload")
+    for name in [value for _, value in fields.dataset_choices()]:
+        assert images_note(name) or name in ("pictures", "unseen-style", "upload")
     fold, text = filling.take_backbone("ViT-B-16/openai")
     assert fold[0] == 1e-4
     assert "error" not in text
@@ -163,11 +163,19 @@ def test_choosing_fills_the_form_and_tells_the_size() -> None:
 
 def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> None:
     form = FormValues(**{**ZOO, "hub_dataset": "zoo/animals:test?a=b&c=d", "backbone": "ViT-B-32/laion2b_s34b_b79k"})
-    query, problem = filling.address_of(tuple(form[name] for name in field_names()))
-    assert "hub_dataset=zoo%2Fanimals%3Atest%3Fa%3Db%26c%3Dd" in query
+    query, problem = filling.address_of(form)
+    assert "dataset=hf%3Azoo%2Fanimals%3Atest%3Fa%3Db%26c%3Dd" in query
     assert "note" not in problem
     opened = links.open_link({"dataset": "cifar10", "corruption": "fog"})
-    assert opened.class_names.startswith("airplane, automobile")
+    assert opened.class_names[:2] == ("airplane", "automobile")
+    old = {"dataset": "hub", "hub_dataset": "zoo/animals:test"}  # as links were written before
+    assert links.open_link(old) == links.open_link({"dataset": "hf:zoo/animals:test"})
+    update = filling.open_address({"dataset": "hf:zoo/animals:test"})
+    assert (update["dataset"], update["hub_dataset"].value, update["hub_dataset"].visible) == (
+        "hub",
+        "zoo/animals:test",
+        True,
+    )
     assert "must be one of" in filling.open_address({"backbone": "local-dir:/etc"})["message"]
     assert stand_in.requests == []
 

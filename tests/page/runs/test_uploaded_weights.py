@@ -17,7 +17,6 @@ from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.page.form.links import open_link
-from cliptta_demo.page.form.reading import check_form
 from cliptta_demo.page.panels.retold import as_python
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.runs.weights import take_weights, weights_download
@@ -28,7 +27,7 @@ from cliptta_demo.page.session.state import Session
 def saved() -> tuple[Session, bytes]:
     """A short run, and what the page saves of CLIPTTA's weights."""
     query = {"methods": "cliptta", "batch_size": "6", "batches": "2", "steps": "2", "corruption": "fog"}
-    recipe = check_form(open_link(query))
+    recipe = open_link(query)
     session = Session(recipe, None)
     for state, snapshot in open_experiment(recipe, None, HOST.machine)[0].run():
         session = session.after(state, snapshot)
@@ -42,7 +41,7 @@ def test_what_was_saved_runs_again_and_predicts_the_same(saved: tuple[Session, b
     name = keep_uploaded(data)
     assert base_of(name) == "tiny"
     assert label_of(name) == "Tiny CLIP (built in) after cliptta"
-    recipe = check_form(open_link({"backbone": name, "methods": "tent", "batch_size": "6", "batches": "1"}))
+    recipe = open_link({"backbone": name, "methods": "tent", "batch_size": "6", "batches": "1"})
     assert "load_backbone('adapted:FILE')" in as_python(recipe)
     experiment, _ = open_experiment(recipe, None, HOST.machine)
     images = experiment.batch(experiment.start()).images.pixels

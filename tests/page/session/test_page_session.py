@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.stage import waiting_stage
-from cliptta_demo.page.session.state import Mark, Session, plan
+from cliptta_demo.page.session.state import Mark, Session, Uploads, plan
 
 
 def recipe(**changes):
@@ -154,9 +156,6 @@ def test_marks_do_not_change_the_old_session():
         ({"methods": "tent"}, "must be a list"),
         ({"ramp": "yes"}, "ramp is 'yes'"),
         ({"symmetric": 1}, "symmetric is 1"),
-        ({"dataset": "upload"}, "No image was given"),
-        ({"dataset": "upload", "files": ["x"]}, "add them again"),
-        ({"dataset": "upload", "files": '{"key": ""}'}, "No image was given"),
         ({"templates": "a photo"}, "needs {} exactly once"),
         ({"templates": "{} or {}"}, "needs {} exactly once"),
         ({"templates": ["{}"]}, "one text"),
@@ -185,11 +184,11 @@ def test_renaming_keeps_the_pictures_and_changes_the_words():
 
 
 def test_uploads_take_any_words_and_only_their_own_files():
-    files = '{"key": "abc", "images": 2}'
-    own = recipe(dataset="upload", class_names="left, right = wrong", files=files, ood_share=0)
+    given = Uploads((GivenFile("/x/1.png", "a.png"),), 64, torch.zeros(1, 3, 64, 64), ("a.png",), (None,), ())
+    own = read_form(FormValues(dataset="upload", class_names="left, right = wrong"), given)
     assert own.class_names == ("left", "right = wrong")
-    assert own.upload_key == "abc"
-    assert recipe(files=files).upload_key == ""
+    assert own.images == given.identity != replace(given, every=given.every + 1).identity
+    assert read_form(FormValues(), given).images == ()
 
 
 def test_templates_are_lines_without_empty_or_repeated_ones():
