@@ -25,7 +25,7 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main
 from cliptta_demo.page.form import links
-from cliptta_demo.page.form.fields import FIELDS, FORM, FormValues, field_names, form_of
+from cliptta_demo.page.form.fields import FORM, FormValues, field_names, form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.sidebar import build_sidebar
@@ -73,7 +73,7 @@ def test_it_is_a_widget_and_comes_back_from_the_form() -> None:
         sidebar = build_sidebar(form(shots=7), "cpu", HOST.machine)
     widgets = sidebar.widgets
     assert list(widgets) == list(field_names())
-    assert list(widgets)[: len(FIELDS)] == list(FIELDS)
+    assert list(widgets)[: len(FORM)] == list(FORM)
     assert [name for name in widgets if name.startswith("echo.")] == list(OTHERS)
     assert [type(widgets[name]) for name in OTHERS] == [gr.Number, gr.Number, gr.Radio, gr.Checkbox]
     assert (widgets["echo.shots"].label, widgets["echo.shots"].info, widgets["echo.shots"].value) == (

@@ -210,7 +210,6 @@ FORM: dict[str, Field] = {
         Field(name="strangers_by_label", default=False, kind=bool, setting=STRANGERS_BY_LABEL, asked=False),
     )
 }
-FIELDS = tuple(FORM)
 ADAPTATION_FIELDS = tuple(name for name in FORM if name in settings_of(AdaptationSettings))
 STREAM_FIELDS = tuple(name for name in FORM if name in settings_of(StreamSettings))  # decide what comes when
 

@@ -81,8 +81,6 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         UserError: a value that is no value of its field, in a sentence.
     """
-    for name in fields().keys() & query.keys():
-        _refuse_long(name, query[name], MAX_LENGTH)
     return {name: _parse(name, query[name], item) for name, item in fields().items() if name in query}
 
 
@@ -164,6 +162,7 @@ def _number(name: str, text: str, low: float, high: float, kind: type = float) -
 
 
 def _parse(name: str, text: str, item: Field | Setting) -> Any:
+    _refuse_long(name, text, MAX_LENGTH)
     try:
         return item.parse(text)
     except ValueError as error:
