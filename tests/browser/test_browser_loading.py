@@ -84,7 +84,7 @@ def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> N
     page.wait_for_selector(".link-note:not([hidden])")
     query = parse_qs(urlsplit(page.input_value(".link-note input")).query)
     assert query["backbone"] == [OPENING["backbone"]]
-    assert query["hub_dataset"] == ["zoo/animals"]
+    assert query["dataset"] == ["hf:zoo/animals"]
     page.click("#start-over")
     says(page, "#message", "starts from the source model")
     assert page.input_value("#backbone input") == OPENING["backbone"]
