@@ -11,9 +11,9 @@ import gradio as gr
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.exports import command_download, python_download
 from cliptta_demo.page.panels.panel import build_panel
 from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
-from cliptta_demo.page.panels.retold import command_download, python_download
 from cliptta_demo.page.panels.standalone import page_download
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.weights import weights_download

@@ -17,7 +17,7 @@ from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.page.form.links import open_link
-from cliptta_demo.page.panels.retold import as_python
+from cliptta_demo.page.panels.exports import as_python
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.runs.weights import take_weights, weights_download
 from cliptta_demo.page.session.state import Session

@@ -1,4 +1,4 @@
-"""A run retold as a command line, as Python, and as weights, is that run."""
+"""A run exported as a command line, as Python, and as weights, is that run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.results_panel import downloads
-from cliptta_demo.page.panels.retold import as_command, as_python, command_download, python_download
+from cliptta_demo.page.panels.exports import as_command, as_python, command_download, python_download
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.runs.weights import weights_download
 from cliptta_demo.page.session.state import Mark, Recipe, Session
@@ -68,7 +68,7 @@ def test_command_line_and_python_make_the_run_again(query: dict[str, str], tmp_p
     assert {name: method.accuracy for name, method in given["snapshot"].methods.items()} == told(session)
 
 
-def test_what_cannot_be_retold_is_said() -> None:
+def test_what_cannot_be_exported_is_said() -> None:
     recipe = recipe_of(LINKS[0])
     own = replace(recipe, dataset="upload", source_names=recipe.class_names)
     session = Session(own, None, marks=(Mark(1, "fog 3"),))

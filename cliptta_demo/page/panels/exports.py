@@ -1,4 +1,4 @@
-"""A run of the page retold for elsewhere: as a command line, and as Python. Pure."""
+"""A run of the page for elsewhere: as a command line, and as Python. Pure."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def python_download(session: Session | None) -> str:
 
 
 def _notes(session: Session) -> tuple[str, ...]:
-    """What a person has to know of the retold run, in sentences."""
+    """What a person has to know of the exported run, in sentences."""
     notes = [OWN_IMAGES] * (session.recipe.dataset == UPLOAD)
     notes += [OWN_WEIGHTS] * (_backbone(session.recipe) == WEIGHTS)
     if session.marks:
