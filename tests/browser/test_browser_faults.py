@@ -145,7 +145,7 @@ def test_own_images_have_to_be_added_again_after_a_restart(browser: Browser, tmp
         page.wait_for_selector("#message .note:has-text('was restarted')")
         assert "add your images again" in page.inner_text("#message")
         assert page.input_value("#class-names textarea") == "a red square, the sea"
-        assert page.is_visible("#files")
+        page.wait_for_selector("#files")
         page.reload()
         page.wait_for_selector("#message .note")  # the link's, which is in the address
         assert "was restarted" not in page.inner_text("#message")
