@@ -2,12 +2,11 @@
 (function () {
   const cliptta = window.cliptta;
   const { drawn, fixed, make, percent, say } = cliptta;
-  const FEW = 20; // images: a share of fewer is told as a number of them
 
   /** Words that stand back; `more` shows when they are pointed at. */
   const quiet = (textContent, more) => make("span", { className: "quiet", textContent, ...(more && { title: more }) });
   const numberOf = (number, unit) => [number, make("small", { textContent: unit })];
-  const shareOf = (part, whole) => (whole < FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
+  const shareOf = (part, whole) => (whole < cliptta.FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
 
   /** The lead over zero-shot, an arrow where it is more than chance, grey with its margin where it is not. */
   function gain({ seen, fixed: better, broken }) {

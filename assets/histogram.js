@@ -4,7 +4,6 @@
   const { fixed, hover, percent, plotText, say } = cliptta;
   const TOPS = [0.2, 0.3, 0.4, 0.6, 0.8, 1]; // of the axis: few, so that it seldom jumps
   const LONGEST = 16; // letters of a name along the axis; pointing at its bar shows all of it
-  const FEW = 20; // images: a share of fewer is told as a number of them
   const MOST = 20; // classes that have a bar of their own
   const LARGEST = 10; // of more, those that do
   const OTHER = say("other");
@@ -40,10 +39,10 @@
     if (method === reference) return [say("the yardstick of both ratios")];
     const { fixed: part, was_wrong: whole, broken, was_right: right } = beside;
     return [
-      whole < FEW
+      whole < cliptta.FEW
         ? say("improvement: {part} of zero-shot's {whole} wrong", { part, whole })
         : say("improvement: {share} of zero-shot's wrong", { share: percent(part / whole) }),
-      right < FEW
+      right < cliptta.FEW
         ? say("deterioration: {part} of zero-shot's {whole} right", { part: broken, whole: right })
         : say("deterioration: {share} of zero-shot's right", { share: percent(broken / right) }),
     ];

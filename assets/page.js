@@ -24,6 +24,7 @@
     const exact = value.toFixed(digits + 25);
     return /[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits);
   };
+  cliptta.FEW = 20; // images: a share of fewer is told as a number of them
   cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
 
   cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;

@@ -203,18 +203,22 @@ def check_visitor_backbone(name: str) -> str:
     )
 
 
+def entry_of(name: str) -> BackboneEntry | None:
+    """What the list says of a backbone, or of the one that loaded weights were made of; None for what is not in it."""
+    return BACKBONES.get(base_of(name))
+
+
 def label_of(name: str) -> str:
     """A backbone's name for people."""
     base, method = parts_of_uploaded(name)
-    label = BACKBONES[base].label if base in BACKBONES else base
+    label = entry.label if (entry := entry_of(name)) else base
     return say("{backbone} after {method}", backbone=label, method=method) if method else label
 
 
 def licence_of(name: str) -> str:
     """The licence of a backbone's weights as far as it is known without asking anybody; "" otherwise."""
-    name = base_of(name)
-    if name in BACKBONES:
-        return BACKBONES[name].licence
+    if entry := entry_of(name):
+        return entry.licence
     repository = repository_of(name)
     return known_licence("model", repository) if repository else ""
 
@@ -232,9 +236,9 @@ def repository_of(name: str) -> str:
 
 def pace_of(name: str) -> float:
     """See :attr:`BackboneEntry.pace`; 1 for what is not in the list."""
-    return BACKBONES[base_of(name)].pace if base_of(name) in BACKBONES else 1.0
+    return entry.pace if (entry := entry_of(name)) else 1.0
 
 
 def image_size_of(name: str) -> int:
     """Side in pixels of a backbone's images, as far as that is known without loading it; ViT-B/16's otherwise."""
-    return BACKBONES[base_of(name)].image_size if isinstance(name, str) and base_of(name) in BACKBONES else 224
+    return entry.image_size if isinstance(name, str) and (entry := entry_of(name)) else 224

@@ -9,11 +9,11 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.models.offered import (
-    BACKBONES,
     LAPTOPS,
     PAPERS,
     BackboneEntry,
     check_visitor_backbone,
+    entry_of,
     label_of,
     licence_of,
     repository_of,
@@ -40,7 +40,7 @@ def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None
         name = check_visitor_backbone(backbone)
     except UserError:
         return ""
-    entry = BACKBONES.get(base_of(name))
+    entry = entry_of(name)
     about = entry.about if entry else BACKBONE_UNLISTED
     facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(machine, name, recipe))
     kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
@@ -51,7 +51,7 @@ def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None
 
 def model_line_html(backbone: str) -> str:
     """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
-    entry = BACKBONES.get(base_of(backbone))
+    entry = entry_of(backbone)
     name = html.escape(label_of(backbone))
     runs = (
         say("Runs <b>{name}</b>, trained on {data}.", name=name, data=html.escape(entry.trained))
@@ -84,7 +84,7 @@ def time_per_batch(machine: Machine, recipe: Recipe) -> str:
 
 
 def _download(name: str) -> tuple[str, str]:
-    entry = BACKBONES.get(base_of(name))
+    entry = entry_of(name)
     if base_of(name) == TINY:
         return say("Download"), say("none")
     if is_fetched(name):

@@ -9,8 +9,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.chosen import chosen, with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
-from cliptta_demo.backend.models.offered import BACKBONES, label_of
-from cliptta_demo.backend.models.uploaded_weights import base_of
+from cliptta_demo.backend.models.offered import entry_of, label_of
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.arithmetic import Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
@@ -96,7 +95,7 @@ def seconds_per_batch(machine: Machine, recipe: Recipe) -> float | None:
 
 def _listed_cost(recipe: Recipe) -> Cost | None:
     """None for a backbone whose arithmetic is counted when it is loaded."""
-    entry = BACKBONES.get(base_of(recipe.backbone))
+    entry = entry_of(recipe.backbone)
     if entry is None:
         return None
     towers = Towers(entry.gigaflops, entry.prompt_gigaflops)
