@@ -2,7 +2,7 @@
 
 Not among it is what takes minutes to hours, or data and code of others. ``cliptta-demo claims --record docs`` measures
 what lessons and documents claim, and docs/tables; ``gallery``, ``choose`` and ``ablation`` measure docs/gallery and
-docs/ablation.csv; tests/take_screenshots.py takes the README's pictures; ``cliptta_demo/training`` makes the built-in
+docs/ablation.csv; tests/take_screenshots.py takes the README's pictures; ``training`` makes the built-in
 model and pictures; tests/golden is from the methods' own releases. The texts that are made of such records are written.
 """
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, PictureWorld, compose
-from cliptta_demo.training.evaluation import IMAGE_SIZE
-from cliptta_demo.training.photos import CIFAR10_CLASSES, augment, load_cifar10, sharpen, vary_colours
-from cliptta_demo.training.tiny_imagenet import TRAINING, load_tiny_imagenet
-from cliptta_demo.training.training_settings import TrainingSettings
+from training.evaluation import IMAGE_SIZE
+from training.photos import CIFAR10_CLASSES, augment, load_cifar10, sharpen, vary_colours
+from training.tiny_imagenet import TRAINING, load_tiny_imagenet
+from training.training_settings import TrainingSettings
 
 TRAINED_STYLE_IDS = tuple(map(STYLES.index, TRAINED_STYLES))
 

@@ -5,7 +5,7 @@ The art and the words come from the npm registry, the vector art is drawn with a
     npm install emoji-datasource-google@16.0.0 emoji-datasource-twitter@16.0.0 \\
         @lobehub/fluent-emoji-3d@1.1.0 openmoji@17.0.0 emojibase-data@17.0.0
     pip install resvg-py==0.5.0
-    python -m cliptta_demo.training.build_pictures --packages node_modules --out assets/pictures
+    python -m training.build_pictures --packages node_modules --out assets/pictures
 
 Writes one lossy WebP with transparency per style, ``index.json`` (every sprite with its words) and
 ``classes.json`` (class name -> sprite ids). The same packages give the same files.
@@ -19,14 +19,14 @@ import numpy as np
 from PIL import Image
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.training.picture_classes import (
+from training.picture_classes import (
     CIFAR_WORDS,
     CLASSES,
     FALSE_WORDS,
     NEAR_STRANGERS,
     ONE_WAY_WORDS,
 )
-from cliptta_demo.training.picture_sources import (
+from training.picture_sources import (
     PACKAGES,
     Emoji,
     art_style,

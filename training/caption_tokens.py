@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
-from cliptta_demo.training.captions import TEMPLATES
+from training.captions import TEMPLATES
 
 
 def tokenize_all(captions: tuple[str, ...]) -> Tensor:

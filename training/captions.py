@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.data.pictures import PictureWorld
-from cliptta_demo.training.everyday_names import BROAD, words_above
-from cliptta_demo.training.photos import CIFAR10_CLASSES, CIFAR10_SYNONYMS
-from cliptta_demo.training.tiny_imagenet import PhotoKind
+from training.everyday_names import BROAD, words_above
+from training.photos import CIFAR10_CLASSES, CIFAR10_SYNONYMS
+from training.tiny_imagenet import PhotoKind
 
 # Prompt templates, so that the model reads a word in any of the usual sentences. Photos and pictures share them:
 # the class prototype of "dog" must serve both.

@@ -1,6 +1,6 @@
 """Draws the frost pictures, in place of the six photographs that ImageNet-C's frost crops from.
 
-    python -m cliptta_demo.training.draw_frost
+    python -m training.draw_frost
 
 writes them into ``backend/corruptions/frost.webp``. Each picture imitates one photograph: the kind of ice and, channel
 by channel, its mean and spread. All of them repeat seamlessly.

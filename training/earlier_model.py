@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the towers with timm)
-from cliptta_demo.training.evaluation import TEMPLATES, precision
+from training.evaluation import TEMPLATES, precision
 
 
 class EarlierModel:

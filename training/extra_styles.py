@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, PictureWorld
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.training.picture_sources import fit_to_cell
+from training.picture_sources import fit_to_cell
 
 EXTRA_STYLES = (
     "emojione",

@@ -1,6 +1,6 @@
 """Writes down the words of the training captions, which is all that the built-in model knows.
 
-python -m cliptta_demo.training.known_words --tiny-imagenet DIRECTORY --out cliptta_demo/weights/tiny
+python -m training.known_words --tiny-imagenet DIRECTORY --out cliptta_demo/weights/tiny
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 from cliptta_demo.backend.data.pictures import picture_world
-from cliptta_demo.training.captions import build_caption_table
-from cliptta_demo.training.photos import CIFAR10_CLASSES
-from cliptta_demo.training.tiny_imagenet import VALIDATION, read_kinds
+from training.captions import build_caption_table
+from training.photos import CIFAR10_CLASSES
+from training.tiny_imagenet import VALIDATION, read_kinds
 
 
 def words_of_training(imagenet: Path | None) -> dict[str, list[str]]:

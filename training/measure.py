@@ -1,6 +1,6 @@
 """Measures the built-in model, or the weights of a training run, zero-shot: the accuracies of the model card.
 
-    python -m cliptta_demo.training.measure --data DIRECTORY --json measured.json
+    python -m training.measure --data DIRECTORY --json measured.json
 
 ``--data`` holds CIFAR-10's and Tiny ImageNet's parquet files and ``photos/``; without it pictures and words alone are
 measured. What the methods do under a shift is measured by ``python -m cliptta_demo table``.
@@ -18,8 +18,8 @@ from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the towers with timm)
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.tables.text import markdown_table, percent
-from cliptta_demo.training.measurements import cifar_source, clean_accuracies, open_vocabulary
-from cliptta_demo.training.photo_measurements import imagenet_source, lost_to_corruption, photo_accuracies
+from training.measurements import cifar_source, clean_accuracies, open_vocabulary
+from training.photo_measurements import imagenet_source, lost_to_corruption, photo_accuracies
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.data.sources import GivenImages, PictureSource, Source, resize
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.training.photos import CIFAR10_CLASSES, NEAR_PHOTO_CLASSES, PHOTO_CLASSES, load_cifar10
+from training.photos import CIFAR10_CLASSES, NEAR_PHOTO_CLASSES, PHOTO_CLASSES, load_cifar10
 
 EIGHT_TEMPLATES = (
     "{}",

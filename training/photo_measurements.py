@@ -12,10 +12,10 @@ from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
 from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.training.everyday_names import words_above
-from cliptta_demo.training.measurements import accuracy, predict
-from cliptta_demo.training.photos import PHOTO_CLASSES
-from cliptta_demo.training.tiny_imagenet import VALIDATION, load_tiny_imagenet, read_kinds
+from training.everyday_names import words_above
+from training.measurements import accuracy, predict
+from training.photos import PHOTO_CLASSES
+from training.tiny_imagenet import VALIDATION, load_tiny_imagenet, read_kinds
 
 # Twenty everyday words, none above another, for things that Tiny ImageNet has under other names.
 TWENTY = (

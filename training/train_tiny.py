@@ -1,6 +1,6 @@
 """Trains the built-in tiny CLIP from scratch on a CPU, and resumes where it was stopped.
 
-    python -m cliptta_demo.training.train_tiny --cifar DIRECTORY --packages node_modules
+    python -m training.train_tiny --cifar DIRECTORY --packages node_modules
 
 DIRECTORY holds ``cifar10-train.parquet`` and ``cifar10-test.parquet`` in the Hugging Face layout; ``node_modules``
 holds the art that ``extra_styles`` names. The loss is CLIP's own symmetric contrastive loss; a caption that is also
@@ -22,9 +22,9 @@ import torch
 
 from cliptta_demo.backend.data.pictures import picture_world
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
-from cliptta_demo.training.extra_styles import add_training_styles
-from cliptta_demo.training.trainer import Trainer
-from cliptta_demo.training.training_settings import (
+from training.extra_styles import add_training_styles
+from training.trainer import Trainer
+from training.training_settings import (
     LAST_ROUNDS,
     LATER_ROUNDS,
     PHOTO_ROUNDS,

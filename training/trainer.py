@@ -15,15 +15,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from cliptta_demo.backend.data.pictures import PictureWorld
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.backend.models.tiny_tower import WIDE, TinyTower
-from cliptta_demo.training.batches import Batches
-from cliptta_demo.training.caption_tokens import encode_captions, tokenize_all, use_compact_vocabulary
-from cliptta_demo.training.captions import TEMPLATES, build_caption_table
-from cliptta_demo.training.earlier_model import EarlierModel
-from cliptta_demo.training.evaluation import Evaluation, normalise, precision
-from cliptta_demo.training.narrowing import blocks_of, importance, narrowed
-from cliptta_demo.training.photos import CIFAR10_CLASSES
-from cliptta_demo.training.tiny_imagenet import VALIDATION, read_kinds
-from cliptta_demo.training.training_settings import Round, TrainingSettings, schedule
+from training.batches import Batches
+from training.caption_tokens import encode_captions, tokenize_all, use_compact_vocabulary
+from training.captions import TEMPLATES, build_caption_table
+from training.earlier_model import EarlierModel
+from training.evaluation import Evaluation, normalise, precision
+from training.narrowing import blocks_of, importance, narrowed
+from training.photos import CIFAR10_CLASSES
+from training.tiny_imagenet import VALIDATION, read_kinds
+from training.training_settings import Round, TrainingSettings, schedule
 
 IGNORED = -1e4  # as a logit: neither right nor wrong
 

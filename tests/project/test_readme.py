@@ -14,6 +14,7 @@ PAGES = [
     ROOT / "README.md",
     *(ROOT / "docs").rglob("*.md"),
     ROOT / "cliptta_demo" / "weights" / "tiny" / "MODEL_CARD.md",
+    ROOT / "training" / "README.md",
 ]
 
 
@@ -34,5 +35,5 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert name.startswith("http") or (page.parent / name).exists(), name
-    for name in re.findall(r"`((?:tests|cliptta_demo)/[\w/]+\.py)`", text):
+    for name in re.findall(r"`(?:python )?((?:tests|cliptta_demo|training)/[\w/]+\.py)`", text):
         assert (ROOT / name).exists(), name

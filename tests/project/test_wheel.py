@@ -119,9 +119,8 @@ def get(address: str) -> tuple[bytes, Message]:
         return answer.read(), answer.headers
 
 
-def test_the_wheel_holds_all_that_is_needed_and_no_training(installed: Installation) -> None:
-    files = [name for name in installed.files if not name.startswith("cliptta_demo/training/")]
-    code = {name for name in files if name.startswith("cliptta_demo/")}
+def test_the_wheel_holds_all_that_is_needed_and_no_more(installed: Installation) -> None:
+    code = {name for name in installed.files if name.startswith("cliptta_demo/")}
     shown = {n for n in installed.files if n.startswith("assets/") and not n.endswith((".png", ".gif"))}
     with zipfile.ZipFile(installed.wheel) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cliptta_demo.training import measure
-from cliptta_demo.training.photos import CIFAR10_CLASSES, NEAR_PHOTO_CLASSES, PHOTO_CLASSES
+from training import measure
+from training.photos import CIFAR10_CLASSES, NEAR_PHOTO_CLASSES, PHOTO_CLASSES
 
 
 def test_the_photo_mapping_names_cifars_ten() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE, TinyTower
-from cliptta_demo.training.narrowing import blocks_of, importance, narrowed
+from training.narrowing import blocks_of, importance, narrowed
 
 
 @pytest.fixture

@@ -13,22 +13,22 @@ from paths import SHARED
 
 from cliptta_demo.backend.data.pictures import PictureWorld
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
-from cliptta_demo.training.captions import CaptionTable, build_caption_table
-from cliptta_demo.training.earlier_model import EarlierModel
-from cliptta_demo.training.everyday_names import BROAD, EVERYDAY, members, words_above
-from cliptta_demo.training.extra_styles import add_training_styles
-from cliptta_demo.training.photo_measurements import DRAWN_PHOTOS, KNOWN_PHOTOS, TWENTY, under_everyday_words
-from cliptta_demo.training.photos import CIFAR10_CLASSES
-from cliptta_demo.training.tiny_imagenet import (
+from training.captions import CaptionTable, build_caption_table
+from training.earlier_model import EarlierModel
+from training.everyday_names import BROAD, EVERYDAY, members, words_above
+from training.extra_styles import add_training_styles
+from training.photo_measurements import DRAWN_PHOTOS, KNOWN_PHOTOS, TWENTY, under_everyday_words
+from training.photos import CIFAR10_CLASSES
+from training.tiny_imagenet import (
     TRAINING,
     VALIDATION,
     PhotoKind,
     load_tiny_imagenet,
     read_kinds,
 )
-from cliptta_demo.training.train_tiny import following
-from cliptta_demo.training.trainer import Trainer
-from cliptta_demo.training.training_settings import Round, TrainingSettings, schedule
+from training.train_tiny import following
+from training.trainer import Trainer
+from training.training_settings import Round, TrainingSettings, schedule
 
 KINDS = {
     "n02085620": "Chihuahua",

@@ -17,13 +17,13 @@ from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, PictureWorl
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE
-from cliptta_demo.training import train_tiny
-from cliptta_demo.training.evaluation import IMAGE_SIZE
-from cliptta_demo.training.extra_styles import EXTRA_STYLES, add_training_styles
-from cliptta_demo.training.narrowing import blocks_of
-from cliptta_demo.training.photos import augment, load_cifar10, sharpen, vary_colours
-from cliptta_demo.training.trainer import Trainer
-from cliptta_demo.training.training_settings import ROUNDS, Round, TrainingSettings, schedule
+from training import train_tiny
+from training.evaluation import IMAGE_SIZE
+from training.extra_styles import EXTRA_STYLES, add_training_styles
+from training.narrowing import blocks_of
+from training.photos import augment, load_cifar10, sharpen, vary_colours
+from training.trainer import Trainer
+from training.training_settings import ROUNDS, Round, TrainingSettings, schedule
 
 CLASSES = ("cat", "dog", "horse", "bird", "ship", "car", "tree", "cup")
 needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="training needs torch 2.9 or newer")

@@ -13,7 +13,7 @@ from . import _ops
 from ._ops import to_uint8, to_unit
 from .constants import Setting
 
-# In place of the six photographs that ImageNet-C crops from: drawn by cliptta_demo/training/draw_frost.py, seamless.
+# In place of the six photographs that ImageNet-C crops from: drawn by training/draw_frost.py, seamless.
 FROST_FILE = Path(__file__).with_name("frost.webp")  # one picture below the other
 SIDE = 512  # pixels of each
 

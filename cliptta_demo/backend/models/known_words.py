@@ -7,7 +7,7 @@ from functools import cache
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 
-WORDS_FILE = TINY_DIRECTORY / "words.json"  # written by ``python -m cliptta_demo.training.known_words``
+WORDS_FILE = TINY_DIRECTORY / "words.json"  # written by ``python -m training.known_words``
 
 
 @cache

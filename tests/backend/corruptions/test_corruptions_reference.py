@@ -30,7 +30,7 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS, _ops, blur, corrupt, s
 from cliptta_demo.backend.corruptions.constants import PUBLISHED
 from cliptta_demo.backend.corruptions.digital import through_jpeg
 from cliptta_demo.backend.corruptions.weather import frost_textures
-from cliptta_demo.training.draw_frost import draw_frost
+from training.draw_frost import draw_frost
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

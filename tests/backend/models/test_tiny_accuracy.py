@@ -12,8 +12,8 @@ from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
-from cliptta_demo.training.measurements import accuracy, cifar_source, open_vocabulary, photo_source
-from cliptta_demo.training.photo_measurements import imagenet_source
+from training.measurements import accuracy, cifar_source, open_vocabulary, photo_source
+from training.photo_measurements import imagenet_source
 
 CLAIMED = json.loads((TINY_DIRECTORY / "measured.json").read_text())["accuracy"]
 COUNT = 1500
