@@ -1,6 +1,6 @@
-# Short names for start.py; `generate` writes all that is generated, as tests/generate.py tells.
+# Short names for start.py; `generate` writes all that is generated, as tools/generate.py tells.
 PYTHON ?= .venv/bin/python
-.PHONY: run test lint generate
+.PHONY: run test lint generate size
 run:
 	python3 start.py
 test:
@@ -8,4 +8,6 @@ test:
 lint:
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
 generate:
-	env -u CLIPTTA_LANGUAGE -u CLIPTTA_PLUGINS PYTHONPATH=. $(PYTHON) tests/generate.py
+	env -u CLIPTTA_LANGUAGE -u CLIPTTA_PLUGINS $(PYTHON) -m tools.generate
+size:
+	$(PYTHON) -m tools.size

@@ -2,7 +2,7 @@
 
 Not among it is what takes minutes to hours, or data and code of others. ``cliptta-demo claims --record docs`` measures
 what lessons and documents claim, and docs/tables; ``gallery``, ``choose`` and ``ablation`` measure docs/gallery and
-docs/ablation.csv; tests/take_screenshots.py takes the README's pictures; ``training`` makes the built-in
+docs/ablation.csv; tools/take_screenshots.py takes the README's pictures; ``training`` makes the built-in
 model and pictures; tests/golden is from the methods' own releases. The texts that are made of such records are written.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import make_worksheets
 from paths import ROOT
 
 from cliptta_demo.claims import margins, record
@@ -20,6 +19,7 @@ from cliptta_demo.languages import FOLDER, gather
 from cliptta_demo.page.layout import make_example
 from cliptta_demo.settings_table import settings_page
 from cliptta_demo.tables import ablation_page, gallery, kept
+from tools import make_worksheets
 
 DOCS = ROOT / "docs"
 GALLERY = DOCS / "gallery"

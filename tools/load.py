@@ -1,9 +1,9 @@
 """Many visitors at once, driven over HTTP as a browser does: page, heartbeat, queue, stream of updates.
 
-    python tests/load.py                            forty visitors press Run at once, one of them for a long run
-    python tests/load.py --soak 30                  a visitor every few seconds for half an hour
-    python tests/load.py --clients 8 --batches 1    less of it
-    CLIPTTA_RAY=local CLIPTTA_WORKER_CORES=1 python tests/load.py    the same on workers, which need Ray
+    python -m tools.load                            forty visitors press Run at once, one of them for a long run
+    python -m tools.load --soak 30                  a visitor every few seconds for half an hour
+    python -m tools.load --clients 8 --batches 1    less of it
+    CLIPTTA_RAY=local CLIPTTA_WORKER_CORES=1 python -m tools.load    the same on workers, which need Ray
 
 Starts its own server on this machine. Every second visitor uses the page's Run button, the others the API. Checks that
 every run ends, that nobody's numbers differ from a lone run with the same seed, that a long run holds up nobody for

@@ -1,6 +1,6 @@
 """A made-up language of longer words: what is not said in it is not translated, and what it breaks any language may.
 
-python tests/made_up.py rtl > made_up.json
+python -m tools.made_up rtl > made_up.json
 CLIPTTA_LANGUAGE=made_up.json python app.py
 """
 
@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cliptta_demo.languages.gather import all_words
 

@@ -2,7 +2,7 @@
 
     pip install numba opencv-python-headless scikit-image scipy
     pip install --no-deps imagecorruptions-imaug==1.1.5
-    python tests/make_corruption_reference.py
+    python -m tools.make_corruption_reference
 
 The package asks for an OpenCV that wants a desktop's libraries, hence ``--no-deps``; what it really uses is in the
 first line. Of results that are compared pixel by pixel a sample is kept, of random ones their statistics.
@@ -10,22 +10,13 @@ first line. Of results that are compared pixel by pixel a sample is kept, of ran
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 
 import cv2
 import imagecorruptions.corruptions as package
 import numba
 import numpy as np
-from imagecorruptions import corrupt as reference_corrupt
-from numpy.typing import NDArray
-from PIL import Image
-from skimage.filters import gaussian
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from corruption_reference import (
     ANGLES,
     FIXED,
@@ -40,6 +31,10 @@ from corruption_reference import (
     sampled,
     statistics,
 )
+from imagecorruptions import corrupt as reference_corrupt
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.filters import gaussian
 
 from cliptta_demo.backend.corruptions.constants import PUBLISHED
 

@@ -1,4 +1,4 @@
-"""Makes the worksheets' PDFs from their Markdown: python tests/make_worksheets.py"""
+"""Makes the worksheets' PDFs from their Markdown: python -m tools.make_worksheets"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures a camera: python tests/measure_camera.py [--minutes 10]
+"""Measures a camera: python -m tools.measure_camera [--minutes 10]
 
 A real browser plays a film to the page as its camera, with the form as the page opens. Prints the seconds from the
 press to the first answer, the answers a second at each pace that the page offers, and then, for so many minutes at the

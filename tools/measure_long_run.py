@@ -1,4 +1,4 @@
-"""Measures a long run in the page: python tests/measure_long_run.py [--batches 157]
+"""Measures a long run in the page: python -m tools.measure_long_run [--batches 157]
 
 A browser runs so many batches of 64 images, pauses in the middle, takes the link, goes on, and saves the table of all
 images at the end. Prints how long a curve takes to be drawn at the beginning, around the pause and at the end, the

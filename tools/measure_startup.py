@@ -1,4 +1,4 @@
-"""Measures how long a visitor waits: python tests/measure_startup.py
+"""Measures how long a visitor waits: python -m tools.measure_startup
 
 Prints the seconds from the start of the process to a page whose Run button can be pressed, and from the click on Run
 to the first live update, as medians over a few fresh servers. With ``--phone``: when a slow phone, or a desktop, shows

@@ -1,4 +1,4 @@
-"""Times what people come to do, as they would do it: python tests/measure_tasks.py [--phone]
+"""Times what people come to do, as they would do it: python -m tools.measure_tasks [--phone]
 
 Each of five visitors opens the page and presses only what is in sight, or what scrolling brings there. Printed are the
 presses, the pixels scrolled, and the seconds until the answer can be read, of which the server's runs are part.

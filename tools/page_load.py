@@ -1,8 +1,8 @@
 """What the process that serves the page takes for itself, in front of workers that only sleep.
 
-    python tests/page_load.py                                  1 to 200 visitors, one GPU for ten of them
-    python tests/page_load.py --visitors 40 --batch-seconds 2
-    python tests/page_load.py --visitors 400 1000 --gpus 32    more than run at once: the others wait in line
+    python -m tools.page_load                                  1 to 200 visitors, one GPU for ten of them
+    python -m tools.page_load --visitors 40 --batch-seconds 2
+    python -m tools.page_load --visitors 400 1000 --gpus 32    more than run at once: the others wait in line
 
 Every visitor presses Run on the page, again when a run has ended, and reads all that comes. Prints, for each number of
 visitors: processor cores of the page's process, what that is for each visitor, bytes and updates a second for each, and
@@ -15,16 +15,11 @@ import argparse
 import asyncio
 import os
 import statistics
-import sys
 import time
 import uuid
-from pathlib import Path
 
 import httpx
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from serving import serve_process
+from serving import ROOT, serve_process
 from visitors import API, Server, heartbeat, request
 
 BATCHES = 20  # of a run
@@ -112,7 +107,6 @@ def main() -> None:
     parser.add_argument("--batch-seconds", type=float, default=1.0, help="of a batch on a GPU of one's own")
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     arguments = parser.parse_args()
-    tests = str(Path(__file__).parent)
     own = {
         "CLIPTTA_RAY": "local",
         "CLIPTTA_WORKERS": "1",
@@ -121,11 +115,11 @@ def main() -> None:
         "CLIPTTA_QUEUE_SIZE": "10000",
         "CLIPTTA_SESSIONS": "10000",
         "CLIPTTA_SESSIONS_MEGABYTES": "1000000",
-        "PYTHONPATH": os.pathsep.join(filter(None, (tests, os.environ.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "SLEEP_GPUS": str(arguments.gpus),
         "SLEEP_SECONDS": str(arguments.batch_seconds),
     }
-    with serve_process("tests/sleeping_server.py", **own) as (address, process, _):
+    with serve_process("tools/sleeping_server.py", **own) as (address, process, _):
         asyncio.run(all_of_them(address, process.pid, arguments))
 
 

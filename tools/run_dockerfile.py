@@ -1,7 +1,7 @@
 """Executes every step of the Dockerfile without Docker: in a root file system made for it, as the user that it names.
 
     sudo debootstrap --include=ca-certificates trixie ROOT        (and a Python 3.12 in ROOT/usr/local, as in the base)
-    sudo unshare --mount python tests/run_dockerfile.py ROOT
+    sudo unshare --mount python tools/run_dockerfile.py ROOT
 
 Then starts what CMD says, waits until HEALTHCHECK is content, asks for the page, lists what was written outside of the
 user's home, stops the server with SIGTERM as ``docker stop`` does, and prints its exit status.

@@ -11,9 +11,8 @@ from cliptta_demo.web import make_demo, serve
 
 if __name__ == "__main__":
     demo = make_demo()
-    from sleeping_worker import perform_asleep
-
     from cliptta_demo.page.runs import remote_runs
+    from tools.sleeping_worker import perform_asleep
 
     remote_runs.perform_apart = perform_asleep
     serve(demo)

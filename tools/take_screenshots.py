@@ -1,4 +1,4 @@
-"""Takes the pictures of the README anew: python tests/take_screenshots.py
+"""Takes the pictures of the README anew: python -m tools.take_screenshots
 
 Runs the page's opening experiment in a real browser; writes assets/screenshot.png, and run.gif, the run itself.
 """

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from made_up import CLOSING, OPENING, translation
 from playwright.sync_api import BrowserContext, Page
 from serving import serve_process
 from test_browser_run import set_number, wait_idle
@@ -15,6 +14,7 @@ from visiting import visits
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.page.words.defaults import DEFAULTS
+from tools.made_up import CLOSING, OPENING, translation
 
 pytestmark = pytest.mark.browser
 

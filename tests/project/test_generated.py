@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from generate import TEXTS
-from make_worksheets import is_old, sheets
+
+from tools.generate import TEXTS
+from tools.make_worksheets import is_old, sheets
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)

@@ -35,5 +35,7 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert name.startswith("http") or (page.parent / name).exists(), name
-    for name in re.findall(r"`(?:python )?((?:tests|cliptta_demo|training)/[\w/]+\.py)`", text):
+    for name in re.findall(r"`(?:python )?((?:tests|cliptta_demo|tools|training)/[\w/]+\.py)`", text):
         assert (ROOT / name).exists(), name
+    for name in re.findall(r"python -m ((?:tools|training)\.\w+)", text):
+        assert (ROOT / f"{name.replace('.', '/')}.py").exists(), name
