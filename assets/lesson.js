@@ -2,7 +2,21 @@
 // Guesses and answers stay in this browser.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, say } = cliptta;
+  const STEPS = { ask: say("Predict"), see: say("See"), told: say("Explain"), change: say("Change one thing") };
+  // Before the lesson's own run is done: what the run shown is, by the outcome's state.
+  const STATES = {
+    none: say("Press Run: your guesses will stand beside what happens."),
+    part: say("The run has stopped on its way: press Continue to see how it ends."),
+    other: say("This run has other settings than the lesson. Open the lesson again for its own."),
+    changed: say("This run has the lesson's one change. Open the lesson again for its own run."),
+  };
+  // What a run says of a claim: a sign and its words.
+  const CLAIMS = {
+    holds: ["✓", say("So it is in this run")],
+    noise: ["≈", say("Within the noise of so few images in this run")],
+    fails: ["✗", say("Not in this run")],
+  };
   const FEW = 6; // choices that are buttons; more are a list
 
   let data = null; // the open lesson, null for none
@@ -12,7 +26,6 @@
   let changed = ""; // what came of the change
   let place = null; // the stepper's element
 
-  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   const asks = () => (data ? data.steps.filter((one) => one.kind === "ask") : []);
 
   /** A guess in words. */
@@ -26,18 +39,18 @@
   function verdict(ask) {
     const answer = outcome?.answers?.[ask.id];
     const guess = guesses[ask.id];
-    const { words } = data;
     if (!answer) return null;
     if (guess === undefined) return ["–", answer.words, null];
     if (ask.slider) {
       const off = guess - answer.truth;
       const right = Math.abs(off) <= answer.margin;
-      const way = off > 0 ? words.too_high : words.too_low;
-      const more = right ? filled(words.said, { guess: said(ask) }) : filled(way, { guess: said(ask), off: Math.abs(off).toFixed(0) });
+      const about = { guess: said(ask), off: Math.abs(off).toFixed(0) };
+      const far = () => (off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about));
+      const more = right ? say("You said {guess}.", about) : far();
       return [right ? "✓" : "✗", `${answer.words} ${more}`, right];
     }
     const right = answer.right.includes(guess);
-    return [right ? "✓" : "✗", right ? answer.words : `${answer.words} ${filled(words.said, { guess: said(ask) })}`, right];
+    return [right ? "✓" : "✗", right ? answer.words : `${answer.words} ${say("You said {guess}.", { guess: said(ask) })}`, right];
   }
 
   /** Once the run is done, the answers join those of before. */
@@ -61,7 +74,7 @@
   cliptta.beside.push((method) =>
     guessed()
       .filter((ask) => ask.marks.card && (ask.marks.method || guesses[ask.id]) === method)
-      .map((ask) => filled(ask.marks.card, { guess: said(ask) }))
+      .map((ask) => cliptta.filled(ask.marks.card, { guess: said(ask) }))
       .join(" · "),
   );
 
@@ -78,7 +91,7 @@
           const y = guess / 100;
           const line = { color: `@${ask.marks.colour}`, width: 1.5, dash: "longdash" };
           shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
-          const text = filled(ask.marks.line, { guess: said(ask) });
+          const text = cliptta.filled(ask.marks.line, { guess: said(ask) });
           annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
         }
         if (ask.marks.bar && facet.id === `histogram-${ask.marks.method}`) {
@@ -134,7 +147,7 @@
       return [make("label", { className: "guess" }, make("span", { textContent: ask.slider }), range, shown)];
     }
     if (ask.choices.length > FEW) {
-      const list = make("select", { disabled, attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: data.words.choose }));
+      const list = make("select", { disabled, attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: say("Choose…") }));
       list.append(...ask.choices.map((choice) => make("option", { value: choice.value, textContent: choice.label })));
       list.value = guesses[ask.id] ?? "";
       list.addEventListener("change", () => guess(ask, list.value || undefined));
@@ -150,15 +163,14 @@
   }
 
   function results() {
-    const { words } = data;
-    if (!outcome) return [make("span", { textContent: running() ? words.running : words[data.outcome.state] })];
-    const found = asks().map((ask) => {
+    const runs = say("It runs: watch the curves. Your guesses are drawn beside them.");
+    if (!outcome) return [make("span", { textContent: running() ? runs : STATES[data.outcome.state] })];
+    return asks().map((ask) => {
       const [sign, sentence, right] = verdict(ask);
       const line = make("span", { className: "verdict" }, make("b", { textContent: sign }), ` ${sentence} `);
       line.dataset.right = right;
       return line;
     });
-    return found;
   }
 
   /** A text in which what is claimed of the run is marked with what this run says of it. */
@@ -168,24 +180,23 @@
     for (const [sentence, state] of outcome?.claims || []) {
       const at = rest.indexOf(sentence);
       if (at < 0) continue;
-      const mark = make("mark", { textContent: sentence, title: data.words[state] });
+      const [sign, words] = CLAIMS[state];
+      const mark = make("mark", { textContent: sentence, title: words });
       mark.dataset.state = state;
-      const sign = make("small", { textContent: ` ${data.words[`${state}_sign`]}`, attributes: { "aria-label": data.words[state], role: "img" } });
-      parts.push(rest.slice(0, at), mark, sign);
+      parts.push(rest.slice(0, at), mark, make("small", { textContent: ` ${sign}`, attributes: { "aria-label": words, role: "img" } }));
       rest = rest.slice(at + sentence.length);
     }
     return [...parts, rest];
   }
 
   function body(now) {
-    const { words } = data;
     if (now.kind === "ask") return [[now.text], choices(now)];
     if (now.kind === "see") return [results(), []];
     if (now.kind === "told") return [claimed(now.text), []];
     const pressed = button(now.button, () => press("#what-if"), { className: "choice", disabled: running() });
     const kept = cliptta.answers.count() > 0;
-    const save = kept ? button(words.save, cliptta.answers.save, { className: "small" }) : null;
-    const drop = kept ? button(words.forget, forget, { className: "small" }) : null;
+    const save = kept ? button(say("Save my answers"), cliptta.answers.save, { className: "small" }) : null;
+    const drop = kept ? button(say("Forget them"), forget, { className: "small" }) : null;
     return [[changed ? `${changed}.` : now.text], [pressed, save, drop].filter(Boolean)];
   }
 
@@ -206,16 +217,15 @@
     place.hidden = place.previousElementSibling.hidden = !data;
     document.body.classList.toggle("in-lesson", Boolean(data));
     if (!data) return;
-    const { words } = data;
     place.dataset.lesson = data.key;
-    place.setAttribute("aria-label", filled(words.region, data));
+    place.setAttribute("aria-label", say("Lesson {number}: {title}", data));
     place.querySelector("h2").replaceChildren(make("span", { textContent: data.number }), data.title);
-    place.previousElementSibling.textContent = `${words.sets} ${data.sets}`;
+    place.previousElementSibling.textContent = `${say("Set by this lesson:")} ${data.sets || say("the settings that the page comes with")}`;
     const numbers = place.querySelector("ol");
     numbers.replaceChildren(
       ...data.steps.map((one, index) => {
-        const dot = button(index + 1, () => go(index), { title: words[one.kind] });
-        dot.setAttribute("aria-label", filled(words.step, { number: index + 1, name: words[one.kind] }));
+        const dot = button(index + 1, () => go(index), { title: STEPS[one.kind] });
+        dot.setAttribute("aria-label", say("Step {number}: {name}", { number: index + 1, name: STEPS[one.kind] }));
         if (index === step) dot.setAttribute("aria-current", "step");
         return make("li", {}, dot);
       }),
@@ -234,7 +244,7 @@
     const after = data.steps[step + 1];
     const starts = now.kind === "ask" && after?.kind === "see" && !outcome && !running();
     const onward = place.querySelector(".next");
-    onward.textContent = starts ? words.run : after ? words.next : data.next ? words.next_lesson : words.finish;
+    onward.textContent = starts ? say("Run") : after ? say("Next") : data.next ? say("Next lesson") : say("Finish");
     onward.classList.toggle("primary", starts);
   }
 
@@ -268,7 +278,9 @@
   cliptta.lesson = function (element, props, watch) {
     place = element.querySelector(".lesson");
     place.querySelector(".next").addEventListener("click", next);
-    place.querySelector(".close").addEventListener("click", () => press("#leave"));
+    const close = place.querySelector(".close");
+    Object.assign(close, { textContent: say("Close"), ariaLabel: say("Close the lesson"), onclick: () => press("#leave") });
+    place.querySelector("ol").ariaLabel = say("Steps of the lesson");
     watch("value", () => arrive(props.value));
     const run = document.querySelector("#run");
     if (run) new MutationObserver(() => data && draw()).observe(run, { attributes: true, attributeFilter: ["disabled"] });

@@ -10,7 +10,7 @@
   speak();
   cliptta.mirrored = language.direction === "rtl";
   cliptta.arrow = cliptta.mirrored ? "←" : "→"; // from before to after
-  const filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+  const filled = (cliptta.filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place));
 
   /** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
   cliptta.say = (text, values = {}) => filled(language.words[text] ?? text, values);

@@ -1,7 +1,20 @@
 // The table of results (cliptta_demo/page/panels/results_table.py): every image, sortable; and files made in the browser.
 (function () {
   const cliptta = window.cliptta;
-  const make = cliptta.make;
+  const { make, say } = cliptta;
+  // Column → its title, and of what kind its values are; texts where none is named.
+  const COLUMNS = {
+    image: ["#", "count"],
+    file: [say("file")],
+    batch: [say("batch"), "count"],
+    truth: [say("truth")],
+    prediction: [say("prediction")],
+    confidence: [say("confidence"), "share"],
+    outcome: [say("outcome"), "outcome"],
+    "ID score": [say("ID score"), "score"],
+    accepted: [say("accepted")],
+  };
+  const WORDS = { truth: { stranger: say("stranger") }, accepted: { yes: say("yes"), no: say("no") } }; // for the CSV's
 
   /** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
   cliptta.saveFile = function (news) {
@@ -30,19 +43,20 @@
   const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a ?? ""), String(b ?? "")));
 
   /** What a cell shows: text, a percentage, or an outcome's mark with its word. */
-  function cell(column, value) {
+  function cell({ key }, value) {
     const element = document.createElement("td");
-    if (value === null || value === "") return element;
-    if (column.kind === "outcome") {
+    const [, kind] = COLUMNS[key];
+    if (value === "") return element;
+    if (kind === "outcome") {
       const [sign, word] = cliptta.signs[value];
       element.className = `outcome is-${value}`;
       element.textContent = `${sign} ${word}`;
-    } else if (column.kind) {
+    } else if (kind) {
       element.className = "number";
       const digits = { share: `${(100 * value).toFixed(1)}%`, score: Number(value).toFixed(4) };
-      element.textContent = digits[column.kind] ?? value;
+      element.textContent = digits[kind] ?? value;
     } else {
-      element.textContent = value;
+      element.textContent = WORDS[key]?.[value] ?? value;
       if (value.length > 24) element.title = value; // it may be cut
     }
     return element;
@@ -67,44 +81,48 @@
   cliptta.kinds.results = function (body, data) {
     const state = (body.state = body.state || { column: null, way: 1 });
     if (!data.columns) {
-      body.replaceChildren(...(data.empty ? [make("p", { className: "footnote", textContent: data.empty })] : []));
+      body.replaceChildren(...(data.words ? [make("p", { className: "footnote", textContent: data.words })] : []));
       return;
     }
     const sort = (index) => {
-      const way = state.column === index ? -state.way : ["share", "score"].includes(data.columns[index].kind) ? -1 : 1;
+      const [, kind] = COLUMNS[data.columns[index].key];
+      const way = state.column === index ? -state.way : ["share", "score"].includes(kind) ? -1 : 1;
       Object.assign(state, { column: index, way });
       const at = body.querySelector(".scroll")?.scrollLeft || 0;
       cliptta.kinds.results(body, data);
       body.querySelector(".scroll").scrollLeft = at;
       body.querySelectorAll("thead button")[index].focus({ preventScroll: true });
     };
-    const groups = make("tr", { className: "groups" });
-    for (const group of data.groups) {
-      const head = make("th", { colSpan: group.columns, scope: "colgroup" });
-      if (group.method) {
-        head.append(make("span", { className: "who" }, cliptta.marker(group.mark), make("span", { textContent: group.title })));
-        head.style.setProperty("--own", `var(--m-${group.mark.colour})`);
-        head.className = "of-method";
-      }
+    const of = (method) => data.columns.filter((column) => column.method === method).length;
+    const groups = make("tr", { className: "groups" }, make("th", { colSpan: of(""), scope: "colgroup" }));
+    for (const { method, label, mark } of data.methods) {
+      const who = make("span", { className: "who" }, cliptta.marker(mark), make("span", { textContent: label }));
+      const head = make("th", { colSpan: of(method), scope: "colgroup", className: "of-method" }, who);
+      head.style.setProperty("--own", `var(--m-${mark.colour})`);
       groups.append(head);
     }
     const heads = make("tr", {});
-    data.columns.forEach((column, index) => {
+    data.columns.forEach(({ key }, index) => {
+      const [title, kind] = COLUMNS[key];
       const own = state.column === index;
       const button = make(
         "button",
         { type: "button", onclick: () => sort(index) },
-        make("span", { textContent: column.title }),
+        make("span", { textContent: title }),
         make("span", { className: "arrow", textContent: own ? (state.way > 0 ? "▲" : "▼") : "", ariaHidden: "true" }),
       );
       const head = make("th", { scope: "col" }, button);
       head.setAttribute("aria-sort", own ? (state.way > 0 ? "ascending" : "descending") : "none");
-      if (column.kind) head.dataset.kind = column.kind;
+      if (kind) head.dataset.kind = kind;
       heads.append(head);
     });
     const rows = make("tbody", {}, ...sorted(data, state).map(({ line }) => line));
-    const table = make("table", {}, make("caption", { className: "sr", textContent: data.caption }), make("thead", {}, groups, heads), rows);
-    const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": data.caption } }, table);
-    body.replaceChildren(make("p", { className: "footnote", textContent: data.caption }), scroll);
+    const [shown, total] = [data.rows.length, data.total].map((count) => count.toLocaleString("en"));
+    const all = say("Results for {total} images.", { total });
+    const some = say("Results for the newest {shown} of {total} images.", { shown, total });
+    const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;
+    const table = make("table", {}, make("caption", { className: "sr", textContent: caption }), make("thead", {}, groups, heads), rows);
+    const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": caption } }, table);
+    body.replaceChildren(make("p", { className: "footnote", textContent: caption }), scroll);
   };
 })();

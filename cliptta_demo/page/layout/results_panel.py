@@ -13,13 +13,14 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.exports import command_download, python_download
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.panels.results_table import NOTHING_YET, PANEL, csv_download, json_download, results_data
+from cliptta_demo.page.panels.results_table import PANEL, csv_download, json_download, results_data
 from cliptta_demo.page.panels.standalone import page_download
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.weights import weights_download
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
+NOTHING_YET = say("No result yet: press Run first.")
 SHOW, HIDE = say("Show the table"), say("Hide the table")
 SAVED = {  # button → its label
     "csv": say("Save as CSV"),
@@ -57,11 +58,11 @@ def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> N
 
     def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
         lost = host.memory.advice(request.session_hash or "") if session is None else ""
-        value = "" if is_open else to_json({"empty": lost} if lost else results_data(session))
+        value = "" if is_open else _table(session, lost)
         return value, not is_open, gr.Button(SHOW if is_open else HIDE)
 
     def follow(session: Any, is_open: bool) -> Any:
-        return to_json(results_data(session)) if is_open else gr.skip()
+        return _table(session) if is_open else gr.skip()
 
     parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **QUICK)
     for event in finished:
@@ -70,6 +71,11 @@ def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> N
         parts[name].click(_saver(host, download), session, [parts["file"], parts["message"]], **QUICK).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )
+
+
+def _table(session: Any, lost: str = "") -> str:
+    """What the table's script reads: the images, or a sentence before there are any."""
+    return to_json(results_data(session) if session and session.results else {"words": lost or NOTHING_YET})
 
 
 def _saver(host: Host, download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import gradio as gr
@@ -16,18 +15,15 @@ from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.session.past import PastRun
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.words.texts import LESSON
 
 
 def build_stepper() -> gr.HTML:
     """The bar of the open lesson; its value is :func:`lesson_value`."""
-    words = {name: html.escape(LESSON[name]) for name in ("steps", "close_about", "close")}
     template = (
-        '<p class="sets" hidden></p><section class="lesson" hidden>'
-        f'<div class="where"><h2></h2><ol aria-label="{words["steps"]}"></ol></div>'
+        '<p class="sets" hidden></p><section class="lesson" hidden><div class="where"><h2></h2><ol></ol></div>'
         '<div class="what"><p class="say" aria-live="polite"></p><div class="answer"></div></div>'
-        f'<div class="go"><button type="button" class="next"></button><button type="button" class="close" '
-        f'aria-label="{words["close_about"]}">{words["close"]}</button></div></section>'
+        '<div class="go"><button type="button" class="next"></button>'
+        '<button type="button" class="close"></button></div></section>'
     )
     return scripted("lesson", template, "window.cliptta.lesson(element, props, watch);")
 
@@ -45,14 +41,12 @@ def lesson_value(
     number = LESSONS.index(lesson) + 1
     return to_json(
         {
-            "words": LESSON,
             "opened": opened,
             "key": lesson.key,
             "number": number,
             "title": lesson.title,
             "next": LESSONS[number].key if number < len(LESSONS) else "",
-            "sets": ", ".join(fields()[name].phrase(value) for name, value in lesson.changes.items())
-            or LESSON["as_is"],
+            "sets": ", ".join(fields()[name].phrase(value) for name, value in lesson.changes.items()),
             "steps": _steps(lesson),
             "outcome": _outcome(lesson, session, before),
         }

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.results import STRANGER, rows, to_csv
+from cliptta_demo.backend.run.results import rows, to_csv
 from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.numbers import looks_of
+from cliptta_demo.page.panels.numbers import Method, entry, looks_of
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import TABLE_ROWS
 
-NOTHING_YET = say("No result yet: press Run first.")
 PANEL = Panel(
     name="results",
     title=say("Results, image by image"),
@@ -25,60 +23,40 @@ PANEL = Panel(
 )
 
 
-def results_data(session: Session | None) -> dict[str, Any]:
-    """What the table draws: the newest images in the stream's order, at most ``TABLE_ROWS`` of them.
+class Column(TypedDict):
+    """One column: its key among :func:`.rows`'s, without the method's name; ``method``: "" for what is the image's."""
 
-    Returns:
-        ``{"columns": [{"title", "kind"}], "groups": [{"columns", "method", "mark", "title"}], "rows", "caption"}``, or
-        ``{"empty": sentence}`` before the first batch.
-    """
-    if session is None or not session.results:
-        return {"empty": NOTHING_YET}
-    kept, count = [], 0
+    key: str
+    method: str
+
+
+class Results(TypedDict):
+    """What the table draws: the newest images in the stream's order, of so many in all; ``methods`` have columns."""
+
+    total: int
+    columns: list[Column]
+    methods: list[Method]
+    rows: list[list[str | float]]
+
+
+def results_data(session: Session) -> Results:
+    """At most ``TABLE_ROWS`` images of a run of which one batch is done, at least."""
+    kept, count, total = [], 0, session.state.images_done
     for batch in reversed(session.results):  # whole batches, until there are enough rows
         kept.insert(0, batch)
         count += len(batch.labels)
         if count >= TABLE_ROWS:
             break
-    total = session.state.images_done
     found = list(rows(kept, session.recipe.class_names, with_scores(session), first=total - count + 1))[-TABLE_ROWS:]
-    names = any(row["file"] for row in found)
-    labelled = any(row["truth"] for row in found)
-    columns = [{"key": "image", "title": "#", "kind": "count"}]
-    columns += [{"key": "file", "title": say("file")}] * names
-    columns += [{"key": "batch", "title": say("batch"), "kind": "count"}]
-    columns += [{"key": "truth", "title": say("truth"), "words": {STRANGER: say("stranger")}}] * labelled
-    groups: list[dict[str, Any]] = [{"columns": len(columns)}]
-    for name, look in looks_of(session).items():
-        own = [
-            {"key": f"{name} prediction", "title": say("prediction")},
-            {"key": f"{name} confidence", "title": say("confidence"), "kind": "share"},
-        ]
-        own += [{"key": f"{name} outcome", "title": say("outcome"), "kind": "outcome"}] * (name != REFERENCE)
-        if with_scores(session):
-            own += [
-                {"key": f"{name} ID score", "title": say("ID score"), "kind": "score"},
-                {"key": f"{name} accepted", "title": say("accepted"), "words": {"yes": say("yes"), "no": say("no")}},
-            ]
-        columns += own
-        groups.append({"columns": len(own), "method": name, "mark": look.mark, "title": look.label})
-    shown = (
-        say("Results for the newest {shown:,} of {total:,} images.", shown=len(found), total=total)
-        if len(found) < total
-        else say("Results for {total:,} images.", total=total)
-    )
+    left_out = {"corruption", "severity", *(name for name in ("file", "truth") if not any(row[name] for row in found))}
+    shown = [key for key in found[0] if key not in left_out]
+    split = [key.partition(" ") if " " in key else ("", "", key) for key in shown]
     return {
-        "columns": [{key: column[key] for key in ("title", "kind") if key in column} for column in columns],
-        "groups": groups,
-        "rows": [[_cell(row, column) for column in columns] for row in found],
-        "caption": " ".join((shown, say("Press a column's name to sort; the CSV holds all of them."))),
+        "total": total,
+        "columns": [{"key": key, "method": method} for method, _, key in split],
+        "methods": [entry(name, look) for name, look in looks_of(session).items()],
+        "rows": [[row[key] for key in shown] for row in found],
     }
-
-
-def _cell(row: dict[str, Any], column: dict[str, Any]) -> Any:
-    """A row's value in a column; one that is a word of the CSV's is told in the page's language."""
-    value = row[column["key"]]
-    return column.get("words", {}).get(value, value)
 
 
 def with_scores(session: Session) -> bool:

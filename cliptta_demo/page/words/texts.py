@@ -51,40 +51,6 @@ PAST_GONE = say("This run is not pinned any more.")
 PAST_LOADED = say("The settings of “{name}” are in the form: press Run.")
 PAST_LEFT_OUT = say("Left out of the link, because their settings are too long: {names}.")
 
-LESSON = {
-    "region": say("Lesson {number}: {title}"),
-    "sets": say("Set by this lesson:"),
-    "as_is": say("the settings that the page comes with"),
-    "steps": say("Steps of the lesson"),
-    "step": say("Step {number}: {name}"),
-    "ask": say("Predict"),
-    "see": say("See"),
-    "told": say("Explain"),
-    "change": say("Change one thing"),
-    "run": say("Run"),
-    "next": say("Next"),
-    "next_lesson": say("Next lesson"),
-    "finish": say("Finish"),
-    "close": say("Close"),
-    "close_about": say("Close the lesson"),
-    "choose": say("Choose…"),
-    "running": say("It runs: watch the curves. Your guesses are drawn beside them."),
-    "none": say("Press Run: your guesses will stand beside what happens."),
-    "part": say("The run has stopped on its way: press Continue to see how it ends."),
-    "other": say("This run has other settings than the lesson. Open the lesson again for its own."),
-    "changed": say("This run has the lesson's one change. Open the lesson again for its own run."),
-    "said": say("You said {guess}."),
-    "too_high": say("You said {guess}, {off} points too high."),
-    "too_low": say("You said {guess}, {off} points too low."),
-    "holds": say("So it is in this run"),
-    "noise": say("Within the noise of so few images in this run"),
-    "fails": say("Not in this run"),
-    "holds_sign": "✓",
-    "noise_sign": "≈",
-    "fails_sign": "✗",
-    "save": say("Save my answers"),
-    "forget": say("Forget them"),
-}
 LINK_LESSON_ALONE = say("A link opens a lesson or an experiment, not both: this one says lesson and {name}.")
 
 SWEEP_PROGRESS = say("{done} of {all} runs done; now {now}.")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 from helpers import CLASSES, labelled_source, random_images, small_backbone
+from shapes import faults
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment
@@ -18,7 +19,8 @@ from cliptta_demo.backend.run.results import to_csv
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import results_table as results
-from cliptta_demo.page.panels.results_table import csv_download, json_download, results_data
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.results_table import Results, csv_download, json_download, results_data
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.state import Recipe, Session
@@ -76,7 +78,7 @@ def test_strangers_bring_scores_and_who_was_let_in():
     labels = np.concatenate([batch.labels for batch in session.results])
     scores = np.array([float(row["cliptta-oce ID score"]) for row in rows])
     assert scores[labels == OOD_LABEL] == pytest.approx(session.snapshot.methods["cliptta-oce"].ood_scores, abs=1e-4)
-    assert any(column.get("kind") == "score" for column in results_data(session)["columns"])
+    assert "ID score" in [column["key"] for column in results_data(session)["columns"]]
 
 
 def test_names_that_a_spreadsheet_would_run_are_made_harmless():
@@ -102,18 +104,18 @@ def test_what_a_session_keeps_is_small_and_can_be_pickled(labelled):
 
 def test_the_table_shows_the_newest_images_with_their_numbers(labelled, monkeypatch):
     data = results_data(labelled[-1])
-    titles = [column["title"] for column in data["columns"]]
-    assert titles[:4] == ["#", "batch", "truth", "prediction"]
-    assert sum(group["columns"] for group in data["groups"]) == len(titles)
+    assert faults(json.loads(to_json(data)), Results, "results") == []
+    columns = [(column["method"], column["key"]) for column in data["columns"]]
+    assert columns[:4] == [("", "image"), ("", "batch"), ("", "truth"), ("zero-shot", "prediction")]
+    assert {method for method, _ in columns} - {""} == {own["method"] for own in data["methods"]}
     assert [row[0] for row in data["rows"]] == list(range(1, 25))
     monkeypatch.setattr(results, "TABLE_ROWS", 10)
     data = results_data(labelled[-1])
     assert [row[0] for row in data["rows"]] == list(range(15, 25))
-    assert "the newest 10 of 24 images" in data["caption"]
+    assert data["total"] == 24
 
 
 def test_before_a_run_there_is_nothing(labelled):
-    assert "press Run" in results_data(None)["empty"]
     assert csv_download(None) == json_download(None) == ""
 
 
