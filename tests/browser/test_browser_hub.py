@@ -29,7 +29,7 @@ def test_choices_tell_their_cost_and_failing_keeps_the_page(visit) -> None:
     page.wait_for_function("() => document.querySelector('#dataset').innerText.includes('24 MB')")
     page.wait_for_function("() => document.querySelector('#class-names textarea').value.startsWith('airplane, auto')")
     assert not page.is_visible("#twelve-classes")
-    run_says(page, "data set uoft-cs/cifar10 is not on this machine and the model hub could not be reached")
+    run_says(page, "uoft-cs/cifar10 is not on this machine and the model hub could not be reached")
     says(page, "The form is back at Built-in pictures")
     assert page.inner_text("#cards [data-method=cliptta] .number") == shown
     assert page.is_visible(".example")  # what is drawn is still the example

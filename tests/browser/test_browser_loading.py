@@ -140,7 +140,7 @@ def test_a_model_or_data_that_fails_is_put_back_and_one_that_comes_begins_anew(s
     before = picture(page)["curves"]
     type_backbone(page, "hf-hub:zoo/gone")
     page.click("#run")
-    says(page, "#message", "The hub has no model zoo/gone")
+    says(page, "#message", "The hub has no zoo/gone")
     says(page, "#message", "The form is back at Tiny CLIP (built in)")
     assert page.input_value("#backbone input").startswith("Tiny CLIP")
     page.click("#dataset input")
@@ -148,7 +148,7 @@ def test_a_model_or_data_that_fails_is_put_back_and_one_that_comes_begins_anew(s
     page.wait_for_function("() => document.querySelector('#class-names textarea').value.startsWith('airplane, auto')")
     wait_idle(page)
     page.click("#run")
-    says(page, "#message", "The hub has no data set uoft-cs/cifar10")
+    says(page, "#message", "The hub has no uoft-cs/cifar10")
     says(page, "#message", "The form is back at Built-in pictures")
     page.wait_for_function("() => document.querySelector('#class-names textarea').value.startsWith('cat, dog')")
     assert page.input_value("#corruption input") == "Impulse noise"

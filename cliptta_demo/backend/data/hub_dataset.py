@@ -18,8 +18,8 @@ from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
 from cliptta_demo.backend.data.presets import HUB_PREFIX as PREFIX
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import announce, check_repository, fetch, list_repository
-from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, forget
+from cliptta_demo.backend.hub.downloads import announce, fetch, forget
+from cliptta_demo.backend.hub.listing import Listing, RemoteFile, check_repository, list_repository
 from cliptta_demo.languages import say
 
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats

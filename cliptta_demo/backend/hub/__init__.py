@@ -1,1 +1,1 @@
-"""The Hugging Face hub: downloads that can be watched, bounded, shared and given up."""
+"""The Hugging Face hub: what it holds, and downloads that can be watched, bounded, shared and given up."""

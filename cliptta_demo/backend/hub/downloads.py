@@ -1,56 +1,87 @@
 """Files of the Hugging Face hub: found, downloaded into its cache, checked, with progress, errors as sentences.
 
-``HF_ENDPOINT``, ``HF_HOME``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` mean what they mean to ``huggingface_hub``. What was
-downloaded once is found again without the internet. A connection that breaks is taken up where it broke.
+``HF_ENDPOINT``, ``HF_HOME``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` mean what they mean to ``huggingface_hub``, which
+caches, locks, and takes a broken connection up where it broke. What was downloaded is found again without the internet.
 
 A *visitor* of a public page is somebody else than the person who runs it: for visitors the machine's own token is
 never used, so that they reach public repositories only, and what they may download is bounded.
 """
 
-import json
+import hashlib
 import logging
 import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import asdict
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 from huggingface_hub import constants
+from tqdm import tqdm
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.shared_transfer import LOOK_SECONDS, bring_together
-from cliptta_demo.backend.hub.transfer import (
-    Listing,
-    Progress,
-    RemoteFile,
-    Watcher,
-    bring,
-    explain,
-    forget,
-    no_connection,
-    readable_sha256,
-)
+from cliptta_demo.backend.hub.listing import Listing, RemoteFile, explain
 from cliptta_demo.languages import say
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
-ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
-REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
+LOOK_SECONDS = 0.2  # between two questions whether somebody still waits
+PIECE = 2**16  # the library reports, and keeps when a connection breaks, 10 MB: too coarse to watch on a slow line
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a download is: bytes ``done`` of ``total``. ``behind``: what waits until it has come, if anything."""
+
+    name: str
+    done: int
+    total: int
+    behind: str = ""
+
+
+Watcher = Callable[[Progress], None]
 _watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=None)
+
+
+@dataclass(eq=False)
+class _Download:
+    """The one at work: what is wanted, how far it is, and why it failed."""
+
+    wanted: tuple[Any, ...]
+    progress: Progress
+    refusal: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, progress: Progress) -> None:
+        """Xet storage counts bytes on the line and on the disk, each from the start: what is further is told."""
+        self.progress = progress if progress.done > self.progress.done else self.progress
+
+    def work(self, listing: Listing, files: Sequence[RemoteFile], visitor: bool) -> None:
+        try:
+            _bring(listing, files, visitor, self.tell)
+        except UserError as error:
+            self.refusal = str(error)
+        finally:
+            self.ended.set()
+
+
+_lock = threading.Lock()
+_download: _Download | None = None
 
 
 @contextmanager
 def watch(watcher: Watcher) -> Iterator[None]:
     """While inside, ``watcher`` hears now and then how far a download is, in the thread that asked for it.
 
-    An exception that it raises gives the download up. Without a watcher a bar is drawn on stderr.
+    An exception that it raises ends the waiting, not the download, which is found in the cache by whoever wants it
+    later. Without a watcher a bar is drawn on stderr.
     """
     token = _watcher.set(watcher)
     try:
@@ -83,54 +114,16 @@ def bound_downloads(count: int) -> None:
     VISITOR_MAX_DOWNLOAD = count
 
 
-def check_repository(name: str) -> str:
-    """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
-    if not isinstance(name, str) or not REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
-        text = say("{name!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
-        raise UserError(text.format(name=str(name)[:80]))
-    return name
-
-
-def list_repository(kind: str, name: str, revision: str | None = None, *, visitor: bool = False) -> Listing:
-    """Asks the hub what a repository holds; without the internet, what it held when last asked.
-
-    Raises:
-        UserError: no such repository, no access, no connection.
-    """
-    check_repository(name)
-    try:
-        asked = {"repo_type": kind, "revision": revision, "token": False if visitor else None}
-        info = huggingface_hub.HfApi().repo_info(name, files_metadata=True, timeout=ANSWER_SECONDS, **asked)
-    except Exception as error:
-        known = _recall(kind, name, revision) if no_connection(error) else None
-        if known is not None:
-            return known
-        raise UserError(explain(kind, name, error)) from error
-    files = tuple(
-        RemoteFile(item.rfilename, int(item.size or 0), readable_sha256(item.lfs.sha256) if item.lfs else None)
-        for item in info.siblings or ()
-    )
-    card = info.card_data.to_dict() if info.card_data is not None else {}
-    listing = Listing(kind, name, info.sha, files, card)
-    _remember(listing, revision)
-    return listing
-
-
-def known_listing(kind: str, name: str) -> Listing | None:
-    """What a repository held when it was last asked; None where nothing is known. Asks nobody."""
-    return _recall(kind, name, None) if REPOSITORY.fullmatch(name) else None
-
-
-def known_licence(kind: str, name: str) -> str:
-    """What a repository's card said of its licence then; "" where nothing is known."""
-    known = known_listing(kind, name)
-    return known.licence if known is not None else ""
+def downloading() -> bool:
+    """Whether a download is at work, perhaps with nobody waiting for it."""
+    return _download is not None and not _download.ended.is_set()
 
 
 def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = False) -> list[Path]:
     """Brings files into the hub's cache; what is there already is not asked for again.
 
-    Size and, for large files, sha256 are checked once after the download.
+    Size and, for large files, sha256 are checked once after the download. Under a watcher one download is at work at a
+    time, in a thread of its own: who wants the same joins it, who wants another is told of it and waits.
 
     Returns:
         Their paths on this machine, in order.
@@ -140,44 +133,13 @@ def fetch(listing: Listing, files: Sequence[RemoteFile], *, visitor: bool = Fals
     """
     missing = [file for file in files if cached(listing, file) is None]
     if visitor:
-        _refuse_too_much(listing, missing)
+        _refuse_too_much(listing, sum(file.size for file in missing))
     watcher = _watcher.get()
     if missing and watcher is None:
-        bring(listing, missing, visitor)
+        _bring(listing, missing, visitor)
     elif missing:
-        bring_together(listing, files, missing, visitor, watcher)
-    paths = [cached(listing, file) for file in files]
-    if None in paths:
-        text = say("{file} of {name} is not in the cache any more. Try again.")
-        raise UserError(text.format(file=files[paths.index(None)].path, name=listing.name))
-    return paths
-
-
-def _refuse_too_much(listing: Listing, missing: Sequence[RemoteFile]) -> None:
-    wanted = sum(file.size for file in missing)
-    if wanted > VISITOR_MAX_DOWNLOAD:
-        raise UserError(
-            say(
-                "{name} is a download of {size}; on this page {most} is the most. Choose a smaller one, or run the "
-                "demo on your own machine, where the command line has no limit.",
-                name=listing.name,
-                size=megabytes(wanted),
-                most=megabytes(VISITOR_MAX_DOWNLOAD),
-            )
-        )
-    place = Path(constants.HF_HUB_CACHE)
-    while not place.exists():
-        place = place.parent
-    if missing and shutil.disk_usage(place).free - wanted < FREE_DISK:
-        text = say("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
-        raise UserError(text)
-
-
-def megabytes(count: float) -> str:
-    """Bytes for people: "24 MB", "2.1 GB"."""
-    if count >= 1e9:
-        return say("{size:.1f} GB", size=count / 1e9)
-    return say("{size} MB", size=f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f}")
+        _bring_watched(listing, files, missing, visitor, watcher)
+    return [cached(listing, file) for file in files]
 
 
 def cached(listing: Listing, file: RemoteFile) -> Path | None:
@@ -194,34 +156,98 @@ def cached(listing: Listing, file: RemoteFile) -> Path | None:
     return path
 
 
-def _memory_file(kind: str, name: str, revision: str | None) -> Path:
-    folder = huggingface_hub.cached_assets_path("cliptta-demo", kind, name, assets_dir=constants.HF_ASSETS_CACHE)
-    return Path(folder) / f"{(revision or 'main').replace('/', '--')}.json"
+def forget(path: Path) -> None:
+    """Removes a damaged file from the cache, so that the next fetch brings it anew."""
+    with suppress(OSError):
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
-def _remember(listing: Listing, revision: str | None) -> None:
-    """Keeps a listing for times without the internet; a read-only disk is no reason to fail."""
-    try:
-        text = json.dumps(asdict(listing), default=str)
-        _memory_file(listing.kind, listing.name, revision).write_text(text, encoding="utf-8")
-    except OSError as error:
-        log.info("the listing of %s was not kept: %s", listing.name, error)
+def is_intact(path: Path, file: RemoteFile) -> bool:
+    """Whether a file has the sha256 that the hub names; if not, it is removed from the cache."""
+    if not re.fullmatch("[0-9a-f]{64}", file.sha256 or ""):
+        return True
+    with path.open("rb") as content:
+        right = hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+    if not right:
+        forget(path)
+    return right
 
 
-def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
-    """What was kept; for a model also what another program left in the hub's cache."""
-    try:
-        known = json.loads(_memory_file(kind, name, revision).read_text(encoding="utf-8"))
-        return Listing(**{**known, "files": tuple(RemoteFile(**file) for file in known["files"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return _in_cache(name) if kind == "model" and revision is None else None
+def megabytes(count: float) -> str:
+    """Bytes for people: "24 MB", "2.1 GB"."""
+    if count >= 1e9:
+        return say("{size:.1f} GB", size=count / 1e9)
+    return say("{size} MB", size=f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f}")
 
 
-def _in_cache(name: str) -> Listing | None:
-    try:
-        snapshot = Path(huggingface_hub.snapshot_download(name, local_files_only=True, allow_patterns=[]))
-    except OSError:
-        return None
-    found = [path for path in snapshot.rglob("*") if path.is_file()]
-    files = tuple(RemoteFile(path.relative_to(snapshot).as_posix(), path.stat().st_size) for path in found)
-    return Listing("model", name, snapshot.name, files) if files else None
+def _refuse_too_much(listing: Listing, wanted: int) -> None:
+    if wanted > VISITOR_MAX_DOWNLOAD:
+        text = say(
+            "{name} is a download of {size}; on this page {most} is the most. Choose a smaller one, or run the demo on "
+            "your own machine, where the command line has no limit."
+        )
+        most = megabytes(VISITOR_MAX_DOWNLOAD)
+        raise UserError(text.format(name=listing.name, size=megabytes(wanted), most=most))
+    os.makedirs(constants.HF_HUB_CACHE, exist_ok=True)
+    if wanted and shutil.disk_usage(constants.HF_HUB_CACHE).free - wanted < FREE_DISK:
+        text = say("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
+        raise UserError(text)
+
+
+def _bring_watched(
+    listing: Listing, files: Sequence[RemoteFile], missing: Sequence[RemoteFile], visitor: bool, watcher: Watcher
+) -> None:
+    global _download
+    wanted = (listing.kind, listing.name, listing.revision, tuple(files), visitor)
+    mine = False
+    while not mine:
+        with _lock:
+            if not downloading():
+                _download = _Download(wanted, Progress(listing.name, 0, sum(file.size for file in missing)))
+                # Nobody waits for its end: a thread in the middle of a transfer can't be made to give it up.
+                threading.Thread(
+                    target=_download.work, args=(listing, missing, visitor), name="download", daemon=True
+                ).start()
+            download = _download
+        mine = download.wanted == wanted
+        while not download.ended.wait(LOOK_SECONDS):
+            watcher(replace(download.progress, behind="" if mine else listing.name))
+    watcher(download.progress)
+    if download.refusal:
+        raise UserError(download.refusal)
+
+
+def _bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, tell: Watcher | None = None) -> None:
+    """Downloads files, one after the other, and checks them; without ``tell`` a bar is drawn on stderr."""
+    constants.DOWNLOAD_CHUNK_SIZE = PIECE
+    options = {"repo_type": listing.kind, "revision": listing.revision, "token": False if visitor else None}
+    total, done = sum(file.size for file in files), 0
+    for file in files:
+        if tell is not None:
+            options["tqdm_class"] = _counting(tell, Progress(listing.name, done, total))
+        try:
+            path = huggingface_hub.hf_hub_download(listing.name, file.path, **options)
+        except Exception as error:
+            log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
+            raise UserError(explain(listing.kind, listing.name, error)) from error
+        if not is_intact(Path(path), file):
+            text = say("{file} of {name} did not arrive intact: its sha256 is wrong. Try again.")
+            raise UserError(text.format(file=file.path, name=listing.name))
+        done += file.size
+    if tell is not None:
+        tell(Progress(listing.name, total, total))
+
+
+def _counting(tell: Watcher, before: Progress) -> type:
+    """A tqdm that draws nothing and tells; ``before``: what other files have brought."""
+
+    class Counting(tqdm):
+        def display(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def update(self, n: float | None = 1) -> None:
+            super().update(n)
+            tell(replace(before, done=min(before.done + int(self.n), before.total)))
+
+    return Counting

@@ -32,7 +32,8 @@ import torch
 
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import announce, check_repository, patiently
+from cliptta_demo.backend.hub.downloads import announce, patiently
+from cliptta_demo.backend.hub.listing import check_repository
 from cliptta_demo.backend.known_names import pretrained_tags
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.hub.downloads import REPOSITORY, known_licence
+from cliptta_demo.backend.hub.listing import REPOSITORY, known_licence
 from cliptta_demo.backend.known_names import architectures, pretrained_tags
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded, parts_of_uploaded
 from cliptta_demo.languages import say

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import fetch, list_repository
+from cliptta_demo.backend.hub.downloads import fetch
+from cliptta_demo.backend.hub.listing import list_repository
 from cliptta_demo.languages import say
 
 Tokenize = Callable[[list[str]], Tensor]

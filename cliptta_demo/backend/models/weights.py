@@ -15,8 +15,8 @@ from safetensors.torch import load
 from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import cached, fetch, known_listing, list_repository
-from cliptta_demo.backend.hub.transfer import Listing, RemoteFile, is_intact
+from cliptta_demo.backend.hub.downloads import cached, fetch, is_intact
+from cliptta_demo.backend.hub.listing import Listing, RemoteFile, known_listing, list_repository
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 from cliptta_demo.backend.models.uploaded_weights import base_of

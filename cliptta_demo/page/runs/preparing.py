@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cliptta_demo.backend.hub import downloads as hub
 from cliptta_demo.backend.hub.downloads import Progress, megabytes
+from cliptta_demo.backend.hub.listing import known_licence
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.progress import progress_bar
@@ -20,13 +21,13 @@ Result = TypeVar("Result")
 
 
 class GivenUp(BaseException):
-    """The visitor stopped the run: the download ends. Never shown, and nobody's error to handle."""
+    """The visitor stopped the run: nobody waits for the download. Never shown, and nobody's error to handle."""
 
 
 def watched(work: Callable[[], Result]) -> Iterator[Progress | Result]:
     """Runs ``work`` in a thread; yields how far its downloads are, and last what it returned (or raises its error).
 
-    Closing the iterator in between gives a download up; it ends within seconds unless somebody else waits for it.
+    Closing the iterator in between gives a download up: the waiting ends, and what has begun comes into the cache.
     """
     state: dict[str, object] = {}
     done, given_up = threading.Event(), threading.Event()
@@ -78,7 +79,7 @@ class DownloadLine:
             self.began = (now, progress.done)
         if progress.done >= progress.total:
             self.began = None  # what comes next has a pace of its own
-            name = label_of(progress.name.partition(",")[0])
+            name = label_of(progress.name)
             return progress_bar(1.0, say("Opening {name}…", name=html.escape(name)), busy=True)
         done, total = megabytes(progress.done), megabytes(progress.total)
         words = [say("Downloading: <b>{done}</b> of {total}", done=done, total=total)]
@@ -87,9 +88,11 @@ class DownloadLine:
             left = (progress.total - progress.done) * seconds / arrived
             minutes = say("about {minutes:.0f} min left", minutes=left / 60)
             words.append(say("about {seconds:.0f} s left", seconds=left) if left < 90 else minutes)
-        name = progress.name.partition(",")[0]
+        if progress.behind:
+            words.insert(0, say("{name} comes after another download", name=html.escape(label_of(progress.behind))))
+        name = progress.name
         if name not in self.licences:  # asked for once: it is read from the disk
-            self.licences[name] = hub.known_licence("model", name) or hub.known_licence("dataset", name)
+            self.licences[name] = known_licence("model", name) or known_licence("dataset", name)
         licence = say("licence: {name}", name=self.licences[name]) if self.licences[name] else ""
         words += [html.escape(word) for word in (name, licence) if word]
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from cliptta_demo import VERSION
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import watch
+from cliptta_demo.backend.hub.downloads import downloading, watch
 from cliptta_demo.backend.models.device_memory import give_memory_back
 from cliptta_demo.backend.models.loading import loaded_backbones
 from cliptta_demo.log import log_event, start_log
@@ -181,7 +181,7 @@ def _close(host: Host, warming: threading.Thread, held: ExitStack) -> None:
     closing.join(CLOSE_SECONDS)
     held.close()
     log_event("stopped", runs=runs.count, seconds=round(runs.uptime, 3))
-    # A step in the middle of a kernel can't be interrupted, and would crash the interpreter's end.
-    if not ended or warming.is_alive():
+    # A step in the middle of a kernel or a download can't be interrupted, and would crash the interpreter's end.
+    if not ended or warming.is_alive() or downloading():
         sys.stderr.flush()
         os._exit(0 if ended else 1)

@@ -22,7 +22,7 @@ from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.parquet import ParquetSource
 from cliptta_demo.backend.data.presets import HubDataset
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import Listing
+from cliptta_demo.backend.hub.listing import Listing
 
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024

@@ -26,7 +26,7 @@ from cliptta_demo.backend.data.parquet import ParquetSource, windowed_shuffle
 from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import Listing, RemoteFile
+from cliptta_demo.backend.hub.listing import Listing, RemoteFile
 from cliptta_demo.cli import main
 
 CIFAR = SHARED / "cifar10-test.parquet"

@@ -1,10 +1,11 @@
-"""Downloads from a hub on localhost that speaks the real protocol: progress, resuming, checks, sentences."""
+"""Downloads from a hub on localhost that speaks the real protocol: progress, resuming, checks, sentences, waiting."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,161 +16,156 @@ from paths import ROOT
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import downloads as hub
-from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.backend.hub.listing import RemoteFile, check_repository, list_repository
+from cliptta_demo.page.runs.preparing import DownloadLine, watched
 
 LARGE = os.urandom(3_000_000)
-NAME = "somebody/things"
+NAME, OTHER = "somebody/things", "somebody/others"
+NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    repository = Repository({"README.md": b"hello", "data/large.bin": LARGE})
-    with serve_hub({("dataset", NAME): repository}) as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
+    files = {NAME: {"README.md": b"hello", "data/large.bin": LARGE}, OTHER: {"large.bin": LARGE[::-1]}}
+    repositories = {("dataset", name): Repository(content) for name, content in files.items()}
+    with serve_hub(repositories) as server, pointed_at(monkeypatch, server, tmp_path / "cache"):
         yield server
+        server.bytes_per_second, server.stalled = None, False
+        while hub.downloading():  # what was given up goes on
+            time.sleep(0.02)
 
 
-def fetch_all(**options) -> list[bytes]:
-    listing = hub.list_repository("dataset", NAME, **options)
+def fetch_all(name: str = NAME, **options: bool) -> list[bytes]:
+    listing = list_repository("dataset", name, **options)
     return [path.read_bytes() for path in hub.fetch(listing, listing.files, **options)]
 
 
-def test_files_arrive_once_and_are_then_found_without_the_hub(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in.bytes_per_second = 3_000_000
+@pytest.mark.parametrize("xet", [False, True], ids=["http", "xet"])
+def test_files_arrive_once_are_watched_and_then_found_without_the_hub(
+    stand_in: Hub, xet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.xet, stand_in.bytes_per_second = xet, 3_000_000
     seen: list[hub.Progress] = []
     with hub.watch(seen.append):
         assert fetch_all() == [b"hello", LARGE]
-    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
-    assert seen[-1].done == seen[-1].total == len(LARGE) + 5
-    assert any(0 < progress.done < progress.total / 2 for progress in seen)
-    asked = len(stand_in.asked("/cdn/"))
+    done = [progress.done for progress in seen]
+    assert done == sorted(done)
+    assert done[-1] == seen[-1].total == len(LARGE) + 5
+    assert any(0 < count < seen[-1].total / 2 for count in done)
+    asked = [path for _, path, _ in stand_in.requests]
+    assert [path.split("/")[1] for path in asked if "/xorb/" in path or "/cdn/" in path] == ["xorb" if xet else "cdn"]
+    assert not [path for path in asked if "telemetry" in path]
     assert fetch_all() == [b"hello", LARGE]
-    assert len(stand_in.asked("/cdn/")) == asked == 1
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", NOWHERE)
     assert fetch_all() == [b"hello", LARGE]
+    assert len(stand_in.asked("/xorb/" if xet else "/cdn/")) == 1
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(stand_in: Hub) -> None:
-    stand_in.cut_after = 2_500_000
-    seen: list[hub.Progress] = []
-    with hub.watch(seen.append):
-        assert fetch_all()[1] == LARGE
-    first, second = stand_in.asked("/cdn/")
-    assert first[2] is None
-    assert second[2] == f"bytes={39 * PIECE}-"  # whole pieces are kept
-    assert seen[-1].done == seen[-1].total
-
-
-def test_a_changed_byte_is_noticed_and_the_next_try_succeeds(stand_in: Hub) -> None:
+def test_what_does_not_arrive_as_it_should_is_noticed(stand_in: Hub) -> None:
     stand_in.spoil = True
     with pytest.raises(UserError, match=r"data/large.bin of somebody/things did not arrive intact"):
         fetch_all()
-    stand_in.spoil = False
+    stand_in.spoil, stand_in.cut_after = False, 2_500_000
+    assert fetch_all()[1] == LARGE
+    assert [where for _, _, where in stand_in.asked("/cdn/")[1:]] == [None, f"bytes={39 * hub.PIECE}-"]  # whole pieces
+    listing = list_repository("dataset", NAME)
+    path = hub.fetch(listing, listing.files)[1].resolve()
+    path.chmod(0o644)
+    path.write_bytes(LARGE[:1000])  # on the disk
     assert fetch_all()[1] == LARGE
 
 
-def test_a_truncated_file_in_the_cache_is_fetched_anew(stand_in: Hub) -> None:
-    listing = hub.list_repository("dataset", NAME)
-    path = hub.fetch(listing, listing.files)[1]
-    path.resolve().chmod(0o644)
-    path.resolve().write_bytes(LARGE[:1000])
-    assert fetch_all()[1] == LARGE
-    assert len(stand_in.asked("/cdn/")) == 2
-
-
-@pytest.mark.parametrize(
-    ("refusal", "says"),
-    [
-        (None, "The hub has no data set somebody/other, or it is private"),
+def test_refusals_are_sentences(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    for refusal, says in (
+        (None, "The hub has no somebody/other, or it is private"),
         ((401, "GatedRepo"), "have accepted the conditions. Accept them on huggingface.co/datasets/somebody/other"),
         ((403, "GatedRepo"), "have accepted the conditions"),
-        ((403, ""), "refuses access"),
+        ((403, ""), r"refuses what is needed of somebody/other \(answer 403\)"),
         ((429, ""), "Wait some minutes"),
-        ((503, ""), "has a fault at the moment"),
-    ],
-)
-def test_refusals_are_sentences(stand_in: Hub, refusal: tuple[int, str] | None, says: str) -> None:
-    if refusal:
-        stand_in.repositories["dataset", "somebody/other"] = Repository({}, refuses=refusal)
-    with pytest.raises(UserError, match=says):
-        hub.list_repository("dataset", "somebody/other")
-
-
-def test_without_the_internet_one_sentence_at_once(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+        ((503, ""), r"\(answer 503\)"),
+    ):
+        if refusal:
+            stand_in.repositories["dataset", "somebody/other"] = Repository({}, refuses=refusal)
+        with pytest.raises(UserError, match=says):
+            list_repository("dataset", "somebody/other")
+    listing = list_repository("dataset", NAME)
+    with pytest.raises(UserError, match=r"refuses what is needed of somebody/things \(answer 404\)"):
+        hub.fetch(listing, [RemoteFile("data/gone.bin", 5)])
+    asked = len(stand_in.requests)
+    for name in ("", "cifar10", "a/b/c", "../etc/passwd", "/etc/passwd", "a/..", "a b/c", "a/b\n", "http://x/y", "ä/b"):
+        with pytest.raises(UserError, match="must look like ORGANISATION/NAME"):
+            check_repository(name)
+    assert len(stand_in.requests) == asked
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", NOWHERE)
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits {seconds} s and tries again"))
     with pytest.raises(UserError, match="model hub could not be reached"):
-        hub.list_repository("dataset", NAME)
-
-
-def test_a_file_that_is_gone_is_a_sentence(stand_in: Hub) -> None:
-    listing = hub.list_repository("dataset", NAME)
-    with pytest.raises(UserError, match="not the file or version that is needed"):
-        hub.fetch(listing, [hub.RemoteFile("data/gone.bin", 5)])
+        list_repository("dataset", OTHER)
 
 
 def test_visitors_are_bounded_and_bring_no_token(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    monkeypatch.setattr(hub, "VISITOR_MAX_DOWNLOAD", 2_000_000)
-    with pytest.raises(UserError, match=r"somebody/things is a download of 3\.0 MB; on this page 2\.0 MB is the most"):
-        fetch_all(visitor=True)
-    monkeypatch.setattr(hub, "VISITOR_MAX_DOWNLOAD", 4_000_000)
-    monkeypatch.setattr(hub, "FREE_DISK", 2**60)
-    with pytest.raises(UserError, match="has no room"):
-        fetch_all(visitor=True)
+    for most, free, says in (
+        (2_000_000, 0, r"somebody/things is a download of 3\.0 MB; on this page 2\.0 MB is the most"),
+        (4_000_000, 2**60, "has no room"),
+    ):
+        monkeypatch.setattr(hub, "VISITOR_MAX_DOWNLOAD", most)
+        monkeypatch.setattr(hub, "FREE_DISK", free)
+        with pytest.raises(UserError, match=says):
+            fetch_all(visitor=True)
     monkeypatch.setattr(hub, "FREE_DISK", 0)
     assert fetch_all(visitor=True)[1] == LARGE
     assert stand_in.tokens == []
-    hub.list_repository("dataset", NAME)
+    list_repository("dataset", NAME)
     assert stand_in.tokens == ["Bearer hf_secret"]  # the owner's own runs may use it
 
 
-def test_a_watcher_can_break_a_download_off(stand_in: Hub, tmp_path: Path) -> None:
-    class Enough(Exception):
-        pass
+@pytest.mark.parametrize("xet", [False, True], ids=["http", "xet"])
+def test_giving_up_ends_the_waiting_and_one_download_is_at_work_at_a_time(stand_in: Hub, xet: bool) -> None:
+    stand_in.xet, stand_in.bytes_per_second = xet, 200_000
+    first, second, third = watched(fetch_all), watched(fetch_all), watched(lambda: fetch_all(OTHER))
+    assert next(step for step in first if step.done)
+    waits = next(step for step in third if step.done)
+    assert (waits.name, waits.total, waits.behind) == (NAME, len(LARGE) + 5, OTHER)
+    line = DownloadLine().html(waits)
+    assert all(words in line for words in (f"{OTHER} comes after another download", "of 3.0 MB", NAME))
+    assert next(step for step in second if step.done).behind == ""
+    for visitor in (first, second):
+        visitor.close()
+    while [thread.name for thread in threading.enumerate()].count("preparing") > 1:  # they leave at once
+        time.sleep(0.02)
+    assert hub.downloading()
+    stand_in.bytes_per_second = None
+    assert list(third)[-1] == [LARGE[::-1]]
+    assert fetch_all()[1] == LARGE
+    assert len(stand_in.asked("/xorb/" if xet else "/cdn/")) == 2  # each once
 
-    stand_in.bytes_per_second = 1_000_000
 
-    def watcher(progress: hub.Progress) -> None:
-        if progress.done > 1_000_000:
-            raise Enough
+def test_who_waits_for_anothers_work_can_give_up_too() -> None:
+    lock = threading.Lock()
 
-    with pytest.raises(Enough), hub.watch(watcher):
-        fetch_all()
-    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+    def wait() -> None:
+        with hub.patiently(lock, "ViT-B-16/openai"):
+            pass
 
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "cifar10",
-        "a/b/c",
-        "../etc/passwd",
-        "/etc/passwd",
-        "a/..",
-        "a b/c",
-        "a/b\n",
-        "http://x/y",
-        "a/b?c",
-        "ä/b",
-        None,
-    ],
-)
-def test_other_things_than_names_never_reach_the_hub(name: str | None) -> None:
-    with pytest.raises(UserError, match="must look like ORGANISATION/NAME"):
-        hub.check_repository(name)
+    with lock:
+        visitor = watched(wait)
+        assert next(visitor) == hub.Progress("ViT-B-16/openai", 0, 0)
+        visitor.close()
+        while "preparing" in [thread.name for thread in threading.enumerate()]:
+            time.sleep(0.02)
+    assert list(watched(wait))[-1] is None
 
 
 def test_the_environment_points_at_a_hub(stand_in: Hub, tmp_path: Path) -> None:
     """HF_ENDPOINT and HF_HOME are read by a process of its own, and nothing else is asked for (no telemetry)."""
     code = (
-        "from cliptta_demo.backend.hub import downloads as hub\n"
-        f"listing = hub.list_repository('dataset', {NAME!r})\n"
-        "print(hub.fetch(listing, listing.files)[1].stat().st_size)"
+        "from cliptta_demo.backend.hub.downloads import fetch\n"
+        "from cliptta_demo.backend.hub.listing import list_repository\n"
+        f"listing = list_repository('dataset', {NAME!r})\n"
+        "print(fetch(listing, listing.files)[1].stat().st_size)"
     )
     environment = {**os.environ, "HF_ENDPOINT": stand_in.address, "HF_HOME": str(tmp_path / "home")}
     environment.pop("HF_HUB_OFFLINE", None)
-    root = ROOT
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=root)
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
     assert result.stdout.strip() == str(len(LARGE)), result.stderr
     assert all(NAME in path or path.startswith("/cdn/") for _, path, _ in stand_in.requests), stand_in.requests

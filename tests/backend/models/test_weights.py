@@ -17,7 +17,8 @@ from safetensors.torch import save
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import downloads as hub
-from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.backend.hub.downloads import PIECE
+from cliptta_demo.backend.hub.listing import Listing
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
@@ -161,11 +162,11 @@ def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
     ],
 )
 def test_a_licence_is_what_the_card_names(card: dict, licence: str) -> None:
-    assert hub.Listing("model", "a/b", "main", (), card).licence == licence
+    assert Listing("model", "a/b", "main", (), card).licence == licence
 
 
 def test_what_can_go_wrong_is_a_sentence(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="The hub has no model timm/vit_base"):
+    with pytest.raises(UserError, match="The hub has no timm/vit_base"):
         load_backbone("ViT-B-16/openai", "cpu")
     publish(stand_in, OPENAI, {}, refuses=(403, "GatedRepo"))
     with pytest.raises(UserError, match="accepted the conditions"):

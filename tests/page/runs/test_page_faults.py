@@ -19,7 +19,7 @@ from hub_tables import ANIMALS, publish, table
 from pressing import BACKBONE, HOST, ZOO, message, press, same, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.data import hub_dataset
-from cliptta_demo.backend.hub.transfer import PIECE
+from cliptta_demo.backend.hub.downloads import PIECE
 from cliptta_demo.page.runs import api, gpu
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.session.state import Session

@@ -14,11 +14,14 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
+from hub_stand_in import Repository, serve_hub
+from hub_tables import ANIMALS, table
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
@@ -211,12 +214,20 @@ def test_told_to_stop_it_ends_the_step_and_then_itself(story: dict[str, Any]) ->
     assert all(later >= earlier for earlier, later in pairwise(story["cut"].batches))
 
 
-def test_told_to_stop_before_it_is_ready_it_does_not_wait_until_it_is() -> None:
-    with serve_process() as (_, process, log):
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
-        log.seek(0)
-        events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
+@pytest.mark.parametrize("when", ["before it is ready", "http", "xet"])  # in the middle of a download
+def test_told_to_stop_it_waits_for_nothing_else(when: str, tmp_path: Path) -> None:
+    files = {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)}
+    with serve_hub({("dataset", "zoo/animals"): Repository(files)}) as hub:
+        hub.xet, hub.bytes_per_second = when == "xet", 10_000
+        place = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+        wanted = {} if when == "before it is ready" else {"CLIPTTA_DATASET": "hf:zoo/animals"}
+        with serve_process(**place, **wanted) as (_, process, log):
+            while wanted and not hub.sending:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+            log.seek(0)
+            events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
     assert events[0] == "start"
     assert events[-2:] == ["stopping", "stopped"]  # it was ready before, or never
 
