@@ -7,7 +7,9 @@ method's own numbers (steps, learning rate, …) belong to the engine, in :mod:`
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 
 from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
@@ -86,6 +88,7 @@ class Limits:
     leave_seconds: int = _limit(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
 
     # Models and data sets
+    any_dataset: int = _limit(0, 0, 1)  # 1: visitors may name any of the hub's; the default where nobody else comes
     download_megabytes: int = _limit(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,149
     loaded_backbones: int = _limit(2, 1, 16)  # ViT-L/14 alone takes 1.7 GB
 
@@ -118,7 +121,8 @@ class Limits:
         if unknown := sorted(ours - set(known)):
             raise UserError(f"{', '.join(unknown)} sets no limit; there are: {', '.join(known)}.")
         given = {known[name]: _whole(environment[name]) for name in sorted(ours) if environment[name].strip()}
-        return cls(**given)
+        alone = is_loopback(environment.get("GRADIO_SERVER_NAME", ""))
+        return cls(**{"any_dataset": int(alone)} | given)
 
     @property
     def images(self) -> ImageLimits:
@@ -143,6 +147,13 @@ class Limits:
             max_member_bytes=self.upload_megabytes * 2**20,
             max_total_bytes=self.archive_unpacked_megabytes * 2**20,
         )
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a server of this name or address can be reached from its own machine only."""
+    with suppress(ValueError):
+        return ip_address(name.strip("[]")).is_loopback
+    return name == "localhost"
 
 
 def _whole(text: str) -> int | str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+os.environ["CLIPTTA_ANY_DATASET"] = "1"  # as on loopback; has to come before the limits are read
 import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come before torch)
 
 # isort: split

@@ -6,6 +6,7 @@ promise to programs: it is that of the API's arguments.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.registry import all_methods
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS
+from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
 HUB = "hub"  # the choice of images that takes its name from a text field
@@ -36,7 +37,14 @@ def dataset_choices() -> list[tuple[str, str]]:
     """(label, value) of the images to choose from."""
     presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
     built_in = [(label, name) for name, label in DATASETS.items()]
-    return [*built_in, (UPLOAD_LABEL, UPLOAD), *presets, (say("Another, from the hub…"), HUB)]
+    typed = LIMITS.any_dataset or is_typed(own_dataset()) or len(prefixes(visitor=True)) > 1
+    other = [(say("Another, from the hub…"), HUB)] if typed else []
+    return [*built_in, (UPLOAD_LABEL, UPLOAD), *presets, *other]
+
+
+def own_dataset() -> str:
+    """What the page's owner has set it to open with; "" where nothing."""
+    return os.environ.get(DATASET_VARIABLE, "").strip()
 
 
 def stranger_choices() -> list[tuple[str, str]]:
@@ -65,11 +73,13 @@ def is_typed(dataset: Any) -> bool:
     return isinstance(dataset, str) and dataset.startswith(tuple(prefixes(visitor=True)))
 
 
-def read_dataset(dataset: Any, hub_dataset: Any = "") -> str:
+def read_dataset(dataset: Any, hub_dataset: Any = "", own: str | None = None) -> str:
     """The spec that a form's two fields stand for; nothing is fetched.
 
+    ``own`` is what the page's owner has set: the only name of the hub's that a page which others can reach takes.
+
     Raises:
-        UserError: no such choice, or a text that is no name on the hub.
+        UserError: no such choice, a text that is no name on the hub, or one that this page doesn't take.
     """
     if dataset == HUB:
         text = hub_dataset.strip() if isinstance(hub_dataset, str) else ""
@@ -79,6 +89,9 @@ def read_dataset(dataset: Any, hub_dataset: Any = "") -> str:
     if is_typed(dataset):
         if dataset.startswith(PREFIX):
             read_hub_spec(dataset)
+            if not LIMITS.any_dataset and dataset != (own_dataset() if own is None else own):
+                text = say("This page takes data sets of its list only: choose one. Its owner can allow any: {name}.")
+                raise UserError(text.format(name=f"{variable('any_dataset')}=1"))
         check_source(dataset, visitor=True)
     else:
         check_choice("dataset", dataset, (*DATASETS, *PAGE_PRESETS, UPLOAD, *written_names(visitor=True)))

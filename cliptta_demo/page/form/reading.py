@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
@@ -180,7 +180,8 @@ def read_opening(environment: Mapping[str, str]) -> FormValues:
         UserError: a model or data set that no visitor could choose, named with its variable.
     """
     found: dict[str, str] = {}
-    for variable, read in ((BACKBONE_VARIABLE, check_visitor_backbone), (DATASET_VARIABLE, read_dataset)):
+    own = partial(read_dataset, own=environment.get(DATASET_VARIABLE, "").strip())
+    for variable, read in ((BACKBONE_VARIABLE, check_visitor_backbone), (DATASET_VARIABLE, own)):
         if text := environment.get(variable, "").strip():
             try:
                 found[variable] = read(text)

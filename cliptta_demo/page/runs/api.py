@@ -30,7 +30,9 @@ from cliptta_demo.page.words.texts import FAILED
 log = logging.getLogger(__name__)
 DESCRIPTION = say("Runs an experiment and yields its numbers after every batch.")
 ARGUMENTS = {  # of those that are no settings of the engine, which bring their own words
-    "dataset": say("One of the built-in ones, a preset such as cifar10, or hf:ORGANISATION/NAME."),
+    "dataset": say(
+        "One of the built-in ones, a preset such as cifar10, or hf:ORGANISATION/NAME where the page takes any."
+    ),
     "class_names": say("With commas; empty are all classes that a data set of the hub has."),
     "ood_source": say("Where the strangers come from."),
     "methods": say("Of: {methods}. Zero-shot always runs."),

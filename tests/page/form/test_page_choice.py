@@ -11,9 +11,10 @@ from pressing import HOST, values
 from cliptta_demo import cli, run_command, web
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY
-from cliptta_demo.page.form import links, reading
+from cliptta_demo.limits import LIMITS, Limits
+from cliptta_demo.page.form import fields, links, reading
 from cliptta_demo.page.form.choice import Choice, put_back
-from cliptta_demo.page.form.fields import HUB, FormValues, form_of
+from cliptta_demo.page.form.fields import HUB, FormValues, dataset_choices, form_of, read_dataset
 from cliptta_demo.page.form.reading import packaged, read_form, read_opening, readable
 from cliptta_demo.page.layout import backbone_note, build, filling
 from cliptta_demo.page.panels import cards
@@ -132,6 +133,20 @@ def test_an_owner_sets_what_the_page_opens_with() -> None:
     assert read_opening({"CLIPTTA_DATASET": "upload"}).dataset == "upload"
     form = read_opening({"CLIPTTA_DATASET": "hf:zoo/animals:test"})
     assert (form.dataset, form.hub_dataset) == (HUB, "zoo/animals:test")
+
+
+def test_where_others_come_visitors_choose_from_the_list(owner: pytest.MonkeyPatch) -> None:
+    owner.setattr(fields, "LIMITS", replace(LIMITS, any_dataset=0))
+    assert HUB not in dict(map(reversed, dataset_choices()))
+    for given in (("hf:zoo/animals",), (HUB, "zoo/animals")):
+        with pytest.raises(UserError, match=r"data sets of its list only.*CLIPTTA_ANY_DATASET=1"):
+            read_dataset(*given)
+    assert read_opening({"CLIPTTA_DATASET": "hf:zoo/animals"}).dataset == HUB
+    owner.setenv("CLIPTTA_DATASET", "hf:zoo/animals")
+    assert read_dataset(HUB, "zoo/animals") == "hf:zoo/animals"  # what the owner has set
+    assert HUB in dict(map(reversed, dataset_choices()))
+    for name, alone in {"0.0.0.0": 0, "": 0, "my.host": 0, "127.0.0.1": 1, "localhost": 1, "[::1]": 1}.items():
+        assert Limits.from_environment({"GRADIO_SERVER_NAME": name}).any_dataset == alone
 
 
 @pytest.mark.parametrize(
