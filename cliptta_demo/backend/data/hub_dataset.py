@@ -1,7 +1,6 @@
 """A data set of the hub, from its name to a source: which files, which columns, which class names."""
 
 import re
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.backend.data.columns import check_conditions, features_of_card, features_of_file, split_columns
+import pyarrow.parquet as pq
+
+from cliptta_demo.backend.data.columns import features_of_card, features_of_file, split_columns
 from cliptta_demo.backend.data.local import find_tables
-from cliptta_demo.backend.data.parquet import ParquetSource
-from cliptta_demo.backend.data.parquet_file import open_parquet
-from cliptta_demo.backend.data.parquet_rows import Rows, read_rows
+from cliptta_demo.backend.data.parquet import ParquetSource, Rows, read_rows
 from cliptta_demo.backend.data.presets import HUB_PREFIX as PREFIX
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
@@ -29,8 +28,6 @@ _CONDITION = re.compile(r"([^=&]{1,80})=([^&]{0,80})")
 MAX_CONDITIONS = 4  # each is a column more to read
 PARTIAL = "partial-"  # what the hub calls a split in its own copies where it has copied the first gigabytes alone
 OPEN_TABLES = 6  # data sets whose labels stay in memory
-
-_opening = threading.BoundedSemaphore(2)  # what opening takes in memory is bounded, and a slow one holds no line
 
 
 def read_hub_spec(spec: str) -> HubDataset:
@@ -132,8 +129,7 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
         raise UserError(_no_files(listing, dataset))
     paths = fetch(listing, files, visitor=visitor)
     try:
-        with _opening:
-            rows = _read_table(paths, listing, dataset)
+        rows = _read_table(paths, listing, dataset)
     except UserError:
         raise
     except Exception as error:  # whatever pyarrow makes of a damaged file
@@ -150,11 +146,9 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
 
 
 def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:
-    with open_parquet(paths[0], dataset.repository) as file:
-        schema = file.schema_arrow
-    features = {**features_of_card(listing.card, dataset.config), **features_of_file(schema, dataset.repository)}
+    schema = pq.read_schema(paths[0])
+    features = features_of_card(listing.card, dataset.config) | features_of_file(schema)
     image, labels = split_columns(schema, features, dataset)
-    check_conditions(schema, dataset.where, dataset.repository)
     names = dataset.class_names or tuple(features.get(labels, ()) or ())
     where = [(column, _stored(value, features.get(column))) for column, value in dataset.where]
     return read_rows(paths, image, labels, names, where, dataset.repository)

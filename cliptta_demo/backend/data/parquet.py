@@ -9,35 +9,149 @@ seed and the files alone.
 """
 
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import closing
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders, sort_out
 from cliptta_demo.backend.data.order import Order
-from cliptta_demo.backend.data.parquet_file import open_parquet, read_cells
-from cliptta_demo.backend.data.parquet_rows import Rows
-from cliptta_demo.backend.data.sources import Images, places, select_classes
+from cliptta_demo.backend.data.sources import UNLABELLED, Images, places, select_classes
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
 ORDERS_KEPT = 2  # permutations remembered by a source
-_UNDECODED_BYTES = 32 * 2**20  # copies of encoded images that wait for a thread: a batch of large ones holds gigabytes
+# What one data set may cost, as its metadata tell.
+MAX_ROWS = 1_500_000  # ImageNet's training images are 1.28 million; some 30 bytes of each stay in memory
+MAX_COLUMNS = 1000  # of a table of images; nested ones count at every level
+MAX_LABEL_BYTES = 64 * 2**20  # of a file, unpacked
+ROWS_AT_ONCE = 256  # a row group of small images in few steps; more is no faster
+BYTES_AT_ONCE = 32 * 2**20  # of images; a single one may be larger
+_CELLS_AT_ONCE = 32  # encoded images in memory
+_BUFFER_BYTES = 65_536  # read from the disk at once; without it Arrow reads a whole column of a row group
+_GROUP = np.dtype([("file", int), ("number", int), ("bytes", int), ("rows", int)])
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Where the images of some parquet files are, and what they show.
+
+    Attributes:
+        files: the files; image_column: of encoded images, bare bytes or a struct of ``bytes`` and perhaps ``path``.
+        groups: ``(G,)`` records of row groups: file, number there, bytes, rows to read at once.
+        row_group, row_in_group: ``(N,)`` int32 for each row its row group and place there.
+        labels: ``(N,)`` int64 into ``class_names``, or ``UNLABELLED``.
+        name: of the data set, for messages; note: a sentence about it for the person, "" where there is nothing to say.
+    """
+
+    files: tuple[Path, ...]
+    image_column: str
+    groups: np.ndarray
+    row_group: np.ndarray
+    row_in_group: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    name: str = "The data set"
+    note: str = ""
+
+
+def read_rows(
+    files: Sequence[Path],
+    image_column: str,
+    label_column: str,
+    class_names: Sequence[str] = (),
+    where: Sequence[tuple[str, str]] = (),
+    name: str = "The data set",
+) -> Rows:
+    """Reads labels and layout of parquet files; no image is read.
+
+    Args:
+        files: in order; all with the same columns.
+        class_names: in the order of integer labels; () numbers them, or takes the sorted texts of a text column.
+        where: (column of texts or whole numbers, value) that a row must have, all of them.
+        name: of the data set, for messages.
+
+    Raises:
+        UserError: beyond the limits, a label that has no name, or no row at all.
+        OSError, ValueError, LookupError: a damaged file.
+    """
+    groups: list[tuple[int, int, int, int]] = []
+    counts, tables = [], []
+    wanted = list(dict.fromkeys((label_column, *(column for column, _ in where))))
+    for index, path in enumerate(files):
+        with pq.ParquetFile(path) as file:
+            about = file.metadata
+            told = [about.row_group(number) for number in range(file.num_row_groups)]
+            counts += [group.num_rows for group in told]
+            labels = sum(_column_bytes(group, column)[1] for group in told for column in wanted)
+            _check_size(name, sum(counts), about.num_columns, labels)
+            for number, group in enumerate(told):
+                packed, unpacked = _column_bytes(group, image_column)
+                at_once = BYTES_AT_ONCE * group.num_rows // max(unpacked, 1)
+                groups.append((index, number, packed, min(max(at_once, 1), ROWS_AT_ONCE)))
+            tables.append(file.read(wanted, use_threads=False))
+    table = pa.concat_tables(tables)
+    fits = np.ones(len(table), bool)
+    for column, value in where:
+        fits &= np.asarray(pc.equal(table[column].cast(pa.string()), value).fill_null(False))
+    rows = np.flatnonzero(fits)
+    if not len(rows):
+        raise UserError(say("{name} has no rows of this kind. Choose another split or data set.", name=name))
+    names, numbers = _numbered(table[label_column].take(rows), tuple(class_names), name)
+    row_group = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[rows]
+    row_in_group = (rows - np.cumsum([0, *counts])[row_group]).astype(np.int32)
+    return Rows(
+        tuple(files), image_column, np.array(groups, _GROUP), row_group, row_in_group, numbers, names, name
+    )  # fmt: skip
+
+
+def _column_bytes(group: pq.RowGroupMetaData, name: str) -> tuple[int, int]:
+    """Bytes of a column of a row group with all that is nested in it: packed, unpacked."""
+    columns = [group.column(index) for index in range(group.num_columns)]
+    columns = [column for column in columns if column.path_in_schema.split(".")[0] == name]
+    return sum(c.total_compressed_size for c in columns), sum(c.total_uncompressed_size for c in columns)
+
+
+def _check_size(name: str, rows: int, columns: int, label_bytes: int) -> None:
+    for count, most, text in (
+        (rows, MAX_ROWS, say("{name} has {count:,} rows; at most {most:,} can be read. Choose another split.")),
+        (columns, MAX_COLUMNS, say("{name} has {count:,} columns; at most {most:,} can be read. Choose another.")),
+        (label_bytes, MAX_LABEL_BYTES, say("{name} has {count:,} bytes of labels; at most {most:,} can be read.")),
+    ):
+        if count > most:
+            raise UserError(text.format(name=name, count=count, most=most))
+
+
+def _numbered(column: pa.ChunkedArray, names: tuple[str, ...], name: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """(class names, ``(N,)`` int64 into them or ``UNLABELLED``)."""
+    if pa.types.is_integer(column.type):
+        numbers = column.cast(pa.int64())
+    else:
+        words = set(column.unique().drop_null().to_pylist())
+        names = names if words <= set(names) else tuple(sorted(words))
+        numbers = pc.index_in(column, pa.array(names, column.type)).cast(pa.int64())
+    found = np.asarray(numbers.fill_null(-1))
+    wrong = found[(found < -1) | (found >= (len(names) or np.inf))]  # -1 is a test split without labels
+    if len(wrong):
+        text = say("A label is {label}, but there are {count} class names in {name}. Choose another split or data set.")
+        raise UserError(text.format(label=wrong[0], count=len(names), name=name))
+    return names, np.where(found < 0, UNLABELLED, found)
 
 
 class ParquetSource:
     """Images of parquet files as a source, each image once; see the module's text for the order.
 
     Args:
-        rows: from :func:`.parquet_rows.read_rows`.
+        rows: from :func:`read_rows`.
         class_names: only these of the classes, in this order; None takes all. Where the data set brings no names,
             names for its labels 0, 1, ….
         strangers: nobody asks for their classes, so they need no names.
@@ -63,8 +177,7 @@ class ParquetSource:
 
     def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         positions = self._order(order, seed)[start : start + count]
-        rows = self.chosen[positions]
-        found, names = self._load(rows, size)
+        found, names = self._load(self.chosen[positions], size)
         decoded = sort_out(found, size)
         labels = torch.from_numpy(self.labels[positions].astype(np.int64))[decoded.kept]
         return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
@@ -78,43 +191,44 @@ class ParquetSource:
 
     def _load(self, rows: np.ndarray, size: int) -> tuple[list[Tensor | str], list[str]]:
         """For each row the decoded image or the sentence why not, and its name."""
-        found: list[Future | str] = [""] * len(rows)
-        names = [""] * len(rows)
-        waiting: deque[tuple[Future, int]] = deque()
-        undecoded = 0
-        with decoders() as pool, closing(self._cells(rows)) as cells:
-            try:
-                for place, cell, path in cells:
-                    names[place] = os.path.basename(path) or say("image {number}", number=int(rows[place]))
-                    if len(cell) > DEFAULT_LIMITS.max_bytes:  # refused by its length, without a copy
-                        found[place] = decode_or_say(cell, names[place], size, DEFAULT_LIMITS)
-                        continue
-                    found[place] = pool.submit(decode_or_say, bytes(cell), names[place], size, DEFAULT_LIMITS)
-                    waiting.append((found[place], len(cell)))
-                    undecoded += len(cell)
-                    while undecoded > _UNDECODED_BYTES:
-                        future, count = waiting.popleft()
-                        future.result()
-                        undecoded -= count
-            except (OSError, ValueError, LookupError) as error:  # pyarrow's errors derive from these
-                text = say("{name} can't be read any more: press Run to open it anew.", name=self.rows.name)
-                raise UserError(text) from error
-            return [item.result() if isinstance(item, Future) else item for item in found], names
+        found: dict[int, Tensor | str] = {}
+        names: dict[int, str] = {}
 
-    def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, memoryview, str]]:
+        def decode(cell: tuple[int, bytes, str]) -> tuple[int, Tensor | str]:
+            return cell[0], decode_or_say(cell[1], names[cell[0]], size, DEFAULT_LIMITS)
+
+        try:
+            cells = self._cells(rows)
+            with decoders() as pool:
+                while some := list(islice(cells, _CELLS_AT_ONCE)):
+                    for place, _, path in some:
+                        names[place] = os.path.basename(path) or say("image {number}", number=int(rows[place]))
+                    found |= dict(pool.map(decode, some))
+            return [found[place] for place in range(len(rows))], [names[place] for place in range(len(rows))]
+        except (OSError, ValueError, LookupError) as error:  # pyarrow's errors derive from these
+            text = say("{name} can't be read any more: press Run to open it anew.", name=self.rows.name)
+            raise UserError(text) from error
+
+    def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, bytes, str]]:
         """(place in ``rows``, encoded image, its path), file by file, row group by row group."""
-        groups = self.rows.row_group[rows]
+        groups, inside = self.rows.row_group[rows], self.rows.row_in_group[rows]
         for number, of_file in groupby(np.unique(groups), lambda group: self.rows.groups["file"][group]):
             # An object of its own for every call: batches are read by several threads. Not mapped into memory, where
             # pages of the whole file would pile up.
-            with open_parquet(self.rows.files[number], self.rows.name, checked=True) as file:
+            with pq.ParquetFile(self.rows.files[number], buffer_size=_BUFFER_BYTES) as file:
                 for group in of_file:
-                    places = np.flatnonzero(groups == group)
-                    places = places[np.argsort(self.rows.row_in_group[rows[places]], kind="stable")]
-                    wanted = self.rows.row_in_group[rows[places]].tolist()
-                    _, inner, _, step, large = self.rows.groups[group].item()
-                    cells = read_cells(file, inner, self.rows.image_column, wanted, step, large)
-                    yield from ((place, *cell) for place, cell in zip(places.tolist(), cells, strict=True))
+                    left, start = set(np.flatnonzero(groups == group).tolist()), 0
+                    _, inner, _, at_once = self.rows.groups[group].item()
+                    columns, batches = [self.rows.image_column], file.iter_batches
+                    for batch in batches(at_once, row_groups=[inner], columns=columns, use_threads=False):
+                        for place in [place for place in left if inside[place] < start + len(batch)]:
+                            left.remove(place)
+                            cell = batch.column(0)[int(inside[place]) - start].as_py()
+                            about = cell if isinstance(cell, dict) else {"bytes": cell}
+                            yield place, about["bytes"] or b"", about.get("path") or ""
+                        if not left:
+                            break
+                        start += len(batch)
 
 
 def windowed_shuffle(groups: np.ndarray, group_bytes: np.ndarray, seed: int) -> np.ndarray:
@@ -142,12 +256,6 @@ def _choose_classes(
     needed = max(int(rows.labels.max()) + 1, 2)
     if class_names is None or len(class_names) < needed:
         given = 0 if class_names is None else len(class_names)
-        raise UserError(
-            say(
-                "{name} brings no class names: give names for its labels 0 to {last}, in that order ({given} given).",
-                name=rows.name,
-                last=needed - 1,
-                given=given,
-            )
-        )
+        text = say("{name} brings no class names: name its labels 0 to {last}, in that order ({given} given).")
+        raise UserError(text.format(name=rows.name, last=needed - 1, given=given))
     return tuple(class_names), np.arange(len(rows.labels)), rows.labels

@@ -22,8 +22,7 @@ from cliptta_demo.backend.data import hub_dataset, parquet
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.folder import UNLABELLED
 from cliptta_demo.backend.data.hub_dataset import parts_of, read_hub_spec, readable
-from cliptta_demo.backend.data.parquet import ParquetSource, windowed_shuffle
-from cliptta_demo.backend.data.parquet_rows import read_rows
+from cliptta_demo.backend.data.parquet import ParquetSource, read_rows, windowed_shuffle
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile
@@ -116,7 +115,7 @@ def test_classes_can_be_chosen_and_named(stand_in: Hub) -> None:
     with pytest.raises(UserError, match=r"zoo/animals has no class 'owl'. It has: cat, dog, sea_lion"):
         open_source("hf:zoo/animals", ["cat", "owl"])
     publish(stand_in, "zoo/numbers", {"test.parquet": table([0, 1, -1] * 2)})
-    with pytest.raises(UserError, match="give names for its labels 0 to 1"):
+    with pytest.raises(UserError, match="name its labels 0 to 1"):
         open_source("hf:zoo/numbers")
     assert set(everything(open_source("hf:zoo/numbers", ["a", "b"]))[1]) == {0, 1, UNLABELLED}
     assert len(open_strangers("hf:zoo/numbers").take(0, 9, 8, "shuffled", 0, 9)) == 6
@@ -153,7 +152,9 @@ def test_a_bad_image_is_named_and_the_rest_goes_on(stand_in: Hub) -> None:
     assert {sentence.split()[0] for sentence in images.refused} == {"bad.png", "gone.png"}
 
 
-def test_odd_tables_are_sentences_and_a_damaged_file_is_fetched_anew(stand_in: Hub) -> None:
+def test_odd_tables_are_sentences_and_a_damaged_file_is_fetched_anew(
+    stand_in: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.table({"text": ["a"], "score": [0.5]}), buffer)
     publish(stand_in, "zoo/prose", {"test.parquet": buffer.getvalue()})
@@ -163,6 +164,12 @@ def test_odd_tables_are_sentences_and_a_damaged_file_is_fetched_anew(stand_in: H
     with pytest.raises(UserError, match="A label is 7, but there are 3 class names"):
         open_source("hf:zoo/wrong")
     good = table([0, 1, 2] * 400, names=ANIMALS)
+    publish(stand_in, "zoo/large", {"test.parquet": good})
+    for limit, says in (("MAX_ROWS", "has 1,200 rows"), ("MAX_COLUMNS", "3 columns"), ("MAX_LABEL_BYTES", "of labels")):
+        with monkeypatch.context() as patch:
+            patch.setattr(parquet, limit, 2)
+            with pytest.raises(UserError, match=f"zoo/large .*{says}.*; at most 2 can be"):
+                open_source("hf:zoo/large")
     damaged = good[:200] + bytes(len(good) - 400) + good[-200:]
     publish(stand_in, "zoo/broken", {"test.parquet": damaged})
     with pytest.raises(UserError, match=r"A file of zoo/broken is damaged"):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hub_layouts import DATASETS, IDS, MENDED, NET_DOMAINS, SYNONYMS, WRONG_IDS, Layout, shards
@@ -18,7 +17,6 @@ from paths import SHARED
 from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.hub_dataset import read_hub_spec
-from cliptta_demo.backend.data.parquet_rows import read_rows
 from cliptta_demo.backend.data.presets import CIFAR100_CLASSES, PRESETS, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cli import main
@@ -144,17 +142,6 @@ def test_odd_conditions_never_reach_the_hub(stand_in: Hub, spec: str, says: str)
 def test_conditions_are_on_columns_of_texts_and_numbers(stand_in: Hub, column: str) -> None:
     with pytest.raises(UserError, match=rf"no column '{column}' of texts or whole numbers\. It has: image, "):
         open_source(f"hf:robro/cifar10-c-parquet?{column}=1")
-
-
-def test_a_later_file_may_not_hide_images_in_a_conditions_column(tmp_path: Path) -> None:
-    """They would be read whole, as labels are, without having been measured."""
-    files = []
-    for number, cells in enumerate(([1, 2], [{"bytes": b"large"}] * 2)):
-        files.append(tmp_path / f"{number}.parquet")
-        pq.write_table(pa.table({"image": [b"a", b"b"], "label": [0, 1], "part": cells}), files[-1])
-    assert len(read_rows(files[:1], "image", "label", where=[("part", "2")]).labels) == 1
-    with pytest.raises(LookupError):  # to the reader a damaged file
-        read_rows(files, "image", "label", where=[("part", "2")])
 
 
 def test_tiny_imagenets_wrong_ids_get_words(stand_in: Hub) -> None:
