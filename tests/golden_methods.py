@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -15,11 +15,10 @@ from paths import TESTS
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.adaptation import Progress
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.scores import max_log_probability
 from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
@@ -31,6 +30,7 @@ GOLDEN = TESTS / "golden"
 LOGIT_SCALE = 100.0
 STREAMS = ("closed", "open")
 NEAR = 1e-4  # the file's tolerance
+TEMPLATE = "text/template_prototypes"  # of its first template, where they are named
 
 
 @cache
@@ -77,103 +77,58 @@ def golden_backbone(precision: str = "float32") -> Backbone:
 
 
 @dataclass
-class Followed:
-    """One batch of a trajectory.
+class Case:
+    """A method as a trajectory of the golden file ran it.
 
     Attributes:
-        batch: its number; moments: all that the method yielded; state: where it ended.
-        losses: that went backward, in order; of a method that trains without ``passes``, the sum of each step's terms.
+        kind: its name, or a class that stands for it; own: of its own settings, those that are not the defaults.
+        settings: others of AdaptationSettings than 1e-3 and 5 steps; prototypes: key in the file, None: the official.
+        near: a tolerance other than the file's; of: the number that has it.
     """
 
-    batch: int
-    moments: list[Progress]
-    state: AdaptationState | None
-    losses: list[float]
+    kind: str | type[Method]
+    own: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    prototypes: str | None = None
+    near: dict[str, float] = field(default_factory=dict)
 
 
-def listen(method: Method) -> list[float]:
-    """Every loss that the method sends backward through its ``passes`` from here on; the list grows as it does."""
-    heard: list[float] = []
+def made(case: Case, stream: str) -> Method:
+    """The method on the golden tower."""
+    kind = METHODS[case.kind] if isinstance(case.kind, str) else type("Given", (case.kind,), {"stream": stream})
+    prototypes = golden()[case.prototypes] if case.prototypes else official()["class_prototypes"]
+    clean = official()["closed/images"]
+    return kind(
+        Task(
+            backbone=golden_backbone(),
+            prototypes=torch.from_numpy(prototypes[0] if case.prototypes == TEMPLATE else prototypes),
+            settings=AdaptationSettings(**{"learning_rate": 1e-3, "steps": 5, **case.settings}),
+            own=kind.own(**case.own) if kind.own else None,
+            class_names=tuple(golden()["text/class_names"]),
+            templates=("a photo of a {}.",),
+            clean_images=lambda index: torch.from_numpy(clean[index]).float(),
+        )
+    )
+
+
+def follow(method: Method, stream: str) -> Iterator[tuple[list[Progress], list[float]]]:
+    """Works through the stream: all that the method yields of a batch, and the losses that went backward, in order.
+
+    Of a method that trains without ``passes`` it is the sum of each step's terms.
+    """
+    state, backward = method.start(), []
     if isinstance(method, AdaptingMethod):
         make = method.passes
 
         def passes(parameters: Tensor) -> Passes:
-            made = make(parameters)
-            gradient = made.gradient
-
-            def told(loss: Tensor, *others: Tensor) -> Tensor:
-                heard.append(loss.item())
-                return gradient(loss, *others)
-
-            made.gradient = told
-            return made
+            given = make(parameters)
+            gradient = given.gradient
+            given.gradient = lambda loss, *others: backward.append(loss.item()) or gradient(loss, *others)
+            return given
 
         method.passes = passes
-    return heard
-
-
-@dataclass
-class Trajectory:
-    """A method at work on a golden stream.
-
-    Args:
-        name: in the golden file; stream: one of ``STREAMS``; kind: the method's name, or a class that stands for it.
-        own: the method's own settings, by name; settings: others of AdaptationSettings than 1e-3 and 5 steps.
-        prototypes: ``(C, d)``, None for the official ones; templates: of the task.
-    """
-
-    name: str
-    stream: str
-    kind: str | type[Method]
-    own: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    prototypes: Tensor | None = None
-    templates: tuple[str, ...] = ("a photo of a {}.",)
-    arrange: Callable[[Method], None] = lambda method: None
-
-    def method(self) -> Method:
-        """The method on the golden tower."""
-        kind = METHODS[self.kind] if isinstance(self.kind, str) else self.kind
-        prototypes = torch.from_numpy(official()["class_prototypes"]) if self.prototypes is None else self.prototypes
-        task = Task(
-            backbone=golden_backbone(),
-            prototypes=prototypes,
-            settings=AdaptationSettings(**{"learning_rate": 1e-3, "steps": 5, **self.settings}),
-            own=kind.own(**self.own) if kind.own else None,
-            class_names=tuple(golden()["text/class_names"]),
-            templates=self.templates,
-        )
-        method = kind(task)
-        self.arrange(method)
-        return method
-
-    def expected(self, key: str) -> np.ndarray | None:
-        """What the file has under ``key`` for this trajectory."""
-        return golden().get(f"{self.name}/{self.stream}/{key}")
-
-    def follow(self, method: Method) -> Iterator[Followed]:
-        """Works through the stream, batch by batch."""
-        state, backward = method.start(), listen(method)
-        for index, images in enumerate(official()[f"{self.stream}/images"]):
-            moments = list(method.adapt(torch.from_numpy(images).float(), state, seed=index))
-            state = moments[-1].state
-            told = [float(sum(moment.losses.values())) for moment in moments if moment.losses]
-            yield Followed(index, moments, state, backward or told)
-            backward.clear()
-
-    def check(self, near_losses: float = NEAR) -> None:
-        """Compares each batch's prediction and scores, each step's loss, and θ in the end, where the file has them."""
-        method = self.method()
-        for followed in self.follow(method):
-            last = followed.moments[-1]
-            outcome = last.cosines if last.logits is None else last.logits / LOGIT_SCALE
-            if (logits := self.expected("logits")) is not None:
-                np.testing.assert_allclose(outcome, logits[followed.batch], atol=NEAR, rtol=0)
-                scores = self.expected("scores")[followed.batch]
-                np.testing.assert_allclose(max_log_probability(outcome), scores, atol=NEAR, rtol=0)
-            if (losses := self.expected("losses")) is not None:
-                told = ~np.isnan(losses[followed.batch])  # a mean over nothing
-                ours, theirs = np.array(followed.losses)[told], losses[followed.batch][told]
-                np.testing.assert_allclose(ours, theirs, atol=near_losses, rtol=0)
-        if (expected := self.expected("norm_params")) is not None:
-            np.testing.assert_allclose(method.parameters(followed.state), expected, atol=NEAR, rtol=0)
+    for index, images in enumerate(official()[f"{stream}/images"]):
+        moments = list(method.adapt(torch.from_numpy(images).float(), state, seed=index))
+        state = moments[-1].state
+        yield moments, backward or [float(sum(moment.losses.values())) for moment in moments if moment.losses]
+        backward.clear()

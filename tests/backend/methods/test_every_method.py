@@ -23,7 +23,7 @@ from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.settings import AdaptationSettings
 
 NAMES = tuple(golden()["text/class_names"])
-# WATT's own 80 steps a batch are followed in test_golden_captions.py.
+# WATT's own 80 steps a batch are followed in test_golden_methods.py.
 OWN = {name: {"rounds": 2, "repeats": 1} for name in ("watt-p", "watt-s")} | {"rotta": {"update_every": 4}}
 BY_BATCH = ("batch-statistics", "tent-batch")  # on the golden tower, which has no batch normalisation, they are others
 FIRST, SECOND = random_images(6, seed=1), random_images(6, seed=2)

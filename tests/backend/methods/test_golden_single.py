@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from golden_methods import LOGIT_SCALE, NEAR, Trajectory, golden
+from golden_methods import LOGIT_SCALE, NEAR, Case, follow, golden, made
 from torch import Tensor
 
 from cliptta_demo.backend.methods.per_image import PerImage
@@ -90,25 +90,20 @@ def test_trajectory(name: str) -> None:
     weights: list[Tensor] = []
     told: list[tuple[Tensor, Tensor]] = []  # gradient and loss of each step
     excluded = iter(expected("excluded").reshape(-1, 32, 32)) if name == "rtpt" else iter(())
-    class_features = golden().get(f"{name}/class_features")
-    trajectory = Trajectory(
-        name,
-        STREAM,
-        watched(method, alone, weights, excluded, told),
-        own={"views": 32},
-        prototypes=None if class_features is None else torch.from_numpy(class_features),
+    kind = watched(method, alone, weights, excluded, told)
+    engine = made(
+        Case(kind, {"views": 32}, prototypes="rlcf_tune/class_features" if name == "rlcf_tune" else None), STREAM
     )
-    engine = trajectory.method()
     if name == "tpt":
         np.testing.assert_allclose(engine.start().values.view(4, 32), golden()["tpt/initial_context"], atol=1e-6)
-    for batch, followed in enumerate(trajectory.follow(engine)):
+    for batch, (moments, _) in enumerate(follow(engine, STREAM)):
         stable = expected("stable")[batch]
         images = alone[24 * batch :]
         turned = rounding_may_turn(*map(torch.stack, zip(*told, strict=True))).view(24, -1).any(dim=1)
         assert (stable | turned.numpy()).all()  # nothing else is left out
         told.clear()
         found = {
-            "logits": followed.moments[-1].cosines,
+            "logits": moments[-1].cosines,
             end: torch.stack([state.values.view(expected(end).shape[2:]) for _, state, _ in images]),
             "losses": torch.tensor([[float(sum(terms.values())) for terms in losses] for _, _, losses in images]),
         }
