@@ -118,7 +118,7 @@ def _names_of_images(built_in: Iterable[str]) -> str:
 
 
 def run_command(arguments: argparse.Namespace) -> None:
-    """The ``run`` command. All that can be wrong with its words is found before torch loads, which takes seconds."""
+    """The ``run`` command. All that can be wrong with its words is found before anything is loaded or fetched."""
     arguments.methods = tuple(name.strip() for name in arguments.methods.split(",") if name.strip())
     for name in arguments.methods:
         check_choice("methods", name, method_names())

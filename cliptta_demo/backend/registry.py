@@ -12,11 +12,11 @@ from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
 from cliptta_demo.backend.declare import Declared, choice
-from cliptta_demo.backend.known_names import REFERENCE as REFERENCE
 from cliptta_demo.languages import say
 
 Kind = TypeVar("Kind", bound=type)
 
+REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 METHODS: dict[str, Any] = {}  # to its class, a methods.base.Method
 RETURNING = ("begin", "step", "answer")  # which may have been generators, in earlier releases
 FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
@@ -38,6 +38,11 @@ def all_methods() -> Mapping[str, Any]:
     """``METHODS`` with all in it, loaded where they aren't yet."""
     import_module("cliptta_demo.backend.methods")
     return METHODS
+
+
+def method_names() -> tuple[str, ...]:
+    """All methods, in the order in which they are offered."""
+    return tuple(all_methods())
 
 
 def register(kind: Kind) -> Kind:

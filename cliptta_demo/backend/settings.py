@@ -6,13 +6,14 @@ value raises :class:`UserError` (a ``ValueError``) that names the field, the val
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from typing import Any
 
 from cliptta_demo.backend.corruptions import CORRUPTION_CYCLE, CORRUPTIONS, MIXED, corruption_name, corruption_words
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, choice, number, settings_of, switch, whole
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.known_names import method_names, score_names
 from cliptta_demo.backend.own_settings import own_kind
+from cliptta_demo.backend.registry import method_names
 from cliptta_demo.languages import say
 
 GRADUAL = ("gradual", "gradual-cotta")
@@ -24,7 +25,8 @@ def _corruptions() -> dict[str, str]:
 
 
 def _scores() -> dict[str, str]:
-    return {name: name for name in score_names()}
+    scores = import_module("cliptta_demo.backend.methods.scores")  # which are built on settings
+    return {name: name for name in scores.ID_SCORES}
 
 
 RESETS = {

@@ -10,8 +10,8 @@ from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.known_names import REFERENCE
 from cliptta_demo.backend.own_settings import build_own, own_declared
+from cliptta_demo.backend.registry import REFERENCE, all_methods
 from cliptta_demo.backend.settings import AdaptationSettings, method_names
 
 ALIASES = {"tent-regularised": ("tent@tent-lambda-reg=1", "TENT + regulariser")}  # column, title
@@ -44,9 +44,7 @@ class Variant:
 
 def label_of(column: str) -> str:
     """A method's name for people, as it stands within a sentence, or an alias's."""
-    from cliptta_demo.backend.methods.registry import METHODS  # slow to load: once names are known to be right
-
-    return column if column == REFERENCE else ALIASES[column][1] if column in ALIASES else METHODS[column].label
+    return column if column == REFERENCE else ALIASES[column][1] if column in ALIASES else all_methods()[column].label
 
 
 def parse_variant(text: str) -> Variant:

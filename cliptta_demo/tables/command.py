@@ -11,9 +11,9 @@ from cliptta_demo.backend.data.catalog import check_source, picture_class_names
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.known_names import REFERENCE
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.offered import TINY, check_backbone
+from cliptta_demo.backend.registry import REFERENCE
 from cliptta_demo.backend.settings import method_names
 from cliptta_demo.backend.variants import ALIASES, parse_variants
 from cliptta_demo.options import add_stream_options, check_folder, read_stream

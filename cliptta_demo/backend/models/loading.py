@@ -34,7 +34,6 @@ from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, patiently
 from cliptta_demo.backend.hub.listing import check_repository
-from cliptta_demo.backend.known_names import pretrained_tags
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.device_memory import keep_freed_memory
@@ -211,7 +210,9 @@ def _find_weights(name: str, visitor: bool) -> Weights:
     architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
     if name.startswith(RANDOM_PREFIX):
         return Weights(architecture)
-    if weights in pretrained_tags(architecture):
+    import open_clip
+
+    if weights in open_clip.list_pretrained_tags_by_model(architecture):
         _refuse_without_transformers(name, architecture)
         return fetch_tag(architecture, weights, visitor=visitor)
     return Weights(architecture, Path(weights).expanduser())

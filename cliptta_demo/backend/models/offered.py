@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.listing import REPOSITORY, known_licence
-from cliptta_demo.backend.known_names import architectures, pretrained_tags
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded, parts_of_uploaded
 from cliptta_demo.languages import say
 
@@ -132,15 +131,17 @@ def check_backbone(name: str, *, visitor: bool = False) -> None:
         if not Path(name.removeprefix(LOCAL_PREFIX)).expanduser().is_dir():
             raise UserError(f"backbone is {name!r}; there is no such folder: check the path.")
         return
+    import open_clip  # slow to load
+
     architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
-    known = architectures()
+    known = open_clip.list_models()
     if architecture not in known:
         close = [model for model in known if model.lower() == architecture.lower()]
         hint = f" Did you mean {close[0]}?" if close else " open_clip.list_models() lists them."
         raise UserError(f"backbone is {name!r}; open_clip has no architecture {architecture!r}.{hint}")
     if name.startswith(RANDOM_PREFIX):
         return
-    tags = pretrained_tags(architecture)
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
     if not weights:
         raise UserError(
             f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.known_names import method_names
+from cliptta_demo.backend.registry import method_names
 from cliptta_demo.languages import say
 
 UPLOADED_PREFIX = "uploaded:"
