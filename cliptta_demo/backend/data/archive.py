@@ -4,7 +4,7 @@ Nothing is ever written to disk, so a member's name is only a name. What an arch
 believed: bytes are counted while they are unpacked.
 """
 
-import io
+import os
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from cliptta_demo.languages import say
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
-_PIECE = 2**18  # bytes unpacked at a time
+_LIST_BYTES = 5  # place in the record at an archive's end
 
 
 class ArchiveLimits(Declared):
@@ -72,26 +72,26 @@ def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_AR
         UserError: it is no zip archive, damaged, too large, or locked by a password; in one sentence.
     """
     try:
-        file = _Bounded(path, limits.max_directory_bytes)
+        file = open(path, "rb")  # noqa: SIM115 (left below)
     except OSError:
         raise UserError(say("{name} could not be opened: add it again.", name=name)) from None
     with file:
-        if file.size > limits.max_archive_bytes:
+        if os.fstat(file.fileno()).st_size > limits.max_archive_bytes:
             text = say("{name} is over {size:.3g} MB: split it into smaller archives.")
             raise UserError(text.format(name=name, size=limits.max_archive_bytes / 2**20))
         try:
-            archive = zipfile.ZipFile(file)
-        except _TooMuch:
-            text = say("{name} lists too many files: pack at most {most:,}.", name=name, most=limits.max_members)
-            raise UserError(text) from None
+            end = zipfile._EndRecData(file)  # says how much zipfile will read of the list of members, all at once
+            archive = zipfile.ZipFile(file) if end and end[_LIST_BYTES] <= limits.max_directory_bytes else None
         except Exception:  # a damaged list of members makes zipfile raise nearly any error
-            raise UserError(say("{name} is no zip archive, or a damaged one: pack it again.", name=name)) from None
+            end = archive = None
+        if archive is None:
+            text = say("{name} lists too many files: pack at most {most:,}.")
+            text = text if end else say("{name} is no zip archive, or a damaged one: pack it again.")
+            raise UserError(text.format(name=name, most=limits.max_members))
         with archive:
-            entries = archive.infolist()
-            if any(entry.flag_bits & 1 for entry in entries):
+            if any(entry.flag_bits & 1 for entry in archive.infolist()):
                 raise UserError(say("{name} is locked by a password: pack it again without one.", name=name))
-            file.largest = None  # from here on zipfile reads in small pieces of its own choice
-            yield from _members(archive, entries, name, limits)
+            yield from _members(archive, archive.infolist(), name, limits)
 
 
 def _members(
@@ -132,33 +132,8 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tupl
     if entry.compress_type not in _METHODS:
         text = say("{name} is packed in a rare way; it was left out: pack the archive again as a plain zip.")
         return b"", text.format(name=shown)
-    pieces, length = [], 0
     try:
         with archive.open(entry) as stream:
-            while length <= most and (piece := stream.read(min(_PIECE, most + 1 - length))):
-                pieces.append(piece)
-                length += len(piece)
+            return stream.read(most + 1), ""
     except Exception:  # damage makes zipfile and zlib raise nearly any error
         return b"", say("{name} is damaged inside its archive; it was left out.", name=shown)
-    return b"".join(pieces), ""
-
-
-class _TooMuch(Exception):
-    """More bytes were asked for at once than allowed."""
-
-
-class _Bounded(io.FileIO):
-    """A file that refuses large single reads: zipfile reads the whole list of members in one, of any claimed size."""
-
-    def __init__(self, path: Path | str, largest: int) -> None:
-        super().__init__(path, "rb")
-        self.size = self.seek(0, io.SEEK_END)
-        self.seek(0)
-        self.largest: int | None = largest
-
-    def read(self, count: int | None = -1) -> bytes:
-        left = max(self.size - self.tell(), 0)
-        count = left if count is None or count < 0 else min(count, left)
-        if self.largest is not None and count > self.largest:
-            raise _TooMuch
-        return super().read(count) or b""

@@ -5,13 +5,14 @@ A kind of data set is registered by the beginning of its names; from outside too
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cliptta_demo.backend.data.local import find_folder, find_tables
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, HUB_PREFIX, PRESETS, is_hub_spec
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
@@ -63,6 +64,30 @@ def register_source(
         taken = ", ".join((HUB_PREFIX, *SOURCES))
         raise ValueError(f"prefix is {prefix!r}; it must end in a colon and be another than {taken}")
     SOURCES[prefix] = SourceKind(open, place, check, strangers or (lambda name: open(name, None)), visitors)
+
+
+def find_folder(path: Path | str) -> Path:
+    """The folder at a path; a leading ``~`` is the home folder. Raises :class:`UserError` where there is none."""
+    root = Path(os.path.expanduser(path))
+    shown = root.name or str(path)
+    if not str(path) or not os.path.exists(root):  # an empty path would mean the current folder
+        raise UserError(f"The folder '{shown}' does not exist: check the path.")
+    if not root.is_dir():
+        raise UserError(f"'{shown}' is a file, not a folder: give a folder with one sub-folder per class.")
+    return root
+
+
+def find_tables(name: str) -> list[Path]:
+    """The parquet files of ``PATH``, a file or a folder of them, sorted; conditions after a ``?`` are left out.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(name.partition("?")[0]).expanduser()
+    found = [path] if path.is_file() else sorted(path.glob("*.parquet"))
+    if not found:
+        raise UserError(f"'{path}' is no parquet file and no folder with some: check the path.")
+    return found
 
 
 def _of(module: str, name: str) -> Callable[..., Source]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, whole
@@ -35,11 +35,9 @@ _FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
 # A large picture takes hundreds of megabytes while it is converted: one at a time, whoever asks.
 _LARGE_PIXELS = 8_000_000
 _LARGE_IMAGE_LOCK = threading.Lock()
-_MAX_SEGMENTS = 10_000  # real JPEG files have some dozens
 _MAX_SCANS = 100  # a progressive JPEG has about 10; each further one costs a pass over all pixels
 _MAX_STRIPS = 100_000  # a TIFF of one row per strip stays below this
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")
-_JPEG_NEEDLESS = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # application data and comments; JFIF and Adobe's stay
+_EXIF, _MAX_EXIF = b"Exif\0\0", 2**16 + 6  # a segment of JPEG can't be longer
 _GIF_BLOCK = re.compile(rb"[!,;]")
 _TIFF_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 
@@ -82,12 +80,9 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
     if len(data) > limits.max_bytes:
         text = say("{name} is over {size:.3g} MB; it was left out: shrink it first.")
         raise UserError(text.format(name=name, size=limits.max_bytes / 2**20))
-    # Saving and restoring the warning filters would race between threads; one added entry can't.
-    if not any(getattr(entry[3], "pattern", "") == r"PIL\." for entry in warnings.filters):
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # saving and restoring filters would race between threads
     try:
-        data, orientation = _without_metadata(data)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(_harmless(data)), formats=FORMATS) as image:
             if image.width * image.height > limits.max_pixels:
                 raise Image.DecompressionBombError
             if image.format == "JPEG":
@@ -96,8 +91,7 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
             with _LARGE_IMAGE_LOCK if image.width * image.height > _LARGE_PIXELS else nullcontext():
                 image.load()
                 square = _resize_and_crop(_as_rgb(image), size)
-            if image.format in ("PNG", "WEBP"):  # TIFF is turned by Pillow itself
-                orientation = _orientation(image.info.get("exif", b""))
+            orientation = _orientation(image)
         # Turning the small square is cheaper than turning the picture.
         tensor = torch.from_numpy(np.array(square)).permute(2, 0, 1)
         tensor = tensor.transpose(1, 2) if orientation in (5, 6, 7, 8) else tensor
@@ -198,40 +192,31 @@ def _resize_and_crop(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, right, bottom))
 
 
-def _without_metadata(data: bytes) -> tuple[bytes, int]:
-    """Drop or check what Pillow parses before the size is known: a small file can make it fill gigabytes.
+def _harmless(data: bytes) -> bytes:
+    """What Pillow parses before it knows the size of a picture, dropped or checked: a small file can fill gigabytes.
 
-    Returns what to decode and the EXIF orientation. Raises nearly any error on corrupt data.
+    Raises nearly any error on corrupt data.
     """
     if data.startswith(b"\xff\xd8\xff"):
-        return _plain_jpeg(data)
+        if data.count(b"\xff\xda") > _MAX_SCANS:
+            raise ValueError("too many scans")
+        start, mark, rest = data.partition(_EXIF)
+        return start + mark + rest.replace(_EXIF, b"more\0\0")  # Pillow joins what is called so
     if data.startswith(b"GIF8"):
-        return _plain_gif(data), 1
+        return _plain_gif(data)
     if data[:4] in (b"II*\0", b"MM\0*"):
         _check_tiff(data)
     elif data[:2] in (b"II", b"MM"):
         raise UnidentifiedImageError("no TIFF file, or one of the kind made for gigabytes")
-    return data, 1
+    return data
 
 
-def _plain_jpeg(data: bytes) -> tuple[bytes, int]:
-    """The file without the metadata between its start and its first scan, and its EXIF orientation."""
-    kept, orientation, scans, first_scan, position = [b"\xff\xd8"], 1, 0, len(data), 2
-    for _ in range(_MAX_SEGMENTS):
-        found = _JPEG_MARKER.search(data, position)
-        if found is None or found[1] == b"\xd9":  # the end of the picture
-            return b"".join([*kept, data[first_scan:]]), orientation
-        marker, start = found[1][0], found.end() - 2
-        position = found.end() + max(int.from_bytes(data[start + 2 : start + 4], "big"), 2)
-        if marker == 0xDA:  # a scan: compressed pixels follow
-            scans, first_scan = scans + 1, min(first_scan, start)
-            if scans > _MAX_SCANS:
-                break
-        elif scans == 0 and marker == 0xE1 and data.startswith(b"Exif\0", start + 4):
-            orientation = _orientation(data[start + 4 : position])
-        elif scans == 0 and marker not in _JPEG_NEEDLESS:
-            kept.append(data[start:position])
-    raise ValueError("too many scans or segments")
+def _orientation(image: Image.Image) -> int:
+    """As EXIF data of the usual length say; 1, upright, where there are none. Pillow turns TIFF by itself."""
+    with suppress(Exception):  # corrupt ones make Pillow raise nearly any error
+        if 0 < len(image.info.get("exif", b"")) < _MAX_EXIF:
+            return image.getexif().get(ExifTags.Base.Orientation, 1)
+    return 1
 
 
 def _plain_gif(data: bytes) -> bytes:
@@ -246,17 +231,6 @@ def _plain_gif(data: bytes) -> bytes:
         if data[found.start() + 1] == 0xF9:  # the graphic control block holds the transparent colour
             control = data[found.start() : position]
     return data[:header] + control + (data[found.start() :] if found else b"")
-
-
-def _orientation(exif: bytes) -> int:
-    """The orientation in a block of EXIF data; 1, upright, where it has none or is corrupt."""
-    exif = exif.removeprefix(b"Exif\0\0")
-    with suppress(KeyError, struct.error):
-        order = {b"II": "<", b"MM": ">"}[exif[:2]]
-        for tag, _, _, value in _tiff_directory(exif, struct.unpack_from(f"{order}L", exif, 4)[0], order):
-            if tag == 0x0112:
-                return value >> 16 if order == ">" else value & 0xFFFF  # the first two of its four bytes
-    return 1
 
 
 def _tiff_directory(data: bytes, offset: int, order: str) -> Iterator[tuple[int, int, int, int]]:

@@ -1,6 +1,5 @@
 """Labelled images from a folder: one sub-folder per class, whose name is the class name."""
 
-import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cliptta_demo.backend.data.catalog import find_folder
 from cliptta_demo.backend.data.decode import decode_files
-from cliptta_demo.backend.data.local import find_folder
 from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.sources import UNLABELLED, Images, arranged
 from cliptta_demo.backend.errors import UserError
@@ -45,7 +44,7 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
     """List the images of a folder in the ImageFolder layout, sorted, the same on every machine.
 
     Each sub-folder with images is a class; images in folders further down belong to it. Hidden files and
-    folders, files without an image's extension, and symbolic links that lead out of `root` are skipped. With
+    folders, files without an image's extension, and linked folders are skipped. With
     `class_names`, these are the classes in that order (an underscore equals a space, case does not matter): some of
     the sub-folders, then the others are left out, or all of them and perhaps more. A folder with images, and no
     sub-folders with any, needs `class_names`; its images are UNLABELLED. Images beside class sub-folders are skipped.
@@ -55,13 +54,13 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
     """
     root = find_folder(root)
     shown = root.name or str(root)
-    try:
-        inside = os.path.realpath(root)
-        folders, loose = _entries(root, inside)
-        found = {folder.name: _images_below(folder, inside) for folder in folders}
-    except OSError as error:
-        raise UserError(f"The folder '{shown}' can't be read: check its permissions.") from error
-    by_class = {name: files for name, files in found.items() if files}
+    by_class: dict[str, list[Path]] = {}
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        visible = not any(part.startswith(".") for part in parts)
+        if visible and path.suffix.lower() in IMAGE_EXTENSIONS and path.is_file():
+            by_class.setdefault(parts[0] if len(parts) > 1 else "", []).append(path)
+    loose = by_class.pop("", [])
     if by_class:
         names = tuple(by_class) if class_names is None else tuple(class_names)
         positions = _positions(tuple(by_class), names, shown)
@@ -69,10 +68,7 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
         files, labels = zip(*shows, strict=True)
         return FolderSource(names, files, labels)
     if not loose:
-        if folders:
-            raise UserError(f"No images were found in the sub-folders of '{shown}': put some into each.")
-        what = f"The folder '{shown}' has no class sub-folders"
-        raise UserError(f"{what}: make one per class and put images there.")
+        raise UserError(f"The folder '{shown}' has no class sub-folders with images: make one per class.")
     if class_names is None:
         raise UserError(
             f"The folder '{shown}' has images but no class sub-folders: give the class names, or sort the"
@@ -107,33 +103,3 @@ def _listed(names: Sequence[str]) -> str:
 def _comparable(name: str) -> str:
     """The name without what may differ between a folder and a typed name; some systems store é as e and ´."""
     return unicodedata.normalize("NFC", display_name(name)).casefold()
-
-
-def _entries(folder: Path, inside: str) -> tuple[list[Path], list[Path]]:
-    """The visible sub-folders and image files of a folder, sorted, none of them outside `inside`."""
-    folders: list[Path] = []
-    files: list[Path] = []
-    for name in sorted(os.listdir(folder)):
-        path = folder / name
-        if name.startswith(".") or not Path(os.path.realpath(path)).is_relative_to(inside):
-            continue
-        if path.is_dir():
-            folders.append(path)
-        elif path.is_file() and path.suffix.lower() in IMAGE_EXTENSIONS:
-            files.append(path)
-    return folders, files
-
-
-def _images_below(folder: Path, inside: str) -> list[Path]:
-    """Every image in a folder and below, sorted; each real folder is entered once, as links can go round."""
-    pending, entered = [folder], set()
-    images: list[Path] = []
-    while pending:
-        current = pending.pop()
-        real = os.path.realpath(current)
-        if real not in entered:
-            entered.add(real)
-            folders, files = _entries(current, inside)
-            pending.extend(reversed(folders))
-            images.extend(files)
-    return sorted(images, key=lambda path: path.parts)

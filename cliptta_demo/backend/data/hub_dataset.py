@@ -1,18 +1,18 @@
 """A data set of the hub, from its name to a source: which files, which columns, which class names."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cliptta_demo.backend.data.columns import features_of_card, features_of_file, split_columns
-from cliptta_demo.backend.data.local import find_tables
+from cliptta_demo.backend.data.catalog import find_tables
 from cliptta_demo.backend.data.parquet import ParquetSource, Rows, read_rows
 from cliptta_demo.backend.data.presets import HUB_PREFIX as PREFIX
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
@@ -27,6 +27,8 @@ _PART = re.compile(r"(?:([A-Za-z0-9_.+-]{1,80})/)?([A-Za-z0-9_.-]{1,80})", re.AS
 _CONDITION = re.compile(r"([^=&]{1,80})=([^&]{0,80})")
 MAX_CONDITIONS = 4  # each is a column more to read
 PARTIAL = "partial-"  # what the hub calls a split in its own copies where it has copied the first gigabytes alone
+LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "target", "category", "y")
+IMAGE_COLUMNS = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")
 OPEN_TABLES = 6  # data sets whose labels stay in memory
 
 
@@ -106,7 +108,7 @@ def open_tables(name: str, class_names: Sequence[str] | None = None, *, stranger
     name = paths[0].name if len(paths) == 1 else paths[0].parent.name
     dataset = HubDataset(repository=name, where=_read_conditions(text) if mark else ())
     try:
-        rows = _read_table(paths, Listing("dataset", name, "", ()), dataset)
+        rows = _read_table(paths, dataset)
     except UserError:
         raise
     except Exception as error:  # whatever pyarrow makes of a damaged file
@@ -122,14 +124,13 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     files = choose_files(listing, dataset)
     if not files:
         with suppress(UserError):
-            copies = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
-            listing = replace(copies, card=listing.card)
+            listing = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
         files = choose_files(listing, dataset)
     if not files:
         raise UserError(_no_files(listing, dataset))
     paths = fetch(listing, files, visitor=visitor)
     try:
-        rows = _read_table(paths, listing, dataset)
+        rows = _read_table(paths, dataset)
     except UserError:
         raise
     except Exception as error:  # whatever pyarrow makes of a damaged file
@@ -145,13 +146,55 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     return replace(rows, name=name, class_names=names, note=note if partial else "")
 
 
-def _read_table(paths: list[Path], listing: Listing, dataset: HubDataset) -> Rows:
+def _read_table(paths: list[Path], dataset: HubDataset) -> Rows:
     schema = pq.read_schema(paths[0])
-    features = features_of_card(listing.card, dataset.config) | features_of_file(schema)
+    features = features_of_file(schema)
     image, labels = split_columns(schema, features, dataset)
     names = dataset.class_names or tuple(features.get(labels, ()) or ())
     where = [(column, _stored(value, features.get(column))) for column, value in dataset.where]
     return read_rows(paths, image, labels, names, where, dataset.repository)
+
+
+def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDataset) -> tuple[str, str]:
+    """(image column, label column): as the data set says, as its metadata says, or by their usual names and types.
+
+    Raises:
+        UserError: no such column, or none of texts or whole numbers that a condition is on.
+    """
+    images = [field.name for field in schema if pa.types.is_binary(_bytes_of(field.type))]
+    plain = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_string(field.type)]
+    named = [name for name, words in features.items() if words]
+    named.sort(key=lambda name: name not in LABEL_COLUMNS)  # DomainNet's domain is a ClassLabel as well
+    told = (name for name, words in features.items() if words is None)
+    image = next((name for name in (*told, *IMAGE_COLUMNS, *images) if name in images), None)
+    label = next((name for name in (dataset.label_column, *named, *LABEL_COLUMNS) if name in plain), None)
+    unknown = [column for column, _ in dataset.where if column not in plain]
+    if image is None:
+        text = say("{name} has no column of images that is known here (it has: {columns}). Choose another data set.")
+    elif label is None:
+        text = say("{name} has no column of labels that is known here (it has: {columns}). Choose another data set.")
+    elif unknown:
+        text = say("{name} has no column {column!r} of texts or whole numbers. It has: {columns}.")
+    else:
+        return image, label
+    column = unknown[0] if unknown else ""
+    raise UserError(text.format(name=dataset.repository, column=column, columns=", ".join(schema.names)[:200]))
+
+
+def _bytes_of(kind: pa.DataType) -> pa.DataType:
+    return kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
+
+
+def features_of_file(schema: pa.Schema) -> dict[str, tuple[str, ...] | None]:
+    """Column → class names (of labels) or None (of images), from what `datasets` writes into a parquet file."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    with suppress(KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        for column, feature in json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"].items():
+            if feature.get("_type") == "ClassLabel" and feature.get("names"):
+                found[column] = tuple(map(str, feature["names"]))
+            elif feature.get("_type") == "Image":
+                found[column] = None
+    return found
 
 
 def _stored(value: str, names: tuple[str, ...] | None) -> str:
@@ -177,18 +220,9 @@ def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:
 
 
 def parts_of(listing: Listing) -> dict[tuple[str, str], list[RemoteFile]]:
-    """(config, split) → parquet files, as the front matter says, or else as the paths tell. The default comes first."""
-    tables = sorted((file for file in listing.files if file.path.endswith(".parquet")), key=lambda file: file.path)
+    """(config, split) → parquet files, as their paths tell."""
     parts: dict[tuple[str, str], list[RemoteFile]] = {}
-    configs = [entry for entry in listing.card.get("configs") or () if isinstance(entry, dict)]
-    for entry in sorted(configs, key=lambda entry: not entry.get("default")):
-        for split, pattern in _data_files(entry.get("data_files")):
-            found = [file for file in tables if fnmatch(file.path, pattern)]
-            if found:
-                parts.setdefault((str(entry.get("config_name", "default")), split), []).extend(found)
-    if parts:
-        return parts
-    for file in tables:
+    for file in sorted(listing.files, key=lambda file: file.path):
         folder, _, name = file.path.rpartition("/")
         upper, _, last = folder.rpartition("/")
         split = re.split(r"-\d|\.", name)[0]
@@ -196,22 +230,9 @@ def parts_of(listing: Listing) -> dict[tuple[str, str], list[RemoteFile]]:
             config, split = upper or "default", last or "train"
         else:  # data/test-00000-of-00001.parquet, CONFIG/test-…
             config = "default" if folder in ("", "data") else folder
-        parts.setdefault((config, split), []).append(file)
+        if name.endswith(".parquet"):
+            parts.setdefault((config, split), []).append(file)
     return parts
-
-
-def _data_files(entries: Any) -> list[tuple[str, str]]:
-    if isinstance(entries, str):
-        return [("train", entries)]
-    pairs = []
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, str):
-            pairs.append(("train", entry))
-        elif isinstance(entry, dict):
-            paths = entry.get("path") or ()
-            split = str(entry.get("split", "train"))
-            pairs += [(split, path) for path in ([paths] if isinstance(paths, str) else paths)]
-    return pairs
 
 
 def _no_files(listing: Listing, dataset: HubDataset) -> str:

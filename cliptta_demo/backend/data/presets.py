@@ -57,7 +57,7 @@ class HubDataset:
         repository: ORGANISATION/NAME; config, split: which part, "" for the repository's default and its test split.
         label: as a person reads it; megabytes: rough size of the split, which a page offers within its limit;
             ``UNCOUNTED`` keeps it for the command line and Python.
-        image_column, label_column: "" to find them.
+        label_column: "" to find it.
         class_names: in the order of the labels; () takes those that the data set brings.
         mended_names: (name that it brings, the right one).
         templates: captions that suit it; None leaves the choice to the backbone.
@@ -69,7 +69,6 @@ class HubDataset:
     split: str = ""
     label: str = ""
     megabytes: int = UNCOUNTED
-    image_column: str = ""
     label_column: str = ""
     class_names: tuple[str, ...] = ()
     mended_names: tuple[tuple[str, str], ...] = ()

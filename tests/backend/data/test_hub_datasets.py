@@ -31,19 +31,6 @@ from cliptta_demo.cli import main
 CIFAR = SHARED / "cifar10-test.parquet"
 
 
-def card(config: str, columns: dict, files: dict[str, str]) -> dict:
-    """Front matter as the hub's tools write it."""
-    features = []
-    for name, words in columns.items():
-        labelled = {"class_label": {"names": {str(index): word for index, word in enumerate(words)}}} if words else {}
-        features.append({"name": name, "dtype": labelled or "image"})
-    data_files = [{"split": split, "path": path} for split, path in files.items()]
-    return {
-        "dataset_info": {"config_name": config, "features": features},
-        "configs": [{"config_name": config, "data_files": data_files, "default": True}],
-    }
-
-
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(hub_dataset, "_open_table", cache(hub_dataset._open_table.__wrapped__))
@@ -68,21 +55,20 @@ def test_names_come_from_the_files_metadata(stand_in: Hub) -> None:
     assert everything(source, "sorted")[1] == sorted(labels)
 
 
-def test_names_come_from_the_readme_and_the_test_split_is_preferred(stand_in: Hub) -> None:
-    front = card("plain", {"img": None, "label": ANIMALS}, {"train": "plain/train-*", "test": "plain/test-*"})
+def test_the_test_split_is_preferred(stand_in: Hub) -> None:
     files = {
-        "plain/train-00000-of-00001.parquet": table([0] * 5, image="img"),
-        "plain/test-00000-of-00002.parquet": table([1] * 12, image="img"),
-        "plain/test-00001-of-00002.parquet": table([2] * 13, image="img"),
+        "plain/train-00000-of-00001.parquet": table([0] * 5, image="img", names=ANIMALS),
+        "plain/test-00000-of-00002.parquet": table([1] * 12, image="img", names=ANIMALS),
+        "plain/test-00001-of-00002.parquet": table([2] * 13, image="img", names=ANIMALS),
     }
-    publish(stand_in, "zoo/animals", files, front)
+    publish(stand_in, "zoo/animals", files)
     source = open_source("hf:zoo/animals")
     assert (source.length(), source.class_names) == (25, ANIMALS)
     assert sorted(everything(source)[1]) == [1] * 12 + [2] * 13
     assert open_source("hf:zoo/animals:train").length() == 5
     assert open_source("hf:zoo/animals:plain/train").length() == 5
     assert not stand_in.asked("refs/convert")
-    with pytest.raises(UserError, match=r"has no part valid. It has: plain/train, plain/test"):
+    with pytest.raises(UserError, match=r"has no part valid. It has: plain/test, plain/train"):
         open_source("hf:zoo/animals:valid")
 
 
@@ -290,8 +276,7 @@ def test_the_command_line_takes_presets_and_strangers(stand_in: Hub, tmp_path: P
 
 @pytest.mark.skipif(not CIFAR.exists(), reason="needs ../shared/data/cifar10-test.parquet")
 def test_cifar10_from_the_hub_is_the_whole_test_set(stand_in: Hub) -> None:
-    front = card("plain_text", {"img": None, "label": PRESETS["cifar10"].class_names}, {"test": "plain_text/test-*"})
-    publish(stand_in, "uoft-cs/cifar10", {"plain_text/test-00000-of-00001.parquet": CIFAR}, front)
+    publish(stand_in, "uoft-cs/cifar10", {"plain_text/test-00000-of-00001.parquet": CIFAR})
     stand_in.cut_after = 2_000_000
     source = open_source("cifar10")
     assert len(stand_in.asked("/cdn/")) == 2

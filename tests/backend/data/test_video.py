@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hostile_files import Case, encode, film, hostile_videos
+from hostile_files import Case, film, hostile_videos
 from paths import ROOT
-from PIL import Image
 
 from cliptta_demo.backend.data.collection import Collection, GivenFile, collect
 from cliptta_demo.backend.data.decode import ImageLimits
@@ -57,14 +56,6 @@ def test_videos_and_images_together_keep_their_places_labels_and_room(tmp_path: 
     assert (len(found.names), found.frames) == (40, 39)
     only = "Of last.webm only those up to 0:00.27 of its frames were taken: take fewer of them, or cut it."
     assert found.notes == (only,)
-
-
-def test_a_gif_of_very_many_blocks_is_left_to_the_process_that_has_limits(tmp_path: Path) -> None:
-    still = encode(Image.new("P", (8, 8)), "GIF")
-    at = still.index(b",")  # the first block of the picture
-    for comments in (b"!\xfe" + b"\1x" * 2**20 + b"\0", b"!\xfe\1x\0" * 2**20, b"!\xfe\0" * 2**20):
-        found = give(tmp_path, ("a.gif", still[:at] + comments + still[at:]), ("b.gif", still))
-        assert (found.names, found.frames, found.notes) == (("a.gif 0:00.00", "b.gif"), 1, ())
 
 
 def test_hostile_videos_are_a_sentence_each_and_leave_no_process(
