@@ -130,23 +130,21 @@ def test_tent_is_the_authors_loop() -> None:
     assert not torch.allclose(state.values, last(made("tent", backbone), FIRST).state.values, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["batch-statistics", "tent-batch"])
-def test_the_shared_tower_stays_as_it_is_and_serves_all_at_once(name: str) -> None:
-    backbone = mixing()
+def test_the_shared_tower_stays_as_it_is_and_serves_all_at_once() -> None:
+    backbone, names = mixing(), ("zero-shot", "tent", "batch-statistics", "tent-batch") * 5
     before = copy.deepcopy(backbone.tower.state_dict())
-    alone = [last(made(other, backbone), FIRST).cosines for other in ("zero-shot", "tent", name)]
-    found: dict[int, list[Tensor]] = {}
+    alone = [last(made(name, backbone), FIRST).cosines for name in names]
+    found: dict[int, Tensor] = {}
 
     def visit(number: int) -> None:
-        found[number] = [last(made(other, backbone), FIRST).cosines for other in ("zero-shot", "tent", name)]
+        found[number] = last(made(names[number], backbone), FIRST).cosines
 
-    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(8)]
+    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(len(names))]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:
         visitor.join()
-    assert len(found) == 8
-    assert all(torch.equal(one, other) for of_one in found.values() for one, other in zip(of_one, alone, strict=True))
+    assert all(torch.equal(found[number], alone[number]) for number in range(len(names)))
     assert all(torch.equal(value, before[name]) for name, value in backbone.tower.state_dict().items())
     assert not any(norm.training or norm._forward_pre_hooks for norm in norms(backbone.tower))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from cliptta_demo.backend.methods.losses import (
     soft_contrastive,
 )
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.methods.unient import best_cut, upper_share
 
 
 def unit(rows: int, seed: int = 0) -> Tensor:
@@ -43,13 +45,6 @@ def test_soft_contrastive_is_the_mean_entropy_of_the_rows() -> None:
     assert both == pytest.approx((rows + columns).item() / 2, abs=1e-5)
 
 
-@pytest.mark.parametrize("symmetric", [False, True])
-def test_one_image_has_zero_loss_and_gradient(symmetric: bool) -> None:
-    loss, gradient = loss_and_gradient(unit(1), unit(1, seed=1), symmetric=symmetric)
-    assert loss == 0
-    assert not gradient.any()
-
-
 def test_full_collapse_stops_the_row_form_but_not_the_column_form() -> None:
     collapsed = unit(1, seed=1).expand(8, -1)  # every image has the same pseudo-caption
     loss, gradient = loss_and_gradient(unit(8), collapsed, scale=5.0)
@@ -66,11 +61,11 @@ def test_identical_images_are_finite() -> None:
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_everything_filtered_out_gives_zero(symmetric: bool) -> None:
-    keep = torch.zeros(6, dtype=torch.bool)
-    loss, gradient = loss_and_gradient(unit(6), unit(6, seed=1), keep=keep, symmetric=symmetric)
-    assert loss == 0
-    assert not gradient.any()
+def test_one_image_and_none_that_is_kept_give_zero(symmetric: bool) -> None:
+    for count, keep in ((1, None), (6, torch.zeros(6, dtype=torch.bool))):
+        loss, gradient = loss_and_gradient(unit(count), unit(count, seed=1), keep=keep, symmetric=symmetric)
+        assert loss == 0
+        assert not gradient.any()
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
@@ -129,3 +124,31 @@ def test_otsu_separates_two_groups() -> None:
 def test_scores_are_higher_for_a_clear_match(name: str) -> None:
     clear, vague = torch.tensor([[0.9, 0.1, 0.1]]), torch.tensor([[0.2, 0.2, 0.2]])
     assert ID_SCORES[name](clear).item() > ID_SCORES[name](vague).item()
+
+
+def apart(values: np.ndarray, upper: np.ndarray) -> float:
+    """Summed squared distances from the own group's mean."""
+    return sum(((part - part.mean()) ** 2).sum() for part in (values[upper], values[~upper]))
+
+
+@pytest.mark.parametrize("count", [2, 3, 30])
+def test_no_other_cut_is_better(count: int) -> None:
+    for seed in range(20):
+        values = np.random.default_rng(seed).random(count)
+        cuts = [values >= edge for edge in np.sort(values)[1:]]
+        assert apart(values, best_cut(values)) == pytest.approx(min(apart(values, cut) for cut in cuts))
+
+
+def test_two_heaps_are_told_apart_and_what_lies_between_belongs_to_both() -> None:
+    draw = np.random.default_rng(0)
+    values = np.concatenate([draw.normal(0.2, 0.05, 40), draw.normal(0.8, 0.05, 20), [0.5]])
+    shares = upper_share(values, best_cut(values))
+    assert shares[:40].max() < 0.01
+    assert shares[40:60].min() > 0.99
+    assert 0 < shares[-1] < 1
+    assert upper_share(values, ~best_cut(values)) == pytest.approx(shares)  # which one is the upper is found out
+
+
+def test_values_on_two_points_stay_finite() -> None:
+    values = np.array([0.0, 0.0, 1.0])
+    assert upper_share(values, best_cut(values)).tolist() == [0, 0, 1]

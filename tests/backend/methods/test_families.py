@@ -1,0 +1,225 @@
+"""Captions, redundancy, training-free methods and those that take one image at a time: what is each family's alone."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from itertools import product
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import torch
+from golden_methods import golden_backbone
+from helpers import CLASSES, EMBEDDING, labelled_source, method_of, random_images, small_backbone
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods import lame
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.g_fret import Supports, prediction_loss
+from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.rlcf import reward_loss
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.pieces import NO_REST
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+
+SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=2)
+WORDS = ("ant", "bee", "cat")  # of the golden vocabulary
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return small_backbone()
+
+
+def make(name: str, backbone: Backbone, classes: int = len(CLASSES), **own: Any) -> Method:
+    return method_of(name, backbone, backbone.prototypes(CLASSES[:classes]), SETTINGS, **own)
+
+
+def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:
+    *_, progress = method.adapt(images, method.start() if state is None else state, seed)
+    return progress
+
+
+def test_one_image_alone_has_nothing_to_be_compared_with(backbone: Backbone) -> None:
+    tower = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 32)
+    )
+    normed = small_backbone(tower)
+    for name in ("clipartt", "watt-p", "watt-s", "s-fret"):
+        state = last(make(name, normed, 2), random_images(1)).state
+        assert torch.equal(state.values, normed.source_parameters)
+
+
+def test_the_authors_forget_each_batch(backbone: Backbone) -> None:
+    for name, (release, stays) in product(("clipartt", "watt-s"), {"authors": False, "cliptta": True}.items()):
+        method = make(name, backbone, release=release)
+        after = last(method, random_images(6, seed=1), last(method, random_images(6)).state, 1)
+        alone = last(method, random_images(6, seed=1), seed=1)
+        assert torch.equal(after.cosines, alone.cosines) is not stays
+        assert after.state.updates.item() == method.steps(method.task.outline) * (1 + stays)
+
+
+def test_supports_are_the_surest_of_each_class() -> None:
+    none = torch.zeros(0)
+    supports = Supports(none.view(0, 2), none.long(), none)
+    features = torch.tensor([[2.0, 0], [0, 1], [3, 0], [4, 0], [0, 5]])
+    entropies = torch.tensor([0.3, 0.9, 0.1, 0.2, float("nan")])
+    supports = supports.add(features, torch.tensor([0, 1, 0, 0, 1]), entropies, 2)
+    assert supports.labels.tolist() == [0, 0, 1]
+    assert supports.features[:, 0].tolist() == [3, 4, 0]  # an entropy that is no number is left out
+    assert supports.centres(3).tolist() == [[2, 0], [0, 1], [0, 0]]
+    assert supports.add(features[1:2] * 7, torch.tensor([1]), torch.tensor([0.9]), 1).features.tolist()[-1] == [0, 1]
+
+
+def test_no_image_that_the_centres_agree_with_gives_no_prediction_loss() -> None:
+    features = torch.eye(2, requires_grad=True)
+    logits = 100 * features
+    loss = prediction_loss(features, logits, torch.eye(2).flip(0), logits.detach())
+    assert loss.item() == 0
+    assert not torch.autograd.grad(loss, features)[0].any()
+    assert prediction_loss(features, logits, torch.eye(2), logits.detach()).item() > 0
+
+
+def test_lames_other_affinities_stay_finite(backbone: Backbone) -> None:
+    for affinity, count in product(("rbf", "linear"), (1, 8)):
+        alike = random_images(1).expand(count, -1, -1, -1)
+        assert last(make("lame", backbone, affinity=affinity), alike).probabilities.isfinite().all()
+
+
+def test_tda_takes_images_in_their_order_across_batches(backbone: Backbone) -> None:
+    images, method = random_images(12), make("tda", backbone)
+    whole = last(method, images)
+    first = last(method, images[:5])
+    kept = pickle.loads(pickle.dumps(first.state.to("cpu")))
+    second = last(method, images[5:], kept)
+    torch.testing.assert_close(torch.cat([first.logits, second.logits]), whole.logits, atol=1e-4, rtol=0)
+    backwards = last(method, images.flip(0)).logits.flip(0)
+    assert not torch.allclose(backwards, whole.logits, atol=1e-2)
+
+
+def test_tdas_caches_follow_its_settings(backbone: Backbone) -> None:
+    method = make("tda", backbone)
+    state = last(method, random_images(30)).state
+    entropies = state.kept["positive"][0]
+    assert (entropies.diff(dim=1)[entropies[:, 1:].isfinite()] >= 0).all()
+    fewer = make("tda", backbone, shots=1, negative_shots=4)
+    cut = last(fewer, random_images(1, seed=9), state).state.kept
+    assert (cut["positive"][0].shape[1], cut["negative"][0].shape[1]) == (1, 4)
+    assert (cut["positive"][0] <= entropies[:, :1]).all()
+
+
+def test_zero_counts_the_votes_of_the_surest_views_and_breaks_ties(backbone: Backbone) -> None:
+    method = make("zero", backbone, views=6, share=0.7)  # four of six vote
+    ranked = torch.tensor([[1, 1, 1, 2, 2, 2], [1, 1, 2, 2, 3, 2], [1, 1, 2, 2, 3, 3], [3, 2, 1, 0, 1, 2]])
+    assert method._votes(ranked).tolist() == [
+        [0, 3, 1, 0, 0],
+        [0, 2, 3, 0, 0],  # the view of class 3 is asked before, but 3 is not among the tied
+        [0, 3, 2, 0, 0],  # no other view knows better: the surest voter
+        [1, 2, 1, 1, 0],
+    ]
+
+
+def test_zero_looks_at_as_many_images_as_it_says_and_the_seed_decides_where(backbone: Backbone) -> None:
+    method, seen = make("zero", backbone, views=4), []
+    with backbone.tower.register_forward_hook(lambda tower, inputs, output: seen.append(len(inputs[0]))):
+        progress = last(method, random_images(5), seed=3)
+    assert sum(seen) == method.cost(method.task.outline, 5).forward == 20
+    assert torch.equal(last(method, random_images(5), seed=3).probabilities, progress.probabilities)
+    zero_shot = last(make("zero-shot", backbone), random_images(5))
+    torch.testing.assert_close(progress.cosines, zero_shot.cosines, atol=1e-5, rtol=0)
+
+
+def test_lames_images_follow_those_that_pull_at_them() -> None:
+    own = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
+    for pull, expected in ((torch.zeros(3, 3), [0, 0, 1]), (1 - torch.eye(3), [0, 0, 0])):
+        agreed = lame._agree(-own.log(), pull, NO_REST)
+        assert agreed.argmax(dim=1).tolist() == expected
+        torch.testing.assert_close(agreed.sum(dim=1), torch.ones(3))
+        if not pull.any():
+            torch.testing.assert_close(agreed, own)
+
+
+def test_tda_and_calip_without_weights_are_zero_shot(backbone: Backbone) -> None:
+    for name, weights in (("tda", ("weight", "negative_weight")), ("calip", ("seen_weight", "told_weight"))):
+        progress = last(make(name, backbone, **dict.fromkeys(weights, 0.0)), random_images(8))
+        assert torch.equal(progress.logits, backbone.logits(progress.cosines))
+
+
+def test_a_backbone_without_places_is_refused_before_the_run() -> None:
+    tower = nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(128, 32))
+    settings = RunSettings(methods=("calip",), stream=StreamSettings(batch_size=4, batches=1))
+    with pytest.raises(UserError, match="image tower of small"):
+        Experiment(settings, small_backbone(tower), labelled_source()).start()
+
+
+def test_a_batch_is_seen_to_grow_image_by_image(backbone: Backbone) -> None:
+    for name in (name for name, kind in METHODS.items() if issubclass(kind, PerImage)):
+        method = make(name, backbone)
+        method.rest = Mock()
+        first, *middle, end = method.adapt(random_images(2 * REPORTS), None, 0)
+        assert [moment.step for moment in (first, *middle, end)] == list(range(REPORTS + 1))
+        for moment in middle:
+            done = 2 * moment.step
+            assert torch.equal(moment.cosines[:done], end.cosines[:done])
+            assert torch.equal(moment.cosines[done:], first.cosines[done:])
+            assert moment.state is None
+        assert (end.cosines != first.cosines).any(dim=1).all()
+        assert method.rest.call_count >= 2 * REPORTS * (1 + method.task.own.steps)  # before each step, and the end
+
+
+def test_the_text_tower_does_no_more_than_is_said() -> None:
+    backbone = golden_backbone()
+    for name in ("tpt", "rlcf-prompt"):
+        method = method_of(name, backbone, backbone.prototypes(WORDS, ["a photo of a {}."]), SETTINGS)
+        method.task = replace(method.task, class_names=WORDS)
+        towers, cost = Towers.of(backbone), method.cost(method.task.outline, 2)
+        backbone.images_that_fit()
+        with FlopCounterMode(display=False) as counter:
+            list(method.adapt(random_images(2), None, 0))
+        said = towers.image * cost.forward + towers.prompt * (cost.prompts + THERE_AND_BACK * cost.trained_prompts)
+        assert cost.trained == 0
+        assert 0.6 * said < counter.get_total_flops() / 1e9 <= 1.05 * said
+
+
+def test_alone_an_image_keeps_the_sources_statistics() -> None:
+    tower = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(7200, EMBEDDING))
+    backbone = small_backbone(tower)
+    images = random_images(3)
+    source = backbone.embed(images)
+    torch.testing.assert_close(backbone.embed(images, backbone.source_parameters, alone=True), source)
+    assert not torch.allclose(backbone.embed(images, backbone.source_parameters), source)
+    whole, parts = make("rlcf", backbone), make("rlcf", backbone, at_once=1)
+    *_, expected = whole.adapt(images, None, 0)
+    *_, cut = parts.adapt(images, None, 0)
+    torch.testing.assert_close(cut.cosines, expected.cosines, atol=1e-4, rtol=0)
+    assert max(whole.drift(expected.state)) > 0
+
+
+def test_equal_views_count_alike_and_likeness_counts_more(backbone: Backbone) -> None:
+    method = make("r-tpt", backbone)
+    one, other = torch.eye(EMBEDDING)[:2]
+    assert method.weights(one.expand(5, -1)).tolist() == pytest.approx([0.2] * 5)
+    alike = method.weights(torch.stack([one, one, one, other]))
+    assert alike[:3].tolist() == pytest.approx([1 / 3] * 3)
+    assert alike[3] < 1e-6
+
+
+def test_a_reward_makes_the_better_guess_likelier() -> None:
+    logits = torch.tensor([[2.0, 1.0, -5.0]], requires_grad=True)
+    (slope,) = torch.autograd.grad(reward_loss(logits, torch.tensor([[0.1, 0.3, 0.9]]), 2), logits)
+    assert slope[0, 1] < 0 < slope[0, 0]  # downhill is up for the class that the reward model prefers of the two
+    for nothing in (torch.tensor([[-0.1, -0.3, 0.9]]), torch.tensor([[0.2, 0.2, 0.9]])):  # cut at 0; all alike
+        assert reward_loss(logits, nothing, 2).item() == 0
+    assert reward_loss(logits[:, :1], torch.tensor([[0.5]]), 3).item() == 0  # one class
+
+
+def test_what_the_steps_learn_from_is_rounded_down_to_one_view_at_least() -> None:
+    own = METHODS["tpt"].own()
+    assert [replace(own, views=views).chosen for views in (2, 9, 32, 64)] == [1, 1, 3, 6]
