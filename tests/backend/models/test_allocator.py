@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
-import sys
 
 import pytest
+from warm import run_code
 
 resource = pytest.importorskip("resource", reason="counts page faults, which Windows does not tell")
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told what to keep")
@@ -40,11 +38,10 @@ for keep in (False, True):
 @glibc_only
 def test_freed_memory_is_kept_for_the_next_step() -> None:
     """Pages that twenty steps had to wait for, and megabytes that went back to the system in the end."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, env=plain)
-    assert done.returncode == 0, done.stderr[-3000:]
+    status, text = run_code(STEPS)
+    assert status == 0, text[-3000:]
     pages_of_a_step = 64 * 2**20 // resource.getpagesize()
-    (without, _), (kept, given_back) = (map(float, line.split()) for line in done.stdout.splitlines())
+    (without, _), (kept, given_back) = (map(float, line.split()) for line in text.splitlines())
     assert without > 10 * pages_of_a_step
     assert kept < pages_of_a_step
     assert given_back > 60

@@ -74,7 +74,7 @@ def test_display_name() -> None:
     assert display_name("__a-b__") == "  a-b  "
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.text(max_size=12), max_size=12).map(", ".join))
 def test_any_text_gives_clean_names_or_one_sentence(text: str) -> None:
     try:

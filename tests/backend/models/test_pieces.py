@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from unittest.mock import Mock
 
 import pytest
 import torch
 from helpers import CLASSES, method_of, random_images, small_backbone
 from paths import TESTS
-from torch import nn
 from warm import run_code
 
 from cliptta_demo.backend.errors import UserError
@@ -48,19 +46,6 @@ def test_pieces_give_the_gradient_of_the_whole_batch(backbone: Backbone, piece: 
     torch.testing.assert_close(cut, gradient, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["zero-shot", "tent", "cliptta", "cliptta-oce"])
-def test_a_whole_run_in_pieces_predicts_the_same(backbone: Backbone, name: str) -> None:
-    settings = AdaptationSettings(steps=3, learning_rate=1e-3)
-    whole = method_of(name, backbone, backbone.prototypes(CLASSES), settings)
-    cut = method_of(name, backbone, backbone.prototypes(CLASSES), settings, at_once=6)
-    whole.rest, cut.rest = Mock(), Mock()
-    *steps, expected = whole.adapt(random_images(20), whole.start(), 0)
-    *_, got = cut.adapt(random_images(20), cut.start(), 0)
-    torch.testing.assert_close(got.cosines, expected.cosines, atol=1e-4, rtol=0)
-    assert not whole.rest.called  # what fits into one pass has no rests
-    assert cut.rest.call_count >= 3 * (1 + len(steps))  # four pieces, three rests a pass
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two rests at most one piece goes through the tower, there or back."""
@@ -88,19 +73,6 @@ def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatc
             rest()
             state = moment.state
     assert 0 < largest <= 5
-
-
-def test_a_batch_that_can_not_be_cut_is_worked_on_whole() -> None:
-    backbone = small_backbone(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(7200, 32)))
-    settings = AdaptationSettings(steps=2, memory_shots=0)
-    method = method_of("tent", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
-    method.rest = Mock()
-    list(method.adapt(random_images(12), method.start(), 0))
-    assert not method.rest.called
-    zero_shot = method_of("zero-shot", backbone, backbone.prototypes(CLASSES), settings, at_once=4)
-    zero_shot.rest = Mock()
-    list(zero_shot.adapt(random_images(12), None, 0))
-    assert zero_shot.rest.call_count == 2  # by the source's statistics: it can
 
 
 def test_the_piece_is_chosen_from_what_is_free_at_each_batch(
@@ -142,22 +114,6 @@ def test_out_of_memory_is_retried_in_smaller_pieces(backbone: Backbone, monkeypa
     other = method_of("cliptta", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2))
     assert other.at_once is None  # nobody else works in smaller pieces for it
     torch.testing.assert_close(got.cosines, expected.cosines, atol=1e-4, rtol=0)
-
-
-def test_a_method_without_a_memory_tries_no_pass_twice(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many images another method's memory would add."""
-    method = method_of("tent", backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=1, memory_sample=64))
-    forward, refused = backbone.tower.forward, list[int]()
-
-    def small_device(pixels: torch.Tensor) -> torch.Tensor:
-        if len(pixels) > 5:
-            refused.append(len(pixels))
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return forward(pixels)
-
-    monkeypatch.setattr(backbone.tower, "forward", small_device)
-    list(method.adapt(random_images(12), method.start(), 0))
-    assert refused == [12, 6]
 
 
 def test_what_never_fits_is_said_in_a_sentence(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:

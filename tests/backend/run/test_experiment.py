@@ -70,14 +70,6 @@ def test_the_same_settings_give_the_same_run(backbone: Backbone) -> None:
     assert first == again
 
 
-def test_pause_pickle_and_resume_equals_an_unbroken_run(backbone: Backbone) -> None:
-    whole = [fingerprint(snapshot) for _, snapshot in experiment(backbone).run()]
-    state, _ = next(experiment(backbone).run())
-    state = pickle.loads(pickle.dumps(state.to("cpu")))
-    rest = [fingerprint(snapshot) for _, snapshot in experiment(backbone).run(state)]
-    assert rest == whole[1:]
-
-
 def test_a_cancelled_batch_leaves_no_trace(backbone: Backbone) -> None:
     run = experiment(backbone)
     state, _ = next(run.run())
@@ -172,13 +164,6 @@ def test_unlabelled_images_have_predictions_and_no_accuracy(backbone: Backbone) 
     assert snapshot.methods["cliptta"].batch.predicted.shape == (5,)
     assert snapshot.methods["cliptta"].histogram.sum() == 5
     assert sorted(snapshot.names) == list("abcde")
-
-
-def test_a_batch_of_one(backbone: Backbone) -> None:
-    settings = replace(SETTINGS, stream=StreamSettings(batch_size=1, batches=2))
-    snapshots = [snapshot for _, snapshot in Experiment(settings, backbone, labelled_source(4)).run()]
-    assert len(snapshots) == 2
-    assert all(np.isfinite(method.id_scores).all() for method in snapshots[-1].methods.values())
 
 
 def test_one_class_is_refused_in_a_sentence(backbone: Backbone) -> None:
