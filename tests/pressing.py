@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from helpers import small_backbone
 
-from cliptta_demo.page.form.fields import HUB, FormValues, field_names
+from cliptta_demo.page.form.reading import usual_values
 from cliptta_demo.page.runs import gpu, handlers, runner
 from cliptta_demo.page.runs.host import Host
 
-ZOO = {"dataset": HUB, "hub_dataset": " zoo/animals ", "class_names": ""}  # a data set of the hub, as typed
+ZOO = {"dataset": " hf:zoo/animals ", "class_names": ""}  # a data set of the hub, as typed
 BACKBONE = small_backbone()
 HOST = Host.of(gr.Blocks())
 
@@ -23,8 +23,8 @@ def small_model(monkeypatch):
 
 
 def values(**changes):
-    form = FormValues(**{"batch_size": 8, "batches": 3, "steps": 2, "memory_shots": 1, **changes})
-    return tuple(form[name] for name in field_names())
+    """A form in which little is asked for."""
+    return usual_values() | {"batch_size": 8, "batches": 3, "steps": 2, "memory_shots": 1} | changes
 
 
 def press(session=None, uploads=None, batches=1, host=HOST, **changes):

@@ -19,8 +19,7 @@ from patience import Stillness
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cliptta_demo.page.form.fields import field_names
-from cliptta_demo.page.form.reading import starting_values
+from cliptta_demo.page.form.reading import usual_values
 from cliptta_demo.page.runs.api import SIGNATURE
 
 API = "/gradio_api"
@@ -87,13 +86,11 @@ class Server:
 
 def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[Any]]:
     """(function index, arguments) of a run with these settings."""
-    form = starting_values()
+    form = usual_values() | settings
     if by_page:
-        values = [settings.get(name, form[name]) for name in field_names()]
-        return server.page["id"], [*[None] * 4, *(list(v) if isinstance(v, tuple) else v for v in values)]
-    given = {"adaptation": {"steps": settings["steps"]}, **settings}
-    values = [given.get(name) or getattr(form, name) for name in SIGNATURE.parameters]
-    return server.api["id"], [list(v) if isinstance(v, tuple) else v for v in values]
+        return server.page["id"], [*[None] * 4, *form.values()]
+    form["adaptation"] = {"steps": settings["steps"]}
+    return server.api["id"], [form[name] for name in SIGNATURE.parameters]
 
 
 @asynccontextmanager

@@ -77,7 +77,6 @@ def main() -> None:
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU
-    from cliptta_demo.page.form.fields import field_names
     from cliptta_demo.page.runs import api, following, gpu, handlers
 
     host = app.demo.host
@@ -107,8 +106,7 @@ def main() -> None:
     def press(job: str, kill: bool = False) -> tuple[Any, str]:
         """(session, message) after Run; the worker dies after the first batch."""
         session, message = None, ""
-        form = tuple(JOBS[job][name] for name in field_names())
-        for update in handlers.run(host, None, None, form, None, "x"):
+        for update in handlers.run(host, None, None, JOBS[job], None, "x"):
             session, message = update.get("session", session), update.get("message", message)
             if kill and session is not None and session.snapshot is not None:
                 os.kill(Scheduler.workers[-1], signal.SIGKILL)

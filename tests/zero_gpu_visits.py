@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 from cliptta_demo.backend.models.loading import TINY_ADAPTATION
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.session.state import Recipe, Session
 
@@ -18,9 +17,9 @@ _SMALL: dict[str, Any] = {
     "learning_rate": TINY_ADAPTATION.learning_rate,
 }
 JOBS = {
-    "one": FormValues(**_SMALL),
-    "other": FormValues(**{**_SMALL, "seed": 1, "corruption": "fog", "batches": 1}),
-    "wrong": FormValues(**{**_SMALL, "class_names": "cat, unicorn"}),  # only the worker sees that there is none
+    "one": _SMALL,
+    "other": {**_SMALL, "seed": 1, "corruption": "fog", "batches": 1},
+    "wrong": {**_SMALL, "class_names": "cat, unicorn"},  # only the worker sees that there is none
 }
 
 

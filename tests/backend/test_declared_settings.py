@@ -25,8 +25,8 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main
 from cliptta_demo.page.form import links
-from cliptta_demo.page.form.fields import FORM, FormValues, field_names, form_of
-from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.form.fields import FORM, fields, form_of
+from cliptta_demo.page.form.reading import read_form, usual_values
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.runs import api, gpu, runner
@@ -64,15 +64,15 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     SEEN.clear()
 
 
-def form(**own: object) -> FormValues:
-    return FormValues(methods=["echo"]).changed({f"echo.{name}": value for name, value in own.items()})
+def form(**own: object) -> dict[str, object]:
+    return {"methods": ["echo"]} | {f"echo.{name}": value for name, value in own.items()}
 
 
 def test_it_is_a_widget_and_comes_back_from_the_form() -> None:
     with gr.Blocks():
-        sidebar = build_sidebar(form(shots=7), "cpu", HOST.machine)
+        sidebar = build_sidebar(usual_values() | form(shots=7), "cpu", HOST.machine)
     widgets = sidebar.widgets
-    assert list(widgets) == list(field_names())
+    assert list(widgets) == list(fields())
     assert list(widgets)[: len(FORM)] == list(FORM)
     assert [name for name in widgets if name.startswith("echo.")] == list(OTHERS)
     assert [type(widgets[name]) for name in OTHERS] == [gr.Number, gr.Number, gr.Radio, gr.Checkbox]
@@ -81,9 +81,10 @@ def test_it_is_a_widget_and_comes_back_from_the_form() -> None:
         "Kept per class.",
         7,
     )
-    values = form_of(tuple(OTHERS.get(name, FormValues(methods=["echo"])[name]) for name in field_names()))
+    usual = usual_values() | {"methods": ["echo"]}
+    values = form_of([OTHERS.get(name, usual[name]) for name in fields()])
     assert read_form(values).settings.own == {"echo": OWN}
-    assert read_form(FormValues(methods=["tent"], own={"echo.shots": None})).settings.own == {}
+    assert read_form({"methods": ["tent"], "echo.shots": None}).settings.own == {}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_bad_value_is_refused_by_name(name: str, value: object, says: str) -> 
 
 def test_it_is_in_the_link_where_it_differs() -> None:
     assert "echo." not in links.to_query(read_form(form()))
-    query = links.to_query(read_form(FormValues(methods=["echo"], own=OTHERS)))
+    query = links.to_query(read_form({"methods": ["echo"], **OTHERS}))
     assert query.endswith("echo.shots=5&echo.weight=1.5&echo.mode=sum&echo.strict=1")
     recipe = links.open_link(dict(parse_qsl(query)))
     assert recipe.settings.own == {"echo": OWN}

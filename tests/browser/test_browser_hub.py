@@ -33,11 +33,12 @@ def test_choices_tell_their_cost_and_failing_keeps_the_page(visit) -> None:
     says(page, "The form is back at Built-in pictures")
     assert page.inner_text("#cards [data-method=cliptta] .number") == shown
     assert page.is_visible(".example")  # what is drawn is still the example
-    choose(page, "#dataset", "Another, from the hub…")
-    page.fill("#hub-dataset input, #hub-dataset textarea", "../../etc/passwd")
+    page.fill("#dataset input", "hf:../../etc/passwd")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#class-names textarea').value === ''")
     run_says(page, "must look like ORGANISATION/NAME")
     choose(page, "#dataset", "Built-in pictures")
-    page.wait_for_selector("#hub-dataset", state="hidden")
+    page.wait_for_selector("#twelve-classes")
     choose(page, "#backbone", "CLIP ViT-B/16")
     page.wait_for_function("() => document.querySelector('#backbone-note').innerText.includes('598 MB')")
     page.fill("#backbone input", "ViT-B-32//etc/passwd")

@@ -9,7 +9,7 @@ import pytest
 from serving import be_patient
 from test_browser_run import PROGRESS, picture, set_number, wait_idle
 
-from cliptta_demo.page.form.fields import field_names
+from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
@@ -83,7 +83,7 @@ def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, ser
 
 
 def test_a_bad_link_says_so_runs_nothing_and_leaves_a_page_whose_changes_make_another(visit) -> None:
-    page = open_link(visit, "?" + urlencode(dict(zip(field_names(), cycle(HOSTILE), strict=False))))
+    page = open_link(visit, "?" + urlencode(dict(zip(fields(), cycle(HOSTILE), strict=False))))
     assert "This link can't be opened as it is" in page.inner_text("#message")
     assert page.locator("img[src=x], #message img, #message script, [onerror], [onload]").count() == 0
     assert page.evaluate("window.hacked") is None

@@ -71,7 +71,7 @@ def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> N
     assert page.inner_text(PROGRESS) == "Ready: hf-hub:zoo/clip on zoo/animals. Press Run."
     for panel in ("accuracy", "entropy", "histogram", "story"):
         assert page.inner_text(f"#{panel} .empty").startswith("Press Run")  # in place of a plot
-    assert page.input_value("#hub-dataset textarea, #hub-dataset input") == "zoo/animals"
+    assert page.input_value("#dataset input") == "zoo/animals"
     assert page.input_value("#corruption input") == "None"
     assert not page.is_visible("#twelve-classes")
     while OPENING["backbone"] not in httpx.get(f"{story.address}/health").json()["loaded_backbones"]:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from cliptta_demo.cli import main
-from cliptta_demo.page.form.reading import packaged, read_form
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.standalone import run_as_page
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment, work
@@ -43,7 +43,7 @@ def test_the_report_draws_all_figures_from_one_file(browser: Browser, tmp_path: 
 
 def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: Path) -> None:
     changes = {"batches": 2, "batch_size": 16, "steps": 1, "ood_share": 0.5, "class_names": f"cat = {ATTACK}, dog"}
-    recipe = read_form(packaged().changed(changes))
+    recipe = read_form(changes)
     experiment, _ = open_experiment(recipe, None, Machine())
     *_, last = work(experiment, Session(recipe, experiment.start()), Machine())
     kept = tmp_path / "run.html"

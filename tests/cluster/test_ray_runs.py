@@ -19,7 +19,6 @@ from zero_gpu_visits import numbers
 
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.machine import Machine
@@ -32,7 +31,7 @@ LITTLE = 16 * 2**20  # bytes more than it has: its next batch of 256 images asks
 
 
 def recipe_of(seed: int = 0, **changes: Any) -> Recipe:
-    return read_form(FormValues(**{"batch_size": 8, "batches": 4, "steps": 2, "seed": seed, **changes}))
+    return read_form({"batch_size": 8, "batches": 4, "steps": 2, "seed": seed, **changes})
 
 
 def remote(workers: Workers) -> RemoteRuns:
@@ -157,7 +156,7 @@ def test_pause_step_continue_and_a_change_in_the_middle(workers: Workers) -> Non
 
 def test_a_refusal_is_read_and_costs_no_worker(workers: Workers) -> None:
     processes = {worker.report.process for worker in workers.present}
-    recipe = read_form(FormValues(class_names="cat, unicorn"))
+    recipe = read_form({"class_names": "cat, unicorn"})
     *_, last = remote(workers).run(recipe, None, None, None)
     assert "no class 'unicorn'" in last.refusal
     assert {worker.report.process for worker in workers.present} == processes

@@ -98,7 +98,7 @@ def test_the_guide_opens_with_what_can_be_opened() -> None:
         re.findall(r"(CLIPTTA_[A-Z]+)=(\S+)", GUIDE.split("## Opening with another model")[1].split("\n## ")[0])
     )
     form = read_opening(given)
-    assert {BACKBONE_VARIABLE: form.backbone, DATASET_VARIABLE: form.dataset} == given
+    assert {BACKBONE_VARIABLE: form["backbone"], DATASET_VARIABLE: form["dataset"]} == given
     for name, default in ((BACKBONE_VARIABLE, DEFAULTS.backbone), (DATASET_VARIABLE, DEFAULTS.dataset)):
         assert f"| `{name}` | `{default}` |" in GUIDE
 

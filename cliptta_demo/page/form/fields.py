@@ -7,15 +7,15 @@ promise to programs: it is that of the API's arguments.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, make_dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, prefixes, written_names
 from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.declare import Setting, check_choice, settings_of
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.registry import all_methods
@@ -24,7 +24,7 @@ from cliptta_demo.languages import say
 from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
-HUB = "hub"  # the choice of images that takes its name from a text field
+MAX_LENGTH = 8000  # characters of one value in a link; 200 class names of 40
 # Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
     name: preset for name, preset in PRESETS.items() if 0 < preset.megabytes <= LIMITS.download_megabytes
@@ -37,14 +37,18 @@ def dataset_choices() -> list[tuple[str, str]]:
     """(label, value) of the images to choose from."""
     presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
     built_in = [(label, name) for name, label in DATASETS.items()]
-    typed = LIMITS.any_dataset or is_typed(own_dataset()) or len(prefixes(visitor=True)) > 1
-    other = [(say("Another, from the hub…"), HUB)] if typed else []
-    return [*built_in, (UPLOAD_LABEL, UPLOAD), *presets, *other]
+    own = [own_dataset()] if is_typed(own_dataset()) else []
+    return [*built_in, (UPLOAD_LABEL, UPLOAD), *presets, *((name.removeprefix(PREFIX), name) for name in own)]
 
 
 def own_dataset() -> str:
     """What the page's owner has set it to open with; "" where nothing."""
     return os.environ.get(DATASET_VARIABLE, "").strip()
+
+
+def takes_typed() -> bool:
+    """Whether visitors may name images that are on no list."""
+    return bool(LIMITS.any_dataset) or len(prefixes(visitor=True)) > 1
 
 
 def stranger_choices() -> list[tuple[str, str]]:
@@ -65,7 +69,7 @@ def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
 
 def is_hub_choice(dataset: Any) -> bool:
     """Whether the images come from the hub or a registered kind: class names may stay empty, they bring their own."""
-    return isinstance(dataset, str) and (dataset in PRESETS or dataset == HUB or is_typed(dataset))
+    return isinstance(dataset, str) and (dataset in PRESETS or is_typed(dataset))
 
 
 def is_typed(dataset: Any) -> bool:
@@ -73,36 +77,25 @@ def is_typed(dataset: Any) -> bool:
     return isinstance(dataset, str) and dataset.startswith(tuple(prefixes(visitor=True)))
 
 
-def read_dataset(dataset: Any, hub_dataset: Any = "", own: str | None = None) -> str:
-    """The spec that a form's two fields stand for; nothing is fetched.
+def read_dataset(dataset: Any, own: str | None = None) -> str:
+    """The name of a data set, checked; nothing is fetched.
 
     ``own`` is what the page's owner has set: the only name of the hub's that a page which others can reach takes.
 
     Raises:
         UserError: no such choice, a text that is no name on the hub, or one that this page doesn't take.
     """
-    if dataset == HUB:
-        text = hub_dataset.strip() if isinstance(hub_dataset, str) else ""
-        if not text:
-            raise UserError(say("Type the data set's name on the hub: ORGANISATION/NAME, as in zh-plus/tiny-imagenet."))
-        dataset = text if is_typed(text) else f"{PREFIX}{text}"
-    if is_typed(dataset):
-        if dataset.startswith(PREFIX):
-            read_hub_spec(dataset)
-            if not LIMITS.any_dataset and dataset != (own_dataset() if own is None else own):
-                text = say("This page takes data sets of its list only: choose one. Its owner can allow any: {name}.")
-                raise UserError(text.format(name=f"{variable('any_dataset')}=1"))
-        check_source(dataset, visitor=True)
-    else:
+    dataset = dataset.strip() if isinstance(dataset, str) else dataset
+    if not is_typed(dataset):
         check_choice("dataset", dataset, (*DATASETS, *PAGE_PRESETS, UPLOAD, *written_names(visitor=True)))
+        return dataset
+    if dataset.startswith(PREFIX):
+        read_hub_spec(dataset)
+        if not LIMITS.any_dataset and dataset != (own_dataset() if own is None else own):
+            text = say("This page takes data sets of its list only: choose one. Its owner can allow any: {name}.")
+            raise UserError(text.format(name=f"{variable('any_dataset')}=1"))
+    check_source(dataset, visitor=True)
     return dataset
-
-
-def dataset_fields(dataset: Any) -> dict[str, Any]:
-    """The form's two fields for a spec."""
-    if is_typed(dataset):
-        return {"dataset": HUB, "hub_dataset": dataset.removeprefix(PREFIX)}
-    return {"dataset": dataset}
 
 
 def _images(name: Any) -> str:
@@ -115,27 +108,31 @@ class Field:
     """One value of the form.
 
     Attributes:
-        name: in the form, in links and in the API; default: as the page opens; kind: of its value.
+        name: in the form, in links and in the API; default: as the page opens.
         setting: its declaration, where it is a setting of the engine.
-        asked: whether it is an argument of the API.
         called: what it is called, as in the middle of a sentence; told: its value in words; alone: whether these say
             enough. Of settings their declarations say so.
     """
 
     name: str
     default: Any
-    kind: Any = str
     setting: Setting | None = None
-    asked: bool = True
     called: str = ""
     told: Callable[[Any], str] | None = None
     alone: bool = False
 
     def parse(self, text: str) -> Any:
-        """The value that a link's text stands for; raises :class:`ValueError` with what it must be."""
-        if self.name == "methods":
+        """The value that a link's text stands for; raises :class:`UserError` for one of another kind."""
+        if len(text) > MAX_LENGTH:
+            about = {"name": self.name, "length": len(text), "most": MAX_LENGTH}
+            raise UserError(say("{name} is {length:,} characters long; at most {most:,} are read.", **about))
+        if isinstance(self.default, list):
             return [part.strip() for part in text.split(",") if part.strip()]
-        return self.setting.parse(text, FLAGS) if self.setting is not None else text
+        try:
+            return self.setting.parse(text, FLAGS) if self.setting is not None else text
+        except ValueError as error:
+            about = {"name": self.name, "value": quoted(text), "allowed": error}
+            raise UserError(say("{name} is {value}; it must be {allowed}.", **about)) from None
 
     def write(self, value: Any) -> str:
         """A value as links write it."""
@@ -144,7 +141,7 @@ class Field:
         if isinstance(value, float):
             short = f"{value:.10g}"
             return short if float(short) == value else repr(value)
-        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        return ",".join(value) if isinstance(value, list) else str(value)
 
     @property
     def label(self) -> str:
@@ -159,9 +156,11 @@ class Field:
         """A value in words."""
         if self.told is not None:
             return self.told(value)
-        if self.kind is bool:
+        if self.setting.kind is bool:
             return say("on") if value else say("off")
-        return self.setting.options[value].lower() if self.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
+        return (
+            self.setting.options[value].lower() if self.setting.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
+        )
 
     def phrase(self, value: Any) -> str:
         """Label and value; of some the value says enough."""
@@ -174,11 +173,10 @@ class Field:
 
 def _settings(*groups: str) -> Iterator[Field]:
     """The engine's settings that belong to parts of the form."""
-    for settings, asked in ((DEFAULTS.stream, True), (AdaptationSettings(), False)):
+    for settings in (DEFAULTS.stream, AdaptationSettings()):
         for name, setting in settings_of(type(settings)).items():
             if setting.label and setting.group in groups:
-                about = {"kind": setting.kind, "setting": setting, "asked": asked}
-                yield Field(name=name, default=getattr(settings, name), **about)
+                yield Field(name=name, default=getattr(settings, name), setting=setting)
 
 
 def _classes(text: str) -> str:
@@ -203,13 +201,10 @@ FORM: dict[str, Field] = {
     item.name: item
     for item in (
         Field(name="dataset", default=DEFAULTS.dataset, called=say("images"), told=_images, alone=True),
-        Field(name="hub_dataset", default="", asked=False),  # the API's and links' dataset says both
         Field(name="class_names", default=DEFAULTS.class_text, called=say("classes"), told=_classes, alone=True),
         *_settings("shift"),
         Field(name="ood_source", default=DEFAULTS.ood_source, called=say("strangers"), told=_images),
-        Field(
-            name="methods", default=DEFAULTS.methods, kind=list[str], called=say("methods"), told=_methods, alone=True
-        ),
+        Field(name="methods", default=list(DEFAULTS.methods), called=say("methods"), told=_methods, alone=True),
         *_settings("stream"),
         Field(name="backbone", default=DEFAULTS.backbone, called=say("model"), told=label_of),
         Field(
@@ -220,7 +215,7 @@ FORM: dict[str, Field] = {
         ),
         *_settings("advanced"),
         *_settings("schedule"),
-        Field(name="strangers_by_label", default=False, kind=bool, setting=STRANGERS_BY_LABEL, asked=False),
+        Field(name="strangers_by_label", default=False, setting=STRANGERS_BY_LABEL),
     )
 }
 ADAPTATION_FIELDS = tuple(name for name in FORM if name in settings_of(AdaptationSettings))
@@ -229,13 +224,8 @@ STREAM_FIELDS = tuple(name for name in FORM if name in settings_of(StreamSetting
 
 def fields() -> dict[str, Field]:
     """All fields: those of every form, and methods' own settings that have a widget, as METHOD.SETTING."""
-    own = {name: setting for name, setting in own_declared().items() if setting.label}
-    return FORM | {n: Field(name=n, default=item.default, kind=item.kind, setting=item) for n, item in own.items()}
-
-
-def field_names() -> tuple[str, ...]:
-    """Of all :func:`fields`."""
-    return tuple(fields())
+    own = own_declared().items()
+    return FORM | {name: Field(name=name, default=item.default, setting=item) for name, item in own if item.label}
 
 
 def in_group(group: str) -> tuple[str, ...]:
@@ -243,41 +233,6 @@ def in_group(group: str) -> tuple[str, ...]:
     return tuple(name for name, item in FORM.items() if item.setting and item.setting.group == group)
 
 
-_Fields = make_dataclass(
-    "_Fields", [(item.name, Any, field(default=item.default)) for item in FORM.values()], frozen=True, kw_only=True
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FormValues(_Fields):
-    """The raw values of a form, one for each of ``FORM``; nothing is checked yet.
-
-    Attributes:
-        own: METHOD.SETTING → value, of methods' own settings, those not given are at their defaults; and of settings
-            without a widget, which programs alone give.
-    """
-
-    own: Mapping[str, Any] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Any:
-        if name in FORM:
-            value = getattr(self, name)
-            return tuple(value) if name == "methods" and isinstance(value, list) else value
-        return self.own[name] if name in self.own else own_declared()[name].default
-
-    def changed(self, values: Mapping[str, Any]) -> FormValues:
-        """The same form with other values, by the names of :func:`fields`."""
-        own = {name: value for name, value in values.items() if name not in FORM}
-        return replace(self, own={**self.own, **own}, **{name: values[name] for name in FORM if name in values})
-
-
-def form_of(values: tuple[Any, ...]) -> FormValues:
-    """The form whose fields have these values, in the order of :func:`fields`."""
-    return FormValues().changed(dict(zip(fields(), values, strict=True)))
-
-
-def differing(*forms: FormValues) -> list[str]:
-    """The fields in which forms differ; own settings count of methods that one of them runs."""
-    methods = {name for form in forms for name in form.methods or ()}
-    names = (name for name in fields() if name in FORM or name.split(".")[0] in methods)
-    return [name for name in names if any(form[name] != forms[0][name] for form in forms)]
+def form_of(values: Sequence[Any]) -> dict[str, Any]:
+    """Field → value, of values in the order of :func:`fields`."""
+    return dict(zip(fields(), values, strict=True))

@@ -20,43 +20,36 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from cliptta_demo.backend.data.catalog import DATASETS, open_source
+from cliptta_demo.backend.data.hub_dataset import PREFIX
 from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import (
-    Field,
-    class_text_and_corruption,
-    differing,
-    field_names,
-    fields,
-    is_hub_choice,
-)
-from cliptta_demo.page.form.reading import opening, packaged, read_form, starting_values, values_of
+from cliptta_demo.page.form.fields import Field, class_text_and_corruption, fields, is_hub_choice, is_typed
+from cliptta_demo.page.form.reading import opening, read_form, unusual_values, usual_values, values_of
 from cliptta_demo.page.session.past import MOST_PINNED, PastMethod, PastRun, PastRuns
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.words.defaults import DEFAULTS
 from cliptta_demo.page.words.texts import LINK_UNKNOWN
 
-MAX_LENGTH = 8000  # characters of one value; 200 class names of 40
 NAMED = 5  # unknown words of an address; beyond them a number stands
 UNSAID = {"batch_size": 64, "batches": 10}  # what links mean from before they said it: the opening experiment then
 PINS = tuple(f"pin{number}" for number in range(1, MOST_PINNED + 1))
 LONGEST_PIN = 1500  # characters of one; four of them and an experiment pass through any server on the way
 OF_PIN = ("name", "done", "numbers")  # what it says beside settings
-LESSON_WORDS = ("lesson", "start")  # see .lessons
-# Words of addresses that are not the form's: how the page looks (assets/embed.js), and other people's.
-OTHERS = ("hide", "type", "view", "logs", "embed", "fbclid", "gclid", "ref", "deep_link", "token")
+# Words of addresses that are not the form's: lessons (see .lessons), how the page looks (assets/embed.js), the name
+# on the hub of links from before the data set said it, and other people's.
+OTHERS = (
+    *("lesson", "start", "hub_dataset", "hide", "type", "view", "logs", "embed"),
+    *("fbclid", "gclid", "ref", "deep_link", "token"),
+)
 
 
 def to_query(recipe: Recipe) -> str:
     """The query (without ``?``) of the link to a run; what the backbone brings by itself is left out."""
-    values = values_of(recipe)
-    own = [name for name in ("backbone", "dataset") if getattr(opening(), name) != getattr(packaged(), name)]
-    names = {*differing(values, starting_values(recipe.backbone)), *own, *UNSAID}
-    said = {name: item.write(values[name]) for name, item in fields().items() if name in names}
-    return urlencode(said, errors="replace")
+    usual, values = usual_values(), values_of(recipe)
+    always = [name for name in ("backbone", "dataset") if opening()[name] != usual[name]]
+    names = {*unusual_values(recipe), *always, *UNSAID}
+    return urlencode({n: item.write(values[n]) for n, item in fields().items() if n in names}, errors="replace")
 
 
 def open_link(query: Mapping[str, str]) -> Recipe:
@@ -66,10 +59,9 @@ def open_link(query: Mapping[str, str]) -> Recipe:
         UserError: what is wrong with the link and what is allowed.
     """
     given = UNSAID | from_query(query)
-    backbone = check_visitor_backbone(given.get("backbone", DEFAULTS.backbone))
     if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
         given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
-    recipe = read_form(starting_values(backbone).changed(given))
+    recipe = read_form(given)
     if recipe.dataset in DATASETS:  # nothing is fetched for opening a link
         open_source(recipe.dataset, recipe.source_names)  # names the classes that the pictures don't have
     return recipe
@@ -81,7 +73,11 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         UserError: a value that is no value of its field, in a sentence.
     """
-    return {name: _parse(name, query[name], item) for name, item in fields().items() if name in query}
+    given = {name: item.parse(query[name]) for name, item in fields().items() if name in query}
+    if given.get("dataset") == "hub" and "hub_dataset" in query:
+        name = query["hub_dataset"].strip()
+        given["dataset"] = name if is_typed(name) else f"{PREFIX}{name}"
+    return given
 
 
 def unknown_words(query: Mapping[str, str]) -> str:
@@ -89,7 +85,7 @@ def unknown_words(query: Mapping[str, str]) -> str:
 
     What Gradio, Spaces and those who count visitors add to addresses is theirs.
     """
-    known = (*field_names(), *PINS, *LESSON_WORDS)
+    known = (*fields(), *PINS, "lesson", "start")
     strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
     named = []
     for name in strange[:NAMED]:
@@ -116,7 +112,6 @@ def read_pins(query: Mapping[str, str]) -> tuple[PastRun, ...]:
     """
     found = []
     for place in (place for place in PINS if place in query):
-        _refuse_long(place, query[place], LONGEST_PIN)
         try:
             found.append(_read_pin(query[place]))
         except UserError as error:
@@ -134,10 +129,10 @@ def _write_pin(run: PastRun) -> str:
 
 
 def _read_pin(text: str) -> PastRun:
-    try:
-        said = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=len(fields()) + len(OF_PIN)))
-    except ValueError:
-        raise UserError(say("it has more settings than there are.")) from None
+    if len(text) > LONGEST_PIN:
+        about = {"length": len(text), "most": LONGEST_PIN}
+        raise UserError(say("it is {length:,} characters long; at most {most:,} are read.", **about))
+    said = dict(parse_qsl(text, keep_blank_values=True))
     if strange := [name for name in said if name not in OF_PIN and name not in fields()]:
         raise UserError(say("it has no setting {name}.", name=quoted(strange[0])))
     recipe = open_link({name: value for name, value in said.items() if name not in OF_PIN})
@@ -156,21 +151,5 @@ def _read_pin(text: str) -> PastRun:
 
 def _number(name: str, text: str, low: float, high: float, kind: type = float) -> Any:
     setting = Setting(name=name, default=low, kind=kind, low=low, high=high)
-    value = _parse(name, text, setting)
-    setting.check(value)
+    setting.check(value := Field(name=name, default=low, setting=setting).parse(text))
     return value
-
-
-def _parse(name: str, text: str, item: Field | Setting) -> Any:
-    _refuse_long(name, text, MAX_LENGTH)
-    try:
-        return item.parse(text)
-    except ValueError as error:
-        about = {"name": name, "value": quoted(text), "allowed": error}
-        raise UserError(say("{name} is {value}; it must be {allowed}.", **about)) from None
-
-
-def _refuse_long(name: str, text: str, most: int) -> None:
-    if len(text) > most:
-        about = {"name": name, "length": len(text), "most": most}
-        raise UserError(say("{name} is {length:,} characters long; at most {most:,} are read.", **about))

@@ -1,6 +1,7 @@
-"""The door: a form's raw values become settings, checked, and settings become a form's values; with which it opens.
+"""The door: values out of widgets, a link, a lesson or the API become settings, checked; and settings such values.
 
-Every number is checked here and in the settings' own classes, whatever the widget allowed.
+Every number is checked here and in the settings' own classes, whatever the widget allowed. What isn't said is the
+package's experiment, with the values that the backbone brings.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
@@ -28,13 +29,9 @@ from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_na
 from cliptta_demo.languages import say
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS
 from cliptta_demo.page.form.fields import (
-    ADAPTATION_FIELDS,
-    FORM,
     STRANGERS_BY_LABEL,
-    FormValues,
     class_text_and_corruption,
-    dataset_fields,
-    field_names,
+    fields,
     is_hub_choice,
     read_dataset,
     stranger_choices,
@@ -43,33 +40,43 @@ from cliptta_demo.page.session.state import Recipe, Uploads
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
 
-def read_form(values: FormValues, uploads: Uploads | None = None) -> Recipe:
-    """Checks everything; the visitor's own images, ``uploads``, may still have to come.
+def usual_values(backbone: str = DEFAULTS.backbone) -> dict[str, Any]:
+    """Field → value, of all fields: the package's experiment, but for the values that a backbone brings."""
+    tuned = tuned_adaptation(backbone)
+    return {name: getattr(tuned, name, item.default) for name, item in fields().items()}
+
+
+def read_form(values: Mapping[str, Any], uploads: Uploads | None = None) -> Recipe:
+    """Field → value becomes the settings of a run; the visitor's own images, ``uploads``, may still have to come.
+
+    Programs may say settings that have no widget, too.
 
     Raises:
         UserError: one sentence that names what is wrong and what is allowed.
     """
-    dataset = read_dataset(values.dataset, values.hub_dataset)
-    check_visitor_backbone(values.backbone)
-    check_choice(say("OOD source"), values.ood_source, tuple(name for _, name in stranger_choices()))
-    stream, adaptation = _read(values, StreamSettings()), _read(values, tuned_adaptation(values.backbone))
-    names = _class_names(values.class_names, is_hub_choice(dataset))
+    backbone = check_visitor_backbone(values.get("backbone", DEFAULTS.backbone))
+    values = usual_values(backbone) | values
+    dataset = read_dataset(values["dataset"])
+    check_choice(say("OOD source"), values["ood_source"], tuple(name for _, name in stranger_choices()))
+    stream, adaptation = _read(values, StreamSettings()), _read(values, tuned_adaptation(backbone))
+    names = _class_names(values["class_names"], is_hub_choice(dataset))
     source_names, class_names = split_renames(names, dataset != UPLOAD)
-    methods = _methods(values.methods)
-    own = {name: _value(values, name, item) for name, item in own_declared().items() if name.split(".")[0] in methods}
-    STRANGERS_BY_LABEL.check(values.strangers_by_label)
-    if not isinstance(values.templates, str):
+    methods = _methods(values["methods"])
+    own = {name: item for name, item in own_declared().items() if name in values and name.split(".")[0] in methods}
+    STRANGERS_BY_LABEL.check(values["strangers_by_label"])
+    if not isinstance(values["templates"], str):
         raise UserError(say("The prompt templates must be one text, one template on each line."))
+    own = build_own({name: _value(name, item, values[name]) for name, item in own.items()})
     recipe = Recipe(
-        settings=RunSettings(methods=methods, stream=stream, adaptation=adaptation, own=build_own(own)),
-        backbone=values.backbone,
+        settings=RunSettings(methods=methods, stream=stream, adaptation=adaptation, own=own),
+        backbone=backbone,
         dataset=dataset,
-        ood_source=values.ood_source,
+        ood_source=values["ood_source"],
         source_names=source_names,
         class_names=class_names,
         images=uploads.identity if uploads is not None and dataset == UPLOAD else (),
-        templates=check_templates(values.templates.splitlines()),
-        strangers_by_label=dataset == UPLOAD and values.strangers_by_label,
+        templates=check_templates(values["templates"].splitlines()),
+        strangers_by_label=dataset == UPLOAD and values["strangers_by_label"],
     )
     if (steps := stream.batches * adaptation.steps) > LIMITS.max_run_steps:
         raise UserError(
@@ -85,37 +92,36 @@ def read_form(values: FormValues, uploads: Uploads | None = None) -> Recipe:
     return recipe
 
 
-def readable(values: FormValues, uploads: Uploads | None = None) -> Recipe | None:
-    """:func:`read_form`; None where the form makes no sense yet."""
+def readable(values: Mapping[str, Any], uploads: Uploads | None = None) -> Recipe | None:
+    """:func:`read_form`; None where the values make no sense yet."""
     try:
         return read_form(values, uploads)
     except UserError:
         return None
 
 
-def values_of(recipe: Recipe) -> FormValues:
-    """The form that :func:`read_form` reads so."""
-    values = FormValues(
-        dataset=recipe.dataset,
-        class_names=join_renames(recipe.source_names, recipe.class_names),
-        ood_source=recipe.ood_source,
-        methods=recipe.settings.methods,
-        backbone=recipe.backbone,
-        templates="\n".join(recipe.templates),
-        strangers_by_label=recipe.strangers_by_label,
+def values_of(recipe: Recipe) -> dict[str, Any]:
+    """Field → value, of all fields, which :func:`read_form` reads so."""
+    usual, settings = usual_values(recipe.backbone), recipe.settings.flat()
+    return (
+        usual
+        | {name: settings[name] for name in usual if name in settings}
+        | {
+            "dataset": recipe.dataset,
+            "class_names": join_renames(recipe.source_names, recipe.class_names),
+            "ood_source": recipe.ood_source,
+            "methods": list(recipe.settings.methods),
+            "backbone": recipe.backbone,
+            "templates": "\n".join(recipe.templates),
+            "strangers_by_label": recipe.strangers_by_label,
+        }
     )
-    known = field_names()
-    return values.changed({name: value for name, value in recipe.settings.flat().items() if name in known})
 
 
-def read_stream(values: FormValues) -> StreamSettings:
-    """The stream that a form asks for, whatever else is wrong in it; raises :class:`UserError`."""
-    return _read(values, StreamSettings())
-
-
-def class_words(values: FormValues) -> tuple[str, ...]:
-    """The words that a form gives its classes, whatever else is wrong in it; raises :class:`UserError`."""
-    return split_renames(_class_names(values.class_names, may_be_empty=True), values.dataset != UPLOAD)[1]
+def unusual_values(recipe: Recipe) -> dict[str, Any]:
+    """Those of :func:`values_of` that are not :func:`usual_values`."""
+    usual = usual_values(recipe.backbone)
+    return {name: value for name, value in values_of(recipe).items() if value != usual[name]}
 
 
 def bounded(setting: Setting) -> Setting:
@@ -124,15 +130,14 @@ def bounded(setting: Setting) -> Setting:
     return setting if most is None else replace(setting, high=most)
 
 
-def _read(values: FormValues, usual: Declared) -> Any:
-    """Settings as the form says them; of those that have no widget the ``usual``, unless a program says another."""
+def _read(values: Mapping[str, Any], usual: Declared) -> Any:
+    """Settings as the values say them; the ``usual`` where they say nothing."""
     known = settings_of(type(usual)).items()
-    return replace(usual, **{n: _value(values, n, item) for n, item in known if n in FORM or n in values.own})
+    return replace(usual, **{name: _value(name, item, values[name]) for name, item in known if name in values})
 
 
-def _value(values: FormValues, name: str, setting: Setting) -> Any:
-    """The value of a setting, checked."""
-    value = setting.whole(values[name])
+def _value(name: str, setting: Setting, value: Any) -> Any:
+    value = setting.whole(value)
     if value is None and setting.kind in (int, float):
         raise UserError(say("{name} is empty: type a number.", name=display_name(name).capitalize()))
     bounded(setting).check(value, name)
@@ -165,14 +170,8 @@ def _methods(chosen: Any) -> tuple[str, ...]:
     return methods
 
 
-def starting_values(backbone: str = DEFAULTS.backbone) -> FormValues:
-    """The package's experiment, with the values that a backbone brings. Lessons, links and the API start from it."""
-    tuned = tuned_adaptation(backbone)
-    return FormValues(**{name: getattr(tuned, name) for name in ADAPTATION_FIELDS})
-
-
-def read_opening(environment: Mapping[str, str]) -> FormValues:
-    """The form as a server's page opens: the package's experiment, or the model and data set that its owner names.
+def read_opening(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Field → value as a server's page opens: the package's experiment, or the model and data set of its owner.
 
     ``CLIPTTA_BACKBONE`` and ``CLIPTTA_DATASET`` take what a visitor may choose, by the same checks.
 
@@ -180,27 +179,22 @@ def read_opening(environment: Mapping[str, str]) -> FormValues:
         UserError: a model or data set that no visitor could choose, named with its variable.
     """
     found: dict[str, str] = {}
-    own = partial(read_dataset, own=environment.get(DATASET_VARIABLE, "").strip())
-    for variable, read in ((BACKBONE_VARIABLE, check_visitor_backbone), (DATASET_VARIABLE, own)):
+    readers = {BACKBONE_VARIABLE: check_visitor_backbone, DATASET_VARIABLE: lambda text: read_dataset(text, own=text)}
+    for variable, read in readers.items():
         if text := environment.get(variable, "").strip():
             try:
                 found[variable] = read(text)
             except UserError as error:
                 raise UserError(f"{variable}: {error}") from error
     backbone = found.get(BACKBONE_VARIABLE, DEFAULTS.backbone)
-    values = starting_values(backbone).changed({"backbone": backbone})
+    values = usual_values(backbone) | {"backbone": backbone}
     if dataset := found.get(DATASET_VARIABLE):
         names, corruption = class_text_and_corruption(dataset)
-        return values.changed({**dataset_fields(dataset), "class_names": names, "corruption": corruption})
+        values |= {"dataset": dataset, "class_names": names, "corruption": corruption}
     return values
 
 
 @cache
-def opening() -> FormValues:
+def opening() -> dict[str, Any]:
     """:func:`read_opening` of this process's environment."""
     return read_opening(os.environ)
-
-
-def packaged() -> FormValues:
-    """The package's own experiment, to which the shipped example belongs."""
-    return read_opening({})

@@ -1,12 +1,15 @@
-"""What to know of a backbone before it is loaded: what it costs, under which licence it is, and what stays."""
+"""What to know of a backbone before it is loaded: its cost, its licence, what stays, and which words it never met."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import replace
 
+from cliptta_demo.backend.data.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
+from cliptta_demo.backend.models.known_words import split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.models.offered import (
     LAPTOPS,
@@ -22,12 +25,19 @@ from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import FormValues
-from cliptta_demo.page.layout.words_note import unknown_words
 from cliptta_demo.page.runs.cost import seconds_per_batch
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.words.texts import BACKBONE_KEPT, BACKBONE_UNLISTED, GPU_ADVICE, WORDS_OFFER
+from cliptta_demo.page.words.texts import (
+    BACKBONE_KEPT,
+    BACKBONE_UNLISTED,
+    GPU_ADVICE,
+    WORDS_DRAWN,
+    WORDS_NEVER,
+    WORDS_OFFER,
+)
+
+NAMED = 6  # words; beyond them a number stands
 
 
 def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None, before: str) -> str:
@@ -108,12 +118,12 @@ def _licence(name: str) -> str:
     return f'<a href="{address}" target="_blank" rel="noopener">{say("see its page")}</a>'
 
 
-def words_offer(machine: Machine, values: FormValues, recipe: Recipe | None) -> str:
+def words_offer(machine: Machine, recipe: Recipe | None) -> str:
     """What to choose where the built-in model lacks words of the form, and its cost; "" otherwise."""
-    if not any(unknown_words(values)):
+    if not any(unmet_words(recipe)):
         return ""
     cost = [_fetching(LAPTOPS)]
-    if recipe and (time := time_per_batch(machine, replace(recipe, backbone=LAPTOPS))):
+    if time := time_per_batch(machine, replace(recipe, backbone=LAPTOPS)):
         cost.append(say("a batch about {time}", time=time))
     return WORDS_OFFER.format(label=label_of(LAPTOPS), cost="; ".join(cost))
 
@@ -121,3 +131,29 @@ def words_offer(machine: Machine, values: FormValues, recipe: Recipe | None) -> 
 def gpu_advice(backbone: object, device: str) -> str:
     """What to choose where there is a GPU and the built-in model, made for processors, is chosen; "" otherwise."""
     return GPU_ADVICE.format(label=label_of(PAPERS)) if device == "cuda" and backbone == TINY else ""
+
+
+def words_note_html(recipe: Recipe | None) -> str:
+    """A line or two; empty where there is nothing to say."""
+    drawn, never = unmet_words(recipe)
+    lines = [f'<p class="never">{WORDS_NEVER.format(_listed(never))}</p>'] if never else []
+    lines += [f"<p>{WORDS_DRAWN.format(_listed(drawn))}</p>"] if drawn else []
+    return f'<div class="words-note" data-testid="words-note" role="status">{"".join(lines)}</div>'
+
+
+def unmet_words(recipe: Recipe | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The class names known from drawings alone, and those never met.
+
+    None where another model is chosen, every word is known, or there is no run yet. The built-in images are drawings:
+    there it is enough to know those.
+    """
+    if recipe is None or base_of(recipe.backbone) != TINY:
+        return (), ()
+    drawn, never = split_by_knowledge(recipe.class_names)
+    return () if recipe.dataset in DATASETS else drawn, never
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    shown = ", ".join(f"<b>{html.escape(name)}</b>" for name in names[:NAMED])
+    return say("{names} and {count} more", names=shown, count=more) if more > 0 else shown

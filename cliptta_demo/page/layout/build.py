@@ -10,8 +10,7 @@ import gradio as gr
 
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS, Limits
-from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.reading import opening, packaged, readable
+from cliptta_demo.page.form.reading import opening, readable, usual_values
 from cliptta_demo.page.framework.gradio_part import check_gradio
 from cliptta_demo.page.framework.guard import Page
 from cliptta_demo.page.layout.backbone_note import model_line_html
@@ -35,6 +34,7 @@ from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.past import PastRuns
+from cliptta_demo.page.session.state import Choice
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
 from cliptta_demo.page.words.texts import FOOTER, HEADER, LINK_NOTE, TITLE
@@ -46,10 +46,10 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
     Without it, and where the page opens with another experiment, there are sentences in place of plots. Ends the
     program with a sentence where the installed Gradio does not do.
     """
-    form = opening()
+    form, recipe = opening(), readable(opening())
     check_gradio()
-    shown = example if example and form == packaged() else opening_stage(form)
-    about_model = model_line_html(form.backbone)
+    shown = example if example and form == usual_values() else opening_stage(recipe)
+    about_model = model_line_html(form["backbone"])
     with Page(
         title=say("{name}: test-time adaptation, live", name=TITLE),
         analytics_enabled=False,
@@ -68,10 +68,10 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
                 gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
-        parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form.backbone)}
+        parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form["backbone"])}
         parts |= {
             "model_line": model_line,
-            "choice": gr.State(Choice(readable(form), idle=shown["progress"])),
+            "choice": gr.State(Choice(recipe, idle=shown["progress"])),
             "before": gr.State(None),
             "lesson_key": gr.State(""),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -19,6 +19,7 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.window import OVERLAYS
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.layout.wires import Wires
@@ -78,7 +79,7 @@ def connect_camera(wires: Wires) -> None:
             yield gr.skip()
             return
         key = wires.key_of(request)
-        with host.runs.answer(start_camera(host.cameras, values, key), f"{key} camera") as updates:
+        with host.runs.answer(start_camera(host.cameras, form_of(values), key), f"{key} camera") as updates:
             for update in updates:
                 yield to_json(update)
 
@@ -93,15 +94,15 @@ def connect_camera(wires: Wires) -> None:
     )
 
 
-def start_camera(cameras: Cameras, values: tuple[Any, ...], key: str) -> Iterator[dict[str, Any]]:
+def start_camera(cameras: Cameras, form: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
     """What the panel's script is told: ``{"words"}`` while the camera is got ready, then ``{"token", "side", "classes",
     "methods", "reference"}``, or ``{"error"}``.
 
     Args:
-        values: of the form; key: names the visitor.
+        key: names the visitor.
     """
     try:
-        with closing(cameras.begin(form_of(values), key)) as looks_of_it:
+        with closing(cameras.begin(read_form(form), key)) as looks_of_it:
             for look in looks_of_it:
                 yield _about(look) if isinstance(look, Camera) else {"words": _progress(look)}
         return

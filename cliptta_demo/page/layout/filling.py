@@ -13,11 +13,9 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
 from cliptta_demo.languages import say, say_count
-from cliptta_demo.page.form.choice import Choice, put_back
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, HUB, FormValues, dataset_fields, field_names
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, fields
 from cliptta_demo.page.form.links import open_link, pins_query, read_pins, to_query, unknown_words
 from cliptta_demo.page.form.reading import opening, read_form, readable, values_of
-from cliptta_demo.page.layout.sidebar import images_note
 from cliptta_demo.page.lessons.lessons import by_key, changed_recipe, lesson_recipe, read_lesson
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.example import shipped_run
@@ -26,7 +24,7 @@ from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
 from cliptta_demo.page.session.past import PastRuns
-from cliptta_demo.page.session.state import Recipe, Session, Uploads, changed_names
+from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads, changed_names
 from cliptta_demo.page.session.upload_quota import UploadQuota
 from cliptta_demo.page.session.uploads import (
     UploadNews,
@@ -55,17 +53,20 @@ from cliptta_demo.page.words.texts import (
     RESTORED,
 )
 
+# What names a choice that is loaded → the fields that came with it.
+_COME_WITH = {"backbone": ("backbone", *ADAPTATION_FIELDS), "dataset": ("dataset", "class_names", "corruption")}
+
 
 def open_lesson(
     key: str,
-    before: FormValues | None = None,
+    before: Mapping[str, Any] | None = None,
     session: Session | None = None,
     past: PastRuns | None = None,
 ) -> Update:
     """What a lesson puts on the page: the form, its stepper, and a stage that waits for its run.
 
     Args:
-        before: the form as it is to be when the lesson is left.
+        before: what the form is to say when the lesson is left.
         session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
             it. None is drawn behind but the run that the lesson compares with.
     """
@@ -98,50 +99,43 @@ def _fresh(recipe: Recipe, past: PastRuns) -> Update:
         "changed": "",
         "past_runs": past,
         "past": past_value(past, None, recipe),
-        **form_update(values_of(recipe)),
+        **values_of(recipe),
         **waiting_stage(recipe.settings.methods),
         **buttons("idle"),
     }
 
 
-def leave_lesson(before: FormValues | None) -> Update:
+def leave_lesson(before: Mapping[str, Any] | None) -> Update:
     """The form as it was before the lesson; the run stays."""
-    return {**_no_lesson(), **form_update(before or opening()), "message": message_html(LESSON_LEFT)}
+    return {**_no_lesson(), **(before or opening()), "message": message_html(LESSON_LEFT)}
 
 
 def restore_defaults() -> Update:
     """The form as the page opens, the visitor's images apart; the run stays."""
-    return {**_no_lesson(), **form_update(opening()), "message": message_html(RESTORED)}
+    return {**_no_lesson(), **opening(), "message": message_html(RESTORED)}
 
 
 def _no_lesson() -> Update:
     return {"lesson": lesson_value(None), "lesson_key": "", "before": None}
 
 
-def form_update(values: FormValues) -> Update:
-    """All widgets' values."""
-    return _widgets({name: values[name] for name in field_names()})
+def put_form_back(choice: Choice, form: Mapping[str, Any]) -> Update:
+    """After the end of a run: what could not be loaded, or was given up, goes out of the form again.
 
-
-def put_form_back(choice: Choice, form: FormValues) -> Update:
-    """After the end of a run: what could not be loaded, or was given up, goes out of the form again."""
-    changed, words = put_back(choice, form)
-    update: Update = {"choice": choice.settled}
-    if words:
-        message = message_html(choice.said or words, "error" if choice.said else "info", (words,) * bool(choice.said))
-        update |= {"message": message, **_widgets(changed)}
-    return update
-
-
-def _widgets(values: Mapping[str, Any]) -> Update:
-    """Fields' values as their widgets take them: a CheckboxGroup takes lists only, some widgets say more."""
-    values = {**values, **dataset_fields(values.get("dataset"))} if "dataset" in values else values
-    special = {
-        "methods": list,
-        "hub_dataset": lambda name: gr.Textbox(name, visible=values.get("dataset") == HUB),
-        "ood_source": lambda name: gr.Dropdown(value=name, info=images_note(name)),
-    }
-    return {name: special[name](value) if name in special else value for name, value in values.items()}
+    Not where the visitor has chosen something else meanwhile: ``form`` is what the form says at this moment.
+    """
+    update, name = {"choice": choice.settled}, choice.loading
+    if choice.worked is None or choice.tried is None or not name:
+        return update
+    old, new = values_of(choice.worked), values_of(choice.tried)
+    if old[name] == new[name] or form[name] != new[name]:
+        return update
+    words = say("The form is back at {name}; everything else is as it was.", name=FORM[name].words(old[name]))
+    if choice.said:
+        message = message_html(choice.said, "error", (words,))
+    else:
+        message = message_html(f"{say('Loading {name} was cancelled.', name=FORM[name].words(new[name]))} {words}")
+    return update | {"message": message} | {field: old[field] for field in _COME_WITH.get(name, (name,))}
 
 
 def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: bool = False) -> Update:
@@ -171,15 +165,13 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
                     len(pins),
                 )
             )
-        if lost or any(name in query for name in field_names()):
+        if lost or any(name in query for name in fields()):
             recipe = open_link(query)
             told = (LINK_LOST, LINK_LOST_UPLOAD) if lost else (LINK_OPENED, LINK_OPENED_UPLOAD)
             words.insert(0, told[recipe.dataset == UPLOAD])
-            update |= {"choice": Choice(readable(opening())), "changed": "", **form_update(values_of(recipe))}
-            update |= waiting_stage(
-                recipe.settings.methods
-            )  # the example that the page opens with is another experiment
-            update |= give_way(past, None, recipe)
+            update |= {"choice": Choice(readable(opening())), "changed": "", **values_of(recipe)}
+            # The example that the page opens with is another experiment.
+            update |= waiting_stage(recipe.settings.methods) | give_way(past, None, recipe)
     except UserError as error:
         more = (unknown,) * bool(unknown)
         sentence = say("This link can't be opened as it is: {reason}", reason=error)
@@ -190,7 +182,7 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
 
 
 def address_of(
-    form: FormValues,
+    form: Mapping[str, Any],
     uploads: Uploads | None = None,
     session: Session | None = None,
     shown: Recipe | None = None,
@@ -207,7 +199,7 @@ def address_of(
         recipe = read_form(form, uploads)
         pins, left_out = pins_query(past or PastRuns())
         settings = to_query(recipe)
-        open_link(dict(parse_qsl(settings, keep_blank_values=True, max_num_fields=len(field_names()))))
+        open_link(dict(parse_qsl(settings, keep_blank_values=True)))
         if lesson and settings == to_query(lesson_recipe(by_key(lesson))):
             settings = urlencode({"lesson": lesson})
         query = "&".join(filter(None, (settings, urlencode(pins))))
@@ -279,14 +271,13 @@ def clear_uploads(
     return {**gone, **emptied(choice, session.recipe.settings.methods, REMOVED)}
 
 
-def take_backbone(name: Any) -> tuple[list[Any], str]:
-    """(values of the Advanced fold, message): each backbone brings its own tuned values.
+def take_backbone(name: Any) -> Update:
+    """The values that a backbone brings, and a message where it is none that there is.
 
     Nothing is loaded: that is for Run, when size and speed have been read.
     """
     try:
-        check_visitor_backbone(name)
+        tuned = tuned_adaptation(check_visitor_backbone(name))
     except UserError as error:
-        return [], message_html(str(error), "error")
-    tuned = tuned_adaptation(name)
-    return [getattr(tuned, setting) for setting in ADAPTATION_FIELDS], message_html()
+        return {"message": message_html(str(error), "error")}
+    return {"message": message_html()} | {setting: getattr(tuned, setting) for setting in ADAPTATION_FIELDS}

@@ -12,25 +12,21 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.choice import changed_html
-from cliptta_demo.page.form.fields import (
-    ADAPTATION_FIELDS,
-    FORM,
-    STREAM_FIELDS,
-    FormValues,
-    differing,
-    form_of,
-    in_group,
-)
-from cliptta_demo.page.form.reading import opening, readable, starting_values
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, STREAM_FIELDS, form_of, in_group
+from cliptta_demo.page.form.reading import opening, readable, unusual_values, values_of
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout import filling
-from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, model_line_html, words_offer
+from cliptta_demo.page.layout.backbone_note import (
+    backbone_note_html,
+    gpu_advice,
+    model_line_html,
+    words_note_html,
+    words_offer,
+)
 from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
 from cliptta_demo.page.layout.run_events import OUTPUTS, stop_first
 from cliptta_demo.page.layout.sidebar import ADVANCED, QUIET, STREAM
 from cliptta_demo.page.layout.wires import Wires
-from cliptta_demo.page.layout.words_note import words_note_html
 from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
@@ -38,6 +34,7 @@ from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import phase_of
 from cliptta_demo.page.runs.weights import take_weights
+from cliptta_demo.page.session.state import Recipe, changed_names
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
 from cliptta_demo.page.words.texts import FAILED
 
@@ -54,6 +51,8 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     """
     parts, sidebar, host = wires.parts, wires.sidebar, wires.host
     kept = [parts["session"], parts["choice"], parts["uploads"]]
+    first = readable(opening())
+    opened = values_of(first) if first is not None else None
 
     def note_of(session: Any, choice: Any, recipe: Any, busy: bool = False) -> str:
         press = PRESS["done" if busy else phase_of(session)]
@@ -61,23 +60,24 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
 
     def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> tuple[Any, ...]:
         form, busy = form_of(values), host.runs.is_busy(request.session_hash or "nobody")
-        recipe = readable(form, uploads)
-        offers = {PAPERS: gpu_advice(form.backbone, host.device), LAPTOPS: words_offer(host.machine, form, recipe)}
+        recipe, backbone = readable(form, uploads), form["backbone"]
+        offers = {PAPERS: gpu_advice(backbone, host.device), LAPTOPS: words_offer(host.machine, recipe)}
         return (
             estimate_html(host.machine, recipe, host.device),
-            backbone_note_html(host.machine, form.backbone, recipe, model),
-            model_line_html(form.backbone),
-            words_note_html(form),
+            backbone_note_html(host.machine, backbone, recipe, model),
+            model_line_html(backbone),
+            words_note_html(recipe),
             *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
             note_of(session, choice, recipe, busy),
-            *(gr.Accordion(label=label) for label in fold_labels(form)),
-            gr.Button(visible=bool(differing(form, opening()))),
+            *(gr.Accordion(label=label) for label in fold_labels(recipe)),
+            gr.Button(visible=recipe is None or values_of(recipe) != opened),
         )
 
     def planned(session: Any, choice: Any, uploads: Any, *values: Any) -> Any:
-        form = form_of(values)
-        shown = note_of(session, choice, readable(form, uploads))
-        return planned_strip(form, later=bool(shown)) or gr.skip()
+        recipe = readable(form_of(values), uploads)
+        if recipe is None:
+            return gr.skip()
+        return planned_strip(recipe, later=bool(note_of(session, choice, recipe)))
 
     def put_back(session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
         form = form_of(values)
@@ -104,32 +104,38 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         event.then(put_back, plan_inputs, [parts["message"], parts["changed"], kept[1], *sidebar.inputs], **QUIET)
     ended[-1].then(planned, plan_inputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
 
-    def chosen(name: str) -> list[Any]:
-        values, message = filling.take_backbone(name)
-        return [message, *(values or [gr.skip()] * len(ADAPTATION_FIELDS))]
+    backbone, read = sidebar.widgets["backbone"], f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
+    filled = [parts["message"], backbone, *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
 
-    def load_weights(text: str) -> list[Any]:
-        if not text:
-            return [gr.skip()] * (1 + len(outputs))
+    def take(name: str) -> dict[Any, Any]:
+        return wires.spread(filling.take_backbone(name) | {"backbone": name})
+
+    def load_weights(text: str) -> dict[Any, Any]:
         try:
-            name = take_weights(host, text)
+            return take(take_weights(host, text)) if text else {parts["message"]: gr.skip()}
         except UserError as error:
-            return [gr.skip(), message_html(str(error), "error"), *[gr.skip()] * len(ADAPTATION_FIELDS)]
-        return [name, *chosen(name)]
+            return {parts["message"]: message_html(str(error), "error")}
 
-    backbone = sidebar.widgets["backbone"]
-    outputs = [parts["message"], *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
-    backbone.input(chosen, backbone, outputs, **QUIET)
-    read = f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
-    sidebar.load_weights.click(load_weights, parts["file"], [backbone, *outputs], js=read, **QUIET)
+    backbone.input(lambda name: wires.spread(filling.take_backbone(name)), backbone, filled, **QUIET)
+    sidebar.load_weights.click(load_weights, parts["file"], filled, js=read, **QUIET)
     for name, button in sidebar.offers.items():
-        button.click(lambda name=name: [name, *chosen(name)], None, [backbone, *outputs], **QUIET)
+        button.click(partial(take, name), None, filled, **QUIET)
 
 
-def fold_labels(form: FormValues) -> tuple[str, str]:
+def changed_html(shown: Recipe | None, asked: Recipe | None, press: str) -> str:
+    """That the form says something else than the run shown, and what to ``press``; empty where both say the same.
+
+    Args:
+        shown: None where no run is shown; asked: None where the form makes no sense yet, which is no other's run.
+    """
+    differs = shown is not None and (asked is None or changed_names(shown, asked))
+    words = say("Settings changed: {press} to apply", press=press)
+    return f'<p class="changed" role="status">{words}</p>' if differs else ""
+
+
+def fold_labels(recipe: Recipe | None) -> tuple[str, str]:
     """The titles of the folds, Stream and Advanced, with how many of their settings are not the backbone's usual."""
-    usual = starting_values(form.backbone).changed({"methods": form.methods})
-    names = differing(form, usual)
+    names = unusual_values(recipe) if recipe is not None else ()
     advanced = [name for name in names if name not in FORM or name in ("templates", *in_group("advanced"))]
     stream = [name for name in names if name in STREAM_FIELDS]
     return tuple(

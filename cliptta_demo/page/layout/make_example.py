@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image
 
 from cliptta_demo.backend.settings import corruption_name
-from cliptta_demo.page.form.reading import packaged, read_form
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.example import EXAMPLE
 from cliptta_demo.page.panels.gallery import gallery_data
@@ -35,7 +35,7 @@ LIGHT_QUALITY = 50  # of the JPEG
 
 def make_example() -> list[Session]:
     """The package's experiment, after each of its batches."""
-    recipe, machine = read_form(packaged()), Machine()
+    recipe, machine = read_form({}), Machine()
     experiment, _ = open_experiment(recipe, None, machine)
     looks = work(experiment, Session(recipe, experiment.start()), machine)
     return [look.session for look in looks if look.live is None]

@@ -11,8 +11,8 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import differing, fields
-from cliptta_demo.page.form.reading import starting_values, values_of
+from cliptta_demo.page.form.fields import FORM, fields
+from cliptta_demo.page.form.reading import unusual_values, values_of
 from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
@@ -49,10 +49,9 @@ def pin(past: PastRuns, session: Session | None) -> Update:
 
 def _short_name(recipe: Recipe) -> str:
     """A name for a run: what of it is not as the page comes."""
-    form, known = values_of(recipe), fields()
-    names = [name for name in differing(form, starting_values(form.backbone)) if name != "methods"]
-    changed = ", ".join(known[name].phrase(form[name]) for name in names[:2])
-    return changed or f"{known['corruption'].words(form.corruption)} {form.severity}"
+    changes = [(name, value) for name, value in unusual_values(recipe).items() if name != "methods"]
+    phrases = [fields()[name].phrase(value) for name, value in changes[:2]]
+    return ", ".join(phrases) or FORM["severity"].setting.mark_of(recipe.settings.stream)
 
 
 def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
@@ -67,8 +66,7 @@ def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
     except (ValueError, AttributeError, RecursionError):
         raise UserError(UNKNOWN_WISH) from None
     if do == "load":
-        form = values_of(past.pinned(name).recipe)
-        return {"load": form, "message": message_html(PAST_LOADED.format(name=name))}
+        return values_of(past.pinned(name).recipe) | {"message": message_html(PAST_LOADED.format(name=name))}
     if do == "behind":
         return _drawn(past.draw(name), session)
     changes = {"unpin": partial(past.unpin, name), "rename": partial(past.rename, name, to)}
@@ -81,8 +79,8 @@ def _drawn(past: PastRuns, session: Session | None) -> Update:
     return {"past_runs": past, "past": past_value(past, session), "message": message_html()}
 
 
-def connect_past(wires: Wires, ended: list[Any], form_update: Callable[[Any], Update]) -> None:
-    """``ended``: the events after which no run is at work; ``form_update``: of a form, what its widgets show."""
+def connect_past(wires: Wires, ended: list[Any]) -> None:
+    """``ended``: the events after which no run is at work."""
     parts = wires.parts
     kept = [parts["past_runs"], parts["session"]]
     outputs = [*(parts[name] for name in ("past_runs", "past", "message")), *wires.sidebar.inputs]
@@ -93,8 +91,6 @@ def connect_past(wires: Wires, ended: list[Any], form_update: Callable[[Any], Up
             update = work()
         except UserError as error:
             return wires.spread({"message": message_html(str(error), "error")})
-        if "load" in update:
-            update |= form_update(update.pop("load"))
         if "past_runs" in update:
             wires.host.memory.keep_also(key, update["past_runs"])
         return wires.spread(update)

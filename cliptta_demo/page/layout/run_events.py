@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.framework.gradio_parts import mail_waits
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout import filling
@@ -33,7 +34,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     ) -> Iterator:
         key = wires.key_of(request)
         lags = partial(mail_waits, wires.demo, key)
-        run = handlers.run(host, session, uploads, values, batches, key, choice, past, lags)
+        run = handlers.run(host, session, uploads, form_of(values), batches, key, choice, past, lags)
         with host.runs.answer(run, key) as updates:
             for update in updates:
                 yield wires.spread(update)
@@ -81,7 +82,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     removed = removed.then(cleared, [session, *(parts[n] for n in ("choice", "uploads", "past_runs"))], filled, **QUICK)
     ended = [*running, paused, removed, reset]
     connect_results(parts, host, ended)
-    connect_past(wires, ended, filling.form_update)
+    connect_past(wires, ended)
     connect_sweep(wires, shared)
     connect_camera(wires)
     return running, ended

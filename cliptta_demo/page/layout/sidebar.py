@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,23 +18,21 @@ from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import (
     FORM,
-    HUB,
     PAGE_PRESETS,
-    FormValues,
     class_text_and_corruption,
     dataset_choices,
-    field_names,
     fields,
     in_group,
     is_hub_choice,
+    is_typed,
     stranger_choices,
+    takes_typed,
 )
 from cliptta_demo.page.form.reading import readable
 from cliptta_demo.page.framework.guard import RAW
-from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_offer
+from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_note_html, words_offer
 from cliptta_demo.page.layout.picker import build_picker
 from cliptta_demo.page.layout.uploader import build_uploader, show_uploader
-from cliptta_demo.page.layout.words_note import words_note_html
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.runs.cost import estimate_html
@@ -70,47 +68,39 @@ class Sidebar:
         return list(self.widgets.values())
 
 
-def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
+def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> Sidebar:
     """Builds the widgets inside the present layout, with these values; ``device``: where runs work.
 
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
     """
     made: dict[str, Any] = {}
     recipe = readable(values)
-    own, hub = values.dataset == UPLOAD, is_hub_choice(values.dataset)
+    own, hub = values["dataset"] == UPLOAD, is_hub_choice(values["dataset"])
     with gr.Group(elem_classes="fieldset"):
         gr.HTML(f"<h2>{say('Images')}</h2>", apply_default_css=False)
         made["dataset"] = gr.Dropdown(
             dataset_choices(),
-            value=values.dataset,
+            value=values["dataset"],
             label=say("Data"),
-            info=images_note(values.dataset),
+            info=images_note(values["dataset"]) or _typing(),
+            allow_custom_value=takes_typed(),
             elem_id="dataset",
-        )
-        made["hub_dataset"] = gr.Textbox(
-            values.hub_dataset,
-            label=say("Name on the hub"),
-            info=HELP["hub_dataset"],
-            placeholder=say("ORGANISATION/NAME"),
-            max_length=200,
-            visible=values.dataset == HUB,
-            elem_id="hub-dataset",
         )
         files = build_uploader(scripts(), own)
         upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
         propose = _offer("", "propose")
         made["class_names"] = gr.Textbox(
-            values.class_names,
+            values["class_names"],
             label=say("Class names"),
-            info=class_names_help(values.dataset),
+            info=class_names_help(values["dataset"]),
             lines=3,
             max_lines=8,
             elem_id="class-names",
         )
         made |= build_widgets(in_group("images"), values)
         made["strangers_by_label"].visible = own
-        words_note = gr.HTML(words_note_html(values), apply_default_css=False, elem_id="words-note")
-        offers = {LAPTOPS: _offer(words_offer(machine, values, recipe), "words-offer")}
+        words_note = gr.HTML(words_note_html(recipe), apply_default_css=False, elem_id="words-note")
+        offers = {LAPTOPS: _offer(words_offer(machine, recipe), "words-offer")}
         with gr.Row(elem_classes="shortcuts"):
             pictures = not own and not hub
             twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes", visible=pictures)
@@ -120,22 +110,22 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
         gr.HTML(f"<h2>{say('Shift')}</h2>", apply_default_css=False)
         made |= build_widgets(in_group("shift"), values)
         made["ood_source"] = gr.Dropdown(
-            stranger_choices(), value=values.ood_source, label=say("OOD source"), elem_id="ood-source"
+            stranger_choices(), value=values["ood_source"], label=say("OOD source"), elem_id="ood-source"
         )
     with gr.Group(elem_classes="fieldset"):
         gr.HTML(f"<h2>{say('Methods')}</h2>", apply_default_css=False)
-        made["methods"] = build_picker(values.methods)
+        made["methods"] = build_picker(values["methods"])
         made["backbone"] = gr.Dropdown(
             [(entry.label, name) for name, entry in BACKBONES.items()],
-            value=values.backbone,
+            value=values["backbone"],
             label=say("Backbone"),
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
         with gr.Row(elem_classes="shortcuts"):
             load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
-        offers[PAPERS] = _offer(gpu_advice(values.backbone, device), "gpu-advice")
-        note = backbone_note_html(machine, values.backbone, recipe, values.backbone)
+        offers[PAPERS] = _offer(gpu_advice(values["backbone"], device), "gpu-advice")
+        note = backbone_note_html(machine, values["backbone"], recipe, values["backbone"])
         note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
         estimate = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
     with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as stream:
@@ -146,11 +136,11 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
         made |= build_widgets(in_group("advanced"), values)
         groups: dict[str, gr.Group] = {}
         for method, names in _own_fields().items():
-            with gr.Group(visible=method in values.methods, elem_classes="fieldset") as groups[method]:
+            with gr.Group(visible=method in values["methods"], elem_classes="fieldset") as groups[method]:
                 gr.HTML(f"<h2>{METHODS[method].label}</h2>", apply_default_css=False)
                 made |= build_widgets(names, values)
         made["templates"] = gr.Textbox(
-            values.templates,
+            values["templates"],
             label=say("Prompt templates"),
             info=HELP["templates"],
             lines=2,
@@ -158,7 +148,7 @@ def build_sidebar(values: FormValues, device: str, machine: Machine) -> Sidebar:
             elem_id="templates",
         )
     restore = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
-    made = {name: made[name] for name in field_names()}
+    made = {name: made[name] for name in fields()}
     sidebar = Sidebar(
         made, files, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose, load_weights
     )
@@ -179,11 +169,11 @@ def _offer(advice: str, name: str) -> gr.Button:
 
 def _own_fields() -> dict[str, list[str]]:
     """Method → the fields of its own settings, where it has some."""
-    names = [name for name in field_names() if name not in FORM]
+    names = [name for name in fields() if name not in FORM]
     return {method: own for method in METHODS if (own := [name for name in names if name.split(".")[0] == method])}
 
 
-def build_widgets(names: Sequence[str], values: FormValues) -> dict[str, gr.components.Component]:
+def build_widgets(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, gr.components.Component]:
     """The widgets of declared settings; plain whole numbers share the first row."""
     settings = {name: fields()[name].setting for name in names}
     narrow = [name for name, item in settings.items() if item.kind is int and not item.slider]
@@ -214,10 +204,9 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
         class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
     )
-    shown = [widgets["dataset"], widgets["hub_dataset"], sidebar.files]
-    shown += [widgets["class_names"], widgets["strangers_by_label"]]
+    shown = [widgets["dataset"], sidebar.files, widgets["class_names"], widgets["strangers_by_label"]]
     widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
-    widgets["ood_source"].input(
+    widgets["ood_source"].change(
         lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET
     )
     twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **QUIET)
@@ -225,11 +214,10 @@ def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
 
 
 def fit_widgets(dataset: str) -> tuple[Any, ...]:
-    """The widgets that fit a data set: a name, files, shortcuts for built-in pictures, and what to know of each."""
+    """The widgets that fit a data set: files, shortcuts for built-in pictures, and what to know of each."""
     own, hub = dataset == UPLOAD, is_hub_choice(dataset)
     return (
-        gr.Dropdown(info=images_note(dataset)),
-        gr.Textbox(visible=dataset == HUB),
+        gr.Dropdown(info=images_note(dataset) or _typing()),
         show_uploader(own),
         gr.Textbox(info=class_names_help(dataset)),
         gr.Checkbox(visible=own),
@@ -244,7 +232,12 @@ def images_note(name: Any) -> str:
     if preset is not None:
         return say("{size} from the Hugging Face hub, once.", size=megabytes(preset.megabytes * 1e6))
     most = megabytes(LIMITS.download_megabytes * 1e6)
-    return say("Fetched from the hub once; at most {size}.", size=most) if name == HUB else ""
+    return say("Fetched from the hub once; at most {size}.", size=most) if is_typed(name) else ""
+
+
+def _typing() -> str:
+    """That another name can be typed, where it can."""
+    return HELP["dataset"] if takes_typed() else ""
 
 
 def class_names_help(dataset: str) -> str:

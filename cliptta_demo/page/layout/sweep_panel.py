@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.languages import say
+from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.cards import message_html
@@ -36,7 +37,7 @@ def connect_sweep(wires: Wires, shared: dict[str, Any]) -> None:
 
     def work(request: gr.Request, name: Any, uploads: Any, *values: Any) -> Iterator[tuple[Any, Any]]:
         key = wires.key_of(request)
-        with host.runs.answer(sweep(host, name, uploads, values, key), f"{key} sweep") as updates:
+        with host.runs.answer(sweep(host, name, uploads, form_of(values), key), f"{key} sweep") as updates:
             for update in updates:
                 yield update.get("sweep", gr.skip()), update["sweep_note"]
 

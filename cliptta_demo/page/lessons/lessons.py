@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.page.form.fields import field_names
-from cliptta_demo.page.form.reading import read_form, starting_values
+from cliptta_demo.page.form.fields import fields
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.lessons import losses, own_images, streams
 from cliptta_demo.page.lessons.lesson import Lesson
 from cliptta_demo.page.session.state import Recipe
@@ -42,12 +42,12 @@ def by_key(key: str) -> Lesson:
 
 def lesson_recipe(lesson: Lesson) -> Recipe:
     """The run that a lesson asks for."""
-    return read_form(starting_values().changed(lesson.changes))
+    return read_form(lesson.changes)
 
 
 def changed_recipe(lesson: Lesson) -> Recipe:
     """That run with the lesson's one change; its own where there is none."""
-    return read_form(starting_values().changed(lesson.changes | (lesson.change.settings if lesson.change else {})))
+    return read_form(lesson.changes | (lesson.change.settings if lesson.change else {}))
 
 
 def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
@@ -60,6 +60,6 @@ def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
     keys = {lesson.key: lesson.key for lesson in LESSONS} | {str(n): one.key for n, one in enumerate(LESSONS, 1)}
     check_choice("lesson", said, tuple(keys))
     check_choice("start", start, ("0", "1"))
-    if others := [name for name in field_names() if name in query]:
+    if others := [name for name in fields() if name in query]:
         raise UserError(LINK_LESSON_ALONE.format(name=others[0]))
     return keys[said], start == "1" and by_key(keys[said]).runs

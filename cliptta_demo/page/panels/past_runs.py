@@ -13,7 +13,7 @@ from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.results import harmless
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import differing, fields
+from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.form.reading import values_of
 from cliptta_demo.page.panels.declare import Panel, to_json
@@ -105,7 +105,8 @@ def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = N
 def _differing(recipes: Sequence[Recipe]) -> list[str]:
     """The settings in which runs differ, methods apart; strangers' source counts where strangers come."""
     strangers = all(recipe.settings.stream.ood_share for recipe in recipes)
-    names = differing(*map(values_of, recipes))
+    forms = [values_of(recipe) for recipe in recipes]
+    names = [name for name in fields() if any(form[name] != forms[0][name] for form in forms)]
     return [name for name in names if name != "methods" and (strangers or name != "ood_source")]
 
 
@@ -121,7 +122,7 @@ def _rows(past: PastRuns, this: PastRun | None) -> list[tuple[str, PastRun]]:
 
 def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> PastRow:
     form = values_of(run.recipe)
-    own = {*form.methods}
+    own = form["methods"]
     return {
         "name": name,
         "kind": "pin" if run in past.pins else "last" if run is past.last else "this",

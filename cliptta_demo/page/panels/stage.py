@@ -5,12 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import FORM, FormValues, read_dataset
-from cliptta_demo.page.form.reading import class_words, read_stream
+from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.panels import (
     accuracy,
     drift,
@@ -32,7 +30,7 @@ from cliptta_demo.page.panels.cards import cards_data
 from cliptta_demo.page.panels.declare import Panel, to_json
 from cliptta_demo.page.panels.progress import progress_bar, progress_html
 from cliptta_demo.page.panels.run_line import run_line_html
-from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 # To add a panel: write its file, add it here, `make generate`. Those of one row stand side by side.
@@ -62,20 +60,22 @@ def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
     return heads | {panel.name: panel.value(None) for panel in DRAWN if panel is not strip.PANEL}
 
 
-def opening_stage(form: FormValues) -> dict[str, str]:
-    """The stage of a page that opens without a finished run: it names the experiment that is in the form."""
-    images = FORM["dataset"].words(read_dataset(form.dataset, form.hub_dataset))
-    words = say("Ready: {model} on {images}. Press Run.", model=label_of(form.backbone), images=images)
-    heads = {"progress": progress_bar(0.0, html.escape(words)), "strip": planned_strip(form) or ""}
-    return waiting_stage(form.methods) | heads
+def opening_stage(recipe: Recipe | None) -> dict[str, str]:
+    """The stage of a page that opens without a finished run: it names the experiment that is in the form.
+
+    ``recipe`` is None where this server's limits refuse that.
+    """
+    if recipe is None:
+        return waiting_stage() | {"strip": strip.PANEL.value(None)}
+    images = FORM["dataset"].words(recipe.dataset)
+    words = say("Ready: {model} on {images}. Press Run.", model=label_of(recipe.backbone), images=images)
+    heads = {"progress": progress_bar(0.0, html.escape(words)), "strip": planned_strip(recipe)}
+    return waiting_stage(recipe.settings.methods) | heads
 
 
-def planned_strip(form: FormValues, later: bool = False) -> str | None:
-    """The strip of what the form asks for, ``later`` than the run shown; None while that makes no sense."""
-    try:
-        return to_json(strip.strip_of(read_stream(form), len(class_words(form)), later=later))
-    except UserError:
-        return None
+def planned_strip(recipe: Recipe, later: bool = False) -> str:
+    """The strip of what a run asks for, ``later`` than the run shown."""
+    return to_json(strip.strip_of(recipe.settings.stream, len(recipe.class_names), later=later))
 
 
 def stage(session: Session, phase: str) -> dict[str, str]:

@@ -12,14 +12,12 @@ import gradio as gr
 from cliptta_demo.backend.declare import Setting, settings_of
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import FORM, FormValues, is_hub_choice
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, is_hub_choice
 from cliptta_demo.page.form.reading import bounded, read_form
 from cliptta_demo.page.framework.gradio_parts import api_arguments
 from cliptta_demo.page.runs.following import follow, words_of
@@ -47,14 +45,16 @@ def _signature() -> inspect.Signature:
 
     Those of the schedule come last: programs that know none of them keep their arguments' places.
     """
-    asked = [item for item in FORM.values() if item.asked]
+    asked = [item for name, item in FORM.items() if name not in (*ADAPTATION_FIELDS, "strangers_by_label")]
     late = [item for item in asked if item.setting and item.setting.group == "schedule"]
-    hints = {item.name: (item.default, item.kind) for item in asked if item not in late}
-    hints["methods"] = list(DEFAULTS.methods), list[str]  # JSON has no tuples
-    hints["adaptation"] = None, dict[str, Any] | None
-    hints |= {item.name: (item.default, item.kind) for item in late}
+    usual = {item.name: item.default for item in asked if item not in late}
+    usual |= {"adaptation": None} | {item.name: item.default for item in late}
+    kinds = {"methods": list[str], "adaptation": dict[str, Any] | None}
+    kinds |= {item.name: item.setting.kind for item in asked if item.setting}
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    taken = [inspect.Parameter(name, either, default=usual, annotation=kind) for name, (usual, kind) in hints.items()]
+    taken = [
+        inspect.Parameter(name, either, default=value, annotation=kinds.get(name, str)) for name, value in usual.items()
+    ]
     return inspect.Signature(taken, return_annotation=Iterator[dict[str, Any]])
 
 
@@ -81,8 +81,7 @@ def _run(host: Host, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
             raise UserError(say("dataset is 'upload'; images of your own are added on the page, not here."))
         if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
             values["class_names"] = ""
-        values |= _adaptation(values["backbone"], values.pop("adaptation"))
-        recipe = read_form(FormValues().changed(values))
+        recipe = read_form(values | _adaptation(values.pop("adaptation")))
         with host.runs.answer(follow(host, recipe, None, None, None, "api")) as looks:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
@@ -102,7 +101,7 @@ def _settings() -> dict[str, Setting]:
     return settings_of(AdaptationSettings) | own_declared()
 
 
-def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
+def _adaptation(given: dict[str, Any] | None) -> dict[str, Any]:
     given = {} if given is None else given
     if not isinstance(given, dict):
         about = {"value": quoted(given), "example": '{"steps": 4}'}
@@ -114,8 +113,7 @@ def _adaptation(backbone: str, given: dict[str, Any] | None) -> dict[str, Any]:
         names = ", ".join((*settings_of(AdaptationSettings), *own))
         about = {"unknown": ", ".join(map(quoted, unknown[:3])), "names": names}
         raise UserError(say("adaptation has no setting {unknown}; it has: {names}.", **about))
-    tuned = tuned_adaptation(check_visitor_backbone(backbone))
-    return vars(tuned) | given
+    return given
 
 
 def _described() -> str:

@@ -22,15 +22,13 @@ from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.class_names import split_renames
+from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.window import Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import STREAM_FIELDS, FormValues
-from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.machine import Machine
@@ -156,8 +154,8 @@ class Cameras:
         self._known: dict[str, Camera] = {}
         self._lock = threading.Lock()
 
-    def begin(self, values: FormValues, key: str) -> Iterator[RunUpdate | Camera]:
-        """Opens a camera with the form's methods, model and class names, in place of the visitor's last one.
+    def begin(self, recipe: Recipe, key: str) -> Iterator[RunUpdate | Camera]:
+        """Opens a camera with these methods, model and class names, in place of the visitor's last one.
 
         Yields how far downloads and class names are, and last the camera.
 
@@ -165,7 +163,7 @@ class Cameras:
             UserError: what stands in the way, in a sentence.
         """
         self.end(key)
-        recipe = camera_recipe(values)
+        recipe = camera_recipe(recipe)
         if not self._places.acquire(blocking=False):
             raise UserError(CAMERAS_TAKEN)
         with ExitStack() as held:
@@ -219,26 +217,24 @@ class Cameras:
                 camera.close()
 
 
-def camera_recipe(values: FormValues) -> Recipe:
-    """What a camera runs: the form's model, methods and class names, one step for each frame.
+def camera_recipe(recipe: Recipe) -> Recipe:
+    """What a camera runs: the model, methods and class names of a run, one step for each frame.
 
     Raises:
-        UserError: a form that makes no sense, or asks for what a camera does not have.
+        UserError: no class names, or a run that asks for what a camera does not have.
     """
     if ON_ZERO_GPU:
         raise UserError(CAMERA_BORROWED)
-    stream = StreamSettings()  # whatever the form says of a stream is of another one
-    usual = {name: getattr(stream, name) for name in STREAM_FIELDS}
-    recipe = read_form(values.changed({**usual, "window": 1, "dataset": UPLOAD}))
+    names = parse_class_names(",".join(recipe.class_names))  # a data set's own are not known yet
     # As many remembered images join a step as the batch has, for which 64 is the default too.
-    adaptation = replace(recipe.settings.adaptation, steps=1, rates="same", memory_sample=WINDOW)
-    stream = replace(stream, batch_size=WINDOW, batches=SIZED_AS)
-    settings = replace(recipe.settings, stream=stream, adaptation=adaptation)
+    own = replace(recipe.settings.adaptation, steps=1, window=1, rates="same", memory_sample=WINDOW)
+    stream = StreamSettings(batch_size=WINDOW, batches=SIZED_AS)
+    settings = replace(recipe.settings, stream=stream, adaptation=own)
     for name in settings.methods:
-        if METHODS[name].clean_batches(METHODS[name].outline(settings, len(recipe.class_names))):
+        if METHODS[name].clean_batches(METHODS[name].outline(settings, len(names))):
             raise UserError(CAMERA_CLEAN.format(method=METHODS[name].label))
-    _, words = split_renames(recipe.class_names, values.dataset != UPLOAD)
-    return replace(recipe, settings=settings, source_names=words, class_names=words)
+    about = {"settings": settings, "dataset": UPLOAD, "images": (), "source_names": names, "class_names": names}
+    return replace(recipe, **about)
 
 
 def _open(recipe: Recipe, machine: Machine) -> Experiment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.past_runs import past_value
@@ -27,7 +25,7 @@ from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.past import PastRuns
-from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import FAILED, RESET
@@ -72,7 +70,7 @@ def run(
     host: Host,
     session: Session | None,
     uploads: Uploads | None,
-    values: tuple[Any, ...],
+    form: Mapping[str, Any],
     batches: int | None,
     key: str,
     choice: Choice | None = None,
@@ -87,7 +85,7 @@ def run(
     """
     choice, past = choice or Choice(), past or PastRuns()
     try:
-        recipe = read_form(form_of(values), uploads)
+        recipe = read_form(form, uploads)
         for update in _run(host, session, uploads, recipe, batches, key, choice, past, lags):
             session, uploads = update.get("session", session), update.get("uploads", uploads)
             choice, past = update.get("choice", choice), update.get("past_runs", past)

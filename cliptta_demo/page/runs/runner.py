@@ -19,7 +19,6 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.machine import Machine
@@ -172,7 +171,7 @@ def warm_up(machine: Machine) -> None:
 
     One batch of the package's experiment, thrown away; sessions and models stay as they are.
     """
-    recipe = read_form(FormValues(batches=1, steps=2))
+    recipe = read_form({"batches": 1, "steps": 2})
     experiment, _ = open_experiment(recipe, None, machine)
     with closing(work(experiment, Session(recipe, experiment.start()), machine)) as looks:
         for _ in looks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,6 @@ from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
@@ -62,14 +61,14 @@ def unmoved(knob: Knob, runs: Sequence[RunSettings]) -> list[str]:
     return [method for method in runs[0].methods if method != REFERENCE and len(gone_by(method)) == 1]
 
 
-def sweep(host: Host, name: Any, uploads: Uploads | None, values: tuple[Any, ...], key: str) -> Iterator[Update]:
+def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any], key: str) -> Iterator[Update]:
     """What the button *Sweep* does: after each short run, the panel's data and a line on how far it is.
 
     Args:
-        name: the knob; values: of the form; key: names the visitor.
+        name: the knob; key: names the visitor.
     """
     try:
-        recipe = read_form(form_of(values), uploads)
+        recipe = read_form(form, uploads)
         knob = KNOBS.get(name if isinstance(name, str) else "")
         if knob is None:
             raise UserError(say("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS)))

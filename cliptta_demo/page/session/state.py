@@ -74,6 +74,40 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The form beside the run shown: what of it worked last, and what is being loaded. Plain data.
+
+    A run whose model or data can't be loaded, or whose loading the visitor gives up, leaves the page as it was.
+
+    Attributes:
+        worked: the settings of the last run that began; at first those that the page opened with, None where this
+            server's limits refuse them.
+        tried: those of the run that is being got ready, None where there is none; loading: which of its choices is
+            being loaded, or could not be: "backbone", "dataset", "ood_source", "" for none; said: why not.
+        idle: the line of progress while the page shows what it opened with; "" later.
+    """
+
+    worked: Recipe | None = None
+    tried: Recipe | None = None
+    loading: str = ""
+    said: str = ""
+    idle: str = ""
+
+    def trying(self, recipe: Recipe, loading: str) -> "Choice":
+        """A run of these settings is being got ready."""
+        return replace(self, tried=recipe, loading=loading, said="")
+
+    def shown(self, has_session: bool) -> Recipe | None:
+        """The settings of the run shown, which is a session's or what the page opened with; None where none is."""
+        return self.worked if has_session or self.idle else None
+
+    @property
+    def settled(self) -> "Choice":
+        """Nothing is being loaded."""
+        return replace(self, tried=None, loading="", said="")
+
+
+@dataclass(frozen=True)
 class Mark:
     """A change of settings in the middle of a stream: drawn before batch ``batch`` (from 0)."""
 

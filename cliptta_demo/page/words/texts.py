@@ -24,7 +24,7 @@ HEADER = f"""
 HELP = {
     "class_names": say("Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens."),
     "class_names_hub": say("Some of the data set's own names, or empty for all of them; “cat = kitten” renames."),
-    "hub_dataset": say("Of the Hugging Face hub; its test split, or NAME:SPLIT. NAME?domain=sketch takes some rows."),
+    "dataset": say("Or type one of the Hugging Face hub: hf:ORGANISATION/NAME, NAME:SPLIT or NAME?domain=sketch."),
     "class_names_upload": say("Any words. The built-in model has met these in photos; new words are marked below."),
     "methods": say(
         "Zero-shot always runs: it is the yardstick. “+10” is ten points above it, on average over fifteen "

@@ -18,7 +18,6 @@ from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, co
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import readable
 from cliptta_demo.page.runs import cost
 from cliptta_demo.page.runs.machine import Machine
@@ -106,17 +105,17 @@ def test_a_batch_that_can_not_be_cut_is_bounded_too() -> None:
 
 def test_the_form_says_how_long_its_run_takes() -> None:
     estimate = partial(cost.estimate_html, Machine())
-    assert "Takes about" in estimate(readable(FormValues()))
-    told = estimate(readable(FormValues(rates="own", learning_rate=0.002)))
+    assert "Takes about" in estimate(readable({}))
+    told = estimate(readable({"rates": "own", "learning_rate": 0.002}))
     chosen_rate, count = 0.002 * chosen()["cliptta"].rate, chosen()["cliptta"].steps
     assert f"CLIPTTA at {chosen_rate:g}, {count} steps" in told
-    assert "Chosen on held-out corruptions" not in estimate(readable(FormValues()))
+    assert "Chosen on held-out corruptions" not in estimate(readable({}))
     assert "too-much" in cost.estimate_html(
-        Machine(), readable(FormValues(backbone="ViT-L-14/openai", batch_size=512, batches=80))
+        Machine(), readable({"backbone": "ViT-L-14/openai", "batch_size": 512, "batches": 80})
     )
-    assert "too-much" not in estimate(readable(FormValues(backbone="ViT-L-14/openai", batches=80)), "cuda")
-    assert "is said when" in estimate(readable(FormValues(backbone="ViT-B-32/laion2b_s34b_b79k")))
-    assert "><" in estimate(readable(FormValues(batches=None)))
+    assert "too-much" not in estimate(readable({"backbone": "ViT-L-14/openai", "batches": 80}), "cuda")
+    assert "is said when" in estimate(readable({"backbone": "ViT-B-32/laion2b_s34b_b79k"}))
+    assert "><" in estimate(readable({"batches": None}))
 
 
 def test_the_text_tower_rests_between_pieces_and_turns_hold_no_more(backbone: Backbone) -> None:

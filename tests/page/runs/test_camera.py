@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form.fields import FormValues, field_names
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.layout.camera_panel import start_camera
 from cliptta_demo.page.runs import camera
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, Camera, Frame, TooSoon
@@ -29,7 +29,7 @@ from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.server.camera_door import camera_route
 from cliptta_demo.page.words.texts import CAMERAS_TAKEN
 
-FORM = FormValues(class_names="cat, dog, car", batch_size="what is said of another stream")
+FORM = {"class_names": "cat, dog, car", "batch_size": 512}  # what it says of a stream is of another one
 PICTURE = encode(Image.new("RGB", (64, 64), "gold"), "JPEG")
 
 
@@ -43,8 +43,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     assert (host.cameras.count, host.runs.count, host.memory.used) == (0, 0, 0)
 
 
-def begin(host: Host, key: str = "visitor", form: FormValues = FORM) -> Camera:
-    *_, found = host.cameras.begin(form, key)
+def begin(host: Host, key: str = "visitor", **changes: Any) -> Camera:
+    *_, found = host.cameras.begin(read_form(FORM | changes), key)
     return found
 
 
@@ -96,7 +96,7 @@ def test_one_frame_at_a_time_and_one_camera_for_a_visitor(host: Host) -> None:
 def test_one_that_is_still_got_ready_has_its_place_and_gives_it_back(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, form, said = host.cameras, tuple(FORM[name] for name in field_names()), []
+    few, form, said = host.cameras, FORM, []
 
     def load(name: str, **_: Any) -> Backbone:
         monkeypatch.setattr(camera, "load_backbone", lambda name, **_: BACKBONE)
@@ -130,21 +130,19 @@ def test_it_ends_when_no_frame_comes_and_when_the_server_stops(host: Host, monke
 
 
 def test_renamed_classes_have_their_words(host: Host) -> None:
-    ours = begin(host, form=FORM.changed({"class_names": "cat = kitten, dog"}))
-    assert ours.experiment.class_names == (
-        "kitten",
-        "dog",
-    )
+    ours = begin(host, class_names="cat = kitten, dog")
+    assert ours.experiment.class_names == ("kitten", "dog")
 
 
 def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     for changes, words in (
         ({"class_names": "cat"}, "nothing to choose between"),
+        ({"class_names": "", "dataset": "cifar10"}, "at least two class names"),  # its own are not known yet
         ({"methods": ["eata"]}, "EATA learns from clean images too"),
         ({"backbone": "/etc/passwd"}, "backbone"),
     ):
         with pytest.raises(UserError, match=words):
-            begin(host, form=FORM.changed(changes))
+            begin(host, **changes)
         assert (host.runs.count, host.memory.used) == (0, 0)
     monkeypatch.setattr(camera, "ON_ZERO_GPU", True)
     with pytest.raises(UserError, match="borrows its GPU"):

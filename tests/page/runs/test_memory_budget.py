@@ -16,7 +16,6 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
 from cliptta_demo.limits import LIMITS, Limits
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import handlers
 from cliptta_demo.page.runs.host import Host
@@ -28,7 +27,7 @@ MB = 1_000_000
 
 
 def recipe(**changes):
-    return read_form(FormValues(**changes))
+    return read_form(changes)
 
 
 def session_of(count: int, batches: int = 3) -> Session:

@@ -15,10 +15,10 @@ from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.page.form import links
-from cliptta_demo.page.form.choice import Choice
-from cliptta_demo.page.form.reading import packaged, read_form
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.session.state import Choice
 from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
 
 
@@ -242,7 +242,7 @@ def test_taking_the_files_away_deletes_them_and_their_results(photos):
     update = take(photos[:2])
     own = {"dataset": "upload", "class_names": "left, right"}
     session, _ = press(None, update["uploads"], batches=None, **own)
-    gone = filling.clear_uploads(HOST.uploads, session, Choice(read_form(packaged())), update["uploads"])
+    gone = filling.clear_uploads(HOST.uploads, session, Choice(read_form({})), update["uploads"])
     assert (gone["uploads"], gone["session"]) == (None, None)
     assert gone["upload_note"] == handlers.message_html()
     assert "results" in gone["message"]
@@ -283,12 +283,11 @@ def test_decoded_images_follow_the_backbones_size(photos):
 
 
 def test_a_backbone_brings_its_own_settings():
-    fold, text = filling.take_backbone("tiny")
-    assert fold[0] == tuned_adaptation("tiny").learning_rate
-    assert "note" not in text
-    fold, text = filling.take_backbone("local-dir:/")
-    assert fold == []
-    assert "must be one of" in text
+    update = filling.take_backbone("tiny")
+    assert update["learning_rate"] == tuned_adaptation("tiny").learning_rate
+    assert "note" not in update["message"]
+    (refused,) = filling.take_backbone("local-dir:/").values()
+    assert "must be one of" in refused
 
 
 def test_the_api_streams_plain_numbers():

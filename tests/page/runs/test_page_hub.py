@@ -18,7 +18,6 @@ from cliptta_demo.backend.data import hub_dataset
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.hub.downloads import downloading
 from cliptta_demo.page.form import fields, links
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.sidebar import fit_widgets, images_note
 from cliptta_demo.page.runs import api, handlers, runner
@@ -82,19 +81,19 @@ def test_without_the_internet_one_sentence_and_the_session_is_kept(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"dataset": "hub", "hub_dataset": ""}, "Type the data set&#x27;s name on the hub"),
-        ({"dataset": "hub", "hub_dataset": "../../etc"}, "must look like ORGANISATION/NAME"),
-        ({"dataset": "hub", "hub_dataset": "folder:/etc"}, "must look like"),
+        ({"dataset": "hf:"}, "must look like ORGANISATION/NAME"),
+        ({"dataset": "hf:../../etc"}, "must look like ORGANISATION/NAME"),
+        ({"dataset": "folder:/etc"}, "it must be one of"),
         ({"dataset": "cifar10c:/etc"}, "dataset is &#x27;cifar10c:/etc&#x27;"),
         ({"dataset": ["x"]}, "dataset is"),
         ({"dataset": "imagenet"}, "it must be one of"),  # 6.7 GB: for the command line
         ({"dataset": "cifar10-c"}, "it must be one of"),  # of unknown size: likewise
-        ({"dataset": "hub", "hub_dataset": "zoo/animals?sort=owl"}, "has no column &#x27;sort&#x27; of texts"),
+        ({"dataset": "hf:zoo/animals?sort=owl"}, "has no column &#x27;sort&#x27; of texts"),
         ({"backbone": "local-dir:/etc"}, "backbone is"),
         ({"backbone": "ViT-B-32//etc/passwd"}, "backbone is"),
         ({"ood_source": "hf:a/b"}, "OOD source is"),
-        ({"dataset": "hub", "hub_dataset": "zoo/gone"}, "has no zoo/gone"),
-        ({"dataset": "hub", "hub_dataset": "zoo/animals", "class_names": "cat, owl"}, "has no class &#x27;owl&#x27;"),
+        ({"dataset": "hf:zoo/gone"}, "has no zoo/gone"),
+        ({"dataset": "hf:zoo/animals", "class_names": "cat, owl"}, "has no class &#x27;owl&#x27;"),
     ],
 )
 def test_odd_choices_are_sentences(stand_in: Hub, change: dict, words: str) -> None:
@@ -105,7 +104,7 @@ def test_odd_choices_are_sentences(stand_in: Hub, change: dict, words: str) -> N
 def test_a_visitor_reads_that_a_data_set_is_a_part(stand_in: Hub) -> None:
     copies = {"default/partial-test/0000.parquet": table([0, 1, 2] * 10, names=ANIMALS)}
     publish(stand_in, "zoo/large", {"images.zip": b"zip"}, revisions={"refs/convert/parquet": copies})
-    session, updates = press(batches=2, **{**ZOO, "hub_dataset": "zoo/large"})
+    session, updates = press(batches=2, **{**ZOO, "dataset": "hf:zoo/large"})
     assert "is a part of the whole" in message(updates)
     assert session.snapshot.notes == ()  # said once, with the first batch
 
@@ -113,7 +112,7 @@ def test_a_visitor_reads_that_a_data_set_is_a_part(stand_in: Hub) -> None:
 def test_a_name_may_bring_conditions(stand_in: Hub) -> None:
     rows = table([0, 1, 2] * 20, names=ANIMALS, extra={"place": ["sea", "zoo"] * 30})
     publish(stand_in, "zoo/places", {"data/test-0.parquet": rows})
-    session, _ = press(batches=1, **{**ZOO, "hub_dataset": "zoo/places?place=sea"})
+    session, _ = press(batches=1, **{**ZOO, "dataset": "hf:zoo/places?place=sea"})
     assert session.recipe.dataset == "hf:zoo/places?place=sea"
     assert session.state.images_done == 8
 
@@ -126,42 +125,36 @@ def test_presets_may_be_strangers(stand_in: Hub) -> None:
 
 
 def test_choosing_fills_the_form_and_tells_the_size() -> None:
-    dataset, name, files, classes, *_ = fit_widgets("cifar10")
+    dataset, files, classes, *_ = fit_widgets("cifar10")
     assert "24 MB" in dataset.info
     assert "own names" in classes.info
-    assert not name.visible
     assert not files.visible
     names, corruption = fields.class_text_and_corruption("cifar10")
     assert names.startswith("airplane, automobile")
     assert corruption == "gaussian_noise"
-    dataset, name, *_, twelve, every = fit_widgets(fields.HUB)
-    assert name.visible
+    dataset, *_, twelve, every = fit_widgets("hf:zoo/animals")
     assert not twelve.visible
     assert not every.visible
-    assert fields.class_text_and_corruption(fields.HUB) == ("", "none")
+    assert fields.class_text_and_corruption("hf:zoo/animals") == ("", "none")
     assert "2.5 GB" in dataset.info
     for name in [value for _, value in fields.dataset_choices()]:
         assert images_note(name) or name in ("pictures", "unseen-style", "upload")
-    fold, text = filling.take_backbone("ViT-B-16/openai")
-    assert fold[0] == 1e-4
-    assert "error" not in text
+    assert "Or type" in fit_widgets("pictures")[0].info
+    update = filling.take_backbone("ViT-B-16/openai")
+    assert update["learning_rate"] == 1e-4
+    assert "error" not in update["message"]
 
 
 def test_links_hold_data_sets_and_backbones_and_fetch_nothing(stand_in: Hub) -> None:
-    form = FormValues(**{**ZOO, "hub_dataset": "zoo/animals:test?a=b&c=d", "backbone": "ViT-B-32/laion2b_s34b_b79k"})
+    form = {**ZOO, "dataset": "hf:zoo/animals:test?a=b&c=d", "backbone": "ViT-B-32/laion2b_s34b_b79k"}
     query, problem = filling.address_of(form)
     assert "dataset=hf%3Azoo%2Fanimals%3Atest%3Fa%3Db%26c%3Dd" in query
     assert "note" not in problem
     opened = links.open_link({"dataset": "cifar10", "corruption": "fog"})
     assert opened.class_names[:2] == ("airplane", "automobile")
-    old = {"dataset": "hub", "hub_dataset": "zoo/animals:test"}  # as links were written before
+    old = {"dataset": "hf:zoo/animals:test"}  # as links were written before
     assert links.open_link(old) == links.open_link({"dataset": "hf:zoo/animals:test"})
-    update = filling.open_address({"dataset": "hf:zoo/animals:test"})
-    assert (update["dataset"], update["hub_dataset"].value, update["hub_dataset"].visible) == (
-        "hub",
-        "zoo/animals:test",
-        True,
-    )
+    assert filling.open_address({"dataset": "hf:zoo/animals:test"})["dataset"] == "hf:zoo/animals:test"
     assert "must be one of" in filling.open_address({"backbone": "local-dir:/etc"})["message"]
     assert stand_in.requests == []
 

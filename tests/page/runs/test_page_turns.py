@@ -14,7 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import handlers, registry, runner
 from cliptta_demo.page.runs import scheduler as module
@@ -52,7 +51,7 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
     monkeypatch.setattr(Share, "call", counted)
     monkeypatch.setattr(Scheduler, "rest", lambda self: (count(), rest(self)))
     words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
-    recipe = read_form(FormValues(batches=2, batch_size=24, steps=2, methods=ALL, class_names=words))
+    recipe = read_form({"batches": 2, "batch_size": 24, "steps": 2, "methods": ALL, "class_names": words})
     looks = list(perform(recipe, None, None, None, machine))
     assert looks[-1].session.state.next_batch == 2
     assert sum(turns) > 20 * most  # much more than one turn may hold
@@ -105,7 +104,7 @@ def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         return Stuck(source) if threading.current_thread().name == "slow" else source
 
     monkeypatch.setattr(runner, "open_source", opened)
-    recipe = read_form(FormValues(batches=3, batch_size=8, steps=1))
+    recipe = read_form({"batches": 3, "batch_size": 8, "steps": 1})
     ends: list[int] = []
     machine = Machine()
 

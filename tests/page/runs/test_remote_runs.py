@@ -17,7 +17,6 @@ from workers_here import Here
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.limits import Limits
-from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu, handlers, remote_runs, runner, weights
 from cliptta_demo.page.runs.remote_runs import MOST_LOST, RemoteRuns
@@ -35,7 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def recipe_of(**changes: Any) -> Any:
-    return read_form(form_of(values(batches=BATCHES, **changes)))
+    return read_form(values(batches=BATCHES, **changes))
 
 
 def remote(workers: Workers, check: Callable[[], None] = lambda: None) -> RemoteRuns:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from pressing import HOST
 from shapes import faults
 
-from cliptta_demo.page.form.fields import FormValues, field_names
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.sweep import KNOBS, Sweep, sweep_data
 from cliptta_demo.page.runs import sweeping
 from cliptta_demo.page.runs.sweeping import recipes, sweep, unmoved
 
-FORM = FormValues(methods=("zero-shot", "tent"), batch_size=4, steps=1)
-
-
-def values_of(form: FormValues) -> tuple:
-    return tuple(form[name] for name in field_names())
+FORM = {"methods": ("zero-shot", "tent"), "batch_size": 4, "steps": 1}
 
 
 def test_each_run_changes_one_setting_and_reads_as_many_images() -> None:
@@ -37,7 +31,7 @@ def test_each_run_changes_one_setting_and_reads_as_many_images() -> None:
 @pytest.mark.browser
 def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, figure) -> None:
     monkeypatch.setattr(sweeping, "IMAGES", 4)
-    updates = list(sweep(HOST, "steps", None, values_of(FORM), "somebody"))
+    updates = list(sweep(HOST, "steps", None, FORM, "somebody"))
     assert ["sweep" in update for update in updates] == [True] * (len(KNOBS["steps"].values) + 1)
     data = json.loads(updates[-1]["sweep"])
     assert faults(data, Sweep, "sweep") == []
@@ -62,7 +56,7 @@ def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.Mo
 def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(
     name: str, rates: str, still: list[str], figure
 ) -> None:
-    recipe = read_form(replace(FORM, methods=("zero-shot", "tent", "tpt", "lame"), rates=rates))
+    recipe = read_form(FORM | {"methods": ["zero-shot", "tent", "tpt", "lame"], "rates": rates})
     runs = recipes(recipe, KNOBS[name])
     assert unmoved(KNOBS[name], [own.settings for _, own in runs]) == still
     data = sweep_data(KNOBS[name], recipe.settings.methods, [], [1.0, 2.0], 1.0, 256, still)
@@ -71,5 +65,5 @@ def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(
 
 @pytest.mark.parametrize("name", ["nothing", None, ["steps"]])
 def test_a_knob_that_there_is_not_gets_a_sentence(name: object) -> None:
-    (update,) = sweep(HOST, name, None, values_of(FORM), "somebody")
+    (update,) = sweep(HOST, name, None, FORM, "somebody")
     assert "The knob must be one of: learning_rate, steps, batch_size." in update["sweep_note"]

@@ -10,14 +10,13 @@ import torch
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.experiment import RunState
-from cliptta_demo.page.form.fields import FormValues
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.session.state import Mark, Session, Uploads, plan
 
 
 def recipe(**changes):
-    return read_form(FormValues(**{"corruption": "gaussian_noise", **changes}))
+    return read_form({"corruption": "gaussian_noise", **changes})
 
 
 def session(done=3, **changes):
@@ -35,7 +34,7 @@ def session(done=3, **changes):
         ({"corruption": "cycle"}, "all 15 in turn 4"),
         ({"ramp": True}, "gaussian noise to 4"),
         ({"learning_rate": 0.01}, "lr 0.01"),
-        ({"steps": 3}, "3 steps"),
+        ({"steps": 4}, "4 steps"),
         ({"regulariser_weight": 0.5}, "λ_reg 0.5"),
         ({"memory_shots": 4}, "4 shots"),
         ({"oce_gamma": 0.1}, "γ 0.1"),
@@ -185,10 +184,10 @@ def test_renaming_keeps_the_pictures_and_changes_the_words():
 
 def test_uploads_take_any_words_and_only_their_own_files():
     given = Uploads((GivenFile("/x/1.png", "a.png"),), 64, torch.zeros(1, 3, 64, 64), ("a.png",), (None,), ())
-    own = read_form(FormValues(dataset="upload", class_names="left, right = wrong"), given)
+    own = read_form({"dataset": "upload", "class_names": "left, right = wrong"}, given)
     assert own.class_names == ("left", "right = wrong")
     assert own.images == given.identity != replace(given, every=given.every + 1).identity
-    assert read_form(FormValues(), given).images == ()
+    assert read_form({}, given).images == ()
 
 
 def test_templates_are_lines_without_empty_or_repeated_ones():
