@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +14,7 @@ import numpy as np
 import pytest
 from helpers import labelled_source, random_images, small_backbone
 from outside import added
-from playwright.sync_api import Browser
 from pressing import HOST
-from serving import ROOT, be_patient, serve_process
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers, register_source
 from cliptta_demo.backend.errors import UserError
@@ -27,6 +22,7 @@ from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import register_score
 from cliptta_demo.backend.methods.tent import Tent
+from cliptta_demo.backend.plugins import load_plugins
 from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import run_size
@@ -36,12 +32,6 @@ from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link, to_query
 from cliptta_demo.page.runs import api
 
-(PLUGIN,) = (
-    block
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python_api.md").read_text("utf-8"), re.S)
-    if "@register" in block
-)
-PLUGIN = PLUGIN.partition("\n\nmine = ")[0]
 NAMES = ("zero-shot", "cliptta", "feature-cache", "sharp")
 
 
@@ -168,32 +158,15 @@ def test_a_kind_of_data_set_is_opened_by_how_its_names_begin(
             register_source(taken, open_source)
 
 
-def test_a_plugin_is_there_in_every_process_of_a_command(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(PLUGIN)
+def test_a_plugin_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.py").write_text("import nothing_of_this_name")
-
-    def command(*words: str) -> subprocess.CompletedProcess[str]:
-        begin = [sys.executable, "-m", "cliptta_demo"]
-        return subprocess.run([*begin, *words], cwd=ROOT, capture_output=True, text=True)
-
-    mine, sizes = ("--plugin", str(tmp_path / "mine.py")), ["--batches=1", "--batch-size=4", "--corruptions=none"]
-    ended = command(*mine, "table", "--methods", "information@lr=0.001", *sizes, "--out", str(tmp_path / "table"))
-    assert "Information maximisation, lr 0.001" in ended.stdout, ended.stderr
-    ended = command("run", "--plugin", str(tmp_path / "broken.py"), "--methods", "information")
-    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
-    assert "broken.py' can't be loaded: ModuleNotFoundError: No module named 'nothing_of_this_name'" in ended.stderr
-
-
-def test_an_installed_package_brings_methods_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(PLUGIN)
-    about = tmp_path / "mine-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[cliptta_demo.plugins]\nmine = mine\n")
-    code = "from cliptta_demo.page.form.links import open_link; print(open_link({'methods': 'information'}).settings)"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert "information" in ended.stdout, ended.stderr
+    for name, says in (
+        ("broken.py", "broken.py' can't be loaded: ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("absent.py", "absent.py' does not exist: check the path."),
+    ):
+        monkeypatch.setenv("CLIPTTA_PLUGINS", str(tmp_path / name))
+        with pytest.raises(UserError, match=re.escape(says)):
+            load_plugins()
 
 
 def test_a_link_leads_to_them(outside: None) -> None:
@@ -202,42 +175,3 @@ def test_a_link_leads_to_them(outside: None) -> None:
     assert recipe.settings.methods == ("zero-shot", "tent", "feature-cache", "sharp")
     methods = "zero-shot%2Ctent%2Cfeature-cache%2Csharp"
     assert to_query(recipe) == f"corruption=night&methods={methods}&batch_size=64&batches=10&score=margin"
-
-
-@pytest.mark.browser
-def test_the_page_offers_runs_and_draws_them(browser: Browser) -> None:
-    query = "?methods=tent,cliptta,cliptta-oce,feature-cache,sharp&corruption=night&score=margin"
-    errors: list[str] = []
-    with serve_process("tests/outside.py", PYTHONPATH=str(ROOT)) as (address, _, _):
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        be_patient(page)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{address}{query}&batches=2&batch_size=4&steps=1")
-        page.wait_for_selector("#methods .picker .chosen li:has-text('Sharpness-aware')")
-        page.click("#run")
-        page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
-        page.click("#drift summary")
-        page.wait_for_selector("#drift .legend .marker")
-        cards = page.evaluate(
-            """() => [...document.querySelectorAll('.card')].map(card => [
-                card.dataset.method, card.querySelector('.number').textContent, card.querySelector('.marker').className,
-                getComputedStyle(card.querySelector('.marker')).backgroundColor,
-                getComputedStyle(card.querySelector('.marker')).clipPath])"""
-        )
-        drift = page.inner_text("#drift .legend")
-        matrices = page.locator("#matrix figure").count()
-        lines = page.evaluate(
-            "[...new Set(document.querySelector('#accuracy .plot').data.filter(t => t.meta !== 'behind')"
-            ".map(t => t.marker.color + t.marker.symbol))]"
-        )
-        page.close()
-    names, numbers, *looks = zip(*cards, strict=True)
-    assert names == ("zero-shot", "tent", "cliptta", "cliptta-oce", "feature-cache", "sharp")
-    assert all(number.endswith("%") for number in numbers)
-    assert all(len(set(each)) == len(cards) for each in looks)  # symbol, colour and outline, each six different ones
-    assert "none" not in looks[2]
-    assert len(lines) == len(cards)
-    assert "Sharpness-aware" in drift
-    assert "Feature cache" not in drift
-    assert matrices == len(cards) - 1
-    assert errors == []

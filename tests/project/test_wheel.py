@@ -1,4 +1,7 @@
-"""``pip install .`` gives a working package: a wheel is built, installed in an empty environment and used there."""
+"""``pip install .`` gives a working package: a wheel is built, installed in an empty environment and used there.
+
+Methods from outside are there too: of a package that is installed beside it, and of a file named as a plugin.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,27 @@ import urllib.request
 import venv
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
 import httpx
 import pytest
-from asking import Asker
-from hostile_values import ORDINARY
-from serving import ROOT, serve_command
+from playwright.sync_api import Browser
+from serving import ROOT, be_patient, serve_command
 
 from cliptta_demo import VERSION
 from cliptta_demo.page.panels.panel import static_files
 
 pytestmark = pytest.mark.slow
 READY_SECONDS = 300
+(PLUGIN,) = (
+    block
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python_api.md").read_text("utf-8"), re.S)
+    if "@register" in block
+)
+PLUGIN = PLUGIN.partition("\n\nmine = ")[0]
 CONTENT_TYPES = {".js": "javascript", ".css": "text/css", ".json": "application/json", ".jpg": "image/jpeg"}
 
 
@@ -93,6 +102,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     heavy = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     (site / "dependencies.pth").write_text("\n".join(heavy), encoding="utf-8")  # torch and the rest, from here
     call(sys.executable, "-m", "pip", "--python", python, "install", *offline, wheel, folder=folder)
+    (site / "mine.py").write_text(PLUGIN, encoding="utf-8")
+    about = site / "mine-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[cliptta_demo.plugins]\nmine = mine\n")
     (folder / "elsewhere").mkdir()
     return Installation(wheel, files, site, scripts, folder / "elsewhere")
 
@@ -100,7 +114,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 @pytest.fixture(scope="module")
 def address(installed: Installation) -> Iterator[str]:
     """The page of the installed command, once it is ready; it ends well when told to."""
-    command = [installed.scripts / "cliptta-demo"]
+    command = [installed.scripts / "cliptta-demo", "--plugin", ROOT / "tests" / "outside.py"]
     with serve_command(command, installed.elsewhere, PYTHONPATH="") as (address, process, log):
         deadline = time.monotonic() + READY_SECONDS
         while httpx.get(f"{address}/health", timeout=120).status_code != 200:
@@ -148,9 +162,46 @@ def test_the_installed_command_serves_the_page(installed: Installation, address:
         assert CONTENT_TYPES[place.suffix] in head["Content-Type"]
 
 
-def test_the_installed_page_runs_methods(address: str) -> None:
-    asker = Asker(address)
-    answer = asker.call(asker.api, list({**ORDINARY, "methods": ["zero-shot", "cliptta"]}.values()))
-    assert answer.success, answer.error
-    seen = {name: sum(method["histogram"]) for name, method in answer.data[0]["methods"].items()}
-    assert seen == {"zero-shot": 4, "cliptta": 4}
+def test_a_table_knows_methods_from_outside(installed: Installation) -> None:
+    sizes = ("--batches=1", "--batch-size=4", "--corruptions=none", "--out=table")
+    plugin = ("--plugin", str(ROOT / "tests" / "outside.py"))
+    told = installed.run("cliptta-demo", *plugin, "table", "--methods=information@lr=0.001,feature-cache", *sizes)
+    assert "Information maximisation, lr 0.001" in told
+    assert "Feature cache" in told
+
+
+@pytest.mark.browser
+def test_the_page_offers_runs_and_draws_methods_from_outside(address: str, browser: Browser) -> None:
+    query = "?methods=tent,cliptta,information,feature-cache,sharp&corruption=night&score=margin"
+    errors: list[str] = []
+    with closing(browser.new_page(viewport={"width": 1440, "height": 900})) as page:
+        be_patient(page)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{address}{query}&batches=2&batch_size=4&steps=1")
+        page.wait_for_selector("#methods .picker .chosen li:has-text('Sharpness-aware')")
+        page.click("#run")
+        page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
+        page.click("#drift summary")
+        page.wait_for_selector("#drift .legend .marker")
+        cards = page.evaluate(
+            """() => [...document.querySelectorAll('.card')].map(card => [
+                card.dataset.method, card.querySelector('.number').textContent, card.querySelector('.marker').className,
+                getComputedStyle(card.querySelector('.marker')).backgroundColor,
+                getComputedStyle(card.querySelector('.marker')).clipPath])"""
+        )
+        drift = page.inner_text("#drift .legend")
+        matrices = page.locator("#matrix figure").count()
+        lines = page.evaluate(
+            "[...new Set(document.querySelector('#accuracy .plot').data.filter(t => t.meta !== 'behind')"
+            ".map(t => t.marker.color + t.marker.symbol))]"
+        )
+    names, numbers, *looks = zip(*cards, strict=True)
+    assert names == ("zero-shot", "tent", "cliptta", "feature-cache", "sharp", "information")
+    assert all(number.endswith("%") for number in numbers)
+    assert all(len(set(each)) == len(cards) for each in looks)  # symbol, colour and outline, each six different ones
+    assert "none" not in looks[2]
+    assert len(lines) == len(cards)
+    assert "Sharpness-aware" in drift
+    assert "Feature cache" not in drift
+    assert matrices == len(cards) - 1
+    assert errors == []
