@@ -1,4 +1,4 @@
-"""Files that strangers could give, drawn from a seed: broken, lying, oversized, and rare but right."""
+"""Files that strangers could give, drawn from a seed: broken, lying, oversized, under odd names."""
 
 from __future__ import annotations
 
@@ -65,64 +65,6 @@ def pack(draw: random.Random, members: Members, method: int = zipfile.ZIP_DEFLAT
             info.compress_type = method
             archive.writestr(info, data)
     return file.getvalue()
-
-
-def whole(draw: random.Random) -> Case:
-    kind = draw.choice(KINDS)
-    return Case("whole", [(f"a{ENDINGS[kind]}", encode(picture(draw), kind))], 1)
-
-
-def rare(draw: random.Random) -> Case:
-    """Not every viewer shows these; all of them are images."""
-    mode, kind = draw.choice(
-        [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("P", "GIF"), ("RGBA", "PNG"), ("RGBA", "WEBP"),
-         ("LA", "PNG"), ("1", "TIFF"), ("1", "PNG"), ("L", "JPEG"), ("F", "TIFF"), ("I", "TIFF"),
-         ("YCbCr", "JPEG"), ("LAB", "TIFF")]
-    )  # fmt: skip
-    image = picture(draw, mode)
-    options = {"transparency": draw.randrange(200)} if mode == "P" and draw.random() < 0.5 else {}
-    return Case("rare", [(f"a{ENDINGS[kind]}", encode(image, kind, **options))], 1)
-
-
-def deep(draw: random.Random) -> Case:
-    """16 bits a pixel."""
-    grey = np.random.default_rng(draw.randrange(2**32)).integers(0, 2**16, (9, 7), np.uint16)
-    kind = draw.choice(["PNG", "TIFF"])
-    return Case("16-bit", [(f"a{ENDINGS[kind]}", encode(Image.fromarray(grey), kind))], 1)
-
-
-def turned(draw: random.Random) -> Case:
-    exif = Image.Exif()
-    exif.endian = draw.choice("<>")
-    exif[0x0112] = draw.choice([*range(1, 9), 0, 9, 65535])
-    kind = draw.choice(["JPEG", "PNG", "WEBP", "TIFF"])
-    block = exif.tobytes()
-    if draw.random() < 0.3:
-        block = block[: draw.randrange(6, len(block))]  # cut short
-    try:
-        data = encode(picture(draw), kind, exif=block)
-    except Exception:  # what Pillow doesn't write
-        data = encode(picture(draw), kind)
-    return Case("turned", [(f"a{ENDINGS[kind]}", data)], 1 if kind != "TIFF" else None)
-
-
-def animated(draw: random.Random) -> Case:
-    kind = draw.choice(["GIF", "WEBP", "TIFF", "PNG"])
-    frames = [Image.new("RGB", (8, 8), (draw.randrange(256), 0, 0)) for _ in range(draw.randint(2, 20))]
-    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
-    return Case("animated", [(f"a{ENDINGS[kind]}", data)], 1 if kind != "GIF" else None)  # that is a video
-
-
-def truncated(draw: random.Random) -> Case:
-    data = sound(draw)
-    return Case("truncated", [(name(draw, ".png"), data[: draw.randrange(len(data))])], None)
-
-
-def damaged(draw: random.Random) -> Case:
-    data = bytearray(sound(draw))
-    for _ in range(draw.randint(1, 20)):
-        data[draw.randrange(min(len(data), draw.choice([64, 10**6])))] = draw.randrange(256)
-    return Case("damaged", [(name(draw, draw.choice(list(ENDINGS.values()))), bytes(data))], None)
 
 
 def bomb(draw: random.Random) -> Case:
@@ -259,8 +201,7 @@ def noise(draw: random.Random) -> Case:
 
 
 COMMON: tuple[Callable[[random.Random], Case], ...] = (
-    whole, rare, deep, turned, animated, truncated, truncated, damaged, damaged, bomb, empty, lying, lying, zipped,
-    zipped, nested, zip_bomb, broken_zip, broken_zip, labelled, noise,
+    bomb, empty, lying, lying, zipped, zipped, nested, zip_bomb, broken_zip, broken_zip, labelled, noise,
 )  # fmt: skip
 
 

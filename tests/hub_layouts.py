@@ -1,6 +1,5 @@
-"""Data sets and models laid out as their repositories on the hub are: files, columns, metadata and front matter as
-published, with one tiny picture for each class and domain in every file. Where no text tells how many files there are,
-here are two.
+"""Data sets laid out as their repositories on the hub are: files, columns and metadata as published, with one tiny
+picture for each class and domain in every file. Where no text tells how many files there are, here are two.
 """
 
 from __future__ import annotations
@@ -34,39 +33,23 @@ class Layout:
     """A data set's repository.
 
     Attributes:
-        files: split → paths; config: what the front matter calls the part that they are.
+        files: split → paths.
         columns: name → ``IMAGE``, the names of class labels, or the type of plain values, in the published order.
         label: the column that says the class; each of ``classes`` many is there once for all ``others`` together.
         others: column → its values.
-        in_file, in_card: what tells the features; patterns: whether the front matter tells the files.
     """
 
     files: Mapping[str, Sequence[str]]
     columns: Mapping[str, str | Sequence[str]]
-    config: str = "default"
     label: str = "label"
     classes: int = 0
     others: Mapping[str, Sequence] = field(default_factory=dict)
-    in_file: bool = True
-    in_card: bool = True
-    patterns: bool = True
     gated: bool = False
 
     def repository(self) -> Repository:
         """As the stand-in serves it."""
         content = self._file()
-        front = self._front_matter() if self.in_card else {}
-        return Repository({path: content for paths in self.files.values() for path in paths}, front, gated=self.gated)
-
-    def _front_matter(self) -> dict:
-        features = []
-        for name, kind in self.columns.items():
-            named = {"class_label": {"names": {str(index): word for index, word in enumerate(kind)}}}
-            features.append({"name": name, "dtype": kind if isinstance(kind, str) else named})
-        info: dict = {"dataset_info": {"config_name": self.config, "features": features}}
-        globs = {split: f"{paths[0].rpartition('/')[0]}/{split}-*" for split, paths in self.files.items()}
-        data_files = [{"split": split, "path": path} for split, path in globs.items()]
-        return info | ({"configs": [{"config_name": self.config, "data_files": data_files}]} if self.patterns else {})
+        return Repository({path: content for paths in self.files.values() for path in paths}, gated=self.gated)
 
     @property
     def rows(self) -> list[tuple]:
@@ -82,9 +65,8 @@ class Layout:
         image = next(name for name, kind in self.columns.items() if kind == IMAGE)
         cells[image] = [{"bytes": picture(number), "path": f"{number}.png"} for number in range(len(rows))]
         content = pa.table({name: cells[name] for name in self.columns})
-        if self.in_file:
-            features = {name: _feature(kind) for name, kind in self.columns.items()}
-            content = content.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        features = {name: _feature(kind) for name, kind in self.columns.items()}
+        content = content.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
         buffer = io.BytesIO()
         pq.write_table(content, buffer, row_group_size=100)
         return buffer.getvalue()
@@ -105,12 +87,10 @@ DATASETS: dict[str, Layout] = {
     "uoft-cs/cifar10": Layout(
         {split: shards("plain_text", split, 1) for split in ("train", "test")},
         {"img": IMAGE, "label": CIFAR10_CLASSES},
-        config="plain_text",
     ),
     "uoft-cs/cifar100": Layout(
         {split: shards("cifar100", split, 1) for split in ("train", "test")},
         {"img": IMAGE, "fine_label": CIFAR100_CLASSES, "coarse_label": COARSE},
-        config="cifar100",
         label="fine_label",
         others={"coarse_label": (3,)},
     ),
@@ -127,7 +107,6 @@ DATASETS: dict[str, Layout] = {
     "ufldl-stanford/svhn": Layout(
         {split: shards("cropped_digits", split, 1) for split in ("train", "test", "extra")},
         {"image": IMAGE, "label": DIGITS},
-        config="cropped_digits",
     ),
     "timm/eurosat-rgb": Layout(
         {split: shards("data", split, 1) for split in ("train", "validation", "test")},
@@ -141,13 +120,11 @@ DATASETS: dict[str, Layout] = {
     "zh-plus/tiny-imagenet": Layout(
         {split: shards("data", split, 1, "-70d52db3c749a935") for split in ("train", "valid")},
         {"image": IMAGE, "label": tuple(sorted((*RIGHT_IDS, *WRONG_IDS)))},
-        patterns=False,
     ),
     "barkermrl/imagenet-a": Layout({"train": shards("data", "train", 2)}, {"image": IMAGE, "label": IDS[6:1000:5]}),
     "axiong/imagenet-r": Layout(
         {"test": shards("data", "test", 2)},
         {"image": IMAGE, "wnid": "string", "class_name": "string"},
-        config="test",
         label="wnid",
         classes=200,
         others={"class_name": ("goldfish",)},
@@ -162,7 +139,6 @@ DATASETS: dict[str, Layout] = {
         {"image": IMAGE, "label": "int64", "corruption_name": "string", "corruption_level": "int64"},
         classes=10,
         others={"corruption_name": ("fog", "gaussian_noise"), "corruption_level": (1, 3, 5)},
-        in_card=False,
     ),
     "wltjr1007/DomainNet": Layout(
         {"train": shards("data", "train", 3), "test": shards("data", "test", 1)},

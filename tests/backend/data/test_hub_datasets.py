@@ -173,27 +173,11 @@ def test_a_file_that_vanishes_is_a_sentence_and_comes_back(stand_in: Hub) -> Non
     assert len(open_source("hf:zoo/animals").take(0, 3, 8, "shuffled", 0, 3)) == 3
 
 
-@pytest.mark.parametrize(
-    ("spec", "says"),
-    [
-        ("hf:cifar10", "must look like ORGANISATION/NAME"),
-        ("hf:../x/y", "must look like"),
-        ("hf:a/b:../../etc", "is no split"),
-        ("hf:a/b:", "is no split"),
-        ("hf:a/b:x/y/z", "is no split"),
-    ],
-)
-def test_odd_specs_never_reach_the_hub(stand_in: Hub, spec: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
-        open_source(spec)
-    assert stand_in.requests == []
-
-
-@pytest.mark.parametrize("spec", ["folder:/etc", "cifar10c:/etc", "cifar100c:/etc"])
-def test_visitors_open_no_path_of_this_machine(spec: str) -> None:
-    for opened in (open_source, open_strangers):
-        with pytest.raises(UserError, match="on the command line only"):
-            opened(spec, visitor=True)
+def test_visitors_open_no_path_of_this_machine() -> None:
+    for spec in ("folder:/etc", "cifar10c:/etc", "cifar100c:/etc", "parquet:/etc"):
+        for opened in (open_source, open_strangers):
+            with pytest.raises(UserError, match="on the command line only"):
+                opened(spec, visitor=True)
 
 
 def test_a_known_repository_brings_its_presets_knowledge() -> None:
@@ -233,6 +217,23 @@ def test_the_shuffle_is_full_in_a_small_set_and_windowed_in_a_large_one(monkeypa
     assert len(set(groups[mixed[:200]])) == 20  # the first window is 20 groups of 10
     assert max(groups[mixed[:200]]) - min(groups[mixed[:200]]) > 50  # from anywhere
     assert (np.diff(mixed[:200]) > 0).mean() < 0.7
+
+
+def test_files_of_this_machine_are_a_data_set(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.parquet" for name in "abc"}
+    for path, labels in zip(files.values(), ([0, 2], [1], [0, 1, 2, 1]), strict=True):
+        path.write_bytes(table(labels, names=ANIMALS))
+    source = open_source(f"parquet:{files['c']}")
+    assert (source.class_names, everything(source, "given")) == (ANIMALS, ([0, 1, 2, 3], [0, 1, 2, 1]))
+    assert everything(open_source(f"parquet:{files['c']}", ["sea lion", "dog"]), "given")[1] == [1, 0, 1]
+    assert open_source(f"parquet:{files['c']}?label=1").length() == 2
+    assert open_strangers("others", f"parquet:{files['c']}", ("cat", "dog")).length() == 1
+    files["c"].unlink()
+    assert everything(open_source(f"parquet:{tmp_path}"), "given")[1] == [0, 2, 1]
+    files["a"].write_bytes(b"PAR1 nothing PAR1")
+    for path, says in ((files["a"], r"'a\.parquet' can't be read as parquet"), (files["c"], "is no parquet file")):
+        with pytest.raises(UserError, match=says):
+            open_source(f"parquet:{path}")
 
 
 def anonymous_memory() -> int:
