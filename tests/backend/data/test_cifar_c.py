@@ -54,27 +54,21 @@ def test_a_directory_is_a_mix_and_sizes_and_classes_are_free(directory: Path) ->
     assert [value % COUNT % 10 for value in images.pixels[:, 0, 0, 0].tolist()] == [9, 9, 3, 3]
 
 
-def test_cifar100_has_its_own_names(directory: Path) -> None:
-    names = open_source(f"cifar100c:{directory}/fog").class_names
-    assert len(set(names)) == 100
-    assert list(names) == sorted(names)
-
-
 def test_odd_files_are_sentences(directory: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no file frost\.npy"):
-        open_source(f"cifar10c:{directory}/frost")
-    with pytest.raises(UserError, match="severity is 6; it must be from 1 to 5"):
-        open_source(f"cifar10c:{directory}/fog:6")
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(UserError, match=r"holds no file like fog\.npy"):
-        open_source(f"cifar10c:{empty}")
-    np.save(directory / "frost.npy", np.zeros((3, 32, 32, 3), np.uint8))
-    with pytest.raises(UserError, match=r"frost\.npy holds uint8 \(3, 32, 32, 3\)"):
-        open_source(f"cifar10c:{directory}/frost")
-    (directory / "frost.npy").write_bytes(b"no numpy")
+    assert len(set(open_source(f"cifar100c:{directory}/fog").class_names)) == 100  # its own names
+    (tmp_path / "empty").mkdir()
+    small, wrong = np.zeros((3, 32, 32, 3), np.uint8), np.full(5 * COUNT, 12)
+    for name, content, asked, says in (
+        ("", None, f"{directory}/frost", r"no file frost\.npy"),
+        ("", None, f"{directory}/fog:6", "severity is 6; it must be from 1 to 5"),
+        ("", None, f"{tmp_path}/empty", r"holds no file like fog\.npy"),
+        ("frost", small, f"{directory}/frost", r"frost\.npy holds uint8 \(3, 32, 32, 3\)"),
+        ("labels", wrong, f"{directory}/fog", "labels from 0 to 9"),
+    ):
+        if name:
+            np.save(directory / f"{name}.npy", content)
+        with pytest.raises(UserError, match=says):
+            open_source(f"cifar10c:{asked}")
+    (directory / "labels.npy").write_bytes(b"no numpy")
     with pytest.raises(UserError, match="damaged or no numpy file"):
-        open_source(f"cifar10c:{directory}/frost")
-    np.save(directory / "labels.npy", np.full(5 * COUNT, 12))
-    with pytest.raises(UserError, match="labels from 0 to 9"):
         open_source(f"cifar10c:{directory}/fog")

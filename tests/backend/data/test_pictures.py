@@ -36,36 +36,23 @@ def class_sprites(world: PictureWorld) -> list[int]:
     return [i for members in world.classes.values() for i in members]
 
 
-def test_classes_are_many_and_have_several_sprites(world: PictureWorld) -> None:
+def test_lists_are_long_enough_and_apart(world: PictureWorld) -> None:
     assert len(world.classes) >= 48
-    assert sum(len(members) >= 2 for members in world.classes.values()) >= 40
     # Unicode has one frog; CIFAR-10 needs it.
     assert {name for name, members in world.classes.items() if len(members) < 2} <= {"frog"}
     assert len(world.near_strangers) >= 10
     assert all(len(members) >= 2 for members in world.near_strangers.values())
-    assert all(name == name.lower().strip() for name in [*world.classes, *world.near_strangers])
-
-
-def test_sprite_belongs_to_one_list_only(world: PictureWorld) -> None:
     near = [i for members in world.near_strangers.values() for i in members]
     strangers = [i for members in world.strangers.values() for i in members]
     assert max(Counter(class_sprites(world) + near + strangers).values()) == 1
     assert not set(world.classes) & set(world.near_strangers)
-
-
-def test_splits(world: PictureWorld) -> None:
-    assert [sprite.id for sprite in world.sprites] == list(range(len(world.sprites)))
-    assert {sprite.split for sprite in world.sprites} == {"train", *STRANGER_GROUPS}
+    assert all(world.sprites[i].split == "train" for i in class_sprites(world) + near)
     for group in STRANGER_GROUPS:
         assert len(world.strangers[group]) >= 40
         assert all(world.sprites[i].split == group for i in world.strangers[group])
-    train = [sprite for sprite in world.sprites if sprite.split == "train"]
-    assert not {sprite.group for sprite in train} & {"flags", "symbols", "component"}
-    in_lists = class_sprites(world) + [i for members in world.near_strangers.values() for i in members]
-    assert all(world.sprites[i].split == "train" for i in in_lists)
+    assert [sprite.id for sprite in world.sprites] == list(range(len(world.sprites)))
     skin_tones = {f"1f3f{digit}" for digit in "bcdef"}
     assert not any(skin_tones & set(sprite.codepoint.split("-")) for sprite in world.sprites)
-    assert UNSEEN_STYLE not in TRAINED_STYLES
     assert set(TRAINED_STYLES) | {UNSEEN_STYLE} == set(STYLES)
 
 
@@ -125,21 +112,14 @@ def test_every_sprite_is_visible_and_fills_its_cell(world: PictureWorld, style: 
 
 @pytest.mark.parametrize("size", [32, 64, 224])
 def test_shape_and_seed(world: PictureWorld, size: int) -> None:
-    ids = torch.tensor(class_sprites(world)[:12])
-    styles = torch.arange(12) % len(STYLES)
-    images = draw(world, ids, styles, size, seed=1)
-    assert images.shape == (12, 3, size, size)
-    assert images.dtype == torch.uint8
-    assert torch.equal(images, draw(world, ids, styles, size, seed=1))
-    other = draw(world, ids, styles, size, seed=2)
-    assert all(not torch.equal(a, b) for a, b in zip(images, other, strict=True))
-
-
-def test_other_chance_is_left_alone(world: PictureWorld) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    draw(world, torch.tensor([0]), torch.tensor([0]), 32, seed=0)
-    assert torch.equal(before, torch.get_rng_state())
+    ids, styles = torch.tensor(class_sprites(world)[:12]), torch.arange(12) % len(STYLES)
+    first, again, other = (draw(world, ids, styles, size, seed) for seed in (1, 1, 2))
+    assert (first.shape, first.dtype) == ((12, 3, size, size), torch.uint8)
+    assert torch.equal(first, again)
+    assert all(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    assert torch.equal(before, torch.get_rng_state())  # other chance is left alone
 
 
 def test_sprite_stands_out_from_its_background(world: PictureWorld) -> None:
@@ -155,16 +135,6 @@ def test_sprite_stands_out_from_its_background(world: PictureWorld) -> None:
     assert (difference > 8).float().mean((1, 2)).min() > 0.03
     clear = (difference > 40).float().mean((1, 2)) > 0.03
     assert clear.float().mean() > 0.98
-
-
-def test_sprites_stay_mostly_inside(world: PictureWorld) -> None:
-    # A filled square reaches further than any other sprite.
-    square = next(sprite.id for sprite in world.sprites if sprite.name == "red square")
-    images = draw(world, torch.full((256,), square), torch.full((256,), STYLES.index("twemoji")), 64, seed=4)
-    red = (images[:, 0].int() - images[:, 1] > 100) & (images[:, 0].int() - images[:, 2] > 80)
-    share = red.float().mean((1, 2))
-    assert share.quantile(0.02) > 0.2
-    assert share.quantile(0.98) < 0.95
 
 
 def test_small_images_are_smoothed_large_ones_sharp(world: PictureWorld) -> None:
@@ -202,14 +172,10 @@ def test_writing_is_never_mirrored(world: PictureWorld) -> None:
     assert world.may_flip[list(world.classes["cat"])].all()
 
 
-def test_a_wrong_size_is_named_and_no_picture_is_none(world: PictureWorld) -> None:
-    one, generator = torch.tensor([0]), torch.Generator()
+def test_what_can_not_be_drawn_is_a_sentence(world: PictureWorld, tmp_path: Path) -> None:
+    one, none, generator = torch.tensor([0]), torch.empty(0, dtype=torch.int64), torch.Generator()
+    assert compose(world, none, none, 32, generator).shape == (0, 3, 32, 32)
     with pytest.raises(UserError, match=r"size: 16.*32.*256"):
         compose(world, one, one, 16, generator)
-    empty = torch.empty(0, dtype=torch.int64)
-    assert compose(world, empty, empty, 32, generator).shape == (0, 3, 32, 32)
-
-
-def test_missing_files_give_one_clear_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="pictures are missing"):
         PictureWorld.load(tmp_path)

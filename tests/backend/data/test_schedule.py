@@ -35,30 +35,26 @@ def labels_of(stream: Stream) -> list[list[int]]:
     return [stream.batch(index).images.labels.tolist() for index in range(len(stream))]
 
 
-def test_one_after_another_takes_the_fifteen_in_imagenet_c_s_order_and_begins_again() -> None:
-    found = shifts(schedule="continual", shift_batches=2, batches=32, severity=3, corruption="fog")
-    assert found == [f"{name} 3" for name in (*COMMON_CORRUPTIONS, "gaussian_noise") for _ in range(2)]
-
-
-def test_up_and_down_as_mariodoebler_and_as_cotta_walk() -> None:
+def test_a_schedule_is_as_its_benchmark_defines_it() -> None:
     walk = [1, 2, 3, 4, 5, 4, 3, 2, 1]
-    expected = [f"{name} {level}" for name in ("gaussian_noise", "shot_noise") for level in walk]
-    assert shifts(schedule="gradual", shift_batches=1, batches=18) == expected
-    assert shifts(schedule="gradual-cotta", shift_batches=1, batches=14) == expected[4:]
-    lower = shifts(schedule="gradual", shift_batches=2, batches=6, severity=2)
-    assert lower == [f"gaussian_noise {level}" for level in (1, 1, 2, 2, 1, 1)]
-
-
-def test_again_and_again_comes_back_to_the_same_few() -> None:
-    found = shifts(schedule="recurring", recurring_shifts=3, shift_batches=1, batches=7)
-    assert found == [f"{name} 5" for name in ("gaussian_noise", "motion_blur", "brightness")] * 2 + ["gaussian_noise 5"]
-    domains = [batch.domain for batch in plan_of(StreamSettings(schedule="recurring", shift_batches=3, batches=7))]
-    assert domains == [0, 0, 0, 1, 1, 1, 2]
-
-
-def test_severities_rise_over_a_schedule_too() -> None:
+    gradual = [f"{name} {level}" for name in ("gaussian_noise", "shot_noise") for level in walk]
+    again = [f"{name} 5" for name in ("gaussian_noise", "motion_blur", "brightness")]
+    continual = [f"{name} 3" for name in (*COMMON_CORRUPTIONS, "gaussian_noise") for _ in range(2)]
+    for expected, changes in (
+        (continual, {"schedule": "continual", "shift_batches": 2, "batches": 32, "severity": 3, "corruption": "fog"}),
+        (gradual, {"schedule": "gradual", "shift_batches": 1, "batches": 18}),
+        (gradual[4:], {"schedule": "gradual-cotta", "shift_batches": 1, "batches": 14}),
+        (
+            [f"gaussian_noise {level}" for level in (1, 1, 2, 2, 1, 1)],
+            {"schedule": "gradual", "shift_batches": 2, "batches": 6, "severity": 2},
+        ),
+        ((again * 3)[:7], {"schedule": "recurring", "recurring_shifts": 3, "shift_batches": 1, "batches": 7}),
+    ):
+        assert shifts(**changes) == expected
     rising = shifts(schedule="continual", shift_batches=5, batches=10, ramp=True)
     assert [text[-1] for text in rising] == list("1122334455")
+    domains = [batch.domain for batch in plan_of(StreamSettings(schedule="recurring", shift_batches=3, batches=7))]
+    assert domains == [0, 0, 0, 1, 1, 1, 2]
 
 
 def test_mixed_gives_each_image_a_corruption_of_its_own() -> None:
