@@ -24,7 +24,6 @@ from cliptta_demo.backend.models.class_names import check_templates, parse_class
 from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
 from cliptta_demo.backend.plugins import any_plugins, take_plugins
 from cliptta_demo.backend.settings import AdaptationSettings, method_names
-from cliptta_demo.claims.command import add_claims_parser
 from cliptta_demo.options import (
     add_adaptation_options,
     add_stream_options,
@@ -34,8 +33,9 @@ from cliptta_demo.options import (
     read_own,
     read_stream,
 )
-from cliptta_demo.tables.ablation import add_ablation_parser
-from cliptta_demo.tables.command import add_choose_parser, add_gallery_parser, add_table_parser
+from cliptta_demo.research.ablation import add_ablation_parser
+from cliptta_demo.research.claims import add_claims_parser
+from cliptta_demo.research.command import add_choose_parser, add_gallery_parser, add_table_parser
 
 DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
@@ -160,7 +160,7 @@ def bench_command(arguments: argparse.Namespace) -> None:
         check_backbone(name)
     if arguments.json:
         check_writable(arguments.json)
-    from cliptta_demo.bench_command import BENCHED, time_all
+    from cliptta_demo.research.bench_command import BENCHED, time_all
 
     time_all(arguments, names or BENCHED)
 

@@ -7,9 +7,9 @@ import re
 import statistics
 from pathlib import Path
 
-from cliptta_demo.claims.record import load_record
-from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.page.lessons.claim import Quantity
+from cliptta_demo.research.record import load_record
+from cliptta_demo.research.studies import COMBINATIONS
 
 ROOT = Path(__file__).parents[1]
 _METHOD = re.compile(r"\b(TENT|CLIPTTA|OCE|[Zz]ero-shot|[Aa]dapting|regulariser)\b")

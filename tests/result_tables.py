@@ -5,16 +5,16 @@ from __future__ import annotations
 from paths import ROOT
 
 from cliptta_demo.backend.methods.chosen import chosen
-from cliptta_demo.claims.margins import mean_and_error
-from cliptta_demo.claims.record import CLEAN, Record
-from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
-from cliptta_demo.tables.gallery import STREAMS_FILE, groups_of
-from cliptta_demo.tables.kept import read_csv
-from cliptta_demo.tables.paper import PAPER_ACCURACY
-from cliptta_demo.tables.ranking import standings
-from cliptta_demo.tables.ranking_page import first_screen, first_table, gain_words
-from cliptta_demo.tables.text import markdown_table
+from cliptta_demo.research.gallery import STREAMS_FILE, groups_of
+from cliptta_demo.research.kept import read_csv
+from cliptta_demo.research.margins import mean_and_error
+from cliptta_demo.research.paper import PAPER_ACCURACY
+from cliptta_demo.research.ranking import standings
+from cliptta_demo.research.ranking_page import first_screen, first_table, gain_words
+from cliptta_demo.research.record import CLEAN, Record
+from cliptta_demo.research.studies import COMBINATIONS
+from cliptta_demo.research.text import markdown_table
 
 STREAMS = {
     "cifar10-5": "CIFAR-10, severity 5",

@@ -11,10 +11,10 @@ from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.models.loading import TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.tables.ablation import SETTINGS
-from cliptta_demo.tables.ablation_page import ADDED, BARE, PULLED, WHOLE, Terms, added, gains, read_csv
-from cliptta_demo.tables.ablation_runs import rates_for, variant
-from cliptta_demo.tables.runs import run_stream
+from cliptta_demo.research.ablation import SETTINGS
+from cliptta_demo.research.ablation_page import ADDED, BARE, PULLED, WHOLE, Terms, added, gains, read_csv
+from cliptta_demo.research.ablation_runs import rates_for, variant
+from cliptta_demo.research.runs import run_stream
 
 OUTCOMES = read_csv(ROOT / "docs" / "ablation.csv")
 

@@ -12,13 +12,13 @@ import torch
 from checkpoints import checkpoints  # noqa: F401  (a fixture)
 from helpers import random_images, small_backbone
 
-from cliptta_demo import bench as module
 from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers
-from cliptta_demo.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes, target_line
-from cliptta_demo.bench_published import Published, listed_architectures
 from cliptta_demo.cli import main
+from cliptta_demo.research import bench as module
+from cliptta_demo.research.bench import BENCHED, GROWTH, BareLoop, bench, grow, medians, random_prototypes, target_line
+from cliptta_demo.research.bench_published import Published, listed_architectures
 
 
 def test_the_command_writes_a_ratio_for_every_adapting_method(

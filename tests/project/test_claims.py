@@ -13,16 +13,16 @@ import torch
 from claims import RECORD, ROOT
 
 from cliptta_demo.backend.methods.memory import ConfidentMemory
-from cliptta_demo.claims import fingerprint as prints
-from cliptta_demo.claims import measure as claims_command
-from cliptta_demo.claims.documents import DOCUMENTS, TABLES
-from cliptta_demo.claims.fingerprint import METHODS, differences
-from cliptta_demo.claims.measure import all_studies, still_true
-from cliptta_demo.claims.record import MARGIN, Record, Run, load_record, to_text
-from cliptta_demo.claims.studies import COMBINATIONS, Combination, lesson_study
 from cliptta_demo.cli import main
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key
+from cliptta_demo.research import fingerprint as prints
+from cliptta_demo.research import measure as claims_command
+from cliptta_demo.research.documents import DOCUMENTS, TABLES
+from cliptta_demo.research.fingerprint import METHODS, differences
+from cliptta_demo.research.measure import all_studies, still_true
+from cliptta_demo.research.record import MARGIN, Record, Run, load_record, to_text
+from cliptta_demo.research.studies import COMBINATIONS, Combination, lesson_study
 
 FIRST, SECOND = COMBINATIONS[:2]
 GAIN = Claim(sentence="gains {}", quantity=lead("cliptta"), above=0.1)

@@ -17,8 +17,8 @@ from cliptta_demo import VERSION
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.cli import main
+from cliptta_demo.research.gallery_tables import TABLES
 from cliptta_demo.run_command import work
-from cliptta_demo.tables.gallery_tables import TABLES
 
 PROMISED = {
     "accuracy",

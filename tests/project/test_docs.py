@@ -23,13 +23,13 @@ from result_tables import (
     tent_sentence,
 )
 
-from cliptta_demo.claims.documents import DOCUMENTS, TABLES
-from cliptta_demo.claims.margins import mean_and_error
-from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.page.words.glossary import GLOSSARY
-from cliptta_demo.tables.ablation_page import answer, headline, read_csv
-from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.text import collapse_sentence
+from cliptta_demo.research.ablation_page import answer, headline, read_csv
+from cliptta_demo.research.documents import DOCUMENTS, TABLES
+from cliptta_demo.research.margins import mean_and_error
+from cliptta_demo.research.runs import Row
+from cliptta_demo.research.studies import COMBINATIONS
+from cliptta_demo.research.text import collapse_sentence
 
 CELLS = json.loads((ROOT / "docs" / "adapt_a_folder.ipynb").read_text(encoding="utf-8"))["cells"]
 NOTEBOOK = ["".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "code"]

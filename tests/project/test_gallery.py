@@ -16,10 +16,10 @@ from cliptta_demo.backend.methods.measured import Measured, measured
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.layout.picker import build_picker
-from cliptta_demo.tables import gallery
-from cliptta_demo.tables.kept import Kept, read_csv, to_csv
-from cliptta_demo.tables.ranking import Outcome, outcome_of, standings
-from cliptta_demo.tables.ranking_page import (
+from cliptta_demo.research import gallery
+from cliptta_demo.research.kept import Kept, read_csv, to_csv
+from cliptta_demo.research.ranking import Outcome, outcome_of, standings
+from cliptta_demo.research.ranking_page import (
     cost,
     duel_words,
     duels,
@@ -32,9 +32,9 @@ from cliptta_demo.tables.ranking_page import (
     where,
     winners,
 )
-from cliptta_demo.tables.ranking_picture import ranking_picture
-from cliptta_demo.tables.runs import Row, machine
-from cliptta_demo.tables.student import interval_words, is_told
+from cliptta_demo.research.ranking_picture import ranking_picture
+from cliptta_demo.research.runs import Row, machine
+from cliptta_demo.research.student import interval_words, is_told
 
 GALLERY = ROOT / "docs" / "gallery"
 

@@ -27,10 +27,10 @@ from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.bench import bench
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link, to_query
 from cliptta_demo.page.runs import api
+from cliptta_demo.research.bench import bench
 
 NAMES = ("zero-shot", "cliptta", "feature-cache", "sharp")
 

@@ -21,8 +21,8 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.backend.variants import parse_variant, parse_variants
 from cliptta_demo.cli import main
 from cliptta_demo.cluster.workers import Workers
-from cliptta_demo.tables.report import to_html
-from cliptta_demo.tables.runs import (
+from cliptta_demo.research.report import to_html
+from cliptta_demo.research.runs import (
     Row,
     TableSettings,
     TableStore,
@@ -32,8 +32,8 @@ from cliptta_demo.tables.runs import (
     run_stream,
     run_table,
 )
-from cliptta_demo.tables.spread import cells_on
-from cliptta_demo.tables.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
+from cliptta_demo.research.spread import cells_on
+from cliptta_demo.research.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
 
 STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
 

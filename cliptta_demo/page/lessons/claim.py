@@ -15,7 +15,7 @@ Columns = Mapping[str, Numbers]  # column → measure → number, of one stream
 
 
 def numbers_of(summary: Mapping[str, Any]) -> dict[str, float | None]:
-    """The measures that claims are made of, each 0 to 1, from a stream's summary (see :func:`.tables.runs.run_stream`).
+    """The measures that claims are made of, each 0 to 1, from a stream's summary (see :func:`.runs.run_stream`).
 
     ``entropy_share``: collapse entropy of the last batch as a share of its ceiling; ``largest_share``: the share of the
     last batch that its commonest prediction has; ``collapsed``: 1 where the stream ended in a collapse.

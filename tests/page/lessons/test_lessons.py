@@ -13,7 +13,6 @@ import pytest
 from claims import RECORD, comparing_sentences, words_of
 from paths import ROOT
 
-from cliptta_demo.claims.studies import COMBINATIONS, LESSON_SEEDS, SAMPLE_SEEDS, lesson_study
 from cliptta_demo.page.lessons.lesson import LONGEST, LONGEST_ASK, Lesson
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key, changed_recipe, lesson_recipe
 from cliptta_demo.page.panels.lesson import lesson_value
@@ -21,6 +20,7 @@ from cliptta_demo.page.panels.stage import ROWS
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.session.state import changed_names
+from cliptta_demo.research.studies import COMBINATIONS, LESSON_SEEDS, SAMPLE_SEEDS, lesson_study
 
 RUNNING = [lesson for lesson in LESSONS if lesson.runs]
 every_lesson = pytest.mark.parametrize("lesson", RUNNING, ids=[lesson.key for lesson in RUNNING])

@@ -12,13 +12,13 @@ from claims import RECORD, rounding
 from shapes import faults
 
 from cliptta_demo.backend.run.summary import collapsed, summarise
-from cliptta_demo.claims.studies import COMBINATIONS
 from cliptta_demo.page.layout.make_example import example_stage, make_example
 from cliptta_demo.page.lessons.claim import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.panels.cards import Cards
 from cliptta_demo.page.panels.example import EXAMPLE, load_example
 from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS
+from cliptta_demo.research.studies import COMBINATIONS
 
 
 def shares(cards: str) -> list[float]:

@@ -20,11 +20,11 @@ from cliptta_demo.cluster.driver import Cluster, Plan
 from cliptta_demo.cluster.worker import Role
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.research.report import to_html
+from cliptta_demo.research.rows import open_rows
+from cliptta_demo.research.runs import Cells, Row, TableSettings, TableStore, cells_here, describe, run_table
+from cliptta_demo.research.text import percent, to_csv, to_markdown
 from cliptta_demo.run_command import chosen_backbone
-from cliptta_demo.tables.report import to_html
-from cliptta_demo.tables.rows import open_rows
-from cliptta_demo.tables.runs import Cells, Row, TableSettings, TableStore, cells_here, describe, run_table
-from cliptta_demo.tables.text import percent, to_csv, to_markdown
 
 
 def make_table(arguments: argparse.Namespace, settings: TableSettings, names: tuple[str, ...] | None) -> None:
@@ -64,7 +64,7 @@ def _workers(
     if find_spec("ray") is None:
         raise UserError("--ray needs Ray, which is not installed: pip install -r requirements-cluster.txt")
     check_number("ray_cores", arguments.ray_cores, 1, 1024, whole=True)
-    from cliptta_demo.tables.spread import cells_on, get_ready, tell
+    from cliptta_demo.research.spread import cells_on, get_ready, tell
 
     plan = Plan(
         role=Role(get_ready, tell).packed,

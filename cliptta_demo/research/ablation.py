@@ -59,6 +59,6 @@ def ablation_command(arguments: argparse.Namespace) -> None:
     arguments.settings = arguments.settings.split(",")
     for name in arguments.settings:
         check_choice("settings", name, tuple(SETTINGS))
-    from cliptta_demo.tables.ablation_runs import run_ablation
+    from cliptta_demo.research.ablation_runs import run_ablation
 
     run_ablation(arguments)

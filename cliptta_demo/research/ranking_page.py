@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.measured import Measured
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.tables.ranking import LITTLE, MUCH, OutcomesOfTables, Standing, standings
-from cliptta_demo.tables.student import interval_words, is_told, margin_of
-from cliptta_demo.tables.text import markdown_table, standard_error
+from cliptta_demo.research.ranking import LITTLE, MUCH, OutcomesOfTables, Standing, standings
+from cliptta_demo.research.student import interval_words, is_told, margin_of
+from cliptta_demo.research.text import markdown_table, standard_error
 
 TITLES = {
     "corruptions": "Fifteen corruptions",

@@ -52,7 +52,7 @@ def claims_command(arguments: argparse.Namespace) -> None:
     if arguments.seeds and len(pick("seeds", arguments.seeds, SEEDS)) < 2:
         raise UserError(f"seeds is {arguments.seeds!r}: one seed shows no spread, so no margin. Give two or more.")
     check_folder(arguments.record or arguments.out)
-    from cliptta_demo.claims.measure import measure  # the page's form comes with it: no other command waits for that
+    from cliptta_demo.research.measure import measure  # the page's form comes with it: no other command waits for that
 
     measure(arguments)
 

@@ -18,7 +18,16 @@ from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_caption
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import PRECISIONS, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, RANDOM_PREFIX, TINY
-from cliptta_demo.bench import CLASSES, GROWING, medians, method_of, primed, random_images, random_prototypes, work_of
+from cliptta_demo.research.bench import (
+    CLASSES,
+    GROWING,
+    medians,
+    method_of,
+    primed,
+    random_images,
+    random_prototypes,
+    work_of,
+)
 
 # Ways of computing the same, in the order in which they are shown.
 WAYS = tuple(f"{maker} {precision}" for precision in PRECISIONS for maker in ("published", "here"))

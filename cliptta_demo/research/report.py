@@ -11,8 +11,8 @@ from cliptta_demo.backend.methods.looks import MethodLook, looks
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.one_file import one_file
-from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.text import (
+from cliptta_demo.research.runs import Row
+from cliptta_demo.research.text import (
     CLEAN,
     corruptions_of,
     error_in_points,

@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo.backend.models.offered import PRECISIONS
-from cliptta_demo.claims.command import SEEDS, pick
-from cliptta_demo.claims.documents import TABLES
-from cliptta_demo.claims.fingerprint import METHODS, differences, fingerprint
-from cliptta_demo.claims.margins import to_markdown
-from cliptta_demo.claims.record import Record, Run, load_record, runs_of, to_text
-from cliptta_demo.claims.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.tables.table import progress_line
-from cliptta_demo.tables.text import to_csv
-from cliptta_demo.tables.text import to_markdown as table_markdown
+from cliptta_demo.research.claims import SEEDS, pick
+from cliptta_demo.research.documents import TABLES
+from cliptta_demo.research.fingerprint import METHODS, differences, fingerprint
+from cliptta_demo.research.margins import to_markdown
+from cliptta_demo.research.record import Record, Run, load_record, runs_of, to_text
+from cliptta_demo.research.studies import COMBINATIONS, Combination, Study, StudyRun, lesson_study
+from cliptta_demo.research.table import progress_line
+from cliptta_demo.research.text import to_csv
+from cliptta_demo.research.text import to_markdown as table_markdown
 
 RECORD_FILE = "claims.json"
 

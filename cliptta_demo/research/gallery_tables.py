@@ -39,7 +39,7 @@ class GalleryTable:
     @property
     def leaves_out(self) -> tuple[str, ...]:
         """Methods that have no part in it: what came before is nothing to those that forget."""
-        from cliptta_demo.tables.forgetful import FORGETFUL  # asks the methods, which are slow to load
+        from cliptta_demo.research.forgetful import FORGETFUL  # asks the methods, which are slow to load
 
         return FORGETFUL if self.group == "schedules" else ()
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from cliptta_demo.tables.student import LEVEL, is_told, margin_of
-from cliptta_demo.tables.text import markdown_table
+from cliptta_demo.research.student import LEVEL, is_told, margin_of
+from cliptta_demo.research.text import markdown_table
 
 YES, NO = "on", "–"
 

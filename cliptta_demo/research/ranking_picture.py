@@ -5,9 +5,9 @@ import statistics
 from collections.abc import Sequence
 from html import escape
 
-from cliptta_demo.tables.ranking import Standing
-from cliptta_demo.tables.ranking_page import gain_words, milliseconds, name_of, whole
-from cliptta_demo.tables.text import standard_error
+from cliptta_demo.research.ranking import Standing
+from cliptta_demo.research.ranking_page import gain_words, milliseconds, name_of, whole
+from cliptta_demo.research.text import standard_error
 
 ROW, TOP, BOTTOM = 20, 56, 34  # pixels; above and below the rows stand the names of what is drawn
 LABELS, LEFT, RIGHT = 196, 212, 590  # where labels end, and the field of the points

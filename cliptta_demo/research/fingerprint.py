@@ -19,7 +19,7 @@ from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
 from cliptta_demo.backend.models.loading import TINY_ADAPTATION, TINY_DIRECTORY
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings, StreamSettings
-from cliptta_demo.claims.studies import Combination
+from cliptta_demo.research.studies import Combination
 
 METHODS = ("tent", "tent-reg", "cliptta", "cliptta-oce", "sar")  # all that a study compares
 DIRECTIONS = 24  # along which the movement of the parameters is kept

@@ -2,13 +2,13 @@
 
 import math
 
-from cliptta_demo.claims.documents import DOCUMENTS
-from cliptta_demo.claims.record import MARGIN, Reading, Record
-from cliptta_demo.claims.studies import COMBINATIONS, Combination
 from cliptta_demo.page.lessons.claim import Claim
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
-from cliptta_demo.tables.student import LEVEL
-from cliptta_demo.tables.text import markdown_table
+from cliptta_demo.research.documents import DOCUMENTS
+from cliptta_demo.research.record import MARGIN, Reading, Record
+from cliptta_demo.research.student import LEVEL
+from cliptta_demo.research.studies import COMBINATIONS, Combination
+from cliptta_demo.research.text import markdown_table
 
 HOLDS = 0.95  # of the seeds show a whole lesson, at least
 HEAD = ("claim", "number", "needs", "mean ± SE", "margin", "least in", "fails from", "nearest seed")

@@ -10,8 +10,8 @@ from typing import Any
 
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import Variant, label_of
-from cliptta_demo.tables.paper import PAPER_ACCURACY, PAPER_NAMES, PAPER_OPEN_SET
-from cliptta_demo.tables.runs import Row
+from cliptta_demo.research.paper import PAPER_ACCURACY, PAPER_NAMES, PAPER_OPEN_SET
+from cliptta_demo.research.runs import Row
 
 MEASURES = (
     "accuracy",

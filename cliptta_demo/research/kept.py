@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from cliptta_demo.tables.ranking import Outcome
+from cliptta_demo.research.ranking import Outcome
 
 KINDS = {field.name: field.type for field in fields(Outcome)}
 

@@ -17,11 +17,11 @@ from cliptta_demo.backend.registry import REFERENCE
 from cliptta_demo.backend.settings import method_names
 from cliptta_demo.backend.variants import ALIASES, parse_variants
 from cliptta_demo.options import add_stream_options, check_folder, read_stream
-from cliptta_demo.tables.gallery_tables import TABLES
-from cliptta_demo.tables.paper import PRESETS
+from cliptta_demo.research.gallery_tables import TABLES
+from cliptta_demo.research.paper import PRESETS
 
 if TYPE_CHECKING:
-    from cliptta_demo.tables.runs import TableSettings
+    from cliptta_demo.research.runs import TableSettings
 
 ALL = "all"
 ABOUT_TABLE = """The ``table`` command: the paper's protocol, resumable.
@@ -124,7 +124,7 @@ def choose_command(arguments: argparse.Namespace) -> None:
     _check_methods(arguments.methods)
     for dataset in arguments.datasets.split(","):
         check_source(dataset)
-    from cliptta_demo.tables.choose import choose_all
+    from cliptta_demo.research.choose import choose_all
 
     choose_all(arguments)
 
@@ -148,7 +148,7 @@ def gallery_command(arguments: argparse.Namespace) -> None:
     _check_methods(arguments.methods)
     for name in arguments.tables.split(","):
         check_choice("tables", name, tuple(TABLES))
-    from cliptta_demo.tables.gallery import run_gallery
+    from cliptta_demo.research.gallery import run_gallery
 
     run_gallery(arguments)
 
@@ -190,7 +190,7 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
         check_source(arguments.ood, strangers=True)
     check_backbone(arguments.backbone or TINY)
     variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
-    from cliptta_demo.tables.runs import TableSettings
+    from cliptta_demo.research.runs import TableSettings
 
     return TableSettings(
         backbone=arguments.backbone or TINY,
@@ -214,6 +214,6 @@ def table_command(arguments: argparse.Namespace) -> None:
     """The ``table`` command."""
     check_folder(arguments.out)
     settings, names = read_settings(arguments), read_classes(arguments)
-    from cliptta_demo.tables.table import make_table
+    from cliptta_demo.research.table import make_table
 
     make_table(arguments, settings, names)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cliptta_demo.backend.methods.registry import REFERENCE
-from cliptta_demo.tables.runs import Row
+from cliptta_demo.research.runs import Row
 
 LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.tables.runs import TableSettings
+from cliptta_demo.research.runs import TableSettings
 
 
 def open_rows(settings: TableSettings, names: Sequence[str] | None) -> Callable[[str], tuple[Source, str]]:

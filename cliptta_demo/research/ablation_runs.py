@@ -14,9 +14,9 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.tables.ablation import SETTINGS, Setting
-from cliptta_demo.tables.ablation_page import Outcome, Terms, ablation_page, to_csv
-from cliptta_demo.tables.runs import TableSettings, run_aloud
+from cliptta_demo.research.ablation import SETTINGS, Setting
+from cliptta_demo.research.ablation_page import Outcome, Terms, ablation_page, to_csv
+from cliptta_demo.research.runs import TableSettings, run_aloud
 
 REPORTED = ("gaussian_noise", "glass_blur", "contrast")  # a noise, a blur, and one of the others
 SEEDS = (0, 1, 2, 3, 4)

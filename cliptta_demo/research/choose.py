@@ -20,10 +20,10 @@ from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.tables.command import RATES, STEPS
-from cliptta_demo.tables.forgetful import FORGETFUL, shortened
-from cliptta_demo.tables.runs import TableSettings, run_aloud
-from cliptta_demo.tables.text import markdown_table, standard_error
+from cliptta_demo.research.command import RATES, STEPS
+from cliptta_demo.research.forgetful import FORGETFUL, shortened
+from cliptta_demo.research.runs import TableSettings, run_aloud
+from cliptta_demo.research.text import markdown_table, standard_error
 
 Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method has another way to count them
 

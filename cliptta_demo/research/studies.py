@@ -16,9 +16,9 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.variants import Variant, label_of
 from cliptta_demo.page.lessons.lessons import Lesson, lesson_recipe
-from cliptta_demo.tables.command import add_table_parser, read_classes, read_settings
-from cliptta_demo.tables.rows import open_rows
-from cliptta_demo.tables.runs import Row, TableSettings, TableStore, cells_here, describe, run_table
+from cliptta_demo.research.command import add_table_parser, read_classes, read_settings
+from cliptta_demo.research.rows import open_rows
+from cliptta_demo.research.runs import Row, TableSettings, TableStore, cells_here, describe, run_table
 
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
 SAMPLE_SEEDS = LESSON_SEEDS[:5]  # of a lesson; rounding moves a stream by far less than another seed does

@@ -17,13 +17,13 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.settings import method_names
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.tables.forgetful import SINGLE_IMAGES, shortened
-from cliptta_demo.tables.gallery_tables import TABLES, GalleryTable
-from cliptta_demo.tables.kept import Kept, KeptTables, digest_of, read_csv, to_csv
-from cliptta_demo.tables.ranking import Outcome, Standing, outcome_of, standings
-from cliptta_demo.tables.ranking_page import first_screen, first_table, measured_gain, of_all, ranking_page
-from cliptta_demo.tables.ranking_picture import ranking_picture
-from cliptta_demo.tables.runs import TableSettings, run_aloud
+from cliptta_demo.research.forgetful import SINGLE_IMAGES, shortened
+from cliptta_demo.research.gallery_tables import TABLES, GalleryTable
+from cliptta_demo.research.kept import Kept, KeptTables, digest_of, read_csv, to_csv
+from cliptta_demo.research.ranking import Outcome, Standing, outcome_of, standings
+from cliptta_demo.research.ranking_page import first_screen, first_table, measured_gain, of_all, ranking_page
+from cliptta_demo.research.ranking_picture import ranking_picture
+from cliptta_demo.research.runs import TableSettings, run_aloud
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"

@@ -18,8 +18,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.cluster.workers import WorkerLost, Workers
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.tables.rows import open_rows
-from cliptta_demo.tables.runs import Cells, Job, Row, TableSettings, cells_here
+from cliptta_demo.research.rows import open_rows
+from cliptta_demo.research.runs import Cells, Job, Row, TableSettings, cells_here
 
 MOST_LOST = 5  # workers that one stream may lose: then it is taken to be what ends them
 WAIT_SECONDS = 1.0

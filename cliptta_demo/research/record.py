@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.claims.studies import COMBINATIONS, Combination
 from cliptta_demo.page.lessons.claim import Claim, Columns, numbers_of
-from cliptta_demo.tables.runs import Row
-from cliptta_demo.tables.student import t_quantile
+from cliptta_demo.research.runs import Row
+from cliptta_demo.research.student import t_quantile
+from cliptta_demo.research.studies import COMBINATIONS, Combination
 
 MARGIN = 1.0  # a claim's mean is as far from its limit as its interval reaches, at least
 CLEAN = "none"

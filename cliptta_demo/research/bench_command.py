@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.bench import BENCHED as BENCHED
-from cliptta_demo.bench import GROWING, bench, corruption_costs, grow, target_line
-from cliptta_demo.bench_published import WAYS, beside_published, listed_architectures
+from cliptta_demo.research.bench import BENCHED as BENCHED
+from cliptta_demo.research.bench import GROWING, bench, corruption_costs, grow, target_line
+from cliptta_demo.research.bench_published import WAYS, beside_published, listed_architectures
 from cliptta_demo.run_command import chosen_backbone, write_json
 
 

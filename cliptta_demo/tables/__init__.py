@@ -1,1 +1,0 @@
-"""The paper's protocol as one command: methods × corruptions × seeds, resumable, with tables and a report."""
