@@ -1,167 +1,164 @@
 // One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
-(function () {
-  const cliptta = window.cliptta;
-  const { make, say } = cliptta;
-  const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
-  const CURVES = ["accuracy", "entropy"];
-  const LINKED = ["gallery", "glimpse", "histogram", ...CURVES];
+const { make, say } = cliptta;
+const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
+const CURVES = ["accuracy", "entropy"];
+const LINKED = ["gallery", "glimpse", "histogram", ...CURVES];
 
-  let history = new Map(); // number → data of the gallery
-  let latest = 0;
-  let shown = null; // the batch looked at; null: the latest
-  let pinned = false;
-  let more = null; // where the earlier batches of the opening example lie
+let history = new Map(); // number → data of the gallery
+let latest = 0;
+let shown = null; // the batch looked at; null: the latest
+let pinned = false;
+let more = null; // where the earlier batches of the opening example lie
 
-  function redraw() {
-    for (const kind of LINKED) for (const schedule of cliptta.schedules[kind] || []) schedule();
+function redraw() {
+  for (const kind of LINKED) for (const schedule of cliptta.schedules[kind] || []) schedule();
+}
+
+function forget() {
+  history = new Map();
+  latest = 0;
+  shown = null;
+  pinned = false;
+  more = null;
+}
+
+/** Called for every value of the gallery, drawn or not. */
+cliptta.arrivals.gallery = function (data) {
+  if (!data.tiles) forget();
+  else {
+    if (data.batch < latest) forget(); // another run
+    latest = data.batch;
+    if (data.history) more = data.history;
+    history.set(data.batch, data);
+    const old = history.get(data.batch - PICTURES);
+    if (old) old.sheet = old.clean = null;
   }
+  for (const kind of [...CURVES, "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+};
 
-  function forget() {
-    history = new Map();
-    latest = 0;
-    shown = null;
-    pinned = false;
-    more = null;
+/** Whether there is another batch to look at. */
+const earlier = () => history.size > 1 || Boolean(more && latest > 1);
+
+async function loadMore() {
+  if (!more) return;
+  const address = more;
+  more = null;
+  try {
+    const batches = await (await fetch(address)).json();
+    for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, data);
+  } catch (error) {
+    return; // the example's earlier batches stay away; everything else works
   }
+  redraw();
+}
 
-  /** Called for every value of the gallery, drawn or not. */
-  cliptta.arrivals.gallery = function (data) {
-    if (!data.tiles) forget();
-    else {
-      if (data.batch < latest) forget(); // another run
-      latest = data.batch;
-      if (data.history) more = data.history;
-      history.set(data.batch, data);
-      const old = history.get(data.batch - PICTURES);
-      if (old) old.sheet = old.clean = null;
-    }
-    for (const kind of [...CURVES, "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
-  };
+function look(batch, pin) {
+  const next = batch === null ? null : Math.min(Math.max(batch, 1), latest);
+  if (next === shown && pin === pinned) return;
+  shown = next;
+  pinned = pin;
+  if (next !== null) loadMore();
+  redraw();
+}
 
-  /** Whether there is another batch to look at. */
-  const earlier = () => history.size > 1 || Boolean(more && latest > 1);
+cliptta.batches = {
+  /** What the gallery draws: the batch looked at, or the latest. */
+  gallery(data) {
+    return (shown !== null && history.get(shown)) || data;
+  },
 
-  async function loadMore() {
-    if (!more) return;
-    const address = more;
-    more = null;
-    try {
-      const batches = await (await fetch(address)).json();
-      for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, data);
-    } catch (error) {
-      return; // the example's earlier batches stay away; everything else works
-    }
-    redraw();
-  }
+  newest: () => history.get(latest),
 
-  function look(batch, pin) {
-    const next = batch === null ? null : Math.min(Math.max(batch, 1), latest);
-    if (next === shown && pin === pinned) return;
-    shown = next;
-    pinned = pin;
-    if (next !== null) loadMore();
-    redraw();
-  }
+  /** The batch looked at, null for none, and whether there is another to look at. */
+  at: () => ({ looked: (shown !== null && history.get(shown)) || null, more: earlier() }),
+};
 
-  cliptta.batches = {
-    /** What the gallery draws: the batch looked at, or the latest. */
-    gallery(data) {
-      return (shown !== null && history.get(shown)) || data;
-    },
+/** Earlier, later, latest: the way through the batches for keys and thumbs. */
+function stepper() {
+  const button = (className, text, label, press) =>
+    make("button", { type: "button", className, textContent: text, title: label, onclick: press, attributes: { "aria-label": label } });
+  return make(
+    "div",
+    { className: "stepper", attributes: { role: "group", "aria-label": say("Look at one batch") } },
+    button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
+    make("output", {}),
+    button("later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)),
+    button("latest", say("Latest"), say("Back to the latest batch"), () => look(null, false)),
+  );
+}
 
-    newest: () => history.get(latest),
+function drawStepper(place) {
+  place.hidden = !earlier();
+  const now = shown ?? latest;
+  const words = shown === null ? say("batch {batch}", { batch: now }) : say("batch {batch} of {latest}", { batch: now, latest });
+  place.querySelector("output").textContent = words;
+  place.querySelector(".earlier").disabled = now <= 1;
+  place.querySelector(".later").disabled = now >= latest;
+  place.querySelector(".latest").hidden = shown === null;
+  place.classList.toggle("is-looking", shown !== null);
+}
 
-    /** The batch looked at, null for none, and whether there is another to look at. */
-    at: () => ({ looked: (shown !== null && history.get(shown)) || null, more: earlier() }),
-  };
+/** The batch under a pointer, or null beside the axes. */
+function batchAt(plot, event) {
+  const axis = plot._fullLayout?.xaxis;
+  if (!axis || !latest) return null;
+  const x = event.clientX - plot.getBoundingClientRect().left - axis._offset;
+  if (x < 0 || x > axis._length) return null;
+  const batch = Math.round(axis.p2d(x));
+  return batch >= 1 && batch <= latest ? batch : null;
+}
 
-  /** Earlier, later, latest: the way through the batches for keys and thumbs. */
-  function stepper() {
-    const button = (className, text, label, press) =>
-      make("button", { type: "button", className, textContent: text, title: label, onclick: press, attributes: { "aria-label": label } });
-    return make(
-      "div",
-      { className: "stepper", attributes: { role: "group", "aria-label": say("Look at one batch") } },
-      button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
-      make("output", {}),
-      button("later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)),
-      button("latest", say("Latest"), say("Back to the latest batch"), () => look(null, false)),
-    );
-  }
-
-  function drawStepper(place) {
-    place.hidden = !earlier();
-    const now = shown ?? latest;
-    const words = shown === null ? say("batch {batch}", { batch: now }) : say("batch {batch} of {latest}", { batch: now, latest });
-    place.querySelector("output").textContent = words;
-    place.querySelector(".earlier").disabled = now <= 1;
-    place.querySelector(".later").disabled = now >= latest;
-    place.querySelector(".latest").hidden = shown === null;
-    place.classList.toggle("is-looking", shown !== null);
-  }
-
-  /** The batch under a pointer, or null beside the axes. */
-  function batchAt(plot, event) {
-    const axis = plot._fullLayout?.xaxis;
-    if (!axis || !latest) return null;
-    const x = event.clientX - plot.getBoundingClientRect().left - axis._offset;
-    if (x < 0 || x > axis._length) return null;
-    const batch = Math.round(axis.p2d(x));
-    return batch >= 1 && batch <= latest ? batch : null;
-  }
-
-  function listen(plot) {
-    plot.dataset.linked = "yes";
-    plot.on("plotly_afterplot", () => drawCursor(plot)); // zoomed, or of another size
-    plot.addEventListener("pointermove", (event) => {
-      if (!pinned && event.pointerType !== "touch" && !event.buttons) look(batchAt(plot, event), false);
-    });
-    plot.addEventListener("pointerleave", () => pinned || look(null, false));
-    plot.addEventListener("pointerdown", (down) => {
-      const released = (up) => {
-        window.removeEventListener("pointerup", released, true);
-        const still = Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) < 5;
-        const batch = batchAt(plot, down);
-        if (!still || batch === null) return;
-        const same = pinned && batch === shown;
-        look(same ? null : batch, !same);
-      };
-      window.addEventListener("pointerup", released, true); // Plotly lays a cover over the page while it is pressed
-    });
-  }
-
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && shown !== null) look(null, false);
+function listen(plot) {
+  plot.dataset.linked = "yes";
+  plot.on("plotly_afterplot", () => drawCursor(plot)); // zoomed, or of another size
+  plot.addEventListener("pointermove", (event) => {
+    if (!pinned && event.pointerType !== "touch" && !event.buttons) look(batchAt(plot, event), false);
   });
+  plot.addEventListener("pointerleave", () => pinned || look(null, false));
+  plot.addEventListener("pointerdown", (down) => {
+    const released = (up) => {
+      window.removeEventListener("pointerup", released, true);
+      const still = Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) < 5;
+      const batch = batchAt(plot, down);
+      if (!still || batch === null) return;
+      const same = pinned && batch === shown;
+      look(same ? null : batch, !same);
+    };
+    window.addEventListener("pointerup", released, true); // Plotly lays a cover over the page while it is pressed
+  });
+}
 
-  function drawCursor(plot) {
-    const facet = plot.parentElement;
-    const axis = plot._fullLayout?.xaxis;
-    let cursor = facet.querySelector(".cursor");
-    if (!cursor) {
-      cursor = make("div", { className: "cursor", ariaHidden: "true" });
-      facet.append(cursor);
-    }
-    const x = axis && shown !== null ? axis._offset + axis.d2p(shown) : -1;
-    cursor.hidden = !axis || x < axis._offset || x > axis._offset + axis._length;
-    cursor.style.left = `${plot.offsetLeft + x}px`;
-    cursor.style.top = `${plot.offsetTop + (plot._fullLayout?.yaxis?._offset || 0)}px`;
-    cursor.style.height = `${plot._fullLayout?.yaxis?._length || 0}px`;
-  }
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && shown !== null) look(null, false);
+});
 
-  function curves(name, body, data) {
-    if (!body.querySelector(".stepper")) body.prepend(stepper());
-    const theme = document.body.className;
-    const { overlaid } = cliptta; // what lies over the figure (past.js)
-    const drawer = Boolean(window.Plotly);
-    const same = body.drawn === data && body.theme === theme && body.drawer === drawer && body.overlaid === overlaid;
-    if (!same) cliptta.kinds.plot(body, cliptta.withOverlays(cliptta.figures[name](data))); // pointing moves no curve
-    Object.assign(body, { drawn: data, theme, drawer, overlaid });
-    drawStepper(body.querySelector(".stepper"));
-    for (const plot of body.querySelectorAll(".plot")) {
-      if (!plot.dataset.linked && plot.data) listen(plot); // a sketch knows nothing of pointers
-      drawCursor(plot);
-    }
+function drawCursor(plot) {
+  const facet = plot.parentElement;
+  const axis = plot._fullLayout?.xaxis;
+  let cursor = facet.querySelector(".cursor");
+  if (!cursor) {
+    cursor = make("div", { className: "cursor", ariaHidden: "true" });
+    facet.append(cursor);
   }
-  for (const name of CURVES) cliptta.kinds[name] = (body, data) => curves(name, body, data);
-})();
+  const x = axis && shown !== null ? axis._offset + axis.d2p(shown) : -1;
+  cursor.hidden = !axis || x < axis._offset || x > axis._offset + axis._length;
+  cursor.style.left = `${plot.offsetLeft + x}px`;
+  cursor.style.top = `${plot.offsetTop + (plot._fullLayout?.yaxis?._offset || 0)}px`;
+  cursor.style.height = `${plot._fullLayout?.yaxis?._length || 0}px`;
+}
+
+function curves(name, body, data) {
+  if (!body.querySelector(".stepper")) body.prepend(stepper());
+  const theme = document.body.className;
+  const { overlaid } = cliptta; // what lies over the figure (past.js)
+  const drawer = Boolean(window.Plotly);
+  const same = body.drawn === data && body.theme === theme && body.drawer === drawer && body.overlaid === overlaid;
+  if (!same) cliptta.kinds.plot(body, cliptta.withOverlays(cliptta.figures[name](data))); // pointing moves no curve
+  Object.assign(body, { drawn: data, theme, drawer, overlaid });
+  drawStepper(body.querySelector(".stepper"));
+  for (const plot of body.querySelectorAll(".plot")) {
+    if (!plot.dataset.linked && plot.data) listen(plot); // a sketch knows nothing of pointers
+    drawCursor(plot);
+  }
+}
+for (const name of CURVES) cliptta.kinds[name] = (body, data) => curves(name, body, data);

@@ -1,162 +1,159 @@
 // Curves over the stream: the numbers of accuracy and entropy (cliptta_demo/page/panels) → figures.
-(function () {
-  const cliptta = window.cliptta;
-  const { fixed, percent, plotText, say, sayCount } = cliptta;
-  const MOST_SHIFTS = 20; // that are named along a curve
-  const LONG_STREAM = 25; // batches; beyond it, markers would merge into a caterpillar
+const { fixed, percent, plotText, say, sayCount } = cliptta;
+const MOST_SHIFTS = 20; // that are named along a curve
+const LONG_STREAM = 25; // batches; beyond it, markers would merge into a caterpillar
 
-  const hover = (cliptta.hover = (words) => ({ hovertemplate: `${words}<extra></extra>` }));
-  const batchesOf = (values) => values.map((_, index) => index + 1);
+const hover = (cliptta.hover = (words) => ({ hovertemplate: `${words}<extra></extra>` }));
+const batchesOf = (values) => values.map((_, index) => index + 1);
 
-  /** What shifted each of so many batches, in words. */
-  function shiftTexts({ shifts, names }, count) {
-    const words = ([shift, severity]) =>
-      shift === "none" ? say("clean") : say("{corruption}, severity {severity}", { corruption: names[shift], severity });
-    return shifts.flatMap((block) => Array(block[2]).fill(words(block))).slice(0, count);
+/** What shifted each of so many batches, in words. */
+function shiftTexts({ shifts, names }, count) {
+  const words = ([shift, severity]) =>
+    shift === "none" ? say("clean") : say("{corruption}, severity {severity}", { corruption: names[shift], severity });
+  return shifts.flatMap((block) => Array(block[2]).fill(words(block))).slice(0, count);
+}
+
+/** A method's line with markers; `more`: the rest of the trace. */
+const line = (cliptta.line = ({ mark }, x, y, more, width = 2, size = 7) => ({
+  type: "scatter",
+  mode: "lines+markers",
+  x,
+  y,
+  line: { color: `@${mark.colour}`, width, dash: mark.dash },
+  marker: { symbol: mark.symbol, size, color: `@${mark.colour}` },
+  ...more,
+}));
+
+/** A method's curve over the batches. */
+function curve(own, text, shifts) {
+  const { label: method, series } = own;
+  const alike = new Set(shifts).size === 1;
+  const shift = alike ? plotText(shifts[0]) : "%{text}"; // a long stream's words once, not for each batch
+  const more = { ...hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift })) };
+  if (series.length > LONG_STREAM) more.mode = "lines";
+  if (!alike) more.text = shifts;
+  return line(own, batchesOf(series), series, more, 2.5);
+}
+
+/** Single batches of a method, faint. */
+const dots = ({ label, mark, alone }, text) => ({
+  type: "scatter",
+  mode: "markers",
+  x: batchesOf(alone),
+  y: alone,
+  marker: { symbol: mark.symbol, size: 4, color: `@${mark.colour}`, opacity: 0.4 },
+  ...hover(`${label}, ${text}`),
+});
+
+/** The batch at work, hollow. */
+const ring = ({ label, mark, at_work }, at, text) => ({
+  type: "scatter",
+  mode: "markers",
+  x: [at + 1],
+  y: [at_work],
+  marker: { symbol: `${mark.symbol}-open`, size: 12, color: `@${mark.colour}`, line: { width: 2 } },
+  ...hover(say("{method} at work: {text}", { method: label, text })),
+});
+
+/** A line from the foot of a plot to its top, and a dotted one across it. */
+const upright = (cliptta.upright = (x, line) => ({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line }));
+const level = (cliptta.level = (y) => {
+  const line = { color: "@muted", width: 1.2, dash: "dot" };
+  return { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line };
+});
+
+/** On that side of the plot; a collapsing method ends near chance, so its label stands where streams begin. */
+const levelLabel = (cliptta.levelLabel = (y, text, side = "right") => {
+  const place = { xref: "paper", x: Number(side === "right"), xanchor: side, y, yanchor: "bottom" };
+  return { ...place, text, showarrow: false, font: { color: "@muted" } };
+});
+
+/** Axes over the batches of the stream, with a mark at each shift and each change of settings. */
+function layoutOf({ stream }, title, yaxis, limit, label) {
+  const every = Math.ceil(stream.batches / 12);
+  const { shapes, notes } = shiftMarks(stream);
+  for (const { batch, what } of stream.changes) {
+    const [x, late] = [batch + 0.5, batch > stream.batches / 2];
+    const note = { x, y: 0.16, yref: "paper", yanchor: "bottom", text: what, showarrow: false };
+    shapes.push(upright(x, { color: "@muted", width: 1.5, dash: "dash" }));
+    notes.push({ ...note, xanchor: late ? "right" : "left", xshift: late ? -4 : 4 });
   }
-
-  /** A method's line with markers; `more`: the rest of the trace. */
-  const line = (cliptta.line = ({ mark }, x, y, more, width = 2, size = 7) => ({
-    type: "scatter",
-    mode: "lines+markers",
-    x,
-    y,
-    line: { color: `@${mark.colour}`, width, dash: mark.dash },
-    marker: { symbol: mark.symbol, size, color: `@${mark.colour}` },
-    ...more,
-  }));
-
-  /** A method's curve over the batches. */
-  function curve(own, text, shifts) {
-    const { label: method, series } = own;
-    const alike = new Set(shifts).size === 1;
-    const shift = alike ? plotText(shifts[0]) : "%{text}"; // a long stream's words once, not for each batch
-    const more = { ...hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift })) };
-    if (series.length > LONG_STREAM) more.mode = "lines";
-    if (!alike) more.text = shifts;
-    return line(own, batchesOf(series), series, more, 2.5);
-  }
-
-  /** Single batches of a method, faint. */
-  const dots = ({ label, mark, alone }, text) => ({
-    type: "scatter",
-    mode: "markers",
-    x: batchesOf(alone),
-    y: alone,
-    marker: { symbol: mark.symbol, size: 4, color: `@${mark.colour}`, opacity: 0.4 },
-    ...hover(`${label}, ${text}`),
-  });
-
-  /** The batch at work, hollow. */
-  const ring = ({ label, mark, at_work }, at, text) => ({
-    type: "scatter",
-    mode: "markers",
-    x: [at + 1],
-    y: [at_work],
-    marker: { symbol: `${mark.symbol}-open`, size: 12, color: `@${mark.colour}`, line: { width: 2 } },
-    ...hover(say("{method} at work: {text}", { method: label, text })),
-  });
-
-  /** A line from the foot of a plot to its top, and a dotted one across it. */
-  const upright = (cliptta.upright = (x, line) => ({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line }));
-  const level = (cliptta.level = (y) => {
-    const line = { color: "@muted", width: 1.2, dash: "dot" };
-    return { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line };
-  });
-
-  /** On that side of the plot; a collapsing method ends near chance, so its label stands where streams begin. */
-  const levelLabel = (cliptta.levelLabel = (y, text, side = "right") => {
-    const place = { xref: "paper", x: Number(side === "right"), xanchor: side, y, yanchor: "bottom" };
-    return { ...place, text, showarrow: false, font: { color: "@muted" } };
-  });
-
-  /** Axes over the batches of the stream, with a mark at each shift and each change of settings. */
-  function layoutOf({ stream }, title, yaxis, limit, label) {
-    const every = Math.ceil(stream.batches / 12);
-    const { shapes, notes } = shiftMarks(stream);
-    for (const { batch, what } of stream.changes) {
-      const [x, late] = [batch + 0.5, batch > stream.batches / 2];
-      const note = { x, y: 0.16, yref: "paper", yanchor: "bottom", text: what, showarrow: false };
-      shapes.push(upright(x, { color: "@muted", width: 1.5, dash: "dash" }));
-      notes.push({ ...note, xanchor: late ? "right" : "left", xshift: late ? -4 : 4 });
-    }
-    return {
-      xaxis: { range: [0.5, stream.batches + 0.5], title: { text: say("batch") }, tick0: every, dtick: every },
-      yaxis: { title: { text: title }, ...yaxis },
-      shapes: limit === undefined ? shapes : [...shapes, level(limit)],
-      annotations: label ? [...notes, label] : notes,
-    };
-  }
-
-  /** A line where each shift begins, and its name; none where there is only one, or so many that names would mix. */
-  function shiftMarks({ shifts, names, changes }) {
-    const firsts = [];
-    let batch = 0;
-    let before = null;
-    for (const [shift, , batches] of shifts) {
-      if (shift !== before) firsts.push([batch, shift]);
-      before = shift;
-      batch += batches;
-    }
-    const changed = new Set(changes.map((change) => change.batch)); // such a change has a mark of its own
-    const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.has(first)) : [];
-    const note = { y: 0.16, yref: "paper", yanchor: "bottom", xanchor: "left", textangle: -90, showarrow: false, font: { size: 10, color: "@muted" } };
-    return {
-      shapes: shown.map(([first]) => ({ ...upright(first + 0.5, { color: "@grid", width: 1 }), layer: "below" })),
-      notes: shown.map(([first, shift]) => ({ ...note, x: first + 0.5, text: plotText(names[shift]) })),
-    };
-  }
-
-  /** A figure of one plot. */
-  const figure = (cliptta.figure = (id, { methods }, data, layout, alt, more) => ({ facets: [{ id, data, layout, alt }], legend: methods, ...more }));
-
-  function agreement(data) {
-    const done = data.methods[0].alone.length;
-    if (!done) return { empty: say("Agreement with zero-shot appears after the first batch.") };
-    const shifts = shiftTexts(data.stream, done);
-    const moved = data.methods.filter(({ series }) => series.length);
-    const traces = data.methods.flatMap((own) => [
-      dots(own, say("mean confidence {share}", { share: "%{y:.0%}" })),
-      ...(moved.includes(own) ? [curve(own, say("{share} of its answers are zero-shot's", { share: "%{y:.0%}" }), shifts)] : []),
-    ]);
-    const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
-    if (moved.length) alt.push(say("Last: {shares}.", { shares: cliptta.each(moved, ({ last }) => percent(last)) }));
-    const layout = layoutOf(data, say("agreement"), { range: [0, 1.04], tickformat: ".0%" });
-    const sentence = say(
-      "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are zero-shot's; faint dots: mean confidence.",
-    );
-    return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agreement with zero-shot"), sentence] });
-  }
-
-  cliptta.figures.accuracy = function (data) {
-    if (!data.methods) return { empty: say("Press Run: one curve per method grows here, batch by batch.") };
-    if (!data.labelled) return agreement(data);
-    const done = data.methods[0].alone.length;
-    const shifts = shiftTexts(data.stream, done);
-    const traces = data.methods.flatMap((own) => [
-      dots(own, say("this batch alone {share}", { share: "%{y:.1%}" })),
-      curve(own, say("so far {share}", { share: "%{y:.1%}" }), shifts),
-      ...(own.at_work === null ? [] : [ring(own, data.at, "%{y:.1%}")]),
-    ]);
-    const chance = 1 / data.classes;
-    const label = levelLabel(chance, say("chance {share}", { share: percent(chance) }), "left");
-    const layout = layoutOf(data, say("accuracy"), { range: [0, 1.02], tickformat: ".0%" }, chance, label);
-    const known = data.methods.filter(({ last }) => last !== null);
-    const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
-    if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: cliptta.each(known, ({ last }) => percent(last, 1)) }));
-    return figure("accuracy", data, traces, layout, alt.join(" "));
+  return {
+    xaxis: { range: [0.5, stream.batches + 0.5], title: { text: say("batch") }, tick0: every, dtick: every },
+    yaxis: { title: { text: title }, ...yaxis },
+    shapes: limit === undefined ? shapes : [...shapes, level(limit)],
+    annotations: label ? [...notes, label] : notes,
   };
+}
 
-  cliptta.figures.entropy = function (data) {
-    if (!data.methods) return { empty: say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.") };
-    const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
-    const shifts = shiftTexts(data.stream, data.methods[0].series.length);
-    const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...(own.at_work === null ? [] : [ring(own, data.at, nats)])]);
-    const most = Math.log(data.classes);
-    const ceiling = fixed(most, 2);
-    const label = levelLabel(most, say("ceiling ln {classes} = {ceiling}", { classes: data.classes, ceiling }));
-    const layout = layoutOf(data, say("entropy (nats)"), { range: [0, most * 1.12], tickformat: ".1f" }, most, label);
-    const entropies = cliptta.each(data.methods, ({ now }) => fixed(now, 2));
-    return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }));
+/** A line where each shift begins, and its name; none where there is only one, or so many that names would mix. */
+function shiftMarks({ shifts, names, changes }) {
+  const firsts = [];
+  let batch = 0;
+  let before = null;
+  for (const [shift, , batches] of shifts) {
+    if (shift !== before) firsts.push([batch, shift]);
+    before = shift;
+    batch += batches;
+  }
+  const changed = new Set(changes.map((change) => change.batch)); // such a change has a mark of its own
+  const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.has(first)) : [];
+  const note = { y: 0.16, yref: "paper", yanchor: "bottom", xanchor: "left", textangle: -90, showarrow: false, font: { size: 10, color: "@muted" } };
+  return {
+    shapes: shown.map(([first]) => ({ ...upright(first + 0.5, { color: "@grid", width: 1 }), layer: "below" })),
+    notes: shown.map(([first, shift]) => ({ ...note, x: first + 0.5, text: plotText(names[shift]) })),
   };
-})();
+}
+
+/** A figure of one plot. */
+const figure = (cliptta.figure = (id, { methods }, data, layout, alt, more) => ({ facets: [{ id, data, layout, alt }], legend: methods, ...more }));
+
+function agreement(data) {
+  const done = data.methods[0].alone.length;
+  if (!done) return { empty: say("Agreement with zero-shot appears after the first batch.") };
+  const shifts = shiftTexts(data.stream, done);
+  const moved = data.methods.filter(({ series }) => series.length);
+  const traces = data.methods.flatMap((own) => [
+    dots(own, say("mean confidence {share}", { share: "%{y:.0%}" })),
+    ...(moved.includes(own) ? [curve(own, say("{share} of its answers are zero-shot's", { share: "%{y:.0%}" }), shifts)] : []),
+  ]);
+  const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
+  if (moved.length) alt.push(say("Last: {shares}.", { shares: cliptta.each(moved, ({ last }) => percent(last)) }));
+  const layout = layoutOf(data, say("agreement"), { range: [0, 1.04], tickformat: ".0%" });
+  const sentence = say(
+    "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are zero-shot's; faint dots: mean confidence.",
+  );
+  return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agreement with zero-shot"), sentence] });
+}
+
+cliptta.figures.accuracy = function (data) {
+  if (!data.methods) return { empty: say("Press Run: one curve per method grows here, batch by batch.") };
+  if (!data.labelled) return agreement(data);
+  const done = data.methods[0].alone.length;
+  const shifts = shiftTexts(data.stream, done);
+  const traces = data.methods.flatMap((own) => [
+    dots(own, say("this batch alone {share}", { share: "%{y:.1%}" })),
+    curve(own, say("so far {share}", { share: "%{y:.1%}" }), shifts),
+    ...(own.at_work === null ? [] : [ring(own, data.at, "%{y:.1%}")]),
+  ]);
+  const chance = 1 / data.classes;
+  const label = levelLabel(chance, say("chance {share}", { share: percent(chance) }), "left");
+  const layout = layoutOf(data, say("accuracy"), { range: [0, 1.02], tickformat: ".0%" }, chance, label);
+  const known = data.methods.filter(({ last }) => last !== null);
+  const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
+  if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: cliptta.each(known, ({ last }) => percent(last, 1)) }));
+  return figure("accuracy", data, traces, layout, alt.join(" "));
+};
+
+cliptta.figures.entropy = function (data) {
+  if (!data.methods) return { empty: say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.") };
+  const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
+  const shifts = shiftTexts(data.stream, data.methods[0].series.length);
+  const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...(own.at_work === null ? [] : [ring(own, data.at, nats)])]);
+  const most = Math.log(data.classes);
+  const ceiling = fixed(most, 2);
+  const label = levelLabel(most, say("ceiling ln {classes} = {ceiling}", { classes: data.classes, ceiling }));
+  const layout = layoutOf(data, say("entropy (nats)"), { range: [0, most * 1.12], tickformat: ".1f" }, most, label);
+  const entropies = cliptta.each(data.methods, ({ now }) => fixed(now, 2));
+  return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }));
+};

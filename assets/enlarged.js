@@ -1,73 +1,70 @@
 // One image of a batch, large: clean beside shifted, and the five likeliest classes of every method.
-(function () {
-  const cliptta = window.cliptta;
-  const { make, mirrored, say } = cliptta;
+const { make, mirrored, say } = cliptta;
 
-  const dialog = make("dialog", { className: "enlarged", attributes: { "aria-label": say("An image of the batch") } });
-  let data = null;
-  let index = 0;
-  let order = []; // the images that the arrow keys go through
+const dialog = make("dialog", { className: "enlarged", attributes: { "aria-label": say("An image of the batch") } });
+let data = null;
+let index = 0;
+let order = []; // the images that the arrow keys go through
 
-  function likeliest(name) {
-    const method = data.methods[name];
-    const rows = method.likeliest[index].map((kind, rank) => {
-      const share = method.likelihoods[index][rank];
-      const bar = make("i", { className: "bar", attributes: { style: `width:${share}%` } });
-      const right = kind === data.tiles[index].truth ? " ✓" : "";
-      return make("li", {}, make("span", {}, make("bdi", { textContent: data.classes[kind] }), right), make("b", { textContent: `${share} %` }), bar);
-    });
-    const place = make("section", {}, make("h3", {}, ...cliptta.who(method)), make("ol", {}, ...rows));
-    place.style.setProperty("--own", `var(--m-${method.mark.colour})`);
-    return place;
-  }
-
-  function draw() {
-    const addresses = cliptta.addresses(data);
-    const pictures = [[say("as the models saw it"), addresses.seen], [say("before the corruption"), addresses.clean]].filter(([, address]) => address);
-    const frames = pictures.map(([words, address]) => {
-      const face = cliptta.picture(data, index);
-      face.style.backgroundImage = `url("${address}")`;
-      return make("figure", {}, face, make("figcaption", { textContent: words }));
-    });
-    const at = order.indexOf(index);
-    const go = (text, label, step) =>
-      make("button", { type: "button", textContent: text, onclick: () => move(step), disabled: !order[at + step] && order[at + step] !== 0, attributes: { "aria-label": label } });
-    const close = make("button", { type: "button", textContent: say("Close"), onclick: () => dialog.close() });
-    const truth = cliptta.truthOf(data, index);
-    const about = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean).join(" · ");
-    const head = make("h2", { textContent: about || say("Image {number}", { number: index + 1 }) });
-    const bar = make("div", { className: "bar-of-buttons" }, go("‹", say("Image before"), -1), go("›", say("Next image"), 1), close);
-    dialog.replaceChildren(
-      make("header", {}, head, bar),
-      make("div", { className: "frames" }, ...frames),
-      make("div", { className: "answers" }, ...Object.keys(data.methods).map(likeliest)),
-    );
-    return close;
-  }
-
-  function move(step) {
-    const next = order[order.indexOf(index) + step];
-    if (next === undefined) return;
-    index = next;
-    draw();
-    dialog.querySelectorAll(".bar-of-buttons button")[step > 0 ? 1 : 0].focus();
-  }
-
-  dialog.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    move(mirrored ? -step : step);
+function likeliest(name) {
+  const method = data.methods[name];
+  const rows = method.likeliest[index].map((kind, rank) => {
+    const share = method.likelihoods[index][rank];
+    const bar = make("i", { className: "bar", attributes: { style: `width:${share}%` } });
+    const right = kind === data.tiles[index].truth ? " ✓" : "";
+    return make("li", {}, make("span", {}, make("bdi", { textContent: data.classes[kind] }), right), make("b", { textContent: `${share} %` }), bar);
   });
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
+  const place = make("section", {}, make("h3", {}, ...cliptta.who(method)), make("ol", {}, ...rows));
+  place.style.setProperty("--own", `var(--m-${method.mark.colour})`);
+  return place;
+}
 
-  /** Shows an image of the gallery's data; `through`: which ones follow one another. */
-  cliptta.enlarge = function (batch, one, through) {
-    [data, index, order] = [batch, one, through];
-    if (!data.tiles[index] || !cliptta.addresses(data).seen) return;
-    if (!dialog.isConnected) cliptta.root().append(dialog);
-    const close = draw();
-    dialog.showModal();
-    close.focus();
-  };
-})();
+function draw() {
+  const addresses = cliptta.addresses(data);
+  const pictures = [[say("as the models saw it"), addresses.seen], [say("before the corruption"), addresses.clean]].filter(([, address]) => address);
+  const frames = pictures.map(([words, address]) => {
+    const face = cliptta.picture(data, index);
+    face.style.backgroundImage = `url("${address}")`;
+    return make("figure", {}, face, make("figcaption", { textContent: words }));
+  });
+  const at = order.indexOf(index);
+  const go = (text, label, step) =>
+    make("button", { type: "button", textContent: text, onclick: () => move(step), disabled: !order[at + step] && order[at + step] !== 0, attributes: { "aria-label": label } });
+  const close = make("button", { type: "button", textContent: say("Close"), onclick: () => dialog.close() });
+  const truth = cliptta.truthOf(data, index);
+  const about = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean).join(" · ");
+  const head = make("h2", { textContent: about || say("Image {number}", { number: index + 1 }) });
+  const bar = make("div", { className: "bar-of-buttons" }, go("‹", say("Image before"), -1), go("›", say("Next image"), 1), close);
+  dialog.replaceChildren(
+    make("header", {}, head, bar),
+    make("div", { className: "frames" }, ...frames),
+    make("div", { className: "answers" }, ...Object.keys(data.methods).map(likeliest)),
+  );
+  return close;
+}
+
+function move(step) {
+  const next = order[order.indexOf(index) + step];
+  if (next === undefined) return;
+  index = next;
+  draw();
+  dialog.querySelectorAll(".bar-of-buttons button")[step > 0 ? 1 : 0].focus();
+}
+
+dialog.addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  move(mirrored ? -step : step);
+});
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
+
+/** Shows an image of the gallery's data; `through`: which ones follow one another. */
+cliptta.enlarge = function (batch, one, through) {
+  [data, index, order] = [batch, one, through];
+  if (!data.tiles[index] || !cliptta.addresses(data).seen) return;
+  if (!dialog.isConnected) cliptta.root().append(dialog);
+  const close = draw();
+  dialog.showModal();
+  close.focus();
+};

@@ -1,289 +1,286 @@
 // The stepper of the open lesson (cliptta_demo/page/panels/lesson.py): predict, run, see, explain, change one thing.
 // Guesses and answers stay in this browser.
-(function () {
-  const cliptta = window.cliptta;
-  const { make, say } = cliptta;
-  const STEPS = { ask: say("Predict"), see: say("See"), told: say("Explain"), change: say("Change one thing") };
-  // Before the lesson's own run is done: what the run shown is, by the outcome's state.
-  const STATES = {
-    none: say("Press Run: your guesses will stand beside what happens."),
-    part: say("The run has stopped on its way: press Continue to see how it ends."),
-    other: say("This run has other settings than the lesson. Open the lesson again for its own."),
-    changed: say("This run has the lesson's one change. Open the lesson again for its own run."),
-  };
-  // What a run says of a claim: a sign and its words.
-  const CLAIMS = {
-    holds: ["✓", say("So it is in this run")],
-    noise: ["≈", say("Within the noise of so few images in this run")],
-    fails: ["✗", say("Not in this run")],
-  };
-  const FEW = 6; // choices that are buttons; more are a list
+const { make, say } = cliptta;
+const STEPS = { ask: say("Predict"), see: say("See"), told: say("Explain"), change: say("Change one thing") };
+// Before the lesson's own run is done: what the run shown is, by the outcome's state.
+const STATES = {
+  none: say("Press Run: your guesses will stand beside what happens."),
+  part: say("The run has stopped on its way: press Continue to see how it ends."),
+  other: say("This run has other settings than the lesson. Open the lesson again for its own."),
+  changed: say("This run has the lesson's one change. Open the lesson again for its own run."),
+};
+// What a run says of a claim: a sign and its words.
+const CLAIMS = {
+  holds: ["✓", say("So it is in this run")],
+  noise: ["≈", say("Within the noise of so few images in this run")],
+  fails: ["✗", say("Not in this run")],
+};
+const FEW = 6; // choices that are buttons; more are a list
 
-  let data = null; // the open lesson, null for none
-  let step = 0;
-  let guesses = {}; // step's id → value
-  let outcome = null; // of the lesson's own run, since it was opened
-  let changed = ""; // what came of the change
-  let place = null; // the stepper's element
+let data = null; // the open lesson, null for none
+let step = 0;
+let guesses = {}; // step's id → value
+let outcome = null; // of the lesson's own run, since it was opened
+let changed = ""; // what came of the change
+let place = null; // the stepper's element
 
-  const asks = () => (data ? data.steps.filter((one) => one.kind === "ask") : []);
+const asks = () => (data ? data.steps.filter((one) => one.kind === "ask") : []);
 
-  /** A guess in words. */
-  function said(ask) {
-    const guess = guesses[ask.id];
-    if (guess === undefined) return "";
-    return ask.slider ? `${guess}%` : ask.choices.find((choice) => choice.value === guess)?.label || "";
+/** A guess in words. */
+function said(ask) {
+  const guess = guesses[ask.id];
+  if (guess === undefined) return "";
+  return ask.slider ? `${guess}%` : ask.choices.find((choice) => choice.value === guess)?.label || "";
+}
+
+/** [sign, sentence, whether it was right] of one question, from the run's answer. */
+function verdict(ask) {
+  const answer = outcome?.answers?.[ask.id];
+  const guess = guesses[ask.id];
+  if (!answer) return null;
+  if (guess === undefined) return ["–", answer.words, null];
+  if (ask.slider) {
+    const off = guess - answer.truth;
+    const right = Math.abs(off) <= answer.margin;
+    const about = { guess: said(ask), off: Math.abs(off).toFixed(0) };
+    const far = () => (off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about));
+    const more = right ? say("You said {guess}.", about) : far();
+    return [right ? "✓" : "✗", `${answer.words} ${more}`, right];
   }
+  const right = answer.right.includes(guess);
+  return [right ? "✓" : "✗", right ? answer.words : `${answer.words} ${say("You said {guess}.", { guess: said(ask) })}`, right];
+}
 
-  /** [sign, sentence, whether it was right] of one question, from the run's answer. */
-  function verdict(ask) {
-    const answer = outcome?.answers?.[ask.id];
-    const guess = guesses[ask.id];
-    if (!answer) return null;
-    if (guess === undefined) return ["–", answer.words, null];
-    if (ask.slider) {
-      const off = guess - answer.truth;
-      const right = Math.abs(off) <= answer.margin;
-      const about = { guess: said(ask), off: Math.abs(off).toFixed(0) };
-      const far = () => (off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about));
-      const more = right ? say("You said {guess}.", about) : far();
-      return [right ? "✓" : "✗", `${answer.words} ${more}`, right];
-    }
-    const right = answer.right.includes(guess);
-    return [right ? "✓" : "✗", right ? answer.words : `${answer.words} ${say("You said {guess}.", { guess: said(ask) })}`, right];
-  }
-
-  /** Once the run is done, the answers join those of before. */
-  function record() {
-    const found = asks().filter((ask) => guesses[ask.id] !== undefined);
-    const when = new Date().toISOString();
-    cliptta.answers.add(
-      found.map((ask) => {
-        const [, , right] = verdict(ask);
-        return { when, lesson: data.title, question: ask.text, guess: said(ask), right, truth: outcome.answers[ask.id].words };
-      }),
-    );
-  }
-
-  // ---- the guess beside the truth
-
-  /** The questions whose guesses are about what is shown. */
-  const guessed = () =>
-    ["none", "part", "done"].includes(data?.outcome.state) ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
-
-  cliptta.beside.push((method) =>
-    guessed()
-      .filter((ask) => ask.marks.card && (ask.marks.method || guesses[ask.id]) === method)
-      .map((ask) => cliptta.filled(ask.marks.card, { guess: said(ask) }))
-      .join(" · "),
+/** Once the run is done, the answers join those of before. */
+function record() {
+  const found = asks().filter((ask) => guesses[ask.id] !== undefined);
+  const when = new Date().toISOString();
+  cliptta.answers.add(
+    found.map((ask) => {
+      const [, , right] = verdict(ask);
+      return { when, lesson: data.title, question: ask.text, guess: said(ask), right, truth: outcome.answers[ask.id].words };
+    }),
   );
+}
 
-  /** The marks of guesses in a figure: a line across the accuracies, a word above a bar. */
-  cliptta.overlays.push((figure) => {
-    const marks = guessed();
-    if (!marks.length || !figure.facets?.length) return figure;
-    const facets = figure.facets.map((facet) => {
-      const shapes = [...(facet.layout.shapes || [])];
-      const annotations = [...(facet.layout.annotations || [])];
-      for (const ask of marks) {
-        const guess = guesses[ask.id];
-        if (ask.marks.line && facet.id === "accuracy") {
-          const y = guess / 100;
-          const line = { color: `@${ask.marks.colour}`, width: 1.5, dash: "longdash" };
-          shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
-          const text = cliptta.filled(ask.marks.line, { guess: said(ask) });
-          annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
-        }
-        if (ask.marks.bar && facet.id === `histogram-${ask.marks.method}`) {
-          const at = facet.data[0].x.indexOf(guess);
-          const y = Math.max(...facet.data.map((trace) => trace.y[at] ?? 0)); // above the bar, and above the truth
-          if (at >= 0) annotations.push({ x: guess, y, yanchor: "bottom", yshift: 2, text: `${ask.marks.bar}<br>▼`, showarrow: false });
-        }
+// ---- the guess beside the truth
+
+/** The questions whose guesses are about what is shown. */
+const guessed = () =>
+  ["none", "part", "done"].includes(data?.outcome.state) ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
+
+cliptta.beside.push((method) =>
+  guessed()
+    .filter((ask) => ask.marks.card && (ask.marks.method || guesses[ask.id]) === method)
+    .map((ask) => cliptta.filled(ask.marks.card, { guess: said(ask) }))
+    .join(" · "),
+);
+
+/** The marks of guesses in a figure: a line across the accuracies, a word above a bar. */
+cliptta.overlays.push((figure) => {
+  const marks = guessed();
+  if (!marks.length || !figure.facets?.length) return figure;
+  const facets = figure.facets.map((facet) => {
+    const shapes = [...(facet.layout.shapes || [])];
+    const annotations = [...(facet.layout.annotations || [])];
+    for (const ask of marks) {
+      const guess = guesses[ask.id];
+      if (ask.marks.line && facet.id === "accuracy") {
+        const y = guess / 100;
+        const line = { color: `@${ask.marks.colour}`, width: 1.5, dash: "longdash" };
+        shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
+        const text = cliptta.filled(ask.marks.line, { guess: said(ask) });
+        annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
       }
-      return { ...facet, layout: { ...facet.layout, shapes, annotations } };
-    });
-    return { ...figure, facets };
+      if (ask.marks.bar && facet.id === `histogram-${ask.marks.method}`) {
+        const at = facet.data[0].x.indexOf(guess);
+        const y = Math.max(...facet.data.map((trace) => trace.y[at] ?? 0)); // above the bar, and above the truth
+        if (at >= 0) annotations.push({ x: guess, y, yanchor: "bottom", yshift: 2, text: `${ask.marks.bar}<br>▼`, showarrow: false });
+      }
+    }
+    return { ...facet, layout: { ...facet.layout, shapes, annotations } };
   });
+  return { ...figure, facets };
+});
 
-  // ---- the stepper
+// ---- the stepper
 
-  const running = () => document.querySelector("#run")?.disabled;
-  const press = (id) => document.querySelector(id)?.click();
+const running = () => document.querySelector("#run")?.disabled;
+const press = (id) => document.querySelector(id)?.click();
 
-  function go(to) {
-    step = to;
-    draw();
-    cliptta.lightUp(data.steps[step].panel);
-  }
+function go(to) {
+  step = to;
+  draw();
+  cliptta.lightUp(data.steps[step].panel);
+}
 
-  function guess(ask, value) {
-    guesses[ask.id] = value;
-    cliptta.overlay();
-    draw();
-  }
+function guess(ask, value) {
+  guesses[ask.id] = value;
+  cliptta.overlay();
+  draw();
+}
 
-  function next() {
-    const now = data.steps[step];
-    const after = data.steps[step + 1];
-    if (!after) return data.next ? press(`#lesson-${data.next}`) : press("#leave");
-    if (now.kind === "ask" && after.kind === "see" && !outcome && !running()) press("#run");
-    go(step + 1);
-  }
+function next() {
+  const now = data.steps[step];
+  const after = data.steps[step + 1];
+  if (!after) return data.next ? press(`#lesson-${data.next}`) : press("#leave");
+  if (now.kind === "ask" && after.kind === "see" && !outcome && !running()) press("#run");
+  go(step + 1);
+}
 
-  const button = (text, onclick, more = {}) => make("button", { type: "button", textContent: text, onclick, ...more });
+const button = (text, onclick, more = {}) => make("button", { type: "button", textContent: text, onclick, ...more });
 
-  /** How an answer is given; once the run has answered, none is changed. */
-  function choices(ask) {
-    const disabled = Boolean(outcome);
-    if (ask.slider) {
-      const value = guesses[ask.id] ?? 50;
-      const shown = make("output", { textContent: guesses[ask.id] === undefined ? "–" : `${value}%` });
-      const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, attributes: { "aria-label": ask.text } });
-      range.addEventListener("input", () => {
-        guesses[ask.id] = Number(range.value);
-        shown.textContent = `${range.value}%`;
-        cliptta.overlay();
-      });
-      return [make("label", { className: "guess" }, make("span", { textContent: ask.slider }), range, shown)];
-    }
-    if (ask.choices.length > FEW) {
-      const list = make("select", { disabled, attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: say("Choose…") }));
-      list.append(...ask.choices.map((choice) => make("option", { value: choice.value, textContent: choice.label })));
-      list.value = guesses[ask.id] ?? "";
-      list.addEventListener("change", () => guess(ask, list.value || undefined));
-      return [list];
-    }
-    return ask.choices.map((choice) => {
-      const pressed = guesses[ask.id] === choice.value;
-      const one = button("", () => guess(ask, choice.value), { className: "choice", disabled });
-      one.setAttribute("aria-pressed", pressed);
-      one.append(...(choice.mark ? cliptta.who(choice) : [make("span", { textContent: choice.label })]));
-      return one;
+/** How an answer is given; once the run has answered, none is changed. */
+function choices(ask) {
+  const disabled = Boolean(outcome);
+  if (ask.slider) {
+    const value = guesses[ask.id] ?? 50;
+    const shown = make("output", { textContent: guesses[ask.id] === undefined ? "–" : `${value}%` });
+    const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, attributes: { "aria-label": ask.text } });
+    range.addEventListener("input", () => {
+      guesses[ask.id] = Number(range.value);
+      shown.textContent = `${range.value}%`;
+      cliptta.overlay();
     });
+    return [make("label", { className: "guess" }, make("span", { textContent: ask.slider }), range, shown)];
   }
-
-  function results() {
-    const runs = say("It runs: watch the curves. Your guesses are drawn beside them.");
-    if (!outcome) return [make("span", { textContent: running() ? runs : STATES[data.outcome.state] })];
-    return asks().map((ask) => {
-      const [sign, sentence, right] = verdict(ask);
-      const line = make("span", { className: "verdict" }, make("b", { textContent: sign }), ` ${sentence} `);
-      line.dataset.right = right;
-      return line;
-    });
+  if (ask.choices.length > FEW) {
+    const list = make("select", { disabled, attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: say("Choose…") }));
+    list.append(...ask.choices.map((choice) => make("option", { value: choice.value, textContent: choice.label })));
+    list.value = guesses[ask.id] ?? "";
+    list.addEventListener("change", () => guess(ask, list.value || undefined));
+    return [list];
   }
+  return ask.choices.map((choice) => {
+    const pressed = guesses[ask.id] === choice.value;
+    const one = button("", () => guess(ask, choice.value), { className: "choice", disabled });
+    one.setAttribute("aria-pressed", pressed);
+    one.append(...(choice.mark ? cliptta.who(choice) : [make("span", { textContent: choice.label })]));
+    return one;
+  });
+}
 
-  /** A text in which what is claimed of the run is marked with what this run says of it. */
-  function claimed(text) {
-    const parts = [];
-    let rest = text;
-    for (const [sentence, state] of outcome?.claims || []) {
-      const at = rest.indexOf(sentence);
-      if (at < 0) continue;
-      const [sign, words] = CLAIMS[state];
-      const mark = make("mark", { textContent: sentence, title: words });
-      mark.dataset.state = state;
-      parts.push(rest.slice(0, at), mark, make("small", { textContent: ` ${sign}`, attributes: { "aria-label": words, role: "img" } }));
-      rest = rest.slice(at + sentence.length);
-    }
-    return [...parts, rest];
+function results() {
+  const runs = say("It runs: watch the curves. Your guesses are drawn beside them.");
+  if (!outcome) return [make("span", { textContent: running() ? runs : STATES[data.outcome.state] })];
+  return asks().map((ask) => {
+    const [sign, sentence, right] = verdict(ask);
+    const line = make("span", { className: "verdict" }, make("b", { textContent: sign }), ` ${sentence} `);
+    line.dataset.right = right;
+    return line;
+  });
+}
+
+/** A text in which what is claimed of the run is marked with what this run says of it. */
+function claimed(text) {
+  const parts = [];
+  let rest = text;
+  for (const [sentence, state] of outcome?.claims || []) {
+    const at = rest.indexOf(sentence);
+    if (at < 0) continue;
+    const [sign, words] = CLAIMS[state];
+    const mark = make("mark", { textContent: sentence, title: words });
+    mark.dataset.state = state;
+    parts.push(rest.slice(0, at), mark, make("small", { textContent: ` ${sign}`, attributes: { "aria-label": words, role: "img" } }));
+    rest = rest.slice(at + sentence.length);
   }
+  return [...parts, rest];
+}
 
-  function body(now) {
-    if (now.kind === "ask") return [[now.text], choices(now)];
-    if (now.kind === "see") return [results(), []];
-    if (now.kind === "told") return [claimed(now.text), []];
-    const pressed = button(now.button, () => press("#what-if"), { className: "choice", disabled: running() });
-    const kept = cliptta.answers.count() > 0;
-    const save = kept ? button(say("Save my answers"), cliptta.answers.save, { className: "small" }) : null;
-    const drop = kept ? button(say("Forget them"), forget, { className: "small" }) : null;
-    return [[changed ? `${changed}.` : now.text], [pressed, save, drop].filter(Boolean)];
+function body(now) {
+  if (now.kind === "ask") return [[now.text], choices(now)];
+  if (now.kind === "see") return [results(), []];
+  if (now.kind === "told") return [claimed(now.text), []];
+  const pressed = button(now.button, () => press("#what-if"), { className: "choice", disabled: running() });
+  const kept = cliptta.answers.count() > 0;
+  const save = kept ? button(say("Save my answers"), cliptta.answers.save, { className: "small" }) : null;
+  const drop = kept ? button(say("Forget them"), forget, { className: "small" }) : null;
+  return [[changed ? `${changed}.` : now.text], [pressed, save, drop].filter(Boolean)];
+}
+
+function forget() {
+  cliptta.answers.forget();
+  draw();
+  place.querySelector(".next").focus();
+}
+
+function same(nodes, element) {
+  const text = nodes.map((node) => (typeof node === "string" ? node : node.outerHTML)).join("");
+  if (element.dataset.text === text) return true;
+  element.dataset.text = text;
+  return false;
+}
+
+function draw() {
+  place.hidden = place.previousElementSibling.hidden = !data;
+  document.body.classList.toggle("in-lesson", Boolean(data));
+  if (!data) return;
+  place.dataset.lesson = data.key;
+  place.setAttribute("aria-label", say("Lesson {number}: {title}", data));
+  place.querySelector("h2").replaceChildren(make("span", { textContent: data.number }), data.title);
+  place.previousElementSibling.textContent = `${say("Set by this lesson:")} ${data.sets || say("the settings that the page comes with")}`;
+  const numbers = place.querySelector("ol");
+  numbers.replaceChildren(
+    ...data.steps.map((one, index) => {
+      const dot = button(index + 1, () => go(index), { title: STEPS[one.kind] });
+      dot.setAttribute("aria-label", say("Step {number}: {name}", { number: index + 1, name: STEPS[one.kind] }));
+      if (index === step) dot.setAttribute("aria-current", "step");
+      return make("li", {}, dot);
+    }),
+  );
+  const now = data.steps[step];
+  const [text, answer] = body(now);
+  const told = place.querySelector(".say");
+  if (!same(text, told)) told.replaceChildren(...text);
+  const answers = place.querySelector(".answer");
+  if (!answers.contains(document.activeElement) || !answers.querySelector("input, select") || answers.dataset.step !== String(step)) {
+    const at = [...answers.querySelectorAll("button")].indexOf(document.activeElement);
+    answers.replaceChildren(...answer);
+    if (at >= 0 && answers.dataset.step === String(step)) answers.querySelectorAll("button")[at]?.focus({ preventScroll: true });
+    answers.dataset.step = step;
   }
+  const after = data.steps[step + 1];
+  const starts = now.kind === "ask" && after?.kind === "see" && !outcome && !running();
+  const onward = place.querySelector(".next");
+  onward.textContent = starts ? say("Run") : after ? say("Next") : data.next ? say("Next lesson") : say("Finish");
+  onward.classList.toggle("primary", starts);
+}
 
-  function forget() {
-    cliptta.answers.forget();
-    draw();
-    place.querySelector(".next").focus();
+function arrive(value) {
+  const came = value ? JSON.parse(value) : null;
+  const opened = came && (came.opened || came.key !== data?.key);
+  data = came;
+  if (!came || opened) {
+    guesses = {};
+    outcome = null;
+    changed = "";
+    step = 0;
   }
-
-  function same(nodes, element) {
-    const text = nodes.map((node) => (typeof node === "string" ? node : node.outerHTML)).join("");
-    if (element.dataset.text === text) return true;
-    element.dataset.text = text;
-    return false;
+  const answered = came?.outcome.state === "done" && !outcome;
+  if (answered) {
+    outcome = came.outcome;
+    record();
+    if (data.steps[step].kind === "ask") step = Math.max(0, data.steps.findIndex((one) => one.kind === "see"));
   }
+  if (came?.outcome.state === "changed") changed = came.outcome.words;
+  draw();
+  cliptta.overlay();
+  const look = () => data && cliptta.lightUp(data.steps[step].panel);
+  if (opened || answered) look();
+  // While the page is being loaded, its parts still grow.
+  if (opened && document.readyState !== "complete") window.addEventListener("load", look, { once: true });
+  if (!came) cliptta.lightUp("");
+}
 
-  function draw() {
-    place.hidden = place.previousElementSibling.hidden = !data;
-    document.body.classList.toggle("in-lesson", Boolean(data));
-    if (!data) return;
-    place.dataset.lesson = data.key;
-    place.setAttribute("aria-label", say("Lesson {number}: {title}", data));
-    place.querySelector("h2").replaceChildren(make("span", { textContent: data.number }), data.title);
-    place.previousElementSibling.textContent = `${say("Set by this lesson:")} ${data.sets || say("the settings that the page comes with")}`;
-    const numbers = place.querySelector("ol");
-    numbers.replaceChildren(
-      ...data.steps.map((one, index) => {
-        const dot = button(index + 1, () => go(index), { title: STEPS[one.kind] });
-        dot.setAttribute("aria-label", say("Step {number}: {name}", { number: index + 1, name: STEPS[one.kind] }));
-        if (index === step) dot.setAttribute("aria-current", "step");
-        return make("li", {}, dot);
-      }),
-    );
-    const now = data.steps[step];
-    const [text, answer] = body(now);
-    const told = place.querySelector(".say");
-    if (!same(text, told)) told.replaceChildren(...text);
-    const answers = place.querySelector(".answer");
-    if (!answers.contains(document.activeElement) || !answers.querySelector("input, select") || answers.dataset.step !== String(step)) {
-      const at = [...answers.querySelectorAll("button")].indexOf(document.activeElement);
-      answers.replaceChildren(...answer);
-      if (at >= 0 && answers.dataset.step === String(step)) answers.querySelectorAll("button")[at]?.focus({ preventScroll: true });
-      answers.dataset.step = step;
-    }
-    const after = data.steps[step + 1];
-    const starts = now.kind === "ask" && after?.kind === "see" && !outcome && !running();
-    const onward = place.querySelector(".next");
-    onward.textContent = starts ? say("Run") : after ? say("Next") : data.next ? say("Next lesson") : say("Finish");
-    onward.classList.toggle("primary", starts);
-  }
-
-  function arrive(value) {
-    const came = value ? JSON.parse(value) : null;
-    const opened = came && (came.opened || came.key !== data?.key);
-    data = came;
-    if (!came || opened) {
-      guesses = {};
-      outcome = null;
-      changed = "";
-      step = 0;
-    }
-    const answered = came?.outcome.state === "done" && !outcome;
-    if (answered) {
-      outcome = came.outcome;
-      record();
-      if (data.steps[step].kind === "ask") step = Math.max(0, data.steps.findIndex((one) => one.kind === "see"));
-    }
-    if (came?.outcome.state === "changed") changed = came.outcome.words;
-    draw();
-    cliptta.overlay();
-    const look = () => data && cliptta.lightUp(data.steps[step].panel);
-    if (opened || answered) look();
-    // While the page is being loaded, its parts still grow.
-    if (opened && document.readyState !== "complete") window.addEventListener("load", look, { once: true });
-    if (!came) cliptta.lightUp("");
-  }
-
-  /** Called once for the stepper's element. */
-  cliptta.lesson = function (element, props, watch) {
-    place = element.querySelector(".lesson");
-    place.querySelector(".next").addEventListener("click", next);
-    const close = place.querySelector(".close");
-    Object.assign(close, { textContent: say("Close"), ariaLabel: say("Close the lesson"), onclick: () => press("#leave") });
-    place.querySelector("ol").ariaLabel = say("Steps of the lesson");
-    watch("value", () => arrive(props.value));
-    const run = document.querySelector("#run");
-    if (run) new MutationObserver(() => data && draw()).observe(run, { attributes: true, attributeFilter: ["disabled"] });
-    arrive(props.value);
-  };
-})();
+/** Called once for the stepper's element. */
+cliptta.lesson = function (element, props, watch) {
+  place = element.querySelector(".lesson");
+  place.querySelector(".next").addEventListener("click", next);
+  const close = place.querySelector(".close");
+  Object.assign(close, { textContent: say("Close"), ariaLabel: say("Close the lesson"), onclick: () => press("#leave") });
+  place.querySelector("ol").ariaLabel = say("Steps of the lesson");
+  watch("value", () => arrive(props.value));
+  const run = document.querySelector("#run");
+  if (run) new MutationObserver(() => data && draw()).observe(run, { attributes: true, attributeFilter: ["disabled"] });
+  arrive(props.value);
+};

@@ -1,277 +1,273 @@
 // What every panel shares: its language, mounting, colours of the theme, small DOM helpers.
-(function () {
-  const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  cliptta.kinds = cliptta.kinds || {};
-  cliptta.figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
-  cliptta.absent = {}; // a panel's name → whether it has no place on the page with these numbers
+cliptta.figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
+cliptta.absent = {}; // a panel's name → whether it has no place on the page with these numbers
 
-  const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
-  const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
-  speak();
-  cliptta.mirrored = language.direction === "rtl";
-  cliptta.arrow = cliptta.mirrored ? "←" : "→"; // from before to after
-  const filled = (cliptta.filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place));
+const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
+const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
+speak();
+cliptta.mirrored = language.direction === "rtl";
+cliptta.arrow = cliptta.mirrored ? "←" : "→"; // from before to after
+const filled = (cliptta.filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place));
 
-  /** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
-  cliptta.say = (text, values = {}) => filled(language.words[text] ?? text, values);
+/** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
+cliptta.say = (text, values = {}) => filled(language.words[text] ?? text, values);
 
-  /** The same for a text that counts: `{count}` decides between the two. */
-  cliptta.sayCount = (one, several, count, values = {}) =>
-    filled((language.words[one] ?? [one, several])[count === 1 ? 0 : 1], { count: count.toLocaleString("en"), ...values });
+/** The same for a text that counts: `{count}` decides between the two. */
+cliptta.sayCount = (one, several, count, values = {}) =>
+  filled((language.words[one] ?? [one, several])[count === 1 ? 0 : 1], { count: count.toLocaleString("en"), ...values });
 
-  /** A number with so many digits, as the rest of the program writes it: a tie goes to the even digit. */
-  cliptta.fixed = function (value, digits) {
-    const exact = value.toFixed(digits + 25);
-    return /[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits);
-  };
-  cliptta.FEW = 20; // images: a share of fewer is told as a number of them
-  cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
+/** A number with so many digits, as the rest of the program writes it: a tie goes to the even digit. */
+cliptta.fixed = function (value, digits) {
+  const exact = value.toFixed(digits + 25);
+  return /[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits);
+};
+cliptta.FEW = 20; // images: a share of fewer is told as a number of them
+cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
 
-  cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 
-  /** What there is to tell of each method, behind its name. */
-  cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
+/** What there is to tell of each method, behind its name. */
+cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
 
-  /** An element with properties, attributes (in `attributes`) and children. Text is always textContent. */
-  cliptta.make = function (tag, properties, ...children) {
-    const { attributes, ...rest } = properties || {};
-    const element = Object.assign(document.createElement(tag), rest);
-    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
-    element.append(...children.filter((child) => child !== null && child !== undefined));
-    return element;
-  };
+/** An element with properties, attributes (in `attributes`) and children. Text is always textContent. */
+cliptta.make = function (tag, properties, ...children) {
+  const { attributes, ...rest } = properties || {};
+  const element = Object.assign(document.createElement(tag), rest);
+  for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+};
 
-  /** An element of an SVG drawing, with its attributes and text. */
-  cliptta.drawn = function (tag, attributes, text = "") {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.textContent = text;
-    return element;
-  };
+/** An element of an SVG drawing, with its attributes and text. */
+cliptta.drawn = function (tag, attributes, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return element;
+};
 
-  /** The marker of a method, from its `mark`: symbol and colour, both by their names in the style sheet. */
-  cliptta.marker = function (mark) {
-    const element = cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" });
-    element.style.setProperty("--own", `var(--m-${mark.colour})`);
-    return element;
-  };
+/** The marker of a method, from its `mark`: symbol and colour, both by their names in the style sheet. */
+cliptta.marker = function (mark) {
+  const element = cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" });
+  element.style.setProperty("--own", `var(--m-${mark.colour})`);
+  return element;
+};
 
-  /** A method's marker and name. */
-  cliptta.who = (entry) => [cliptta.marker(entry.mark), cliptta.make("span", { textContent: entry.label })];
+/** A method's marker and name. */
+cliptta.who = (entry) => [cliptta.marker(entry.mark), cliptta.make("span", { textContent: entry.label })];
 
-  /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
-  cliptta.root = () => document.querySelector(".gradio-container") || document.body;
+/** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
+cliptta.root = () => document.querySelector(".gradio-container") || document.body;
 
-  /** The value of the style sheet's variable `--name` (`--m-name` for a method's colour) under the present theme. */
-  cliptta.colour = function (name) {
-    const style = getComputedStyle(cliptta.root());
-    return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";
-  };
+/** The value of the style sheet's variable `--name` (`--m-name` for a method's colour) under the present theme. */
+cliptta.colour = function (name) {
+  const style = getComputedStyle(cliptta.root());
+  return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";
+};
 
-  /** Other words in the place of a panel's title and sentence, or its own again. */
-  cliptta.retitle = function (body, words = []) {
-    body.closest(".panel").querySelectorAll("header h2, header .sentence").forEach((place, index) => {
-      place.usual ??= place.textContent;
-      const text = words[index] ?? place.usual;
-      if (place.textContent !== text) place.textContent = text;
-    });
-  };
+/** Other words in the place of a panel's title and sentence, or its own again. */
+cliptta.retitle = function (body, words = []) {
+  body.closest(".panel").querySelectorAll("header h2, header .sentence").forEach((place, index) => {
+    place.usual ??= place.textContent;
+    const text = words[index] ?? place.usual;
+    if (place.textContent !== text) place.textContent = text;
+  });
+};
 
-  cliptta.emptyNote = function (text) {
-    const bars = cliptta.make("div", { className: "ghost", ariaHidden: "true" });
-    for (const height of [38, 62, 47, 78, 55, 70, 44]) {
-      bars.append(cliptta.make("i", { attributes: { style: `height:${height}%` } }));
-    }
-    return cliptta.make("div", { className: "empty" }, bars, cliptta.make("p", { textContent: text }));
-  };
-
-  /** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
-  cliptta.keepPlaces = function (holder, items, id, make, leave = () => {}) {
-    const wanted = new Set(items.map(id));
-    for (const child of [...holder.children]) {
-      if (wanted.has(child.dataset.id)) continue;
-      leave(child);
-      child.remove();
-    }
-    return items.map((item, index) => {
-      let place = [...holder.children].find((child) => child.dataset.id === id(item));
-      if (!place) {
-        place = make(item);
-        place.dataset.id = id(item);
-      }
-      // Moving a node would end a drag in it.
-      if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
-      return place;
-    });
-  };
-
-  /** Puts the address of the experiment into the address bar, and shows it: the field that it stands in. */
-  function showLink(query) {
-    const address = new URL(window.location.href);
-    const kept = [...address.searchParams].filter(([name]) => name.startsWith("__")); // Gradio's own, such as the theme
-    address.hash = "";
-    address.search = new URLSearchParams([...kept, ...new URLSearchParams(query)]).toString();
-    window.history.replaceState(null, "", address);
-    address.search = query; // the friend keeps their own theme
-    const note = document.querySelector("#link-note .link-note");
-    const field = note.querySelector("input");
-    field.value = address.href;
-    note.hidden = false;
-    note.querySelector("span").textContent = cliptta.say("Copy this link");
-    return field;
+cliptta.emptyNote = function (text) {
+  const bars = cliptta.make("div", { className: "ghost", ariaHidden: "true" });
+  for (const height of [38, 62, 47, 78, 55, 70, 44]) {
+    bars.append(cliptta.make("i", { attributes: { style: `height:${height}%` } }));
   }
+  return cliptta.make("div", { className: "empty" }, bars, cliptta.make("p", { textContent: text }));
+};
 
-  /** The same, and puts it into the clipboard. */
-  cliptta.copyLink = async function (query) {
-    if (!query) return; // the form has an error, which the message tells
-    const field = showLink(query);
-    let copied = false;
-    try {
-      await navigator.clipboard.writeText(field.value);
-      copied = true;
-    } catch (error) {
-      field.select(); // a frame or a plain http page may not write to the clipboard
-      copied = document.execCommand("copy");
+/** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
+cliptta.keepPlaces = function (holder, items, id, make, leave = () => {}) {
+  const wanted = new Set(items.map(id));
+  for (const child of [...holder.children]) {
+    if (wanted.has(child.dataset.id)) continue;
+    leave(child);
+    child.remove();
+  }
+  return items.map((item, index) => {
+    let place = [...holder.children].find((child) => child.dataset.id === id(item));
+    if (!place) {
+      place = make(item);
+      place.dataset.id = id(item);
     }
-    if (copied) field.parentElement.querySelector("span").textContent = cliptta.say("Link copied");
-  };
-
-  // A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
-  // that it showed: this tab keeps which one that was, and whose.
-  const SHOWN = "cliptta-run";
-  const server = () => document.querySelector("meta[name=cliptta-server]")?.content;
-  window.addEventListener("pagehide", () => {
-    const line = document.querySelector("#controls:not(:has(.example)) .run-line");
-    try {
-      sessionStorage.setItem(SHOWN, JSON.stringify(line ? [server(), location.href, `?${line.dataset.link}`] : []));
-    } catch (error) {} // a frame may have no storage
+    // Moving a node would end a drag in it.
+    if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
+    return place;
   });
+};
 
-  /** The query of the run that this tab has lost with its server; empty where there is none. */
-  cliptta.lostRun = function () {
+/** Puts the address of the experiment into the address bar, and shows it: the field that it stands in. */
+function showLink(query) {
+  const address = new URL(window.location.href);
+  const kept = [...address.searchParams].filter(([name]) => name.startsWith("__")); // Gradio's own, such as the theme
+  address.hash = "";
+  address.search = new URLSearchParams([...kept, ...new URLSearchParams(query)]).toString();
+  window.history.replaceState(null, "", address);
+  address.search = query; // the friend keeps their own theme
+  const note = document.querySelector("#link-note .link-note");
+  const field = note.querySelector("input");
+  field.value = address.href;
+  note.hidden = false;
+  note.querySelector("span").textContent = cliptta.say("Copy this link");
+  return field;
+}
+
+/** The same, and puts it into the clipboard. */
+cliptta.copyLink = async function (query) {
+  if (!query) return; // the form has an error, which the message tells
+  const field = showLink(query);
+  let copied = false;
+  try {
+    await navigator.clipboard.writeText(field.value);
+    copied = true;
+  } catch (error) {
+    field.select(); // a frame or a plain http page may not write to the clipboard
+    copied = document.execCommand("copy");
+  }
+  if (copied) field.parentElement.querySelector("span").textContent = cliptta.say("Link copied");
+};
+
+// A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
+// that it showed: this tab keeps which one that was, and whose.
+const SHOWN = "cliptta-run";
+const server = () => document.querySelector("meta[name=cliptta-server]")?.content;
+window.addEventListener("pagehide", () => {
+  const line = document.querySelector("#controls:not(:has(.example)) .run-line");
+  try {
+    sessionStorage.setItem(SHOWN, JSON.stringify(line ? [server(), location.href, `?${line.dataset.link}`] : []));
+  } catch (error) {} // a frame may have no storage
+});
+
+/** The query of the run that this tab has lost with its server; empty where there is none. */
+cliptta.lostRun = function () {
+  try {
+    const [whose, address, query] = JSON.parse(sessionStorage.getItem(SHOWN) || "[]");
+    return address === location.href && whose !== server() ? query : "";
+  } catch (error) {
+    return "";
+  }
+};
+
+/** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */
+cliptta.lightUp = function (id) {
+  for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
+  const panel = document.getElementById(id);
+  if (!panel?.offsetParent) return;
+  const bar = document.querySelector("#controls")?.getBoundingClientRect();
+  const above = bar && bar.top < innerHeight / 2 ? bar.height + 20 : 12; // on a phone it is at the foot
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  window.scrollTo({ top: scrollY + panel.getBoundingClientRect().top - above, behavior: still ? "auto" : "smooth" });
+  panel.classList.add("lit");
+};
+
+// An address, or a lost run, fills the form. Whoever presses before it has means what that says: the press waits for it.
+let opening = window.location.search.length > 1 || cliptta.lostRun() !== "";
+let pressed = null;
+window.addEventListener(
+  "click",
+  (event) => {
+    const button = opening && event.target.closest?.("#run, #step");
+    if (!button) return;
+    event.stopPropagation();
+    pressed = button;
+  },
+  true,
+);
+cliptta.opened = () => {
+  if (cliptta.lostRun()) showLink(cliptta.lostRun());
+  opening = false;
+  pressed?.click();
+  pressed = null;
+};
+
+const mounted = new Set();
+const SELDOM = 2000; // figures are dear to draw: out of sight, only every two seconds
+const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
+cliptta.schedules = {}; // kind → what draws each panel of it anew
+cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
+
+/** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
+cliptta.mount = function (kind, element, props, watch) {
+  speak(); // Gradio, which starts after this script, has set its own
+  const body = element.querySelector(".body");
+  let waiting = false;
+  let read = null;
+  let data = {};
+  const arrive = () => {
+    if (props.value === read) return;
+    read = props.value;
+    data = {};
     try {
-      const [whose, address, query] = JSON.parse(sessionStorage.getItem(SHOWN) || "[]");
-      return address === location.href && whose !== server() ? query : "";
+      data = props.value ? JSON.parse(props.value) : {};
     } catch (error) {
-      return "";
+      console.error(`The data of panel ${kind} can't be read:`, error);
     }
+    cliptta.arrivals[kind]?.(data);
   };
-
-  /** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */
-  cliptta.lightUp = function (id) {
-    for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
-    const panel = document.getElementById(id);
-    if (!panel?.offsetParent) return;
-    const bar = document.querySelector("#controls")?.getBoundingClientRect();
-    const above = bar && bar.top < innerHeight / 2 ? bar.height + 20 : 12; // on a phone it is at the foot
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    window.scrollTo({ top: scrollY + panel.getBoundingClientRect().top - above, behavior: still ? "auto" : "smooth" });
-    panel.classList.add("lit");
+  const fold = element.querySelector("details");
+  const draw = () => {
+    waiting = false;
+    later = clearTimeout(later);
+    arrive();
+    element.hidden = Boolean(cliptta.absent[kind]?.(data));
+    if (!fold || fold.open) cliptta.kinds[kind](body, data);
   };
-
-  // An address, or a lost run, fills the form. Whoever presses before it has means what that says: the press waits for it.
-  let opening = window.location.search.length > 1 || cliptta.lostRun() !== "";
-  let pressed = null;
-  window.addEventListener(
-    "click",
-    (event) => {
-      const button = opening && event.target.closest?.("#run, #step");
-      if (!button) return;
-      event.stopPropagation();
-      pressed = button;
-    },
-    true,
-  );
-  cliptta.opened = () => {
-    if (cliptta.lostRun()) showLink(cliptta.lostRun());
-    opening = false;
-    pressed?.click();
-    pressed = null;
+  fold?.addEventListener("toggle", draw);
+  let near = true;
+  let later;
+  // Several updates within a frame are one drawing; a page in the background waits until it is seen.
+  const schedule = () => {
+    if (waiting) return;
+    waiting = true;
+    if (near || element.hidden) requestAnimationFrame(draw);
+    else later = setTimeout(draw, SELDOM);
   };
-
-  const mounted = new Set();
-  const SELDOM = 2000; // figures are dear to draw: out of sight, only every two seconds
-  const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
-  cliptta.schedules = {}; // kind → what draws each panel of it anew
-  cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
-
-  /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
-  cliptta.mount = function (kind, element, props, watch) {
-    speak(); // Gradio, which starts after this script, has set its own
-    const body = element.querySelector(".body");
-    let waiting = false;
-    let read = null;
-    let data = {};
-    const arrive = () => {
-      if (props.value === read) return;
-      read = props.value;
-      data = {};
-      try {
-        data = props.value ? JSON.parse(props.value) : {};
-      } catch (error) {
-        console.error(`The data of panel ${kind} can't be read:`, error);
-      }
-      cliptta.arrivals[kind]?.(data);
-    };
-    const fold = element.querySelector("details");
-    const draw = () => {
-      waiting = false;
-      later = clearTimeout(later);
-      arrive();
-      element.hidden = Boolean(cliptta.absent[kind]?.(data));
-      if (!fold || fold.open) cliptta.kinds[kind](body, data);
-    };
-    fold?.addEventListener("toggle", draw);
-    let near = true;
-    let later;
-    // Several updates within a frame are one drawing; a page in the background waits until it is seen.
-    const schedule = () => {
-      if (waiting) return;
-      waiting = true;
-      if (near || element.hidden) requestAnimationFrame(draw);
-      else later = setTimeout(draw, SELDOM);
-    };
-    const watchSight = (entries) => {
-      near = entries.at(-1).isIntersecting;
-      if (!near || !later) return;
-      clearTimeout(later);
-      requestAnimationFrame(draw);
-    };
-    if (kind === "plot" || cliptta.figures[kind]) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
-    watch("value", () => {
-      if (cliptta.arrivals[kind]) arrive();
-      schedule();
-    });
-    mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && draw() }));
-    (cliptta.schedules[kind] = cliptta.schedules[kind] || []).push(schedule);
-    draw();
+  const watchSight = (entries) => {
+    near = entries.at(-1).isIntersecting;
+    if (!near || !later) return;
+    clearTimeout(later);
+    requestAnimationFrame(draw);
   };
-
-  /** Draws at once what waits to be drawn. */
-  cliptta.catchUp = () => mounted.forEach((schedule) => schedule.catchUp());
-
-  /** Draws all panels again, with the values that they have. */
-  cliptta.drawAnew = () => mounted.forEach((schedule) => schedule());
-
-  let dark = null;
-  const themeChanged = () => {
-    const now = document.body.classList.contains("dark");
-    if (now === dark) return;
-    dark = now;
-    cliptta.drawAnew();
-  };
-  new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  themeChanged();
-
-  // On paper all is light, drawings too.
-  let wasDark = false;
-  const paint = (inDark) => {
-    document.body.classList.toggle("dark", inDark);
-    for (const schedule of mounted) schedule.now();
-  };
-  window.addEventListener("beforeprint", () => {
-    wasDark = document.body.classList.contains("dark");
-    if (wasDark) paint(false);
+  if (kind === "plot" || cliptta.figures[kind]) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
+  watch("value", () => {
+    if (cliptta.arrivals[kind]) arrive();
+    schedule();
   });
-  window.addEventListener("afterprint", () => wasDark && paint(true));
-})();
+  mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && draw() }));
+  (cliptta.schedules[kind] = cliptta.schedules[kind] || []).push(schedule);
+  draw();
+};
+
+/** Draws at once what waits to be drawn. */
+cliptta.catchUp = () => mounted.forEach((schedule) => schedule.catchUp());
+
+/** Draws all panels again, with the values that they have. */
+cliptta.drawAnew = () => mounted.forEach((schedule) => schedule());
+
+let dark = null;
+const themeChanged = () => {
+  const now = document.body.classList.contains("dark");
+  if (now === dark) return;
+  dark = now;
+  cliptta.drawAnew();
+};
+new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+themeChanged();
+
+// On paper all is light, drawings too.
+let wasDark = false;
+const paint = (inDark) => {
+  document.body.classList.toggle("dark", inDark);
+  for (const schedule of mounted) schedule.now();
+};
+window.addEventListener("beforeprint", () => {
+  wasDark = document.body.classList.contains("dark");
+  if (wasDark) paint(false);
+});
+window.addEventListener("afterprint", () => wasDark && paint(true));

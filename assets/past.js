@@ -1,138 +1,135 @@
 // Runs side by side (cliptta_demo/page/panels/past_runs.py): a table of them, and one drawn behind the run shown.
-(function () {
-  const cliptta = window.cliptta;
-  const { hover, make, percent, say } = cliptta;
+const { hover, make, percent, say } = cliptta;
 
-  // What scripts ask of the server, by the names of the elements that send it.
-  cliptta.tell = {};
-  cliptta.sender = function (name, props, trigger) {
-    cliptta.tell[name] = (wish) => {
-      props.value = JSON.stringify(wish);
-      trigger("input");
-    };
+// What scripts ask of the server, by the names of the elements that send it.
+cliptta.tell = {};
+cliptta.sender = function (name, props, trigger) {
+  cliptta.tell[name] = (wish) => {
+    props.value = JSON.stringify(wish);
+    trigger("input");
   };
-  const tell = (wish) => cliptta.tell["past-asked"]?.(wish);
+};
+const tell = (wish) => cliptta.tell["past-asked"]?.(wish);
 
-  // What lies over the figures of a run: each is a function from a figure to a figure.
-  cliptta.overlays = [];
-  cliptta.overlaid = 0; // counts their changes
-  cliptta.withOverlays = (figure) => cliptta.overlays.reduce((drawn, lay) => lay(drawn), figure);
+// What lies over the figures of a run: each is a function from a figure to a figure.
+cliptta.overlays = [];
+cliptta.overlaid = 0; // counts their changes
+cliptta.withOverlays = (figure) => cliptta.overlays.reduce((drawn, lay) => lay(drawn), figure);
 
-  /** They have changed: draws anew what they lie over, and the cards. */
-  cliptta.overlay = function () {
-    cliptta.overlaid += 1;
-    for (const kind of ["accuracy", "entropy", "histogram"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
-    cliptta.drawBeside();
-  };
+/** They have changed: draws anew what they lie over, and the cards. */
+cliptta.overlay = function () {
+  cliptta.overlaid += 1;
+  for (const kind of ["accuracy", "entropy", "histogram"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+  cliptta.drawBeside();
+};
 
-  let behind = null; // the run drawn behind the one shown
-  const MEASURES = { accuracy: say("accuracy"), entropy: say("entropy") };
+let behind = null; // the run drawn behind the one shown
+const MEASURES = { accuracy: say("accuracy"), entropy: say("entropy") };
 
-  /** The curves of the run behind, for the methods that the figure shows in its own colours. */
-  function curves(figure, facet) {
-    return (figure.legend || []).flatMap(({ method, label, mark }) => {
-      const y = behind.methods[method]?.[facet.id] || [];
-      if (!y.some((value) => value !== null)) return [];
-      const alone = y.length === 1 && behind.batches > 1; // of a link: the end of the run
-      return [
-        {
-          type: "scatter",
-          mode: alone ? "markers" : "lines",
-          meta: "behind",
-          x: alone ? [behind.batches] : y.map((_, index) => index + 1),
-          y,
-          opacity: 0.6,
-          line: { color: `@${mark.colour}`, width: 1.6, dash: "dot" },
-          marker: { color: `@${mark.colour}`, symbol: `${mark.symbol}-open`, size: 9 },
-          ...hover(`${label}, ${MEASURES[facet.id]} %{y}`),
-        },
-      ];
-    });
-  }
-
-  const nameBehind = () => (behind.name ? `“${behind.name}”` : say("last run"));
-  const noteBehind = () =>
-    say("Faint, dotted: {name}{settings}.", { name: nameBehind(), settings: behind.settings.length ? ` (${behind.settings.join(", ")})` : "" });
-
-  cliptta.overlays.push((figure) => {
-    if (!behind || !figure.facets?.length) return figure;
-    const facets = figure.facets.map((facet) => ({ ...facet, data: [...curves(figure, facet), ...facet.data] }));
-    const drawn = facets.some((facet) => facet.data[0].meta === "behind");
-    return { ...figure, facets, note: drawn ? noteBehind() : figure.note };
+/** The curves of the run behind, for the methods that the figure shows in its own colours. */
+function curves(figure, facet) {
+  return (figure.legend || []).flatMap(({ method, label, mark }) => {
+    const y = behind.methods[method]?.[facet.id] || [];
+    if (!y.some((value) => value !== null)) return [];
+    const alone = y.length === 1 && behind.batches > 1; // of a link: the end of the run
+    return [
+      {
+        type: "scatter",
+        mode: alone ? "markers" : "lines",
+        meta: "behind",
+        x: alone ? [behind.batches] : y.map((_, index) => index + 1),
+        y,
+        opacity: 0.6,
+        line: { color: `@${mark.colour}`, width: 1.6, dash: "dot" },
+        marker: { color: `@${mark.colour}`, symbol: `${mark.symbol}-open`, size: 9 },
+        ...hover(`${label}, ${MEASURES[facet.id]} %{y}`),
+      },
+    ];
   });
+}
 
-  /** In each method's card, what came of it in the run behind, and what else is to be said (lessons.js). */
-  cliptta.beside = []; // (method's name) => words
-  cliptta.beside.push((method) => {
-    const end = behind?.methods[method]?.end ?? null;
-    return end === null ? "" : say("{name} {end}", { name: nameBehind(), end: percent(end, 1) });
-  });
-  cliptta.drawBeside = function () {
-    for (const card of document.querySelectorAll("#cards .card")) {
-      const words = cliptta.beside.map((told) => told(card.dataset.method)).filter(Boolean).join(" · ");
-      const line = card.querySelector(".beside");
-      if (line && line.textContent !== words) line.textContent = words;
-      if (!line && words) card.querySelector(".details").before(make("p", { className: "beside", textContent: words }));
-    }
-  };
+const nameBehind = () => (behind.name ? `“${behind.name}”` : say("last run"));
+const noteBehind = () =>
+  say("Faint, dotted: {name}{settings}.", { name: nameBehind(), settings: behind.settings.length ? ` (${behind.settings.join(", ")})` : "" });
 
-  cliptta.arrivals.past = function (data) {
-    behind = data.behind || null;
-    cliptta.overlay();
-  };
+cliptta.overlays.push((figure) => {
+  if (!behind || !figure.facets?.length) return figure;
+  const facets = figure.facets.map((facet) => ({ ...facet, data: [...curves(figure, facet), ...facet.data] }));
+  const drawn = facets.some((facet) => facet.data[0].meta === "behind");
+  return { ...figure, facets, note: drawn ? noteBehind() : figure.note };
+});
 
-  const button = (text, label, press, more = {}) =>
-    make("button", { type: "button", textContent: text, onclick: press, attributes: { "aria-label": label, title: label, ...more } });
-
-  function nameCell(row) {
-    const cell = make("th", { scope: "row" });
-    if (row.kind === "pin") {
-      const field = make("input", { type: "text", value: row.name, maxLength: 40, attributes: { "aria-label": say("Name of the pinned run") } });
-      field.addEventListener("change", () => tell({ do: "rename", name: row.name, to: field.value }));
-      cell.append(field);
-    } else cell.append(make("span", { textContent: row.name }));
-    const notes = [...(row.linked ? [say("numbers from a link")] : []), ...row.changes];
-    if (row.batches < row.asked) notes.push(say("{done} of {asked} batches", { done: row.batches, asked: row.asked }));
-    for (const note of notes) cell.append(make("small", { textContent: note }));
-    return cell;
+/** In each method's card, what came of it in the run behind, and what else is to be said (lessons.js). */
+cliptta.beside = []; // (method's name) => words
+cliptta.beside.push((method) => {
+  const end = behind?.methods[method]?.end ?? null;
+  return end === null ? "" : say("{name} {end}", { name: nameBehind(), end: percent(end, 1) });
+});
+cliptta.drawBeside = function () {
+  for (const card of document.querySelectorAll("#cards .card")) {
+    const words = cliptta.beside.map((told) => told(card.dataset.method)).filter(Boolean).join(" · ");
+    const line = card.querySelector(".beside");
+    if (line && line.textContent !== words) line.textContent = words;
+    if (!line && words) card.querySelector(".details").before(make("p", { className: "beside", textContent: words }));
   }
+};
 
-  function actions(row) {
-    const { name } = row;
-    const cell = make("td", { className: "actions" });
-    if (row.kind === "this") return cell;
-    const pressed = { "aria-pressed": row.behind };
-    cell.append(button(say("Dotted"), say("Draw {name} behind this run", { name }), () => tell({ do: "behind", name }), pressed));
-    if (row.kind !== "pin") return cell;
-    cell.append(button(say("Load"), say("Put the settings of {name} into the form", { name }), () => tell({ do: "load", name })));
-    cell.append(button(say("Unpin"), say("Unpin {name}", { name }), () => tell({ do: "unpin", name })));
-    return cell;
+cliptta.arrivals.past = function (data) {
+  behind = data.behind || null;
+  cliptta.overlay();
+};
+
+const button = (text, label, press, more = {}) =>
+  make("button", { type: "button", textContent: text, onclick: press, attributes: { "aria-label": label, title: label, ...more } });
+
+function nameCell(row) {
+  const cell = make("th", { scope: "row" });
+  if (row.kind === "pin") {
+    const field = make("input", { type: "text", value: row.name, maxLength: 40, attributes: { "aria-label": say("Name of the pinned run") } });
+    field.addEventListener("change", () => tell({ do: "rename", name: row.name, to: field.value }));
+    cell.append(field);
+  } else cell.append(make("span", { textContent: row.name }));
+  const notes = [...(row.linked ? [say("numbers from a link")] : []), ...row.changes];
+  if (row.batches < row.asked) notes.push(say("{done} of {asked} batches", { done: row.batches, asked: row.asked }));
+  for (const note of notes) cell.append(make("small", { textContent: note }));
+  return cell;
+}
+
+function actions(row) {
+  const { name } = row;
+  const cell = make("td", { className: "actions" });
+  if (row.kind === "this") return cell;
+  const pressed = { "aria-pressed": row.behind };
+  cell.append(button(say("Dotted"), say("Draw {name} behind this run", { name }), () => tell({ do: "behind", name }), pressed));
+  if (row.kind !== "pin") return cell;
+  cell.append(button(say("Load"), say("Put the settings of {name} into the form", { name }), () => tell({ do: "load", name })));
+  cell.append(button(say("Unpin"), say("Unpin {name}", { name }), () => tell({ do: "unpin", name })));
+  return cell;
+}
+
+cliptta.kinds.past = function (body, data) {
+  const note = (textContent) => make("p", { className: "footnote", textContent });
+  if (!data.rows?.length) {
+    body.replaceChildren(note(say("Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to keep it for longer.")));
+    return;
   }
-
-  cliptta.kinds.past = function (body, data) {
-    const note = (textContent) => make("p", { className: "footnote", textContent });
-    if (!data.rows?.length) {
-      body.replaceChildren(note(say("Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to keep it for longer.")));
-      return;
-    }
-    const held = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-    const heads = make("tr", {}, make("th", { scope: "col", textContent: say("Run") }));
-    for (const method of data.methods) heads.append(make("th", { scope: "col" }, ...cliptta.who(method)));
-    for (const setting of data.settings) heads.append(make("th", { scope: "col", className: "setting", textContent: setting }));
-    heads.append(make("th", { scope: "col" }, make("span", { className: "sr", textContent: say("What to do with it") })));
-    const lines = data.rows.map((row) =>
-      make(
-        "tr",
-        { className: row.kind },
-        nameCell(row),
-        ...row.ends.map((end) => make("td", { className: "number", textContent: end === null ? "–" : percent(end, 1) })),
-        ...row.settings.map((value) => make("td", { textContent: value })),
-        actions(row),
-      ),
-    );
-    const table = make("table", {}, make("thead", {}, heads), make("tbody", {}, ...lines));
-    const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": say("Runs side by side") } }, table);
-    body.replaceChildren(scroll, ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
-    if (held) [...body.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === held)?.focus();
-  };
-})();
+  const held = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  const heads = make("tr", {}, make("th", { scope: "col", textContent: say("Run") }));
+  for (const method of data.methods) heads.append(make("th", { scope: "col" }, ...cliptta.who(method)));
+  for (const setting of data.settings) heads.append(make("th", { scope: "col", className: "setting", textContent: setting }));
+  heads.append(make("th", { scope: "col" }, make("span", { className: "sr", textContent: say("What to do with it") })));
+  const lines = data.rows.map((row) =>
+    make(
+      "tr",
+      { className: row.kind },
+      nameCell(row),
+      ...row.ends.map((end) => make("td", { className: "number", textContent: end === null ? "–" : percent(end, 1) })),
+      ...row.settings.map((value) => make("td", { textContent: value })),
+      actions(row),
+    ),
+  );
+  const table = make("table", {}, make("thead", {}, heads), make("tbody", {}, ...lines));
+  const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": say("Runs side by side") } }, table);
+  body.replaceChildren(scroll, ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
+  if (held) [...body.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === held)?.focus();
+};

@@ -4,162 +4,159 @@
 // traces (data), the part of a Plotly layout that differs from the house style, a text for those who can't see it (alt),
 // and an optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark
 // both fit. A heading, [title, sentence], takes the place of the panel's.
-(function () {
-  const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  const { make } = cliptta;
-  const touch = window.matchMedia("(pointer: coarse)").matches;
-  const CONFIG = {
-    displaylogo: false,
-    displayModeBar: touch ? false : "hover",
-    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
-    showTips: false,
+const { make } = cliptta;
+const touch = window.matchMedia("(pointer: coarse)").matches;
+const CONFIG = {
+  displaylogo: false,
+  displayModeBar: touch ? false : "hover",
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  showTips: false,
+};
+
+/** Text of a visitor's as Plotly has to be told it: left alone, it would draw tags in it, links included. */
+cliptta.plotText = (text) => {
+  const safe = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return safe.startsWith("@") ? `&#64;${safe.slice(1)}` : safe; // that would be taken for a colour's name
+};
+
+/** Replaces "@name" by the theme's colour, all the way down. */
+function coloured(value) {
+  if (typeof value === "string") return value.startsWith("@") ? cliptta.colour(value.slice(1)) : value;
+  if (Array.isArray(value)) return value.map(coloured);
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item)]));
+  }
+  return value;
+}
+
+function merge(base, extra) {
+  const result = { ...base };
+  for (const [key, value] of Object.entries(extra || {})) {
+    const both = value && typeof value === "object" && !Array.isArray(value) && typeof result[key] === "object";
+    result[key] = both ? merge(result[key], value) : value;
+  }
+  return result;
+}
+
+/** The house style; a facet's layout is laid over it. */
+function houseStyle(extra) {
+  const axis = {
+    gridcolor: "@grid",
+    linecolor: "@grid",
+    zeroline: false,
+    tickfont: { size: 11, color: "@muted" },
+    title: { font: { size: 12, color: "@muted" }, standoff: 6 },
+    automargin: true,
+    fixedrange: touch,
   };
-
-  /** Text of a visitor's as Plotly has to be told it: left alone, it would draw tags in it, links included. */
-  cliptta.plotText = (text) => {
-    const safe = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-    return safe.startsWith("@") ? `&#64;${safe.slice(1)}` : safe; // that would be taken for a colour's name
+  const base = {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(cliptta.root()).fontFamily, size: 12, color: "@ink" },
+    margin: { l: 44, r: 10, t: 10, b: 36 },
+    showlegend: false,
+    hovermode: "closest",
+    hoverlabel: { bgcolor: "@panel", bordercolor: "@line", font: { color: "@ink", size: 12 } },
+    dragmode: touch ? false : "zoom",
+    uirevision: "kept",
+    xaxis: { ...axis, showgrid: false, showline: true },
+    yaxis: axis,
   };
+  const layout = coloured(merge(base, extra));
+  for (const note of layout.annotations || []) note.font = { size: 11, color: cliptta.colour("muted"), ...note.font };
+  return layout;
+}
 
-  /** Replaces "@name" by the theme's colour, all the way down. */
-  function coloured(value) {
-    if (typeof value === "string") return value.startsWith("@") ? cliptta.colour(value.slice(1)) : value;
-    if (Array.isArray(value)) return value.map(coloured);
-    if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item)]));
-    }
-    return value;
-  }
-
-  function merge(base, extra) {
-    const result = { ...base };
-    for (const [key, value] of Object.entries(extra || {})) {
-      const both = value && typeof value === "object" && !Array.isArray(value) && typeof result[key] === "object";
-      result[key] = both ? merge(result[key], value) : value;
-    }
-    return result;
-  }
-
-  /** The house style; a facet's layout is laid over it. */
-  function houseStyle(extra) {
-    const axis = {
-      gridcolor: "@grid",
-      linecolor: "@grid",
-      zeroline: false,
-      tickfont: { size: 11, color: "@muted" },
-      title: { font: { size: 12, color: "@muted" }, standoff: 6 },
-      automargin: true,
-      fixedrange: touch,
-    };
-    const base = {
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(window.cliptta.root()).fontFamily, size: 12, color: "@ink" },
-      margin: { l: 44, r: 10, t: 10, b: 36 },
-      showlegend: false,
-      hovermode: "closest",
-      hoverlabel: { bgcolor: "@panel", bordercolor: "@line", font: { color: "@ink", size: 12 } },
-      dragmode: touch ? false : "zoom",
-      uirevision: "kept",
-      xaxis: { ...axis, showgrid: false, showline: true },
-      yaxis: axis,
-    };
-    const layout = coloured(merge(base, extra));
-    for (const note of layout.annotations || []) note.font = { size: 11, color: cliptta.colour("muted"), ...note.font };
-    return layout;
-  }
-
-  function drawHead(head, place) {
-    if (!place.firstChild) {
-      place.append(make("h3", {}), make("p", { className: "facts" }));
-      if (head.gauge) {
-        const track = make("div", { className: "track" }, make("div", { className: "fill" }));
-        place.insertBefore(
-          make("div", { className: "gauge" }, track, make("p", { className: "reading" })),
-          place.lastChild,
-        );
-      }
-    }
-    const name = make("span", { className: "name", textContent: head.title });
-    place.querySelector("h3").replaceChildren(...(head.mark ? [cliptta.marker(head.mark)] : []), name);
-    if (head.mark) place.style.setProperty("--own", `var(--m-${head.mark.colour})`);
-    place.querySelector(".facts").replaceChildren(
-      ...head.lines.map((line) => make("span", { textContent: line })),
-    );
-    if (!head.gauge) return;
-    const gauge = place.querySelector(".gauge");
-    gauge.classList.toggle("low", head.gauge.low);
-    gauge.querySelector(".fill").style.setProperty("--share", `${100 * Math.min(head.gauge.share, 1)}%`);
-    gauge.querySelector(".reading").textContent = head.gauge.text;
-  }
-
-  // A grid that gains a column narrows the plots in it, which Plotly doesn't notice by itself.
-  const sizes = new ResizeObserver((entries) => {
-    for (const { target } of entries) if (target.data && target.clientWidth) window.Plotly.Plots.resize(target);
-  });
-
-  /** Plotly is as large as all the rest: it comes when that stands, and then draws what was sketched. */
-  cliptta.loadPlotly = function (address) {
-    if (cliptta.plotlyAsked) return;
-    cliptta.plotlyAsked = true;
-    const script = make("script", { src: address });
-    script.addEventListener("load", () => cliptta.drawAnew());
-    const load = () => document.head.append(script);
-    if (document.readyState === "complete") load();
-    else window.addEventListener("load", load);
-  };
-
-  function facetPlace() {
-    const plot = make("div", { className: "plot", attributes: { role: "figure" } });
-    sizes.observe(plot);
-    return make("div", { className: "facet" }, make("div", { className: "head" }), plot);
-  }
-
-  function leaveFacet(place) {
-    sizes.unobserve(place.querySelector(".plot"));
-    window.Plotly?.purge(place.querySelector(".plot"));
-  }
-
-  /** On paper the drawing is as wide as there is room (print.css), and keeps its shape. */
-  function fit(plot) {
-    const { width, height } = plot._fullLayout;
-    for (const drawing of plot.querySelectorAll(".main-svg")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  }
-
-  function drawFacet(facet, place) {
-    if (facet.head) drawHead(facet.head, place.querySelector(".head"));
-    const plot = place.querySelector(".plot");
-    plot.setAttribute("aria-label", facet.alt);
-    if (!window.Plotly) return cliptta.sketch(plot, facet);
-    plot.querySelector(".sketch")?.remove();
-    window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
-    if (!plot.fits) plot.on("plotly_afterplot", (plot.fits = () => fit(plot)));
-    fit(plot);
-  }
-
-  cliptta.kinds.plot = function (body, figure) {
-    if (!body.querySelector(".facets")) {
-      body.append(
-        make("div", { className: "legend" }),
-        make("div", { className: "facets" }),
-        make("p", { className: "footnote" }),
+function drawHead(head, place) {
+  if (!place.firstChild) {
+    place.append(make("h3", {}), make("p", { className: "facts" }));
+    if (head.gauge) {
+      const track = make("div", { className: "track" }, make("div", { className: "fill" }));
+      place.insertBefore(
+        make("div", { className: "gauge" }, track, make("p", { className: "reading" })),
+        place.lastChild,
       );
     }
-    cliptta.retitle(body, figure.heading);
-    const holder = body.querySelector(".facets");
-    const facets = figure.facets || [];
-    body.classList.toggle("is-empty", !facets.length);
-    body.querySelector(".empty")?.remove();
-    if (!facets.length) body.append(cliptta.emptyNote(figure.empty || cliptta.say("Press Run.")));
-    holder.dataset.count = facets.length;
-    const key = JSON.stringify(figure.legend || []);
-    const legend = body.querySelector(".legend");
-    if (legend.dataset.key !== key) {
-      legend.dataset.key = key;
-      legend.replaceChildren(...(figure.legend || []).map((entry) => make("span", {}, ...cliptta.who(entry))));
-    }
-    body.querySelector(".footnote").textContent = figure.note || "";
-    const places = cliptta.keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
-    facets.forEach((facet, index) => drawFacet(facet, places[index]));
-  };
-})();
+  }
+  const name = make("span", { className: "name", textContent: head.title });
+  place.querySelector("h3").replaceChildren(...(head.mark ? [cliptta.marker(head.mark)] : []), name);
+  if (head.mark) place.style.setProperty("--own", `var(--m-${head.mark.colour})`);
+  place.querySelector(".facts").replaceChildren(
+    ...head.lines.map((line) => make("span", { textContent: line })),
+  );
+  if (!head.gauge) return;
+  const gauge = place.querySelector(".gauge");
+  gauge.classList.toggle("low", head.gauge.low);
+  gauge.querySelector(".fill").style.setProperty("--share", `${100 * Math.min(head.gauge.share, 1)}%`);
+  gauge.querySelector(".reading").textContent = head.gauge.text;
+}
+
+// A grid that gains a column narrows the plots in it, which Plotly doesn't notice by itself.
+const sizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.data && target.clientWidth) window.Plotly.Plots.resize(target);
+});
+
+/** Plotly is as large as all the rest: it comes when that stands, and then draws what was sketched. */
+cliptta.loadPlotly = function (address) {
+  if (cliptta.plotlyAsked) return;
+  cliptta.plotlyAsked = true;
+  const script = make("script", { src: address });
+  script.addEventListener("load", () => cliptta.drawAnew());
+  const load = () => document.head.append(script);
+  if (document.readyState === "complete") load();
+  else window.addEventListener("load", load);
+};
+
+function facetPlace() {
+  const plot = make("div", { className: "plot", attributes: { role: "figure" } });
+  sizes.observe(plot);
+  return make("div", { className: "facet" }, make("div", { className: "head" }), plot);
+}
+
+function leaveFacet(place) {
+  sizes.unobserve(place.querySelector(".plot"));
+  window.Plotly?.purge(place.querySelector(".plot"));
+}
+
+/** On paper the drawing is as wide as there is room (print.css), and keeps its shape. */
+function fit(plot) {
+  const { width, height } = plot._fullLayout;
+  for (const drawing of plot.querySelectorAll(".main-svg")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+}
+
+function drawFacet(facet, place) {
+  if (facet.head) drawHead(facet.head, place.querySelector(".head"));
+  const plot = place.querySelector(".plot");
+  plot.setAttribute("aria-label", facet.alt);
+  if (!window.Plotly) return cliptta.sketch(plot, facet);
+  plot.querySelector(".sketch")?.remove();
+  window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
+  if (!plot.fits) plot.on("plotly_afterplot", (plot.fits = () => fit(plot)));
+  fit(plot);
+}
+
+cliptta.kinds.plot = function (body, figure) {
+  if (!body.querySelector(".facets")) {
+    body.append(
+      make("div", { className: "legend" }),
+      make("div", { className: "facets" }),
+      make("p", { className: "footnote" }),
+    );
+  }
+  cliptta.retitle(body, figure.heading);
+  const holder = body.querySelector(".facets");
+  const facets = figure.facets || [];
+  body.classList.toggle("is-empty", !facets.length);
+  body.querySelector(".empty")?.remove();
+  if (!facets.length) body.append(cliptta.emptyNote(figure.empty || cliptta.say("Press Run.")));
+  holder.dataset.count = facets.length;
+  const key = JSON.stringify(figure.legend || []);
+  const legend = body.querySelector(".legend");
+  if (legend.dataset.key !== key) {
+    legend.dataset.key = key;
+    legend.replaceChildren(...(figure.legend || []).map((entry) => make("span", {}, ...cliptta.who(entry))));
+  }
+  body.querySelector(".footnote").textContent = figure.note || "";
+  const places = cliptta.keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
+  facets.forEach((facet, index) => drawFacet(facet, places[index]));
+};

@@ -1,128 +1,125 @@
 // The table of results (cliptta_demo/page/panels/results_table.py): every image, sortable; and files made in the browser.
-(function () {
-  const cliptta = window.cliptta;
-  const { make, say } = cliptta;
-  // Column → its title, and of what kind its values are; texts where none is named.
-  const COLUMNS = {
-    image: ["#", "count"],
-    file: [say("file")],
-    batch: [say("batch"), "count"],
-    truth: [say("truth")],
-    prediction: [say("prediction")],
-    confidence: [say("confidence"), "share"],
-    outcome: [say("outcome"), "outcome"],
-    "ID score": [say("ID score"), "score"],
-    accepted: [say("accepted")],
-  };
-  const WORDS = { truth: { stranger: say("stranger") }, accepted: { yes: say("yes"), no: say("no") } }; // for the CSV's
+const { make, say } = cliptta;
+// Column → its title, and of what kind its values are; texts where none is named.
+const COLUMNS = {
+  image: ["#", "count"],
+  file: [say("file")],
+  batch: [say("batch"), "count"],
+  truth: [say("truth")],
+  prediction: [say("prediction")],
+  confidence: [say("confidence"), "share"],
+  outcome: [say("outcome"), "outcome"],
+  "ID score": [say("ID score"), "score"],
+  accepted: [say("accepted")],
+};
+const WORDS = { truth: { stranger: say("stranger") }, accepted: { yes: say("yes"), no: say("no") } }; // for the CSV's
 
-  /** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
-  cliptta.saveFile = function (news) {
-    if (!news) return;
-    const { name, type, text, packed } = JSON.parse(news);
-    const data = packed ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : text;
-    const link = make("a", { href: URL.createObjectURL(new Blob([data], { type })), download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  };
+/** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
+cliptta.saveFile = function (news) {
+  if (!news) return;
+  const { name, type, text, packed } = JSON.parse(news);
+  const data = packed ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : text;
+  const link = make("a", { href: URL.createObjectURL(new Blob([data], { type })), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
 
-  /** Asks for a file, of which so many bytes are read at most: in base64, "" when none was chosen. */
-  cliptta.readFile = (accept, most) =>
-    new Promise((resolve) => {
-      const input = make("input", { type: "file", accept });
-      const reader = new FileReader();
-      reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
-      input.oncancel = () => resolve("");
-      input.onchange = () => reader.readAsDataURL(input.files[0].slice(0, most));
-      input.click();
-    });
+/** Asks for a file, of which so many bytes are read at most: in base64, "" when none was chosen. */
+cliptta.readFile = (accept, most) =>
+  new Promise((resolve) => {
+    const input = make("input", { type: "file", accept });
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    input.oncancel = () => resolve("");
+    input.onchange = () => reader.readAsDataURL(input.files[0].slice(0, most));
+    input.click();
+  });
 
-  const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a ?? ""), String(b ?? "")));
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a ?? ""), String(b ?? "")));
 
-  /** What a cell shows: text, a percentage, or an outcome's mark with its word. */
-  function cell({ key }, value) {
-    const element = document.createElement("td");
-    const [, kind] = COLUMNS[key];
-    if (value === "") return element;
-    if (kind === "outcome") {
-      const [sign, word] = cliptta.signs[value];
-      element.className = `outcome is-${value}`;
-      element.textContent = `${sign} ${word}`;
-    } else if (kind) {
-      element.className = "number";
-      const digits = { share: `${(100 * value).toFixed(1)}%`, score: Number(value).toFixed(4) };
-      element.textContent = digits[kind] ?? value;
-    } else {
-      element.textContent = WORDS[key]?.[value] ?? value;
-      if (value.length > 24) element.title = value; // it may be cut
-    }
-    return element;
+/** What a cell shows: text, a percentage, or an outcome's mark with its word. */
+function cell({ key }, value) {
+  const element = document.createElement("td");
+  const [, kind] = COLUMNS[key];
+  if (value === "") return element;
+  if (kind === "outcome") {
+    const [sign, word] = cliptta.signs[value];
+    element.className = `outcome is-${value}`;
+    element.textContent = `${sign} ${word}`;
+  } else if (kind) {
+    element.className = "number";
+    const digits = { share: `${(100 * value).toFixed(1)}%`, score: Number(value).toFixed(4) };
+    element.textContent = digits[kind] ?? value;
+  } else {
+    element.textContent = WORDS[key]?.[value] ?? value;
+    if (value.length > 24) element.title = value; // it may be cut
   }
+  return element;
+}
 
-  /** The lines of a table, made once; sorting only moves them. */
-  function linesOf(data) {
-    return data.rows.map((row) => {
-      const line = document.createElement("tr");
-      row.forEach((value, index) => line.append(cell(data.columns[index], value)));
-      return { row, line };
-    });
+/** The lines of a table, made once; sorting only moves them. */
+function linesOf(data) {
+  return data.rows.map((row) => {
+    const line = document.createElement("tr");
+    row.forEach((value, index) => line.append(cell(data.columns[index], value)));
+    return { row, line };
+  });
+}
+
+function sorted(data, state) {
+  if (state.of !== data) Object.assign(state, { of: data, lines: linesOf(data) });
+  const lines = [...state.lines];
+  if (state.column === null || state.column >= data.columns.length) return lines;
+  return lines.sort((a, b) => state.way * compare(a.row[state.column], b.row[state.column]));
+}
+
+cliptta.kinds.results = function (body, data) {
+  const state = (body.state = body.state || { column: null, way: 1 });
+  if (!data.columns) {
+    body.replaceChildren(...(data.words ? [make("p", { className: "footnote", textContent: data.words })] : []));
+    return;
   }
-
-  function sorted(data, state) {
-    if (state.of !== data) Object.assign(state, { of: data, lines: linesOf(data) });
-    const lines = [...state.lines];
-    if (state.column === null || state.column >= data.columns.length) return lines;
-    return lines.sort((a, b) => state.way * compare(a.row[state.column], b.row[state.column]));
-  }
-
-  cliptta.kinds.results = function (body, data) {
-    const state = (body.state = body.state || { column: null, way: 1 });
-    if (!data.columns) {
-      body.replaceChildren(...(data.words ? [make("p", { className: "footnote", textContent: data.words })] : []));
-      return;
-    }
-    const sort = (index) => {
-      const [, kind] = COLUMNS[data.columns[index].key];
-      const way = state.column === index ? -state.way : ["share", "score"].includes(kind) ? -1 : 1;
-      Object.assign(state, { column: index, way });
-      const at = body.querySelector(".scroll")?.scrollLeft || 0;
-      cliptta.kinds.results(body, data);
-      body.querySelector(".scroll").scrollLeft = at;
-      body.querySelectorAll("thead button")[index].focus({ preventScroll: true });
-    };
-    const of = (method) => data.columns.filter((column) => column.method === method).length;
-    const groups = make("tr", { className: "groups" }, make("th", { colSpan: of(""), scope: "colgroup" }));
-    for (const { method, label, mark } of data.methods) {
-      const who = make("span", { className: "who" }, cliptta.marker(mark), make("span", { textContent: label }));
-      const head = make("th", { colSpan: of(method), scope: "colgroup", className: "of-method" }, who);
-      head.style.setProperty("--own", `var(--m-${mark.colour})`);
-      groups.append(head);
-    }
-    const heads = make("tr", {});
-    data.columns.forEach(({ key }, index) => {
-      const [title, kind] = COLUMNS[key];
-      const own = state.column === index;
-      const button = make(
-        "button",
-        { type: "button", onclick: () => sort(index) },
-        make("span", { textContent: title }),
-        make("span", { className: "arrow", textContent: own ? (state.way > 0 ? "▲" : "▼") : "", ariaHidden: "true" }),
-      );
-      const head = make("th", { scope: "col" }, button);
-      head.setAttribute("aria-sort", own ? (state.way > 0 ? "ascending" : "descending") : "none");
-      if (kind) head.dataset.kind = kind;
-      heads.append(head);
-    });
-    const rows = make("tbody", {}, ...sorted(data, state).map(({ line }) => line));
-    const [shown, total] = [data.rows.length, data.total].map((count) => count.toLocaleString("en"));
-    const all = say("Results for {total} images.", { total });
-    const some = say("Results for the newest {shown} of {total} images.", { shown, total });
-    const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;
-    const table = make("table", {}, make("caption", { className: "sr", textContent: caption }), make("thead", {}, groups, heads), rows);
-    const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": caption } }, table);
-    body.replaceChildren(make("p", { className: "footnote", textContent: caption }), scroll);
+  const sort = (index) => {
+    const [, kind] = COLUMNS[data.columns[index].key];
+    const way = state.column === index ? -state.way : ["share", "score"].includes(kind) ? -1 : 1;
+    Object.assign(state, { column: index, way });
+    const at = body.querySelector(".scroll")?.scrollLeft || 0;
+    cliptta.kinds.results(body, data);
+    body.querySelector(".scroll").scrollLeft = at;
+    body.querySelectorAll("thead button")[index].focus({ preventScroll: true });
   };
-})();
+  const of = (method) => data.columns.filter((column) => column.method === method).length;
+  const groups = make("tr", { className: "groups" }, make("th", { colSpan: of(""), scope: "colgroup" }));
+  for (const { method, label, mark } of data.methods) {
+    const who = make("span", { className: "who" }, cliptta.marker(mark), make("span", { textContent: label }));
+    const head = make("th", { colSpan: of(method), scope: "colgroup", className: "of-method" }, who);
+    head.style.setProperty("--own", `var(--m-${mark.colour})`);
+    groups.append(head);
+  }
+  const heads = make("tr", {});
+  data.columns.forEach(({ key }, index) => {
+    const [title, kind] = COLUMNS[key];
+    const own = state.column === index;
+    const button = make(
+      "button",
+      { type: "button", onclick: () => sort(index) },
+      make("span", { textContent: title }),
+      make("span", { className: "arrow", textContent: own ? (state.way > 0 ? "▲" : "▼") : "", ariaHidden: "true" }),
+    );
+    const head = make("th", { scope: "col" }, button);
+    head.setAttribute("aria-sort", own ? (state.way > 0 ? "ascending" : "descending") : "none");
+    if (kind) head.dataset.kind = kind;
+    heads.append(head);
+  });
+  const rows = make("tbody", {}, ...sorted(data, state).map(({ line }) => line));
+  const [shown, total] = [data.rows.length, data.total].map((count) => count.toLocaleString("en"));
+  const all = say("Results for {total} images.", { total });
+  const some = say("Results for the newest {shown} of {total} images.", { shown, total });
+  const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;
+  const table = make("table", {}, make("caption", { className: "sr", textContent: caption }), make("thead", {}, groups, heads), rows);
+  const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": caption } }, table);
+  body.replaceChildren(make("p", { className: "footnote", textContent: caption }), scroll);
+};

@@ -1,127 +1,124 @@
 // The schedule (cliptta_demo/page/panels/strip.py): blocks of shifts, classes, strangers, a marker; accuracies by shift.
-(function () {
-  const cliptta = (window.cliptta = window.cliptta || { kinds: {} });
-  const { make, percent, say } = cliptta;
+const { make, percent, say } = cliptta;
 
-  const SAID = 6; // shifts that are named in the sentence
+const SAID = 6; // shifts that are named in the sentence
 
-  const nameOf = ({ names }, shift) => cliptta.capital(names[shift]);
+const nameOf = ({ names }, shift) => cliptta.capital(names[shift]);
 
-  /** The strip in words, for those who can't see it and where there is little to see. */
-  function sentence(plan) {
-    const groups = [];
-    let first = 1;
-    for (const [key, , length] of plan.shifts) {
-      const last = first + length - 1;
-      if (groups.at(-1)?.key === key) groups.at(-1).last = last;
-      else groups.push({ key, shift: nameOf(plan, key), first, last });
-      first += length;
-    }
-    const words = groups.map(({ shift, first, last }) =>
-      last > first ? say("{shift} in batches {first} to {last}", { shift, first, last }) : say("{shift} in batch {number}", { shift, number: first }),
-    );
-    if (words.length === 1) words[0] = say("{shift} in all {batches} batches", { shift: groups[0].shift, batches: plan.batches });
-    else if (words.length > SAID) words.splice(SAID, words.length, say("then {number} more", { number: words.length - SAID }));
-    const levels = plan.shifts.map(([, level]) => level);
-    const [low, high] = [Math.min(...levels), Math.max(...levels)];
-    if (high) words.push(low === high ? say("severity {severity}", { severity: high }) : say("severity {low} to {high}", { low, high }));
-    const { order, concentration: number } = plan;
-    words.push(number === null ? order : say("{order}, concentration {number}", { order, number }));
-    const share = percent(plan.strangers);
-    if (plan.strangers) words.push(plan.bursts.length ? say("{share} strangers in bursts", { share }) : say("{share} strangers", { share }));
-    const text = `${words.join("; ")}.`;
-    return plan.later ? say("Next run: {plan}", { plan: text }) : text;
+/** The strip in words, for those who can't see it and where there is little to see. */
+function sentence(plan) {
+  const groups = [];
+  let first = 1;
+  for (const [key, , length] of plan.shifts) {
+    const last = first + length - 1;
+    if (groups.at(-1)?.key === key) groups.at(-1).last = last;
+    else groups.push({ key, shift: nameOf(plan, key), first, last });
+    first += length;
   }
+  const words = groups.map(({ shift, first, last }) =>
+    last > first ? say("{shift} in batches {first} to {last}", { shift, first, last }) : say("{shift} in batch {number}", { shift, number: first }),
+  );
+  if (words.length === 1) words[0] = say("{shift} in all {batches} batches", { shift: groups[0].shift, batches: plan.batches });
+  else if (words.length > SAID) words.splice(SAID, words.length, say("then {number} more", { number: words.length - SAID }));
+  const levels = plan.shifts.map(([, level]) => level);
+  const [low, high] = [Math.min(...levels), Math.max(...levels)];
+  if (high) words.push(low === high ? say("severity {severity}", { severity: high }) : say("severity {low} to {high}", { low, high }));
+  const { order, concentration: number } = plan;
+  words.push(number === null ? order : say("{order}, concentration {number}", { order, number }));
+  const share = percent(plan.strangers);
+  if (plan.strangers) words.push(plan.bursts.length ? say("{share} strangers in bursts", { share }) : say("{share} strangers", { share }));
+  const text = `${words.join("; ")}.`;
+  return plan.later ? say("Next run: {plan}", { plan: text }) : text;
+}
 
-  function shifts(data) {
-    const row = make("div", { className: "shifts" });
-    let first = 0;
-    let before = null;
-    for (const [shift, level, length] of data.shifts) {
-      const name = nameOf(data, shift);
-      const shown = level ? say("{name}, severity {level}", { name, level }) : name;
-      const place = { batch: first + 1, last: first + length };
-      const batches = length > 1 ? say("batches {batch} to {last}", place) : say("batch {batch}", place);
-      const fill = make("i", {});
-      fill.style.height = `${20 * level || 100}%`;
-      const piece = make("div", { title: `${shown}: ${batches}` }, fill);
-      if (shift !== before) piece.append(make("span", { textContent: name }));
-      piece.dataset.family = data.families[shift];
-      piece.style.flexGrow = length;
-      row.append(piece);
-      first += length;
-      before = shift;
-    }
-    return row;
+function shifts(data) {
+  const row = make("div", { className: "shifts" });
+  let first = 0;
+  let before = null;
+  for (const [shift, level, length] of data.shifts) {
+    const name = nameOf(data, shift);
+    const shown = level ? say("{name}, severity {level}", { name, level }) : name;
+    const place = { batch: first + 1, last: first + length };
+    const batches = length > 1 ? say("batches {batch} to {last}", place) : say("batch {batch}", place);
+    const fill = make("i", {});
+    fill.style.height = `${20 * level || 100}%`;
+    const piece = make("div", { title: `${shown}: ${batches}` }, fill);
+    if (shift !== before) piece.append(make("span", { textContent: name }));
+    piece.dataset.family = data.families[shift];
+    piece.style.flexGrow = length;
+    row.append(piece);
+    first += length;
+    before = shift;
   }
+  return row;
+}
 
-  /** A row for each class: the darker, the more of a batch's images are of it. */
-  function classes(rows) {
-    const canvas = make("canvas", { className: "classes", width: rows[0].length, height: rows.length });
-    const drawing = canvas.getContext("2d");
-    drawing.fillStyle = cliptta.colour("accent");
-    rows.forEach((row, y) =>
-      [...row].forEach((level, x) => {
-        drawing.globalAlpha = Number(level) / 9;
-        drawing.fillRect(x, y, 1, 1);
-      }),
-    );
-    return canvas;
+/** A row for each class: the darker, the more of a batch's images are of it. */
+function classes(rows) {
+  const canvas = make("canvas", { className: "classes", width: rows[0].length, height: rows.length });
+  const drawing = canvas.getContext("2d");
+  drawing.fillStyle = cliptta.colour("accent");
+  rows.forEach((row, y) =>
+    [...row].forEach((level, x) => {
+      drawing.globalAlpha = Number(level) / 9;
+      drawing.fillRect(x, y, 1, 1);
+    }),
+  );
+  return canvas;
+}
+
+function strangers(shares) {
+  const row = make("div", { className: "bursts" });
+  for (const share of shares) row.append(make("i", { attributes: { style: `height:${100 * share}%` } }));
+  return row;
+}
+
+/** The lanes with the marker over them; built anew only where the plan is another. */
+function picture(body, data, text) {
+  const key = JSON.stringify([data.shifts, data.classes, data.bursts, document.body.className]);
+  if (body.dataset.key !== key) {
+    body.dataset.key = key;
+    const lanes = make("div", { className: "lanes", attributes: { role: "img" } });
+    const lane = (name, content) =>
+      lanes.append(make("b", { textContent: name }), make("div", { className: "lane" }, content));
+    lane(say("shift"), shifts(data));
+    if (data.classes.length) lane(say("classes"), classes(data.classes));
+    if (data.bursts.length) lane(say("strangers"), strangers(data.bursts));
+    body.replaceChildren(lanes, make("p", { className: "footnote", textContent: text }));
   }
+  const { at } = data;
+  const lanes = body.querySelector(".lanes");
+  lanes.setAttribute("aria-label", at === null ? text : `${text} ${say("At batch {batch}.", { batch: at + 1 })}`);
+  lanes.classList.toggle("is-marked", at !== null);
+  lanes.style.setProperty("--at", at / data.batches);
+  lanes.style.setProperty("--wide", 1 / data.batches);
+}
 
-  function strangers(shares) {
-    const row = make("div", { className: "bursts" });
-    for (const share of shares) row.append(make("i", { attributes: { style: `height:${100 * share}%` } }));
-    return row;
+function table(data) {
+  const head = make("tr", {}, make("th", { textContent: say("shift") }));
+  for (const entry of data.methods) head.append(make("th", { scope: "col" }, ...cliptta.who(entry)));
+  const rows = Object.entries(data.accuracies).map(([shift, values]) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", textContent: nameOf(data, shift) }),
+      ...values.map((value) => make("td", { textContent: value === null ? "–" : percent(value, 1) })),
+    ),
+  );
+  const caption = make("caption", { textContent: say("Accuracy under each shift so far") });
+  return make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
+}
+
+cliptta.kinds.strip = function (body, data) {
+  const text = data?.shifts ? sentence(data) : "";
+  const much = text && (data.shifts.length > 1 || data.classes.length > 0 || data.bursts.length > 0);
+  const compared = Boolean(text) && data.methods.length > 0;
+  body.closest(".panel").classList.toggle("is-quiet", !much && !compared);
+  if (much) picture(body, data, text);
+  else {
+    delete body.dataset.key;
+    body.replaceChildren(make("p", { className: "quiet", textContent: text }));
   }
-
-  /** The lanes with the marker over them; built anew only where the plan is another. */
-  function picture(body, data, text) {
-    const key = JSON.stringify([data.shifts, data.classes, data.bursts, document.body.className]);
-    if (body.dataset.key !== key) {
-      body.dataset.key = key;
-      const lanes = make("div", { className: "lanes", attributes: { role: "img" } });
-      const lane = (name, content) =>
-        lanes.append(make("b", { textContent: name }), make("div", { className: "lane" }, content));
-      lane(say("shift"), shifts(data));
-      if (data.classes.length) lane(say("classes"), classes(data.classes));
-      if (data.bursts.length) lane(say("strangers"), strangers(data.bursts));
-      body.replaceChildren(lanes, make("p", { className: "footnote", textContent: text }));
-    }
-    const { at } = data;
-    const lanes = body.querySelector(".lanes");
-    lanes.setAttribute("aria-label", at === null ? text : `${text} ${say("At batch {batch}.", { batch: at + 1 })}`);
-    lanes.classList.toggle("is-marked", at !== null);
-    lanes.style.setProperty("--at", at / data.batches);
-    lanes.style.setProperty("--wide", 1 / data.batches);
-  }
-
-  function table(data) {
-    const head = make("tr", {}, make("th", { textContent: say("shift") }));
-    for (const entry of data.methods) head.append(make("th", { scope: "col" }, ...cliptta.who(entry)));
-    const rows = Object.entries(data.accuracies).map(([shift, values]) =>
-      make(
-        "tr",
-        {},
-        make("th", { scope: "row", textContent: nameOf(data, shift) }),
-        ...values.map((value) => make("td", { textContent: value === null ? "–" : percent(value, 1) })),
-      ),
-    );
-    const caption = make("caption", { textContent: say("Accuracy under each shift so far") });
-    return make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
-  }
-
-  cliptta.kinds.strip = function (body, data) {
-    const text = data?.shifts ? sentence(data) : "";
-    const much = text && (data.shifts.length > 1 || data.classes.length > 0 || data.bursts.length > 0);
-    const compared = Boolean(text) && data.methods.length > 0;
-    body.closest(".panel").classList.toggle("is-quiet", !much && !compared);
-    if (much) picture(body, data, text);
-    else {
-      delete body.dataset.key;
-      body.replaceChildren(make("p", { className: "quiet", textContent: text }));
-    }
-    body.querySelector(".by-shift")?.remove();
-    if (compared) body.append(make("div", { className: "by-shift", tabIndex: 0 }, table(data)));
-  };
-})();
+  body.querySelector(".by-shift")?.remove();
+  if (compared) body.append(make("div", { className: "by-shift", tabIndex: 0 }, table(data)));
+};

@@ -1,183 +1,180 @@
 // The place for a visitor's own files (cliptta_demo/page/layout/uploader.py): files, folders, archives, videos.
-(function () {
-  const cliptta = window.cliptta;
-  const { say, sayCount } = cliptta;
-  const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
-  const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;
-  const TABLES = /\.(csv|tsv)$/i;
-  const AT_ONCE = 4; // uploads
-  const PATIENCE = 120_000; // milliseconds until files can be added again without an answer
-  const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+const { say, sayCount } = cliptta;
+const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
+const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;
+const TABLES = /\.(csv|tsv)$/i;
+const AT_ONCE = 4; // uploads
+const PATIENCE = 120_000; // milliseconds until files can be added again without an answer
+const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
 
-  /** All files below a dropped entry, as [file, relative path]. */
-  async function walk(entry, found, most) {
-    if (found.length > most) return;
-    if (entry.isFile) {
-      const file = await new Promise((done, fail) => entry.file(done, fail));
-      found.push([file, entry.fullPath.replace(/^\//, "")]);
-      return;
+/** All files below a dropped entry, as [file, relative path]. */
+async function walk(entry, found, most) {
+  if (found.length > most) return;
+  if (entry.isFile) {
+    const file = await new Promise((done, fail) => entry.file(done, fail));
+    found.push([file, entry.fullPath.replace(/^\//, "")]);
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) {
+    const some = await new Promise((done, fail) => reader.readEntries(done, fail)); // at most 100 at a time
+    if (!some.length) return;
+    for (const inner of some) await walk(inner, found, most);
+  }
+}
+
+async function dropped(transfer, most) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.length) return [...transfer.files].map((file) => [file, file.name]);
+  const found = [];
+  for (const entry of entries) await walk(entry, found, most);
+  return found;
+}
+
+const chosen = (input) => [...input.files].map((file) => [file, file.webkitRelativePath || file.name]);
+
+cliptta.uploader = function (element, props, watch, trigger, upload) {
+  const zone = element.querySelector(".drop");
+  const limits = Object.fromEntries(Object.entries(zone.dataset).map(([name, value]) => [name, Number(value)]));
+  const status = zone.querySelector(".status");
+  const every = zone.querySelector(".every input");
+  const [files, folder] = zone.querySelectorAll("input[type=file]");
+  const [chooseFiles, chooseFolder, clear] = zone.querySelectorAll("button");
+  let busy = false;
+  let said = "";
+  let patience = 0;
+  let sent = 0; // uploads so far
+  // Nobody can guess where the files lie; by its beginning the server counts what one visitor sends.
+  const token = crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+  const value = () => {
+    try {
+      return JSON.parse(props.value || "{}");
+    } catch (error) {
+      return {};
     }
-    const reader = entry.createReader();
-    for (;;) {
-      const some = await new Promise((done, fail) => reader.readEntries(done, fail)); // at most 100 at a time
-      if (!some.length) return;
-      for (const inner of some) await walk(inner, found, most);
-    }
+  };
+
+  function draw() {
+    const { images, frames = 0 } = value();
+    status.textContent = said;
+    zone.classList.toggle("busy", busy);
+    for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
+    clear.hidden = images === undefined;
+    every.disabled = busy;
+    every.parentElement.hidden = !frames;
   }
 
-  async function dropped(transfer, most) {
-    const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    if (!entries.length) return [...transfer.files].map((file) => [file, file.name]);
-    const found = [];
-    for (const entry of entries) await walk(entry, found, most);
-    return found;
+  /** How far apart the frames of a video are that are taken. */
+  const gap = () => Math.round(Math.min(Math.max(Number(every.value) || 1, 1), Number(every.max)));
+
+  function send(news) {
+    busy = true;
+    clearTimeout(patience);
+    patience = setTimeout(() => {
+      busy = false; // no answer: a full queue, say
+      draw();
+    }, PATIENCE);
+    props.value = JSON.stringify({ ...value(), every: gap(), ...news });
+    setTimeout(() => trigger(news.clear ? "clear" : "upload"), 0); // once the new value is known to the page
   }
 
-  const chosen = (input) => [...input.files].map((file) => [file, file.webkitRelativePath || file.name]);
-
-  cliptta.uploader = function (element, props, watch, trigger, upload) {
-    const zone = element.querySelector(".drop");
-    const limits = Object.fromEntries(Object.entries(zone.dataset).map(([name, value]) => [name, Number(value)]));
-    const status = zone.querySelector(".status");
-    const every = zone.querySelector(".every input");
-    const [files, folder] = zone.querySelectorAll("input[type=file]");
-    const [chooseFiles, chooseFolder, clear] = zone.querySelectorAll("button");
-    let busy = false;
-    let said = "";
-    let patience = 0;
-    let sent = 0; // uploads so far
-    // Nobody can guess where the files lie; by its beginning the server counts what one visitor sends.
-    const token = crypto.getRandomValues(new Uint32Array(4)).join("-");
-
-    const value = () => {
-      try {
-        return JSON.parse(props.value || "{}");
-      } catch (error) {
-        return {};
+  async function take(pairs) {
+    if (busy || !pairs.length) return;
+    const left = [];
+    let others = 0;
+    const wanted = pairs.filter(([file, path]) => {
+      if (hidden(path)) return false;
+      const archive = /\.zip$/i.test(path);
+      const video = VIDEOS.test(path);
+      if (path.includes("/") && !IMAGES.test(path) && !TABLES.test(path) && !archive && !video) {
+        others += 1;
+        return false;
+      }
+      const most = archive ? limits.archive : video ? limits.video : limits.image;
+      if (file.size > most) left.push(say("{name} is over {most} MB and was left out", { name: file.name, most: Math.round(most / 2 ** 20) }));
+      return file.size <= most;
+    });
+    if (others) left.push(sayCount("{count} other file passed over", "{count} other files passed over", others));
+    if (wanted.length > limits.files) {
+      const numbers = { most: limits.files, all: wanted.length };
+      left.push(say("only the first {most} of {all} files were taken; a zip can hold more", numbers));
+      wanted.length = limits.files;
+    }
+    busy = true;
+    const added = [];
+    let next = 0;
+    let done = 0;
+    const lane = async () => {
+      while (next < wanted.length) {
+        const index = next++;
+        const [file, path] = wanted[index];
+        const ending = (path.match(/\.[a-z0-9]{1,5}$/i) || [""])[0];
+        try {
+          const { path: place } = await upload(new File([file], `${token}-${sent++}${ending}`));
+          added[index] = { path: place, name: path };
+        } catch (error) {
+          const reason = /^HTTP \d+: (.*?)\.?$/s.exec(error.message)?.[1]; // the server's own words
+          if (reason && !left.includes(reason)) left.unshift(reason);
+          left.push(say("{name} could not be sent", { name: file.name }));
+        }
+        done += 1;
+        said = say("Sending {done} of {all}…", { done, all: wanted.length });
+        draw();
       }
     };
-
-    function draw() {
-      const { images, frames = 0 } = value();
-      status.textContent = said;
-      zone.classList.toggle("busy", busy);
-      for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
-      clear.hidden = images === undefined;
-      every.disabled = busy;
-      every.parentElement.hidden = !frames;
-    }
-
-    /** How far apart the frames of a video are that are taken. */
-    const gap = () => Math.round(Math.min(Math.max(Number(every.value) || 1, 1), Number(every.max)));
-
-    function send(news) {
-      busy = true;
-      clearTimeout(patience);
-      patience = setTimeout(() => {
-        busy = false; // no answer: a full queue, say
-        draw();
-      }, PATIENCE);
-      props.value = JSON.stringify({ ...value(), every: gap(), ...news });
-      setTimeout(() => trigger(news.clear ? "clear" : "upload"), 0); // once the new value is known to the page
-    }
-
-    async function take(pairs) {
-      if (busy || !pairs.length) return;
-      const left = [];
-      let others = 0;
-      const wanted = pairs.filter(([file, path]) => {
-        if (hidden(path)) return false;
-        const archive = /\.zip$/i.test(path);
-        const video = VIDEOS.test(path);
-        if (path.includes("/") && !IMAGES.test(path) && !TABLES.test(path) && !archive && !video) {
-          others += 1;
-          return false;
-        }
-        const most = archive ? limits.archive : video ? limits.video : limits.image;
-        if (file.size > most) left.push(say("{name} is over {most} MB and was left out", { name: file.name, most: Math.round(most / 2 ** 20) }));
-        return file.size <= most;
-      });
-      if (others) left.push(sayCount("{count} other file passed over", "{count} other files passed over", others));
-      if (wanted.length > limits.files) {
-        const numbers = { most: limits.files, all: wanted.length };
-        left.push(say("only the first {most} of {all} files were taken; a zip can hold more", numbers));
-        wanted.length = limits.files;
-      }
-      busy = true;
-      const added = [];
-      let next = 0;
-      let done = 0;
-      const lane = async () => {
-        while (next < wanted.length) {
-          const index = next++;
-          const [file, path] = wanted[index];
-          const ending = (path.match(/\.[a-z0-9]{1,5}$/i) || [""])[0];
-          try {
-            const { path: place } = await upload(new File([file], `${token}-${sent++}${ending}`));
-            added[index] = { path: place, name: path };
-          } catch (error) {
-            const reason = /^HTTP \d+: (.*?)\.?$/s.exec(error.message)?.[1]; // the server's own words
-            if (reason && !left.includes(reason)) left.unshift(reason);
-            left.push(say("{name} could not be sent", { name: file.name }));
-          }
-          done += 1;
-          said = say("Sending {done} of {all}…", { done, all: wanted.length });
-          draw();
-        }
-      };
-      said = sayCount("Sending {count} file…", "Sending {count} files…", wanted.length);
-      draw();
-      await Promise.all(Array.from({ length: AT_ONCE }, lane));
-      const sentences = left.slice(0, 3).join(". ");
-      if (left.length > 3) said = say("{sentences}, and {more} more.", { sentences, more: left.length - 3 });
-      else said = sentences && `${sentences}.`;
-      busy = false;
-      const arrived = added.filter(Boolean);
-      if (arrived.length) {
-        const note = said;
-        said = say("Reading the images…");
-        send({ added: arrived });
-        draw();
-        said = note;
-      } else draw();
-    }
-
-    chooseFiles.addEventListener("click", () => files.click());
-    chooseFolder.addEventListener("click", () => folder.click());
-    every.addEventListener("change", () => {
-      every.value = gap();
-      said = say("Reading the video…");
-      send({ added: [] });
-      draw();
-      said = "";
-    });
-    clear.addEventListener("click", () => {
-      said = "";
-      send({ added: [], clear: true });
-      draw();
-    });
-    for (const input of [files, folder]) {
-      input.addEventListener("change", () => {
-        take(chosen(input));
-        input.value = ""; // the same files can be chosen again
-      });
-    }
-    zone.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      zone.classList.add("over");
-    });
-    zone.addEventListener("dragleave", (event) => {
-      if (!zone.contains(event.relatedTarget)) zone.classList.remove("over");
-    });
-    zone.addEventListener("drop", async (event) => {
-      event.preventDefault();
-      zone.classList.remove("over");
-      take(await dropped(event.dataTransfer, limits.files));
-    });
-    watch("value", () => {
-      busy = Boolean(value().added || value().clear); // the page's answer holds neither
-      draw();
-    });
+    said = sayCount("Sending {count} file…", "Sending {count} files…", wanted.length);
     draw();
-  };
-})();
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+    const sentences = left.slice(0, 3).join(". ");
+    if (left.length > 3) said = say("{sentences}, and {more} more.", { sentences, more: left.length - 3 });
+    else said = sentences && `${sentences}.`;
+    busy = false;
+    const arrived = added.filter(Boolean);
+    if (arrived.length) {
+      const note = said;
+      said = say("Reading the images…");
+      send({ added: arrived });
+      draw();
+      said = note;
+    } else draw();
+  }
+
+  chooseFiles.addEventListener("click", () => files.click());
+  chooseFolder.addEventListener("click", () => folder.click());
+  every.addEventListener("change", () => {
+    every.value = gap();
+    said = say("Reading the video…");
+    send({ added: [] });
+    draw();
+    said = "";
+  });
+  clear.addEventListener("click", () => {
+    said = "";
+    send({ added: [], clear: true });
+    draw();
+  });
+  for (const input of [files, folder]) {
+    input.addEventListener("change", () => {
+      take(chosen(input));
+      input.value = ""; // the same files can be chosen again
+    });
+  }
+  zone.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    zone.classList.add("over");
+  });
+  zone.addEventListener("dragleave", (event) => {
+    if (!zone.contains(event.relatedTarget)) zone.classList.remove("over");
+  });
+  zone.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    take(await dropped(event.dataTransfer, limits.files));
+  });
+  watch("value", () => {
+    busy = Boolean(value().added || value().clear); // the page's answer holds neither
+    draw();
+  });
+  draw();
+};

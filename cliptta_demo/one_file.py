@@ -19,6 +19,13 @@ def in_script(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
+def scoped(script: Path) -> str:
+    """A script's text; one of ``assets`` in a scope of its own, where ``cliptta`` is what all of them share."""
+    text = script.read_text(encoding="utf-8")
+    own = script.parent == ASSETS
+    return f"((cliptta) => {{\n{text}}})((window.cliptta ??= {{ kinds: {{}} }}));\n" if own else text
+
+
 def one_file(
     title: str,
     body: str,
@@ -38,7 +45,7 @@ def one_file(
     """
     text = in_script(data)
     styled = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in styles)
-    read = "".join(f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in scripts)
+    read = "".join(f"<script>{scoped(ASSETS / name)}</script>" for name in scripts)
     return (
         f'<!doctype html><html lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -61,9 +61,9 @@ def counted_data(session: Session) -> Counted:
 
 PANEL = Panel(name="counted", title=say("Images so far"), sentence=say("How many have come."), draw=counted_data)
 '''
-SCRIPT = """  cliptta.kinds.counted = function (body, { images }) {
-    body.textContent = images === undefined ? say("Press Run: they are counted.") : say("{images} images", { images });
-  };
+SCRIPT = """cliptta.kinds.counted = function (body, { images }) {
+  body.textContent = images === undefined ? say("Press Run: they are counted.") : say("{images} images", { images });
+};
 """
 LESSON = """
 FOGGY = Lesson(
@@ -104,7 +104,7 @@ CHANGED = (
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
     ("page/panels/stage.py", "    counted,\n", "    drift,\n"),
     ("page/panels/stage.py", "    (counted.PANEL,),\n", "    (drift.PANEL,)"),
-    ("../assets/figures.js", SCRIPT, "  cliptta.absent.scores"),
+    ("../assets/figures.js", SCRIPT, "cliptta.absent.scores"),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),
     ("page/lessons/lessons.py", "    streams.FOGGY,\n", "    losses.FAIR,"),
 )

@@ -17,42 +17,20 @@ import gradio as gr
 
 from cliptta_demo.languages import ENGLISH, LANGUAGE
 from cliptta_demo.languages.gather import script_words
-from cliptta_demo.one_file import in_script
+from cliptta_demo.one_file import in_script, scoped
 from cliptta_demo.page.framework.gradio_part import API_PREFIX
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.places import ASSETS
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
-SCRIPTS = tuple(
-    ASSETS / name
-    for name in (
-        "page.js",
-        "embed.js",
-        "keys.js",
-        "sketch.js",
-        "cards.js",
-        "plots.js",
-        "curves.js",
-        "histogram.js",
-        "figures.js",
-        "batches.js",
-        "gallery.js",
-        "enlarged.js",
-        "loss.js",
-        "story.js",
-        "terms.js",
-        "upload.js",
-        "picker.js",
-        "results.js",
-        "strip.js",
-        "past.js",
-        "answers.js",
-        "lesson.js",
-        "camera.js",
-    )
+# Of the scripts, those that draw what a run shows, wherever it is kept; and all.
+DRAWING = (
+    *("page", "sketch", "cards", "plots", "curves", "histogram", "figures", "batches", "gallery", "enlarged", "loss"),
+    *("story", "terms", "strip", "past"),
 )
-STYLES = tuple(ASSETS / f"{name}.css" for name in ("page", "panels", "images", "past", "lesson", "camera", "print"))
-JOINED = {"page.css": STYLES, "page.js": SCRIPTS}
+SCRIPTS = (*DRAWING, "embed", "keys", "upload", "picker", "results", "answers", "lesson", "camera")
+STYLES = ("page", "panels", "images", "past", "lesson", "camera", "print")
+JOINED = ("page.css", "page.js")
 OF_LANGUAGE = "" if LANGUAGE.code == ENGLISH else f"-{LANGUAGE.code}"  # the opening example's files hold words
 EXAMPLE_BATCHES = ASSETS / f"example-batches{OF_LANGUAGE}.json"  # its gallery of all batches but the last
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
@@ -75,8 +53,9 @@ def joined(name: str) -> str:
 
     The scripts run once, however often the page asks for them.
     """
-    text = "\n".join(path.read_text(encoding="utf-8") for path in JOINED[name])
-    return text if name.endswith(".css") else f"if (!window.cliptta) {{\n{text}}}\n"
+    if name == "page.css":
+        return "\n".join((ASSETS / f"{style}.css").read_text(encoding="utf-8") for style in STYLES)
+    return f"if (!window.cliptta) {{\n{''.join(scoped(ASSETS / f'{script}.js') for script in SCRIPTS)}}}\n"
 
 
 @cache

@@ -7,7 +7,7 @@ from cliptta_demo.one_file import one_file
 from cliptta_demo.page.panels import gallery
 from cliptta_demo.page.panels.cards import cards_data, cards_place
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.panel import SCRIPTS, STYLES, panel_html, spoken_language
+from cliptta_demo.page.panels.panel import DRAWING, STYLES, panel_html, spoken_language
 from cliptta_demo.page.panels.run_line import run_line_html
 from cliptta_demo.page.panels.stage import DRAWN, ROWS
 from cliptta_demo.page.session.state import Session
@@ -18,24 +18,6 @@ WORK = """
 for (const [name, value] of DATA.panels) cliptta.mount(name, document.getElementById(name), { value }, () => {});
 addEventListener("resize", () => cliptta.drawAnew());
 """
-# Of the scripts, those that draw what is kept.
-DRAW = (
-    "page",
-    "sketch",
-    "cards",
-    "plots",
-    "curves",
-    "histogram",
-    "figures",
-    "batches",
-    "gallery",
-    "enlarged",
-    "loss",
-    "story",
-    "terms",
-    "strip",
-    "past",
-)
 
 
 def page_download(session: Session | None) -> str:
@@ -54,8 +36,8 @@ def run_as_page(session: Session) -> str:
     body += [_row(row) for row in rows if row] + [glossary_html()]
     cards = ["cards", to_json(cards_data(session, session.recipe.settings.methods))]
     data = {"panels": [cards, *([panel.name, panel.value(session)] for panel in drawn)]}
-    scripts = [path for path in SCRIPTS if path.stem in DRAW]
-    styles = [*(path.name for path in STYLES), "report.css"]
+    scripts = [f"{name}.js" for name in DRAWING]
+    styles = [f"{name}.css" for name in (*STYLES, "report")]
     return one_file(
         say("A run of CLIPTTA"), "".join(body), kind="run", styles=styles, scripts=scripts, data=data, work=WORK
     )
