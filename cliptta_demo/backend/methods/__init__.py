@@ -13,14 +13,12 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     cliptta_oce,
     batch_statistics,
     eta,
-    eata,
     sar,
     ostta,
     unient,
     clipartt,
     watt,
-    s_fret,
-    g_fret,
+    fret,
     rotta,
     sotta,
     stamp,
@@ -29,7 +27,6 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     lame,
     calip,
     tpt,
-    rtpt,
     rlcf,
 )
 

@@ -1,12 +1,93 @@
-"""TPT (Shu et al. 2022): reword the prompt until the views of an image agree."""
+"""TPT (Shu et al. 2022) and R-TPT (Sheng et al. 2025), which reword the prompt, and the base of all that do.
+
+Vectors in the place of its first words move, the image tower stays as it is.
+"""
 
 import math
 
+import torch
 from torch import Tensor
 
-from cliptta_demo.backend.methods.prompt_tuning import PromptSettings, PromptTuning
+from cliptta_demo.backend.declare import number, whole
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost
+from cliptta_demo.backend.methods.losses import mean_entropy
+from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
+from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.languages import say
+
+WORDS, COUNT = "a photo of a", 4  # the context vectors start as these words'
+THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is worth in time and memory
+
+
+class PromptSettings(ViewSettings):
+    """TPT's and R-TPT's."""
+
+    learning_rate: float = number(
+        5e-3, 0, 1, "the release's",
+        label=say("Learning rate"), help=say("Of AdamW, on the prompt's words."), step=0.001, mark=say("lr {:g}"),
+    )  # fmt: skip
+    steps: int = whole(1, 1, 20, "the release's", label=say("Steps per image"), mark=say("{} steps"))
+
+
+class Captions:
+    """The class prompts, to go piece by piece through the text tower: their numbers in, their embeddings out."""
+
+    def __init__(self, backbone: Backbone, class_names: tuple[str, ...]) -> None:
+        self.backbone = backbone
+        self.prompts = [f"{WORDS} {display_name(name)}." for name in class_names]
+
+    def embed(self, numbers: Tensor, context: Tensor) -> Tensor:
+        """Unit embeddings ``(n, d)`` of the prompts of these numbers ``(n,)``, with the context ``(4 · width,)``."""
+        return self.backbone.encode([self.prompts[number] for number in numbers.tolist()], context.view(COUNT, -1))
+
+
+class PromptTuning(PerImage):
+    """Four context vectors move. No image of a view goes through the image tower more than once."""
+
+    @classmethod
+    def cost(cls, outline: Outline, batch_size: int) -> Cost:
+        trained = batch_size * outline.own.steps * outline.classes
+        return Cost(batch_size * outline.own.views, 0, (batch_size + 1) * outline.classes, trained)
+
+    @classmethod
+    def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
+        return 0, 3 * 4 * backbone.context(WORDS, COUNT).numel()  # the vectors and two moments
+
+    def start(self) -> AdaptationState:
+        return AdaptationState.start(self.backbone.context(WORDS, COUNT).flatten())
+
+    def prompts(self) -> Tensor:
+        return self._captions(self.start().values)
+
+    def passes(self, values: Tensor) -> Passes:
+        captions, at_once = Captions(self.backbone, self.task.class_names), max(1, self._prompts // THERE_AND_BACK)
+        return Passes(captions, values, at_once, self.rest)
+
+    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
+        text = passes.embed(torch.arange(len(self.prototypes)))
+        return seen @ text.T
+
+    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Tensor:
+        return self.weights(seen) @ seen @ self._captions(values).T
+
+    def weights(self, seen: Tensor) -> Tensor:
+        """How much each of the views ``(V, d)``, the image first, counts in the prediction, ``(V,)``: here it alone."""
+        return torch.eye(len(seen), device=seen.device)[0]
+
+    @property
+    def _prompts(self) -> int:
+        """Prompts in one pass."""
+        return min(self.piece * THERE_AND_BACK, self.task.prompts_at_once or PROMPTS_AT_ONCE)
+
+    def _captions(self, context: Tensor) -> Tensor:
+        """Unit embeddings ``(C, d)`` of the class prompts with this context, without a graph."""
+        captions = Captions(self.backbone, self.task.class_names)
+        numbers = torch.arange(len(self.prototypes))
+        return embed_in_pieces(captions, numbers, context, self._prompts, self.rest)
 
 
 @register
@@ -23,3 +104,48 @@ class Tpt(PromptTuning):
         views = self.backbone.logits(cosines).log_softmax(dim=1)
         mean = views.logsumexp(dim=0) - math.log(len(views))
         return {"entropy of the mean": -(mean.exp() * mean).sum()}
+
+
+class RTptSettings(PromptSettings):
+    """TPT's, and how views are weighed."""
+
+    neighbours: int = whole(
+        20, 1, 255, "the release's",
+        label=say("Neighbours"), help=say("Views that a view is compared with: those most like it."),
+        mark=say("{} neighbours"),
+    )  # fmt: skip
+    temperature: float = number(
+        0.01, 1e-4, 10, "the release's",
+        label=say("Temperature"), help=say("The smaller, the fewer views decide."), mark=say("temperature {:g}"),
+    )  # fmt: skip
+
+
+@register
+class RTpt(PromptTuning):
+    """The mean entropy of the surest views, and a prediction from all views, weighed. Release: TomSheng21/R-TPT.
+
+    The release leaves out similarities of 1 or more, which rounding decides: a view may stay its own neighbour, and
+    of equal views both drop out. Here a view is never its own neighbour, and equal views are each other's.
+    """
+
+    name, label = "r-tpt", "R-TPT"
+    sentence = say("Rewords the prompt for each image, and trusts the crops that look most like the others.")
+    paper = (
+        "Sheng et al., R-TPT: Improving Adversarial Robustness of Vision-Language Models through Test-Time Prompt "
+        "Tuning, CVPR 2025"
+    )
+    colour, symbol = "teal", "triangle-down"
+    own = RTptSettings
+
+    def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
+        return {"entropy": mean_entropy(self.backbone.logits(cosines))}
+
+    def weights(self, seen: Tensor) -> Tensor:
+        similar = seen @ seen.T
+        similar = similar.masked_fill(self.left_out(similar), -torch.inf)
+        nearest = similar.topk(min(self.task.own.neighbours, len(seen) - 1), dim=1).values
+        return (nearest.mean(dim=1) / self.task.own.temperature).softmax(dim=0)
+
+    def left_out(self, similar: Tensor) -> Tensor:
+        """Which pairs of views ``(V, V)`` are no neighbours, whatever their similarity: each with itself."""
+        return torch.eye(len(similar), dtype=torch.bool, device=similar.device)

@@ -19,7 +19,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods import lame
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.g_fret import Supports, prediction_loss
+from cliptta_demo.backend.methods.fret import Supports, prediction_loss
 from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.rlcf import reward_loss

@@ -1,4 +1,4 @@
-"""G-FRET (You et al. 2025): keeps what tells classes apart and pushes away what features have in common."""
+"""S-FRET and G-FRET (You et al. 2025): features that repeat one another less, and classes that stay apart."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,35 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.memory import lowest_of_each
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.s_fret import SFret, redundancy
 from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import say
+
+
+def redundancy(features: Tensor) -> Tensor:
+    """How much each two dimensions of ``(N, d)`` embeddings say the same over a batch: ``(d, d)``, 0 where nothing.
+
+    Dimensions are brought to length 1 over the batch; theirs with themselves is taken off.
+    """
+    each = F.normalize(features, dim=0)
+    return each.T @ each - torch.eye(features.shape[1], device=features.device)
+
+
+@register
+class SFret(AdaptingMethod):
+    """The mean of all entries' absolute values is the loss. It asks neither for classes nor for captions."""
+
+    name, label = "s-fret", "S-FRET"
+    sentence = say("Never looks at a prediction: only lets the features repeat one another less.")
+    paper = "You et al., FRET: Feature Redundancy Elimination for Test Time Adaptation, ICCV 2025"
+    family = "redundancy"
+    colour, symbol, dash = "purple", "cross", "dot"
+
+    def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
+        if len(features) == 1:  # all correlations are 1 or −1, and what gradient there is would be rounding
+            return {}
+        return {"redundancy": redundancy(features).abs().mean()}
+
 
 SURE_SHARE = 0.95  # of a batch takes part in the prediction loss, before those that the centres call otherwise go
 TINY = 1e-12
