@@ -15,11 +15,10 @@ from paths import TESTS
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import Progress
+from cliptta_demo.backend.methods.adaptation import Progress, Task
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.pieces import Passes

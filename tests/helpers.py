@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER, PictureWorld
 from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.methods.adaptation import Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.settings import AdaptationSettings
 

@@ -16,13 +16,12 @@ from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
 from cliptta_demo.backend.data.catalog import SOURCES, register_source
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.declare import Declared, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import ID_SCORES, register_score
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib import import_module
-from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
 from cliptta_demo.backend.declare import Declared, choice
@@ -18,7 +17,6 @@ Kind = TypeVar("Kind", bound=type)
 
 REFERENCE = "zero-shot"  # always runs: deterioration and improvement are measured against it
 METHODS: dict[str, Any] = {}  # to its class, a methods.base.Method
-RETURNING = ("begin", "step", "answer")  # which may have been generators, in earlier releases
 FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
 # What a method goes by, and how that is said to people; others may come from outside.
 FAMILIES = {
@@ -49,18 +47,12 @@ def register(kind: Kind) -> Kind:
     """Offers a method everywhere: page, links, API, command line, tables, bench. Usable as a decorator, from anywhere.
 
     Raises:
-        ValueError: the class leaves something unsaid, the year of its paper too; yields where it is to return; or
-            another one has the name.
+        ValueError: the class leaves something unsaid, the year of its paper too; or another one has the name.
     """
     if unsaid := [fact for fact in FACTS if not hasattr(kind, fact)]:
         raise ValueError(f"{kind.__qualname__} does not say its {', '.join(unsaid)}; see the class Method.")
     if not re.search(r"\b(19|20)\d\d$", kind.paper):
         raise ValueError(f"The paper of {kind.__qualname__} is {kind.paper!r}; its year must stand at its end.")
-    if yielding := [name for name in RETURNING if isgeneratorfunction(getattr(kind, name, None))]:
-        raise ValueError(
-            f"{kind.__qualname__} yields in {', '.join(yielding)}, which is to return its result: "
-            "leave out each `yield from`, and write self.rest() in the place of a yield."
-        )
     other = METHODS.setdefault(kind.name, kind)
     if other is not kind:
         raise ValueError(f"name is {kind.name!r}; {other.__qualname__} is registered under it already.")

@@ -20,10 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS, corrupt
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import PROBE_GIGAFLOPS, PROBES, gigaflops, products
 from cliptta_demo.backend.settings import AdaptationSettings

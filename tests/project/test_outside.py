@@ -101,9 +101,6 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
         register(type("Silent", (Method,), {"name": "x", "label": "X", "sentence": "Says nothing."}))
     with pytest.raises(ValueError, match="its year must stand at its end"):
         register(type("Undated", (Tent,), {"name": "undated", "paper": "Nobody, nowhere"}))
-    old = {"name": "old", "step": lambda self, *given: (yield)}
-    with pytest.raises(ValueError, match="Old yields in step, which is to return its result"):
-        register(type("Old", (Tent,), old))
     with pytest.raises(ValueError, match="'margin'"):
         register_score("margin", "")
 

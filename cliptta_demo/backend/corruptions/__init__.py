@@ -70,7 +70,7 @@ CORRUPTIONS: dict[str, Corruption] = {
         Corruption("jpeg_compression", "digital", _of("digital", "jpeg_compression"), say("JPEG compression")),
         Corruption("speckle_noise", "noise", _of("noise", "speckle_noise"), say("speckle noise")),
         Corruption("gaussian_blur", "blur", _of("blur", "gaussian_blur"), say("gaussian blur")),
-        Corruption("spatter", "weather", _of("spatter", "spatter"), say("spatter")),
+        Corruption("spatter", "weather", _of("weather", "spatter"), say("spatter")),
         Corruption("saturate", "digital", _of("digital", "saturate"), say("saturate")),
     )
 }

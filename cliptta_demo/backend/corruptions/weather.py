@@ -1,4 +1,8 @@
-"""Weather: snow, frost and fog."""
+"""Weather: snow, frost, fog, and spatter: drops of water (mild severities) or mud (severe ones) on the lens.
+
+Spatter strings steps of OpenCV together, as make_imagenet_c.spatter does: Canny edges, distance transform, histogram
+equalisation, emboss (Hendrycks & Dietterich 2019).
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -106,3 +110,117 @@ def fog(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
     images = to_unit(images)
     brightest = images.amax((1, 2, 3), keepdim=True)
     return to_uint8((images + density * clouds) * (brightest / (brightest + density)))
+
+
+_WATER = (175, 238, 238)
+_MUD = (63, 42, 20)
+_FARTHEST = 20  # distances to an edge are cut off here; the grey levels of the equalised map depend on it
+_EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
+
+
+def _neighbour(plane: Tensor, down: int, right: int, mode: str) -> Tensor:
+    """The (N, 1, H, W) plane of each pixel's neighbour; mode: how F.pad continues beyond the border."""
+    height, width = plane.shape[-2:]
+    padded = F.pad(plane, (1, 1, 1, 1), mode=mode)
+    return padded[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width]
+
+
+def canny(plane: Tensor, low: float, high: float) -> Tensor:
+    """Edges of (N, 1, H, W) grey levels as booleans: Sobel, thinning, two thresholds (cv2.Canny).
+
+    Weak edges are followed for a few pixels from a strong one rather than to their end: the drops of
+    spatter have sharp outlines, all strong.
+    """
+    height, width = plane.shape[-2:]
+    padded = F.pad(plane, (1, 1, 1, 1), mode="replicate")
+    smooth = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    right = smooth[..., 2:] - smooth[..., :-2]
+    smooth = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+    down = smooth[..., 2:, :] - smooth[..., :-2, :]
+    strength = right.abs() + down.abs()
+
+    around = F.pad(strength, (1, 1, 1, 1))
+
+    def beside(dy: int, dx: int) -> Tensor:
+        return around[..., 1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
+
+    across = (strength > beside(0, -1)) & (strength >= beside(0, 1))
+    along = (strength > beside(-1, 0)) & (strength >= beside(1, 0))
+    falling = (strength > beside(-1, -1)) & (strength > beside(1, 1))
+    rising = (strength > beside(-1, 1)) & (strength > beside(1, -1))
+    slanted = torch.where(right * down < 0, rising, falling)
+    # Tangents of 22.5 and 67.5 degrees part the directions.
+    crest = torch.where(down.abs() > right.abs() * 2.414213562, along, slanted)
+    crest = torch.where(down.abs() < right.abs() * 0.414213562, across, crest)
+    weak = (crest & (strength > low)).float()
+    edges = (crest & (strength > high)).float()
+    for _ in range(4):
+        edges = F.max_pool2d(edges, 3, 1, 1) * weak
+    return edges > 0
+
+
+def edge_distance(edges: Tensor) -> Tensor:
+    """Distance in pixels from each pixel of (N, 1, H, W) to the nearest edge, cut off at _FARTHEST."""
+    height, width = edges.shape[-2:]
+    column = torch.arange(width, device=edges.device, dtype=torch.float32)
+    far = 2.0 * _FARTHEST
+    before = torch.where(edges, column, -far).cummax(-1).values
+    after = torch.where(edges, column, width + far).flip(-1).cummin(-1).values.flip(-1)
+    squared = torch.minimum(column - before, after - column).clamp_(max=far).square_()
+    nearest = squared.clone()
+    for step in range(1, min(_FARTHEST, height - 1) + 1):
+        moved = squared + step * step
+        torch.minimum(nearest[..., step:, :], moved[..., :-step, :], out=nearest[..., step:, :])
+        torch.minimum(nearest[..., :-step, :], moved[..., step:, :], out=nearest[..., :-step, :])
+    return nearest.sqrt_().clamp_(max=_FARTHEST)
+
+
+def equalise(levels: Tensor) -> Tensor:
+    """Spread whole levels 0.._FARTHEST of each (N, 1, H, W) plane over 0..255 (cv2.equalizeHist)."""
+    flat = levels.flatten(1).long()
+    counts = torch.zeros((len(flat), _FARTHEST + 1), dtype=torch.int64, device=levels.device)
+    counts.scatter_add_(1, flat, torch.ones_like(flat))
+    cumulative = counts.cumsum(1)
+    # The lowest level present becomes 0; where it is the only one, the reference leaves the plane as it is.
+    first = torch.where(cumulative > 0, cumulative, flat.shape[1]).amin(1, keepdim=True)
+    rest = flat.shape[1] - first
+    table = torch.round((cumulative - first) * 255 / rest.clamp(min=1)).clamp_(0, 255)
+    same = torch.arange(_FARTHEST + 1, device=levels.device, dtype=table.dtype)
+    table = torch.where(rest > 0, table, same)
+    return table.gather(1, flat).view(levels.shape)
+
+
+def _water(images: Tensor, liquid: Tensor, strength: float) -> Tensor:
+    """Drops that glint at one side and darken at the other, in pale turquoise."""
+    liquid = torch.floor(liquid * 255).clamp_(0, 255)
+    distance = edge_distance(canny(liquid, 50, 150))
+    relief = equalise(torch.floor(_ops.box3(distance)))
+    embossed = sum(
+        weight * _neighbour(relief, i - 1, j - 1, "reflect")
+        for i, line in enumerate(_EMBOSS)
+        for j, weight in enumerate(line)
+        if weight
+    )
+    shine = liquid * torch.round(_ops.box3(embossed.clamp(0, 255)))
+    shine = shine * (strength / shine.amax((1, 2, 3), keepdim=True).clamp(min=1))
+    return images + shine * torch.tensor(_WATER, device=images.device).view(3, 1, 1) / 255
+
+
+def _mud(images: Tensor, liquid: Tensor, sigma: float) -> Tensor:
+    """Brown splashes with soft edges."""
+    cover = _ops.gaussian((liquid > 0).float(), sigma)
+    cover = torch.where(cover < 0.8, 0.0, cover)
+    return torch.lerp(images, torch.tensor(_MUD, device=images.device).view(3, 1, 1) / 255, cover)
+
+
+def spatter(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
+    """Splash water or mud on (N, 3, H, W) uint8 images; same shape and type (make_imagenet_c.spatter)."""
+    mean, std, sigma, threshold, last, is_mud = setting.values
+    count, _, height, width = images.shape
+    liquid = _ops.normal((count, 1, height, width), mean, std, generator)
+    liquid = _ops.gaussian(liquid, sigma * setting.scale)
+    liquid = torch.where(liquid < threshold, 0.0, liquid)
+    images = to_unit(images)
+    if is_mud:
+        return to_uint8(_mud(images, liquid, last * setting.scale))
+    return to_uint8(_water(images, liquid, last))

@@ -10,7 +10,6 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     zero_shot,
     tent,
     cliptta,
-    cliptta_oce,
     batch_statistics,
     eta,
     sar,

@@ -10,6 +10,7 @@ from torch import Tensor
 from cliptta_demo.backend.methods.adaptation import (
     AdaptationState,
     Cost,
+    Outline,
     Prepared,
     Progress,
     Step,
@@ -18,7 +19,6 @@ from cliptta_demo.backend.methods.adaptation import (
 )
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import marginal_entropy
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 

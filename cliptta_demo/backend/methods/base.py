@@ -15,10 +15,11 @@ from cliptta_demo.backend.errors import DoesNotFit
 from cliptta_demo.backend.methods.adaptation import (
     AdaptationState,
     Cost,
+    Outline,
     Progress,
+    Task,
 )
 from cliptta_demo.backend.methods.chosen import with_chosen
-from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import embed_in_pieces

@@ -7,10 +7,9 @@ at every pass. There the one is zero-shot and the other TENT, and a note says so
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.methods.tent import Tent
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import say

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, number
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.languages import say
 
 SHARPNESS = 2.0  # of both attentions

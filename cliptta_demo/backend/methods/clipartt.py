@@ -4,11 +4,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import choice, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.languages import say

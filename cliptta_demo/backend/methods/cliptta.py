@@ -4,16 +4,24 @@ The order of things within a step is that of the authors' release: forward, regu
 strict ID filter, contrastive loss, (first step only) memory insertion, the same losses on a memory sample, Adam.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, choice
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
-from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of, pseudo_captions, soft_contrastive
+from cliptta_demo.backend.methods.losses import (
+    entropy_of_logits,
+    mean_of,
+    outlier_contrastive_exposure,
+    pseudo_captions,
+    soft_contrastive,
+)
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline
+from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import say
 
@@ -110,3 +118,42 @@ class Cliptta(AdaptingMethod):
         generator = torch.Generator().manual_seed(seed * 1_009 + step)
         chosen = memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
         return batch.remembered(memory.images, chosen)
+
+
+@register
+class ClipttaOce(Cliptta):
+    """CLIPTTA for streams with strangers: Outlier Contrastive Exposure, a learnable threshold α and an ID filter.
+
+    α is the last of the state's values, behind θ.
+    """
+
+    name, label = "cliptta-oce", "CLIPTTA + OCE"
+    sentence = say("CLIPTTA that also learns which images are strangers, and leaves them out.")
+    colour, symbol, dash = "green", "triangle-up", "dash"
+    uses = (*Cliptta.uses, "oce_weight", "oce_gamma", "score")
+    uses_threshold = True
+
+    def start(self) -> AdaptationState:
+        source = self.backbone.source_parameters
+        return AdaptationState.start(torch.cat([source, source.new_zeros(1)]))
+
+    def threshold(self, state: AdaptationState) -> Tensor:
+        return state.values[-1]
+
+    def _known(
+        self, state: AdaptationState, cosines: Tensor, step: int
+    ) -> tuple[AdaptationState, Tensor | None, tuple[Tensor, ...], dict[str, Tensor]]:
+        scores = ID_SCORES[self.settings.score](cosines)
+        if step == 0:
+            state = self._with_threshold(state, otsu_threshold(scores.detach()))
+        threshold = self.threshold(state).detach().requires_grad_(True)
+        terms = {}
+        if self.settings.oce_weight > 0:
+            contrast = outlier_contrastive_exposure(scores, threshold, self.settings.oce_gamma)
+            terms["oce"] = self.settings.oce_weight * contrast
+        return state, scores.detach() > self.threshold(state), (threshold,), terms
+
+    def _with_threshold(self, state: AdaptationState, threshold: Tensor) -> AdaptationState:
+        """The same state with another α, unless that is NaN; its Adam moments carry on, as in the authors' release."""
+        threshold = torch.where(threshold.isfinite(), threshold, state.values[-1]).to(state.values)
+        return replace(state, values=torch.cat([state.values[:-1], threshold.reshape(1)]))

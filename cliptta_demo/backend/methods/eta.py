@@ -7,11 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Prepared, Step, Task
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
-from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.languages import say
 

@@ -7,12 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import Declared, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Prepared, Step, Task
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.memory import lowest_of_each
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline, Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import say
 

@@ -3,11 +3,10 @@
 import torch
 
 from cliptta_demo.backend.declare import number
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.languages import say
 
 

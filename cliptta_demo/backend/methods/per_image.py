@@ -2,8 +2,13 @@
 
 The loop that TPT, R-TPT and RLCF share. Which parameters move, what the loss is and how the image is judged in the end
 is for each of them to say.
+
+Views are random crops, brought back to the image's size, some of them mirrored, drawn from a seed: the releases of TPT,
+R-TPT, RLCF and ZERO look at each image through torchvision's ``RandomResizedCrop`` and ``RandomHorizontalFlip``, and at
+the image itself; so do these.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
@@ -12,13 +17,49 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, adam_step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Progress, adam_step
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
-from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.methods.views import draw_boxes, take_views
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.languages import say
+
+LEAST_SHARE = 0.08  # of the image's area in a crop; torchvision's default, as the next
+WIDEST = 4 / 3  # the ratio of a crop's sides, at most
+
+
+def draw_boxes(images: int, count: int, side: int, seed: int) -> Tensor:
+    """Where the views lie: ``(images, count, 5)`` int64, each top, left, height, width, and 1 where it is mirrored.
+
+    The first view of each image is the image. ``side``: of the images, in pixels.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    area, shape, down, across, mirrored = torch.rand(images, count, 5, generator=generator).unbind(-1)
+    area = (LEAST_SHARE + (1 - LEAST_SHARE) * area) * side * side
+    ratio = torch.exp((2 * shape - 1) * math.log(WIDEST))
+    width = (area * ratio).sqrt().round().clamp(1, side)
+    height = (area / ratio).sqrt().round().clamp(1, side)
+    top, left = ((side - height + 1) * down).floor(), ((side - width + 1) * across).floor()
+    boxes = torch.stack([top, left, height, width, mirrored.round()], dim=-1).long()
+    boxes[:, 0] = torch.tensor([0, 0, side, side, 0])
+    return boxes
+
+
+def take_views(images: Tensor, boxes: Tensor) -> Tensor:
+    """The views ``(N, V, 3, S, S)`` of ``(N, 3, S, S)`` images, each stretched to the image's size by nearest pixels.
+
+    Args:
+        boxes: ``(N, V, 5)``, see :func:`draw_boxes`.
+    """
+    side = images.shape[-1]
+    places = torch.arange(side, device=images.device)
+    top, left, height, width, mirrored = boxes.to(images.device, non_blocking=True)[..., None].unbind(
+        -2
+    )  # (N, V, 1) each
+    across = torch.where(mirrored == 1, side - 1 - places, places)
+    rows, columns = top + places * height // side, left + across * width // side  # (N, V, S)
+    image = torch.arange(len(images), device=images.device)[:, None, None, None]
+    return images[image, :, rows[..., :, None], columns[..., None, :]].permute(0, 1, 4, 2, 3)
+
 
 REPORTS = 8  # looks at a batch at work, at most; each shows the images done adapted and the others as they were
 EPSILON = 1e-8  # of the releases' AdamW
@@ -92,7 +133,7 @@ class PerImage(Method):
         raise NotImplementedError
 
     def boxes(self, count: int, side: int, seed: int) -> Tensor:
-        """Where the views of a batch's images lie, ``(count, views, 5)``; see :mod:`.views`."""
+        """Where the views of a batch's images lie, ``(count, views, 5)``; see :func:`draw_boxes`."""
         return draw_boxes(count, self.task.own.views, side, seed)
 
     def adapt(self, images: Tensor, state: AdaptationState | None, seed: int) -> Iterator[Progress]:

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, adam_step, sharpest
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Prepared, adam_step, sharpest
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.registry import Released
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import say
 

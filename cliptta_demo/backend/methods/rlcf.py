@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import number, whole
-from cliptta_demo.backend.methods.adaptation import Cost
+from cliptta_demo.backend.methods.adaptation import Cost, Outline
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.methods.tpt import PromptTuning
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.languages import say

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import number
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Step, sharpest
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step, sharpest
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.eta import ReliableSettings
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.languages import say
 

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import number
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Prepared, Progress, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Progress, Step
 from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.languages import say
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it

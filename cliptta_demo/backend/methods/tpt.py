@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.declare import number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces

@@ -6,11 +6,10 @@ from typing import ClassVar
 import torch
 
 from cliptta_demo.backend.declare import choice, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Step
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.languages import say
 
 TEMPLATES = (  # the authors' own, whatever the task's are

@@ -7,12 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import Declared, number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Progress
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.per_image import draw_boxes, take_views
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.task import Outline
-from cliptta_demo.backend.methods.views import draw_boxes, take_views
 from cliptta_demo.languages import say
 
 

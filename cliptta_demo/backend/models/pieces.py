@@ -9,7 +9,7 @@ goes through the tower once, as without pieces.
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,15 +39,11 @@ class Rest:
 NO_REST = Rest()
 
 
-class Tower(Protocol):
-    """What goes piece by piece: a :class:`.backbone.Backbone` with images, or the prompts of a text tower."""
+def embed_in_pieces(backbone: Any, images: Tensor, parameters: Tensor | None, at_once: int, rest: Rest) -> Tensor:
+    """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time.
 
-    def embed(self, inputs: Tensor, parameters: Tensor | None) -> Tensor:
-        """Embeddings ``(N, d)`` of N inputs under the parameters; gradients flow to them."""
-
-
-def embed_in_pieces(backbone: Tower, images: Tensor, parameters: Tensor | None, at_once: int, rest: Rest) -> Tensor:
-    """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time."""
+    ``backbone``: as for :class:`Passes`.
+    """
     parts = []
     for part in images.split(at_once):
         if parts:
@@ -61,12 +57,12 @@ class Passes:
     """Forward passes of a step, and the way back from its loss to the parameters.
 
     Args:
-        backbone: the shared model, or what else embeds.
+        backbone: the shared model, or what else has its ``embed(inputs, parameters)``, as the prompts of a text tower.
         parameters: θ ``(P,)``; it becomes a leaf that asks for its gradient.
         at_once: images whose activations may be in memory at once, ≥ 1; rest: called in between.
     """
 
-    def __init__(self, backbone: Tower, parameters: Tensor, at_once: int, rest: Rest = NO_REST) -> None:
+    def __init__(self, backbone: Any, parameters: Tensor, at_once: int, rest: Rest = NO_REST) -> None:
         self.backbone = backbone
         self.parameters = parameters.detach().requires_grad_(True)
         self.at_once = at_once

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from safetensors.torch import save
 
+from cliptta_demo.backend.methods.adaptation import Task
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY
 from cliptta_demo.backend.models.offered import TINY

@@ -15,8 +15,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
+from cliptta_demo.backend.methods.adaptation import Outline
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Outline
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of

@@ -20,15 +20,14 @@ import torch
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.data.stream import AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.adaptation import AdaptationState
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.methods.scores import ID_SCORES
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
-from cliptta_demo.backend.run.gathering import Gathering
+from cliptta_demo.backend.run.between import Gathering, Resets
 from cliptta_demo.backend.run.metrics import Tally
 from cliptta_demo.backend.run.reading import (
     UNORDERED,
@@ -40,7 +39,6 @@ from cliptta_demo.backend.run.reading import (
     unread_note,
     view_of,
 )
-from cliptta_demo.backend.run.resets import Resets
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say

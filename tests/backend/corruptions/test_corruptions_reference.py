@@ -26,7 +26,7 @@ from corruption_reference import (
 from numpy.typing import NDArray
 from PIL import Image
 
-from cliptta_demo.backend.corruptions import CORRUPTIONS, _ops, blur, corrupt, spatter, weather
+from cliptta_demo.backend.corruptions import CORRUPTIONS, _ops, blur, corrupt, weather
 from cliptta_demo.backend.corruptions.constants import PUBLISHED
 from cliptta_demo.backend.corruptions.digital import through_jpeg
 from cliptta_demo.backend.corruptions.weather import frost_textures
@@ -138,13 +138,13 @@ def test_shuffle_copies_as_the_reference_does(kept: dict[str, NDArray]) -> None:
 @pytest.mark.parametrize("sigma", LIQUID_SIGMAS)
 def test_spatter_parts_equal_opencv(sigma: int, kept: dict[str, NDArray]) -> None:
     edges = np.unpackbits(kept[f"edges {sigma}"]).reshape(96, 120).astype(bool)
-    found = spatter.canny(liquid(sigma), 50, 150)
+    found = weather.canny(liquid(sigma), 50, 150)
     # Weak edges are followed four pixels only.
     assert (found[0, 0].numpy().astype(bool) != edges).mean() < 0.01
-    distance = spatter.edge_distance(torch.from_numpy(edges)[None, None])
+    distance = weather.edge_distance(torch.from_numpy(edges)[None, None])
     # OpenCV approximates the distance, within 2 %.
     assert np.abs(distance[0, 0].numpy() - kept[f"distance {sigma}"]).max() < 0.5
-    equalised = spatter.equalise(torch.from_numpy(kept[f"levels {sigma}"])[None, None].float())
+    equalised = weather.equalise(torch.from_numpy(kept[f"levels {sigma}"])[None, None].float())
     assert np.array_equal(equalised[0, 0].numpy(), kept[f"equalised {sigma}"])
 
 

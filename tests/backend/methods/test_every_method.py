@@ -16,13 +16,12 @@ from golden_methods import LOGIT_SCALE, golden, golden_backbone
 from helpers import OWN, random_images
 from torch import Tensor, nn
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.task import Task
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.run.gathering import Gathering
+from cliptta_demo.backend.run.between import Gathering
 from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.run.size import nbytes
 from cliptta_demo.backend.settings import AdaptationSettings

@@ -15,7 +15,7 @@ from cliptta_demo.backend.methods import adaptation
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step, falling_rate
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.memory import ConfidentMemory
-from cliptta_demo.backend.methods.views import draw_boxes, take_views
+from cliptta_demo.backend.methods.per_image import draw_boxes, take_views
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings

@@ -10,7 +10,7 @@ from golden_methods import golden_backbone, tokenize
 from helpers import CLASSES, small_backbone
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.task import Task
+from cliptta_demo.backend.methods.adaptation import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.models.text_tower import TextTower

@@ -11,8 +11,8 @@ from helpers import labelled_source, small_backbone
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers, cost_of
+from cliptta_demo.backend.run.between import Resets
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.resets import Resets
 from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings

@@ -1,9 +1,49 @@
-"""When a method starts from the source model again."""
+"""Between two batches: which stand together, so that methods adapt to all of their images once they are complete, and
+when a method starts from the source model again.
+"""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
+from torch import Tensor
+
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
+from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.settings import AdaptationSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Gathering:
+    """What has come since the last window was full.
+
+    Attributes:
+        images: ``(N, 3, S, S)``; count: how many of them, the last ones, are the batch that is at work.
+        full: whether this batch completes it.
+    """
+
+    images: Tensor
+    count: int
+    full: bool
+
+    @classmethod
+    def of(cls, waiting: tuple[Tensor, ...], batch: Tensor, number: int, length: int) -> Gathering:
+        """With batch ``number`` (from 0) of a stream whose windows are ``length`` batches long."""
+        return cls(torch.cat([*waiting, batch]) if waiting else batch, len(batch), (number + 1) % length == 0)
+
+    @property
+    def waiting(self) -> tuple[Tensor, ...]:
+        """The images that wait for the next batch."""
+        return () if self.full else (self.images,)
+
+    def work(self, method: Method, state: AdaptationState | None, seed: int) -> Iterator[Progress]:
+        """A method's work on the batch; one that can't wait for more images takes it as it comes."""
+        if method.by_window:
+            return method.follow(self.images, self.count, self.full, state, seed)
+        return method.adapt(self.images[-self.count :], state, seed)
+
 
 # When a method has gone astray: SAR's numbers (Niu et al. 2023), in nats whatever the number of classes. SAR averages
 # its reliable images' entropy over steps; this rule, for any method, all images' over batches, once adapted to. As in
@@ -35,7 +75,7 @@ class Resets:
             return list(methods) if shift != self.shift else []
         return list(methods) if settings.reset_every and index % settings.reset_every == 0 else []
 
-    def renewed(self, names: Iterable[str]) -> "Resets":
+    def renewed(self, names: Iterable[str]) -> Resets:
         """After these methods have started anew."""
         names = list(names)
         kept = {name: value for name, value in self.entropies.items() if name not in names}
@@ -43,7 +83,7 @@ class Resets:
             self, entropies=kept, counts=self.counts | {name: self.counts.get(name, 0) + 1 for name in names}
         )
 
-    def after(self, shift: str, entropies: Mapping[str, float]) -> "Resets":
+    def after(self, shift: str, entropies: Mapping[str, float]) -> Resets:
         """After a batch; ``entropies``: method → mean entropy of its predictions in nats."""
         averages = {
             name: MOMENTUM * self.entropies.get(name, value) + (1 - MOMENTUM) * value
