@@ -9,6 +9,7 @@ The files are mapped into memory, so that only the images of a batch are read. S
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,68 +36,61 @@ def open_cifar_c(name: str, class_names: Sequence[str] | None, known: tuple[str,
     severity = SEVERITIES
     if match := re.fullmatch(r"(.+):(\d+)", name):
         name, severity = match[1], int(match[2])
+    if not 1 <= severity <= SEVERITIES:
+        raise UserError(f"severity is {severity}; it must be from 1 to {SEVERITIES}.")
     path = Path(name).expanduser()
+    names = [path.name.removesuffix(".npy")]
+    directory = path.parent
     if path.is_dir():
-        names = [name for name in COMMON_CORRUPTIONS if (path / f"{name}.npy").is_file()]
-        if not names:
-            raise UserError(f"The directory {path.name!r} holds no file like fog.npy. Give CIFAR-10-C's directory.")
-        return CifarCSource(path, tuple(names), severity, known, class_names)
-    return CifarCSource(path.parent, (path.name.removesuffix(".npy"),), severity, known, class_names)
+        names, directory = [name for name in COMMON_CORRUPTIONS if (path / f"{name}.npy").is_file()], path
+    if not names:
+        raise UserError(f"The directory {path.name!r} holds no file like fog.npy. Give CIFAR-10-C's directory.")
+    labels = _open(directory, "labels")
+    part = slice((severity - 1) * len(labels) // SEVERITIES, severity * len(labels) // SEVERITIES)
+    files = {name: _open(directory, name) for name in names}
+    for name, images in files.items():
+        if images.dtype != np.uint8 or images.shape != (len(labels), 32, 32, 3):
+            raise UserError(
+                f"{name}.npy holds {images.dtype} {images.shape}; CIFAR-10-C has uint8 ({len(labels)}, 32, 32, 3). "
+                "Download it again."
+            )
+    repeated = np.tile(np.asarray(labels[part], np.int64), len(names))
+    if not len(repeated) or not 0 <= repeated.min() <= repeated.max() < len(known):
+        raise UserError(f"labels.npy does not hold labels from 0 to {len(known) - 1}. Download it again.")
+    images = {name: images[part] for name, images in files.items()}
+    return CifarCSource(images, *select_classes(known, repeated, class_names, directory.name))
 
 
+@dataclass(frozen=True, eq=False)
 class CifarCSource:
     """The images of one severity of one or several corruptions.
 
-    Args:
-        directory: where ``labels.npy`` and the corruptions' files are.
-        corruptions: names of files, without ``.npy``.
-        severity: 1 to 5.
-        known: class names in the order of the labels; class_names: only these of them, in this order; None: all.
+    Attributes:
+        images: corruption → ``(N, 32, 32, 3)`` uint8, mapped into memory, all N the same.
+        class_names: of the classes shown; chosen: their positions in all images, one corruption after the other;
+            labels: of these.
     """
 
+    images: dict[str, np.ndarray]
+    class_names: tuple[str, ...]
+    chosen: np.ndarray
+    labels: np.ndarray
     templates = PAPER_TEMPLATES
-
-    def __init__(
-        self,
-        directory: Path,
-        corruptions: tuple[str, ...],
-        severity: int,
-        known: tuple[str, ...],
-        class_names: Sequence[str] | None = None,
-    ) -> None:
-        if not 1 <= severity <= SEVERITIES:
-            raise UserError(f"severity is {severity}; it must be from 1 to {SEVERITIES}.")
-        labels = _open(directory, "labels")
-        per_severity = len(labels) // SEVERITIES
-        part = slice((severity - 1) * per_severity, severity * per_severity)
-        self.corruptions = corruptions
-        self.images = []
-        for name in corruptions:
-            images = _open(directory, name)
-            if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3) or len(images) != len(labels):
-                raise UserError(
-                    f"{name}.npy holds {images.dtype} {images.shape}; CIFAR-10-C has uint8 ({len(labels)}, 32, 32, 3). "
-                    "Download it again."
-                )
-            self.images.append(images[part])
-        repeated = np.tile(np.asarray(labels[part], np.int64), len(corruptions))
-        if not len(repeated) or not 0 <= repeated.min() <= repeated.max() < len(known):
-            raise UserError(f"labels.npy does not hold labels from 0 to {len(known) - 1}. Download it again.")
-        self.class_names, self.chosen, self.labels = select_classes(known, repeated, class_names, directory.name)
 
     def length(self) -> int | None:
         return len(self.labels)
 
     def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         indices = arranged(self.labels, order, seed)[start : start + count]
-        per_file = len(self.images[0])
+        corruptions, files = tuple(self.images), tuple(self.images.values())
+        per_file = len(files[0])
         rows = self.chosen[indices]
-        pixels = [self.images[row // per_file][row % per_file] for row in rows]
+        pixels = [files[row // per_file][row % per_file] for row in rows]
         pixels = np.stack(pixels) if pixels else np.empty((0, 32, 32, 3), np.uint8)
         tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
         if size != tensor.shape[-1]:
             tensor = resize(tensor, size)
-        names = tuple(f"{self.corruptions[row // per_file]} {row % per_file}" for row in rows)
+        names = tuple(f"{corruptions[row // per_file]} {row % per_file}" for row in rows)
         return Images(tensor, torch.from_numpy(self.labels[indices]), names)
 
 

@@ -153,75 +153,64 @@ def _images(
 ) -> Iterator[Member]:
     """Everything that may be an image, one after the other; tables and notes go into the lists on the way."""
     others = 0
-    for member, loose in _members(files, limits, archive_limits, notes):
+    for file, member in _members([file for file in files if not is_hidden(file.name)], limits, archive_limits, notes):
         suffix = os.path.splitext(member.name)[1].lower()
         shown = base_name(member.name)
         if member.refused:
             notes.append(member.refused)
-        elif member.video:
+        elif member.video or suffix in IMAGE_EXTENSIONS:
             yield member
         elif suffix in TABLES:
             try:
                 tables.append((shown, read_table(member.data, shown)))
             except UserError as error:
                 notes.append(str(error))
-        elif loose or suffix in IMAGE_EXTENSIONS:
-            yield member
+        elif file.name == member.name and _is_loose(file):
+            yield member  # a file given by itself is said to be no image
         elif suffix in VIDEO_EXTENSIONS:
             notes.append(say("{name} is a video inside an archive; it was left out: add it by itself.", name=shown))
         else:
             others += 1
     if others:
-        notes.append(
-            say_count(
-                "{count} file that is no image went unread.", "{count} files that are no image went unread.", others
-            )
-        )
+        one, many = "{count} file that is no image went unread.", "{count} files that are no image went unread."
+        notes.append(say_count(one, many, others))
+
+
+def _is_loose(file: GivenFile) -> bool:
+    return "/" not in file.name.strip("/")
 
 
 def _members(
     files: Sequence[GivenFile], limits: ImageLimits, archive_limits: ArchiveLimits, notes: list[str]
-) -> Iterator[tuple[Member, bool]]:
-    """Every file with its bytes, archives opened, and whether it was given by itself, without any folder.
+) -> Iterator[tuple[GivenFile, Member]]:
+    """Every file with its bytes, archives opened.
 
     What all archives together unpack to is bounded as one archive is: a thousand small bombs are a large one.
     """
     left = archive_limits.max_total_bytes
     for file in files:
-        loose = "/" not in file.name.strip("/")
-        if is_hidden(file.name):
-            continue
-        if file.name.lower().endswith(".zip"):
-            name = base_name(file.name)
-            if left <= 0:
+        suffix, name, some = os.path.splitext(file.name)[1].lower(), base_name(file.name), False
+        try:
+            if suffix == ".zip" and left <= 0:
                 text = say("{name} was not opened: the archives before it unpack to all that is read at once.")
                 notes.append(text.format(name=name))
-                continue
-            some = False
-            try:
+            elif suffix == ".zip":
                 for member in read_archive(file.path, name, replace(archive_limits, max_total_bytes=left)):
                     left, some = left - member.unpacked, True
-                    yield member, False
+                    yield file, member
                 if not some:
                     notes.append(say("{name} holds no file that could be an image.", name=name))
-            except UserError as error:
-                notes.append(str(error))
-            continue
-        if (loose or file.name.lower().endswith(VIDEO_EXTENSIONS)) and is_video(file.path, file.name):
-            yield Member(file.name, video=file.path), loose
-            continue
-        if not loose and not file.name.lower().endswith((*IMAGE_EXTENSIONS, *TABLES)):
-            yield Member(file.name), False
-            continue
-        yield _read(file, MAX_TABLE_BYTES if file.name.lower().endswith(TABLES) else limits.max_bytes), loose
-
-
-def _read(file: GivenFile, most: int) -> Member:
-    try:
-        return Member(file.name, read_file(file.path, most))
-    except OSError:
-        refused = say("{name} could not be opened; it was left out: add it again.", name=base_name(file.name))
-        return Member(file.name, refused=refused)
+            elif (_is_loose(file) or suffix in VIDEO_EXTENSIONS) and is_video(file.path, file.name):
+                yield file, Member(file.name, video=file.path)
+            elif not _is_loose(file) and suffix not in (*IMAGE_EXTENSIONS, *TABLES):
+                yield file, Member(file.name)
+            else:
+                most = MAX_TABLE_BYTES if suffix in TABLES else limits.max_bytes
+                yield file, Member(file.name, read_file(file.path, most))
+        except UserError as error:
+            notes.append(str(error))
+        except OSError:
+            notes.append(say("{name} could not be opened; it was left out: add it again.", name=name))
 
 
 def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:

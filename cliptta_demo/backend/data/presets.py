@@ -76,10 +76,8 @@ class HubDataset:
     where: tuple[tuple[str, str], ...] = ()
 
 
-def _preset(repository: str, split: str, label: str, megabytes: int | None = None, **about: Any) -> HubDataset:
-    """With the paper's caption, unless another is given. Raises ValueError where no size is."""
-    if megabytes is None:
-        raise ValueError(f"{repository} has no megabytes: give the rough size of its split, or UNCOUNTED.")
+def _preset(repository: str, split: str, label: str, megabytes: int, **about: Any) -> HubDataset:
+    """With the paper's caption, unless another is given."""
     about = {"templates": PAPER_TEMPLATES} | about
     return HubDataset(repository=repository, split=split, label=label, megabytes=megabytes, **about)
 
