@@ -78,7 +78,7 @@ class Hub:
         down_after: go down once so many more bytes of files have been sent; down: break off whatever is asked for.
         bytes_per_second: speed of downloads, None for no limit; stalled: send nothing more, and close nothing.
         xet: offer large files from Xet storage too.
-        sent: bytes of files sent so far; sending: downloads at work.
+        sending: downloads at work.
         spoil: change one byte of every download.
         requests: (method, path, Range header) of all that was asked; tokens: all Authorization headers.
     """
@@ -90,7 +90,6 @@ class Hub:
     bytes_per_second: float | None = None
     stalled: bool = False
     xet: bool = False
-    sent: int = 0
     sending: int = 0
     spoil: bool = False
     address: str = ""
@@ -168,22 +167,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         siblings = []
         for path, blob in repository.blobs[revision].items():
-            entry: dict[str, Any] = {"rfilename": path, "size": len(blob.bytes), "blobId": blob.sha256[:40]}
+            entry: dict[str, Any] = {"rfilename": path, "size": len(blob.bytes)}
             if len(blob.bytes) >= LARGE:
                 sha256 = "*" * 16 if repository.gated else blob.sha256
                 entry["lfs"] = {"sha256": sha256, "size": len(blob.bytes), "pointerSize": 134}
             siblings.append(entry)
         answer = {
-            "_id": "621ffdd236468d709f181d58",
             "id": name,
-            "author": name.split("/")[0],
             "sha": COMMIT if revision == "main" else hashlib.sha1(revision.encode()).hexdigest(),
-            "private": False,
-            "gated": "auto" if repository.gated else False,
-            "disabled": False,
-            "tags": [],
-            "downloads": 0,
-            "likes": 0,
             "cardData": repository.card,
             "siblings": siblings,
         }
@@ -252,7 +243,6 @@ class _Handler(BaseHTTPRequestHandler):
             while self.hub.stalled and not select.select([self.connection], [], [], 0.05)[0]:
                 pass  # until it goes on, or the other side closes
             self.wfile.write(data[start : start + PIECE])
-            self.hub.sent += len(data[start : start + PIECE])
             if self.hub.bytes_per_second:
                 time.sleep(PIECE / self.hub.bytes_per_second)
 
