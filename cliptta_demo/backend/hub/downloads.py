@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class _Download:
 
     wanted: tuple[Any, ...]
     progress: Progress
-    refusal: str = ""
+    refusal: str = say("The download broke off. Try again.")  # until it has ended well
     ended: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, progress: Progress) -> None:
@@ -66,6 +67,7 @@ class _Download:
     def work(self, listing: Listing, files: Sequence[RemoteFile], visitor: bool) -> None:
         try:
             _bring(listing, files, visitor, self.tell)
+            self.refusal = ""
         except UserError as error:
             self.refusal = str(error)
         finally:
@@ -204,11 +206,11 @@ def _bring_watched(
     while not mine:
         with _lock:
             if not downloading():
-                _download = _Download(wanted, Progress(listing.name, 0, sum(file.size for file in missing)))
+                new = _Download(wanted, Progress(listing.name, 0, sum(file.size for file in missing)))
                 # Nobody waits for its end: a thread in the middle of a transfer can't be made to give it up.
-                threading.Thread(
-                    target=_download.work, args=(listing, missing, visitor), name="download", daemon=True
-                ).start()
+                work = partial(new.work, listing, missing, visitor)
+                threading.Thread(target=work, name="download", daemon=True).start()
+                _download = new
             download = _download
         mine = download.wanted == wanted
         while not download.ended.wait(LOOK_SECONDS):
