@@ -172,8 +172,10 @@ def _images(
         else:
             others += 1
     if others:
-        one, many = "{count} file that is no image went unread.", "{count} files that are no image went unread."
-        notes.append(say_count(one, many, others))
+        text = say_count(
+            "{count} file that is no image went unread.", "{count} files that are no image went unread.", others
+        )
+        notes.append(text)
 
 
 def _is_loose(file: GivenFile) -> bool:
