@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.standalone import run_as_page
+from cliptta_demo.page.panels.exports import run_as_page
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment, work
 from cliptta_demo.page.session.state import Session

@@ -13,7 +13,6 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
-from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.window import OVERLAYS
@@ -24,7 +23,7 @@ from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.numbers import entry
+from cliptta_demo.page.panels.numbers import entries
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.runs.camera import WINDOW, Camera, Cameras
 from cliptta_demo.page.words.texts import FAILED
@@ -128,6 +127,6 @@ def _about(camera: Camera) -> dict[str, Any]:
         "token": camera.token,
         "side": min(2 * experiment.backbone.info.image_size, LARGEST_SIDE),
         "classes": [display_name(name) for name in experiment.class_names],
-        "methods": [entry(name, look) for name, look in looks(experiment.settings.methods).items()],
+        "methods": entries(experiment.settings.methods),
         "reference": REFERENCE,
     }

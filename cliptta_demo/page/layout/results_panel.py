@@ -11,10 +11,9 @@ import gradio as gr
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.exports import command_download, python_download
+from cliptta_demo.page.panels.exports import DOWNLOADS
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.panels.results_table import PANEL, csv_download, json_download, results_data
-from cliptta_demo.page.panels.standalone import page_download
+from cliptta_demo.page.panels.results_table import PANEL, results_data
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.weights import weights_download
 
@@ -22,14 +21,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
 NOTHING_YET = say("No result yet: press Run first.")
 SHOW, HIDE = say("Show the table"), say("Hide the table")
-SAVED = {  # button → its label
-    "csv": say("Save as CSV"),
-    "json": say("Run as JSON"),
-    "page": say("Run as a page"),
-    "python": say("Run as Python"),
-    "command": say("Run as a command"),
-    "weights": say("Adapted weights"),
-}
+SAVED = {name: download.label for name, download in DOWNLOADS.items()} | {"weights": say("Adapted weights")}
 
 
 def build_results() -> dict[str, Any]:
@@ -48,8 +40,7 @@ def build_results() -> dict[str, Any]:
 
 def downloads(host: Host) -> dict[str, Callable[[Any], str]]:
     """Button → what it saves of a session."""
-    plain = {"csv": csv_download, "json": json_download, "page": page_download, "python": python_download}
-    return {**plain, "command": command_download, "weights": partial(weights_download, host)}
+    return {name: download.of for name, download in DOWNLOADS.items()} | {"weights": partial(weights_download, host)}
 
 
 def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> None:

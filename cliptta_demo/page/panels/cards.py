@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
 from cliptta_demo.languages import say
-from cliptta_demo.page.panels.numbers import Beside, Method, entry, rounded
+from cliptta_demo.page.panels.numbers import Beside, Method, entries, rounded
 from cliptta_demo.page.session.state import Session
 
 
@@ -51,30 +50,28 @@ class Cards(TypedDict):
 def cards_data(session: Session | None, methods: Sequence[str], live: LiveStep | None = None) -> Cards:
     """Accuracy, gain over zero-shot, and what each method fixed and broke."""
     snapshot = session.snapshot if session else None
-    cards = []
-    for name, look in looks(methods).items():
+
+    def numbers(name: str) -> dict[str, Any]:
         method = snapshot.methods[name] if snapshot else None
         series = method.series if method else Series()
         known = [value for value in series.batch_accuracy if value is not None]
-        numbers = {
+        changed = method.batch.predicted != snapshot.methods[REFERENCE].batch.predicted if method else None
+        return {
             "sentence": METHODS[name].sentence,
             "accuracy": method.accuracy if method else None,
             "at_work": live.methods[name].accuracy if live and name in live.methods else None,
             "beside": vars(method.paired) if method and method.accuracy is not None else None,
             "confidence": float(method.batch.confidence.mean()) if method else None,
-            "changed": None,
+            "changed": int(changed.sum()) if method else None,
             "spark": rounded(known or series.confidence, 4),
         }
-        if method:
-            numbers["changed"] = int((method.batch.predicted != snapshot.methods[REFERENCE].batch.predicted).sum())
-        cards.append(entry(name, look) | numbers)
-    images = len(snapshot.labels) if snapshot else 0
+
     return {
         "reference": REFERENCE,
         "begun": snapshot is not None,
         "working": live is not None,
-        "images": images,
-        "methods": cards,
+        "images": len(snapshot.labels) if snapshot else 0,
+        "methods": entries(methods, numbers),
     }
 
 

@@ -1,9 +1,10 @@
-"""A run of the page for elsewhere: as a command line, and as Python. Pure."""
+"""A run of the page for elsewhere: files for the browser to save. Pure."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.declare import Declared, settings_of
@@ -11,11 +12,23 @@ from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import ADAPTED_PREFIX
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX
+from cliptta_demo.backend.run.results import to_csv
+from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
-from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.one_file import one_file
+from cliptta_demo.page.form.links import to_query
+from cliptta_demo.page.panels import gallery
+from cliptta_demo.page.panels.cards import cards_data, cards_place
+from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.panel import DRAWING, STYLES, panel_html, spoken_language
+from cliptta_demo.page.panels.progress import run_line_html
+from cliptta_demo.page.panels.results_table import with_scores
+from cliptta_demo.page.panels.stage import DRAWN, ROWS
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.glossary import glossary_html
+from cliptta_demo.page.words.texts import HEADER, KEPT_RUN
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
 OWN_IMAGES = say("The images were your own: put the path of their folder in the place of PATH.")
@@ -23,6 +36,10 @@ WEIGHTS = f"{ADAPTED_PREFIX}FILE"
 OWN_WEIGHTS = say("The weights were your own: put the path of their file in the place of FILE.")
 CHANGED = say("Settings changed at batch {batches}; this is the whole run with the last of them.")
 
+WORK = """
+for (const [name, value] of DATA.panels) cliptta.mount(name, document.getElementById(name), { value }, () => {});
+addEventListener("resize", () => cliptta.drawAnew());
+"""
 SCRIPT = '''"""A run of the CLIPTTA demo in Python; the package comes with: pip install .{notes}"""
 
 from dataclasses import replace
@@ -87,20 +104,52 @@ def as_python(recipe: Recipe, notes: tuple[str, ...] = ()) -> str:
     )
 
 
-def command_download(session: Session | None) -> str:
-    """The command line as a file for the browser to save; empty before any run."""
-    if session is None:
-        return ""
-    text = "".join(f"# {note}\n" for note in _notes(session)) + as_command(session.recipe) + "\n"
-    return to_json({"name": "cliptta-run.sh", "type": "text/x-shellscript", "text": text})
+def run_as_command(session: Session) -> str:
+    """The command line, with what a person has to know of it."""
+    return "".join(f"# {note}\n" for note in _notes(session)) + as_command(session.recipe) + "\n"
 
 
-def python_download(session: Session | None) -> str:
-    """The script as a file for the browser to save; empty before any run."""
-    if session is None:
-        return ""
-    text = as_python(session.recipe, _notes(session))
-    return to_json({"name": "cliptta_run.py", "type": "text/x-python", "text": text})
+def run_as_python(session: Session) -> str:
+    """The script, likewise."""
+    return as_python(session.recipe, _notes(session))
+
+
+def run_as_page(session: Session) -> str:
+    """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
+    rows = [[panel for panel in row if panel in DRAWN or panel is gallery.GLIMPSE] for row in ROWS]
+    drawn = [panel for row in rows for panel in row]
+    body = [spoken_language(), HEADER, f'<p class="sentence">{KEPT_RUN}</p>']
+    body += [run_line_html(session), f'<div id="cards">{cards_place()}</div>']
+    body += [_row(row) for row in rows if row] + [glossary_html()]
+    cards = ["cards", to_json(cards_data(session, session.recipe.settings.methods))]
+    data = {"panels": [cards, *([panel.name, panel.value(session)] for panel in drawn)]}
+    scripts = [f"{name}.js" for name in DRAWING]
+    styles = [f"{name}.css" for name in (*STYLES, "report")]
+    return one_file(
+        say("A run of CLIPTTA"), "".join(body), kind="run", styles=styles, scripts=scripts, data=data, work=WORK
+    )
+
+
+def results_csv(session: Session) -> str:
+    """All results, image by image."""
+    return "\ufeff" + to_csv(session.results, session.recipe.class_names, with_scores(session))
+
+
+def report_json(session: Session) -> str:
+    """Settings, seed, totals and series, as the command line writes them, and the link's query."""
+    recipe = session.recipe
+    result = full_report(
+        session.snapshot,
+        recipe.settings,
+        backbone=recipe.backbone,
+        dataset=recipe.dataset,
+        ood=recipe.ood_source if recipe.settings.stream.ood_share > 0 else None,
+        templates=recipe.templates,
+    )
+    result["link"] = f"?{to_query(recipe)}"
+    result["changes"] = [{"batch": mark.batch + 1, "what": mark.label} for mark in session.marks]
+    result["shifts"] = [{"corruption": name, "severity": severity} for name, severity in session.shifts]
+    return to_json(result)
 
 
 def _notes(session: Session) -> tuple[str, ...]:
@@ -143,3 +192,33 @@ def _own(recipe: Recipe) -> dict[str, Any]:
 
 def _flag(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _row(panels: list[Panel]) -> str:
+    places = "".join(f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in panels)
+    return f'<div class="pair">{places}</div>' if len(panels) > 1 else places
+
+
+@dataclass(frozen=True)
+class Download:
+    """What a button saves: its label, the file's name and type, and its text of a session that has a snapshot."""
+
+    label: str
+    name: str
+    type: str
+    text: Callable[[Session], str]
+
+    def of(self, session: Session | None) -> str:
+        """For ``saveFile`` in assets/results.js, as JSON text; empty before any result."""
+        if session is None or session.snapshot is None:
+            return ""
+        return to_json({"name": self.name, "type": self.type, "text": self.text(session)})
+
+
+DOWNLOADS = {
+    "csv": Download(say("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
+    "json": Download(say("Run as JSON"), "cliptta-run.json", "application/json", report_json),
+    "page": Download(say("Run as a page"), "cliptta-run.html", "text/html;charset=utf-8", run_as_page),
+    "python": Download(say("Run as Python"), "cliptta_run.py", "text/x-python", run_as_python),
+    "command": Download(say("Run as a command"), "cliptta-run.sh", "text/x-shellscript", run_as_command),
+}

@@ -5,7 +5,7 @@ The browser builds the tiles with ``textContent`` only (assets/gallery.js), so n
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.numbers import Method, entry, looks_of, rounded
+from cliptta_demo.page.panels.numbers import Method, entries_of, rounded
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
@@ -74,13 +74,13 @@ class Gallery(TypedDict):
 def gallery_data(session: Session) -> Gallery:
     """Everything the gallery draws of a run's last batch."""
     snapshot, sheets = session.snapshot, session.sheets
-    shown, opening = looks_of(session), DEFAULTS.methods[-1]
+    shown, opening = session.recipe.settings.methods, DEFAULTS.methods[-1]
     reference = snapshot.methods[REFERENCE].batch.predicted
-    methods = {}
-    for name, look in shown.items():
+
+    def numbers(name: str) -> dict[str, Any]:
         method = snapshot.methods[name]
         view, known = method.batch, method.batch.scores > method.threshold
-        numbers = {
+        return {
             "predicted": view.predicted.tolist(),
             "confidence": rounded(view.confidence, 3),
             "likeliest": view.likeliest.tolist(),
@@ -88,7 +88,7 @@ def gallery_data(session: Session) -> Gallery:
             "status": statuses(snapshot.labels, view.predicted, known, reference),
             "entropy": view.collapse_entropy,
         }
-        methods[name] = entry(name, look) | numbers
+
     return {
         "sheet": sheets.seen,
         "clean": sheets.clean,
@@ -98,9 +98,9 @@ def gallery_data(session: Session) -> Gallery:
         "tiles": [
             {"truth": int(label), "name": name} for label, name in zip(snapshot.labels, snapshot.names, strict=True)
         ],
-        "methods": methods,
+        "methods": {own["method"]: own for own in entries_of(session, numbers)},
         "reference": REFERENCE,
-        "shown": opening if opening in shown else list(shown)[-1],
+        "shown": opening if opening in shown else shown[-1],
         "labelled": bool((snapshot.labels >= 0).any()),
         "own": session.recipe.dataset == UPLOAD,
         "batch": snapshot.batch + 1,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
+from cliptta_demo.page.panels.curves import entropy_now
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.entropy import entropy_now
-from cliptta_demo.page.panels.numbers import Beside, Method, entry, looks_of
+from cliptta_demo.page.panels.numbers import Beside, Method, entries_of
 from cliptta_demo.page.session.state import Session
 
 
@@ -40,21 +40,21 @@ class Histogram(TypedDict):
 def histogram_data(session: Session, live: LiveStep | None = None) -> Histogram:
     """Predictions per class of a run that has begun."""
     truth, snapshot = session.state.true_histogram, session.snapshot
-    methods = []
-    for name, look in looks_of(session).items():
+
+    def numbers(name: str) -> dict[str, Any]:
         counts = session.state.tallies[name].histogram
         known = snapshot is not None and snapshot.methods[name].accuracy is not None
-        numbers = {
+        return {
             "counts": (counts + live.methods[name].histogram if live else counts).tolist(),
             "entropy": entropy_now(session, live, name),
             "beside": vars(snapshot.methods[name].paired) if known else None,
         }
-        methods.append(entry(name, look) | numbers)
+
     return {
         "classes": [display_name(name) for name in session.recipe.class_names],
         "truth": truth.tolist() if truth.any() else None,
         "reference": REFERENCE,
-        "methods": methods,
+        "methods": entries_of(session, numbers),
     }
 
 

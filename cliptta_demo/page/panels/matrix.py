@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import BatchView, Snapshot
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.numbers import Method, entry, looks_of
+from cliptta_demo.page.panels.numbers import Method, entries_of
 from cliptta_demo.page.session.state import Session
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
@@ -79,20 +79,21 @@ def captions_of(view: BatchView, logit_scale: float, order: NDArray[np.int64] | 
 
 def matrix_data(session: Session) -> Matrix:
     """The batch's N×N image × pseudo-caption matrix, one for each method, images sorted by their true class."""
-    snapshot, matrices = session.snapshot, []
+    snapshot = session.snapshot
     order = _order(snapshot)
-    for name, look in looks_of(session).items():
+
+    def numbers(name: str) -> dict[str, Any] | None:
         view = snapshot.methods[name].batch
         if view.cosines is None or not len(order):
-            continue
+            return None
         captions = captions_of(view, snapshot.logit_scale, order)
         about = {"used": captions.used, "entropy": captions.entropy, "own": captions.own}
-        cells = {"cells": _bytes(captions.fit), "captions": view.predicted[order].tolist()}
-        matrices.append(entry(name, look) | cells | about)
+        return about | {"cells": _bytes(captions.fit), "captions": view.predicted[order].tolist()}
+
     return {
         "rows": _labels(snapshot)[order].tolist(),
         "classes": [display_name(name) for name in snapshot.class_names],
-        "methods": matrices,
+        "methods": entries_of(session, numbers),
     }
 
 

@@ -5,11 +5,12 @@ Geometry, labels and sentences are the scripts' (``assets``), which so can draw 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, TypedDict
 
 from cliptta_demo.backend.data.schedule import plan_of
-from cliptta_demo.backend.methods.looks import MethodLook, looks
+from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.session.state import Session
@@ -59,14 +60,21 @@ class Stream(TypedDict):
     changes: list[Change]
 
 
-def entry(name: str, look: MethodLook) -> Method:
-    """A method as the scripts know it."""
-    return {"method": name, "label": look.label, "mark": look.mark}
+Numbers = Callable[[str], Mapping[str, Any] | None]
 
 
-def looks_of(session: Session) -> dict[str, MethodLook]:
-    """How the methods compared are drawn, in the page's order."""
-    return looks(session.recipe.settings.methods)
+def entries(names: Iterable[str], numbers: Numbers = lambda name: {}) -> list[Any]:
+    """Methods side by side as the scripts know them, each with its ``numbers``; who has None is left out."""
+    return [
+        {"method": name, "label": look.label, "mark": look.mark} | own
+        for name, look in looks(names).items()
+        if (own := numbers(name)) is not None
+    ]
+
+
+def entries_of(session: Session, numbers: Numbers = lambda name: {}) -> list[Any]:
+    """Those that a run compares, in the page's order."""
+    return entries(session.recipe.settings.methods, numbers)
 
 
 def stream_of(session: Session, live: LiveStep | None) -> Stream:

@@ -9,7 +9,6 @@ import io
 from collections.abc import Sequence
 from typing import TypedDict
 
-from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.results import harmless
 from cliptta_demo.languages import say
@@ -17,7 +16,7 @@ from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.form.reading import values_of
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.numbers import Method, entry, rounded
+from cliptta_demo.page.panels.numbers import Method, entries, rounded
 from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
 from cliptta_demo.page.session.state import Recipe, Session
 
@@ -96,7 +95,7 @@ def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = N
     names, methods = _differing([run.recipe for run in runs]), methods_of(runs)
     return {
         "behind": _behind(past, this.recipe if this else begins),
-        "methods": [entry(name, look) for name, look in looks(methods).items()],
+        "methods": entries(methods),
         "settings": [fields()[name].label for name in names],
         "rows": [_row(name, run, names, methods, past) for name, run in rows],
     }

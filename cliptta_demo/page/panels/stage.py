@@ -10,17 +10,13 @@ from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.panels import (
-    accuracy,
-    drift,
-    entropy,
-    gain,
+    curves,
+    figures,
     gallery,
     histogram,
     matrix,
     past_runs,
-    reliability,
     results_table,
-    scores,
     story,
     strip,
     sweep,
@@ -28,26 +24,25 @@ from cliptta_demo.page.panels import (
 )
 from cliptta_demo.page.panels.cards import cards_data
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.progress import progress_bar, progress_html
-from cliptta_demo.page.panels.run_line import run_line_html
+from cliptta_demo.page.panels.progress import progress_bar, progress_html, run_line_html
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 # To add a panel: write its file, add it here, `make generate`. Those of one row stand side by side.
 ROWS: tuple[tuple[Panel, ...], ...] = (
-    (scores.PANEL,),
+    (figures.SCORES,),
     (gallery.GLIMPSE,),
     (strip.PANEL,),
-    (accuracy.PANEL, entropy.PANEL),
+    (curves.ACCURACY, curves.ENTROPY),
     (past_runs.PANEL,),
     (histogram.PANEL,),
     (story.PANEL, toy.PANEL),
     (matrix.PANEL,),
-    (reliability.PANEL, gain.PANEL),
+    (figures.RELIABILITY, figures.GAIN),
     (gallery.PANEL,),
     (sweep.PANEL,),
     (results_table.PANEL,),
-    (drift.PANEL,),
+    (figures.DRIFT,),
 )
 DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
 HEADS = ("progress", "run_line", "cards")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.matrix import captions_of
-from cliptta_demo.page.panels.numbers import Method, entry, looks_of
+from cliptta_demo.page.panels.numbers import Method, entries_of
 from cliptta_demo.page.session.state import Session
 
 TOLD = ("cliptta", "cliptta-oce")  # the methods whose three sentences are told
@@ -51,7 +51,7 @@ class Story(TypedDict):
 
 def story_data(session: Session, live: LiveStep | None = None) -> Story:
     """What is told of CLIPTTA, where it runs, and each method's loss, term by term, at the latest step."""
-    snapshot, shown = session.snapshot, looks_of(session)
+    snapshot, shown = session.snapshot, session.recipe.settings.methods
     views = live.methods if live else {name: method.batch for name, method in snapshot.methods.items()}
     losses = live.losses if live else {name: method.losses for name, method in snapshot.methods.items()}
 
@@ -60,17 +60,16 @@ def story_data(session: Session, live: LiveStep | None = None) -> Story:
             return None
         found = captions_of(views[name], snapshot.logit_scale)
         numbers = {key: getattr(found, key) for key in Told.__annotations__ if key != "label"}
-        return {"label": shown[name].label, **numbers}
+        return {"label": METHODS[name].label, **numbers}
+
+    def loss(name: str) -> dict[str, Any] | None:
+        return {"sentence": METHODS[name].sentence, "terms": losses[name]} if losses.get(name) else None
 
     told = seen(next((name for name in TOLD if name in shown), None))
     return {
         "told": told,
         "alone": seen(ALONE) if told else None,
-        "losses": [
-            entry(name, look) | {"sentence": METHODS[name].sentence, "terms": losses[name]}
-            for name, look in shown.items()
-            if losses.get(name)
-        ],
+        "losses": entries_of(session, loss),
         "batch": (live or snapshot).batch + 1,
         "step": live.step if live else None,
     }

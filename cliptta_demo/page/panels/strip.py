@@ -13,7 +13,7 @@ from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.numbers import Block, Method, blocks_of, entry, looks_of
+from cliptta_demo.page.panels.numbers import Block, Method, blocks_of, entries_of
 from cliptta_demo.page.session.state import Session
 
 MOST_COLUMNS, MOST_ROWS = 200, 24  # of the picture of classes
@@ -91,7 +91,7 @@ def strip_data(session: Session) -> Strip:
     methods = snapshot.methods if snapshot else {}
     shifts = next(iter(methods.values())).shift_accuracy if methods else {}
     if len(shifts) > 1 and any(value is not None for value in shifts.values()):
-        data["methods"] = [entry(name, look) for name, look in looks_of(session).items()]
+        data["methods"] = entries_of(session)
         data["accuracies"] = {shift: [method.shift_accuracy[shift] for method in methods.values()] for shift in shifts}
         data["names"] |= {shift: corruption_name(shift) for shift in shifts}
     return data

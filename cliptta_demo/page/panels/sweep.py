@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.numbers import Method, entry
+from cliptta_demo.page.panels.numbers import Method, entries
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def sweep_data(
         "values": list(values),
         "usual": usual,
         "images": images,
-        "methods": [entry(name, look) for name, look in looks(methods).items()],
+        "methods": entries(methods),
         "unmoved": list(unmoved),
         "points": list(points),
     }

@@ -6,11 +6,10 @@ import logging
 from typing import Any
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.run.insight import TOY_LOSSES, toy_paths
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.numbers import entry
+from cliptta_demo.page.panels.numbers import entries
 from cliptta_demo.page.words.texts import FAILED
 
 log = logging.getLogger(__name__)
@@ -43,6 +42,6 @@ PANEL = Panel(
         "keys; arrows show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."
     ),
-    waiting=[entry(name, look) for name, look in looks(TOY_LOSSES).items()],
+    waiting=entries(TOY_LOSSES),
     server=toy,
 )

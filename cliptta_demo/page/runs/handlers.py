@@ -17,8 +17,7 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.past_runs import past_value
-from cliptta_demo.page.panels.progress import progress_html, prompts_html, spoken, waiting_html
-from cliptta_demo.page.panels.run_line import run_line_html
+from cliptta_demo.page.panels.progress import progress_html, prompts_html, run_line_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.host import Host

@@ -25,7 +25,7 @@ from cliptta_demo.one_file import in_script
 from cliptta_demo.page.framework.gradio_files import needed_files
 from cliptta_demo.page.framework.gradio_part import API_PREFIX
 from cliptta_demo.page.framework.guard import Page
-from cliptta_demo.page.panels import accuracy, entropy
+from cliptta_demo.page.panels import curves
 from cliptta_demo.page.panels.cards import cards_place
 from cliptta_demo.page.panels.gallery import GLIMPSE
 from cliptta_demo.page.panels.panel import (
@@ -44,7 +44,7 @@ from cliptta_demo.places import ASSETS
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
 OWN = {"page.css": "style", "page.js": "script"}
 DRAW = 'document.getElementById("first-paint").draw()'
-CURVES = (accuracy.PANEL, entropy.PANEL)
+CURVES = (curves.ACCURACY, curves.ENTROPY)
 FOR_GOOD = "public, max-age=31536000, immutable"
 NO_SCRIPTS = say(
     "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
@@ -144,12 +144,12 @@ def _first(parts: Mapping[str, str]) -> str:
 
 def _figures(parts: Mapping[str, str]) -> str:
     """The places of the figures behind the first images, and what first.js draws there and in the cards."""
-    strip, *curves = (_place(panel.name, panel_html(panel)) for panel in (STRIP, *CURVES))
+    strip, *figures = (_place(panel.name, panel_html(panel)) for panel in (STRIP, *CURVES))
     data = {name: json.loads(parts[name]) for name in ("cards", *(panel.name for panel in (STRIP, *CURVES)))}
     told = f'<script type="application/json">{in_script(data)}</script>'
     ends = [f"{own['label']} {own['accuracy']:.1%}" for own in data["cards"]["methods"] if own["accuracy"] is not None]
     said = f"<noscript><p>{', '.join(ends)}</p></noscript>"
-    return f'{said}{strip}<div class="pair">{"".join(curves)}</div>{told}<script>{DRAW}</script>'
+    return f'{said}{strip}<div class="pair">{"".join(figures)}</div>{told}<script>{DRAW}</script>'
 
 
 def _place(name: str, content: str) -> str:

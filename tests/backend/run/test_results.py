@@ -20,7 +20,8 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import results_table as results
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.results_table import Results, csv_download, json_download, results_data
+from cliptta_demo.page.panels.exports import DOWNLOADS
+from cliptta_demo.page.panels.results_table import Results, results_data
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.state import Recipe, Session
@@ -115,12 +116,8 @@ def test_the_table_shows_the_newest_images_with_their_numbers(labelled, monkeypa
     assert data["total"] == 24
 
 
-def test_before_a_run_there_is_nothing(labelled):
-    assert csv_download(None) == json_download(None) == ""
-
-
 def test_the_json_is_the_command_lines_with_a_link_to_the_run(labelled):
-    news = json.loads(json_download(labelled[-1]))
+    news = json.loads(DOWNLOADS["json"].of(labelled[-1]))
     result = json.loads(news["text"])
     assert set(result["methods"]) == set(METHODS)
     assert len(result["methods"]["tent"]["series"]["accuracy"]) == 3

@@ -10,7 +10,7 @@ from cliptta_demo.page.form.links import unknown_words
 from cliptta_demo.page.form.reading import read_form, readable, usual_values
 from cliptta_demo.page.layout.filling import address_of, leave_lesson, open_address, open_lesson, restore_defaults
 from cliptta_demo.page.layout.form_events import changed_html, fold_labels
-from cliptta_demo.page.panels.run_line import run_line_html
+from cliptta_demo.page.panels.progress import run_line_html
 from cliptta_demo.page.session.state import Choice, Uploads
 
 FORM_NOW = values()

@@ -22,7 +22,7 @@ from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.results_panel import downloads
-from cliptta_demo.page.panels.exports import as_command, as_python, command_download, python_download
+from cliptta_demo.page.panels.exports import as_command, as_python, run_as_command, run_as_python
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.runs.weights import weights_download
 from cliptta_demo.page.session.state import Mark, Recipe, Session
@@ -72,8 +72,8 @@ def test_what_cannot_be_exported_is_said() -> None:
     recipe = recipe_of(LINKS[0])
     own = replace(recipe, dataset="upload", source_names=recipe.class_names)
     session = Session(own, None, marks=(Mark(1, "fog 3"),))
-    for download in (command_download, python_download):
-        text = json.loads(download(session))["text"]
+    for export in (run_as_command, run_as_python):
+        text = export(session)
         assert "folder:PATH" in text
         assert "Settings changed at batch 2;" in text
     assert all(save(None) == "" for save in downloads(HOST).values())

@@ -11,7 +11,7 @@ from helpers import labelled_source, small_backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.accuracy import accuracy_data
+from cliptta_demo.page.panels.curves import accuracy_data
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.panels.strip import strip_data, strip_of
 from cliptta_demo.page.session.state import Session

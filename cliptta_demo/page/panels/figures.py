@@ -1,0 +1,186 @@
+"""The panels beside the stream's curves: ID scores, reliability, cost beside gain, and how far layers have moved."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, TypedDict
+
+import numpy as np
+
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.languages import say
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.numbers import Method, entries_of, rounded
+from cliptta_demo.page.session.state import Session
+
+SCORE_BINS = 32
+
+
+class MethodScores(Method):
+    """One method's.
+
+    Attributes:
+        known, strangers: how many scores lie in each bin; threshold: what splits the two.
+        auroc, fpr95: 0 to 1, None where one of the two kinds is missing.
+    """
+
+    known: list[int]
+    strangers: list[int]
+    threshold: float
+    auroc: float | None
+    fpr95: float | None
+
+
+class Scores(TypedDict):
+    """What the panel draws; the bins are as wide as one another, from ``low`` to ``high``. No methods: no strangers."""
+
+    low: float
+    high: float
+    methods: list[MethodScores]
+
+
+def scores_data(session: Session) -> Scores:
+    """Histograms of the ID scores of known images and of strangers, all over the same bins."""
+    methods = session.snapshot.methods
+    if not any(len(method.ood_scores) for method in methods.values()):
+        return {"low": 0.0, "high": 0.0, "methods": []}
+    scores = np.concatenate([part for method in methods.values() for part in (method.id_scores, method.ood_scores)])
+    edges = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-3), SCORE_BINS + 1)
+
+    def numbers(name: str) -> dict[str, Any]:
+        method = methods[name]
+        return {
+            "known": np.histogram(method.id_scores, edges)[0].tolist(),
+            "strangers": np.histogram(method.ood_scores, edges)[0].tolist(),
+            "threshold": float(method.threshold),
+            "auroc": method.auroc,
+            "fpr95": method.fpr95,
+        }
+
+    return {"low": float(edges[0]), "high": float(edges[-1]), "methods": entries_of(session, numbers)}
+
+
+SCORES = Panel(
+    name="scores",
+    title=say("Known or stranger?"),
+    sentence=say(
+        "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."
+    ),
+    draw=scores_data,
+)
+
+
+class MethodReliability(Method):
+    """One method's, by bins of confidence: labelled images, those named rightly, and the sum of their confidences.
+
+    ``error``: expected calibration error, 0 to 1; None without labels.
+    """
+
+    count: list[int]
+    right: list[int]
+    confidence: list[float]
+    error: float | None
+
+
+class Reliability(TypedDict):
+    """What the panel draws."""
+
+    methods: list[MethodReliability]
+
+
+def reliability_data(session: Session) -> Reliability:
+    """How often a method is right, and how sure it is; no image is counted where there are no labels."""
+
+    def numbers(name: str) -> dict[str, Any]:
+        found = session.snapshot.methods[name].reliability
+        sums = {"count": found.count.tolist(), "right": found.right.tolist()}
+        return sums | {"confidence": rounded(found.confidence, 4), "error": found.error}
+
+    return {"methods": entries_of(session, numbers)}
+
+
+RELIABILITY = Panel(
+    name="reliability",
+    title=say("Sure and right?"),
+    sentence=say(
+        "Below the diagonal a method is surer than it is right: adapting often buys accuracy with too much confidence."
+    ),
+    draw=reliability_data,
+)
+
+
+class MethodGain(Method):
+    """One method's.
+
+    Attributes:
+        accuracy: 0 to 1, None without labels.
+        milliseconds: of an image: the median over the batches, so that a first one that warms up does not count.
+        kept: bytes that it keeps for the next batch.
+    """
+
+    accuracy: float | None
+    milliseconds: float
+    kept: int
+
+
+class Gain(TypedDict):
+    """What the panel draws."""
+
+    methods: list[MethodGain]
+
+
+def gain_data(session: Session) -> Gain:
+    """Accuracy and cost of each method so far."""
+
+    def numbers(name: str) -> dict[str, Any]:
+        method = session.snapshot.methods[name]
+        seconds = method.series.seconds
+        images = max(session.snapshot.images_done / len(seconds), 1)
+        milliseconds = 1000 * statistics.median(seconds) / images
+        return {"accuracy": method.accuracy, "milliseconds": milliseconds, "kept": method.kept_bytes}
+
+    return {"methods": entries_of(session, numbers)}
+
+
+GAIN = Panel(
+    name="gain",
+    title=say("Gain and cost"),
+    sentence=say(
+        "Accuracy against the time that an image takes on this machine, measured in this run; up and to the left "
+        "is better."
+    ),
+    draw=gain_data,
+)
+
+
+class MethodDrift(Method):
+    """How far a method has moved each layer's weight and bias, root mean square."""
+
+    drift: list[float]
+
+
+class Drift(TypedDict):
+    """What the panel draws: the methods that adapt; names of the layers, from the input on."""
+
+    layers: list[str]
+    methods: list[MethodDrift]
+
+
+def drift_data(session: Session) -> Drift:
+    """How far the normalisation layers have moved from the source model."""
+
+    def numbers(name: str) -> dict[str, Any] | None:
+        return {"drift": rounded(session.snapshot.methods[name].drift, 6)} if METHODS[name].adapts else None
+
+    return {"layers": list(session.snapshot.layers), "methods": entries_of(session, numbers)}
+
+
+DRIFT = Panel(
+    name="drift",
+    title=say("Which layers move"),
+    sentence=say(
+        "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model."
+    ),
+    folded=True,
+    draw=drift_data,
+)
