@@ -70,8 +70,7 @@ def form(**own: object) -> dict[str, object]:
 
 def test_it_is_a_widget_and_comes_back_from_the_form() -> None:
     with gr.Blocks():
-        sidebar = build_sidebar(usual_values() | form(shots=7), "cpu", HOST.machine)
-    widgets = sidebar.widgets
+        widgets, _ = build_sidebar(usual_values() | form(shots=7), "cpu", HOST.machine)
     assert list(widgets) == list(fields())
     assert list(widgets)[: len(FORM)] == list(FORM)
     assert [name for name in widgets if name.startswith("echo.")] == list(OTHERS)
@@ -112,7 +111,7 @@ def test_it_is_in_the_link_where_it_differs() -> None:
     assert recipe.settings.own == {"echo": OWN}
     assert links.open_link(dict(parse_qsl(links.to_query(recipe)))) == recipe
     assert filling.open_address({"methods": "echo", "echo.shots": "5"})["echo.shots"] == 5
-    with pytest.raises(UserError, match=r"echo\.shots is 'many'; it must be a whole number\."):
+    with pytest.raises(UserError, match=r"echo\.shots is 'many'; it must be a whole number from 1 to 16\."):
         links.open_link({"methods": "echo", "echo.shots": "many"})
 
 
@@ -140,7 +139,7 @@ def test_the_command_line_takes_it_and_json_keeps_it(tmp_path: Path, capsys: pyt
     assert settings["own"] == {"echo": {"shots": 5, "weight": 1.5, "mode": "sum", "strict": True}}
     assert SEEN == [OWN]
     for word, says in {
-        "echo.shots=many": "echo.shots is 'many'; it must be a whole number.",
+        "echo.shots=many": "echo.shots is 'many'; it must be a whole number from 1 to 16.",
         "echo.shots=99": "echo.shots is 99; it must be a whole number from 1 to 16.",
         "tent.shots=1": "set is 'tent.shots=1'; write METHOD.SETTING=VALUE with a setting out of: ",
     }.items():

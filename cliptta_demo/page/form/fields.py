@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_sourc
 from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset
 from cliptta_demo.backend.declare import Setting, check_choice, settings_of
-from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.registry import all_methods
@@ -24,13 +25,12 @@ from cliptta_demo.languages import say
 from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
-MAX_LENGTH = 8000  # characters of one value in a link; 200 class names of 40
 # Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
     name: preset for name, preset in PRESETS.items() if 0 < preset.megabytes <= LIMITS.download_megabytes
 }
 _SHIFTED = ("cifar10", "cifar100")  # clean photos: corruption is the shift that the paper studies on them
-FLAGS = {"0": False, "1": True}  # how links write a switch
+FLAGS = {"0": False, "1": True, "false": False, "true": True}  # how links say a switch
 
 
 def dataset_choices() -> list[tuple[str, str]]:
@@ -122,17 +122,12 @@ class Field:
     alone: bool = False
 
     def parse(self, text: str) -> Any:
-        """The value that a link's text stands for; raises :class:`UserError` for one of another kind."""
-        if len(text) > MAX_LENGTH:
-            about = {"name": self.name, "length": len(text), "most": MAX_LENGTH}
-            raise UserError(say("{name} is {length:,} characters long; at most {most:,} are read.", **about))
+        """The value that a link's text stands for; what is none stays text, which the door refuses by name."""
         if isinstance(self.default, list):
             return [part.strip() for part in text.split(",") if part.strip()]
-        try:
+        with suppress(ValueError):
             return self.setting.parse(text, FLAGS) if self.setting is not None else text
-        except ValueError as error:
-            about = {"name": self.name, "value": quoted(text), "allowed": error}
-            raise UserError(say("{name} is {value}; it must be {allowed}.", **about)) from None
+        return text
 
     def write(self, value: Any) -> str:
         """A value as links write it."""
@@ -158,17 +153,16 @@ class Field:
             return self.told(value)
         if self.setting.kind is bool:
             return say("on") if value else say("off")
-        return (
-            self.setting.options[value].lower() if self.setting.kind is str else f"{value:.10f}".rstrip("0").rstrip(".")
-        )
+        if self.setting.kind is str:
+            return self.setting.options[value].lower()
+        return f"{value:.10f}".rstrip("0").rstrip(".")
 
     def phrase(self, value: Any) -> str:
         """Label and value; of some the value says enough."""
         if self.name == "corruption":
             return say("no corruption") if value == "none" else self.words(value)
-        return (
-            self.words(value) if self.alone else say("{setting} {value}", setting=self.label, value=self.words(value))
-        )
+        words = self.words(value)
+        return words if self.alone else say("{setting} {value}", setting=self.label, value=words)
 
 
 def _settings(*groups: str) -> Iterator[Field]:
@@ -185,6 +179,10 @@ def _classes(text: str) -> str:
 
 def _methods(names: Iterable[str]) -> str:
     return ", ".join(all_methods()[name].label for name in names)
+
+
+def _templates(text: str) -> str:
+    return text or say("the model's own")
 
 
 # Of a visitor's own images alone, so no setting of the engine's.
@@ -207,12 +205,7 @@ FORM: dict[str, Field] = {
         Field(name="methods", default=list(DEFAULTS.methods), called=say("methods"), told=_methods, alone=True),
         *_settings("stream"),
         Field(name="backbone", default=DEFAULTS.backbone, called=say("model"), told=label_of),
-        Field(
-            name="templates",
-            default="",
-            called=say("prompt templates"),
-            told=lambda text: text or say("the model's own"),
-        ),
+        Field(name="templates", default="", called=say("prompt templates"), told=_templates),
         *_settings("advanced"),
         *_settings("schedule"),
         Field(name="strangers_by_label", default=False, setting=STRANGERS_BY_LABEL),

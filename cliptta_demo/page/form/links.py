@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -21,11 +22,11 @@ import numpy as np
 
 from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.data.hub_dataset import PREFIX
-from cliptta_demo.backend.declare import Setting
+from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import Field, class_text_and_corruption, fields, is_hub_choice, is_typed
+from cliptta_demo.page.form.fields import class_text_and_corruption, fields, is_hub_choice, is_typed
 from cliptta_demo.page.form.reading import opening, read_form, unusual_values, usual_values, values_of
 from cliptta_demo.page.session.past import MOST_PINNED, PastMethod, PastRun, PastRuns
 from cliptta_demo.page.session.state import Recipe
@@ -68,11 +69,7 @@ def open_link(query: Mapping[str, str]) -> Recipe:
 
 
 def from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """Field → value out of an address; unknown names are left to others (Gradio and Spaces have some of their own).
-
-    Raises:
-        UserError: a value that is no value of its field, in a sentence.
-    """
+    """Field → value out of an address; unknown names are left to others (Gradio and Spaces have some of their own)."""
     given = {name: item.parse(query[name]) for name, item in fields().items() if name in query}
     if given.get("dataset") == "hub" and "hub_dataset" in query:
         name = query["hub_dataset"].strip()
@@ -91,9 +88,7 @@ def unknown_words(query: Mapping[str, str]) -> str:
     for name in strange[:NAMED]:
         near = difflib.get_close_matches(name, known, 1)
         named.append(say("{name} (is it {near}?)", name=quoted(name), near=near[0]) if near else quoted(name))
-    names = ", ".join(named)
-    if (more := len(strange) - NAMED) > 0:
-        names = say("{names} and {count} more", names=names, count=more)
+    names = ", ".join((*named, *["…"] * (len(strange) > NAMED)))
     return LINK_UNKNOWN.format(names=names) if strange else ""
 
 
@@ -137,7 +132,7 @@ def _read_pin(text: str) -> PastRun:
         raise UserError(say("it has no setting {name}.", name=quoted(strange[0])))
     recipe = open_link({name: value for name, value in said.items() if name not in OF_PIN})
     batches, methods = recipe.settings.stream.batches, {}
-    done = _number("done", said["done"], 1, batches, int) if "done" in said else batches
+    done = _number("done", said.get("done", str(batches)), 1, batches, whole=True)
     highest = round(math.log(len(recipe.class_names) or LIMITS.max_classes) + 0.01, 2)
     for part in filter(None, said.get("numbers", "").split(",")):
         name, *ends = part.split(":")
@@ -149,7 +144,9 @@ def _read_pin(text: str) -> PastRun:
     return PastRun(recipe, done, methods, name=said.get("name", ""), linked=True)
 
 
-def _number(name: str, text: str, low: float, high: float, kind: type = float) -> Any:
-    setting = Setting(name=name, default=low, kind=kind, low=low, high=high)
-    setting.check(value := Field(name=name, default=low, setting=setting).parse(text))
+def _number(name: str, text: str, low: float, high: float, whole: bool = False) -> Any:
+    value: Any = text
+    with suppress(ValueError):
+        value = int(text) if whole else float(text)
+    check_number(name, value, low, high, whole=whole)
     return value

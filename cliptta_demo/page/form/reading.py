@@ -79,16 +79,12 @@ def read_form(values: Mapping[str, Any], uploads: Uploads | None = None) -> Reci
         strangers_by_label=dataset == UPLOAD and values["strangers_by_label"],
     )
     if (steps := stream.batches * adaptation.steps) > LIMITS.max_run_steps:
-        raise UserError(
-            say(
-                "{batches} batches of {steps} steps are {all:,} steps; this page works on at most {most:,} in one run: "
-                "choose fewer batches or fewer steps.",
-                batches=stream.batches,
-                steps=adaptation.steps,
-                all=steps,
-                most=LIMITS.max_run_steps,
-            )
+        about = {"batches": stream.batches, "steps": adaptation.steps, "all": steps, "most": LIMITS.max_run_steps}
+        text = say(
+            "{batches} batches of {steps} steps are {all:,} steps; this page works on at most {most:,} in one run: "
+            "choose fewer batches or fewer steps."
         )
+        raise UserError(text.format(**about))
     return recipe
 
 
@@ -103,19 +99,10 @@ def readable(values: Mapping[str, Any], uploads: Uploads | None = None) -> Recip
 def values_of(recipe: Recipe) -> dict[str, Any]:
     """Field → value, of all fields, which :func:`read_form` reads so."""
     usual, settings = usual_values(recipe.backbone), recipe.settings.flat()
-    return (
-        usual
-        | {name: settings[name] for name in usual if name in settings}
-        | {
-            "dataset": recipe.dataset,
-            "class_names": join_renames(recipe.source_names, recipe.class_names),
-            "ood_source": recipe.ood_source,
-            "methods": list(recipe.settings.methods),
-            "backbone": recipe.backbone,
-            "templates": "\n".join(recipe.templates),
-            "strangers_by_label": recipe.strangers_by_label,
-        }
-    )
+    outer = {name: getattr(recipe, name) for name in ("backbone", "dataset", "ood_source", "strangers_by_label")}
+    outer["class_names"] = join_renames(recipe.source_names, recipe.class_names)
+    outer["methods"], outer["templates"] = list(recipe.settings.methods), "\n".join(recipe.templates)
+    return usual | {name: value for name, value in (settings | outer).items() if name in usual}
 
 
 def unusual_values(recipe: Recipe) -> dict[str, Any]:
@@ -160,13 +147,8 @@ def _methods(chosen: Any) -> tuple[str, ...]:
         check_choice("methods", name, method_names())
     methods = tuple(name for name in method_names() if name in chosen or name == REFERENCE)
     if len(methods) > LIMITS.max_methods:
-        raise UserError(
-            say(
-                "{count} methods are chosen, zero-shot among them; this page runs at most {most} side by side.",
-                count=len(methods),
-                most=LIMITS.max_methods,
-            )
-        )
+        text = say("{count} methods are chosen, zero-shot among them; this page runs at most {most} side by side.")
+        raise UserError(text.format(count=len(methods), most=LIMITS.max_methods))
     return methods
 
 

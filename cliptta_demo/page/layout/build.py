@@ -64,18 +64,15 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
-                sidebar = build_sidebar(form, host.device, host.machine)
+                widgets, fields = build_sidebar(form, host.device, host.machine)
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
                 gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
-        parts |= {"session": session, "uploads": uploads, "go": gr.State(""), "model": gr.State(form["backbone"])}
-        parts |= {
-            "model_line": model_line,
-            "choice": gr.State(Choice(recipe, idle=shown["progress"])),
-            "before": gr.State(None),
-            "lesson_key": gr.State(""),
-        }
-        wires = Wires(host, sidebar, parts)
+        parts |= fields | {"session": session, "uploads": uploads, "model_line": model_line}
+        states = {"go": "", "model": form["backbone"], "before": None, "lesson_key": ""}
+        states |= {"choice": Choice(recipe, idle=shown["progress"])}
+        parts |= {name: gr.State(value) for name, value in states.items()}
+        wires = Wires(host, parts, widgets)
         running, ended = connect_runs(wires)
         connect_form(wires, ended)
         connect_lessons(wires, running, ended)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
@@ -26,9 +24,8 @@ from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.numbers import entries
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.runs.camera import WINDOW, Camera, Cameras
-from cliptta_demo.page.words.texts import FAILED
+from cliptta_demo.page.runs.following import words_of
 
-log = logging.getLogger(__name__)
 LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where that is less
 ABOUT = say(
     "Each frame is named by the form's methods, among its class names. They learn from it and the {count} before it, "
@@ -84,7 +81,7 @@ def connect_camera(wires: Wires) -> None:
 
     parts["your_camera"].click(
         begin,
-        [parts["camera_asked"], *wires.sidebar.inputs],
+        [parts["camera_asked"], *wires.inputs],
         parts["camera"],
         js="(asked, ...form) => [window.cliptta.camera.press(), ...form]",
         concurrency_limit=4,
@@ -104,13 +101,8 @@ def start_camera(cameras: Cameras, form: Mapping[str, Any], key: str) -> Iterato
         with closing(cameras.begin(read_form(form), key)) as looks_of_it:
             for look in looks_of_it:
                 yield _about(look) if isinstance(look, Camera) else {"words": _progress(look)}
-        return
-    except UserError as error:
-        said = str(error)
-    except Exception:
-        log.exception("a camera could not be begun")
-        said = FAILED
-    yield {"error": said}
+    except Exception as error:
+        yield {"error": words_of(error)}
 
 
 def _progress(look: Any) -> str:

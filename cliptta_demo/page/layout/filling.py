@@ -107,16 +107,16 @@ def _fresh(recipe: Recipe, past: PastRuns) -> Update:
 
 def leave_lesson(before: Mapping[str, Any] | None) -> Update:
     """The form as it was before the lesson; the run stays."""
-    return {**_no_lesson(), **(before or opening()), "message": message_html(LESSON_LEFT)}
+    return _filled(before or opening(), LESSON_LEFT)
 
 
 def restore_defaults() -> Update:
     """The form as the page opens, the visitor's images apart; the run stays."""
-    return {**_no_lesson(), **opening(), "message": message_html(RESTORED)}
+    return _filled(opening(), RESTORED)
 
 
-def _no_lesson() -> Update:
-    return {"lesson": lesson_value(None), "lesson_key": "", "before": None}
+def _filled(values: Mapping[str, Any], words: str) -> Update:
+    return {"lesson": "", "lesson_key": "", "before": None, **values, "message": message_html(words)}
 
 
 def put_form_back(choice: Choice, form: Mapping[str, Any]) -> Update:

@@ -1,6 +1,5 @@
 """What follows a change of the form, a lesson, an address or an upload."""
 
-import logging
 import time
 from functools import partial
 from typing import Any
@@ -32,13 +31,16 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html
+from cliptta_demo.page.runs.following import words_of
 from cliptta_demo.page.runs.handlers import phase_of
 from cliptta_demo.page.runs.weights import take_weights
 from cliptta_demo.page.session.state import Recipe, changed_names
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
-from cliptta_demo.page.words.texts import FAILED
 
-log = logging.getLogger(__name__)
+TOLD = (
+    *("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed"),
+    *("stream_fold", "advanced_fold", "restore"),
+)
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
 PRESS = {"idle": say("Run"), "paused": say("Continue"), "done": say("Run again")}  # what the button says
 
@@ -49,8 +51,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     Args:
         ended: the events after which no run is at work.
     """
-    parts, sidebar, host = wires.parts, wires.sidebar, wires.host
-    kept = [parts["session"], parts["choice"], parts["uploads"]]
+    parts, widgets, host = wires.parts, wires.widgets, wires.host
     first = readable(opening())
     opened = values_of(first) if first is not None else None
 
@@ -58,20 +59,24 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         press = PRESS["done" if busy else phase_of(session)]
         return changed_html(choice.shown(session is not None), recipe, press)
 
-    def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> tuple[Any, ...]:
+    def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
         form, busy = form_of(values), host.runs.is_busy(request.session_hash or "nobody")
         recipe, backbone = readable(form, uploads), form["backbone"]
-        offers = {PAPERS: gpu_advice(backbone, host.device), LAPTOPS: words_offer(host.machine, recipe)}
-        return (
-            estimate_html(host.machine, recipe, host.device),
-            backbone_note_html(host.machine, backbone, recipe, model),
-            model_line_html(backbone),
-            words_note_html(recipe),
-            *(gr.Button(offers[name], visible=bool(offers[name])) for name in sidebar.offers),
-            note_of(session, choice, recipe, busy),
-            *(gr.Accordion(label=label) for label in fold_labels(recipe)),
-            gr.Button(visible=recipe is None or values_of(recipe) != opened),
-        )
+        stream, advanced = fold_labels(recipe)
+        advice, offer = gpu_advice(backbone, host.device), words_offer(host.machine, recipe)
+        told = {
+            "estimate": estimate_html(host.machine, recipe, host.device),
+            "backbone_note": backbone_note_html(host.machine, backbone, recipe, model),
+            "model_line": model_line_html(backbone),
+            "words_note": words_note_html(recipe),
+            "words_offer": gr.Button(offer, visible=bool(offer)),
+            "gpu_advice": gr.Button(advice, visible=bool(advice)),
+            "changed": note_of(session, choice, recipe, busy),
+            "stream_fold": gr.Accordion(label=stream),
+            "advanced_fold": gr.Accordion(label=advanced),
+            "restore": gr.Button(visible=recipe is None or values_of(recipe) != opened),
+        }
+        return wires.spread(told)
 
     def planned(session: Any, choice: Any, uploads: Any, *values: Any) -> Any:
         recipe = readable(form_of(values), uploads)
@@ -84,28 +89,24 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         update = filling.put_form_back(choice, form)
         return wires.spread(update | {"changed": note_of(session, choice, readable(form, uploads))})
 
-    changes = {name: widget.change for name, widget in sidebar.widgets.items()}
-    plan_inputs = [*kept, *sidebar.inputs]
-    about = {"concurrency_limit": None, "trigger_mode": "always_last", **RAW, **PRIVATE}
-    plans = [wires.demo.load, *(changes[name] for name in ("class_names", *STREAM_FIELDS))]
-    gr.on(plans, planned, plan_inputs, parts["strip"], **about)
-    outputs = [sidebar.estimate, sidebar.backbone_note, parts["model_line"], sidebar.words_note]
-    outputs += [*sidebar.offers.values(), parts["changed"], sidebar.stream, sidebar.advanced, sidebar.restore]
-    inputs = [parts["model"], *plan_inputs]
+    changes = {name: widget.change for name, widget in widgets.items()}
+    inputs = [*wires.named("session", "choice", "uploads"), *wires.inputs]
+    newest = {"trigger_mode": "always_last", **QUIET}
     gr.on(
-        [wires.demo.load, parts["model"].change, sidebar.files.change, *changes.values()],
-        tell,
+        [wires.demo.load, *(changes[name] for name in ("class_names", *STREAM_FIELDS))],
+        planned,
         inputs,
-        outputs,
-        trigger_mode="always_last",
-        **QUIET,
+        parts["strip"],
+        **newest,
     )
+    told = [wires.demo.load, parts["model"].change, parts["files"].change, *changes.values()]
+    gr.on(told, tell, [parts["model"], *inputs], wires.named(*TOLD), **newest)
     for event in ended:
-        event.then(put_back, plan_inputs, [parts["message"], parts["changed"], kept[1], *sidebar.inputs], **QUIET)
-    ended[-1].then(planned, plan_inputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
+        event.then(put_back, inputs, [*wires.named("message", "changed", "choice"), *wires.inputs], **QUIET)
+    ended[-1].then(planned, inputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
 
-    backbone, read = sidebar.widgets["backbone"], f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
-    filled = [parts["message"], backbone, *(sidebar.widgets[name] for name in ADAPTATION_FIELDS)]
+    backbone, read = widgets["backbone"], f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
+    filled = [parts["message"], backbone, *(widgets[name] for name in ADAPTATION_FIELDS)]
 
     def take(name: str) -> dict[Any, Any]:
         return wires.spread(filling.take_backbone(name) | {"backbone": name})
@@ -117,9 +118,9 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
             return {parts["message"]: message_html(str(error), "error")}
 
     backbone.input(lambda name: wires.spread(filling.take_backbone(name)), backbone, filled, **QUIET)
-    sidebar.load_weights.click(load_weights, parts["file"], filled, js=read, **QUIET)
-    for name, button in sidebar.offers.items():
-        button.click(partial(take, name), None, filled, **QUIET)
+    parts["load_weights"].click(load_weights, parts["file"], filled, js=read, **QUIET)
+    for button, name in (("words_offer", LAPTOPS), ("gpu_advice", PAPERS)):
+        parts[button].click(partial(take, name), None, filled, **QUIET)
 
 
 def changed_html(shown: Recipe | None, asked: Recipe | None, press: str) -> str:
@@ -146,7 +147,7 @@ def fold_labels(recipe: Recipe | None) -> tuple[str, str]:
 
 def connect_address(wires: Wires) -> None:
     """The page's address fills the form; *Share* makes the address that would fill it so again."""
-    parts, sidebar = wires.parts, wires.sidebar
+    parts = wires.parts
 
     def opened(past: Any, lost: str, request: gr.Request) -> dict[Any, Any]:
         asked = parse_qsl(lost[1:], keep_blank_values=True) if lost else request.query_params
@@ -157,12 +158,12 @@ def connect_address(wires: Wires) -> None:
         shown = choice.shown(session is not None)
         return filling.address_of(form_of(values), uploads, session, shown, past, lesson)
 
-    filled = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
+    filled = [*wires.named(*OUTPUTS, *LESSON_PARTS), *wires.inputs]
     asked = "(past) => [past, window.cliptta.lostRun()]"
-    filling_form = wires.demo.load(opened, [parts["past_runs"], parts["query"]], filled, js=asked, **PRIVATE)
+    filling_form = wires.demo.load(opened, wires.named("past_runs", "query"), filled, js=asked, **PRIVATE)
     filling_form.then(None, None, None, js="() => window.cliptta.opened()")
-    inputs = [*(parts[name] for name in ("session", "choice", "uploads", "past_runs", "lesson_key")), *sidebar.inputs]
-    shared = parts["link"].click(share, inputs, [parts["query"], parts["message"]], **QUIET)
+    inputs = [*wires.named("session", "choice", "uploads", "past_runs", "lesson_key"), *wires.inputs]
+    shared = parts["link"].click(share, inputs, wires.named("query", "message"), **QUIET)
     shared.success(None, parts["query"], None, js="(query) => window.cliptta.copyLink(query)")
 
 
@@ -172,8 +173,7 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
     Args:
         running: the events that are runs; ended: those after which none is at work.
     """
-    parts, sidebar = wires.parts, wires.sidebar
-    kept = [parts[name] for name in ("session", "past_runs")]
+    parts, kept = wires.parts, wires.named("session", "past_runs")
 
     def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[Any, Any]:
         return wires.spread(filling.open_lesson(key, before or form_of(values), session, past))
@@ -185,33 +185,31 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
     def tell(key: str, session: Any, past: Any) -> Any:
         return lesson_value(by_key(key), session, past.last) if key else gr.skip()
 
-    outputs = [*(parts[name] for name in (*OUTPUTS, *LESSON_PARTS)), *sidebar.inputs]
+    outputs = [*wires.named(*OUTPUTS, *LESSON_PARTS), *wires.inputs]
     for key, button in parts["lessons"].items():
         stop_first(button.click, running)
-        inputs = [parts["before"], *kept, *sidebar.inputs]
+        inputs = [parts["before"], *kept, *wires.inputs]
         button.click(wires.wait, **QUICK).then(partial(open_lesson, key), inputs, outputs, **QUIET)
     stop_first(parts["what_if"].click, running)
     waited = parts["what_if"].click(wires.wait, **QUICK)
     waited.then(change_one, [parts["lesson_key"], *kept], outputs, **QUIET)
     for event in ended:
         event.then(tell, [parts["lesson_key"], *kept], parts["lesson"], **QUIET)
-    filled = [parts["message"], *(parts[name] for name in LESSON_PARTS), *sidebar.inputs]
-    left = parts["leave"].click
-    left(lambda before: wires.spread(filling.leave_lesson(before)), parts["before"], filled, **QUIET)
-    sidebar.restore.click(lambda: wires.spread(filling.restore_defaults()), None, filled, **QUIET)
+    filled = [*wires.named("message", *LESSON_PARTS), *wires.inputs]
+    parts["leave"].click(lambda before: wires.spread(filling.leave_lesson(before)), parts["before"], filled, **QUIET)
+    parts["restore"].click(lambda: wires.spread(filling.restore_defaults()), None, filled, **QUIET)
 
 
 def connect_uploads(wires: Wires) -> None:
     """A visitor's own files on their way in."""
-    parts, sidebar, widgets = wires.parts, wires.sidebar, wires.sidebar.widgets
+    parts, widgets = wires.parts, wires.widgets
 
     def use(uploads: Any, size: Any) -> tuple[Any, Any]:
         images = len(uploads.names) if uploads is not None else 0
         return better_batch_size(images, size) or gr.skip(), gr.Button(visible=False)
 
-    sidebar.propose.click(
-        use, [parts["uploads"], widgets["batch_size"]], [widgets["batch_size"], sidebar.propose], **QUIET
-    )
+    size = widgets["batch_size"]
+    parts["propose"].click(use, [parts["uploads"], size], [size, parts["propose"]], **QUIET)
 
     def files_came(
         value: Any, backbone: Any, typed: Any, size: Any, uploads: Any, request: gr.Request
@@ -220,17 +218,14 @@ def connect_uploads(wires: Wires) -> None:
         try:
             update = filling.take_uploads(wires.host.uploads, read_news(value), backbone, typed, uploads, size)
             wires.host.memory.keep_also(key, update["uploads"])
-        except UserError as error:
-            update = {"files": upload_value(uploads), "upload_note": message_html(str(error), "error")}
-        except Exception:
-            log.exception("uploads could not be taken")
-            update = {"files": upload_value(uploads), "upload_note": message_html(FAILED, "error")}
+        except Exception as error:
+            update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)
 
-    sidebar.files.upload(
+    parts["files"].upload(
         files_came,
-        [sidebar.files, *(widgets[name] for name in ("backbone", "class_names", "batch_size")), parts["uploads"]],
-        [wires.targets[name] for name in ("upload_note", "uploads", "files", *FILLED_BY_FILES, "propose")],
+        [parts["files"], *(widgets[name] for name in ("backbone", "class_names", "batch_size")), parts["uploads"]],
+        [*wires.named("upload_note", "uploads", "files", "propose"), *(widgets[name] for name in FILLED_BY_FILES)],
         concurrency_limit=2,
         **RAW,
         **PRIVATE,

@@ -83,7 +83,7 @@ def connect_past(wires: Wires, ended: list[Any]) -> None:
     """``ended``: the events after which no run is at work."""
     parts = wires.parts
     kept = [parts["past_runs"], parts["session"]]
-    outputs = [*(parts[name] for name in ("past_runs", "past", "message")), *wires.sidebar.inputs]
+    outputs = [*wires.named("past_runs", "past", "message"), *wires.inputs]
 
     def answer(work: Callable[[], Update], request: gr.Request) -> dict[Any, Any]:
         key = wires.key_of(request)

@@ -26,8 +26,8 @@ OUTPUTS = (*_ABOUT, "run", "pause", "step", *PARTS)
 
 def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     """Returns the events that are runs, which others cancel, and those after which none is at work."""
-    parts, sidebar, host = wires.parts, wires.sidebar, wires.host
-    session, outputs = parts["session"], [parts[name] for name in OUTPUTS]
+    parts, host = wires.parts, wires.host
+    session, outputs = parts["session"], wires.named(*OUTPUTS)
 
     def work(
         batches: int | None, request: gr.Request, session: Any, uploads: Any, choice: Any, past: Any, *values: Any
@@ -45,7 +45,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     def run_one(request: gr.Request, *inputs: Any) -> Iterator[dict]:
         yield from work(1, request, *inputs)
 
-    inputs = [session, *(parts[name] for name in ("uploads", "choice", "past_runs")), *sidebar.inputs]
+    inputs = [*wires.named("session", "uploads", "choice", "past_runs"), *wires.inputs]
     shared = {
         "concurrency_limit": host.limits.runs_at_once,
         "concurrency_id": "experiment",
@@ -67,19 +67,19 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     paused = paused.then(
         lambda *kept: wires.spread(handlers.pause(*kept)), [session, parts["choice"]], outputs, **QUICK
     )
-    kept = [sidebar.widgets["methods"], parts["choice"], session, parts["past_runs"]]
+    kept = [wires.widgets["methods"], *wires.named("choice", "session", "past_runs")]
     reset = parts["reset"].click(wires.wait, **QUICK)
     reset = reset.then(lambda *kept: wires.spread(handlers.reset(*kept)), kept, outputs, **QUIET)
-    stop_first(sidebar.files.clear, running)  # "Remove all" takes the results of these images away too
+    stop_first(parts["files"].clear, running)  # "Remove all" takes the results of these images away too
 
     def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
         update = filling.clear_uploads(host.uploads, session, choice, uploads, past)
         host.memory.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
         return wires.spread(update)
 
-    removed = sidebar.files.clear(wires.wait, **QUICK)
-    filled = [*outputs, sidebar.files, sidebar.upload_note, sidebar.propose]
-    removed = removed.then(cleared, [session, *(parts[n] for n in ("choice", "uploads", "past_runs"))], filled, **QUICK)
+    removed = parts["files"].clear(wires.wait, **QUICK)
+    filled = [*outputs, *wires.named("files", "upload_note", "propose")]
+    removed = removed.then(cleared, wires.named("session", "choice", "uploads", "past_runs"), filled, **QUICK)
     ended = [*running, paused, removed, reset]
     connect_results(parts, host, ended)
     connect_past(wires, ended)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,7 @@ from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.offered import BACKBONES, LAPTOPS, PAPERS
+from cliptta_demo.backend.models.offered import BACKBONES
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import (
@@ -45,34 +44,15 @@ BUTTONS = 4  # choices that are all shown; more of them are a list that opens
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
 
-@dataclass(frozen=True)
-class Sidebar:
-    """The widgets by the name of their setting, and the few that are not settings."""
-
-    widgets: dict[str, gr.components.Component]
-    files: gr.HTML
-    upload_note: gr.HTML
-    estimate: gr.HTML
-    backbone_note: gr.HTML
-    words_note: gr.HTML
-    offers: dict[str, gr.Button]  # by the backbone that they put into the form
-    stream: gr.Accordion
-    advanced: gr.Accordion
-    restore: gr.Button
-    propose: gr.Button
-    load_weights: gr.Button
-
-    @property
-    def inputs(self) -> list[gr.components.Component]:
-        """All fields' widgets, in the order of :func:`.fields.fields`."""
-        return list(self.widgets.values())
-
-
-def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> Sidebar:
+def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
     """Builds the widgets inside the present layout, with these values; ``device``: where runs work.
 
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
+
+    Returns:
+        The fields' widgets by their names, in the order of :func:`.fields.fields`; the other parts by theirs.
     """
+    parts: dict[str, Any] = {}
     made: dict[str, Any] = {}
     recipe = readable(values)
     own, hub = values["dataset"] == UPLOAD, is_hub_choice(values["dataset"])
@@ -86,9 +66,9 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> S
             allow_custom_value=takes_typed(),
             elem_id="dataset",
         )
-        files = build_uploader(scripts(), own)
-        upload_note = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
-        propose = _offer("", "propose")
+        parts["files"] = build_uploader(scripts(), own)
+        parts["upload_note"] = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
+        parts["propose"] = _offer("", "propose")
         made["class_names"] = gr.Textbox(
             values["class_names"],
             label=say("Class names"),
@@ -99,8 +79,8 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> S
         )
         made |= build_widgets(in_group("images"), values)
         made["strangers_by_label"].visible = own
-        words_note = gr.HTML(words_note_html(recipe), apply_default_css=False, elem_id="words-note")
-        offers = {LAPTOPS: _offer(words_offer(machine, recipe), "words-offer")}
+        parts["words_note"] = gr.HTML(words_note_html(recipe), apply_default_css=False, elem_id="words-note")
+        parts["words_offer"] = _offer(words_offer(machine, recipe), "words-offer")
         with gr.Row(elem_classes="shortcuts"):
             pictures = not own and not hub
             twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes", visible=pictures)
@@ -123,16 +103,18 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> S
             elem_id="backbone",
         )
         with gr.Row(elem_classes="shortcuts"):
-            load_weights = gr.Button(say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0)
-        offers[PAPERS] = _offer(gpu_advice(values["backbone"], device), "gpu-advice")
+            parts["load_weights"] = gr.Button(
+                say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0
+            )
+        parts["gpu_advice"] = _offer(gpu_advice(values["backbone"], device), "gpu-advice")
         note = backbone_note_html(machine, values["backbone"], recipe, values["backbone"])
-        note = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
-        estimate = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
-    with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as stream:
+        parts["backbone_note"] = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
+        parts["estimate"] = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
+    with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as parts["stream_fold"]:
         first, *rest = in_group("schedule")
         for names in ([first], rest, in_group("stream")):
             made |= build_widgets(names, values)
-    with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as advanced:
+    with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as parts["advanced_fold"]:
         made |= build_widgets(in_group("advanced"), values)
         groups: dict[str, gr.Group] = {}
         for method, names in _own_fields().items():
@@ -147,12 +129,9 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> S
             max_lines=6,
             elem_id="templates",
         )
-    restore = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
+    parts["restore"] = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
     made = {name: made[name] for name in fields()}
-    sidebar = Sidebar(
-        made, files, upload_note, estimate, note, words_note, offers, stream, advanced, restore, propose, load_weights
-    )
-    _connect(sidebar, twelve, every)
+    _connect(made, parts["files"], twelve, every)
     if groups:
         made["methods"].change(
             lambda chosen: {group: gr.Group(visible=method in chosen) for method, group in groups.items()},
@@ -160,7 +139,7 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> S
             list(groups.values()),
             **QUIET,
         )
-    return sidebar
+    return made, parts
 
 
 def _offer(advice: str, name: str) -> gr.Button:
@@ -198,13 +177,12 @@ def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Compo
     return gr.Number(value, step=setting.step, **about)
 
 
-def _connect(sidebar: Sidebar, twelve: gr.Button, every: gr.Button) -> None:
+def _connect(widgets: dict[str, Any], files: gr.HTML, twelve: gr.Button, every: gr.Button) -> None:
     """What the widgets do to one another; no run is touched here."""
-    widgets = sidebar.widgets
     widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
         class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
     )
-    shown = [widgets["dataset"], sidebar.files, widgets["class_names"], widgets["strangers_by_label"]]
+    shown = [widgets["dataset"], files, widgets["class_names"], widgets["strangers_by_label"]]
     widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
     widgets["ood_source"].change(
         lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET

@@ -42,7 +42,7 @@ def connect_sweep(wires: Wires, shared: dict[str, Any]) -> None:
                 yield update.get("sweep", gr.skip()), update["sweep_note"]
 
     own = {**shared, "show_progress": "hidden", "show_progress_on": None}
-    inputs, outputs = [parts["knob"], parts["uploads"], *wires.sidebar.inputs], [parts["sweep"], parts["sweep_note"]]
+    inputs, outputs = [*wires.named("knob", "uploads"), *wires.inputs], wires.named("sweep", "sweep_note")
     running = parts["sweep_run"].click(work, inputs, outputs, trigger_mode="once", **own)
     stopped, note = message_html(say("Stopped.")), parts["sweep_note"]
     parts["sweep_stop"].click(lambda: stopped, None, note, cancels=[running], **PRIVATE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,15 +16,13 @@ from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, is_hub_choice
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, in_group, is_hub_choice
 from cliptta_demo.page.form.reading import bounded, read_form
 from cliptta_demo.page.framework.gradio_parts import api_arguments
 from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
-from cliptta_demo.page.words.texts import FAILED
 
-log = logging.getLogger(__name__)
 DESCRIPTION = say("Runs an experiment and yields its numbers after every batch.")
 ARGUMENTS = {  # of those that are no settings of the engine, which bring their own words
     "dataset": say(
@@ -45,15 +42,15 @@ def _signature() -> inspect.Signature:
 
     Those of the schedule come last: programs that know none of them keep their arguments' places.
     """
-    asked = [item for name, item in FORM.items() if name not in (*ADAPTATION_FIELDS, "strangers_by_label")]
-    late = [item for item in asked if item.setting and item.setting.group == "schedule"]
-    usual = {item.name: item.default for item in asked if item not in late}
-    usual |= {"adaptation": None} | {item.name: item.default for item in late}
+    late = in_group("schedule")
+    known = [name for name in FORM if name not in (*ADAPTATION_FIELDS, *late, "strangers_by_label")]
     kinds = {"methods": list[str], "adaptation": dict[str, Any] | None}
-    kinds |= {item.name: item.setting.kind for item in asked if item.setting}
+    kinds |= {name: item.setting.kind for name, item in FORM.items() if item.setting}
+    usual = {name: item.default for name, item in FORM.items()} | {"adaptation": None}
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     taken = [
-        inspect.Parameter(name, either, default=value, annotation=kinds.get(name, str)) for name, value in usual.items()
+        inspect.Parameter(name, either, default=usual[name], annotation=kinds.get(name, str))
+        for name in (*known, "adaptation", *late)
     ]
     return inspect.Signature(taken, return_annotation=Iterator[dict[str, Any]])
 
@@ -86,14 +83,8 @@ def _run(host: Host, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
             done = (look for look in looks if look.session and look.live is None and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
-    except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    except gr.Error as error:  # ZeroGPU's
-        log.warning("no GPU", exc_info=True)
-        raise gr.Error(words_of(error), print_exception=False) from error
     except Exception as error:
-        log.exception("a run through the API failed")
-        raise gr.Error(FAILED, print_exception=False) from error
+        raise gr.Error(words_of(error), print_exception=False) from error
 
 
 def _settings() -> dict[str, Setting]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -15,6 +16,8 @@ from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import NO_IMAGES
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import FAILED
+
+log = logging.getLogger(__name__)
 
 
 def follow(
@@ -56,6 +59,11 @@ def follow(
                 host.runs.check()
 
 
-def words_of(error: gr.Error) -> str:
-    """What ZeroGPU says to a visitor (the quota is used up, no GPU is free); that a worker died is in our words."""
-    return FAILED if error.title == "ZeroGPU worker error" else str(error.message)
+def words_of(error: Exception) -> str:
+    """What a visitor reads of an error, whosoever it is; what is none of ours is written down."""
+    if isinstance(error, UserError):
+        return str(error)
+    log.error("what a visitor asked for failed", exc_info=error)
+    # What ZeroGPU says (the quota is used up, no GPU is free); that a worker died is in our words.
+    ours = not isinstance(error, gr.Error) or error.title == "ZeroGPU worker error"
+    return FAILED if ours else str(error.message)

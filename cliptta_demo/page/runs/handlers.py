@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.languages import say
@@ -27,9 +25,8 @@ from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
 from cliptta_demo.page.words.defaults import UPLOAD
-from cliptta_demo.page.words.texts import FAILED, RESET
+from cliptta_demo.page.words.texts import RESET
 
-log = logging.getLogger(__name__)
 # New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", "spoken",
 # "changed" (that the form is not that of the run shown), a button, a part of the stage, or a widget of the form.
 Update = dict[str, Any]
@@ -91,17 +88,9 @@ def run(
             if "session" in update:
                 host.memory.keep(key, session, uploads, past)
             yield update
-        return
-    except UserError as error:
-        said = str(error)
-    except gr.Error as error:  # ZeroGPU's
-        log.warning("no GPU", exc_info=True)
+    except Exception as error:
         said = words_of(error)
-    except Exception:
-        log.exception("a run failed")
-        said = FAILED
-    message = message_html(said, "error")
-    yield {"message": message, "choice": replace(choice, said=said), **settled(session, choice)}
+        yield {"message": message_html(said, "error"), "choice": replace(choice, said=said), **settled(session, choice)}
 
 
 def _run(
