@@ -149,14 +149,6 @@ def test_the_shared_tower_stays_as_it_is_and_serves_all_at_once() -> None:
     assert not any(norm.training or norm._forward_pre_hooks for norm in norms(backbone.tower))
 
 
-@pytest.mark.parametrize("name", ["batch-statistics", "tent-batch"])
-def test_a_batch_is_never_cut(name: str) -> None:
-    backbone = mixing()
-    method = made(name, backbone, at_once=2)
-    assert None not in list(method.adapt(FIRST, method.start(), 0))
-    assert torch.equal(last(method, FIRST).cosines, last(made(name, backbone), FIRST).cosines)
-
-
 @pytest.mark.parametrize(("name", "other"), [("batch-statistics", "zero-shot"), ("tent-batch", "tent")])
 def test_without_batch_normalisation_it_is_another_method_and_says_so(name: str, other: str) -> None:
     backbone = small_backbone()

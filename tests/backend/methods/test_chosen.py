@@ -57,10 +57,3 @@ def test_rate_and_steps_are_the_methods_own_where_it_has_some(
         assert after.flat()[rate] == 2 * before.flat()[rate]
     if steps:
         assert after.flat()[steps] == 7 != before.flat()[steps]
-
-
-def test_methods_start_anew_every_so_many_batches() -> None:
-    settings = replace(SETTINGS, adaptation=replace(SETTINGS.adaptation, reset_every=2))
-    experiment = Experiment(settings, small_backbone(), labelled_source())
-    updates = [int(state.adaptations["cliptta"].updates) for state, _ in experiment.run()]
-    assert updates == [2, 4, 2, 4, 2]

@@ -75,36 +75,6 @@ def test_who_has_to_go_is_drawn_from_the_seed(name: str, backbone: Backbone) -> 
     assert one.kept["memory"].items != other.kept["memory"].items
 
 
-RELEASES = {
-    "rotta": ("authors", "cliptta"),
-    "sotta": ("authors", "cliptta", "as-is"),
-    "stamp": ("authors", "cliptta", "cliptta-sharp"),
-}
-
-
-@pytest.mark.parametrize(("name", "release"), [(name, each) for name, every in RELEASES.items() for each in every])
-@pytest.mark.parametrize("batch_size", [4, 12])
-def test_a_batch_takes_no_more_than_said(name: str, release: str, batch_size: int, backbone: Backbone) -> None:
-    """An image that is held twice goes through the tower once; but for that it takes what is said."""
-    forward = trained = 0
-
-    def count(tower: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        nonlocal forward, trained
-        forward, trained = forward + len(inputs[0]) * (not output.requires_grad), trained + len(inputs[0])
-
-    every = {"update_every": 4} if name == "rotta" else {}
-    method = make(name, backbone, release=release, capacity=CAPACITY, **every)
-    state = after(method, *(random_images(8, seed) for seed in range(2)))
-    with backbone.tower.register_forward_hook(count):
-        list(method.adapt(random_images(batch_size, 9), state, 9))
-    said = method.cost(method.task.outline, batch_size)
-    source = batch_size if name == "stamp" and release != "cliptta" else 0  # once a batch, with a graph, never back
-    assert forward + source <= said.forward
-    assert trained - forward - source <= said.trained
-    if name != "stamp" and release == "authors":
-        assert (forward, trained - forward) == (said.forward, said.trained)
-
-
 def test_rotta_learns_each_time_that_enough_images_have_come(backbone: Backbone) -> None:
     method, state, updates = make("rotta", backbone, steps=1, update_every=8), None, []
     for number, size in enumerate((5, 5, 5, 17)):  # 5, 10, 15 and 32 images in all

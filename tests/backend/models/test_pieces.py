@@ -12,11 +12,10 @@ from warm import run_code
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_captions, soft_contrastive
-from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models import backbone as backbone_module
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.pieces import Passes, Rest
+from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.settings import AdaptationSettings
 
 
@@ -44,35 +43,6 @@ def test_pieces_give_the_gradient_of_the_whole_batch(backbone: Backbone, piece: 
     assert gradient[-1] == cut[-1] == 3
     torch.testing.assert_close(cut_loss, loss, atol=1e-5, rtol=0)
     torch.testing.assert_close(cut, gradient, atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_no_pass_is_larger_than_a_turn(backbone: Backbone, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two rests at most one piece goes through the tower, there or back."""
-    passed = 0
-    forward = backbone.tower.forward
-
-    def counted(pixels: torch.Tensor) -> torch.Tensor:
-        nonlocal passed
-        passed += len(pixels)
-        return forward(pixels)
-
-    backbone.images_that_fit()
-    monkeypatch.setattr(backbone.tower, "forward", counted)
-    method = method_of(name, backbone, backbone.prototypes(CLASSES), AdaptationSettings(steps=2), at_once=5)
-    state = method.start()
-    largest = 0
-
-    def rest() -> None:
-        nonlocal passed, largest
-        largest, passed = max(largest, passed), 0
-
-    method.rest = Rest(rest)
-    for seed in range(2):
-        for moment in method.adapt(random_images(12), state, seed):
-            rest()
-            state = moment.state
-    assert 0 < largest <= 5
 
 
 def test_the_piece_is_chosen_from_what_is_free_at_each_batch(
