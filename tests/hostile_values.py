@@ -16,7 +16,7 @@ ORDINARY: dict[str, Any] = {
 }  # fmt: skip
 # How a refusal may name the field.
 WORDS = {
-    "dataset": ("dataset", "data set", "on the hub", "split"),
+    "dataset": ("dataset", "data set", "on the hub", "split", "model hub"),
     "class_names": ("class", "keep one of each"),
     "adaptation": ("adaptation", "steps"),
     "templates": ("template",),

@@ -13,7 +13,7 @@ from packaging.version import Version
 from paths import ROOT
 
 from cliptta_demo.backend.models.weights import SAFE
-from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS, Limits, variable
+from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, Limits, variable
 from cliptta_demo.page.form.reading import read_opening
 from cliptta_demo.page.words.defaults import DEFAULTS
 
@@ -90,7 +90,7 @@ def test_the_container_is_unprivileged_and_asks_for_health() -> None:
 
 def test_the_guide_names_every_limit_with_its_default() -> None:
     for item in fields(Limits):
-        assert f"| `{variable(item.name)}` | {getattr(LIMITS, item.name):,} |" in GUIDE, item.name
+        assert f"| `{variable(item.name)}` | {getattr(Limits(), item.name):,} |" in GUIDE, item.name
 
 
 def test_the_guide_opens_with_what_can_be_opened() -> None:
