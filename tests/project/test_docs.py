@@ -70,7 +70,7 @@ def test_every_block_of_the_api_page_runs(printed: tuple[str, str]) -> None:
     assert "severity is 9; it must be a whole number from 1 to 5." in printed[1]
     assert "batch 2 after a pause" in printed[1]
     assert "90 ('cat', 'dog', 'ship') ('a photo of a {}.',)" in printed[1]
-    assert re.search(r"uoft-cs/cifar10, train-00000-of-00001.parquet: \d", printed[1])
+    assert re.search(r"uoft-cs/cifar10: [1-9]", printed[1])
 
 
 FOLDERS = ROOT / "docs" / "tables"
