@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from patience import PATIENCE, Stillness
+from serving import PATIENCE, Stillness
 
 API = "/gradio_api"
 

@@ -14,8 +14,7 @@ import cliptta_demo  # noqa: F401  (sets how OpenMP's threads wait: has to come 
 import pytest
 import torch
 from playwright.sync_api import Browser, BrowserContext, Page
-from serving import profile, serve_process
-from visiting import visits
+from serving import profile, serve_process, visits
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""The app as a visitor would start it, and a Chromium to visit it with."""
+"""The app as a visitor would start it, a Chromium to visit it with, and how long either may take."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from patience import PATIENCE, Stillness
+from gradio_client.client import Job
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 from warm import WarmProcess, fits
 
 T = TypeVar("T")
@@ -40,6 +41,31 @@ BROWSER_FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+PATIENCE = 120  # seconds without a move, for what makes one every second or two on an idle machine
+
+
+class Stillness:
+    """Fails once the sign of progress that it is shown (a bar, a line, a count) has been the same for that long."""
+
+    def __init__(self) -> None:
+        self.sign, self.since = None, time.monotonic()
+
+    def look(self, sign: Any) -> None:
+        """Raises :class:`AssertionError` where nothing has moved."""
+        if sign != self.sign:
+            self.sign, self.since = sign, time.monotonic()
+        else:
+            assert time.monotonic() - self.since < PATIENCE, f"Nothing has moved for {PATIENCE} s: {str(sign)[:300]}"
+
+
+def result_of(job: Job) -> Any:
+    """What a call of the API ends with, however long it takes while it tells of batches."""
+    still = Stillness()
+    while True:
+        try:
+            return job.result(timeout=PATIENCE)
+        except TimeoutError:
+            still.look(len(job.outputs()))
 
 
 @contextmanager
@@ -144,7 +170,7 @@ def _while_it_moves(page: Page, wait: Callable[..., T], *given: Any, **options: 
     while True:
         try:
             return wait(*given, **options)
-        except TimeoutError:
+        except TooLate:
             if "timeout" in options:
                 raise
             still.look(page.evaluate(PROGRESS))
@@ -173,7 +199,7 @@ def wait_for_streams(page: Page) -> None:
 
     A stream that another call keeps open is not waited for longer than :data:`STREAM_SECONDS`.
     """
-    with suppress(TimeoutError):
+    with suppress(TooLate):
         page.wait_for_function("() => window.streamsOpen() === 0", timeout=1000 * STREAM_SECONDS)
     page.evaluate("() => new Promise(done => setTimeout(done, 100))")  # behind what is in line on the page
     page.evaluate("() => window.cliptta?.catchUp?.()")  # what is out of sight is drawn late
@@ -208,3 +234,54 @@ def chromium() -> Iterator[Browser]:
     """The same browser; each context of it starts with an empty cache."""
     with profile() as context:
         yield context.browser
+
+
+# Gradio's own upload widget warns about this; nothing on the page depends on it.
+HARMLESS = ("Method not implemented.",)
+
+
+class Watch:
+    """What no visit may do: errors in the console, and requests to another host."""
+
+    def __init__(self, page, address: str) -> None:
+        self.errors: list[str] = []
+        self.elsewhere: list[str] = []
+        own = (address, "data:", "blob:")
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self._line(line))
+        page.on("request", lambda request: request.url.startswith(own) or self.elsewhere.append(request.url))
+        page.on("websocket", lambda socket: self.elsewhere.append(socket.url))
+
+    def _line(self, line) -> None:
+        if line.type == "error" and line.text not in HARMLESS:
+            self.errors.append(line.text)
+
+
+@contextmanager
+def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[..., Page]]:
+    """``visit(width, height, query)`` opens the page as a new visitor; all visits are checked at the end.
+
+    A ``phone`` has a touch screen; ``scheme`` is "light" or "dark". Only the first page is in the known browser: of
+    several pages in one window all but one stand still.
+    """
+    opened, watches = [], []
+
+    def open_page(width: int = 1440, height: int = 900, query: str = "", phone: bool = False, scheme: str = "light"):
+        anew = phone or bool(opened)
+        context = known_browser.browser.new_context(has_touch=phone, is_mobile=phone) if anew else known_browser
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        be_patient(page)
+        watch_streams(page)
+        opened.append(context if anew else page)
+        watches.append(Watch(page, server))
+        page.goto(server + query)
+        page.wait_for_selector("#gallery .body > *", state="attached")
+        return page
+
+    yield open_page
+    for one in opened:
+        one.close()
+    assert [error for watch in watches for error in watch.errors] == []
+    assert [url for watch in watches for url in watch.elsewhere] == []

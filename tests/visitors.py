@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 from gradio_client.utils import apply_diff
-from patience import Stillness
+from serving import Stillness
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gradio_client
 import pytest
 from paths import SHARED
-from patience import result_of
 from PIL import Image, ImageDraw
+from serving import result_of
 from test_browser_run import PROGRESS, choose, done, set_number, small, step, wait_idle
 
 pytestmark = pytest.mark.browser

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
-from serving import serve_process
+from serving import serve_process, visits
 from test_browser_run import set_number, wait_idle
-from visiting import visits
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.page.words.defaults import DEFAULTS

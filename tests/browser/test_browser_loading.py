@@ -13,9 +13,8 @@ import pytest
 from checkpoints import SMALL, weights
 from hub_stand_in import Repository, serve_hub
 from hub_tables import ANIMALS, table
-from patience import result_of
 from playwright.sync_api import Browser, Page
-from serving import be_patient, serve_process, watch_streams
+from serving import be_patient, result_of, serve_process, watch_streams
 from test_browser_batches import wait_title
 from test_browser_run import PROGRESS, picture, set_number, small, step, wait_idle
 

@@ -1,17 +1,16 @@
 """Tests wait for a run, in a browser or by the API, for as long as its progress moves, and no longer."""
 
-import patience
 import pytest
-from patience import Stillness
+import serving
 from playwright.sync_api import TimeoutError
-from serving import be_patient
+from serving import Stillness, be_patient
 
 pytestmark = pytest.mark.browser
 BATCH = "() => { const bar = document.querySelector('.progress'); if (++bar.dataset.batch > 3) bar.id = 'finished' }"
 
 
 def test_a_page_is_waited_for_while_its_progress_moves(browser, monkeypatch) -> None:
-    monkeypatch.setattr(patience, "PATIENCE", 0)  # the first wait in which nothing moves is one too many
+    monkeypatch.setattr(serving, "PATIENCE", 0)  # the first wait in which nothing moves is one too many
     page = browser.new_page()
     page.set_content("<div class=progress data-batch=0>step 1 of 10</div>")
     wait, moving = page.wait_for_selector, True
@@ -34,7 +33,7 @@ def test_a_page_is_waited_for_while_its_progress_moves(browser, monkeypatch) -> 
 
 
 def test_a_stream_that_only_says_that_it_is_there_stands_still(monkeypatch) -> None:
-    monkeypatch.setattr(patience, "PATIENCE", 0)
+    monkeypatch.setattr(serving, "PATIENCE", 0)
     still = Stillness()
     for batch in ("1", "2"):
         still.look(f'data: {{"msg": "process_generating", "output": {batch}}}')

@@ -10,8 +10,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from helpers import CLASSES, labelled_source, random_images, small_backbone
-from shapes import faults
+from helpers import CLASSES, faults, labelled_source, random_images, small_backbone
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment

@@ -5,8 +5,7 @@ import re
 from typing import Any, get_type_hints
 
 import pytest
-from helpers import CLASSES, labelled_source, random_images
-from shapes import faults
+from helpers import CLASSES, faults, labelled_source, random_images
 from test_page_figures import run
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages

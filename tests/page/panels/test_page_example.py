@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import pytest
 from claims import RECORD, rounding
-from shapes import faults
+from helpers import faults
 
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.layout.make_example import example_stage, make_example

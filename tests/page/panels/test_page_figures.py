@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import CLASSES, labelled_source, random_images, small_backbone
+from helpers import CLASSES, faults, labelled_source, random_images, small_backbone
 from PIL import Image
-from shapes import faults
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment

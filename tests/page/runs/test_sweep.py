@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from helpers import faults
 from pressing import HOST
-from shapes import faults
 
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.sweep import KNOBS, Sweep, sweep_data

@@ -14,8 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from patience import PATIENCE, Stillness
-from serving import run_apart, serve_process
+from serving import PATIENCE, Stillness, run_apart, serve_process
 from visitors import API, Server, heartbeat, request, visit
 
 WATCHED = "tests/watched_server.py"

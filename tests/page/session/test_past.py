@@ -7,8 +7,8 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
+from helpers import faults
 from pressing import HOST, press, small_model, values  # noqa: F401  (a fixture)
-from shapes import faults
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.size import nbytes
