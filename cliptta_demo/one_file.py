@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.languages import LANGUAGE
+from cliptta_demo.languages import language
 from cliptta_demo.places import ASSETS
 
 DARK = 'if (matchMedia("(prefers-color-scheme: dark)").matches) document.body.classList.add("dark");'
@@ -47,7 +47,7 @@ def one_file(
     styled = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in styles)
     read = "".join(f"<script>{scoped(ASSETS / name)}</script>" for name in scripts)
     return (
-        f'<!doctype html><html lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language().code}" dir="{language().direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{styled}</style></head>"
         f'<body><script>{DARK}</script><main class="gradio-container report {kind}">{body}</main>'

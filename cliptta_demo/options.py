@@ -23,7 +23,7 @@ def add_stream_options(parser: argparse.ArgumentParser, without: Sequence[str] =
     for name, setting in settings_of(StreamSettings).items():
         if name not in without:
             default, spoken = own.get(name, (None if name == "ood_share" else setting.default, setting.spoken))
-            _add(parser, replace(setting, spoken=spoken), default)
+            _add(parser, setting.changed(spoken=spoken), default)
 
 
 def read_stream(arguments: argparse.Namespace) -> StreamSettings:
@@ -86,13 +86,13 @@ def read_own(words: Sequence[str]) -> dict[str, Declared]:
 
 
 def _add(parser: argparse._ActionsContainer, setting: Setting, default: Any) -> None:
-    words, closed = setting.options, not callable(setting.choices)
+    words, closed = setting.values, not callable(setting.choices)
     help = setting.spoken.format(", ".join(words)) or None
     option: dict[str, Any] = {"dest": setting.name, "default": default, "help": help}
     if setting.kind is bool:
         option |= {"action": "store_const", "const": True}
     elif setting.kind is str and closed:
-        option["choices"] = list(words)
+        option["choices"] = words
     else:
         option |= {"type": setting.kind, "metavar": setting.word.upper().replace("-", "_")}
     parser.add_argument(f"--{setting.word}", **option)

@@ -8,17 +8,18 @@ line, the mark on the curves, the reasons of a restart, and the table in docs/se
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cache
 from types import MappingProxyType
 from typing import Any, dataclass_transform
 
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Says, Text, say
 
 Options = Mapping[str, str]  # value → label
+Choices = Mapping[str, str | Callable[[], str]]  # the same, or a function that says it
 _KEY = "setting"
-_KINDS = {float: say("a number"), int: say("a whole number"), bool: say("true or false")}
+_KINDS = {float: Text("a number"), int: Text("a whole number"), bool: Text("true or false")}
 
 
 def check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
@@ -28,19 +29,19 @@ def check_number(name: str, value: Any, low: float, high: float, *, whole: bool 
         return
     about = {"name": name, "value": quoted(value), "low": low, "high": high}
     if whole:
-        raise UserError(say("{name} is {value}; it must be a whole number from {low} to {high}.", **about))
-    raise UserError(say("{name} is {value}; it must be a number from {low:g} to {high:g}.", **about))
+        raise UserError("{name} is {value}; it must be a whole number from {low} to {high}.", **about)
+    raise UserError("{name} is {value}; it must be a number from {low:g} to {high:g}.", **about)
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Raises :class:`UserError` unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         about = {"name": name, "value": quoted(value), "allowed": ", ".join(allowed)}
-        raise UserError(say("{name} is {value}; it must be one of: {allowed}.", **about))
+        raise UserError("{name} is {value}; it must be one of: {allowed}.", **about)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Setting(Says):
     """All that is said of one setting.
 
     Attributes:
@@ -61,7 +62,7 @@ class Setting:
     kind: type
     low: float = 0
     high: float = 0
-    choices: Options | Callable[[], Options] = field(default_factory=dict)
+    choices: Choices | Callable[[], Choices] = field(default_factory=dict)
     label: str = ""
     help: str = ""
     group: str = "advanced"
@@ -73,8 +74,22 @@ class Setting:
     restart: str = ""
 
     @property
+    def has_widget(self) -> bool:
+        """Whether it has a label; nothing is said."""
+        return bool(vars(self)["label"])
+
+    @property
     def options(self) -> Options:
         """Value → label of a choice."""
+        return {value: label() if callable(label) else say(label) for value, label in self._choices.items()}
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Of a choice."""
+        return tuple(self._choices)
+
+    @property
+    def _choices(self) -> Choices:
         return self.choices() if callable(self.choices) else self.choices
 
     @property
@@ -86,14 +101,14 @@ class Setting:
     def allowed(self) -> str:
         """The values in words, as in "0 to 1"."""
         if self.kind is str:
-            return ", ".join(self.options)
-        return _KINDS[bool] if self.kind is bool else say("{low} to {high}", low=self.low, high=self.high)
+            return ", ".join(self.values)
+        return say(_KINDS[bool]) if self.kind is bool else say("{low} to {high}", low=self.low, high=self.high)
 
     @property
     def schema(self) -> dict[str, Any]:
         """The values as JSON Schema says them."""
         if self.kind is str:
-            return {"type": "string", "enum": list(self.options)}
+            return {"type": "string", "enum": list(self.values)}
         if self.kind is bool:
             return {"type": "boolean"}
         return {"type": "integer" if self.kind is int else "number", "minimum": self.low, "maximum": self.high}
@@ -102,11 +117,11 @@ class Setting:
         """Raises :class:`UserError` for a value that is none of its own; ``name`` stands for it there."""
         name = name or self.name
         if self.kind is str:
-            check_choice(name, value, tuple(self.options))
+            check_choice(name, value, self.values)
         elif self.kind is not bool:
             check_number(name, value, self.low, self.high, whole=self.kind is int)
         elif not isinstance(value, bool):
-            raise UserError(say("{name} is {value}; it must be true or false.", name=name, value=quoted(value)))
+            raise UserError("{name} is {value}; it must be true or false.", name=name, value=quoted(value))
 
     def parse(self, text: str, flags: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})) -> Any:
         """The value that a text stands for, unchecked; ``flags``: how a switch is written.
@@ -119,7 +134,7 @@ class Setting:
         except (KeyError, ValueError):
             first, second = flags
             either = say("{first} or {second}", first=first, second=second)
-            raise ValueError(either if self.kind is bool else _KINDS[self.kind]) from None
+            raise ValueError(either if self.kind is bool else say(_KINDS[self.kind])) from None
 
     def whole(self, value: Any) -> Any:
         """A form's 64.0 is 64 where whole numbers are asked for; all else stays as it is, for the check to refuse."""
@@ -140,7 +155,7 @@ def whole(default: int, low: int, high: int, why: str = "", **about: Any) -> Any
     return _field(Setting(kind=int, default=default, low=low, high=high, why=why, **about))
 
 
-def choice(default: str, choices: Options | Callable[[], Options], why: str = "", **about: Any) -> Any:
+def choice(default: str, choices: Choices | Callable[[], Choices], why: str = "", **about: Any) -> Any:
     """A field that is one of some words, given with their labels."""
     return _field(Setting(kind=str, default=default, choices=choices, why=why, **about))
 
@@ -179,7 +194,7 @@ def settings_of(settings: type) -> dict[str, Setting]:
     """
     if plain := [item.name for item in fields(settings) if _KEY not in item.metadata]:
         raise TypeError(f"{settings.__name__} does not declare {', '.join(plain)}: see {__name__}.")
-    return {item.name: replace(item.metadata[_KEY], name=item.name) for item in fields(settings)}
+    return {item.name: item.metadata[_KEY].changed(name=item.name) for item in fields(settings)}
 
 
 def unusual(settings: Declared) -> dict[str, Any]:

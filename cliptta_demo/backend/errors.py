@@ -9,7 +9,17 @@ LONGEST_NAME = 80  # characters of a name shown
 
 
 class UserError(ValueError):
-    """Something a person can fix. The message says what happened and what to do, in plain sentences."""
+    """Something a person can fix. The message says what happened and what to do, in plain sentences.
+
+    It keeps the English text and what fills it, an error or a :class:`.languages.Text` too: ``str`` says it.
+    """
+
+    def __init__(self, text: str, /, **values: Any) -> None:
+        super().__init__(text)
+        self.values = values
+
+    def __str__(self) -> str:
+        return say(self.args[0], **self.values)
 
 
 class DoesNotFit(UserError):

@@ -6,7 +6,6 @@ from typing import Any
 from cliptta_demo.backend.declare import Declared, Setting, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.registry import all_methods
-from cliptta_demo.languages import say
 
 
 def own_kind(method: str) -> type[Declared] | None:
@@ -37,7 +36,7 @@ def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
     for name, value in values.items():
         method, _, setting = name.partition(".")
         if own_kind(method) is None:
-            raise UserError(say("{name} is no setting: {method} has none of its own.", name=name, method=method))
+            raise UserError("{name} is no setting: {method} has none of its own.", name=name, method=method)
         given.setdefault(method, {})[setting] = value
     return {method: _build(method, own) for method, own in given.items()}
 
@@ -47,7 +46,7 @@ def _build(method: str, values: Mapping[str, Any]) -> Declared:
     known = settings_of(kind)
     if unknown := values.keys() - known:
         names = [", ".join(f"{method}.{name}" for name in sorted(part)) for part in (unknown, known)]
-        raise UserError(say("Unknown setting {unknown}; known: {known}.", unknown=names[0], known=names[1]))
+        raise UserError("Unknown setting {unknown}; known: {known}.", unknown=names[0], known=names[1])
     for name, value in values.items():
         known[name].check(value, f"{method}.{name}")
     return kind(**values)

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from cliptta_demo.backend.declare import Declared, choice
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 Kind = TypeVar("Kind", bound=type)
 
@@ -20,16 +20,16 @@ METHODS: dict[str, Any] = {}  # to its class, a methods.base.Method
 FACTS = ("name", "label", "sentence", "paper", "family", "colour", "symbol")  # that each class says of itself
 # What a method goes by, and how that is said to people; others may come from outside.
 FAMILIES = {
-    "yardstick": say("Yardstick"),
-    "entropy": say("Surer of each image"),
-    "captions": say("Image and caption"),
-    "memory": say("Memory and teacher"),
-    "redundancy": say("Less redundant features"),
-    "training-free": say("Nothing learnt"),
-    "single": say("One image at a time"),
+    "yardstick": Text("Yardstick"),
+    "entropy": Text("Surer of each image"),
+    "captions": Text("Image and caption"),
+    "memory": Text("Memory and teacher"),
+    "redundancy": Text("Less redundant features"),
+    "training-free": Text("Nothing learnt"),
+    "single": Text("One image at a time"),
 }
 # Whose definition of a method is meant, where its authors' release and CLIPTTA's comparison differ.
-RELEASES = {"authors": say("Its authors'"), "cliptta": say("CLIPTTA's comparison")}
+RELEASES = {"authors": Text("Its authors'"), "cliptta": Text("CLIPTTA's comparison")}
 
 
 def all_methods() -> Mapping[str, Any]:
@@ -49,7 +49,7 @@ def register(kind: Kind) -> Kind:
     Raises:
         ValueError: the class leaves something unsaid, the year of its paper too; or another one has the name.
     """
-    if unsaid := [fact for fact in FACTS if not hasattr(kind, fact)]:
+    if unsaid := [fact for fact in FACTS if fact not in dir(kind)]:
         raise ValueError(f"{kind.__qualname__} does not say its {', '.join(unsaid)}; see the class Method.")
     if not re.search(r"\b(19|20)\d\d$", kind.paper):
         raise ValueError(f"The paper of {kind.__qualname__} is {kind.paper!r}; its year must stand at its end.")
@@ -65,7 +65,7 @@ def definition(method: str, help: str, **others: str) -> Any:
         "authors",
         RELEASES | others,
         "a method is its authors'",
-        label=say("Definition"),
+        label=Text("Definition"),
         help=help,
         mark=lambda own: say("{method} as by {release}", method=method, release=own.by),
     )

@@ -6,22 +6,33 @@ value raises :class:`UserError` (a ``ValueError``) that names the field, the val
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from cliptta_demo.backend.corruptions import CORRUPTION_CYCLE, CORRUPTIONS, MIXED, corruption_name, corruption_words
-from cliptta_demo.backend.declare import Declared, Setting, check_choice, choice, number, settings_of, switch, whole
+from cliptta_demo.backend.declare import (
+    Choices,
+    Declared,
+    Setting,
+    check_choice,
+    choice,
+    number,
+    settings_of,
+    switch,
+    whole,
+)
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.own_settings import own_kind
 from cliptta_demo.backend.registry import method_names
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 GRADUAL = ("gradual", "gradual-cotta")
 
 
-def _corruptions() -> dict[str, str]:
-    others = {"none": say("None"), CORRUPTION_CYCLE: say("Cycle through all 15")}
-    return others | {name: corruption_name(name) for name in CORRUPTIONS}
+def _corruptions() -> Choices:
+    others = {"none": Text("None"), CORRUPTION_CYCLE: Text("Cycle through all 15")}
+    return others | {name: partial(corruption_name, name) for name in CORRUPTIONS}
 
 
 def _scores() -> dict[str, str]:
@@ -30,25 +41,25 @@ def _scores() -> dict[str, str]:
 
 
 RESETS = {
-    "every": say("Every … batches, or never"),
-    "shift": say("At each new shift"),
-    "astray": say("When it goes astray"),
+    "every": Text("Every … batches, or never"),
+    "shift": Text("At each new shift"),
+    "astray": Text("When it goes astray"),
 }
 SCHEDULES = {
-    "one": say("One shift"),
-    "continual": say("One after another"),
-    "gradual": say("Up and down"),
-    "gradual-cotta": say("Up and down, from the top"),
-    "recurring": say("Again and again"),
-    MIXED: say("Mixed in each batch"),
+    "one": Text("One shift"),
+    "continual": Text("One after another"),
+    "gradual": Text("Up and down"),
+    "gradual-cotta": Text("Up and down, from the top"),
+    "recurring": Text("Again and again"),
+    MIXED: Text("Mixed in each batch"),
 }
 ORDERS = {
-    "shuffled": say("Shuffled"),
-    "sorted": say("Sorted by class"),
-    "rotta": say("In runs, RoTTA's"),
-    "note": say("In runs, NOTE's"),
-    "late": say("New classes late"),
-    "given": say("As given"),
+    "shuffled": Text("Shuffled"),
+    "sorted": Text("Sorted by class"),
+    "rotta": Text("In runs, RoTTA's"),
+    "note": Text("In runs, NOTE's"),
+    "late": Text("New classes late"),
+    "given": Text("As given"),
 }
 
 
@@ -83,8 +94,8 @@ class AdaptationSettings(Declared):
 
     learning_rate: float = number(
         1e-4, 0, 1, "the paper's; small backbones want more and bring their own tuned value",
-        label=say("Learning rate"), help=say("Of Adam, on the normalisation layers only."), step=0.0001,
-        option="lr", spoken="learning rate of Adam", mark=say("lr {:g}"),
+        label=Text("Learning rate"), help=Text("Of Adam, on the normalisation layers only."), step=0.0001,
+        option="lr", spoken="learning rate of Adam", mark=Text("lr {:g}"),
     )
     rate_halves: int = whole(
         0, 0, 1000, "constant, as in the paper",
@@ -92,67 +103,68 @@ class AdaptationSettings(Declared):
     )
     steps: int = whole(
         10, 1, 50, "the paper's",
-        label=say("Steps per batch"), help=say("Optimiser steps on each batch."), slider=True, step=1,
-        spoken="optimiser steps per batch", mark=say("{} steps"),
+        label=Text("Steps per batch"), help=Text("Optimiser steps on each batch."), slider=True, step=1,
+        spoken="optimiser steps per batch", mark=Text("{} steps"),
     )
     rates: str = choice(
-        "same", {"same": say("The same for all"), "own": say("Each its own")}, "one thing differs: the method",
-        label=say("Rate and steps"), help=say("Each its own: what did best on four corruptions that no table reports."),
+        "same", {"same": Text("The same for all"), "own": Text("Each its own")}, "one thing differs: the method",
+        label=Text("Rate and steps"),
+        help=Text("Each its own: what did best on four corruptions that no table reports."),
         spoken="rate and steps: same for all methods, or own, what choose has recorded",
         mark=lambda own: say("own rates") if own.rates == "own" else say("same rates"),
     )
     reset: str = choice(
         "every", RESETS, "with 0 batches never, as in the paper",
-        label=say("Start anew"),
-        help=say("Astray: the predictions' entropy, averaged as in SAR, falls below 0.2 nats."),
+        label=Text("Start anew"),
+        help=Text("Astray: the predictions' entropy, averaged as in SAR, falls below 0.2 nats."),
         spoken="when methods start from the source model again: {}", mark=_anew,
     )
     reset_every: int = whole(
         0, 0, 1000, "never, as in the paper; RDumb (Press et al. 2023) does after a while",
-        label=say("Start anew every … batches"), help=say("0: never. Forgets what was learnt, good and bad."),
+        label=Text("Start anew every … batches"), help=Text("0: never. Forgets what was learnt, good and bad."),
         spoken="batches after which methods start anew; 0: never", mark=_every,
     )
     window: int = whole(
         1, 1, 512, "each batch by itself, as in the paper; small batches want a longer one",
-        label=say("Window"), help=say("Batches that methods adapt to together; in between they only predict."),
-        spoken="batches that methods adapt to together", mark=say("window {}"),
+        label=Text("Window"), help=Text("Batches that methods adapt to together; in between they only predict."),
+        spoken="batches that methods adapt to together", mark=Text("window {}"),
     )
     regulariser_weight: float = number(
         1.0, 0, 100, "the paper's λ_reg, of the marginal-entropy regulariser",
-        label=say("λ_reg, CLIPTTA's regulariser"), help=say("CLIPTTA's pull towards using all classes."),
+        label=Text("λ_reg, CLIPTTA's regulariser"), help=Text("CLIPTTA's pull towards using all classes."),
         option="lambda-reg", spoken="weight of CLIPTTA's regulariser", mark="λ_reg {:g}",
     )
     tent_regulariser_weight: float = number(
         0.0, 0, 100, "TENT as published has none; 1 gives it CLIPTTA's",
-        label=say("λ_reg for TENT"), help=say("0 is TENT as published; 1 lends it CLIPTTA's regulariser."),
+        label=Text("λ_reg for TENT"), help=Text("0 is TENT as published; 1 lends it CLIPTTA's regulariser."),
         option="tent-lambda-reg", spoken="weight of the same regulariser in TENT", mark="TENT λ_reg {:g}",
     )
     memory_shots: int = whole(
         8, 0, 64, "the paper uses 4 to 16",
-        label=say("Memory shots per class"), help=say("Confident images remembered per class."), slider=True, step=1,
-        spoken="images remembered per class; 0: no memory", mark=say("{} shots"),
+        label=Text("Memory shots per class"), help=Text("Confident images remembered per class."), slider=True, step=1,
+        spoken="images remembered per class; 0: no memory", mark=Text("{} shots"),
     )
     memory_sample: int = whole(
         64, 1, 1024, "as many as a batch has, balanced over classes",
-        spoken="remembered images that join each step", mark=say("{} memory images"),
+        spoken="remembered images that join each step", mark=Text("{} memory images"),
     )
     oce_weight: float = number(
         1.0, 0, 1000, "the paper's λ_oce",
-        label=say("λ_oce, weight of OCE"), help=say("Pushes known images and strangers apart."),
+        label=Text("λ_oce, weight of OCE"), help=Text("Pushes known images and strangers apart."),
         option="lambda-oce", spoken="weight of the outlier contrastive exposure", mark="λ_oce {:g}",
     )
     oce_gamma: float = number(
         0.005, 1e-6, 10, "the paper's γ",
-        label="γ", help=say("Softness of that split."),
+        label="γ", help=Text("Softness of that split."),
         option="gamma", spoken="softness of the ID/OOD split", mark="γ {:g}",
     )
     score: str = choice(
         "max-log-probability", _scores, "the paper's ID score",
-        label=say("ID score"), spoken="ID score: {}", restart=say("the ID score"),
+        label=Text("ID score"), spoken="ID score: {}", restart=Text("the ID score"),
     )
     symmetric: bool = switch(
         False, "the authors ran the row form of the contrastive loss only",
-        label=say("Symmetric loss"), help=say("Adds the text-to-image half of the contrastive loss."),
+        label=Text("Symmetric loss"), help=Text("Adds the text-to-image half of the contrastive loss."),
         spoken="rows and columns in the loss", mark=lambda own: say("symmetric") if own.symmetric else say("rows only"),
     )
 
@@ -162,69 +174,69 @@ class StreamSettings(Declared):
 
     corruption: str = choice(
         "none", _corruptions, 'clean; "cycle" takes another of the 15 with every batch',
-        label=say("Corruption"), help=say("ImageNet-C's, applied to every image."), group="shift",
+        label=Text("Corruption"), help=Text("ImageNet-C's, applied to every image."), group="shift",
         spoken="{}", mark=_shift,
     )
     severity: int = whole(
         5, 1, 5, "the paper reports 5",
-        label=say("Severity"), group="shift", slider=True, step=1, spoken="1 to 5; the paper reports 5", mark=_shift,
+        label=Text("Severity"), group="shift", slider=True, step=1, spoken="1 to 5; the paper reports 5", mark=_shift,
     )
     ramp: bool = switch(
         False, "the paper's severity is constant",
-        label=say("Ramp up"), help=say("From 1 up to the severity, over the stream."), group="shift",
+        label=Text("Ramp up"), help=Text("From 1 up to the severity, over the stream."), group="shift",
         spoken="let the severity rise from 1 over the stream", mark=_shift,
     )
     ood_share: float = number(
         0.0, 0, 0.9, "none; the paper's open set has 0.5",
-        label=say("OOD share"),
-        help=say("Of each batch: images of none of the classes; “Known or stranger?” then shows them."),
+        label=Text("OOD share"),
+        help=Text("Of each batch: images of none of the classes; “Known or stranger?” then shows them."),
         group="shift", slider=True, step=0.05,
-        spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart=say("the OOD share"),
+        spoken="their share of each batch, 0 to 0.9; default 0.5 with --ood", restart=Text("the OOD share"),
     )
     order: str = choice(
         "shuffled", ORDERS, "the paper's",
-        label=say("Order"),
-        help=say("Sorted and in runs, each batch holds few classes. As given: a video's frames in order."),
-        group="stream", spoken="of the classes: {}", restart=say("the stream order"),
+        label=Text("Order"),
+        help=Text("Sorted and in runs, each batch holds few classes. As given: a video's frames in order."),
+        group="stream", spoken="of the classes: {}", restart=Text("the stream order"),
     )
     batch_size: int = whole(
         64, 1, 512, "the paper's is 128; 64 keeps a laptop live",
-        label=say("Batch size"), group="stream", restart=say("the batch size"),
+        label=Text("Batch size"), group="stream", restart=Text("the batch size"),
     )
     batches: int = whole(
         10, 1, 1000, "short enough to be watched",
-        label=say("Batches"), group="stream",
+        label=Text("Batches"), group="stream",
     )
     seed: int = whole(
         0, 0, 2**31 - 1, "any will do; the same one gives the same run",
-        label=say("Seed"), group="stream", restart=say("the seed"),
+        label=Text("Seed"), group="stream", restart=Text("the seed"),
     )
     schedule: str = choice(
         "one", SCHEDULES, "the paper's streams have one shift each",
-        label=say("Shifts"),
-        help=say("All but one shift take ImageNet-C's 15 in their order, whichever is chosen above."),
-        group="schedule", spoken="which shifts come, batch by batch: {}", restart=say("the schedule"),
+        label=Text("Shifts"),
+        help=Text("All but one shift take ImageNet-C's 15 in their order, whichever is chosen above."),
+        group="schedule", spoken="which shifts come, batch by batch: {}", restart=Text("the schedule"),
     )
     shift_batches: int = whole(
         5, 1, 500, "two shifts in a stream of ten",
-        label=say("Batches per shift"), group="schedule", spoken="batches of one shift, or of one severity on its way",
-        restart=say("the schedule"),
+        label=Text("Batches per shift"), group="schedule", spoken="batches of one shift, or of one severity on its way",
+        restart=Text("the schedule"),
     )
     recurring_shifts: int = whole(
         3, 1, 15, "a noise, a blur and brightness",
-        label=say("Shifts that recur"), group="schedule", spoken="how many shifts come again and again",
-        restart=say("the schedule"),
+        label=Text("Shifts that recur"), group="schedule", spoken="how many shifts come again and again",
+        restart=Text("the schedule"),
     )
     concentration: float = number(
         0.1, 0, 1000, "RoTTA's, NOTE's and SoTTA's; mariodoebler's is 0",
-        label=say("Concentration"), help=say("Of runs and bursts: the smaller, the longer. 0: class after class."),
+        label=Text("Concentration"), help=Text("Of runs and bursts: the smaller, the longer. 0: class after class."),
         group="schedule", step=0.1, spoken="of runs of classes and bursts of strangers; 0: class after class",
-        restart=say("the concentration"),
+        restart=Text("the concentration"),
     )
     ood_bursts: bool = switch(
         False, "the paper mixes them evenly",
-        label=say("Strangers in bursts"), help=say("As SoTTA's noise comes, rather than in each batch."),
-        group="schedule", spoken="let strangers come in bursts", restart=say("the bursts of strangers"),
+        label=Text("Strangers in bursts"), help=Text("As SoTTA's noise comes, rather than in each batch."),
+        group="schedule", spoken="let strangers come in bursts", restart=Text("the bursts of strangers"),
     )
 # fmt: on
 
@@ -255,24 +267,22 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         if not self.methods:
-            raise UserError(say("methods is empty; choose at least one of: {names}.", names=", ".join(method_names())))
+            raise UserError("methods is empty; choose at least one of: {names}.", names=", ".join(method_names()))
         for method in self.methods:
             check_choice("methods", method, method_names())
         if len(set(self.methods)) < len(self.methods):
-            raise UserError(say("methods names one method twice: {names}.", names=", ".join(self.methods)))
+            raise UserError("methods names one method twice: {names}.", names=", ".join(self.methods))
         kinds = {name: kind for name in self.methods if (kind := own_kind(name)) is not None}
         own = {name: self.own.get(name) or kind() for name, kind in kinds.items()}
         if wrong := [name for name, kind in kinds.items() if not isinstance(own[name], kind)]:
-            raise UserError(say("own has settings for {names} that are another method's.", names=", ".join(wrong)))
+            raise UserError("own has settings for {names} that are another method's.", names=", ".join(wrong))
         object.__setattr__(self, "own", own)
         if self.images_together > (most := settings_of(StreamSettings)["batch_size"].high):
             raise UserError(
-                say(
-                    "window is {window} batches of {size} images; together they may be at most {most} images.",
-                    window=self.adaptation.window,
-                    size=self.stream.batch_size,
-                    most=most,
-                )
+                "window is {window} batches of {size} images; together they may be at most {most} images.",
+                window=self.adaptation.window,
+                size=self.stream.batch_size,
+                most=most,
             )
 
     @property

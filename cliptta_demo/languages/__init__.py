@@ -1,18 +1,23 @@
-"""What a person reads, in the page's language: English as it stands in the code, or another file of this folder.
+"""What a person reads, in a language: English as it stands in the code, or another file of this folder.
 
-The language is the process's: ``CLIPTTA_LANGUAGE`` names a file beside this one (``de`` for ``de.json``), or any other
-by its path. ``en.json`` lists every text that the code says (``make generate`` writes it); a
-translation is a copy of it with other words on the right. docs/translating.md tells how.
+What is declared and what is raised keeps its English :class:`Text` and values; the words are chosen when it is shown,
+in the language of the context (:func:`speaking`). Where nothing is set, that is the process's: ``CLIPTTA_LANGUAGE``
+names a file beside this one (``de`` for ``de.json``), or any other by its path. ``en.json`` lists every text of the
+code (``make generate`` writes it); a translation is a copy of it with other words on the right. docs/translating.md
+tells how.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, Self
 
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
@@ -68,20 +73,72 @@ def _chosen() -> Language:
         raise SystemExit(f"error: {error}") from None
 
 
-LANGUAGE = _chosen()
+_LANGUAGE = ContextVar("language", default=_chosen())  # noqa: B039 (frozen)
+
+
+def language() -> Language:
+    """The language in which texts are shown here: the context's, or the process's."""
+    return _LANGUAGE.get()
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Texts that are shown inside are in this language."""
+    before = _LANGUAGE.set(language)
+    try:
+        yield
+    finally:
+        _LANGUAGE.reset(before)
+
+
+class Text(str):
+    """An English text that is said when it is shown: by :func:`say`, ``str`` and ``format``, and in an f-string.
+
+    As an attribute of a class, and of an object that :class:`Says`, it is said as it is read. Whatever else takes it
+    for a string (``join``, JSON, Gradio) finds its English there. Its argument is a literal, so that
+    :mod:`cliptta_demo.languages.gather` finds it.
+    """
+
+    def __str__(self) -> str:
+        return say(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(say(self), spec)
+
+    def format(self, *values: Any, **named: Any) -> str:
+        """Its words, filled."""
+        return say(self).format(*values, **named)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> str:
+        return say(self)
+
+
+class Says:
+    """Base of what is declared once and shown to many: each :class:`Text` among its attributes is said as it is read.
+
+    ``dataclasses.replace`` reads too, and its copy would keep the words of the moment: :meth:`changed` keeps the texts.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        return say(value) if isinstance(value, Text) else value
+
+    def changed(self, **values: Any) -> Self:
+        """A copy with other values."""
+        return type(self)(**{**vars(self), **values})
 
 
 def say(text: str, /, **values: Any) -> str:
-    """A text in the page's language, with ``{name}`` filled from ``values``.
+    """A text in the language of the context, with ``{name}`` filled from ``values``.
 
-    The text is a literal, so that :mod:`cliptta_demo.languages.gather` finds it. Without values it is not formatted:
-    a text whose places are filled later is told by itself.
+    The text is a literal, or was one: a :class:`Text`. Without values it is not formatted: a text whose places are
+    filled later is told by itself.
     """
-    words = LANGUAGE.words.get(text, text)
+    words = language().words.get(text, text[:])  # of a Text a plain copy
     return words.format(**values) if values else words
 
 
 def say_count(one: str, several: str, /, count: int, **values: Any) -> str:
     """The same for a text that counts: ``{count}`` is the number, with commas, and decides between the two."""
-    words = LANGUAGE.words.get(one, [one, several])
+    words = language().words.get(one, [one, several])
     return words[count != 1].format(count=f"{count:,}", **values)

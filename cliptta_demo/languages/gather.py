@@ -6,11 +6,14 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from cliptta_demo.languages import ENGLISH, FOLDER
 from cliptta_demo.places import ASSETS
 
 PACKAGE = FOLDER.parent
+SAYS = ("say", "say_count", "Text")
+ERRORS = ("UserError", "DoesNotFit", "CameraGone")  # whose first argument is said as the error is shown
 SAYING = re.compile(r'\bsay\(\s*("(?:[^"\\]|\\.)*")')  # in scripts: one literal in double quotes
 COUNTING = re.compile(r'\bsayCount\(\s*("(?:[^"\\]|\\.)*"),\s*("(?:[^"\\]|\\.)*")')
 
@@ -19,15 +22,18 @@ def said_in_python(source: str) -> Iterator[list[str]]:
     """The texts of a file: ``[text]``, or ``[one, several]`` where they count.
 
     Raises:
-        ValueError: a text is no literal, which no list of texts could hold; the message has its line.
+        ValueError: a text is put together, which no list of texts could hold; the message has its line.
     """
     for node in ast.walk(ast.parse(source)):
         name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-        if name in ("say", "say_count"):
-            given = node.args[: 1 if name == "say" else 2]
-            if not all(isinstance(text, ast.Constant) and isinstance(text.value, str) for text in given):
-                raise ValueError(f"Line {node.lineno}: {name} takes literal texts.")
-            yield [text.value for text in given]
+        if name not in (*SAYS, *ERRORS):
+            continue
+        given = node.args[: 2 if name == "say_count" else 1]
+        literal = [text.value for text in given if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+        if len(literal) == len(given):
+            yield literal
+        elif name not in ERRORS and (name != "say" or isinstance(given[0], ast.JoinedStr | ast.BinOp)):
+            raise ValueError(f"Line {node.lineno}: {name} takes literal texts.")
 
 
 def said_in_script(source: str) -> Iterator[list[str]]:
@@ -38,6 +44,7 @@ def said_in_script(source: str) -> Iterator[list[str]]:
         yield [json.loads(text) for text in pair]
 
 
+@cache
 def script_words() -> dict[str, str | list[str]]:
     """What the page's scripts say, in English."""
     return _words(texts for path in sorted(ASSETS.glob("*.js")) for texts in said_in_script(path.read_text("utf-8")))

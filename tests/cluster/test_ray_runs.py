@@ -158,5 +158,5 @@ def test_a_refusal_is_read_and_costs_no_worker(workers: Workers) -> None:
     processes = {worker.report.process for worker in workers.present}
     recipe = read_form({"class_names": "cat, unicorn"})
     *_, last = remote(workers).run(recipe, None, None, None)
-    assert "no class 'unicorn'" in last.refusal
+    assert "no class 'unicorn'" in str(last.refusal)
     assert {worker.report.process for worker in workers.present} == processes

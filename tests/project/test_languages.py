@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,26 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-from cliptta_demo.languages import read_language, say, say_count
+from cliptta_demo.backend.errors import DoesNotFit, UserError
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, settings_of
+from cliptta_demo.languages import Language, Text, read_language, say, say_count, speaking
 from cliptta_demo.languages.gather import said_in_python, said_in_script
+from cliptta_demo.page.lessons.losses import COLLAPSE
+from cliptta_demo.page.words.glossary import GLOSSARY
+from cliptta_demo.page.words.texts import RESET
+from tools.made_up import OPENING, translation
+
+# Imports all of the package where nothing can be said; the server's workers and processes of their own begin elsewhere.
+IMPORTS = """
+import importlib, pkgutil
+import cliptta_demo, cliptta_demo.languages as languages
+def refuse(): raise AssertionError("said at import")
+languages.language = refuse
+for module in pkgutil.walk_packages(cliptta_demo.__path__, "cliptta_demo."):
+    if not module.name.endswith(("__main__", "ray_workers")):
+        importlib.import_module(module.name)
+"""
 
 
 def test_texts_are_found_in_python_and_in_scripts() -> None:
@@ -26,6 +45,33 @@ def test_texts_are_found_in_python_and_in_scripts() -> None:
     ]
     with pytest.raises(ValueError, match="Line 2"):
         list(said_in_python('\nsay(f"a {b}")'))
+
+
+def test_nothing_is_said_while_the_package_is_imported() -> None:
+    subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True)
+
+
+def test_words_are_chosen_when_they_are_shown() -> None:
+    """What was declared and raised in one language is shown in another, also from another process."""
+    inner = UserError("{name} is {value}; it must be true or false.", name=Text("a number"), value="'x'")
+    outer = DoesNotFit("This link can't be opened as it is: {reason}", reason=inner)
+
+    def shown() -> list[str]:
+        rate, severity = (settings_of(AdaptationSettings)["learning_rate"], settings_of(StreamSettings)["severity"])
+        return [
+            *(rate.label, severity.changed(high=3).label, severity.mark_of(StreamSettings())),
+            *(METHODS["zero-shot"].label, METHODS["tent"].sentence, COLLAPSE.title, COLLAPSE.asks[0].text),
+            *(COLLAPSE.explains[0].text, GLOSSARY[0].name, RESET.format(), f"{RESET}", str(RESET)),
+            *(str(inner), str(outer), str(pickle.loads(pickle.dumps(outer)))),
+        ]
+
+    english = shown()
+    with speaking(Language("cs", "ltr", translation("ltr")["words"])):
+        other = shown()
+    assert [OPENING in text for text in other] == [True] * len(other), other
+    assert english[-2:] == ["This link can't be opened as it is: a number is 'x'; it must be true or false."] * 2
+    assert other[-1].count(OPENING) == 3  # a text in a text in a text
+    assert shown() == english
 
 
 def test_english_is_what_the_code_says() -> None:

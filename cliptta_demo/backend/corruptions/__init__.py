@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cliptta_demo.backend.declare import check_choice, check_number
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Says, Text, say
 
 from .constants import PUBLISHED, Constants, Setting, setting
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:  # torch takes seconds to load, and the names below are wanted
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
 MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
 _NO_CORRUPTIONS = {  # shifts, and what they are called
-    "none": say("no corruption"),
-    CORRUPTION_CYCLE: say("all 15 in turn"),
-    MIXED: say("mixed corruptions"),
+    "none": Text("no corruption"),
+    CORRUPTION_CYCLE: Text("all 15 in turn"),
+    MIXED: Text("mixed corruptions"),
 }
 _SMALLEST_SIDE = 8
 
 
 @dataclass(frozen=True)
-class Corruption:
+class Corruption(Says):
     """One corruption: its name in ImageNet-C, its family, and how it is applied.
 
     apply: (images, setting, generator on their device) -> images, all (N, 3, H, W) uint8. Call it through `corrupt`.
@@ -53,25 +53,25 @@ def _of(module: str, name: str) -> Callable[[Tensor, Setting, torch.Generator], 
 CORRUPTIONS: dict[str, Corruption] = {
     entry.name: entry
     for entry in (
-        Corruption("gaussian_noise", "noise", _of("noise", "gaussian_noise"), say("gaussian noise")),
-        Corruption("shot_noise", "noise", _of("noise", "shot_noise"), say("shot noise")),
-        Corruption("impulse_noise", "noise", _of("noise", "impulse_noise"), say("impulse noise")),
-        Corruption("defocus_blur", "blur", _of("blur", "defocus_blur"), say("defocus blur")),
-        Corruption("glass_blur", "blur", _of("blur", "glass_blur"), say("glass blur")),
-        Corruption("motion_blur", "blur", _of("blur", "motion_blur"), say("motion blur")),
-        Corruption("zoom_blur", "blur", _of("blur", "zoom_blur"), say("zoom blur")),
-        Corruption("snow", "weather", _of("weather", "snow"), say("snow")),
-        Corruption("frost", "weather", _of("weather", "frost"), say("frost")),
-        Corruption("fog", "weather", _of("weather", "fog"), say("fog")),
-        Corruption("brightness", "digital", _of("digital", "brightness"), say("brightness")),
-        Corruption("contrast", "digital", _of("digital", "contrast"), say("contrast")),
-        Corruption("elastic_transform", "digital", _of("digital", "elastic_transform"), say("elastic transform")),
-        Corruption("pixelate", "digital", _of("digital", "pixelate"), say("pixelate")),
-        Corruption("jpeg_compression", "digital", _of("digital", "jpeg_compression"), say("JPEG compression")),
-        Corruption("speckle_noise", "noise", _of("noise", "speckle_noise"), say("speckle noise")),
-        Corruption("gaussian_blur", "blur", _of("blur", "gaussian_blur"), say("gaussian blur")),
-        Corruption("spatter", "weather", _of("weather", "spatter"), say("spatter")),
-        Corruption("saturate", "digital", _of("digital", "saturate"), say("saturate")),
+        Corruption("gaussian_noise", "noise", _of("noise", "gaussian_noise"), Text("gaussian noise")),
+        Corruption("shot_noise", "noise", _of("noise", "shot_noise"), Text("shot noise")),
+        Corruption("impulse_noise", "noise", _of("noise", "impulse_noise"), Text("impulse noise")),
+        Corruption("defocus_blur", "blur", _of("blur", "defocus_blur"), Text("defocus blur")),
+        Corruption("glass_blur", "blur", _of("blur", "glass_blur"), Text("glass blur")),
+        Corruption("motion_blur", "blur", _of("blur", "motion_blur"), Text("motion blur")),
+        Corruption("zoom_blur", "blur", _of("blur", "zoom_blur"), Text("zoom blur")),
+        Corruption("snow", "weather", _of("weather", "snow"), Text("snow")),
+        Corruption("frost", "weather", _of("weather", "frost"), Text("frost")),
+        Corruption("fog", "weather", _of("weather", "fog"), Text("fog")),
+        Corruption("brightness", "digital", _of("digital", "brightness"), Text("brightness")),
+        Corruption("contrast", "digital", _of("digital", "contrast"), Text("contrast")),
+        Corruption("elastic_transform", "digital", _of("digital", "elastic_transform"), Text("elastic transform")),
+        Corruption("pixelate", "digital", _of("digital", "pixelate"), Text("pixelate")),
+        Corruption("jpeg_compression", "digital", _of("digital", "jpeg_compression"), Text("JPEG compression")),
+        Corruption("speckle_noise", "noise", _of("noise", "speckle_noise"), Text("speckle noise")),
+        Corruption("gaussian_blur", "blur", _of("blur", "gaussian_blur"), Text("gaussian blur")),
+        Corruption("spatter", "weather", _of("weather", "spatter"), Text("spatter")),
+        Corruption("saturate", "digital", _of("digital", "saturate"), Text("saturate")),
     )
 }
 COMMON_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[:15]
@@ -92,7 +92,7 @@ def register_corruption(entry: Corruption, constants: Constants) -> None:
 
 def corruption_words(name: str) -> str:
     """What a shift is called in the middle of a sentence: ``gaussian_noise`` → ``gaussian noise``."""
-    known = CORRUPTIONS[name].words if name in CORRUPTIONS else _NO_CORRUPTIONS.get(name)
+    known = CORRUPTIONS[name].words if name in CORRUPTIONS else say(_NO_CORRUPTIONS.get(name, ""))
     return known or name.replace("_", " ")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
 from cliptta_demo.backend.models.class_names import visible
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -74,11 +74,11 @@ def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_AR
     try:
         file = open(path, "rb")  # noqa: SIM115 (left below)
     except OSError:
-        raise UserError(say("{name} could not be opened: add it again.", name=name)) from None
+        raise UserError("{name} could not be opened: add it again.", name=name) from None
     with file:
         if os.fstat(file.fileno()).st_size > limits.max_archive_bytes:
-            text = say("{name} is over {size:.3g} MB: split it into smaller archives.")
-            raise UserError(text.format(name=name, size=limits.max_archive_bytes / 2**20))
+            text = Text("{name} is over {size:.3g} MB: split it into smaller archives.")
+            raise UserError(text, name=name, size=limits.max_archive_bytes / 2**20)
         try:
             end = zipfile._EndRecData(file)  # says how much zipfile will read of the list of members, all at once
             archive = zipfile.ZipFile(file) if end and end[_LIST_BYTES] <= limits.max_directory_bytes else None
@@ -90,7 +90,7 @@ def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_AR
             raise UserError(text.format(name=name, most=limits.max_members))
         with archive:
             if any(entry.flag_bits & 1 for entry in archive.infolist()):
-                raise UserError(say("{name} is locked by a password: pack it again without one.", name=name))
+                raise UserError("{name} is locked by a password: pack it again without one.", name=name)
             yield from _members(archive, archive.infolist(), name, limits)
 
 

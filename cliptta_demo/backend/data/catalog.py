@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, HUB_PREFIX, PRESETS, is_hub_spec
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 if TYPE_CHECKING:  # what opens a source loads torch, which takes seconds: names are known without
     from cliptta_demo.backend.data.pictures import PictureWorld
@@ -106,15 +106,15 @@ for _prefix, _names in CIFAR_C_PREFIXES.items():
     register_source(_prefix, _open, place="DIRECTORY[/CORRUPTION][:SEVERITY]")
 
 DATASETS: dict[str, str] = {
-    "pictures": say("Built-in pictures"),
-    "unseen-style": say("A style never seen in training"),
+    "pictures": Text("Built-in pictures"),
+    "unseen-style": Text("A style never seen in training"),
 }
 OOD_SOURCES: dict[str, str] = {
-    "flags": say("Flags"),
-    "symbols": say("Symbols"),
-    "letters": say("Letters and digits"),
-    "near-strangers": say("Other objects (near OOD)"),
-    "others": say("Classes left out of the list (near OOD)"),
+    "flags": Text("Flags"),
+    "symbols": Text("Symbols"),
+    "letters": Text("Letters and digits"),
+    "near-strangers": Text("Other objects (near OOD)"),
+    "others": Text("Classes left out of the list (near OOD)"),
 }
 
 # Twelve easy-to-name things: enough classes to see a collapse, few enough to read the histogram.
@@ -149,8 +149,8 @@ def check_source(spec: str, *, strangers: bool = False, visitor: bool = False) -
         return
     about = {"spec": spec, "allowed": ", ".join((*names, *PRESETS, *written_names(visitor)))}
     if strangers:
-        raise UserError(say("ood is {spec!r}; it must be one of: {allowed}.", **about))
-    raise UserError(say("dataset is {spec!r}; it must be one of: {allowed}.", **about))
+        raise UserError("ood is {spec!r}; it must be one of: {allowed}.", **about)
+    raise UserError("dataset is {spec!r}; it must be one of: {allowed}.", **about)
 
 
 def prefixes(visitor: bool = False) -> dict[str, str]:
@@ -188,8 +188,8 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
     found = [known.get(display_name(name).casefold()) for name in chosen]
     if None in found:
         missing = ", ".join(repr(name) for name, there in zip(chosen, found, strict=True) if there is None)
-        text = say("The built-in pictures have no class {missing}. They have: {known}.")
-        raise UserError(text.format(missing=missing, known=", ".join(world.classes)))
+        text = Text("The built-in pictures have no class {missing}. They have: {known}.")
+        raise UserError(text, missing=missing, known=", ".join(world.classes))
     return _drawn(world, {name: world.classes[name] for name in found}, spec)
 
 
@@ -203,8 +203,9 @@ def _kind_of(spec: str, visitor: bool) -> tuple[SourceKind | None, str]:
     for prefix, kind in SOURCES.items():
         if spec.startswith(prefix):
             if visitor and not kind.visitors:
-                text = say("Paths of this machine can be opened on the command line only. Choose another data set.")
-                raise UserError(text)
+                raise UserError(
+                    "Paths of this machine can be opened on the command line only. Choose another data set."
+                )
             return kind, spec.removeprefix(prefix)
     return None, spec
 
@@ -263,16 +264,12 @@ def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) ->
     """The classes of ``like`` that the run leaves out, as in open-set recognition by splitting a data set's classes."""
     table, world = _opened(like, None, visitor=visitor), _world()
     if table is None and like not in DATASETS:
-        raise UserError(
-            say("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
-        )
+        raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
     known = table.class_names if table else tuple(world.classes)
     listed = {display_name(name).casefold() for name in (class_names or open_source(like, visitor=visitor).class_names)}
     others = tuple(name for name in known if display_name(name).casefold() not in listed)
     if not others:
-        raise UserError(
-            say("All classes of the data set are in the list: take some out, and they become the strangers.")
-        )
+        raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
     if table:
         return _opened(like, others, strangers=True, visitor=visitor)
     return _drawn(world, {name: world.classes[name] for name in others}, like)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 Paths = Sequence[Path | str]
 
@@ -75,11 +75,10 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
     _check_size(size)
     name = base_name(name)
     if not data:
-        text = say("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
-        raise UserError(text.format(name=name))
+        raise UserError("{name} is empty (0 bytes); it was left out: copy it again from where it came from.", name=name)
     if len(data) > limits.max_bytes:
-        text = say("{name} is over {size:.3g} MB; it was left out: shrink it first.")
-        raise UserError(text.format(name=name, size=limits.max_bytes / 2**20))
+        text = Text("{name} is over {size:.3g} MB; it was left out: shrink it first.")
+        raise UserError(text, name=name, size=limits.max_bytes / 2**20)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # saving and restoring filters would race between threads
     try:
         with Image.open(io.BytesIO(_harmless(data)), formats=FORMATS) as image:
@@ -97,16 +96,16 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
         tensor = tensor.transpose(1, 2) if orientation in (5, 6, 7, 8) else tensor
         return tensor.flip(_FLIPS.get(orientation, ())).contiguous()
     except UnidentifiedImageError:
-        text = say(
-            "{name} is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out."
-        )
-        raise UserError(text.format(name=name)) from None
+        raise UserError(
+            "{name} is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out.",
+            name=name,
+        ) from None
     except Image.DecompressionBombError:
-        text = say("{name} has more than {millions:g} million pixels; it was left out: shrink it first.")
-        raise UserError(text.format(name=name, millions=limits.max_pixels / 1e6)) from None
+        text = Text("{name} has more than {millions:g} million pixels; it was left out: shrink it first.")
+        raise UserError(text, name=name, millions=limits.max_pixels / 1e6) from None
     except Exception as error:  # corrupt data makes Pillow raise nearly every built-in error
-        text = say("{name} is damaged or of a rare kind; it was left out: save it again as JPEG or PNG and add that.")
-        raise UserError(text.format(name=name)) from error
+        text = Text("{name} is damaged or of a rare kind; it was left out: save it again as JPEG or PNG and add that.")
+        raise UserError(text, name=name) from error
 
 
 def decode_or_say(data: bytes | memoryview, name: str, size: int, limits: ImageLimits) -> Tensor | str:

@@ -19,7 +19,7 @@ from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, fetch, forget
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile, check_repository, list_repository
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
 SPLITS = ("test", "validation", "valid", "val", "dev", "train")  # the first that there is
@@ -52,8 +52,8 @@ def read_hub_spec(spec: str) -> HubDataset:
     check_repository(name)
     match = _PART.fullmatch(part)
     if colon and not match:
-        text = say("{part!r} is no split; after the name comes :SPLIT or :CONFIG/SPLIT, as in :test.")
-        raise UserError(text.format(part=part[:80]))
+        text = Text("{part!r} is no split; after the name comes :SPLIT or :CONFIG/SPLIT, as in :test.")
+        raise UserError(text, part=part[:80])
     config, split = (match[1] or "", match[2]) if match else ("", "")
     for preset in PRESETS.values():
         if preset.repository == name:  # its columns, names and captions are known
@@ -67,12 +67,10 @@ def _read_conditions(text: str) -> tuple[tuple[str, str], ...]:
     found = [match.groups() for part in parts if (match := _CONDITION.fullmatch(part))]
     if len(found) < len(parts) or len(found) > MAX_CONDITIONS or len(dict(found)) < len(found):
         raise UserError(
-            say(
-                "{given!r} is no condition; after ? come at most {most} of COLUMN=VALUE, joined by &, each with a "
-                "column of its own, as in ?domain=sketch.",
-                given=text[:80],
-                most=MAX_CONDITIONS,
-            )
+            "{given!r} is no condition; after ? come at most {most} of COLUMN=VALUE, joined by &, each with a "
+            "column of its own, as in ?domain=sketch.",
+            given=text[:80],
+            most=MAX_CONDITIONS,
         )
     return tuple(found)
 
@@ -136,8 +134,9 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     except Exception as error:  # whatever pyarrow makes of a damaged file
         for path in paths:
             forget(path)
-        text = say("A file of {name} is damaged. Try again: it is fetched anew.", name=dataset.repository)
-        raise UserError(text) from error
+        raise UserError(
+            "A file of {name} is damaged. Try again: it is fetched anew.", name=dataset.repository
+        ) from error
     mended = dict(dataset.mended_names)
     names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository

@@ -13,7 +13,7 @@ from torch import Tensor
 from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name, visible
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 MAX_TABLE_BYTES = 2 * 2**20
 FILE_HEADERS = ("file", "filename", "file_name", "name", "image", "path")
@@ -42,25 +42,25 @@ def read_table(data: bytes, name: str = "labels.csv") -> LabelTable:
         UserError: too large, no text, or without these columns; in one sentence.
     """
     if len(data) > MAX_TABLE_BYTES:
-        text = say("{name} is over {size:g} MB: keep only file names and labels in it.")
-        raise UserError(text.format(name=name, size=MAX_TABLE_BYTES / 2**20))
+        text = Text("{name} is over {size:g} MB: keep only file names and labels in it.")
+        raise UserError(text, name=name, size=MAX_TABLE_BYTES / 2**20)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(say("{name} is not UTF-8 text: save it as “CSV UTF-8”.", name=name)) from None
+        raise UserError("{name} is not UTF-8 text: save it as “CSV UTF-8”.", name=name) from None
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error:
-        raise UserError(say("{name} can't be read as a table: save it as CSV again.", name=name)) from None
+        raise UserError("{name} can't be read as a table: save it as CSV again.", name=name) from None
     filled = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
     heads = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in filled[0][1]] if filled else []
     file_column = next((heads.index(head) for head in FILE_HEADERS if head in heads), None)
     label_column = next((heads.index(head) for head in LABEL_HEADERS if head in heads), None)
     if file_column is None or label_column is None:
-        raise UserError(say("{name} needs a first line with the columns “file” and “label”.", name=name))
+        raise UserError("{name} needs a first line with the columns “file” and “label”.", name=name)
     found, unreadable = [], []
     for number, row in filled[1:]:
         if len(row) <= max(file_column, label_column) or not row[file_column].strip():

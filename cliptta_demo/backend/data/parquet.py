@@ -26,7 +26,7 @@ from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, deco
 from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.sources import UNLABELLED, Images, places, select_classes
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
 ORDERS_KEPT = 2  # permutations remembered by a source
@@ -105,7 +105,7 @@ def read_rows(
         fits &= np.asarray(pc.equal(table[column].cast(pa.string()), value).fill_null(False))
     rows = np.flatnonzero(fits)
     if not len(rows):
-        raise UserError(say("{name} has no rows of this kind. Choose another split or data set.", name=name))
+        raise UserError("{name} has no rows of this kind. Choose another split or data set.", name=name)
     names, numbers = _numbered(table[label_column].take(rows), tuple(class_names), name)
     row_group = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[rows]
     row_in_group = (rows - np.cumsum([0, *counts])[row_group]).astype(np.int32)
@@ -142,8 +142,12 @@ def _numbered(column: pa.ChunkedArray, names: tuple[str, ...], name: str) -> tup
     found = np.asarray(numbers.fill_null(-1))
     wrong = found[(found < -1) | (found >= (len(names) or np.inf))]  # -1 is a test split without labels
     if len(wrong):
-        text = say("A label is {label}, but there are {count} class names in {name}. Choose another split or data set.")
-        raise UserError(text.format(label=wrong[0], count=len(names), name=name))
+        raise UserError(
+            "A label is {label}, but there are {count} class names in {name}. Choose another split or data set.",
+            label=wrong[0],
+            count=len(names),
+            name=name,
+        )
     return names, np.where(found < 0, UNLABELLED, found)
 
 
@@ -206,8 +210,7 @@ class ParquetSource:
                     found |= dict(pool.map(decode, some))
             return [found[place] for place in range(len(rows))], [names[place] for place in range(len(rows))]
         except (OSError, ValueError, LookupError) as error:  # pyarrow's errors derive from these
-            text = say("{name} can't be read any more: press Run to open it anew.", name=self.rows.name)
-            raise UserError(text) from error
+            raise UserError("{name} can't be read any more: press Run to open it anew.", name=self.rows.name) from error
 
     def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, bytes, str]]:
         """(place in ``rows``, encoded image, its path), file by file, row group by row group."""
@@ -256,6 +259,6 @@ def _choose_classes(
     needed = max(int(rows.labels.max()) + 1, 2)
     if class_names is None or len(class_names) < needed:
         given = 0 if class_names is None else len(class_names)
-        text = say("{name} brings no class names: name its labels 0 to {last}, in that order ({given} given).")
-        raise UserError(text.format(name=rows.name, last=needed - 1, given=given))
+        text = Text("{name} brings no class names: name its labels 0 to {last}, in that order ({given} given).")
+        raise UserError(text, name=rows.name, last=needed - 1, given=given)
     return tuple(class_names), np.arange(len(rows.labels)), rows.labels

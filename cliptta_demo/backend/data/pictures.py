@@ -23,7 +23,6 @@ from torch import Tensor
 
 from cliptta_demo.backend.data.picture_backgrounds import backgrounds
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say
 from cliptta_demo.places import ASSETS
 
 STYLES = ("noto", "twemoji", "fluent", "openmoji")
@@ -87,11 +86,8 @@ class PictureWorld:
             lists: dict[str, Any] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UserError(
-                say(
-                    "The built-in pictures are missing ({file}). Install the project anew, or get a complete copy of "
-                    "it.",
-                    file=error.filename,
-                )
+                "The built-in pictures are missing ({file}). Install the project anew, or get a complete copy of it.",
+                file=error.filename,
             ) from error
         sprites = tuple(
             Sprite(i, codepoint, name, tuple(words.split(",")) if words else (), group, split)
@@ -215,7 +211,7 @@ def compose(
     """
     if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
         raise UserError(
-            say("size: {size} is not between {low} and {high}.", size=size, low=SMALLEST_SIZE, high=LARGEST_SIZE)
+            "size: {size} is not between {low} and {high}.", size=size, low=SMALLEST_SIZE, high=LARGEST_SIZE
         )
     if not len(sprite_ids):
         return torch.empty(0, 3, size, size, dtype=torch.uint8)

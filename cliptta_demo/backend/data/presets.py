@@ -6,11 +6,11 @@ page of CLIP's repository. Repositories on the hub may move: ``hf:ORGANISATION/N
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Says, Text
 
 PAPER_TEMPLATES = ("a photo of a {}.",)
 
@@ -50,7 +50,7 @@ _OWN_WORDS = {"n04008634": "projectile", "n04355933": "sunglass"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class HubDataset:
+class HubDataset(Says):
     """A labelled image data set on the hub: parquet files with a column of images and one of labels.
 
     Attributes:
@@ -84,7 +84,7 @@ def _preset(repository: str, split: str, label: str, megabytes: int, **about: An
 
 def _domain(whole: HubDataset, domain: str, label: str) -> HubDataset:
     """One of a data set's domains alone."""
-    return replace(whole, label=label, where=(("domain", domain),))
+    return whole.changed(label=label, where=(("domain", domain),))
 
 
 # WordNet ids of the copy on the hub that are not those of the data set itself.
@@ -98,9 +98,11 @@ _MENDED = tuple(tuple(pair.split(":")) for pair in _TINY_IMAGENET_IDS.split())
 _SATELLITE = tuple(f"a centered satellite photo of {word}{{}}." for word in ("", "a ", "the "))
 # Their only split, "train", holds all images: 9,991 and 15,588.
 _PACS = _preset(
-    "flwrlabs/pacs", "train", say("PACS, all four styles"), 191, label_column="label", class_names=PACS_CLASSES
+    "flwrlabs/pacs", "train", Text("PACS, all four styles"), 191, label_column="label", class_names=PACS_CLASSES
 )
-_OFFICE_HOME = _preset("flwrlabs/office-home", "train", say("OfficeHome, all four domains"), 1159, label_column="label")
+_OFFICE_HOME = _preset(
+    "flwrlabs/office-home", "train", Text("OfficeHome, all four domains"), 1159, label_column="label"
+)
 _CIFAR10_C = (("corruption_name", "gaussian_noise"), ("corruption_level", "5"))
 
 PRESETS: dict[str, HubDataset] = {
@@ -109,19 +111,19 @@ PRESETS: dict[str, HubDataset] = {
         "uoft-cs/cifar100", "test", "CIFAR-100", 24, label_column="fine_label", class_names=CIFAR100_CLASSES
     ),
     "pacs": _PACS,
-    "pacs-art": _domain(_PACS, "art_painting", say("PACS, art paintings")),
-    "pacs-cartoon": _domain(_PACS, "cartoon", say("PACS, cartoons")),
-    "pacs-photo": _domain(_PACS, "photo", say("PACS, photos")),
-    "pacs-sketch": _domain(_PACS, "sketch", say("PACS, sketches")),
+    "pacs-art": _domain(_PACS, "art_painting", Text("PACS, art paintings")),
+    "pacs-cartoon": _domain(_PACS, "cartoon", Text("PACS, cartoons")),
+    "pacs-photo": _domain(_PACS, "photo", Text("PACS, photos")),
+    "pacs-sketch": _domain(_PACS, "sketch", Text("PACS, sketches")),
     "office-home": _OFFICE_HOME,
-    "office-home-art": _domain(_OFFICE_HOME, "Art", say("OfficeHome, art")),
-    "office-home-clipart": _domain(_OFFICE_HOME, "Clipart", say("OfficeHome, clipart")),
-    "office-home-product": _domain(_OFFICE_HOME, "Product", say("OfficeHome, product photos")),
-    "office-home-real": _domain(_OFFICE_HOME, "Real World", say("OfficeHome, ordinary photos")),
+    "office-home-art": _domain(_OFFICE_HOME, "Art", Text("OfficeHome, art")),
+    "office-home-clipart": _domain(_OFFICE_HOME, "Clipart", Text("OfficeHome, clipart")),
+    "office-home-product": _domain(_OFFICE_HOME, "Product", Text("OfficeHome, product photos")),
+    "office-home-real": _domain(_OFFICE_HOME, "Real World", Text("OfficeHome, ordinary photos")),
     "svhn": _preset(
         "ufldl-stanford/svhn",
         "test",
-        say("SVHN, house numbers"),
+        Text("SVHN, house numbers"),
         47,
         config="cropped_digits",
         class_names=DIGITS,
@@ -130,16 +132,16 @@ PRESETS: dict[str, HubDataset] = {
     "eurosat": _preset(
         "timm/eurosat-rgb",
         "test",
-        say("EuroSAT, satellite photos"),
+        Text("EuroSAT, satellite photos"),
         18,
         class_names=EUROSAT_CLASSES,
         templates=_SATELLITE,
     ),
     "food101": _preset("ethz/food101", "validation", "Food-101", 1275, templates=("a photo of {}, a type of food.",)),
     "tiny-imagenet": _preset("zh-plus/tiny-imagenet", "valid", "Tiny ImageNet", 15, mended_names=_MENDED),
-    "imagenet-a": _preset("barkermrl/imagenet-a", "train", say("ImageNet-A, hard photos"), 682),  # its only split
-    "imagenet-r": _preset("axiong/imagenet-r", "test", say("ImageNet-R, renditions"), 2149, label_column="wnid"),
-    "imagenet": _preset("ILSVRC/imagenet-1k", "validation", say("ImageNet (needs a token)"), 6700),
+    "imagenet-a": _preset("barkermrl/imagenet-a", "train", Text("ImageNet-A, hard photos"), 682),  # its only split
+    "imagenet-r": _preset("axiong/imagenet-r", "test", Text("ImageNet-R, renditions"), 2149, label_column="wnid"),
+    "imagenet": _preset("ILSVRC/imagenet-1k", "validation", Text("ImageNet (needs a token)"), 6700),
     # For the command line: the size of the first is unknown, the second's both splits together are far over the page's.
     # The only split of the first has 10,000 images for each of 19 corruptions at 5 levels.
     "cifar10-c": _preset(

@@ -17,7 +17,6 @@ from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.languages import say
 
 OOD_LABEL = -1  # a stranger: its class is not in the list
 UNLABELLED = -2  # the label of an image whose class nobody gave
@@ -113,7 +112,7 @@ class GivenImages:
         names: tuple[str, ...] | None = None,
     ) -> None:
         if not len(pixels):
-            raise UserError(say("There is no image to work on. Add at least one image file and try again."))
+            raise UserError("There is no image to work on. Add at least one image file and try again.")
         self.pixels = pixels
         self.class_names = class_names
         self.labels = labels if labels is not None else torch.full((len(pixels),), UNLABELLED)
@@ -174,7 +173,7 @@ def select_classes(
     if unknown:
         missing = ", ".join(map(repr, unknown[:5]))
         known = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")
-        raise UserError(say("{name} has no class {missing}. It has: {known}.", name=name, missing=missing, known=known))
+        raise UserError("{name} has no class {missing}. It has: {known}.", name=name, missing=missing, known=known)
     new = np.full(len(known), -1, np.int64)
     new[[place[key] for key in keys]] = np.arange(len(wanted))
     moved = np.where(labels >= 0, new[np.clip(labels, 0, None)], labels)

@@ -15,7 +15,6 @@ from cliptta_demo.backend.data.schedule import mixture, plan_of
 from cliptta_demo.backend.data.sources import OOD_LABEL, Images, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import MIXED, StreamSettings
-from cliptta_demo.languages import say
 
 THREADS = 2  # that make next batches, for all sessions: decoding and corrupting take a fraction of the time of adapting
 _POOL = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="next-batch")
@@ -64,9 +63,7 @@ class Stream:
         device: torch.device | str = "cpu",
     ) -> None:
         if settings.ood_share > 0 and strangers is None:
-            raise UserError(
-                say("ood_share is above 0, but no OOD source is chosen. Choose one, or set the share to 0.")
-            )
+            raise UserError("ood_share is above 0, but no OOD source is chosen. Choose one, or set the share to 0.")
         self.source = source
         self.strangers = strangers
         self.settings = settings

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")  # and GIFs that move
 MOST_EVERY = 1000
@@ -104,11 +104,11 @@ def read_video(
     with _opened(path, name) as file:
         length = os.fstat(file.fileno()).st_size
         if not length:
-            text = say("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
-            raise UserError(text.format(name=name))
+            text = Text("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
+            raise UserError(text, name=name)
         if length > limits.max_bytes:
-            text = say("{name} is over {size:.3g} MB; it was left out: cut it first.")
-            raise UserError(text.format(name=name, size=limits.max_bytes / 2**20))
+            text = Text("{name} is over {size:.3g} MB; it was left out: cut it first.")
+            raise UserError(text, name=name, size=limits.max_bytes / 2**20)
         with _ONE_AT_A_TIME, _child(file, asked, allowed) as (output, overdue):
             while (kind := output.read(1)) == _FRAME:
                 data = output.read(8 + 3 * size * size)
@@ -132,7 +132,7 @@ def _opened(path: Path | str, name: str) -> IO[bytes]:
             return open(path, "rb")
     except OSError:
         pass
-    raise UserError(say("{name} could not be opened; it was left out: add it again.", name=name))
+    raise UserError("{name} could not be opened; it was left out: add it again.", name=name)
 
 
 @contextmanager

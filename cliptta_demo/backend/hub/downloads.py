@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile, explain
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
@@ -53,11 +53,11 @@ _watcher: ContextVar[Watcher | None] = ContextVar("download watcher", default=No
 
 @dataclass(eq=False)
 class _Download:
-    """The one at work: what is wanted, how far it is, and why it failed."""
+    """The one at work: what is wanted, how far it is, and why it failed, until it has ended well."""
 
     wanted: tuple[Any, ...]
     progress: Progress
-    refusal: str = say("The download broke off. Try again.")  # until it has ended well
+    refusal: UserError | None = field(default_factory=lambda: UserError("The download broke off. Try again."))
     ended: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, progress: Progress) -> None:
@@ -67,9 +67,9 @@ class _Download:
     def work(self, listing: Listing, files: Sequence[RemoteFile], visitor: bool) -> None:
         try:
             _bring(listing, files, visitor, self.tell)
-            self.refusal = ""
+            self.refusal = None
         except UserError as error:
-            self.refusal = str(error)
+            self.refusal = error
         finally:
             self.ended.set()
 
@@ -193,8 +193,7 @@ def _refuse_too_much(listing: Listing, wanted: int) -> None:
         raise UserError(text.format(name=listing.name, size=megabytes(wanted), most=most))
     os.makedirs(constants.HF_HUB_CACHE, exist_ok=True)
     if wanted and shutil.disk_usage(constants.HF_HUB_CACHE).free - wanted < FREE_DISK:
-        text = say("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
-        raise UserError(text)
+        raise UserError("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
 
 
 def _bring_watched(
@@ -217,7 +216,7 @@ def _bring_watched(
             watcher(replace(download.progress, behind="" if mine else listing.name))
     watcher(download.progress)
     if download.refusal:
-        raise UserError(download.refusal)
+        raise download.refusal
 
 
 def _bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, tell: Watcher | None = None) -> None:
@@ -234,8 +233,8 @@ def _bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, tell: W
             log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
             raise UserError(explain(listing.kind, listing.name, error)) from error
         if not is_intact(Path(path), file):
-            text = say("{file} of {name} did not arrive intact: its sha256 is wrong. Try again.")
-            raise UserError(text.format(file=file.path, name=listing.name))
+            text = Text("{file} of {name} did not arrive intact: its sha256 is wrong. Try again.")
+            raise UserError(text, file=file.path, name=listing.name)
         done += file.size
     if tell is not None:
         tell(Progress(listing.name, total, total))

@@ -11,11 +11,11 @@ import huggingface_hub
 from huggingface_hub import constants, errors
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
-_LICENCES = {"apache-2.0": "Apache 2.0", "mit": "MIT", "apple-amlr": say("Apple, research only")}
+_LICENCES = {"apache-2.0": "Apache 2.0", "mit": "MIT", "apple-amlr": Text("Apple, research only")}
 _SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Listing:
         if name == "other":
             name = self.card.get("license_name")
         name = name[0] if isinstance(name, list) and len(name) == 1 else name
-        return _LICENCES.get(name, name) if isinstance(name, str) and _SHOWN.fullmatch(name) else ""
+        return say(_LICENCES.get(name, name)) if isinstance(name, str) and _SHOWN.fullmatch(name) else ""
 
     def find(self, path: str) -> RemoteFile | None:
         """The file with this path, None when there is none."""
@@ -62,8 +62,8 @@ class Listing:
 def check_repository(name: str) -> str:
     """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
     if not isinstance(name, str) or not REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
-        text = say("{name!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
-        raise UserError(text.format(name=str(name)[:80]))
+        text = Text("{name!r} is no name on the hub; it must look like ORGANISATION/NAME, as in uoft-cs/cifar10.")
+        raise UserError(text, name=str(name)[:80])
     return name
 
 

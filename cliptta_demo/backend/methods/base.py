@@ -24,7 +24,6 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.device_memory import is_out_of_memory
 from cliptta_demo.backend.models.pieces import embed_in_pieces
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.languages import say
 
 T = TypeVar("T")
 
@@ -161,7 +160,8 @@ class Method:
             self.piece = self.at_once = min(self.largest_pass(self.task.outline, count), self.piece) // 2
             if not self.piece or self.backbone.mixes_images:
                 raise DoesNotFit(
-                    say("{count} images do not fit into the memory of {device}.", count=count, device=device)
-                    + " "
-                    + say("Choose a smaller batch size or a smaller backbone.")
+                    "{count} images do not fit into the memory of {device}. Choose a smaller batch size or a smaller "
+                    "backbone.",
+                    count=count,
+                    device=device,
                 )

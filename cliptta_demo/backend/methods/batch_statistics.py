@@ -12,7 +12,7 @@ from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.tent import Tent
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 
 class BatchStatisticsSettings(Declared):
@@ -20,8 +20,9 @@ class BatchStatisticsSettings(Declared):
 
     source_images: int = whole(
         256, 0, 4096, "best on the four held-out corruptions; MEMO (Zhang et al. 2022) has 16, Nado et al. 0",
-        label=say("N, the source's statistics"),
-        help=say("They count as those of N images beside the batch's. 0: the batch's alone."), mark=say("source N {}"),
+        label=Text("N, the source's statistics"),
+        help=Text("They count as those of N images beside the batch's. 0: the batch's alone."),
+        mark=Text("source N {}"),
     )  # fmt: skip
 
 
@@ -29,8 +30,8 @@ class BatchStatisticsSettings(Declared):
 class BatchStatistics(Method):
     """No step is taken and nothing is kept: each batch is normalised by itself, one image by the places of its maps."""
 
-    name, label = "batch-statistics", say("Batch statistics")
-    sentence = say("Learns nothing, but normalises by the batch's mean and variance. On a ViT it is zero-shot.")
+    name, label = "batch-statistics", Text("Batch statistics")
+    sentence = Text("Learns nothing, but normalises by the batch's mean and variance. On a ViT it is zero-shot.")
     paper = (
         "Schneider et al., Improving Robustness against Common Corruptions by Covariate Shift Adaptation, NeurIPS 2020"
     )
@@ -55,8 +56,8 @@ class TentBatch(Tent):
     Their release predicts with the pass that the last step came from, this one, as all methods here, with one after it.
     """
 
-    name, label = "tent-batch", say("TENT + batch statistics")
-    sentence = say("TENT as published: it normalises by the batch's mean and variance too. On a ViT it is TENT.")
+    name, label = "tent-batch", Text("TENT + batch statistics")
+    sentence = Text("TENT as published: it normalises by the batch's mean and variance too. On a ViT it is TENT.")
     colour, symbol, dash = "brown", "triangle-up", "dot"
 
     def __init__(self, task: Task) -> None:

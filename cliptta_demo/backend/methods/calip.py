@@ -7,7 +7,7 @@ from cliptta_demo.backend.declare import Declared, number
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 SHARPNESS = 2.0  # of both attentions
 
@@ -17,12 +17,12 @@ class CalipSettings(Declared):
 
     seen_weight: float = number(
         2.0, 0, 20, "CLIPTTA's comparison; its authors search it on labelled images",
-        label=say("β₂, places that captions look at"), help=say("Weight of the image as each caption sees it."),
+        label=Text("β₂, places that captions look at"), help=Text("Weight of the image as each caption sees it."),
         step=0.1, mark="CALIP β₂ {:g}",
     )  # fmt: skip
     told_weight: float = number(
         0.1, 0, 20, "CLIPTTA's comparison; its authors search it on labelled images",
-        label=say("β₃, captions that places look at"), help=say("Weight of what the places say in captions."),
+        label=Text("β₃, captions that places look at"), help=Text("Weight of what the places say in captions."),
         step=0.01, mark="CALIP β₃ {:g}",
     )  # fmt: skip
 
@@ -32,7 +32,7 @@ class Calip(Method):
     """Nothing moves and nothing is kept. With a sharpness of 2 attention is nearly even: each place gets its share."""
 
     name, label = "calip", "CALIP"
-    sentence = say("Learns nothing, but looks at each place in an image before it decides.")
+    sentence = Text("Learns nothing, but looks at each place in an image before it decides.")
     paper = "Guo et al., CALIP: Zero-Shot Enhancement of CLIP with Parameter-free Attention, AAAI 2023"
     family = "training-free"
     colour, symbol = "purple", "star"

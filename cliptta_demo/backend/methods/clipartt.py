@@ -10,7 +10,7 @@ from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 
 class ClipArttSettings(Released):
@@ -18,12 +18,13 @@ class ClipArttSettings(Released):
 
     candidates: int = whole(
         3, 1, 5, "the authors' K",
-        label=say("Classes in a caption"), help=say("The likeliest, in their order; 1 takes the class's own prompts."),
-        slider=True, step=1, mark=say("{} classes in a caption"),
+        label=Text("Classes in a caption"),
+        help=Text("The likeliest, in their order; 1 takes the class's own prompts."),
+        slider=True, step=1, mark=Text("{} classes in a caption"),
     )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew, and the target learns; CLIPTTA's does neither",
-        label=say("CLIPArTT as in"), mark=lambda own: f"CLIPArTT {own.by}",
+        label=Text("CLIPArTT as in"), mark=lambda own: f"CLIPArTT {own.by}",
     )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ class ClipArtt(AdaptingMethod):
     """
 
     name, label = "clipartt", "CLIPArTT"
-    sentence = say(
+    sentence = Text(
         "Captions each image with its three likeliest classes, and learns from which images get similar ones."
     )
     paper = "Vargas Hakim et al., CLIPArTT: Adaptation of CLIP to New Domains at Test Time, WACV 2025"

@@ -23,12 +23,12 @@ from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 OBJECTIVES = {
-    "contrastive": say("Contrastive: the batch's captions"),
-    "entropy": say("Entropy: each image alone"),
-    "none": say("None: the regulariser alone"),
+    "contrastive": Text("Contrastive: the batch's captions"),
+    "entropy": Text("Entropy: each image alone"),
+    "none": Text("None: the regulariser alone"),
 }
 
 
@@ -37,7 +37,7 @@ class ClipttaSettings(Declared):
 
     objective: str = choice(
         "contrastive", OBJECTIVES, "the paper's; the others are for an ablation",
-        label=say("Objective"), help=say("Entropy is TENT's; regulariser and memory stay as they are."),
+        label=Text("Objective"), help=Text("Entropy is TENT's; regulariser and memory stay as they are."),
         mark=lambda own: say("objective: {name}", name=own.objective),
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ class Cliptta(AdaptingMethod):
     """Soft contrastive loss, marginal-entropy regulariser and confident memory; every image counts as ID."""
 
     name, label = "cliptta", "CLIPTTA"
-    sentence = say("Lets each image find its caption among the batch's, and asks the batch to use all classes.")
+    sentence = Text("Lets each image find its caption among the batch's, and asks the batch to use all classes.")
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     family = "captions"
     colour, symbol = "blue", "diamond"
@@ -128,7 +128,7 @@ class ClipttaOce(Cliptta):
     """
 
     name, label = "cliptta-oce", "CLIPTTA + OCE"
-    sentence = say("CLIPTTA that also learns which images are strangers, and leaves them out.")
+    sentence = Text("CLIPTTA that also learns which images are strangers, and leaves them out.")
     colour, symbol, dash = "green", "triangle-up", "dash"
     uses = (*Cliptta.uses, "oce_weight", "oce_gamma", "score")
     uses_threshold = True

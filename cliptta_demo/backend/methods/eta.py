@@ -12,7 +12,7 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 MOMENTUM = 0.9  # of the average of what was learnt from, in both releases
 
@@ -22,8 +22,8 @@ class ReliableSettings(Released):
 
     entropy_share: float = number(
         0.4, 0, 1, "the releases' of ETA, EATA and SAR",
-        label=say("Entropy limit"), help=say("Learns from images below this share of the largest entropy, ln C."),
-        step=0.05, mark=say("entropy limit {:g}"),
+        label=Text("Entropy limit"), help=Text("Learns from images below this share of the largest entropy, ln C."),
+        step=0.05, mark=Text("entropy limit {:g}"),
     )  # fmt: skip
 
     def limit(self, classes: int) -> float:
@@ -40,8 +40,8 @@ class FilterSettings(ReliableSettings):
 
     similarity: float = number(
         0.4, 0, 1, "the release's for CIFAR-10, which has few classes; for ImageNet it takes 0.05",
-        label=say("Similarity limit"), help=say("Leaves out images whose prediction is more like the average one."),
-        step=0.05, mark=say("similarity limit {:g}"),
+        label=Text("Similarity limit"), help=Text("Leaves out images whose prediction is more like the average one."),
+        step=0.05, mark=Text("similarity limit {:g}"),
     )  # fmt: skip
 
 
@@ -49,11 +49,11 @@ class EtaSettings(FilterSettings):
     """ETA's, and what CLIPTTA's comparison makes of it."""
 
     release: str = definition(
-        "ETA", say("CLIPTTA's compares unscaled predictions: all are alike, and all images are left out.")
+        "ETA", Text("CLIPTTA's compares unscaled predictions: all are alike, and all images are left out.")
     )
     regulariser: float = number(
         0.0, 0, 100, "its authors have none; CLIPTTA's comparison takes 0.1",
-        label="λ_reg", help=say("Adds CLIPTTA's pull towards using all classes."), mark="λ_reg {:g}",
+        label="λ_reg", help=Text("Adds CLIPTTA's pull towards using all classes."), mark="λ_reg {:g}",
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ class Eta(AdaptingMethod):
     """
 
     name, label = "eta", "ETA"
-    sentence = say("Learns from sure images alone, and of those only from what it has not seen often.")
+    sentence = Text("Learns from sure images alone, and of those only from what it has not seen often.")
     paper = "Niu et al., Efficient Test-Time Model Adaptation without Forgetting, ICML 2022"
     family = "entropy"
     colour, symbol = "purple", "cross"
@@ -109,14 +109,14 @@ class EataSettings(FilterSettings):
 
     fisher_weight: float = number(
         2000.0, 0, 10_000_000, "the release's for ImageNet; for CIFAR-10 it takes 1",
-        label=say("λ, weight of the anchor"), help=say("Holds on to the parameters that matter to the source model."),
-        step=1, mark=say("anchor {:g}"),
+        label=Text("λ, weight of the anchor"), help=Text("Holds on to the parameters that matter to the source model."),
+        step=1, mark=Text("anchor {:g}"),
     )  # fmt: skip
     fisher_batches: int = whole(
         4, 0, 32, "256 images are less work than half a batch of ten steps; the release takes 2,000",
-        label=say("Clean batches of 64"),
-        help=say("From which it learns, before the first batch, which parameters matter."),
-        slider=True, step=1, mark=say("{} clean batches"),
+        label=Text("Clean batches of 64"),
+        help=Text("From which it learns, before the first batch, which parameters matter."),
+        slider=True, step=1, mark=Text("{} clean batches"),
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ class Eata(Eta):
     """
 
     name, label = "eata", "EATA"
-    sentence = say("ETA on an elastic leash: what matters on clean images may move least.")
+    sentence = Text("ETA on an elastic leash: what matters on clean images may move least.")
     colour, symbol, dash = "purple", "star", "dash"
     own = EataSettings
     kept_like_parameters = 1

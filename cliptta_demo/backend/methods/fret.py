@@ -13,7 +13,7 @@ from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.memory import lowest_of_each
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 
 def redundancy(features: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class SFret(AdaptingMethod):
     """The mean of all entries' absolute values is the loss. It asks neither for classes nor for captions."""
 
     name, label = "s-fret", "S-FRET"
-    sentence = say("Never looks at a prediction: only lets the features repeat one another less.")
+    sentence = Text("Never looks at a prediction: only lets the features repeat one another less.")
     paper = "You et al., FRET: Feature Redundancy Elimination for Test Time Adaptation, ICCV 2025"
     family = "redundancy"
     colour, symbol, dash = "purple", "cross", "dot"
@@ -50,13 +50,13 @@ class GFretSettings(Declared):
 
     supports: int = whole(
         100, 1, 1000, "the authors'",
-        label=say("Supports per class"), help=say("The surest features of each class, whose sum is its centre."),
-        mark=say("{} supports"),
+        label=Text("Supports per class"), help=Text("The surest features of each class, whose sum is its centre."),
+        mark=Text("{} supports"),
     )  # fmt: skip
     prediction_weight: float = number(
         100.0, 0, 1000, "the authors' launcher's; the class itself says 0.0001",
-        label=say("Weight of the prediction"), help=say("Beside that of the representation."),
-        mark=say("prediction {:g}"),
+        label=Text("Weight of the prediction"), help=Text("Beside that of the representation."),
+        mark=Text("prediction {:g}"),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ class GFret(AdaptingMethod):
     """
 
     name, label = "g-fret", "G-FRET"
-    sentence = say("Pulls each image towards its class, and away from what all features have in common.")
+    sentence = Text("Pulls each image towards its class, and away from what all features have in common.")
     paper = SFret.paper
     family = "redundancy"
     colour, symbol, dash = "teal", "triangle-down", "dashdot"

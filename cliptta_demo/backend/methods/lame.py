@@ -10,7 +10,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
 from cliptta_demo.backend.models.pieces import Rest
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 ROUNDS = 100  # at most
 SETTLED = 1e-8  # relative change of the energy that ends the rounds
@@ -21,20 +21,20 @@ class LameSettings(Released):
     """Settings of LAME's own."""
 
     affinity: str = choice(
-        "knn", {"knn": say("Nearest neighbours"), "rbf": say("Gaussian"), "linear": say("Cosines")},
+        "knn", {"knn": Text("Nearest neighbours"), "rbf": Text("Gaussian"), "linear": Text("Cosines")},
         "CLIPTTA's comparison; its authors choose among the three on other data, their code starts with rbf",
-        label=say("Affinity"), help=say("How much two images of a batch pull at each other."),
+        label=Text("Affinity"), help=Text("How much two images of a batch pull at each other."),
         spoken="who agrees with whom: {}", mark="LAME {}",
     )  # fmt: skip
     neighbours: int = whole(
         5, 1, 64, "its authors'",
-        label=say("Neighbours"), help=say("That an image agrees with; for the Gaussian, they say how far is near."),
-        mark=say("{} neighbours"),
+        label=Text("Neighbours"), help=Text("That an image agrees with; for the Gaussian, they say how far is near."),
+        mark=Text("{} neighbours"),
     )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "what LAME does with a classifier",
-        label=say("Starts from"),
-        help=say("CLIPTTA's starts from the softmax of unscaled cosines, which is nearly even."),
+        label=Text("Starts from"),
+        help=Text("CLIPTTA's starts from the softmax of unscaled cosines, which is nearly even."),
         spoken="whose definition: {}", mark=lambda own: say("LAME as {release}", release=own.by),
     )  # fmt: skip
 
@@ -44,7 +44,7 @@ class Lame(Method):
     """Nothing moves and nothing is kept: one batch at a time, by rounds of averaging over like images."""
 
     name, label = "lame", "LAME"
-    sentence = say("Leaves the model alone and lets images that look alike agree on a class.")
+    sentence = Text("Leaves the model alone and lets images that look alike agree on a class.")
     paper = "Boudiaf et al., Parameter-free Online Test-time Adaptation, CVPR 2022"
     family = "training-free"
     colour, symbol = "gold", "triangle-down"

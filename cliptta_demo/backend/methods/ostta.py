@@ -7,21 +7,21 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outli
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 
 class OsttaSettings(Released):
     """Which images are learnt from."""
 
-    release: str = definition("OSTTA", say("Where no image has become surer, CLIPTTA's learns from all of them."))
+    release: str = definition("OSTTA", Text("Where no image has become surer, CLIPTTA's learns from all of them."))
     margin: float = number(
         0.0, -1, 1, "its authors'; CLIPTTA's comparison takes 0.4",
-        label=say("Surer by"), help=say("By how much the source's class must have become more probable."),
-        step=0.05, mark=say("surer by {:g}"),
+        label=Text("Surer by"), help=Text("By how much the source's class must have become more probable."),
+        step=0.05, mark=Text("surer by {:g}"),
     )  # fmt: skip
     regulariser: float = number(
         0.5, 0, 100, "of 1, 0.5, 0.2 and 0.1, which UniEnt's authors try; CLIPTTA's comparison takes 0.1",
-        label="λ_reg", help=say("Pull towards using all classes."), step=0.1, mark="λ_reg {:g}",
+        label="λ_reg", help=Text("Pull towards using all classes."), step=0.1, mark="λ_reg {:g}",
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ class Ostta(AdaptingMethod):
     """
 
     name, label = "ostta", "OSTTA"
-    sentence = say("Learns from images that it has become surer of, since strangers rather make it less sure.")
+    sentence = Text("Learns from images that it has become surer of, since strangers rather make it less sure.")
     paper = "Lee et al., Towards Open-Set Test-Time Adaptation Utilizing the Wisdom of Crowds, ICCV 2023"
     family = "entropy"
     colour, symbol = "brown", "hexagon"

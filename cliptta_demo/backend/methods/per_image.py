@@ -21,7 +21,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Pr
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 LEAST_SHARE = 0.08  # of the image's area in a crop; torchvision's default, as the next
 WIDEST = 4 / 3  # the ratio of a crop's sides, at most
@@ -70,12 +70,12 @@ class ViewSettings(Declared):
 
     views: int = whole(
         64, 2, 256, "the releases'",
-        label=say("Views per image"), help=say("The image and random crops of it."), mark=say("{} views"),
+        label=Text("Views per image"), help=Text("The image and random crops of it."), mark=Text("{} views"),
     )  # fmt: skip
     share: float = number(
         0.1, 0.01, 1, "the releases'",
-        label=say("Share of views"), help=say("That the steps learn from: those of lowest entropy."), step=0.05,
-        mark=say("{:g} of the views"),
+        label=Text("Share of views"), help=Text("That the steps learn from: those of lowest entropy."), step=0.05,
+        mark=Text("{:g} of the views"),
     )  # fmt: skip
 
     @property

@@ -16,7 +16,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Pr
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.registry import Released
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 ITEM_BYTES = 400  # of one place in the memory, beside its image
 
@@ -92,7 +92,7 @@ class RememberingSettings(Released):
 
     capacity: int = whole(
         64, 1, 1024, "its authors'",
-        label=say("Images remembered"), help=say("Of all classes together."), restart=say("the memory's size"),
+        label=Text("Images remembered"), help=Text("Of all classes together."), restart=Text("the memory's size"),
     )  # fmt: skip
 
 

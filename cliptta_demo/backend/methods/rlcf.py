@@ -16,7 +16,7 @@ from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.methods.tpt import PromptTuning
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 REWARD_SCALE = 2.5  # CLIPScore's
 PAPER = (
@@ -30,10 +30,10 @@ class RlcfSettings(ViewSettings):
 
     guesses: int = whole(
         3, 1, 10, "the release's",
-        label=say("Guesses"), help=say("Likeliest classes of a view, which are rewarded or not."),
-        mark=say("{} guesses"),
+        label=Text("Guesses"), help=Text("Likeliest classes of a view, which are rewarded or not."),
+        mark=Text("{} guesses"),
     )  # fmt: skip
-    steps: int = whole(3, 1, 20, "the release's", label=say("Steps per image"), mark=say("{} steps"))
+    steps: int = whole(3, 1, 20, "the release's", label=Text("Steps per image"), mark=Text("{} steps"))
 
 
 class RlcfPromptSettings(RlcfSettings):
@@ -41,7 +41,7 @@ class RlcfPromptSettings(RlcfSettings):
 
     learning_rate: float = number(
         7e-3, 0, 1, "the release's",
-        label=say("Learning rate"), help=say("Of AdamW, on the prompt's words."), step=0.001, mark=say("lr {:g}"),
+        label=Text("Learning rate"), help=Text("Of AdamW, on the prompt's words."), step=0.001, mark=Text("lr {:g}"),
     )  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def reward_loss(logits: Tensor, source: Tensor, guesses: int) -> Tensor:
 class RlcfPrompt(PromptTuning):
     """The prompt's words move. Release: mzhaoshuai/RLCF, whose reward model is a larger CLIP, ViT-L/14."""
 
-    name, label = "rlcf-prompt", say("RLCF prompt")
-    sentence = say("Makes guesses for each image and rewords the prompt towards those that an untouched CLIP rewards.")
+    name, label = "rlcf-prompt", Text("RLCF prompt")
+    sentence = Text("Makes guesses for each image and rewords the prompt towards those that an untouched CLIP rewards.")
     paper = PAPER
     colour, symbol, dash = "brown", "star", "dash"
     own = RlcfPromptSettings
@@ -82,7 +82,7 @@ class Rlcf(PerImage, AdaptingMethod):
     """
 
     name, label = "rlcf", "RLCF"
-    sentence = say("Makes guesses for each image and tunes the tower towards those that an untouched CLIP rewards.")
+    sentence = Text("Makes guesses for each image and tunes the tower towards those that an untouched CLIP rewards.")
     paper = PAPER
     colour, symbol = "purple", "cross"
     uses = ("learning_rate",)

@@ -11,7 +11,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outli
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
 
@@ -19,21 +19,21 @@ EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release h
 class RottaSettings(RememberingSettings):
     """RoTTA's own settings."""
 
-    release: str = definition("RoTTA", say("CLIPTTA's takes the teacher's raw cosines for probabilities."))
+    release: str = definition("RoTTA", Text("CLIPTTA's takes the teacher's raw cosines for probabilities."))
     update_every: int = whole(
         64, 1, 1024, "its authors'",
-        label=say("Images between updates"), help=say("The student learns each time that so many have come."),
-        mark=say("an update every {} images"),
+        label=Text("Images between updates"), help=Text("The student learns each time that so many have come."),
+        mark=Text("an update every {} images"),
     )  # fmt: skip
     teacher_rate: float = number(
         0.001, 0, 1, "its authors' ν",
-        label=say("ν, the teacher's pace"), help=say("The share of the student in the teacher after each step."),
+        label=Text("ν, the teacher's pace"), help=Text("The share of the student in the teacher after each step."),
         mark="ν {:g}",
     )  # fmt: skip
     predicts: str = choice(
-        "student", {"student": say("The student"), "teacher": say("The teacher")},
+        "student", {"student": Text("The student"), "teacher": Text("The teacher")},
         "all methods show what has adapted; its authors show the teacher, who hardly moves in a short stream",
-        label=say("Who predicts"),
+        label=Text("Who predicts"),
         mark=lambda own: say("the student predicts") if own.predicts == "student" else say("the teacher predicts"),
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ class Rotta(Remembering):
     """
 
     name, label = "rotta", "RoTTA"
-    sentence = say("A slow teacher labels a balanced memory of recent images, and a quick student learns from it.")
+    sentence = Text("A slow teacher labels a balanced memory of recent images, and a quick student learns from it.")
     paper = "Yuan et al., Robust Test-Time Adaptation in Dynamic Scenarios, CVPR 2023"
     colour, symbol = "teal", "hexagon"
     own = RottaSettings

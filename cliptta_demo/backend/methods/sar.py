@@ -12,7 +12,7 @@ from cliptta_demo.backend.methods.eta import ReliableSettings
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.models.pieces import Passes
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 MOMENTUM = 0.9  # of the average loss
 
@@ -22,8 +22,8 @@ class SarSettings(ReliableSettings):
 
     recovery: float = number(
         0.2, 0, 10, "written into the release's code",
-        label=say("Recovery"), help=say("Back to the source model when the average loss is below this; 0: never."),
-        step=0.05, mark=say("recovery {:g}"),
+        label=Text("Recovery"), help=Text("Back to the source model when the average loss is below this; 0: never."),
+        step=0.05, mark=Text("recovery {:g}"),
     )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ class Sar(AdaptingMethod):
     """
 
     name, label = "sar", "SAR"
-    sentence = say("Looks for a flat place where sure predictions stay sure, and starts again if it gets too sure.")
+    sentence = Text("Looks for a flat place where sure predictions stay sure, and starts again if it gets too sure.")
     paper = "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023"
     family = "entropy"
     colour, symbol = "teal", "triangle-down"

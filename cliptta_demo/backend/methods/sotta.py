@@ -12,7 +12,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outli
 from cliptta_demo.backend.methods.losses import entropy_of_probabilities, mean_entropy
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 EPSILON = 1e-6  # inside the logarithm of the entropy, as its authors' release has it
 
@@ -22,13 +22,13 @@ class SottaSettings(RememberingSettings):
 
     release: str = definition(
         "SoTTA",
-        say("CLIPTTA's learns from one image alone; as it is, from none."),
-        **{"cliptta": say("CLIPTTA's comparison, scaled"), "as-is": say("CLIPTTA's, as it is")},
+        Text("CLIPTTA's learns from one image alone; as it is, from none."),
+        **{"cliptta": Text("CLIPTTA's comparison, scaled"), "as-is": Text("CLIPTTA's, as it is")},
     )
     threshold: float = number(
         0.99, 0, 1, "its authors' for CIFAR-10; theirs for CIFAR-100 is 0.66, for ImageNet 0.33; CLIPTTA's 0.5",
-        label=say("Sure enough"), help=say("The least confidence of an image that is remembered."), step=0.01,
-        mark=say("remembered from {:g}"),
+        label=Text("Sure enough"), help=Text("The least confidence of an image that is remembered."), step=0.01,
+        mark=Text("remembered from {:g}"),
     )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Sotta(Remembering):
     """
 
     name, label = "sotta", "SoTTA"
-    sentence = say("Learns only from images of which it is already sure, so that strangers stay out.")
+    sentence = Text("Learns only from images of which it is already sure, so that strangers stay out.")
     paper = "Gong et al., SoTTA: Robust Test-Time Adaptation on Noisy Data Streams, NeurIPS 2023"
     colour, symbol = "gold", "star"
     own = SottaSettings

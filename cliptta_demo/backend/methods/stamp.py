@@ -13,7 +13,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outli
 from cliptta_demo.backend.methods.losses import entropy_of_logits, entropy_of_probabilities
 from cliptta_demo.backend.methods.registry import definition, register
 from cliptta_demo.backend.methods.remembering import Item, Remembering, RememberingSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 EPSILON = 1e-5  # inside the logarithm of the entropy, as its authors' release has it
 KEPT, ADDED = 0.9, 0.1  # of the counts per class, in both releases
@@ -24,18 +24,18 @@ class StampSettings(RememberingSettings):
 
     release: str = definition(
         "STAMP",
-        say("CLIPTTA's minimises entropies of unscaled cosines."),
-        **{"cliptta-sharp": say("CLIPTTA's, with all options")},
+        Text("CLIPTTA's minimises entropies of unscaled cosines."),
+        **{"cliptta-sharp": Text("CLIPTTA's, with all options")},
     )
     alpha: float = number(
         0.5, 0, 1, "its authors' α; CLIPTTA's 0.45",
-        label=say("α, how sure"), help=say("The most entropy of a remembered image, as a share of ln C."), step=0.01,
+        label=Text("α, how sure"), help=Text("The most entropy of a remembered image, as a share of ln C."), step=0.01,
         mark="STAMP α {:g}",
     )  # fmt: skip
     schedule: int = whole(
         150, 1, 10000, "its authors'; for 1000 classes 750",
-        label=say("Steps until the rate is 0"), help=say("The learning rate falls as a cosine."),
-        mark=say("rate 0 after {} steps"),
+        label=Text("Steps until the rate is 0"), help=Text("The learning rate falls as a cosine."),
+        mark=Text("rate 0 after {} steps"),
     )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ class Stamp(Remembering):
     """
 
     name, label = "stamp", "STAMP"
-    sentence = say("Replays images on which it still agrees with its former self, above all the surest.")
+    sentence = Text("Replays images on which it still agrees with its former self, above all the surest.")
     paper = "Yu et al., STAMP: Outlier-Aware Test-Time Adaptation with Stable Memory Replay, ECCV 2024"
     colour, symbol = "brown", "cross"
     own = StampSettings

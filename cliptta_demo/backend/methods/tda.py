@@ -11,7 +11,7 @@ from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 UNSURE = (0.2, 0.5)  # entropy in nats over log₂ C, of images that go into the negative cache; 0.69 is the most there is
 POSSIBLE = 0.03  # a class with more than this probability is not what the negative cache speaks against
@@ -26,27 +26,27 @@ class TdaSettings(Declared):
 
     weight: float = number(
         2.0, 0, 20, "the release's α for ImageNet; it takes 1 to 5 elsewhere",
-        label=say("α, weight of the cache"), help=say("How much remembered images count beside captions."),
+        label=Text("α, weight of the cache"), help=Text("How much remembered images count beside captions."),
         step=0.1, mark="TDA α {:g}",
     )  # fmt: skip
     sharpness: float = number(
         5.0, 0, 100, "the release's β for ImageNet; it takes 1 to 8 elsewhere",
-        label=say("β, sharpness"), help=say("How near a remembered image must be to count."),
+        label=Text("β, sharpness"), help=Text("How near a remembered image must be to count."),
         step=0.1, mark="TDA β {:g}",
     )  # fmt: skip
     negative_weight: float = number(
         0.117, 0, 20, "the release's",
-        label=say("Weight of the negative cache"), help=say("How much unsure images count against classes."),
-        step=0.001, mark=say("TDA negative {:g}"),
+        label=Text("Weight of the negative cache"), help=Text("How much unsure images count against classes."),
+        step=0.001, mark=Text("TDA negative {:g}"),
     )  # fmt: skip
     shots: int = whole(
         3, 1, 64, "the release's",
-        label=say("Images per class"), help=say("The surest, whose features are remembered."),
-        mark=say("{} TDA images"),
+        label=Text("Images per class"), help=Text("The surest, whose features are remembered."),
+        mark=Text("{} TDA images"),
     )  # fmt: skip
     negative_shots: int = whole(
         2, 1, 64, "the release's",
-        label=say("Unsure images per class"), help=say("In the negative cache."), mark=say("{} unsure TDA images"),
+        label=Text("Unsure images per class"), help=Text("In the negative cache."), mark=Text("{} unsure TDA images"),
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Tda(Method):
     """
 
     name, label = "tda", "TDA"
-    sentence = say("Learns nothing, but remembers the surest images of each class and asks them for advice.")
+    sentence = Text("Learns nothing, but remembers the surest images of each class and asks them for advice.")
     paper = "Karmanov et al., Efficient Test-Time Adaptation of Vision-Language Models, CVPR 2024"
     family = "training-free"
     colour, symbol = "teal", "hexagon"

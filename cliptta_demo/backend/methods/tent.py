@@ -5,7 +5,7 @@ from torch import Tensor
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 
 @register
@@ -15,7 +15,7 @@ class Tent(AdaptingMethod):
     """
 
     name, label = "tent", "TENT"
-    sentence = say("Makes each prediction surer of itself, right or wrong.")
+    sentence = Text("Makes each prediction surer of itself, right or wrong.")
     paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
     family = "entropy"
     colour, symbol = "vermilion", "square"
@@ -31,8 +31,8 @@ class Tent(AdaptingMethod):
 class TentRegularised(Tent):
     """TENT and CLIPTTA's regulariser, at CLIPTTA's weight: what of CLIPTTA's gain is not the contrast."""
 
-    name, label = "tent-reg", say("TENT + regulariser")
-    sentence = say("TENT with a pull towards using all classes, which keeps it from collapse.")
+    name, label = "tent-reg", Text("TENT + regulariser")
+    sentence = Text("TENT with a pull towards using all classes, which keeps it from collapse.")
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     colour, symbol, dash = "gold", "hexagon", "dash"
     regulariser_setting = "regulariser_weight"

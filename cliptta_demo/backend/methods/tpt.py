@@ -16,7 +16,7 @@ from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 WORDS, COUNT = "a photo of a", 4  # the context vectors start as these words'
 THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is worth in time and memory
@@ -27,9 +27,9 @@ class PromptSettings(ViewSettings):
 
     learning_rate: float = number(
         5e-3, 0, 1, "the release's",
-        label=say("Learning rate"), help=say("Of AdamW, on the prompt's words."), step=0.001, mark=say("lr {:g}"),
+        label=Text("Learning rate"), help=Text("Of AdamW, on the prompt's words."), step=0.001, mark=Text("lr {:g}"),
     )  # fmt: skip
-    steps: int = whole(1, 1, 20, "the release's", label=say("Steps per image"), mark=say("{} steps"))
+    steps: int = whole(1, 1, 20, "the release's", label=Text("Steps per image"), mark=Text("{} steps"))
 
 
 class Captions:
@@ -94,7 +94,7 @@ class Tpt(PromptTuning):
     """Minimises the entropy of the mean prediction of an image's surest views. Release: azshue/TPT."""
 
     name, label = "tpt", "TPT"
-    sentence = say("Crops each image in many ways and rewords the prompt until the crops agree.")
+    sentence = Text("Crops each image in many ways and rewords the prompt until the crops agree.")
     paper = "Shu et al., Test-Time Prompt Tuning for Zero-Shot Generalization in Vision-Language Models, NeurIPS 2022"
     colour, symbol = "gold", "hexagon"
     own = PromptSettings
@@ -110,12 +110,12 @@ class RTptSettings(PromptSettings):
 
     neighbours: int = whole(
         20, 1, 255, "the release's",
-        label=say("Neighbours"), help=say("Views that a view is compared with: those most like it."),
-        mark=say("{} neighbours"),
+        label=Text("Neighbours"), help=Text("Views that a view is compared with: those most like it."),
+        mark=Text("{} neighbours"),
     )  # fmt: skip
     temperature: float = number(
         0.01, 1e-4, 10, "the release's",
-        label=say("Temperature"), help=say("The smaller, the fewer views decide."), mark=say("temperature {:g}"),
+        label=Text("Temperature"), help=Text("The smaller, the fewer views decide."), mark=Text("temperature {:g}"),
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ class RTpt(PromptTuning):
     """
 
     name, label = "r-tpt", "R-TPT"
-    sentence = say("Rewords the prompt for each image, and trusts the crops that look most like the others.")
+    sentence = Text("Rewords the prompt for each image, and trusts the crops that look most like the others.")
     paper = (
         "Sheng et al., R-TPT: Improving Adversarial Robustness of Vision-Language Models through Test-Time Prompt "
         "Tuning, CVPR 2025"

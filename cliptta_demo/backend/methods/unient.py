@@ -9,7 +9,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outli
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 # Of the mixture of two Gaussians, which is scikit-learn's ``GaussianMixture``: few numbers and many small steps, on the
 # processor in float64.
@@ -61,12 +61,12 @@ class UnientWeights(Released):
 
     regulariser: float = number(
         0.5, 0, 100, "λ₁, of 1, 0.5, 0.2 and 0.1, which its authors try; CLIPTTA's comparison takes 1",
-        label="λ_reg", help=say("Pull towards using all classes."), step=0.1, mark="λ_reg {:g}",
+        label="λ_reg", help=Text("Pull towards using all classes."), step=0.1, mark="λ_reg {:g}",
     )  # fmt: skip
     stranger_weight: float = number(
         0.5, 0, 100, "λ₂, of 1, 0.5, 0.2 and 0.1, which its authors try; CLIPTTA's comparison takes 0",
-        label=say("λ for strangers"), help=say("How strongly it is made less sure of strangers."), step=0.1,
-        mark=say("strangers {:g}"),
+        label=Text("λ for strangers"), help=Text("How strongly it is made less sure of strangers."), step=0.1,
+        mark=Text("strangers {:g}"),
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ class UnientSettings(UnientWeights):
     """And whose definition it is."""
 
     release: str = definition(
-        "UniEnt", say("CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them.")
+        "UniEnt", Text("CLIPTTA's weighs images as UniEnt+ does, by what the adapted model says of them.")
     )
 
 
@@ -88,7 +88,7 @@ class Unient(AdaptingMethod):
     """
 
     name, label = "unient", "UniEnt"
-    sentence = say("Guesses who is a stranger, gets surer of the others, and less sure of the strangers.")
+    sentence = Text("Guesses who is a stranger, gets surer of the others, and less sure of the strangers.")
     paper = "Gao et al., Unified Entropy Optimization for Open-Set Test-Time Adaptation, CVPR 2024"
     family = "entropy"
     colour, symbol = "green", "triangle-down"
@@ -133,7 +133,7 @@ class UnientPlus(Unient):
     """UniEnt with each image on both sides, by the mixture's probabilities."""
 
     name, label = "unient-plus", "UniEnt+"
-    sentence = say("UniEnt that is in no hurry to decide: each image counts as known and as stranger, in part.")
+    sentence = Text("UniEnt that is in no hurry to decide: each image counts as known and as stranger, in part.")
     dash, symbol = "dash", "cross"
     own = UnientWeights
     weighs = True

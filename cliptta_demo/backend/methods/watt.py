@@ -10,7 +10,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Pr
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 TEMPLATES = (  # the authors' own, whatever the task's are
     "a photo of a {}",
@@ -29,16 +29,16 @@ class WattSettings(Released):
 
     rounds: int = whole(
         5, 1, 50, "the authors' M; their scripts of WATT-P set 50: 800 steps a batch",
-        label=say("Rounds"), help=say("Each goes through all eight prompts and ends with an average."),
-        slider=True, step=1, mark=say("{} rounds"),
+        label=Text("Rounds"), help=Text("Each goes through all eight prompts and ends with an average."),
+        slider=True, step=1, mark=Text("{} rounds"),
     )  # fmt: skip
     repeats: int = whole(
         2, 1, 10, "the authors' L",
-        label=say("Steps per prompt"), slider=True, step=1, mark=say("{} steps per prompt"),
+        label=Text("Steps per prompt"), slider=True, step=1, mark=Text("{} steps per prompt"),
     )  # fmt: skip
     release: str = choice(
         "authors", RELEASES, "each batch starts anew; CLIPTTA's goes on, and contrasts images in place of captions",
-        label=say("WATT as in"), mark=lambda own: f"WATT {own.by}",
+        label=Text("WATT as in"), mark=lambda own: f"WATT {own.by}",
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ class WattP(Watt):
     """In parallel: the average of eight ways from one place."""
 
     name, label = "watt-p", "WATT-P"
-    sentence = say("Asks eight different prompts where to go, from one starting point, and goes to the middle.")
+    sentence = Text("Asks eight different prompts where to go, from one starting point, and goes to the middle.")
     colour, symbol, dash = "gold", "star", "dashdot"
     parallel = True
 
@@ -112,6 +112,6 @@ class WattS(Watt):
     """One after the other: the average of eight stations of one way."""
 
     name, label = "watt-s", "WATT-S"
-    sentence = say("Lets eight different prompts lead one after the other, and settles in the middle of the way.")
+    sentence = Text("Lets eight different prompts lead one after the other, and settles in the middle of the way.")
     colour, symbol, dash = "brown", "triangle-down", "dashdot"
     parallel = False

@@ -12,7 +12,7 @@ from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 from cliptta_demo.backend.methods.per_image import draw_boxes, take_views
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 
 class ZeroSettings(Declared):
@@ -20,12 +20,12 @@ class ZeroSettings(Declared):
 
     views: int = whole(
         17, 2, 64, "CLIPTTA's comparison; its authors look at 64",
-        label=say("Views per image"), help=say("The image, and random parts of it."), mark=say("{} views"),
+        label=Text("Views per image"), help=Text("The image, and random parts of it."), mark=Text("{} views"),
     )  # fmt: skip
     share: float = number(
         0.3, 0.01, 1, "its authors'",
-        label=say("Share that votes"), help=say("The surest views, at least one."),
-        step=0.05, mark=say("{:g} of the views vote"),
+        label=Text("Share that votes"), help=Text("The surest views, at least one."),
+        step=0.05, mark=Text("{:g} of the views vote"),
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ class Zero(Method):
     """Nothing moves and nothing is kept: one image at a time, the shares of the votes as its probabilities."""
 
     name, label = "zero", "ZERO"
-    sentence = say("Looks at many parts of each image and lets the surest of them vote.")
+    sentence = Text("Looks at many parts of each image and lets the surest of them vote.")
     paper = "Farina et al., Frustratingly Easy Test-Time Adaptation of Vision-Language Models, NeurIPS 2024"
     family = "training-free"
     colour, symbol = "brown", "cross"

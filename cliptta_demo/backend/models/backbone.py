@@ -24,7 +24,6 @@ from cliptta_demo.backend.models.normalisation import find_normalisation, holdin
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.models.places import Look, find_look
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.languages import say
 
 # A class name is put into each template; CLIP's plain prompt comes first.
 DEFAULT_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "an image of a {}.", "a drawing of a {}.", "{}")
@@ -227,11 +226,11 @@ class Backbone:
             with self.lock, self._precision():
                 self._look = find_look(self.tower, self.normalise(torch.zeros(1, 3, size, size, dtype=torch.uint8)))
         if self._look is None:
-            text = say(
+            raise UserError(
                 "The image tower of {name} shows nothing of the single places in an image. Choose another backbone, or "
-                "a method that does without them."
+                "a method that does without them.",
+                name=self.info.name,
             )
-            raise UserError(text.format(name=self.info.name))
         return self._look
 
     def with_batch_statistics(self, source_images: int | None = None) -> "Backbone":

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 # The comma and the semicolon of other scripts part words just as ours do.
 _SEPARATORS = re.compile(r"[\n\v\f\r\x85\u2028\u2029,;\uff0c\uff1b\u3001\u060c\u061b]")
@@ -34,16 +34,15 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     """
     names = [name for name in map(_tidy, _SEPARATORS.split(visible(text))) if _can_be_seen(name)]
     if not names:
-        raise UserError(say("Type at least two class names, separated by commas or on separate lines."))
+        raise UserError("Type at least two class names, separated by commas or on separate lines.")
     if len(names) == 1:
-        raise UserError(say("One class leaves nothing to choose between: add at least one more."))
+        raise UserError("One class leaves nothing to choose between: add at least one more.")
     if len(names) > max_classes:
-        text = say("There are {count:,} class names: keep at most {most:,}.", count=len(names), most=max_classes)
-        raise UserError(text)
+        raise UserError("There are {count:,} class names: keep at most {most:,}.", count=len(names), most=max_classes)
     too_long = next((name for name in names if len(name) > max_length), None)
     if too_long is not None:
-        text = say("'{start}…' has {count:,} characters: shorten this class name to at most {most}.")
-        raise UserError(text.format(start=too_long[:40], count=len(too_long), most=max_length))
+        text = Text("'{start}…' has {count:,} characters: shorten this class name to at most {most}.")
+        raise UserError(text, start=too_long[:40], count=len(too_long), most=max_length)
     _refuse_duplicates(names)
     return tuple(names)
 
@@ -58,7 +57,7 @@ def split_renames(names: Sequence[str], can_rename: bool) -> tuple[tuple[str, ..
         return tuple(names), tuple(names)
     pairs = [[part.strip() for part in name.split("=", 1)] for name in names]
     if any(not all(pair) for pair in pairs):
-        raise UserError(say("A renamed class needs a word on both sides, as in: cat = kitten."))
+        raise UserError("A renamed class needs a word on both sides, as in: cat = kitten.")
     sources, words = tuple(pair[0] for pair in pairs), tuple(pair[-1] for pair in pairs)
     for side in (sources, words):
         parse_class_names(",".join(side))  # refuses what a rename made equal
@@ -90,20 +89,19 @@ def check_templates(lines: Sequence[str]) -> tuple[str, ...]:
     visible = ("".join(letter for letter in line if letter.isprintable()).strip() for line in lines)
     templates = tuple(dict.fromkeys(line for line in visible if line))
     if len(templates) > MAX_TEMPLATES:
-        text = say("There are {count:,} prompt templates: keep at most {most}.")
-        raise UserError(text.format(count=len(templates), most=MAX_TEMPLATES))
+        text = Text("There are {count:,} prompt templates: keep at most {most}.")
+        raise UserError(text, count=len(templates), most=MAX_TEMPLATES)
     for template in templates:
         shown = template if len(template) <= 40 else f"{template[:40]}…"
         if len(template) > MAX_TEMPLATE_LENGTH:
-            text = say("The prompt template “{template}” has {count:,} characters: shorten it to {most}.")
-            raise UserError(text.format(template=shown, count=len(template), most=MAX_TEMPLATE_LENGTH))
+            text = Text("The prompt template “{template}” has {count:,} characters: shorten it to {most}.")
+            raise UserError(text, template=shown, count=len(template), most=MAX_TEMPLATE_LENGTH)
         if template.count("{}") != 1:
-            text = say(
+            raise UserError(
                 "The prompt template “{template}” needs {{}} exactly once, where the class name goes, as in: a photo "
                 "of a {{}}.",
                 template=shown,
             )
-            raise UserError(text)
     return templates
 
 
@@ -135,4 +133,4 @@ def _refuse_duplicates(names: list[str]) -> None:
         *others, listed = repeated
         if others:
             listed = say("{listed} and {last}", listed=", ".join(others), last=listed)
-        raise UserError(say("{listed}: keep one of each.", listed=listed))
+        raise UserError("{listed}: keep one of each.", listed=listed)

@@ -226,8 +226,9 @@ def _refuse_without_transformers(name: str, architecture: str) -> None:
 
     needed = "hf_model_name" in open_clip.get_model_config(architecture).get("text_cfg", {})
     if needed and importlib.util.find_spec("transformers") is None:
-        text = say("{name} needs the Python package transformers, which is not installed: choose another.", name=name)
-        raise UserError(text)
+        raise UserError(
+            "{name} needs the Python package transformers, which is not installed: choose another.", name=name
+        )
 
 
 def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool = False) -> Backbone:
@@ -254,8 +255,9 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     except Exception as error:
         logging.getLogger(__name__).warning("loading %s failed", name, exc_info=True)
         if weights.damaged():
-            text = say("The weights of {name} were damaged on this disk. Try again: they are fetched anew.", name=name)
-            raise UserError(text) from error
+            raise UserError(
+                "The weights of {name} were damaged on this disk. Try again: they are fetched anew.", name=name
+            ) from error
         raise UserError(_explain(name, error)) from error
     config = open_clip.get_model_preprocess_cfg(model)
     size = config["size"][0] if isinstance(config["size"], tuple | list) else config["size"]

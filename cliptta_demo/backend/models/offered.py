@@ -11,7 +11,7 @@ from pathlib import Path
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.listing import REPOSITORY, known_licence
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded, parts_of_uploaded
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Says, Text, say
 
 TINY = "tiny"
 PAPERS = "ViT-B-16/openai"  # what the paper's numbers are of
@@ -25,7 +25,7 @@ _PAIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.-]{0
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackboneEntry:
+class BackboneEntry(Says):
     """A line of the list that a page offers.
 
     Attributes:
@@ -51,20 +51,20 @@ class BackboneEntry:
         return 4 * self.parameters
 
 
-OPENAI = say("400 million images of the web with their texts")
+OPENAI = Text("400 million images of the web with their texts")
 BACKBONES: dict[str, BackboneEntry] = {
     TINY: BackboneEntry(
-        label=say("Tiny CLIP (built in)"),
-        about=say("Ready at once, fast on any laptop. Choose another, or type a name of open_clip's."),
-        trained=say("small photographs of two hundred kinds of things and drawings of many more"),
+        label=Text("Tiny CLIP (built in)"),
+        about=Text("Ready at once, fast on any laptop. Choose another, or type a name of open_clip's."),
+        trained=Text("small photographs of two hundred kinds of things and drawings of many more"),
         gigaflops=0.13,
         prompt_gigaflops=0.02,
         image_size=64,
-        licence=say("research and teaching only: it has learnt from ImageNet's photographs"),
+        licence=Text("research and teaching only: it has learnt from ImageNet's photographs"),
     ),
     PAPERS: BackboneEntry(
         label="CLIP ViT-B/16",
-        about=say("The paper's model; wants a GPU."),
+        about=Text("The paper's model; wants a GPU."),
         trained=OPENAI,
         parameters=149_620_737,
         gigaflops=35.1,
@@ -72,7 +72,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     LAPTOPS: BackboneEntry(
         label="CLIP ViT-B/32",
-        about=say("OpenAI's fastest; works on a patient laptop."),
+        about=Text("OpenAI's fastest; works on a patient laptop."),
         trained=OPENAI,
         parameters=151_277_313,
         gigaflops=8.8,
@@ -80,7 +80,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "ViT-L-14/openai": BackboneEntry(
         label="CLIP ViT-L/14",
-        about=say("OpenAI's large one; needs a GPU."),
+        about=Text("OpenAI's large one; needs a GPU."),
         trained=OPENAI,
         parameters=427_616_513,
         gigaflops=162.0,
@@ -88,7 +88,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "RN50/openai": BackboneEntry(
         label="CLIP ResNet-50",
-        about=say("Batch normalisation throughout: while adapting it uses the batch's own statistics."),
+        about=Text("Batch normalisation throughout: while adapting it uses the batch's own statistics."),
         trained=OPENAI,
         parameters=102_007_137,
         gigaflops=12.2,
@@ -97,9 +97,9 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "MobileCLIP2-S0/dfndr2b": BackboneEntry(
         label="MobileCLIP2-S0",
-        about=say("Small, for telephones; batch normalisation, as in ResNet-50."),
-        trained=say("two billion images of the web with their texts, filtered and partly written anew (DFNDR)"),
-        licence=say("Apple, research only"),
+        about=Text("Small, for telephones; batch normalisation, as in ResNet-50."),
+        trained=Text("two billion images of the web with their texts, filtered and partly written anew (DFNDR)"),
+        licence=Text("Apple, research only"),
         parameters=74_835_073,
         gigaflops=4.8,
         prompt_gigaflops=6.0,
@@ -108,8 +108,10 @@ BACKBONES: dict[str, BackboneEntry] = {
     ),
     "ViT-B-16-SigLIP/webli": BackboneEntry(
         label="SigLIP ViT-B/16",
-        about=say("Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are."),
-        trained=say("ten billion images of the web with their texts (WebLI)"),
+        about=Text(
+            "Trained with a sigmoid for each pair, here used with a softmax over the classes as all others are."
+        ),
+        trained=Text("ten billion images of the web with their texts (WebLI)"),
         parameters=203_155_970,
         gigaflops=35.4,
         prompt_gigaflops=11.0,
@@ -195,12 +197,10 @@ def check_visitor_backbone(name: str) -> str:
                 return name
     allowed = ", ".join(BACKBONES)
     raise UserError(
-        say(
-            "backbone is {name}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
-            "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME.",
-            name=quoted(name),
-            allowed=allowed,
-        )
+        "backbone is {name}; it must be one of: {allowed}; or open_clip's ARCHITECTURE/TAG, as in "
+        "ViT-B-32/laion2b_s34b_b79k; or hf-hub:ORGANISATION/NAME.",
+        name=quoted(name),
+        allowed=allowed,
     )
 
 

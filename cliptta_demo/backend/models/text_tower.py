@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import fetch
 from cliptta_demo.backend.hub.listing import list_repository
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 Tokenize = Callable[[list[str]], Tensor]
 
@@ -63,12 +63,10 @@ class TextTower:
         room = tokens.shape[1] - self._begin - 2
         if count > room:
             raise UserError(
-                say(
-                    "{count} learnt words do not fit into the prompts of this backbone, whose text tower reads {most} "
-                    "tokens. Choose another backbone, or a method that learns no prompt.",
-                    count=count,
-                    most=tokens.shape[1],
-                )
+                "{count} learnt words do not fit into the prompts of this backbone, whose text tower reads {most} "
+                "tokens. Choose another backbone, or a method that learns no prompt.",
+                count=count,
+                most=tokens.shape[1],
             )
         with torch.no_grad():
             return self._embedding(tokens)[0, self._begin : self._begin + count].clone()
@@ -96,8 +94,8 @@ def load_tokenizer(config: dict[str, Any], directory: Path | None, *, untrained:
     if not repository:
         return SimpleTokenizer(context_length=length, **options)
     if text.get("tokenizer_mode") or set(options) - {"clean"}:
-        kind = say("The tokenizer {name} is of a kind that is not supported here. Choose another backbone.")
-        raise UserError(kind.format(name=repository))
+        kind = Text("The tokenizer {name} is of a kind that is not supported here. Choose another backbone.")
+        raise UserError(kind, name=repository)
     if directory is None or not (directory / "tokenizer.json").is_file():
         directory = _fetch_tokenizer(repository, visitor)
     return HubTokenizer(directory, length, options.get("clean", "whitespace"))
@@ -108,7 +106,7 @@ def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
     wanted = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
     files = [file for file in map(listing.find, wanted) if file is not None]
     if not files or files[0].path != wanted[0]:
-        raise UserError(say("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0]))
+        raise UserError("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0])
     return fetch(listing, files, visitor=visitor)[0].parent
 
 
@@ -128,7 +126,7 @@ class HubTokenizer:
         try:
             self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         except Exception as error:  # the library raises bare exceptions
-            raise UserError(say("The tokenizer of this backbone is damaged. Choose another backbone.")) from error
+            raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
         self.clean = get_clean_fn(clean)
         pad = _special_token(directory, "pad_token") or "</s>"
         self.tokenizer.enable_truncation(context_length)

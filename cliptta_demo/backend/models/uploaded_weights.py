@@ -10,7 +10,6 @@ from collections import OrderedDict
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.registry import method_names
-from cliptta_demo.languages import say
 
 UPLOADED_PREFIX = "uploaded:"
 MOST_BYTES = 2_000_000  # of a file; the largest tower that open_clip lists has normalisation of 1.4 MB
@@ -34,7 +33,7 @@ def keep_uploaded(data: bytes) -> str:
         if method not in method_names() or not isinstance(base, str) or base.startswith(UPLOADED_PREFIX):
             raise ValueError
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise UserError(say("This is no file of weights that a run has saved.")) from error
+        raise UserError("This is no file of weights that a run has saved.") from error
     name = f"{UPLOADED_PREFIX}{base}:{method}:{hashlib.sha256(data).hexdigest()[:12]}"
     with _lock:
         _kept[name] = data
@@ -48,7 +47,7 @@ def find_uploaded(name: str) -> bytes:
     """The file behind a name; raises :class:`UserError` where it is kept no longer."""
     with _lock:
         if name not in _kept:
-            raise UserError(say("These weights are not kept here any more: load their file again."))
+            raise UserError("These weights are not kept here any more: load their file again.")
         _kept.move_to_end(name)
         return _kept[name]
 

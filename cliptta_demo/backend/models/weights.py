@@ -20,7 +20,7 @@ from cliptta_demo.backend.hub.listing import Listing, RemoteFile, known_listing,
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 from cliptta_demo.backend.models.uploaded_weights import base_of
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 CONFIG = "open_clip_config.json"
 # In the order of open_clip's own choice. The last is transformers' where one of the others lies beside it.
@@ -101,8 +101,8 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     listing = list_repository("model", repository, visitor=visitor)
     config_file = listing.find(CONFIG)
     if config_file is None:
-        text = say("{name} has no {file}: it is no model in open_clip's format. Choose another backbone.")
-        raise UserError(text.format(name=repository, file=CONFIG))
+        text = Text("{name} has no {file}: it is no model in open_clip's format. Choose another backbone.")
+        raise UserError(text, name=repository, file=CONFIG)
     file = _weights_file(listing, "", pickled=not visitor)
     (config_path,) = fetch(listing, [config_file], visitor=visitor)
     try:
@@ -110,13 +110,14 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
         if not isinstance(config, dict):
             raise TypeError
     except (ValueError, KeyError, TypeError, OSError) as error:
-        text = say("The configuration of {name} can't be read. Choose another backbone.", name=repository)
-        raise UserError(text) from error
+        raise UserError(
+            "The configuration of {name} can't be read. Choose another backbone.", name=repository
+        ) from error
     if visitor:
         _check_config(config, repository, file.size)
     (path,) = fetch(listing, [file], visitor=visitor)
     if path.parent != config_path.parent:
-        raise UserError(say("The files of {name} lie in different places. Choose another backbone.", name=repository))
+        raise UserError("The files of {name} lie in different places. Choose another backbone.", name=repository)
     return Weights(f"local-dir:{config_path.parent}", path, source=(listing, file))
 
 
@@ -130,12 +131,12 @@ def read_parameters(data: bytes, backbone: Backbone) -> Tensor:
     try:
         found = {key.removeprefix("visual."): tensor for key, tensor in load(data).items()}
     except (SafetensorError, ValueError, LookupError) as error:
-        raise UserError(say("This is no file of weights that a run has saved.")) from error
+        raise UserError("This is no file of weights that a run has saved.") from error
     if {key: tuple(tensor.shape) for key, tensor in found.items()} != shapes:
-        raise UserError(say("These weights are not those of {name}: choose the backbone they were made of.", name=name))
+        raise UserError("These weights are not those of {name}: choose the backbone they were made of.", name=name)
     flat = torch.cat([found[key].reshape(-1).float() for key in shapes])
     if not flat.isfinite().all():
-        raise UserError(say("These weights hold numbers that are not finite: save them of another run."))
+        raise UserError("These weights hold numbers that are not finite: save them of another run.")
     return flat
 
 
@@ -162,7 +163,7 @@ def _weights_file(listing: Listing, named: str, pickled: bool) -> RemoteFile:
     if file is not None and (pickled or file.path.endswith(".safetensors")):
         return file
     kinds = say("{first} or {second}", first=SAFE[0], second=PICKLED) if pickled else SAFE[0]
-    raise UserError(say("{name} has no {file}. Choose another backbone.", name=listing.name, file=named or kinds))
+    raise UserError("{name} has no {file}. Choose another backbone.", name=listing.name, file=named or kinds)
 
 
 def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
@@ -176,20 +177,20 @@ def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
             values = part.get(key, 0)
             for value in values if isinstance(values, list) else [values]:
                 if value is not None and (not isinstance(value, int | float) or not 0 <= value <= most):
-                    asks = say("{name} asks for {key} = {value}; at most {most} is loaded here.")
-                    raise UserError(asks.format(name=repository, key=key, value=str(value)[:20], most=most))
+                    asks = Text("{name} asks for {key} = {value}; at most {most} is loaded here.")
+                    raise UserError(asks, name=repository, key=key, value=str(value)[:20], most=most)
     name = vision.get("timm_model_name")
     if name is not None and not _TIMM_NAME.fullmatch(str(name)):
         raise UserError(unknown)
     side, patch = vision.get("image_size", 224), vision.get("patch_size", 16)
     side, patch = (max(value) if isinstance(value, list) else value for value in (side, patch))
     if not isinstance(patch, int) or patch < 1 or (side / patch) ** 2 > MAX_PATCHES:
-        cuts = say("{name} cuts images into more than {most} patches. Choose another backbone.")
-        raise UserError(cuts.format(name=repository, most=MAX_PATCHES))
+        cuts = Text("{name} cuts images into more than {most} patches. Choose another backbone.")
+        raise UserError(cuts, name=repository, most=MAX_PATCHES)
     parameters = count_parameters(config)
     if 2 * parameters > 1.1 * size:  # published weights have at least 16 bits
         raise UserError(
-            say("The configuration and the weights of {name} don't fit. Choose another backbone.", name=repository)
+            "The configuration and the weights of {name} don't fit. Choose another backbone.", name=repository
         )
 
 

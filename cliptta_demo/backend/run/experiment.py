@@ -105,7 +105,7 @@ class Experiment:
         self.backbone = backbone
         self.class_names = tuple(class_names or source.class_names)
         if len(self.class_names) < 2:
-            raise UserError(say("One class leaves nothing to choose between: give at least two class names."))
+            raise UserError("One class leaves nothing to choose between: give at least two class names.")
         self.stream = Stream(source, settings.stream, backbone.info.image_size, strangers, backbone.device)
         self.batches = AheadOfTime(self.stream)
         self.templates = tuple(templates or getattr(source, "templates", None) or backbone.info.templates)
@@ -273,7 +273,7 @@ class Experiment:
         }
         notes = [*self.source_notes, *(m.note for m in self.methods.values() if m.note)] * (state.next_batch == 1)
         if state.next_batch == 1 and self.settings.stream.ordered and not (batch.images.labels >= -1).any():
-            notes.append(UNORDERED)
+            notes.append(say(UNORDERED))
         notes += [skipped_note(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
         notes += [unread_note(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
         return Snapshot(

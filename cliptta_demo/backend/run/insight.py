@@ -10,7 +10,6 @@ from torch import Tensor
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.methods.losses import mean_entropy, pseudo_captions, soft_contrastive
-from cliptta_demo.languages import say
 
 TOY_CLASSES = 3
 TOY_LOGIT_SCALE = 100.0  # CLIP's; the toy's logits are drawn as they are, so it cancels out
@@ -78,7 +77,7 @@ def toy_paths(points: Sequence[Sequence[float]], steps: int = 1, rate: float = 1
 def _check(points: Sequence[Sequence[float]], steps: int, rate: float) -> Tensor:
     check_number("steps", steps, 0, 200, whole=True)
     if not isinstance(rate, int | float) or not 0 < rate <= 100:
-        raise UserError(say("rate is {value}; it must be a number above 0, at most 100.", value=quoted(rate)))
+        raise UserError("rate is {value}; it must be a number above 0, at most 100.", value=quoted(rate))
     try:
         few = points if len(points) <= LARGEST_TOY else ()  # millions of rows would take a while to count
         values = torch.tensor(few, dtype=torch.float32)
@@ -86,8 +85,8 @@ def _check(points: Sequence[Sequence[float]], steps: int, rate: float) -> Tensor
         values = torch.empty(0)
     if values.ndim != 2 or values.shape[1] != TOY_CLASSES or not 1 <= len(values) <= LARGEST_TOY:
         about = {"most": LARGEST_TOY, "classes": TOY_CLASSES}
-        raise UserError(say("points must be 1 to {most} rows of {classes} probabilities.", **about))
+        raise UserError("points must be 1 to {most} rows of {classes} probabilities.", **about)
     if not torch.isfinite(values).all() or (values < 0).any() or (values.sum(1) <= 0).any():
-        raise UserError(say("points must be probabilities: numbers from 0 to 1, not all of them 0."))
+        raise UserError("points must be probabilities: numbers from 0 to 1, not all of them 0.")
     values = (values / values.sum(1, keepdim=True)).clamp_min(SMALLEST_PROBABILITY)
     return values / values.sum(1, keepdim=True)

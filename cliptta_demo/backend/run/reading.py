@@ -17,9 +17,9 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.metrics import Tally, entropy_of
 from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Text, say, say_count
 
-UNORDERED = say("These images have no labels, so they come shuffled: an order of the classes needs to know them.")
+UNORDERED = Text("These images have no labels, so they come shuffled: an order of the classes needs to know them.")
 LIKELIEST = 5  # classes of an image that are told
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
 

@@ -24,16 +24,16 @@ from cliptta_demo.backend.corruptions import corrupt
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.run.reading import Lane, read
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 DARKNESS = "darkness"
 # What can be laid over an image, and what it is called.
 OVERLAYS: Mapping[str, str] = {
-    "none": say("Nothing"),
-    "defocus_blur": say("Blur"),
-    DARKNESS: say("Darkness"),
-    "gaussian_noise": say("Noise"),
-    "frost": say("Frost"),
+    "none": Text("Nothing"),
+    "defocus_blur": Text("Blur"),
+    DARKNESS: Text("Darkness"),
+    "gaussian_noise": Text("Noise"),
+    "frost": Text("Frost"),
 }
 _LIGHT = (1.0, 0.6, 0.4, 0.25, 0.15, 0.08)  # by severity; ImageNet-C only makes images brighter
 

@@ -21,7 +21,7 @@ from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.registry import all_methods
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Says, Text, say
 from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
 
@@ -36,9 +36,9 @@ FLAGS = {"0": False, "1": True, "false": False, "true": True}  # how links say a
 def dataset_choices() -> list[tuple[str, str]]:
     """(label, value) of the images to choose from."""
     presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
-    built_in = [(label, name) for name, label in DATASETS.items()]
+    built_in = [(say(label), name) for name, label in DATASETS.items()]
     own = [own_dataset()] if is_typed(own_dataset()) else []
-    return [*built_in, (UPLOAD_LABEL, UPLOAD), *presets, *((name.removeprefix(PREFIX), name) for name in own)]
+    return [*built_in, (say(UPLOAD_LABEL), UPLOAD), *presets, *((name.removeprefix(PREFIX), name) for name in own)]
 
 
 def own_dataset() -> str:
@@ -54,7 +54,7 @@ def takes_typed() -> bool:
 def stranger_choices() -> list[tuple[str, str]]:
     """(label, value) of the strangers to choose from."""
     presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
-    return [*((label, name) for name, label in OOD_SOURCES.items()), *presets]
+    return [*((say(label), name) for name, label in OOD_SOURCES.items()), *presets]
 
 
 def class_text_and_corruption(dataset: Any) -> tuple[str, str]:
@@ -92,8 +92,8 @@ def read_dataset(dataset: Any, own: str | None = None) -> str:
     if dataset.startswith(PREFIX):
         read_hub_spec(dataset)
         if not LIMITS.any_dataset and dataset != (own_dataset() if own is None else own):
-            text = say("This page takes data sets of its list only: choose one. Its owner can allow any: {name}.")
-            raise UserError(text.format(name=f"{variable('any_dataset')}=1"))
+            text = Text("This page takes data sets of its list only: choose one. Its owner can allow any: {name}.")
+            raise UserError(text, name=f"{variable('any_dataset')}=1")
     check_source(dataset, visitor=True)
     return dataset
 
@@ -103,8 +103,8 @@ def _images(name: Any) -> str:
     return known.get(name, str(name).removeprefix(PREFIX))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Field:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Field(Says):
     """One value of the form.
 
     Attributes:
@@ -169,7 +169,7 @@ def _settings(*groups: str) -> Iterator[Field]:
     """The engine's settings that belong to parts of the form."""
     for settings in (DEFAULTS.stream, AdaptationSettings()):
         for name, setting in settings_of(type(settings)).items():
-            if setting.label and setting.group in groups:
+            if setting.has_widget and setting.group in groups:
                 yield Field(name=name, default=getattr(settings, name), setting=setting)
 
 
@@ -190,22 +190,22 @@ STRANGERS_BY_LABEL = Setting(
     name="strangers_by_label",
     default=False,
     kind=bool,
-    label=say("Other labels are strangers"),
-    help=say("Images whose label is none of the class names: strangers (OOD) rather than unlabelled."),
+    label=Text("Other labels are strangers"),
+    help=Text("Images whose label is none of the class names: strangers (OOD) rather than unlabelled."),
     group="images",
 )
 
 FORM: dict[str, Field] = {
     item.name: item
     for item in (
-        Field(name="dataset", default=DEFAULTS.dataset, called=say("images"), told=_images, alone=True),
-        Field(name="class_names", default=DEFAULTS.class_text, called=say("classes"), told=_classes, alone=True),
+        Field(name="dataset", default=DEFAULTS.dataset, called=Text("images"), told=_images, alone=True),
+        Field(name="class_names", default=DEFAULTS.class_text, called=Text("classes"), told=_classes, alone=True),
         *_settings("shift"),
-        Field(name="ood_source", default=DEFAULTS.ood_source, called=say("strangers"), told=_images),
-        Field(name="methods", default=list(DEFAULTS.methods), called=say("methods"), told=_methods, alone=True),
+        Field(name="ood_source", default=DEFAULTS.ood_source, called=Text("strangers"), told=_images),
+        Field(name="methods", default=list(DEFAULTS.methods), called=Text("methods"), told=_methods, alone=True),
         *_settings("stream"),
-        Field(name="backbone", default=DEFAULTS.backbone, called=say("model"), told=label_of),
-        Field(name="templates", default="", called=say("prompt templates"), told=_templates),
+        Field(name="backbone", default=DEFAULTS.backbone, called=Text("model"), told=label_of),
+        Field(name="templates", default="", called=Text("prompt templates"), told=_templates),
         *_settings("advanced"),
         *_settings("schedule"),
         Field(name="strangers_by_label", default=False, setting=STRANGERS_BY_LABEL),

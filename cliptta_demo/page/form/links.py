@@ -24,7 +24,7 @@ from cliptta_demo.backend.data.catalog import DATASETS, open_source
 from cliptta_demo.backend.data.hub_dataset import PREFIX
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError, quoted
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import class_text_and_corruption, fields, is_hub_choice, is_typed
 from cliptta_demo.page.form.reading import opening, read_form, unusual_values, usual_values, values_of
@@ -126,10 +126,10 @@ def _write_pin(run: PastRun) -> str:
 def _read_pin(text: str) -> PastRun:
     if len(text) > LONGEST_PIN:
         about = {"length": len(text), "most": LONGEST_PIN}
-        raise UserError(say("it is {length:,} characters long; at most {most:,} are read.", **about))
+        raise UserError("it is {length:,} characters long; at most {most:,} are read.", **about)
     said = dict(parse_qsl(text, keep_blank_values=True))
     if strange := [name for name in said if name not in OF_PIN and name not in fields()]:
-        raise UserError(say("it has no setting {name}.", name=quoted(strange[0])))
+        raise UserError("it has no setting {name}.", name=quoted(strange[0]))
     recipe = open_link({name: value for name, value in said.items() if name not in OF_PIN})
     batches, methods = recipe.settings.stream.batches, {}
     done = _number("done", said.get("done", str(batches)), 1, batches, whole=True)
@@ -137,8 +137,8 @@ def _read_pin(text: str) -> PastRun:
     for part in filter(None, said.get("numbers", "").split(",")):
         name, *ends = part.split(":")
         if name not in recipe.settings.methods or len(ends) != 2:
-            words = say("numbers has {value}; it must be METHOD:ACCURACY:ENTROPY of a method of the run.")
-            raise UserError(words.format(value=quoted(part)))
+            words = Text("numbers has {value}; it must be METHOD:ACCURACY:ENTROPY of a method of the run.")
+            raise UserError(words, value=quoted(part))
         ends = ([_number("numbers", end, 0, high)] if end else [] for end, high in zip(ends, (1, highest), strict=True))
         methods[name] = PastMethod(*(np.array(end, np.float64) for end in ends))  # curves of one point, or of none
     return PastRun(recipe, done, methods, name=said.get("name", ""), linked=True)

@@ -26,7 +26,7 @@ from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_names
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS
 from cliptta_demo.page.form.fields import (
     STRANGERS_BY_LABEL,
@@ -65,7 +65,7 @@ def read_form(values: Mapping[str, Any], uploads: Uploads | None = None) -> Reci
     own = {name: item for name, item in own_declared().items() if name in values and name.split(".")[0] in methods}
     STRANGERS_BY_LABEL.check(values["strangers_by_label"])
     if not isinstance(values["templates"], str):
-        raise UserError(say("The prompt templates must be one text, one template on each line."))
+        raise UserError("The prompt templates must be one text, one template on each line.")
     own = build_own({name: _value(name, item, values[name]) for name, item in own.items()})
     recipe = Recipe(
         settings=RunSettings(methods=methods, stream=stream, adaptation=adaptation, own=own),
@@ -80,11 +80,11 @@ def read_form(values: Mapping[str, Any], uploads: Uploads | None = None) -> Reci
     )
     if (steps := stream.batches * adaptation.steps) > LIMITS.max_run_steps:
         about = {"batches": stream.batches, "steps": adaptation.steps, "all": steps, "most": LIMITS.max_run_steps}
-        text = say(
+        raise UserError(
             "{batches} batches of {steps} steps are {all:,} steps; this page works on at most {most:,} in one run: "
-            "choose fewer batches or fewer steps."
+            "choose fewer batches or fewer steps.",
+            **about,
         )
-        raise UserError(text.format(**about))
     return recipe
 
 
@@ -114,7 +114,7 @@ def unusual_values(recipe: Recipe) -> dict[str, Any]:
 def bounded(setting: Setting) -> Setting:
     """A setting with the page's bound, where ``LIMITS`` has one."""
     most = getattr(LIMITS, f"max_{setting.name}", None)
-    return setting if most is None else replace(setting, high=most)
+    return setting if most is None else setting.changed(high=most)
 
 
 def _read(values: Mapping[str, Any], usual: Declared) -> Any:
@@ -126,14 +126,14 @@ def _read(values: Mapping[str, Any], usual: Declared) -> Any:
 def _value(name: str, setting: Setting, value: Any) -> Any:
     value = setting.whole(value)
     if value is None and setting.kind in (int, float):
-        raise UserError(say("{name} is empty: type a number.", name=display_name(name).capitalize()))
+        raise UserError("{name} is empty: type a number.", name=display_name(name).capitalize())
     bounded(setting).check(value, name)
     return value
 
 
 def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
     if not isinstance(text, str):
-        raise UserError(say("The class names must be one text, separated by commas or on separate lines."))
+        raise UserError("The class names must be one text, separated by commas or on separate lines.")
     if may_be_empty and not text.strip():
         return ()
     return parse_class_names(text, max_classes=LIMITS.max_classes)
@@ -142,13 +142,13 @@ def _class_names(text: Any, may_be_empty: bool) -> tuple[str, ...]:
 def _methods(chosen: Any) -> tuple[str, ...]:
     """In the page's order; zero-shot is the yardstick of every panel and always takes part."""
     if not isinstance(chosen, Sequence) or isinstance(chosen, str):
-        raise UserError(say("methods must be a list out of: {allowed}.", allowed=", ".join(method_names())))
+        raise UserError("methods must be a list out of: {allowed}.", allowed=", ".join(method_names()))
     for name in chosen:
         check_choice("methods", name, method_names())
     methods = tuple(name for name in method_names() if name in chosen or name == REFERENCE)
     if len(methods) > LIMITS.max_methods:
-        text = say("{count} methods are chosen, zero-shot among them; this page runs at most {most} side by side.")
-        raise UserError(text.format(count=len(methods), most=LIMITS.max_methods))
+        text = Text("{count} methods are chosen, zero-shot among them; this page runs at most {most} side by side.")
+        raise UserError(text, count=len(methods), most=LIMITS.max_methods)
     return methods
 
 

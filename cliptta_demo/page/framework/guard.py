@@ -60,7 +60,7 @@ class RequestGuard:
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path.removeprefix(API_PREFIX).startswith(UNUSED):
-            await JSONResponse({"detail": CLOSED}, 404)(scope, receive, send)
+            await JSONResponse({"detail": say(CLOSED)}, 404)(scope, receive, send)
             return
         left, answering = MAX_BODY, False
 
@@ -91,7 +91,7 @@ class RequestGuard:
         if answering:  # too late for a status
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            await JSONResponse({"detail": words}, status)(scope, receive, send)
+            await JSONResponse({"detail": say(words)}, status)(scope, receive, send)
 
 
 class Page(OpenBlocks):
@@ -114,7 +114,7 @@ class Page(OpenBlocks):
             raise
         except Exception:
             log.warning("a call failed", exc_info=True)
-            raise gr.Error(BAD_REQUEST, print_exception=False) from None
+            raise gr.Error(say(BAD_REQUEST), print_exception=False) from None
 
     def check(self, function: Callable[..., Any] | None, inputs: list[Any], values: list[Any]) -> None:
         """Refuses a call with too few values, or with a file or an address that Gradio would open."""

@@ -51,12 +51,10 @@ def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None
     except UserError:
         return ""
     entry = entry_of(name)
-    about = entry.about if entry else BACKBONE_UNLISTED
+    about = html.escape(entry.about if entry else say(BACKBONE_UNLISTED))
     facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(machine, name, recipe))
-    kept = "" if name == before else f"<p>{html.escape(BACKBONE_KEPT)}</p>"
-    return (
-        f'<div class="model-note" data-testid="backbone-note"><p>{html.escape(about)}</p><dl>{facts}</dl>{kept}</div>'
-    )
+    kept = "" if name == before else f"<p>{html.escape(say(BACKBONE_KEPT))}</p>"
+    return f'<div class="model-note" data-testid="backbone-note"><p>{about}</p><dl>{facts}</dl>{kept}</div>'
 
 
 def model_line_html(backbone: str) -> str:

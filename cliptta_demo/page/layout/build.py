@@ -37,7 +37,7 @@ from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import FOOTER, HEADER, LINK_NOTE, TITLE
+from cliptta_demo.page.words.texts import TITLE, footer, header, link_note
 
 
 def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -> Page:
@@ -60,14 +60,14 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         lives, forget = 60.0 * limits.session_minutes, partial(forget_files, host.uploads)
         session = gr.State(None, time_to_live=lives)
         uploads = gr.State(None, time_to_live=lives, delete_callback=forget)
-        gr.HTML(HEADER, apply_default_css=False, elem_id="masthead")
+        gr.HTML(header(), apply_default_css=False, elem_id="masthead")
         model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
                 widgets, fields = build_sidebar(form, host.device, host.machine)
             with gr.Column(elem_id="stage", scale=1, min_width=280):
                 parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
-                gr.HTML(glossary_html() + FOOTER, apply_default_css=False)
+                gr.HTML(glossary_html() + footer(), apply_default_css=False)
         parts |= fields | {"session": session, "uploads": uploads, "model_line": model_line}
         states = {"go": "", "model": form["backbone"], "before": None, "lesson_key": ""}
         states |= {"choice": Choice(recipe, idle=shown["progress"])}
@@ -118,7 +118,7 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
         parts["your_camera"] = gr.Button(say("Open the camera"), size="sm", elem_id="your-camera", min_width=0)
     parts |= build_camera()
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
-    parts["link_note"] = gr.HTML(LINK_NOTE, apply_default_css=False, elem_id="link-note")
+    parts["link_note"] = gr.HTML(link_note(), apply_default_css=False, elem_id="link-note")
     parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
     parts["spoken"] = build_spoken()
     parts["cards"] = scripted("cards", cards_place(), mounted("cards"), values["cards"])

@@ -14,7 +14,7 @@ from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.window import OVERLAYS
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.framework.guard import RAW
@@ -27,16 +27,19 @@ from cliptta_demo.page.runs.camera import WINDOW, Camera, Cameras
 from cliptta_demo.page.runs.following import words_of
 
 LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where that is less
-ABOUT = say(
+ABOUT = Text(
     "Each frame is named by the form's methods, among its class names. They learn from it and the {count} before it, "
-    "one step a frame. Frames go to this server and are forgotten when they leave that window.",
-    count=WINDOW - 1,
+    "one step a frame. Frames go to this server and are forgotten when they leave that window."
 )
-TRUTH = say("What is really there? Click it or press its number, and accuracy appears; again, or 0, for nothing.")
-TEMPLATE = f"""
-<section class="panel camera" hidden data-overlays="{html.escape(json.dumps(dict(OVERLAYS)))}">
+TRUTH = Text("What is really there? Click it or press its number, and accuracy appears; again, or 0, for nothing.")
+
+
+def _template() -> str:
+    overlays = html.escape(json.dumps({name: say(label) for name, label in OVERLAYS.items()}))
+    return f"""
+<section class="panel camera" hidden data-overlays="{overlays}">
   <header><h2>{say("Your camera")}</h2><button type="button" class="close">{say("Close")}</button>
-  <p class="sentence">{ABOUT}</p></header>
+  <p class="sentence">{ABOUT.format(count=WINDOW - 1)}</p></header>
   <div class="body">
     <div>
       <div class="scene"><video muted playsinline aria-label="{html.escape(say("Your camera's picture"))}"></video>
@@ -62,7 +65,7 @@ TEMPLATE = f"""
 
 def build_camera() -> dict[str, Any]:
     """The panel's parts by name; it stays hidden until the button is pressed."""
-    panel = scripted("camera", TEMPLATE, "window.cliptta.camera.mount(element, props, watch);")
+    panel = scripted("camera", _template(), "window.cliptta.camera.mount(element, props, watch);")
     return {"camera": panel, "camera_asked": gr.Textbox(visible=False)}
 
 

@@ -168,7 +168,7 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
         if lost or any(name in query for name in fields()):
             recipe = open_link(query)
             told = (LINK_LOST, LINK_LOST_UPLOAD) if lost else (LINK_OPENED, LINK_OPENED_UPLOAD)
-            words.insert(0, told[recipe.dataset == UPLOAD])
+            words.insert(0, say(told[recipe.dataset == UPLOAD]))
             update |= {"choice": Choice(readable(opening())), "changed": "", **values_of(recipe)}
             # The example that the page opens with is another experiment.
             update |= waiting_stage(recipe.settings.methods) | give_way(past, None, recipe)

@@ -10,7 +10,7 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, STREAM_FIELDS, form_of, in_group
 from cliptta_demo.page.form.reading import opening, readable, unusual_values, values_of
 from cliptta_demo.page.framework.guard import RAW
@@ -42,7 +42,7 @@ TOLD = (
     *("stream_fold", "advanced_fold", "restore"),
 )
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
-PRESS = {"idle": say("Run"), "paused": say("Continue"), "done": say("Run again")}  # what the button says
+PRESS = {"idle": Text("Run"), "paused": Text("Continue"), "done": Text("Run again")}  # what the button says
 
 
 def connect_form(wires: Wires, ended: list[Any]) -> None:
@@ -56,7 +56,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     opened = values_of(first) if first is not None else None
 
     def note_of(session: Any, choice: Any, recipe: Any, busy: bool = False) -> str:
-        press = PRESS["done" if busy else phase_of(session)]
+        press = say(PRESS["done" if busy else phase_of(session)])
         return changed_html(choice.shown(session is not None), recipe, press)
 
     def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
@@ -140,7 +140,7 @@ def fold_labels(recipe: Recipe | None) -> tuple[str, str]:
     advanced = [name for name in names if name not in FORM or name in ("templates", *in_group("advanced"))]
     stream = [name for name in names if name in STREAM_FIELDS]
     return tuple(
-        say("{title} · {count} changed", title=title, count=len(changed)) if changed else title
+        say("{title} · {count} changed", title=title, count=len(changed)) if changed else say(title)
         for title, changed in ((STREAM, stream), (ADVANCED, advanced))
     )
 

@@ -21,9 +21,8 @@ from PIL import Image
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.example import EXAMPLE
 from cliptta_demo.page.panels.gallery import gallery_data
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, EXAMPLE_PICTURES
+from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, example_file
 from cliptta_demo.page.panels.progress import example_progress_html
 from cliptta_demo.page.panels.stage import stage
 from cliptta_demo.page.runs.machine import Machine
@@ -63,14 +62,15 @@ def main() -> None:
     for name, path in EXAMPLE_PICTURES.items():
         path.write_bytes(base64.b64decode(gallery[name]))
     parts["gallery"] = to_json(gallery | dict.fromkeys(EXAMPLE_PICTURES))
-    known = json.loads(EXAMPLE.read_text(encoding="utf-8")) if EXAMPLE.exists() else {}
+    example, batches = example_file("example"), example_file("example-batches")
+    known = json.loads(example.read_text(encoding="utf-8")) if example.exists() else {}
     if known != parts | {"gain": known.get("gain")}:  # which holds times, another with every run
-        EXAMPLE.write_text(json.dumps(parts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+        example.write_text(json.dumps(parts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     for name, method in session.snapshot.methods.items():
         print(f"{name} {method.accuracy:.1%}")
-    EXAMPLE_BATCHES.write_text(to_json([light_gallery(each) for each in earlier]) + "\n", encoding="utf-8")
-    print(f"{EXAMPLE_BATCHES.name}: {EXAMPLE_BATCHES.stat().st_size / 1e3:.0f} kB")
-    print(f"{EXAMPLE.name}: {EXAMPLE.stat().st_size / 1e3:.0f} kB")
+    batches.write_text(to_json([light_gallery(each) for each in earlier]) + "\n", encoding="utf-8")
+    print(f"{batches.name}: {batches.stat().st_size / 1e3:.0f} kB")
+    print(f"{example.name}: {example.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import FORM, fields
 from cliptta_demo.page.form.reading import unusual_values, values_of
 from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
@@ -23,7 +23,7 @@ from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.texts import PAST_LOADED, PAST_NOTHING
 
 LONGEST_ASKED = 1000  # characters of what the script asks for
-UNKNOWN_WISH = say("This can't be done with a run.")
+UNKNOWN_WISH = Text("This can't be done with a run.")
 Update = dict[str, Any]
 
 

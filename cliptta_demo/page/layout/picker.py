@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.measured import Measured, measured
 from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.arithmetic import times_zero_shot
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.words.defaults import DEFAULTS
@@ -42,7 +43,7 @@ def marks_of(names: Any) -> dict[str, dict[str, str]]:
 def _template() -> str:
     kinds = sorted(METHODS.values(), key=lambda kind: _place(kind.family))
     families = "".join(
-        f"<fieldset><legend>{html.escape(FAMILIES.get(family) or family.capitalize())}</legend>"
+        f"<fieldset><legend>{html.escape(say(FAMILIES.get(family) or family.capitalize()))}</legend>"
         f"{''.join(map(_row, group))}</fieldset>"
         for family, group in groupby(kinds, key=lambda kind: kind.family)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.exports import DOWNLOADS
@@ -19,9 +19,9 @@ from cliptta_demo.page.runs.weights import weights_download
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
-NOTHING_YET = say("No result yet: press Run first.")
-SHOW, HIDE = say("Show the table"), say("Hide the table")
-SAVED = {name: download.label for name, download in DOWNLOADS.items()} | {"weights": say("Adapted weights")}
+NOTHING_YET = Text("No result yet: press Run first.")
+SHOW, HIDE = Text("Show the table"), Text("Hide the table")
+SAVED = {name: download.label for name, download in DOWNLOADS.items()} | {"weights": Text("Adapted weights")}
 
 
 def build_results() -> dict[str, Any]:
@@ -30,9 +30,9 @@ def build_results() -> dict[str, Any]:
     with gr.Column(elem_id="results-panel"):
         parts["results"] = build_panel(PANEL)
         with gr.Row(elem_id="results-buttons"):
-            parts["table"] = gr.Button(SHOW, size="sm", elem_id="show-table", min_width=0)
+            parts["table"] = gr.Button(say(SHOW), size="sm", elem_id="show-table", min_width=0)
             for name, label in SAVED.items():
-                parts[name] = gr.Button(label, size="sm", elem_id=f"save-{name}", min_width=0)
+                parts[name] = gr.Button(say(label), size="sm", elem_id=f"save-{name}", min_width=0)
     parts["table_open"] = gr.State(False)
     parts["file"] = gr.Textbox(visible=False)  # on its way from the server to the visitor's disk
     return parts
@@ -50,7 +50,7 @@ def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> N
     def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
         lost = host.memory.advice(request.session_hash or "") if session is None else ""
         value = "" if is_open else _table(session, lost)
-        return value, not is_open, gr.Button(SHOW if is_open else HIDE)
+        return value, not is_open, gr.Button(say(SHOW if is_open else HIDE))
 
     def follow(session: Any, is_open: bool) -> Any:
         return _table(session) if is_open else gr.skip()
@@ -66,7 +66,7 @@ def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> N
 
 def _table(session: Any, lost: str = "") -> str:
     """What the table's script reads: the images, or a sentence before there are any."""
-    return to_json(results_data(session) if session and session.results else {"words": lost or NOTHING_YET})
+    return to_json(results_data(session) if session and session.results else {"words": lost or say(NOTHING_YET)})
 
 
 def _saver(host: Host, download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:

@@ -13,7 +13,7 @@ from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.offered import BACKBONES
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import (
     FORM,
@@ -39,7 +39,7 @@ from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 from cliptta_demo.page.words.texts import HELP
 
-STREAM, ADVANCED = say("Stream"), say("Advanced")  # the folds
+STREAM, ADVANCED = Text("Stream"), Text("Advanced")  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
@@ -110,11 +110,11 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> t
         note = backbone_note_html(machine, values["backbone"], recipe, values["backbone"])
         parts["backbone_note"] = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
         parts["estimate"] = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
-    with gr.Accordion(STREAM, open=False, elem_id="stream-fold") as parts["stream_fold"]:
+    with gr.Accordion(say(STREAM), open=False, elem_id="stream-fold") as parts["stream_fold"]:
         first, *rest = in_group("schedule")
         for names in ([first], rest, in_group("stream")):
             made |= build_widgets(names, values)
-    with gr.Accordion(ADVANCED, open=False, elem_id="advanced") as parts["advanced_fold"]:
+    with gr.Accordion(say(ADVANCED), open=False, elem_id="advanced") as parts["advanced_fold"]:
         made |= build_widgets(in_group("advanced"), values)
         groups: dict[str, gr.Group] = {}
         for method, names in _own_fields().items():
@@ -124,7 +124,7 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> t
         made["templates"] = gr.Textbox(
             values["templates"],
             label=say("Prompt templates"),
-            info=HELP["templates"],
+            info=say(HELP["templates"]),
             lines=2,
             max_lines=6,
             elem_id="templates",
@@ -215,11 +215,10 @@ def images_note(name: Any) -> str:
 
 def _typing() -> str:
     """That another name can be typed, where it can."""
-    return HELP["dataset"] if takes_typed() else ""
+    return say(HELP["dataset"]) if takes_typed() else ""
 
 
 def class_names_help(dataset: str) -> str:
     """What to write as class names of these images."""
-    return HELP[
-        "class_names_upload" if dataset == UPLOAD else "class_names_hub" if is_hub_choice(dataset) else "class_names"
-    ]
+    hub = "class_names_hub" if is_hub_choice(dataset) else "class_names"
+    return say(HELP["class_names_upload" if dataset == UPLOAD else hub])

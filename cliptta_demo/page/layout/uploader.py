@@ -15,7 +15,10 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.words.texts import UPLOAD_HINT, UPLOAD_PRIVACY
 
 EVERY = f'<input type="number" min="1" max="{MOST_EVERY}" value="{USUAL_EVERY}">'
-TEMPLATE = f"""
+
+
+def _template() -> str:
+    return f"""
 <div class="drop" role="group" aria-label="{html.escape(say("Your images"))}"
      data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
      data-archive="{LIMITS.archives.max_archive_bytes}" data-video="{LIMITS.videos.max_bytes}">
@@ -41,7 +44,7 @@ def build_uploader(head: str, visible: bool) -> gr.HTML:
     """The widget; its value is JSON text, see :func:`session.uploads.read_news`."""
     return gr.HTML(
         "",
-        html_template=TEMPLATE,
+        html_template=_template(),
         js_on_load="window.cliptta.uploader(element, props, watch, trigger, upload);",
         head=head,
         apply_default_css=False,

@@ -7,6 +7,7 @@ from typing import Any
 
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import label_of
+from cliptta_demo.languages import Says
 
 MEASURES = ("accuracy", "auroc", "fpr95", "entropy_share", "largest_share", "collapsed")
 
@@ -33,28 +34,37 @@ def numbers_of(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number of one stream.
+    """A number of one stream: a measure of one column, or how far it is above that of another."""
 
-    Attributes:
-        words: what it is, for people; of: computes it, as a share or a difference of shares.
-        leads: the method whose accuracy it compares with zero-shot's; empty where it is another number.
-    """
+    name: str
+    column: str
+    other: str = ""
 
-    words: str
-    of: Callable[[Columns], float]
-    leads: str = ""
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        name, label = _WORDS[self.name], label_of(self.column)
+        return f"{name}, {label} − {label_of(self.other)}" if self.other else f"{name} of {label}"
+
+    @property
+    def leads(self) -> str:
+        """The method whose accuracy it compares with zero-shot's; empty where it is another number."""
+        return self.column if (self.other, self.name) == (REFERENCE, "accuracy") else ""
+
+    def of(self, columns: Columns) -> float:
+        """The number, a share or a difference of shares."""
+        value = columns[self.column][self.name]
+        return value - columns[self.other][self.name] if self.other else value
 
 
 def measure(name: str, column: str) -> Quantity:
     """One measure of one column."""
-    return Quantity(f"{_WORDS[name]} of {label_of(column)}", lambda columns: columns[column][name])
+    return Quantity(name, column)
 
 
 def lead(column: str, other: str = REFERENCE, name: str = "accuracy") -> Quantity:
     """How far a measure of ``column`` is above that of ``other``."""
-    words = f"{_WORDS[name]}, {label_of(column)} − {label_of(other)}"
-    leads = column if (other, name) == (REFERENCE, "accuracy") else ""
-    return Quantity(words, lambda columns: columns[column][name] - columns[other][name], leads)
+    return Quantity(name, column, other)
 
 
 _WORDS = {
@@ -68,7 +78,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Says):
     """A sentence that compares, and when it is true.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cliptta_demo.languages import Says
 from cliptta_demo.page.lessons.claim import Claim
 from cliptta_demo.page.lessons.questions import Question
 
@@ -13,7 +14,7 @@ LONGEST_ASK = 72  # of a question: one line, the choices are the other
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Told(Says):
     """A step that only tells. ``text``: at most ``LONGEST`` letters; ``panel``: the part of the page to look at."""
 
     text: str
@@ -21,7 +22,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(Says):
     """The one thing that is changed at the end.
 
     Attributes:
@@ -35,7 +36,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class Lesson(Says):
     """One guided experiment.
 
     Attributes:

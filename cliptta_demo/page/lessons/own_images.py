@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.lessons.lesson import Lesson, Told
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, UPLOAD
 
@@ -22,18 +22,18 @@ ON_A_DESK = (
 
 OWN_PHOTOS = Lesson(
     key="photos",
-    title=say("Your own photos"),
+    title=Text("Your own photos"),
     changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(DATASET_DEFAULTS[UPLOAD][0])},
     explains=(
         Told(
-            text=say(
+            text=Text(
                 "The built-in model knows two hundred kinds of things in photographs; “Class names” marks words "
                 "new to it. Add photos, press Run."
             ),
             panel="files",
         ),
         Told(
-            text=say(
+            text=Text(
                 "Here is what zero-shot and the adapted models call each photo. A handful is not much to adapt "
                 "on: expect few changes."
             ),
@@ -45,32 +45,32 @@ OWN_PHOTOS = Lesson(
 
 CAMERA = Lesson(
     key="camera",
-    title=say("Your camera"),
+    title=Text("Your camera"),
     changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(ON_A_DESK)},
     explains=(
         Told(
-            text=say(
+            text=Text(
                 "“Class names” holds things that may lie on your desk; change them if you like. Then press “Open "
                 "the camera”, and show it one of them."
             ),
             panel="camera",
         ),
         Told(
-            text=say(
+            text=Text(
                 "Zero-shot and the adapted models name each frame. They learn from the last sixteen: turn the thing, "
                 "change the background, wait."
             ),
             panel="camera",
         ),
         Told(
-            text=say(
+            text=Text(
                 "Lay frost or noise over it, or hold thin paper before the lens. Whose words change first, and who "
                 "finds back?"
             ),
             panel="camera",
         ),
         Told(
-            text=say("Press the number of what is really there, and accuracy appears: now you know who is right."),
+            text=Text("Press the number of what is really there, and accuracy appears: now you know who is right."),
             panel="camera",
         ),
     ),

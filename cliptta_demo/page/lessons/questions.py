@@ -14,11 +14,11 @@ from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.metrics import Paired
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Says, Text, say, say_count
 from cliptta_demo.page.session.state import Recipe, Session
 
 Data = dict[str, Any]
-WAYS = {"falls": say("falls below zero-shot"), "stays": say("stays close"), "climbs": say("climbs above it")}
+WAYS = {"falls": Text("falls below zero-shot"), "stays": Text("stays close"), "climbs": Text("climbs above it")}
 
 
 class Question(Protocol):
@@ -35,7 +35,7 @@ class Question(Protocol):
 
 
 @dataclass(frozen=True)
-class Lowest:
+class Lowest(Says):
     """Which method ends lowest?"""
 
     text: str
@@ -61,7 +61,7 @@ class Lowest:
 
 
 @dataclass(frozen=True)
-class Ends:
+class Ends(Says):
     """At which accuracy does a method end?"""
 
     text: str
@@ -85,7 +85,7 @@ class Ends:
 
 
 @dataclass(frozen=True)
-class Swallows:
+class Swallows(Says):
     """Which class takes most of a method's predictions?"""
 
     text: str
@@ -111,7 +111,7 @@ class Swallows:
 
 
 @dataclass(frozen=True)
-class Goes:
+class Goes(Says):
     """Where does a method end beside zero-shot?
 
     Attributes:
@@ -130,7 +130,7 @@ class Goes:
         """Below, close or above; the guess is marked on the method's card."""
         points = round(100 * self.within)
         close = say_count("stays within {count} point", "stays within {count} points", points)
-        choices = [{"value": way, "label": close if way == "stays" else words} for way, words in WAYS.items()]
+        choices = [{"value": way, "label": close if way == "stays" else say(words)} for way, words in WAYS.items()]
         return {"choices": choices, "marks": {"card": say("you said: {guess}"), "method": self.method}}
 
     def answer(self, session: Session) -> Data:

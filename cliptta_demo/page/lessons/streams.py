@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from cliptta_demo.backend.data.catalog import picture_class_names
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
 
 STRANGERS = Lesson(
     key="strangers",
-    title=say("Strangers in the stream"),
+    title=Text("Strangers in the stream"),
     changes={
         "corruption": "gaussian_noise",
         "severity": 3,
@@ -21,7 +21,7 @@ STRANGERS = Lesson(
     },
     asks=(
         Goes(
-            say("Half of the images are flags. The AUROC of CLIPTTA + OCE …"),
+            Text("Half of the images are flags. The AUROC of CLIPTTA + OCE …"),
             "cliptta-oce",
             0.01,
             measure="auroc",
@@ -30,7 +30,7 @@ STRANGERS = Lesson(
     ),
     explains=(
         Told(
-            text=say(
+            text=Text(
                 "The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
                 "adapts on what looks known."
             ),
@@ -38,17 +38,17 @@ STRANGERS = Lesson(
         ),
     ),
     change=Change(
-        text=say("And if strangers are rare?"),
-        button=say("OOD share 0.1: run"),
+        text=Text("And if strangers are rare?"),
+        button=Text("OOD share 0.1: run"),
         settings={"ood_share": 0.1},
         panel="scores",
     ),
-    claims=(Claim(say("AUROC rises"), lead("cliptta-oce", name="auroc"), above=0),),
+    claims=(Claim(Text("AUROC rises"), lead("cliptta-oce", name="auroc"), above=0),),
 )
 
 STYLE = Lesson(
     key="style",
-    title=say("A style never seen"),
+    title=Text("A style never seen"),
     changes={
         "dataset": "unseen-style",
         "corruption": "none",
@@ -57,19 +57,19 @@ STYLE = Lesson(
         "batches": 10,
     },
     asks=(
-        Ends(say("Art in a style never seen in training. Where will zero-shot end?"), "zero-shot"),
-        Goes(say("You know each picture at once. Will adapting help the model? CLIPTTA …"), "cliptta", 0.01),
+        Ends(Text("Art in a style never seen in training. Where will zero-shot end?"), "zero-shot"),
+        Goes(Text("You know each picture at once. Will adapting help the model? CLIPTTA …"), "cliptta", 0.01),
     ),
     explains=(
         Told(
-            text=say(
+            text=Text(
                 "Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
                 "damage to be one."
             ),
             panel="gallery",
         ),
         Told(
-            text=say(
+            text=Text(
                 "CLIPTTA wins back a little of it, and TENT stays close to zero-shot: most images are named rightly "
                 "without adapting."
             ),
@@ -77,20 +77,20 @@ STYLE = Lesson(
         ),
     ),
     change=Change(
-        text=say("And with noise on top of the style?"),
-        button=say("Gaussian noise: run"),
+        text=Text("And with noise on top of the style?"),
+        button=Text("Gaussian noise: run"),
         settings={"corruption": "gaussian_noise"},
     ),
     claims=(
-        Claim(say("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
-        Claim(say("CLIPTTA wins back a little of it"), lead("cliptta"), above=0, below=0.05),
-        Claim(say("TENT stays close to zero-shot"), lead("tent"), above=-0.05, below=0.05),
+        Claim(Text("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
+        Claim(Text("CLIPTTA wins back a little of it"), lead("cliptta"), above=0, below=0.05),
+        Claim(Text("TENT stays close to zero-shot"), lead("tent"), above=-0.05, below=0.05),
     ),
 )
 
 TURNS = Lesson(
     key="turns",
-    title=say("Shift after shift"),
+    title=Text("Shift after shift"),
     changes={
         "severity": 5,
         "schedule": "continual",
@@ -100,70 +100,70 @@ TURNS = Lesson(
         "methods": ["zero-shot", "tent", "sar", "cliptta"],
     },
     asks=(
-        Lowest(say("Seven shifts in a row, and nobody resets. Which curve ends lowest?")),
-        Ends(say("What it learnt on one shift goes along. Where will CLIPTTA end?"), "cliptta"),
+        Lowest(Text("Seven shifts in a row, and nobody resets. Which curve ends lowest?")),
+        Ends(Text("What it learnt on one shift goes along. Where will CLIPTTA end?"), "cliptta"),
     ),
     explains=(
         Told(
-            text=say(
+            text=Text(
                 "TENT falls below zero-shot. Below the strip stands what each method read under each shift: look at "
                 "the noises, which come first."
             ),
             panel="accuracy",
         ),
         Told(
-            text=say("CLIPTTA carries what it learnt from shift to shift, and ends above zero-shot."),
+            text=Text("CLIPTTA carries what it learnt from shift to shift, and ends above zero-shot."),
             panel="accuracy",
         ),
         Told(
-            text=say(
+            text=Text(
                 "SAR leaves out unsure images and starts anew when it goes astray: here it gains nothing on zero-shot."
             ),
             panel="entropy",
         ),
     ),
     change=Change(
-        text=say("And if each shift passes twice as fast?"),
-        button=say("2 batches a shift: run"),
+        text=Text("And if each shift passes twice as fast?"),
+        button=Text("2 batches a shift: run"),
         settings={"shift_batches": 2},
     ),
     claims=(
-        Claim(say("TENT falls below zero-shot"), lead("tent"), below=0),
-        Claim(say("ends above zero-shot"), lead("cliptta"), above=0),
-        Claim(say("it gains nothing on zero-shot"), lead("sar"), below=0.01),
+        Claim(Text("TENT falls below zero-shot"), lead("tent"), below=0),
+        Claim(Text("ends above zero-shot"), lead("cliptta"), above=0),
+        Claim(Text("it gains nothing on zero-shot"), lead("sar"), below=0.01),
     ),
 )
 
 RUNS = Lesson(
     key="runs",
-    title=say("The same thing for a while"),
+    title=Text("The same thing for a while"),
     changes={"order": "rotta", "batch_size": 64, "batches": 10},
     asks=(
-        Ends(say("A batch of one or two classes, then of others. Where does CLIPTTA end?"), "cliptta"),
-        Goes(say("Batches that look alike. TENT …"), "tent", 0.02),
+        Ends(Text("A batch of one or two classes, then of others. Where does CLIPTTA end?"), "cliptta"),
+        Goes(Text("Batches that look alike. TENT …"), "tent", 0.02),
     ),
     explains=(
         Told(
-            text=say(
+            text=Text(
                 "CLIPTTA still ends above zero-shot: beside a batch that lacks most classes its memory shows it the "
                 "others."
             ),
             panel="accuracy",
         ),
         Told(
-            text=say(
+            text=Text(
                 "TENT ends below zero-shot. The bars show where its answers have gone, the dashes where they belong."
             ),
             panel="histogram",
         ),
     ),
     change=Change(
-        text=say("And if the same images come in any order?"),
-        button=say("Shuffled: run"),
+        text=Text("And if the same images come in any order?"),
+        button=Text("Shuffled: run"),
         settings={"order": "shuffled"},
     ),
     claims=(
-        Claim(say("CLIPTTA still ends above zero-shot"), lead("cliptta"), above=0),
-        Claim(say("TENT ends below zero-shot"), lead("tent"), below=0),
+        Claim(Text("CLIPTTA still ends above zero-shot"), lead("cliptta"), above=0),
+        Claim(Text("TENT ends below zero-shot"), lead("tent"), below=0),
     ),
 )

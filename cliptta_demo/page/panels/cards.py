@@ -85,5 +85,5 @@ def message_html(text: str = "", kind: str = "info", more: Sequence[str] = ()) -
     if not text and not more:
         return '<div class="messages" role="status"></div>'
     role = "status" if kind == "info" else "alert"
-    lines = "".join(f"<p>{html.escape(line)}</p>" for line in (text, *more) if line)
+    lines = "".join(f"<p>{html.escape(say(line))}</p>" for line in (text, *more) if line)
     return f'<div class="messages" role="{role}"><div class="note {kind}" data-testid="message">{lines}</div></div>'

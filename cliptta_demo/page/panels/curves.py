@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, Stream, entries_of, rounded, stream_of
 from cliptta_demo.page.session.state import Session
@@ -119,8 +119,8 @@ def _over_the_stream(session: Session, live: LiveStep | None) -> Any:
 
 ACCURACY = Panel(
     name="accuracy",
-    title=say("Accuracy over the stream"),
-    sentence=say(
+    title=Text("Accuracy over the stream"),
+    sentence=Text(
         "Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work."
     ),
     draw=accuracy_data,
@@ -128,8 +128,8 @@ ACCURACY = Panel(
 )
 ENTROPY = Panel(
     name="entropy",
-    title=say("Collapse entropy"),
-    sentence=say(
+    title=Text("Collapse entropy"),
+    sentence=Text(
         "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls."
     ),
     draw=entropy_data,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.languages import Says
 from cliptta_demo.page.session.state import Session
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class Panel(Says):
     """One panel.
 
     Attributes:

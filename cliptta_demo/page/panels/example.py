@@ -11,25 +11,24 @@ import numpy as np
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.panel import EXAMPLE_BATCHES, EXAMPLE_PICTURES, OF_LANGUAGE, address
+from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, address, example_file
 from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS
 from cliptta_demo.page.session.past import PastMethod, PastRun
-from cliptta_demo.places import ASSETS
 
-EXAMPLE = ASSETS / f"example{OF_LANGUAGE}.json"
 NEEDED = {*HEADS, "gallery"}  # whose pictures lie beside the file
 
 
-def load_example(path: Path = EXAMPLE) -> dict[str, str] | None:
+def load_example(path: Path | None = None) -> dict[str, str] | None:
     """The shipped parts; a panel of which they tell nothing waits. None where the file is missing or no example."""
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
+        parts = json.loads((path or example_file("example")).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(parts, dict) or not set(parts) >= NEEDED or not all(isinstance(v, str) for v in parts.values()):
         return None
     parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: parts[name] for name in PARTS if name in parts}
-    apart = EXAMPLE_PICTURES | {"history": EXAMPLE_BATCHES}  # the latter for who points at an earlier batch
+    # The latter for who points at an earlier batch.
+    apart = EXAMPLE_PICTURES | {"history": example_file("example-batches")}
     found = {name: address(path) for name, path in apart.items() if path.exists()}
     return parts | {"gallery": to_json(json.loads(parts["gallery"]) | found)}
 

@@ -15,7 +15,7 @@ from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX
 from cliptta_demo.backend.run.results import to_csv
 from cliptta_demo.backend.run.summary import full_report
 from cliptta_demo.backend.settings import StreamSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.panels import gallery
@@ -28,13 +28,13 @@ from cliptta_demo.page.panels.stage import DRAWN, ROWS
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import HEADER, KEPT_RUN
+from cliptta_demo.page.words.texts import KEPT_RUN, header
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
-OWN_IMAGES = say("The images were your own: put the path of their folder in the place of PATH.")
+OWN_IMAGES = Text("The images were your own: put the path of their folder in the place of PATH.")
 WEIGHTS = f"{ADAPTED_PREFIX}FILE"
-OWN_WEIGHTS = say("The weights were your own: put the path of their file in the place of FILE.")
-CHANGED = say("Settings changed at batch {batches}; this is the whole run with the last of them.")
+OWN_WEIGHTS = Text("The weights were your own: put the path of their file in the place of FILE.")
+CHANGED = Text("Settings changed at batch {batches}; this is the whole run with the last of them.")
 
 WORK = """
 for (const [name, value] of DATA.panels) cliptta.mount(name, document.getElementById(name), { value }, () => {});
@@ -118,7 +118,7 @@ def run_as_page(session: Session) -> str:
     """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
     rows = [[panel for panel in row if panel in DRAWN or panel is gallery.GLIMPSE] for row in ROWS]
     drawn = [panel for row in rows for panel in row]
-    body = [spoken_language(), HEADER, f'<p class="sentence">{KEPT_RUN}</p>']
+    body = [spoken_language(), header(), f'<p class="sentence">{KEPT_RUN}</p>']
     body += [run_line_html(session), f'<div id="cards">{cards_place()}</div>']
     body += [_row(row) for row in rows if row] + [glossary_html()]
     cards = ["cards", to_json(cards_data(session, session.recipe.settings.methods))]
@@ -154,8 +154,8 @@ def report_json(session: Session) -> str:
 
 def _notes(session: Session) -> tuple[str, ...]:
     """What a person has to know of the exported run, in sentences."""
-    notes = [OWN_IMAGES] * (session.recipe.dataset == UPLOAD)
-    notes += [OWN_WEIGHTS] * (_backbone(session.recipe) == WEIGHTS)
+    notes = [say(OWN_IMAGES)] * (session.recipe.dataset == UPLOAD)
+    notes += [say(OWN_WEIGHTS)] * (_backbone(session.recipe) == WEIGHTS)
     if session.marks:
         notes.append(CHANGED.format(batches=", ".join(str(mark.batch + 1) for mark in session.marks)))
     return tuple(notes)
@@ -216,9 +216,9 @@ class Download:
 
 
 DOWNLOADS = {
-    "csv": Download(say("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
-    "json": Download(say("Run as JSON"), "cliptta-run.json", "application/json", report_json),
-    "page": Download(say("Run as a page"), "cliptta-run.html", "text/html;charset=utf-8", run_as_page),
-    "python": Download(say("Run as Python"), "cliptta_run.py", "text/x-python", run_as_python),
-    "command": Download(say("Run as a command"), "cliptta-run.sh", "text/x-shellscript", run_as_command),
+    "csv": Download(Text("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
+    "json": Download(Text("Run as JSON"), "cliptta-run.json", "application/json", report_json),
+    "page": Download(Text("Run as a page"), "cliptta-run.html", "text/html;charset=utf-8", run_as_page),
+    "python": Download(Text("Run as Python"), "cliptta_run.py", "text/x-python", run_as_python),
+    "command": Download(Text("Run as a command"), "cliptta-run.sh", "text/x-shellscript", run_as_command),
 }

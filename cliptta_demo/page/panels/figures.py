@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, entries_of, rounded
 from cliptta_demo.page.session.state import Session
@@ -62,8 +62,8 @@ def scores_data(session: Session) -> Scores:
 
 SCORES = Panel(
     name="scores",
-    title=say("Known or stranger?"),
-    sentence=say(
+    title=Text("Known or stranger?"),
+    sentence=Text(
         "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."
     ),
     draw=scores_data,
@@ -101,8 +101,8 @@ def reliability_data(session: Session) -> Reliability:
 
 RELIABILITY = Panel(
     name="reliability",
-    title=say("Sure and right?"),
-    sentence=say(
+    title=Text("Sure and right?"),
+    sentence=Text(
         "Below the diagonal a method is surer than it is right: adapting often buys accuracy with too much confidence."
     ),
     draw=reliability_data,
@@ -144,8 +144,8 @@ def gain_data(session: Session) -> Gain:
 
 GAIN = Panel(
     name="gain",
-    title=say("Gain and cost"),
-    sentence=say(
+    title=Text("Gain and cost"),
+    sentence=Text(
         "Accuracy against the time that an image takes on this machine, measured in this run; up and to the left "
         "is better."
     ),
@@ -177,8 +177,8 @@ def drift_data(session: Session) -> Drift:
 
 DRIFT = Panel(
     name="drift",
-    title=say("Which layers move"),
-    sentence=say(
+    title=Text("Which layers move"),
+    sentence=Text(
         "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model."
     ),
     folded=True,

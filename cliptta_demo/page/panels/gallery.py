@@ -13,7 +13,7 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import corruption_name
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, entries_of, rounded
 from cliptta_demo.page.session.state import Session
@@ -112,15 +112,15 @@ def gallery_data(session: Session) -> Gallery:
 
 PANEL = Panel(
     name="gallery",
-    title=say("The batch, image by image"),
-    sentence=say("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
+    title=Text("The batch, image by image"),
+    sentence=Text("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
     draw=gallery_data,
 )
 
 GLIMPSE = Panel(
     name="glimpse",
-    title=say("What they see, and what they say"),
-    sentence=say(
+    title=Text("What they see, and what they say"),
+    sentence=Text(
         "The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
         "adapted model's. Click one to see it large."
     ),

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.curves import entropy_now
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Beside, Method, entries_of
@@ -60,8 +60,8 @@ def histogram_data(session: Session, live: LiveStep | None = None) -> Histogram:
 
 PANEL = Panel(
     name="histogram",
-    title=say("Where the predictions go"),
-    sentence=say(
+    title=Text("Where the predictions go"),
+    sentence=Text(
         "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
         "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
         "images that are now wrong."

@@ -13,7 +13,7 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import BatchView, Snapshot
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, entries_of
 from cliptta_demo.page.session.state import Session
@@ -122,8 +122,8 @@ def _entropy(fit: NDArray[np.float32]) -> float:
 
 PANEL = Panel(
     name="matrix",
-    title=say("Inside the loss: the batch matrix"),
-    sentence=say(
+    title=Text("Inside the loss: the batch matrix"),
+    sentence=Text(
         "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
         "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
     ),

@@ -15,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.languages import ENGLISH, LANGUAGE
+from cliptta_demo.languages import ENGLISH, language
 from cliptta_demo.languages.gather import script_words
 from cliptta_demo.one_file import in_script, scoped
 from cliptta_demo.page.framework.gradio_part import API_PREFIX
@@ -31,14 +31,18 @@ DRAWING = (
 SCRIPTS = (*DRAWING, "embed", "keys", "upload", "picker", "results", "answers", "lesson", "camera")
 STYLES = ("page", "panels", "images", "past", "lesson", "camera", "print")
 JOINED = ("page.css", "page.js")
-OF_LANGUAGE = "" if LANGUAGE.code == ENGLISH else f"-{LANGUAGE.code}"  # the opening example's files hold words
-EXAMPLE_BATCHES = ASSETS / f"example-batches{OF_LANGUAGE}.json"  # its gallery of all batches but the last
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
+
+
+def example_file(name: str) -> Path:
+    """Of the opening example, whose files hold words: ``example``, or ``example-batches``, all batches but the last."""
+    code = language().code
+    return ASSETS / (f"{name}.json" if code == ENGLISH else f"{name}-{code}.json")
 
 
 def static_files() -> list[Path]:
     """The files that the browser loads from this server as they lie there; no others are made public."""
-    return [PLOTLY, EXAMPLE_BATCHES, *EXAMPLE_PICTURES.values()]
+    return [PLOTLY, example_file("example-batches"), *EXAMPLE_PICTURES.values()]
 
 
 def address(path: Path) -> str:
@@ -74,14 +78,13 @@ def scripts() -> str:
     return f'<script src="{joined_address("page.js")}"></script>'
 
 
-@cache
 def spoken_language() -> str:
     """The tag that tells the scripts the page's language; none in English, which stands in them."""
-    if LANGUAGE.code == ENGLISH:
+    spoken, known = language(), script_words()
+    if spoken.code == ENGLISH:
         return ""
-    known = script_words()
-    words = {text: words for text, words in LANGUAGE.words.items() if text in known}
-    about = {"code": LANGUAGE.code, "direction": LANGUAGE.direction, "words": words}
+    words = {text: words for text, words in spoken.words.items() if text in known}
+    about = {"code": spoken.code, "direction": spoken.direction, "words": words}
     return f"<script>window.clipttaLanguage = {in_script(about)};</script>"
 
 

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.results import harmless
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.form.reading import values_of
@@ -69,8 +69,8 @@ class Past(TypedDict):
 
 PANEL = Panel(
     name="past",
-    title=say("Runs side by side"),
-    sentence=say(
+    title=Text("Runs side by side"),
+    sentence=Text(
         "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
         "behind the curves of this run."
     ),
@@ -116,7 +116,7 @@ def methods_of(runs: Sequence[PastRun]) -> list[str]:
 
 def _rows(past: PastRuns, this: PastRun | None) -> list[tuple[str, PastRun]]:
     first = [(say("This run"), this)] if this is not None else []
-    return [*first, *((run.name, run) for run in past.all)]
+    return [*first, *((say("Last run") if run.name == LAST else run.name, run) for run in past.all)]
 
 
 def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> PastRow:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.results import rows
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, entries_of
 from cliptta_demo.page.session.state import Session
@@ -14,8 +14,8 @@ from cliptta_demo.page.words.defaults import TABLE_ROWS
 
 PANEL = Panel(
     name="results",
-    title=say("Results, image by image"),
-    sentence=say(
+    title=Text("Results, image by image"),
+    sentence=Text(
         "What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after."
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.matrix import captions_of
 from cliptta_demo.page.panels.numbers import Method, entries_of
@@ -77,8 +77,8 @@ def story_data(session: Session, live: LiveStep | None = None) -> Story:
 
 PANEL = Panel(
     name="story",
-    title=say("What each loss asks for"),
-    sentence=say(
+    title=Text("What each loss asks for"),
+    sentence=Text(
         "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
         "normalisation layers so that the sum falls."
     ),

@@ -11,19 +11,19 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.order import order_of
 from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Block, Method, blocks_of, entries_of
 from cliptta_demo.page.session.state import Session
 
 MOST_COLUMNS, MOST_ROWS = 200, 24  # of the picture of classes
 ORDERS = {
-    "shuffled": say("classes shuffled"),
-    "sorted": say("class after class"),
-    "rotta": say("classes in runs, RoTTA's"),
-    "note": say("classes in runs, NOTE's"),
-    "late": say("half of the classes late"),
-    "given": say("images as given"),
+    "shuffled": Text("classes shuffled"),
+    "sorted": Text("class after class"),
+    "rotta": Text("classes in runs, RoTTA's"),
+    "note": Text("classes in runs, NOTE's"),
+    "late": Text("half of the classes late"),
+    "given": Text("images as given"),
 }
 LEVELS = 9  # shades of that picture
 
@@ -70,7 +70,7 @@ def strip_of(settings: StreamSettings, classes: int, batches: int | None = None,
         "shifts": shifts,
         "names": {shift: corruption_name(shift) for shift, *_ in shifts},
         "families": {shift: CORRUPTIONS[shift].family if shift in CORRUPTIONS else shift for shift, *_ in shifts},
-        "order": ORDERS[settings.order],
+        "order": say(ORDERS[settings.order]),
         "concentration": settings.concentration if settings.order in ("rotta", "note") else None,
         "classes": _classes(settings, classes, len(plan)) if settings.ordered else [],
         "strangers": settings.ood_share,
@@ -123,7 +123,7 @@ def _classes(settings: StreamSettings, classes: int, batches: int) -> list[str]:
 
 PANEL = Panel(
     name="strip",
-    title=say("What comes when"),
-    sentence=say("The stream, batch by batch, from left to right: shifts as high as they are severe."),
+    title=Text("What comes when"),
+    sentence=Text("The stream, batch by batch, from left to right: shifts as high as they are severe."),
     draw=strip_data,
 )

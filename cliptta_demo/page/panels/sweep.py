@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import Method, entries
@@ -92,8 +92,8 @@ def sweep_data(
 
 PANEL = Panel(
     name="sweep",
-    title=say("Turn one knob"),
-    sentence=say(
+    title=Text("Turn one knob"),
+    sentence=Text(
         "A method is only as good as its luck with the settings: run all of them at several values of one, and "
         "see who survives where."
     ),

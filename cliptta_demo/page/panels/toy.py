@@ -7,7 +7,7 @@ from typing import Any
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.insight import TOY_LOSSES, toy_paths
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.panels.numbers import entries
 from cliptta_demo.page.words.texts import FAILED
@@ -31,13 +31,13 @@ def toy(question: Any) -> dict[str, Any]:
         return {"error": str(error)}
     except Exception:
         log.exception("the toy failed")
-        return {"error": FAILED}
+        return {"error": say(FAILED)}
 
 
 PANEL = Panel(
     name="toy",
-    title=say("Three classes, two losses"),
-    sentence=say(
+    title=Text("Three classes, two losses"),
+    sentence=Text(
         "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
         "keys; arrows show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."

@@ -14,7 +14,7 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, in_group, is_hub_choice
 from cliptta_demo.page.form.reading import bounded, read_form
@@ -23,17 +23,17 @@ from cliptta_demo.page.runs.following import follow, words_of
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
-DESCRIPTION = say("Runs an experiment and yields its numbers after every batch.")
+DESCRIPTION = Text("Runs an experiment and yields its numbers after every batch.")
 ARGUMENTS = {  # of those that are no settings of the engine, which bring their own words
-    "dataset": say(
+    "dataset": Text(
         "One of the built-in ones, a preset such as cifar10, or hf:ORGANISATION/NAME where the page takes any."
     ),
-    "class_names": say("With commas; empty are all classes that a data set of the hub has."),
-    "ood_source": say("Where the strangers come from."),
-    "methods": say("Of: {methods}. Zero-shot always runs."),
-    "backbone": say("tiny, another of the page's list, open_clip's ARCHITECTURE/TAG, or hf-hub:ORGANISATION/NAME."),
-    "templates": say("Prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own."),
-    "adaptation": say("Overrides the backbone's tuned values: {settings}."),
+    "class_names": Text("With commas; empty are all classes that a data set of the hub has."),
+    "ood_source": Text("Where the strangers come from."),
+    "methods": Text("Of: {methods}. Zero-shot always runs."),
+    "backbone": Text("tiny, another of the page's list, open_clip's ARCHITECTURE/TAG, or hf-hub:ORGANISATION/NAME."),
+    "templates": Text("Prompt templates, one a line, with {{}} for the class name; empty keeps the backbone's own."),
+    "adaptation": Text("Overrides the backbone's tuned values: {settings}."),
 }
 
 
@@ -75,7 +75,7 @@ def endpoint(host: Host) -> Callable[..., Iterator[dict[str, Any]]]:
 def _run(host: Host, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     try:
         if values["dataset"] == UPLOAD:
-            raise UserError(say("dataset is 'upload'; images of your own are added on the page, not here."))
+            raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
         if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
             values["class_names"] = ""
         recipe = read_form(values | _adaptation(values.pop("adaptation")))
@@ -96,14 +96,14 @@ def _adaptation(given: dict[str, Any] | None) -> dict[str, Any]:
     given = {} if given is None else given
     if not isinstance(given, dict):
         about = {"value": quoted(given), "example": '{"steps": 4}'}
-        raise UserError(say("adaptation is {value}; it must be an object of settings, as in: {example}.", **about))
+        raise UserError("adaptation is {value}; it must be an object of settings, as in: {example}.", **about)
     unknown = sorted(set(given) - set(_settings()))
     if unknown:
         methods = {name.partition(".")[0] for name in unknown[:3]}
         own = (name for name in own_declared() if name.partition(".")[0] in methods)
         names = ", ".join((*settings_of(AdaptationSettings), *own))
         about = {"unknown": ", ".join(map(quoted, unknown[:3])), "names": names}
-        raise UserError(say("adaptation has no setting {unknown}; it has: {names}.", **about))
+        raise UserError("adaptation has no setting {unknown}; it has: {names}.", **about)
     return given
 
 

@@ -14,12 +14,12 @@ from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.arithmetic import Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.limits import GPU_TIMES
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Recipe
 
-UNKNOWN = say("How long it will take is said when the model is loaded.")
+UNKNOWN = Text("How long it will take is said when the model is loaded.")
 
 
 def turn_of(backbone: Backbone, machine: Machine) -> Turn:
@@ -42,13 +42,11 @@ def check_cost(experiment: Experiment, machine: Machine) -> float:
         size = experiment.settings.stream.batch_size
         fitting = int(size * largest / cost.largest_pass)
         raise UserError(
-            say(
-                "{name} normalises over the whole batch, which can't be cut into turns: {size} images and the memory "
-                "are too many on this page. Choose a batch size of at most {most}, or another backbone.",
-                name=label_of(backbone.info.name),
-                size=size,
-                most=max(1, fitting),
-            )
+            "{name} normalises over the whole batch, which can't be cut into turns: {size} images and the memory "
+            "are too many on this page. Choose a batch size of at most {most}, or another backbone.",
+            name=label_of(backbone.info.name),
+            size=size,
+            most=max(1, fitting),
         )
     _refuse_long(backbone.info.name, cost, times, machine)
     return machine.pace.seconds(backbone.info.name, cost.total)
@@ -60,7 +58,7 @@ def estimate_html(machine: Machine, recipe: Recipe | None = None, device: str = 
         return _line("")
     cost = _listed_cost(recipe)
     if cost is None:
-        return _line(UNKNOWN)
+        return _line(say(UNKNOWN))
     try:
         _refuse_long(recipe.backbone, cost, _times(device), machine)
     except UserError as error:
@@ -109,13 +107,11 @@ def _refuse_long(name: str, cost: Cost, times: int, machine: Machine) -> None:
         return
     prompts, batches = say("fewer classes or prompt templates"), say("fewer batches, steps or methods")
     raise UserError(
-        say(
-            "This run would take about {time} on this machine, {times:.1f} times what one run may take on this page. "
-            "Choose {less}, a smaller batch size or a smaller backbone.",
-            time=duration(machine.pace.seconds(name, cost.total)),
-            times=cost.total / most,
-            less=prompts if cost.prompts > most / 2 else batches,
-        )
+        "This run would take about {time} on this machine, {times:.1f} times what one run may take on this page. "
+        "Choose {less}, a smaller batch size or a smaller backbone.",
+        time=duration(machine.pace.seconds(name, cost.total)),
+        times=cost.total / most,
+        less=prompts if cost.prompts > most / 2 else batches,
     )
 
 

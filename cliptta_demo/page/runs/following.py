@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
@@ -44,7 +45,7 @@ def follow(
         with closing(host.run(recipe, session, uploads, batches)) as looks:
             for look in looks:
                 if look.refusal:
-                    raise UserError(look.refusal)
+                    raise look.refusal
                 if look.size is not None:
                     held.enter_context(host.memory.set_aside(key, look.size))
                     continue
@@ -66,4 +67,4 @@ def words_of(error: Exception) -> str:
     log.error("what a visitor asked for failed", exc_info=error)
     # What ZeroGPU says (the quota is used up, no GPU is free); that a worker died is in our words.
     ours = not isinstance(error, gr.Error) or error.title == "ZeroGPU worker error"
-    return FAILED if ours else str(error.message)
+    return say(FAILED) if ours else str(error.message)

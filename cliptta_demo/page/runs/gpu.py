@@ -123,11 +123,11 @@ def perform(
 def _refusal(error: Exception) -> RunUpdate:
     """What a visitor reads: an error of ours, or that memory ran out where less won't do. Another is raised again."""
     if isinstance(error, UserError):
-        return RunUpdate(None, refusal=str(error), no_memory=isinstance(error, DoesNotFit))
+        return RunUpdate(None, refusal=error)
     if not is_out_of_memory(error):
         raise error
     log.warning("memory ran out", exc_info=True)
-    return RunUpdate(None, refusal=NO_MEMORY, no_memory=True)
+    return RunUpdate(None, refusal=DoesNotFit(NO_MEMORY))
 
 
 def run_here(

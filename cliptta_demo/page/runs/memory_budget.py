@@ -156,17 +156,16 @@ def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> N
         way = say("fewer batches or smaller ones")
     if size.kept > limits.session_megabytes * MB:
         most = megabytes(limits.session_megabytes * MB)
-        words = say("{what}; this page keeps at most {most} per visitor: choose {way}.", what=what, most=most, way=way)
-        raise UserError(words)
+        raise UserError(
+            "{what}; this page keeps at most {most} per visitor: choose {way}.", what=what, most=most, way=way
+        )
     if size.kept + size.working > limits.sessions_megabytes * MB:
         need, most = megabytes(size.kept + size.working), megabytes(limits.sessions_megabytes * MB)
         raise UserError(
-            say(
-                "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
-                "has {most} for all visitors: choose a smaller batch size or backbone, or {way}.",
-                **about,
-                need=need,
-                most=most,
-                way=way,
-            )
+            "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
+            "has {most} for all visitors: choose a smaller batch size or backbone, or {way}.",
+            **about,
+            need=need,
+            most=most,
+            way=way,
         )

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.models.loading import loaded_backbones
 from cliptta_demo.backend.run.arithmetic import Pace
 from cliptta_demo.cluster.driver import Cluster, Plan
@@ -74,7 +74,7 @@ class _Journey:
         with closing(stream) as looks:
             for look in looks:
                 self.company = seat.company
-                if look.no_memory and seat.avoid():
+                if isinstance(look.refusal, DoesNotFit) and seat.avoid():
                     return
                 before = self.done
                 if self._is_news(look):
@@ -121,7 +121,7 @@ class RemoteRuns:
             while not run.over and not run.complete:
                 yield from self._wait_for_worker(seat)
                 if seat.worker is None:
-                    yield RunUpdate(None, refusal=NO_WORKERS)
+                    yield RunUpdate(None, refusal=UserError(NO_WORKERS))
                     return
                 try:
                     yield from run.looks(seat, self.check)
@@ -129,7 +129,7 @@ class RemoteRuns:
                     seat.lost()
                     blame, done = (blame if run.done == done else 0.0) + max(LEAST_BLAME, 1 / run.company), run.done
                     if blame >= MOST_LOST:
-                        yield RunUpdate(None, refusal=WORKERS_LOST)
+                        yield RunUpdate(None, refusal=UserError(WORKERS_LOST))
                         return
                     time.sleep(PAUSE_SECONDS)
 

@@ -55,8 +55,7 @@ class RunUpdate:
             are; all three before that look.
         size: what the run may hold; once all is loaded.
         waiting: for a worker, where runs are done on several.
-        refusal: what stands in the run's way, in a sentence; the last look. no_memory: whether it says that memory
-            ran out.
+        refusal: what stands in the run's way; the last look.
     """
 
     session: Session | None
@@ -68,8 +67,7 @@ class RunUpdate:
     prompts: tuple[int, int] | None = None
     size: RunSize | None = None
     waiting: bool = False
-    refusal: str = ""
-    no_memory: bool = False
+    refusal: UserError | None = None
 
 
 def live_interval(runs: int) -> float:
@@ -111,8 +109,7 @@ def _open_source(
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)
         if len(source.class_names) > most:
             about = {"count": len(source.class_names), "most": most}
-            words = say("This data set has {count:,} classes: type at most {most} of them as class names.", **about)
-            raise UserError(words)
+            raise UserError("This data set has {count:,} classes: type at most {most} of them as class names.", **about)
         return source, uploads
     if uploads is None:
         raise UserError(NO_IMAGES)

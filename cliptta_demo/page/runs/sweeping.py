@@ -67,7 +67,7 @@ def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any
         recipe = read_form(form, uploads)
         knob = KNOBS.get(name if isinstance(name, str) else "")
         if knob is None:
-            raise UserError(say("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS)))
+            raise UserError("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS))
         usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
         methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
         about = [value for value, _ in runs], usual, IMAGES, unmoved(knob, [own.settings for _, own in runs])

@@ -9,7 +9,6 @@ from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.models.uploaded_weights import keep_uploaded
 from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
-from cliptta_demo.languages import say
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.state import Session
@@ -35,7 +34,7 @@ def take_weights(host: Host, text: str) -> str:
         UserError: no such file, or weights of a backbone that no visitor may have loaded.
     """
     if host.remote is not None:
-        raise UserError(say("Several machines work for this page, and loaded weights are on none: choose a backbone."))
+        raise UserError("Several machines work for this page, and loaded weights are on none: choose a backbone.")
     try:
         data = base64.b64decode(text)
     except (ValueError, TypeError):

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras, Frame, TooSoon
 from cliptta_demo.page.words.texts import BAD_REQUEST, FAILED, TOO_LARGE
 
@@ -60,4 +61,4 @@ async def _camera(cameras: Cameras, threads: Callable[[], anyio.CapacityLimiter]
 
 
 def _refusal(words: str, status: int) -> JSONResponse:
-    return JSONResponse({"detail": words}, status)
+    return JSONResponse({"detail": say(words)}, status)

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cliptta_demo.languages import LANGUAGE, say
+from cliptta_demo.languages import Text, language
 from cliptta_demo.one_file import in_script
 from cliptta_demo.page.framework.gradio_files import needed_files
 from cliptta_demo.page.framework.gradio_part import API_PREFIX
@@ -38,7 +38,7 @@ from cliptta_demo.page.panels.panel import (
     stylesheet,
 )
 from cliptta_demo.page.panels.strip import PANEL as STRIP
-from cliptta_demo.page.words.texts import HEADER
+from cliptta_demo.page.words.texts import header
 from cliptta_demo.places import ASSETS
 
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
@@ -46,7 +46,7 @@ OWN = {"page.css": "style", "page.js": "script"}
 DRAW = 'document.getElementById("first-paint").draw()'
 CURVES = (curves.ACCURACY, curves.ENTROPY)
 FOR_GOOD = "public, max-age=31536000, immutable"
-NO_SCRIPTS = say(
+NO_SCRIPTS = Text(
     "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
 )
 
@@ -133,13 +133,14 @@ def _first(parts: Mapping[str, str]) -> str:
     script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
     drawing = f'{spoken_language()}<script async src="{joined_address("page.js")}"></script>' if parts else ""
     head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
-    page = f'{HEADER}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
+    page = f'{header()}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'
         cards = _place("cards", cards_place())
         stage = f'<div>{bar}<div class="row"></div>{cards}{panel_html(GLIMPSE)}{_figures(parts)}</div>'
         page += f'{parts["model_line"]}<div class="columns"><div class="side"></div>{stage}</div>'
-    return f'<div id="first-paint" lang="{LANGUAGE.code}" dir="{LANGUAGE.direction}">{head}<div>{page}</div></div>'
+    spoken = language()
+    return f'<div id="first-paint" lang="{spoken.code}" dir="{spoken.direction}">{head}<div>{page}</div></div>'
 
 
 def _figures(parts: Mapping[str, str]) -> str:

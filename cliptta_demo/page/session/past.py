@@ -13,7 +13,7 @@ from cliptta_demo.page.words.texts import PAST_FULL, PAST_GONE
 
 MOST_PINNED = 4  # rows that are taken in at a glance, and that a link can hold
 LONGEST_NAME = 40  # characters
-LAST = say("Last run")  # its name; no pinned run has it
+LAST = "Last run"  # its name, by which it is known too; no pinned run has it
 
 
 @dataclass(frozen=True, eq=False)

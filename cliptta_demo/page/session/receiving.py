@@ -16,6 +16,7 @@ from typing import Any
 from starlette.formparsers import MultiPartException
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.page.framework.gradio_parts import folders, open_files, upload_folder, wrap_uploads
 from cliptta_demo.page.session.upload_quota import Arrival, UploadQuota
 from cliptta_demo.page.words.texts import NO_ROOM, TOO_LARGE, TOO_SLOW
@@ -46,7 +47,7 @@ class _Request:
             return
         self.field += count
         if self.field > MOST_FIELD:
-            raise MultiPartException(TOO_LARGE)
+            raise MultiPartException(say(TOO_LARGE))
 
     def tidy(self, arrived: list[str]) -> None:
         """After the request: files that arrived whole stay, what else was written is deleted."""
@@ -83,10 +84,10 @@ async def _receive(quota: UploadQuota, upload: Callable[..., Awaitable[Any]], *a
         arrived = list(found[0])
         return found
     except TimeoutError as error:
-        raise MultiPartException(TOO_SLOW) from error
+        raise MultiPartException(say(TOO_SLOW)) from error
     except OSError as error:
         log.warning("an upload could not be stored", exc_info=True)
-        raise MultiPartException(NO_ROOM) from error
+        raise MultiPartException(say(NO_ROOM)) from error
     finally:
         for request in requests:
             request.tidy(arrived)

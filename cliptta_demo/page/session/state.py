@@ -14,7 +14,7 @@ from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of
 from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.session.sheets import Sheets, make_sheets
 
 
@@ -63,14 +63,14 @@ class Recipe:
     """
 
     settings: RunSettings
-    backbone: str = field(metadata={"restart": say("the backbone")})
-    dataset: str = field(metadata={"restart": say("the images")})
+    backbone: str = field(metadata={"restart": Text("the backbone")})
+    dataset: str = field(metadata={"restart": Text("the images")})
     ood_source: str
-    source_names: tuple[str, ...] = field(metadata={"restart": say("the classes")})
-    class_names: tuple[str, ...] = field(metadata={"restart": say("the classes")})
-    images: tuple[Any, ...] = field(default=(), metadata={"restart": say("the images")})
-    templates: tuple[str, ...] = field(default=(), metadata={"restart": say("the prompt templates")})
-    strangers_by_label: bool = field(default=False, metadata={"restart": say("which images are strangers")})
+    source_names: tuple[str, ...] = field(metadata={"restart": Text("the classes")})
+    class_names: tuple[str, ...] = field(metadata={"restart": Text("the classes")})
+    images: tuple[Any, ...] = field(default=(), metadata={"restart": Text("the images")})
+    templates: tuple[str, ...] = field(default=(), metadata={"restart": Text("the prompt templates")})
+    strangers_by_label: bool = field(default=False, metadata={"restart": Text("which images are strangers")})
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _length(session: Session, recipe: Recipe) -> int:
 
 def _restarts(recipe: Recipe) -> dict[str, str]:
     """Name → words for each part of a recipe that a run can't go on without."""
-    outer = {item.name: item.metadata["restart"] for item in fields(recipe) if item.metadata}
+    outer = {item.name: say(item.metadata["restart"]) for item in fields(recipe) if item.metadata}
     inner = {name: setting.restart for name, setting, _ in recipe.settings.declared() if setting.restart}
     return {**outer, "methods": say("the methods"), **inner, "ood_source": say("the OOD source")}
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.session.leftover_files import LeftoverFiles
 from cliptta_demo.page.words.texts import NO_ROOM
@@ -72,11 +71,9 @@ class Arrival:
         with quota._lock:
             if quota._of[self.owner] + count > quota.visitor:
                 raise UserError(
-                    say(
-                        "Your images have reached {most:,} MB, the most that this server keeps for one visitor. Press "
-                        "Remove all, or add fewer or smaller ones.",
-                        most=quota.visitor // MB,
-                    )
+                    "Your images have reached {most:,} MB, the most that this server keeps for one visitor. Press "
+                    "Remove all, or add fewer or smaller ones.",
+                    most=quota.visitor // MB,
                 )
             if quota.used + count > quota.total or quota.free(self.folder) - count < quota.reserve:
                 raise UserError(NO_ROOM)

@@ -18,7 +18,7 @@ from cliptta_demo.backend.data.labels import distinct_labels, match_labels
 from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.framework.gradio_parts import upload_folder
 from cliptta_demo.page.session.state import Uploads
@@ -29,8 +29,8 @@ FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points
 SEVERAL = 4  # batches: with fewer there is hardly a curve
 LEAST = 4  # images of a batch that is proposed: of fewer a method learns little
 LONGEST_PATH = 1000  # characters of a relative path that a browser tells
-NO_IMAGES = say("None of your images is here: add some under Your images, or choose the built-in pictures.")
-STALE = say("Your images are not there any more, or not yet: wait a moment, or add them again.")
+NO_IMAGES = Text("None of your images is here: add some under Your images, or choose the built-in pictures.")
+STALE = Text("Your images are not there any more, or not yet: wait a moment, or add them again.")
 
 FILLED_BY_FILES = ("class_names", "order", "batch_size", "batches")  # fields that files change
 
@@ -65,7 +65,7 @@ def read_news(value: Any) -> UploadNews:
         raise UserError(STALE) from None
     if len(files) > LIMITS.drop_files:
         about = {"count": len(files), "most": LIMITS.drop_files}
-        raise UserError(say("There are {count:,} files: add at most {most:,} at once, or a zip.", **about))
+        raise UserError("There are {count:,} files: add at most {most:,} at once, or a zip.", **about)
     check_number(say("Every … frame of a video"), every, 1, MOST_EVERY, whole=True)
     return UploadNews(files, every)
 

@@ -16,9 +16,12 @@ from cliptta_demo.page.layout.make_example import example_stage, make_example
 from cliptta_demo.page.lessons.claim import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.panels.cards import Cards
-from cliptta_demo.page.panels.example import EXAMPLE, load_example
+from cliptta_demo.page.panels.example import load_example
+from cliptta_demo.page.panels.panel import example_file
 from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS
 from cliptta_demo.research.studies import COMBINATIONS
+
+EXAMPLE = example_file("example")
 
 
 def shares(cards: str) -> list[float]:

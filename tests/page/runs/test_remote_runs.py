@@ -14,7 +14,7 @@ from paths import ROOT
 from pressing import BACKBONE, HOST, message, press, same, small_model, values  # noqa: F401  (a fixture for all)
 from workers_here import Here
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.cluster.workers import Workers
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.reading import read_form
@@ -182,7 +182,7 @@ def test_a_run_that_ends_every_worker_is_given_up_before_it_ends_all() -> None:
     workers = Workers()
     made = [Here(str(number), workers, looks=2) for number in range(MOST_LOST + 3)]
     *_, last = ask(workers)
-    assert last.refusal == WORKERS_LOST
+    assert str(last.refusal) == WORKERS_LOST
     assert sum(worker.given for worker in made) == MOST_LOST
 
 
@@ -193,7 +193,7 @@ def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPa
         for number, look in enumerate(plain(*arguments)):
             if number == 2 and short[0]:
                 short[0] -= 1
-                yield RunUpdate(None, refusal=NO_MEMORY, no_memory=True)
+                yield RunUpdate(None, refusal=DoesNotFit(NO_MEMORY))
                 return
             yield look
 
@@ -205,7 +205,7 @@ def test_where_memory_runs_out_another_worker_tries(monkeypatch: pytest.MonkeyPa
     assert [worker.given for worker in made] == [1, 1, 1]
     short[0] = 9
     *_, last = ask(workers)
-    assert last.refusal == NO_MEMORY  # all have tried
+    assert str(last.refusal) == NO_MEMORY  # all have tried
 
 
 def test_where_a_batch_fits_in_no_piece_another_worker_tries() -> None:
@@ -243,7 +243,7 @@ def test_what_a_visitor_has_to_read_is_read() -> None:
     workers = Workers()
     Here("a", workers)
     *_, last = ask(workers, class_names="cat, unicorn")
-    assert "no class 'unicorn'" in last.refusal
+    assert "no class 'unicorn'" in str(last.refusal)
 
 
 def test_a_server_that_stops_waits_for_no_worker() -> None:
