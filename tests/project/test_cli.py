@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,53 @@ from PIL import Image
 from tqdm import tqdm
 
 from cliptta_demo import VERSION
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.cli import main
 from cliptta_demo.research.gallery_tables import TABLES
 from cliptta_demo.run_command import work
 
+WRONG = {
+    "run --methods tnet": "methods is 'tnet'",
+    "run --corruption rain": "corruption is 'rain'",
+    "run --score best": "score is 'best'",
+    "run --dataset picturs": "dataset is 'picturs'",
+    "run --dataset folder:no_such_folder": "no_such_folder",
+    "run --dataset parquet:no_such.parquet": "no_such.parquet",
+    "run --ood martians": "ood is 'martians'",
+    "run --backbone ViT-B-61/openai": "has no architecture 'ViT-B-61'",
+    "run --backbone vit-b-16/openai": "Did you mean ViT-B-16?",
+    "run --backbone ViT-B-16/opnai": "neither a file nor a tag",
+    "run --backbone local-dir:no_such": "no such folder",
+    "run --optoin 3": "unrecognized arguments: --optoin 3",
+    "run --set tnet.steps=3": "set is 'tnet'",
+    "run --classes cat": "One class leaves nothing to choose between",
+    "run --classes cat,Cat": "twice",
+    "run --classes ,": "at least two class names",
+    "run --severity 9": "severity is 9; it must be a whole number from 1 to 5",
+    "run --templates none": "{}",
+    "run --json /dev/null/r.json": "'/dev/null/r.json' can't be written",
+    "run --csv /": "can't be written",
+    "run --weights /dev/null": "can't be written",
+    "bench --methods tnet": "methods is 'tnet'",
+    "bench --json /dev/null/r.json": "can't be written",
+    "table --out x --methods zero-shot,tnet": "methods is 'tnet'",
+    "table --out x --corruptions rain": "corruptions is 'rain'",
+    "table --out x --backbone tyni": "has no architecture 'tyni'",
+    "table --out /dev/null/x": "can't be written",
+    "choose --out x --methods tnet": "methods is 'tnet'",
+    "choose --out /dev/null/x": "can't be written",
+    "gallery --out x --tables pictures-9": "tables is 'pictures-9'; it must be one of: pictures-3, pictures-5",
+    "gallery --out /dev/null/x": "can't be written",
+    "claims --out /dev/null/x": "can't be written",
+    "claims --precisions float32": "leave 1 among --threads and bfloat16 among --precisions",
+    "claims --threads 2": "leave 1 among --threads",
+    "claims --seeds 0": "seeds is '0': one seed shows no spread",
+    "claims --seeds 0,no": "seeds has 'no'",
+    "claims --seeds 0,1 --record x": "--record keeps everything",
+}
 PROMISED = {
     "accuracy",
     "histogram",
@@ -91,26 +133,30 @@ def test_class_names_are_the_persons_choice(tmp_path: Path) -> None:
     assert len(result["methods"]["tent"]["histogram"]) == 3
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["--severity", "9"], "severity is 9; it must be a whole number from 1 to 5"),
-        (["--corruption", "rain"], "corruption is 'rain'"),
-        (["--methods", "magic"], "methods is 'magic'"),
-        (["--dataset", "folder:no_such_folder"], "no_such_folder"),
-        (["--classes", "cat"], "One class leaves nothing to choose between"),
-        (["--classes", "cat, Cat"], "twice"),
-        (["--classes", ","], "at least two class names"),
-        (["--ood", "martians"], "ood is 'martians'"),
-    ],
-)
-def test_mistakes_end_with_one_sentence(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["run", *words])
-    assert caught.value.code == 2
-    message = capsys.readouterr().err.strip().splitlines()
-    assert len(message) == 1
-    assert says in message[0]
+def test_mistakes_end_with_one_sentence_before_any_work(capsys: pytest.CaptureFixture[str]) -> None:
+    for line, says in WRONG.items():
+        with pytest.raises(SystemExit) as caught:
+            main(shlex.split(line))
+        told = capsys.readouterr().err.strip().splitlines()
+        assert caught.value.code == 2, line
+        assert says in told[-1]
+        assert len(told) == 1 or "usage:" in told[0]
+
+
+def test_a_file_that_was_there_is_not_touched_by_the_look(tmp_path: Path) -> None:
+    kept = tmp_path / "r.json"
+    kept.write_text("kept")
+    with pytest.raises(SystemExit):
+        main(["run", "--json", str(kept), "--csv", str(tmp_path / "new" / "r.csv"), "--set", "tnet.x=1"])
+    assert kept.read_text() == "kept"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["r.json"]
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:63"])
+def test_a_device_that_there_is_not(device: str) -> None:
+    says = rf"^device is '{device}', which can't be used here \(.*\)\. Leave it out: \w+ is"
+    with pytest.raises(UserError, match=says):
+        load_backbone("tiny", device)
 
 
 def test_templates_and_a_csv_of_every_image(tmp_path: Path) -> None:
@@ -125,8 +171,6 @@ def test_templates_and_a_csv_of_every_image(tmp_path: Path) -> None:
     assert (plain["settings"]["templates"], other["settings"]["templates"]) == (None, ["{}", "an emoji of a {}"])
     entropy = [result["methods"]["zero-shot"]["collapse_entropy"] for result in (plain, other)]
     assert entropy[0] != entropy[1]
-    with pytest.raises(SystemExit):
-        main(["run", "--templates", "no place"])
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
