@@ -15,10 +15,9 @@ from pathlib import Path
 from paths import ROOT
 
 from cliptta_demo.languages import FOLDER, gather
-from cliptta_demo.page.layout import make_example
 from cliptta_demo.research import ablation_page, gallery, kept, margins, record
 from cliptta_demo.settings_table import settings_page
-from tools import make_worksheets
+from tools import make_example, make_worksheets
 
 DOCS = ROOT / "docs"
 GALLERY = DOCS / "gallery"

@@ -1,6 +1,6 @@
 """Makes the finished run that the page opens with.
 
-    python -m cliptta_demo.page.layout.make_example
+    python -m tools.make_example
 
 runs the package's experiment, as ``make generate`` does among others, and writes anew ``assets/example.json``, for each
 part of the stage what it shows, ``assets/example-sheet.jpg`` and ``example-clean.jpg``, the pictures of its gallery,
