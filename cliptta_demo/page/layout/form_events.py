@@ -10,7 +10,7 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, STREAM_FIELDS, form_of, in_group
 from cliptta_demo.page.form.reading import opening, readable, unusual_values, values_of
 from cliptta_demo.page.framework.guard import RAW
@@ -32,7 +32,7 @@ from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.following import words_of
-from cliptta_demo.page.runs.handlers import phase_of
+from cliptta_demo.page.runs.handlers import WORDS, phase_of
 from cliptta_demo.page.runs.weights import take_weights
 from cliptta_demo.page.session.state import Recipe, changed_names
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
@@ -42,7 +42,6 @@ TOLD = (
     *("stream_fold", "advanced_fold", "restore"),
 )
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
-PRESS = {"idle": Text("Run"), "paused": Text("Continue"), "done": Text("Run again")}  # what the button says
 
 
 def connect_form(wires: Wires, ended: list[Any]) -> None:
@@ -56,7 +55,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     opened = values_of(first) if first is not None else None
 
     def note_of(session: Any, choice: Any, recipe: Any, busy: bool = False) -> str:
-        press = say(PRESS["done" if busy else phase_of(session)])
+        press = say(WORDS["done" if busy else phase_of(session)])
         return changed_html(choice.shown(session is not None), recipe, press)
 
     def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:

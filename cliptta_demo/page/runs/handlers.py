@@ -11,7 +11,7 @@ import gradio as gr
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.past_runs import past_value
@@ -32,17 +32,20 @@ from cliptta_demo.page.words.texts import RESET
 Update = dict[str, Any]
 
 
+WORDS = {  # on the button that runs
+    "idle": Text("Run"),
+    "loading": Text("Loading…"),
+    "running": Text("Running…"),
+    "paused": Text("Continue"),
+    "done": Text("Run again"),
+}
+
+
 def buttons(phase: str) -> Update:
-    """Which buttons can be pressed. ``phase``: idle, loading, running, paused, done."""
+    """Which buttons can be pressed. ``phase``: one of ``WORDS``."""
     busy = phase in ("loading", "running")
-    words = {
-        "loading": say("Loading…"),
-        "running": say("Running…"),
-        "paused": say("Continue"),
-        "done": say("Run again"),
-    }.get(phase, say("Run"))
     return {
-        "run": gr.Button(words, interactive=not busy),
+        "run": gr.Button(say(WORDS[phase]), interactive=not busy),
         "pause": gr.Button(say("Cancel") if phase == "loading" else say("Pause"), interactive=busy),
         "step": gr.Button(interactive=not busy),
     }

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from cliptta_demo.backend.hub import downloads as hub
@@ -70,17 +71,16 @@ class DownloadLine:
 
     def __init__(self) -> None:
         self.began: tuple[float, int] | None = None
-        self.licences: dict[str, str] = {}
+        self.licence = cache(lambda name: known_licence("model", name) or known_licence("dataset", name))  # from disk
 
     def html(self, progress: Progress) -> str:
         """Bar and line of text."""
-        now = time.monotonic()
-        if self.began is None or progress.done < self.began[1]:
-            self.began = (now, progress.done)
+        name, now = html.escape(label_of(progress.name)), time.monotonic()
         if progress.done >= progress.total:
             self.began = None  # what comes next has a pace of its own
-            name = label_of(progress.name)
-            return progress_bar(1.0, say("Opening {name}…", name=html.escape(name)), busy=True)
+            return progress_bar(1.0, say("Opening {name}…", name=name), busy=True)
+        if self.began is None or progress.done < self.began[1]:
+            self.began = (now, progress.done)
         done, total = megabytes(progress.done), megabytes(progress.total)
         words = [say("Downloading: <b>{done}</b> of {total}", done=done, total=total)]
         seconds, arrived = now - self.began[0], progress.done - self.began[1]
@@ -90,9 +90,7 @@ class DownloadLine:
             words.append(say("about {seconds:.0f} s left", seconds=left) if left < 90 else minutes)
         if progress.behind:
             words.insert(0, say("{name} comes after another download", name=html.escape(label_of(progress.behind))))
-        name = progress.name
-        if name not in self.licences:  # asked for once: it is read from the disk
-            self.licences[name] = known_licence("model", name) or known_licence("dataset", name)
-        licence = say("licence: {name}", name=self.licences[name]) if self.licences[name] else ""
-        words += [html.escape(word) for word in (name, licence) if word]
+        words.append(html.escape(progress.name))
+        if licence := self.licence(progress.name):
+            words.append(html.escape(say("licence: {name}", name=licence)))
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)
