@@ -1,38 +1,52 @@
-"""Workers without a cluster: of the same interface, in this process, that die when they are told."""
+"""Workers without a cluster: they work in this process, and die when they are told."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from cliptta_demo.cluster.workers import Report, WorkerLost, Workers
+from cliptta_demo.cluster.driver import Cluster
+from cliptta_demo.cluster.workers import Report, Worker, WorkerLost, Workers, do
+from cliptta_demo.limits import Limits
+
+C = TypeVar("C", bound=Cluster)
 
 
-class Here:
-    """A worker in this process. What goes in and comes out is pickled, as on its way to another one.
+@dataclass(eq=False)
+class OneHere(Worker):
+    """``left``: after so many results in all it dies; None: never. The rest counts its jobs."""
 
-    Args:
-        looks: after so many in all it dies, and comes back with the next look for a worker; None: never.
-    """
+    left: int | None = None
+    given: int = 0
+    closed: int = 0
+    lost: int = 0
 
-    def __init__(self, name: str, workers: Workers, looks: int | None = None, **told: Any) -> None:
-        self.name, self.workers, self.report = name, workers, Report(**told)
-        self.left, self.given, self.closed, self.lost = looks, 0, 0, 0
-        workers.join(self)
 
-    def stream(self, check: Callable[[], None], function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator:
-        self.given += 1
+class Here(Workers):
+    """All in this process. What goes in and comes out is pickled, as on its way to another one."""
+
+    def add(self, name: str, left: int | None = None, **told: Any) -> OneHere:
+        self.made[name] = OneHere(name, None, Report(**told), left=left)
+        return self.made[name]
+
+    def work(self, worker: OneHere, job: bytes) -> Iterator[bytes]:
+        worker.given += 1
         try:
-            with closing(function(*pickle.loads(pickle.dumps(arguments)))) as results:
-                for result in results:
-                    check()
-                    if self.left is not None:
-                        self.left -= 1
-                        if self.left < 0:
-                            self.lost += 1
-                            raise WorkerLost
-                    yield pickle.loads(pickle.dumps(result))
+            for result in do(job):
+                if worker.left is not None:
+                    worker.left -= 1
+                    if worker.left < 0:
+                        worker.lost += 1
+                        worker.report = None
+                        raise WorkerLost
+                yield result
         finally:
-            self.closed += 1
+            worker.closed += 1
+
+
+def cluster_of(workers: Here, kind: type[C] = Cluster, **more: Any) -> C:
+    """A cluster that has these workers, and waits a second for one."""
+    cluster = kind("", "", Limits(worker_wait_seconds=1), **more)
+    cluster.driver, cluster.reports = workers, workers.present
+    return cluster

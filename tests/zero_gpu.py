@@ -77,7 +77,7 @@ def main() -> None:
     from zero_gpu_visits import JOBS, numbers, recipe_of
 
     import app  # the whole page, built in a process without a GPU
-    from cliptta_demo.page.runs import api, following, gpu, handlers
+    from cliptta_demo.page.runs import api, gpu, handlers
 
     host = app.demo.host
     gpu.START_SECONDS = 500.0  # on a busy machine without a GPU a run must not run out of time
@@ -85,7 +85,7 @@ def main() -> None:
 
     def visit(job: str, session: Any, batches: int | None, worker: int, warm: bool) -> Any:
         Scheduler.answer = {"nvidiaIndex": worker, "idle": warm}
-        for look in following.follow(host, recipe_of(job), session, None, batches, "page"):
+        for look in host.follow(recipe_of(job), session, None, batches, "page"):
             session = look.session
         return session
 
@@ -97,7 +97,7 @@ def main() -> None:
     seen["devices"] = sorted({str(s.values.device) for s in first.state.adaptations.values() if s is not None})
 
     Scheduler.answer = {"nvidiaIndex": 1, "idle": True}
-    cut = following.follow(host, recipe_of("one"), None, None, None, "page")
+    cut = host.follow(recipe_of("one"), None, None, None, "page")
     next(cut)
     next(cut)
     cut.close()  # the visitor leaves in the middle of a batch

@@ -12,7 +12,7 @@ from cliptta_demo.web import make_demo, serve
 if __name__ == "__main__":
     demo = make_demo()
     from cliptta_demo.page.runs import remote_runs
-    from tools.sleeping_worker import perform_asleep
+    from tools.sleeping_worker import run_asleep
 
-    remote_runs.perform_apart = perform_asleep
+    remote_runs.run_here = run_asleep
     serve(demo)

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from cliptta_demo.page.runs import remote_runs
@@ -19,11 +18,11 @@ _recorded: list[RunUpdate] = []
 _at_work = [0]
 
 
-def perform_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None) -> Iterator[RunUpdate]:
-    """In place of ``remote_runs.perform_apart``: its looks, recorded with the first run, each in its time."""
+def run_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None, machine: Any) -> Iterator[RunUpdate]:
+    """In place of ``remote_runs.run_here``: its looks, recorded with the first run, each in its time."""
     with _lock:
         if not _recorded:
-            _recorded.extend(remote_runs.perform_apart(recipe, None, None, None))
+            _recorded.extend(remote_runs.run_here(recipe, None, None, None, machine))
         _at_work[0] += 1
     try:
         live = next(look for look in _recorded if look.live is not None)
@@ -35,7 +34,7 @@ def perform_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None)
             while left > (pause := live_interval(_at_work[0])):
                 time.sleep(pause)
                 left -= pause
-                yield replace(live, session=None)
+                yield live
             time.sleep(left)
             yield look
     finally:

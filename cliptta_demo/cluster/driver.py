@@ -1,8 +1,8 @@
 """A cluster as the program has it: Ray's driver is a process beside it, which it outlives.
 
 Ray ends a driver, without a word, when its node's own process is gone (out of memory, say). So the program asks its
-driver (:mod:`.ray_workers`) every second who is there, and for what jobs yield. When the driver has ended all workers
-are lost, and a new one is started until there is a cluster again.
+driver (:mod:`.ray_workers`) every second who is there, and for what jobs yield. When the driver has ended no worker is
+there, and a new one is started until there is a cluster again.
 """
 
 from __future__ import annotations
@@ -14,141 +14,92 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import asdict
+from importlib.util import find_spec
 from multiprocessing.managers import BaseManager, IteratorProxy
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Report, WorkerLost, Workers
-from cliptta_demo.log import is_started, log_event
+from cliptta_demo.log import log_event
 
-ASK_SECONDS = 1.0  # between two questions to the driver, and of the driver to a worker
-JOIN_SECONDS = 5.0  # between two looks for new machines, or for a cluster where there is none
+T = TypeVar("T")
+MOST_LOST = 3.0  # workers that failed a piece of a job alone: then the job itself is taken to be what ends them
+LEAST_BLAME = 0.1  # for a worker's end, however many jobs it had
+ASK_SECONDS = 1.0  # between two questions to the driver, of the driver to a worker, and of a job for a worker
+RETRY_SECONDS = 5.0  # between two looks for a cluster where there is none
 STOP_SECONDS = 10.0  # for Ray to end
-PACKAGE = Path(__file__).parents[2]
+NOBODY = Workers()  # who works where there is no driver
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How workers are made.
-
-    Attributes:
-        role: what they are there for, a pickled :class:`.worker.Role`; jobs: that one takes at once; most: workers.
-        cores: threads of one, and how many processor cores are one worker's where there is no GPU.
-        silent_seconds: without an answer, and step_seconds: of one step, after which a worker counts as hung.
-        shared: whether all programs of this cluster with such workers have the same ones.
-    """
-
-    role: bytes
-    jobs: int
-    most: int
-    cores: int
-    silent_seconds: float
-    step_seconds: float
-    shared: bool = False
+class Bridge(BaseManager):
+    """The way from the program to its driver, a :class:`.ray_workers.RayWorkers`."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a driver reads first from its standard input, which stays open for as long as the program wants it.
+class Results(IteratorProxy):
+    """What a job yields, on that way."""
 
-    Attributes:
-        address: of the cluster; plan: of its workers; environment: their variables; socket: where it answers those
-            who have the key; logs: whether it writes events down.
-    """
-
-    address: str
-    plan: Plan
-    environment: dict[str, str]
-    socket: str
-    key: bytes
-    logs: bool
+    def close(self) -> None:
+        """Ends the job, if the driver has not ended."""
+        with suppress(EOFError, OSError):
+            super().close()
 
 
-def bridge(order: Order, workers: Any = None) -> BaseManager:
-    """The way from the program to its driver, which serves ``workers``: a :class:`.ray_workers.RayWorkers`."""
-
-    class Bridge(BaseManager):
-        pass
-
-    Bridge.register("Stream", proxytype=IteratorProxy, create_method=False)
-    Bridge.register("workers", lambda: workers, method_to_typeid={"stream": "Stream"})
-    return Bridge(order.socket, order.key)
-
-
-@dataclass(eq=False)
-class Member:
-    """One worker of the cluster, a :class:`.workers.Worker`; ``workers``: where it and the others are known."""
-
-    name: str
-    driver: Any
-    workers: Workers
-    report: Report
-
-    def stream(self, check: Callable[[], None], function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator:
-        """See :class:`.workers.Worker`."""
-        job = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
-        results = self._asked(self.driver.stream, self.name, job)
-        try:
-            while (result := self._asked(next, results, None)) is not None:
-                check()
-                if isinstance(result, BaseException):
-                    raise result
-                if result:
-                    yield pickle.loads(result)
-        finally:
-            with suppress(WorkerLost):
-                self._asked(results.close)
-
-    def _asked(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What the driver answers; when it has ended all its workers are gone, and no run is to try the next one."""
-        try:
-            return function(*arguments)
-        except (EOFError, OSError) as error:
-            for worker in self.workers.present:
-                if worker.driver is self.driver:
-                    self.workers.leave(worker)
-            raise WorkerLost("the driver has ended") from error
+Bridge.register("Stream", proxytype=Results, create_method=False)
+Bridge.register("workers")
 
 
 class Cluster:
-    """Keeps ``workers`` filled with those of a cluster.
+    """The workers of a cluster; what they last told is in ``reports``, by their names. Programs of one role share them.
 
     Args:
-        address: "local" starts Ray on this machine alone; "auto", or HOST:PORT, joins a cluster that there is.
-        heard: called with what a worker tells, each time.
+        address: "local" starts Ray on this machine alone; "auto", or HOST:PORT, joins a cluster that there is; "" is no
+            address, for tests.
+        role: the module that says what workers are there for: ``get_ready()`` is called once, before one counts as
+            there; ``tell(workers)``, the values of a :class:`.workers.Report` of one of so many, every second.
+        limits: a :class:`.limits.Limits`: of workers and of what one takes at once.
+        learnt: called with the pace that workers tell; check: called while a job is waited for, ends it by raising.
     """
 
     def __init__(
-        self, address: str, plan: Plan, workers: Workers, heard: Callable[[Report], None] = lambda report: None
+        self,
+        address: str,
+        role: str,
+        limits: Any,
+        learnt: Callable[[dict[str, float]], None] = lambda pace: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self.address, self.plan, self.workers, self.heard = address, plan, workers, heard
-        self._members: dict[str, Member] = {}
-        self._driver: Any = None
-        self._stopping = threading.Event()
+        if address and find_spec("ray") is None:
+            raise UserError("Several workers need Ray, which is not installed: pip install -r requirements-cluster.txt")
+        self.address, self.role, self.learnt, self.check = address, role, learnt, check
+        self.limits = asdict(limits)  # the class itself loads torch, which a driver has no need of
+        self.wait_seconds = limits.worker_wait_seconds
+        self.driver: Any = NOBODY
+        self.reports: dict[str, Report] = {}
+        self._came, self._stopping = threading.Event(), threading.Event()
         self._watching = threading.Thread(target=self._watch, name="workers", daemon=True)
 
-    def start(self) -> None:
-        """Connects and begins to make workers, which takes seconds; :meth:`.Workers.wait` waits for the first.
+    def start(self) -> bool:
+        """Connects and begins to make workers; says whether one has come in time.
 
         Raises:
             UserError: there is no such cluster.
         """
         if self.address.startswith("ray://"):
             raise UserError(
-                f"The cluster's address is {self.address!r}, but Ray's client does not stream. Start this program on a "
-                "machine of the cluster, with auto or HOST:PORT."
+                "Ray's client does not stream: start this on a machine of the cluster, as auto or HOST:PORT."
             )
         try:
             self._connect()
-        except Exception as error:  # Ray has many
+        except (OSError, EOFError) as error:
             self._disconnect()
-            raise UserError(f"No Ray cluster at {self.address!r}: {error or 'the driver has ended'}") from error
+            raise UserError(f"No Ray cluster at {self.address!r}: {error}") from error
         self._watching.start()
+        return self._came.wait(self.wait_seconds)
 
     def stop(self) -> None:
         """Lets the workers go; ends a cluster of our own."""
@@ -156,63 +107,91 @@ class Cluster:
         self._watching.join(STOP_SECONDS)
         self._disconnect()
 
-    def _connect(self) -> None:
-        from cliptta_demo.limits import PREFIX, RAY_VARIABLE  # which load torch: not for the driver
+    def stream(
+        self, model: str, failed: dict[str, float], left: Callable[[], tuple[Any, ...]]
+    ) -> Iterator[tuple[str, bool, Any]]:
+        """What a job yields: the worker's name, whether no other one is better by now, the result; None while it waits.
 
+        Args:
+            model: that the job uses; failed: workers that failed it since its last whole piece, and how much it is
+                to blame for that; added to here, and forgotten by the caller.
+            left: the module's function that is to be done, a generator, and its arguments; asked again after a loss.
+
+        Raises:
+            WorkerLost: none came in time, or ``MOST_LOST`` have failed; also what the function raises.
+        """
+        waited = 0.0
+        while sum(failed.values()) < MOST_LOST:
+            try:
+                job = pickle.dumps(left(), pickle.HIGHEST_PROTOCOL)
+                with closing(self.driver.stream(model, failed, job)) as results:
+                    for worker, settled, result in results:
+                        self.check()
+                        waited = 0.0
+                        if result:
+                            if isinstance(value := pickle.loads(result), Exception):
+                                raise value
+                            yield worker, settled, value
+                return
+            except (WorkerLost, EOFError, OSError) as error:  # or the driver has ended
+                lost = error if isinstance(error, WorkerLost) else WorkerLost()
+            self.check()
+            if lost.worker:
+                failed[lost.worker] = failed.get(lost.worker, 0.0) + max(LEAST_BLAME, 1 / lost.jobs)
+            elif waited >= self.wait_seconds:
+                break
+            else:
+                yield "", True, None
+            waited += ASK_SECONDS
+            time.sleep(ASK_SECONDS)
+        raise WorkerLost
+
+    def ask(self, model: str, function: Callable[..., T], *arguments: Any) -> tuple[str, T]:
+        """The name of a worker, and what ``function(*arguments)`` returns there; raises as :meth:`stream`."""
+        with closing(self.stream(model, {}, lambda: (_once, function, *arguments))) as answers:
+            return next((worker, answer) for worker, _, answer in answers if worker)
+
+    def _connect(self) -> None:
         self._folder = TemporaryDirectory(prefix="cliptta-ray-")
-        ours = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != RAY_VARIABLE}
         socket, key = f"{self._folder.name}/driver", secrets.token_bytes(16)
-        order = Order(self.address, self.plan, ours, socket, key, is_started())
-        path = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from cliptta_demo.cluster.ray_workers import main; main()"],
-            env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.PIPE,  # open for as long as the driver is wanted
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the program, which then closes the pipe
         )
-        pickle.dump(order, self._process.stdin)
+        pickle.dump((self.address, self.role, self.limits, socket, key), self._process.stdin)
         self._process.stdin.flush()
-        self._process.stdout.readline()  # it listens, or has ended
-        manager = bridge(order)
-        manager.connect()
-        driver = manager.workers()
-        driver.connected()
-        self._driver = driver
+        if (said := self._process.stdout.read().decode()) != "ready":
+            raise ConnectionError(said or "the driver has ended")
+        bridge = Bridge(socket, key)
+        bridge.connect()
+        self.driver = bridge.workers()
 
     def _disconnect(self) -> None:
-        self._driver = None
-        with suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        self.driver, self.reports = NOBODY, {}
+        with suppress(subprocess.TimeoutExpired):
+            self._process.communicate(timeout=STOP_SECONDS)
+        self._process.kill()
         self._folder.cleanup()
 
     def _watch(self) -> None:
         while not self._stopping.wait(ASK_SECONDS):
             try:
-                if self._driver is None:
+                if self.driver is NOBODY:
                     self._connect()
                     log_event("cluster-back")
-                self._mirror(self._driver.present())
-            except Exception as error:  # of Ray's, too: it must not end the looking
-                if self._driver is not None:
+                self.reports = self.driver.look()
+                for report in self.reports.values():
+                    self.learnt(report.pace)
+                    self._came.set()
+            except Exception as error:  # it must not end the looking
+                if self.driver is not NOBODY:
                     log_event("cluster-lost", logging.WARNING, why=type(error).__name__)
-                self._members.clear()
-                self._mirror({})
                 self._disconnect()
-                self._stopping.wait(JOIN_SECONDS)
+                self._stopping.wait(RETRY_SECONDS)
 
-    def _mirror(self, present: dict[str, Report]) -> None:
-        for name, report in present.items():
-            member = self._members.setdefault(name, Member(name, self._driver, self.workers, report))
-            member.report = report
-            self.heard(report)
-            self.workers.join(member)
-        for worker in self.workers.present:
-            if worker is not self._members.get(worker.name) or worker.name not in present:
-                self.workers.leave(worker)
+
+def _once(function: Callable[..., T], *arguments: Any) -> Iterator[T]:
+    yield function(*arguments)

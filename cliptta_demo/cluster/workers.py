@@ -1,24 +1,33 @@
-"""Which worker does what: those that are there, how much each has to do, and where work goes when one is lost.
+"""Workers: what lives in a worker's process, and which one does what. Nothing of Ray, nor of what the work is.
 
-Nothing of Ray is here, nor of what the work is. A *worker* takes one job after the other and several at once; a job is
-a function of a module and its arguments, all plain data, and what the function yields comes back. A *seat* is one job's
-place at a worker; its owner leaves it for another one between two pieces of the job, never in the middle.
+A worker takes several jobs at once; a job is a function of a module and its arguments, all plain data, and what it
+yields comes back. It goes to the worker that has its model and the fewest others. Nothing else of the package is loaded
+here, so that a worker's process sets its variables first.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from importlib import import_module
+from typing import Any
 
 LOADING = 2  # so many jobs more a worker may have, before another one loads the model that this one has
-MOVING = 2  # with so many jobs less at another worker a job moves there: the difference is then smaller than before
 
 
 class WorkerLost(Exception):
-    """The worker has died or hangs: what it was doing is to be done by another one."""
+    """A worker has died or hangs: what it was doing is to be done by another one.
+
+    Args:
+        worker: its name; "": none is there. jobs: that it had.
+    """
+
+    def __init__(self, worker: str = "", jobs: int = 1) -> None:
+        super().__init__(worker, jobs)
+        self.worker, self.jobs = worker, jobs
 
 
 @dataclass(frozen=True)
@@ -39,121 +48,112 @@ class Report:
     pace: dict[str, float] = field(default_factory=dict)
 
 
-class Worker(Protocol):
-    """Whoever can be given jobs."""
+@dataclass(eq=False)
+class Worker:
+    """One of them: its ``actor``, what it last told, None while it is not there, and the models of the jobs it got."""
 
     name: str
-    report: Report
-
-    def stream(self, check: Callable[[], None], function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator:
-        """What ``function(*arguments)`` yields over there; ``check`` is called while it is waited for.
-
-        Closing it ends the job. Raises :class:`WorkerLost`, what the function raises, and what ``check`` raises.
-        """
-        ...
-
-
-@dataclass(eq=False)
-class Seat:
-    """One job's place. ``worker`` is None before the first one, and after one was lost."""
-
-    workers: Workers
-    model: str
-    worker: Worker | None = None
-    avoided: set[Worker] = field(default_factory=set)
-
-    def take(self, seconds: float) -> bool:
-        """Whether a worker was found within so many seconds; one that is avoided only where there is no other."""
-        return self.workers._seat(self, seconds)
-
-    @property
-    def company(self) -> int:
-        """Jobs at its worker, this one among them."""
-        return self.workers._company(self.worker)
-
-    def move(self) -> bool:
-        """Goes to another worker if that one has notably less to do; says whether it did."""
-        return self.workers._move(self)
-
-    def lost(self) -> None:
-        """The worker is gone: it is given no job until it tells of itself again."""
-        self.workers.leave(self.worker)
-        self.worker = None
-
-    def avoid(self) -> bool:
-        """Leaves a worker that could not do this job, if there is one that has yet to try; says whether it did."""
-        self.avoided.add(self.worker)
-        if not set(self.workers.present) - self.avoided:
-            return False
-        self.worker = None
-        return True
+    actor: Any
+    report: Report | None = None
+    models: list[str] = field(default_factory=list)
 
 
 class Workers:
-    """All that are there. Thread-safe."""
+    """All of them, and who does what."""
 
     def __init__(self) -> None:
-        self._present: dict[Worker, None] = {}  # in the order of joining
-        self._seats: set[Seat] = set()
-        self._changed = threading.Condition()
+        self.made: dict[str, Worker] = {}
+
+    def work(self, worker: Worker, job: bytes) -> Iterator[bytes]:
+        """What a pickled job yields there, as :func:`do` yields it; b"" now and then.
+
+        Raises:
+            WorkerLost: it is gone.
+        """
+        raise NotImplementedError
 
     @property
-    def present(self) -> list[Worker]:
-        """Those that can be given jobs."""
-        return list(self._present)
+    def present(self) -> dict[str, Report]:
+        """What those that can be given jobs last told, by their names."""
+        return {name: report for name, worker in self.made.copy().items() if (report := worker.report) is not None}
 
-    def join(self, worker: Worker) -> None:
-        """A worker is there (again), or told of itself."""
-        with self._changed:
-            self._present[worker] = None
-            self._changed.notify_all()
+    def stream(self, model: str, failed: Mapping[str, float], job: bytes) -> Iterator[tuple[str, bool, bytes]]:
+        """What a pickled job yields: the name of the worker, whether there is no better one by now, and the result.
 
-    def leave(self, worker: Worker) -> None:
-        """A worker is gone."""
-        with self._changed:
-            self._present.pop(worker, None)
+        Args:
+            model: that the job uses; failed: workers that failed it, and how much so: they are the last to be given
+                it again.
 
-    def wait(self, seconds: float) -> bool:
-        """Whether there is a worker within so many seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: bool(self._present), seconds)
-
-    @contextmanager
-    def seat(self, model: str = "") -> Iterator[Seat]:
-        """A seat for a job that uses ``model``, for as long as the job lasts."""
-        seat = Seat(self, model)
-        with self._changed:
-            self._seats.add(seat)
+        Raises:
+            WorkerLost: it is to be begun again.
+        """
+        worker = self._best(model, failed)
+        if worker is None:
+            raise WorkerLost
+        worker.models.append(model)
+        jobs = 1
         try:
-            yield seat
+            with closing(self.work(worker, job)) as results:
+                for result in results:
+                    jobs = len(worker.models)
+                    yield worker.name, self._best(model, {}, worker) is worker, result
+        except WorkerLost:
+            raise WorkerLost(worker.name, jobs) from None
         finally:
-            with self._changed:
-                self._seats.discard(seat)
-                self._changed.notify_all()
+            worker.models.remove(model)
 
-    def _seat(self, seat: Seat, seconds: float) -> bool:
-        with self._changed:
-            if not self._changed.wait_for(lambda: bool(self._present), seconds):
-                return False
-            open_to_it = [worker for worker in self._present if worker not in seat.avoided] or list(self._present)
-            seat.worker = min(open_to_it, key=lambda worker: self._load(worker, seat.model))
-            return True
+    def _best(self, model: str, failed: Mapping[str, float], here: Worker | None = None) -> Worker | None:
+        """The one that failed least, has the model and the fewest other jobs; among equals that where the job is."""
 
-    def _move(self, seat: Seat) -> bool:
-        with self._changed:
-            others = [worker for worker in self._present if worker is not seat.worker and worker not in seat.avoided]
-            best = min(others, key=lambda worker: self._load(worker, seat.model), default=None)
-            if best is None or self._load(best, seat.model) + MOVING > self._load(seat.worker, seat.model):
-                return False
-            seat.worker = best
-            return True
+        def order(name: str) -> tuple[float, int, bool]:
+            worker, report = self.made[name], present[name]
+            loads = model not in ("", *report.loaded, *worker.models)
+            jobs = max(len(worker.models), report.jobs) - (worker is here)
+            return failed.get(name, 0.0), jobs + LOADING * loads, worker is not here
 
-    def _company(self, worker: Worker | None) -> int:
-        with self._changed:
-            return sum(seat.worker is worker for seat in self._seats)
+        present = self.present
+        return self.made[min(present, key=order)] if present else None
 
-    def _load(self, worker: Worker, model: str) -> int:
-        """Jobs at a worker, ours as they are and others' as it last told; and what loading a model is worth."""
-        seats = [seat for seat in self._seats if seat.worker is worker]
-        has_it = not model or model in worker.report.loaded or any(seat.model == model for seat in seats)
-        return max(len(seats), worker.report.jobs) + (0 if has_it else LOADING)
+
+def do(job: bytes) -> Iterator[bytes]:
+    """Yields what the pickled ``(function, *arguments)`` yields, pickled; so, too, what it raises.
+
+    The receiver's copy is then its own, and no shared memory is kept for as long as somebody keeps a session.
+    """
+    try:
+        function, *arguments = pickle.loads(job)
+        with closing(function(*arguments)) as results:
+            for result in results:
+                yield pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # at the other end an OSError says that the driver has ended
+        yield pickle.dumps(RuntimeError(repr(error)) if isinstance(error, OSError | EOFError) else error)
+
+
+class WorkerProcess:
+    """What lives in a worker's process: does jobs, many at once, and tells how it stands.
+
+    Args:
+        environment: variables to be set before anything else of this package is loaded.
+        threads: of torch; role: see :class:`.driver.Cluster`.
+    """
+
+    def __init__(self, environment: dict[str, str], threads: int, role: str) -> None:
+        os.environ.update(environment)
+        import torch
+
+        torch.set_num_threads(threads)
+        self._role = import_module(role)
+        self._jobs: list[bytes] = []
+        self._role.get_ready()
+
+    def stream(self, job: bytes) -> Iterator[bytes]:
+        """See :func:`do`."""
+        self._jobs.append(job)
+        try:
+            yield from do(job)
+        finally:
+            self._jobs.remove(job)
+
+    def tell(self, workers: int) -> dict[str, Any]:
+        """How it stands; answered beside whatever it does. ``workers``: how many there are, this one among them."""
+        return {"process": os.getpid(), "jobs": len(self._jobs), **self._role.tell(workers)}

@@ -7,7 +7,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -16,18 +15,17 @@ import torch
 from cliptta_demo.backend.data.catalog import open_strangers
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.cluster.workers import WorkerLost, Workers
-from cliptta_demo.limits import LIMITS
+from cliptta_demo.cluster.driver import Cluster
+from cliptta_demo.cluster.workers import WorkerLost
 from cliptta_demo.research.rows import open_rows
 from cliptta_demo.research.runs import Cells, Job, Row, TableSettings, cells_here
 
-MOST_LOST = 5  # workers that one stream may lose: then it is taken to be what ends them
 WAIT_SECONDS = 1.0
 
 _opened: dict[bytes, Cells] = {}  # of a worker: the table that it works at
 
 
-def cells_on(workers: Workers, settings: TableSettings, names: Sequence[str] | None) -> Cells:
+def cells_on(cluster: Cluster, settings: TableSettings, names: Sequence[str] | None) -> Cells:
     """As many streams at a time as there are workers, however these come and go.
 
     Args:
@@ -39,12 +37,12 @@ def cells_on(workers: Workers, settings: TableSettings, names: Sequence[str] | N
 
         def work(job: Job) -> None:
             try:
-                ended.put(_run(workers, settings, names, job))
+                ended.put(_run(cluster, settings, names, job))
             except BaseException as error:
                 ended.put(error)
 
         while waiting or at_work:
-            while waiting and at_work < max(1, len(workers.present)):
+            while waiting and at_work < max(1, len(cluster.reports)):
                 threading.Thread(target=work, args=[waiting.popleft()], daemon=True).start()
                 at_work += 1
             try:
@@ -59,22 +57,18 @@ def cells_on(workers: Workers, settings: TableSettings, names: Sequence[str] | N
     return cells
 
 
-def _run(workers: Workers, settings: TableSettings, names: Sequence[str] | None, job: Job) -> Row:
-    with workers.seat() as seat:  # each loads the table's model once
-        for _ in range(MOST_LOST):
-            if not seat.take(LIMITS.worker_wait_seconds):
-                raise UserError("No worker is left. Start the same command again to go on.")
-            worker = seat.worker
-            try:
-                with closing(worker.stream(lambda: None, run_cell, settings, names, job)) as rows:
-                    for row in rows:
-                        return replace(row, device=f"{row.device}, {worker.name}")
-            except WorkerLost:
-                seat.lost()
-    raise UserError(f"{job[0]}, seed {job[1]}, was begun on {MOST_LOST} workers, and each died. Give it more memory.")
+def _run(cluster: Cluster, settings: TableSettings, names: Sequence[str] | None, job: Job) -> Row:
+    try:  # no model is named: each worker loads the table's once
+        worker, row = cluster.ask("", run_cell, settings, names, job)
+    except WorkerLost:
+        raise UserError(
+            f"{job[0]}, seed {job[1]}: no worker is left, or each has died of it. Give them more memory, or start the "
+            "same command again to go on."
+        ) from None
+    return replace(row, device=f"{row.device}, {worker}")
 
 
-def run_cell(settings: TableSettings, names: Sequence[str] | None, job: Job) -> Iterator[Row]:
+def run_cell(settings: TableSettings, names: Sequence[str] | None, job: Job) -> Row:
     """What a worker does: one stream."""
     key = pickle.dumps((settings, names))
     if key not in _opened:
@@ -83,7 +77,7 @@ def run_cell(settings: TableSettings, names: Sequence[str] | None, job: Job) -> 
         strangers = open_strangers(settings.ood, settings.dataset, source.class_names) if settings.ood else None
         _opened.clear()
         _opened[key] = cells_here(settings, load_backbone(settings.backbone), source_of, strangers)
-    yield from _opened[key]([job])
+    return next(iter(_opened[key]([job])))
 
 
 def get_ready() -> None:

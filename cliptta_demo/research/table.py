@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 
 from cliptta_demo.backend.data.catalog import open_strangers
@@ -16,9 +16,7 @@ from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import Pace, Towers, cost_of, duration
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.cluster.driver import Cluster, Plan
-from cliptta_demo.cluster.worker import Role
-from cliptta_demo.cluster.workers import Workers
+from cliptta_demo.cluster.driver import Cluster
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.research.report import to_html
 from cliptta_demo.research.rows import open_rows
@@ -61,26 +59,15 @@ def _workers(
     if not arguments.ray:
         yield None
         return
-    if find_spec("ray") is None:
-        raise UserError("--ray needs Ray, which is not installed: pip install -r requirements-cluster.txt")
     check_number("ray_cores", arguments.ray_cores, 1, 1024, whole=True)
-    from cliptta_demo.research.spread import cells_on, get_ready, tell
+    from cliptta_demo.research import spread
 
-    plan = Plan(
-        role=Role(get_ready, tell).packed,
-        jobs=4,  # one, and those of lost workers
-        most=LIMITS.workers,
-        cores=arguments.ray_cores,
-        silent_seconds=LIMITS.worker_silent_seconds,
-        step_seconds=LIMITS.worker_step_seconds,
-    )
-    workers = Workers()
-    cluster = Cluster(arguments.ray, plan, workers)
-    cluster.start()
+    cluster = Cluster(arguments.ray, spread.__name__, replace(LIMITS, worker_cores=arguments.ray_cores))
+    came = cluster.start()
     try:
-        if not workers.wait(LIMITS.worker_wait_seconds):
+        if not came:
             raise UserError(f"No worker of {arguments.ray!r} has come in {LIMITS.worker_wait_seconds} seconds.")
-        yield cells_on(workers, settings, names)
+        yield spread.cells_on(cluster, settings, names)
     finally:
         cluster.stop()
 

@@ -14,16 +14,13 @@ from collections.abc import Iterator
 import pytest
 import ray
 import torch
-from cluster_waiting import PATIENCE
+from processes import PATIENCE
 from ray.cluster_utils import Cluster
 
-from cliptta_demo.cluster.driver import Cluster as Joined
-from cliptta_demo.cluster.driver import Plan
-from cliptta_demo.cluster.worker import Role
-from cliptta_demo.cluster.workers import Workers
-from cliptta_demo.page.runs.remote_runs import get_ready, tell
+from cliptta_demo.limits import Limits
+from cliptta_demo.page.runs.remote_runs import RemoteRuns
 
-SILENT = 5.0
+SILENT = 5
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,14 +39,11 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def workers(cluster: Cluster) -> Iterator[Workers]:
-    """The workers of that cluster, as the page has them."""
-    workers = Workers()
-    role = Role(get_ready, tell).packed
-    plan = Plan(role=role, jobs=48, most=4, cores=1, silent_seconds=SILENT, step_seconds=60, shared=True)
-    joined = Joined(cluster.address, plan, workers)
-    joined.start()
-    assert workers.wait(PATIENCE)
-    yield workers
-    joined.stop()
+def runs(cluster: Cluster) -> Iterator[RemoteRuns]:
+    """The runs of a page on the workers of that cluster."""
+    limits = Limits(workers=4, worker_cores=1, worker_silent_seconds=SILENT, worker_wait_seconds=PATIENCE)
+    runs = RemoteRuns(cluster.address, RemoteRuns.__module__, limits)
+    assert runs.start()
+    yield runs
+    runs.stop()
     assert not ray.is_initialized()

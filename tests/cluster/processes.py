@@ -1,15 +1,24 @@
-"""The processes that a program has started, from /proc, and how much memory one may take more: Linux only."""
+"""The processes that a program has started, from /proc, how much memory one may take more, and waiting: Linux only."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PATIENCE = 240  # seconds, for what takes ten on an idle machine
 # Where control groups bound memory, and the file of the bound: their first version, and the second.
 GROUPS = ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max"))
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits for what the cluster does in its own time."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.2)
 
 
 def _made() -> tuple[Path, str] | None:

@@ -11,9 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster_waiting import PATIENCE, until
 from paths import ROOT
-from processes import workers_of
+from processes import PATIENCE, until, workers_of
 
 WORDS = "--corruptions none,fog,snow --seeds 0,1 --methods zero-shot,tent,cliptta@steps=2 --batches 6 --batch-size 16"
 STREAMS = 6

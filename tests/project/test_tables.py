@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workers_here import Here
+from workers_here import Here, cluster_of
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.errors import UserError
@@ -20,7 +20,7 @@ from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.backend.variants import parse_variant, parse_variants
 from cliptta_demo.cli import main
-from cliptta_demo.cluster.workers import Workers
+from cliptta_demo.cluster.workers import Report
 from cliptta_demo.research.report import to_html
 from cliptta_demo.research.runs import (
     Row,
@@ -140,16 +140,16 @@ def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(tiny: Backbone, tmp_
 
 def test_streams_spread_over_workers_that_die_make_the_same_table(tiny: Backbone, tmp_path: Path) -> None:
     """Four streams on three workers; two of them die in their first stream, and one of these comes back."""
-    settings, workers = settings_of(), Workers()
+    settings, workers = settings_of(), Here()
     whole = run_all(settings, tiny, tmp_path / "whole").rows()
-    made = [Here(name, workers, looks) for name, looks in (("a", 0), ("b", None), ("c", 0))]
+    made = [workers.add(name, left) for name, left in (("a", 0), ("b", None), ("c", 0))]
     store = TableStore(tmp_path / "spread", settings, tiny.info.adaptation, open_source("pictures").class_names)
     told = []
-    for row, done, count, _ in run_table(settings, store, cells_on(workers, settings, None)):
+    for row, done, count, _ in run_table(settings, store, cells_on(cluster_of(workers), settings, None)):
         told.append((done, count, row.device))
         if done == 1:
             made[0].left = None
-            workers.join(made[0])
+            made[0].report = Report()
     assert [(done, count) for done, count, _ in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert {device for *_, device in told} <= {f"{machine(tiny)}, a", f"{machine(tiny)}, b"}
     assert sum(worker.lost for worker in made) >= 1
@@ -159,14 +159,16 @@ def test_streams_spread_over_workers_that_die_make_the_same_table(tiny: Backbone
     described = describe(settings, tiny.info.adaptation, open_source("pictures").class_names)
     texts = [to_markdown(rows, settings.variants, described) for rows in (whole, store.rows())]
     assert texts[0] == texts[1]
-    assert list(run_table(settings, store, cells_on(workers, settings, None))) == []  # resumed: nothing is left
+    assert (
+        list(run_table(settings, store, cells_on(cluster_of(workers), settings, None))) == []
+    )  # resumed: nothing is left
 
 
 def test_a_stream_that_ends_every_worker_is_named(tiny: Backbone) -> None:
-    workers = Workers()
-    made = [Here(str(number), workers, looks=0) for number in range(7)]
-    with pytest.raises(UserError, match="fog, seed 1, was begun on 5 workers, and each died"):
-        list(cells_on(workers, settings_of(), None)([("fog", 1)]))
+    workers = Here()
+    made = [workers.add(str(number), 0) for number in range(7)]
+    with pytest.raises(UserError, match="fog, seed 1: no worker is left, or each has died of it"):
+        list(cells_on(cluster_of(workers), settings_of(), None)([("fog", 1)]))
     assert sum(worker.given for worker in made) == 5
 
 

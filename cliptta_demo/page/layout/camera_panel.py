@@ -24,7 +24,7 @@ from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.numbers import entries
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.runs.camera import WINDOW, Camera, Cameras
-from cliptta_demo.page.runs.following import words_of
+from cliptta_demo.page.runs.host import words_of
 
 LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where that is less
 ABOUT = Text(

@@ -31,8 +31,8 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html
-from cliptta_demo.page.runs.following import words_of
 from cliptta_demo.page.runs.handlers import WORDS, phase_of
+from cliptta_demo.page.runs.host import words_of
 from cliptta_demo.page.runs.weights import take_weights
 from cliptta_demo.page.session.state import Recipe, changed_names
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value

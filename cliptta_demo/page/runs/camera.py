@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -152,7 +152,6 @@ class Cameras:
         self.most = machine.limits.cameras
         self._places = threading.Semaphore(self.most)
         self._known: dict[str, Camera] = {}
-        self._lock = threading.Lock()
 
     def begin(self, recipe: Recipe, key: str) -> Iterator[RunUpdate | Camera]:
         """Opens a camera with these methods, model and class names, in place of the visitor's last one.
@@ -177,43 +176,33 @@ class Cameras:
             experiment = _open(recipe, self._machine)
             yield from read_class_names(experiment, self._machine.scheduler)
             camera = Camera(key, experiment, self._machine.scheduler, record, held.pop_all())
-        with self._lock:
-            self._known[camera.token] = camera
+        self._known[camera.token] = camera
         yield camera
 
-    def find(self, token: str) -> Camera:
-        """The camera of that token; raises :class:`CameraGone` where there is none."""
-        camera = self._known.get(token)
-        if camera is None:
-            raise CameraGone(CAMERA_GONE)
-        return camera
+    def find(self, token: str) -> Camera | None:
+        """The camera of that token."""
+        return self._known.get(token)
 
     def end(self, key: str = "", token: str = "") -> None:
         """Ends the cameras of a visitor, or the one of a token."""
-        self._end([camera for camera in self._all() if camera.token == token or (key and camera.key == key)])
+        self._end(lambda camera: camera.token == token or bool(key and camera.key == key))
 
     def sweep(self) -> None:
         """Ends those that send no more."""
-        self._end([camera for camera in self._all() if camera.overdue()])
+        self._end(Camera.overdue)
 
     def end_all(self) -> None:
         """Ends all: the server stops."""
-        self._end(self._all())
+        self._end(lambda camera: True)
 
     @property
     def count(self) -> int:
         """How many there are."""
         return len(self._known)
 
-    def _all(self) -> list[Camera]:
-        with self._lock:
-            return list(self._known.values())
-
-    def _end(self, cameras: list[Camera]) -> None:
-        for camera in cameras:
-            with self._lock:
-                known = self._known.pop(camera.token, None)
-            if known is not None:
+    def _end(self, which: Callable[[Camera], bool]) -> None:
+        for camera in list(self._known.values()):
+            if which(camera) and self._known.pop(camera.token, None) is not None:
                 camera.close()
 
 

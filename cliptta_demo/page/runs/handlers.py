@@ -17,8 +17,7 @@ from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.progress import progress_html, prompts_html, run_line_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
-from cliptta_demo.page.runs.following import follow, words_of
-from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.runs.host import Host, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.past import PastRuns
@@ -82,72 +81,56 @@ def run(
     While their browser ``lags`` behind what was drawn, steps are not shown; batches always are.
     When it has ended or was stopped, :func:`.filling.put_form_back` is to be asked.
     """
-    choice, past = choice or Choice(), past or PastRuns()
+    choice, past, before = choice or Choice(), past or PastRuns(), session
     try:
         recipe = read_form(form, uploads)
-        for update in _run(host, session, uploads, recipe, batches, key, choice, past, lags):
-            session, uploads = update.get("session", session), update.get("uploads", uploads)
-            choice, past = update.get("choice", choice), update.get("past_runs", past)
-            if "session" in update:
-                host.memory.keep(key, session, uploads, past)
-            yield update
+        preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
+        yield {**preparing, "spoken": "", "message": message_html()}
+        with closing(host.follow(recipe, session, uploads, batches, "page", key)) as looks:
+            line = DownloadLine()
+            for look in looks:
+                if look.loading is not None:
+                    choice = choice.trying(recipe, look.loading)
+                    waiting: Update = {"choice": choice}
+                    if look.download is not None:
+                        waiting |= {"progress": line.html(look.download), **buttons("loading")}
+                    yield waiting
+                elif look.waiting:
+                    yield {"progress": waiting_html(), **buttons("running")}
+                elif look.prompts is not None:
+                    yield {"progress": prompts_html(*look.prompts), **buttons("running")}
+                elif look.live is not None:
+                    if not lags():
+                        yield live_stage(session, look.live, live_interval(host.runs.count))
+                elif look.begun is not None:
+                    session, uploads, choice = look.session, look.uploads, Choice(recipe)
+                    own = uploads if recipe.dataset == UPLOAD else None
+                    refused = () if own is None else own.refused
+                    refused = (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *refused)
+                    kind = "warning" if refused else "info"
+                    words = look.begun.message or host.memory.apology(key)
+                    first: Update = {"session": session, "uploads": uploads, "choice": choice, "model": recipe.backbone}
+                    if look.begun.fresh:
+                        first |= {**waiting_stage(recipe.settings.methods), **give_way(past, before, recipe)}
+                        past = first["past_runs"]
+                    seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
+                    first |= {"progress": progress_html(session, None, "preparing", seconds), "changed": ""}
+                    host.memory.keep(key, session, uploads, past)
+                    first |= {"message": message_html(words, kind, refused), "run_line": run_line_html(session)}
+                    yield {**preparing, **first}
+                else:
+                    session = look.session
+                    host.memory.keep(key, session, uploads, past)
+                    update: Update = {"session": session, **stage(session, "running")}
+                    if session.snapshot.notes:
+                        notes = (*refused, *session.snapshot.notes)
+                        update["message"] = message_html(words, "warning", notes)
+                    yield update
+        yield settled(session)
     except Exception as error:
         said = words_of(error)
-        yield {"message": message_html(said, "error"), "choice": replace(choice, said=said), **settled(session, choice)}
-
-
-def _run(
-    host: Host,
-    session: Session | None,
-    uploads: Uploads | None,
-    recipe: Recipe,
-    batches: int | None,
-    key: str,
-    choice: Choice,
-    past: PastRuns,
-    lags: Callable[[], bool],
-) -> Iterator[Update]:
-    before = session
-    preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
-    yield {**preparing, "spoken": "", "message": message_html()}
-    with closing(follow(host, recipe, session, uploads, batches, "page", key)) as looks:
-        line = DownloadLine()
-        for look in looks:
-            if look.loading is not None:
-                waiting: Update = {"choice": choice.trying(recipe, look.loading)}
-                if look.download is not None:
-                    waiting |= {"progress": line.html(look.download), **buttons("loading")}
-                yield waiting
-            elif look.waiting:
-                yield {"progress": waiting_html(), **buttons("running")}
-            elif look.prompts is not None:
-                yield {"progress": prompts_html(*look.prompts), **buttons("running")}
-            elif look.live is not None:
-                if not lags():
-                    yield live_stage(look.session, look.live, live_interval(host.runs.count))
-            elif look.begun is not None:
-                session, uploads = look.session, look.uploads
-                own = uploads if recipe.dataset == UPLOAD else None
-                refused = () if own is None else own.refused
-                refused = (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *refused)
-                kind = "warning" if refused else "info"
-                words = look.begun.message or host.memory.apology(key)
-                message = message_html(words, kind, refused)
-                first: Update = {"session": session, "uploads": uploads, "message": message}
-                first |= {"choice": Choice(recipe), "model": recipe.backbone}
-                if look.begun.fresh:
-                    first |= {**waiting_stage(recipe.settings.methods), **give_way(past, before, recipe)}
-                seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
-                first |= {"progress": progress_html(session, None, "preparing", seconds)}
-                yield {**preparing, **first, "run_line": run_line_html(session), "changed": ""}
-            else:
-                session = look.session
-                update: Update = {"session": session, **stage(session, "running")}
-                if session.snapshot.notes:
-                    notes = (*refused, *session.snapshot.notes)
-                    update["message"] = message_html(words, "warning", notes)
-                yield update
-    yield settled(session)
+        message = message_html(said, "error")
+        yield {"message": message, "choice": replace(choice, said=said), **settled(session, choice)}
 
 
 def pause(session: Session | None, choice: Choice | None = None) -> Update:

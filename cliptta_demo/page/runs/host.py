@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import gradio as gr
 
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.runs.camera import Cameras
 from cliptta_demo.page.runs.gpu import device, run_here
@@ -16,12 +21,16 @@ from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.memory_budget import MB, MemoryBudget
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.remote_runs import ADDRESS, RemoteRuns
-from cliptta_demo.page.runs.runner import RunUpdate
+from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.runs.scheduler import Scheduler
 from cliptta_demo.page.runs.session_end import SessionEnd, in_use, put_away
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.upload_quota import UploadQuota
+from cliptta_demo.page.session.uploads import NO_IMAGES
+from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import FAILED
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -58,7 +67,9 @@ class Host:
             limits=limits,
             runs=runs,
             machine=machine,
-            remote=RemoteRuns(runs.check, limits) if ADDRESS else None,
+            remote=RemoteRuns(ADDRESS, RemoteRuns.__module__, limits, machine.pace.told, runs.check)
+            if ADDRESS
+            else None,
             memory=memory,
             uploads=UploadQuota.of(limits),
             cameras=Cameras(runs, memory, machine),
@@ -73,11 +84,59 @@ class Host:
             return self.remote.run(recipe, session, uploads, batches)
         return run_here(recipe, session, uploads, batches, self.machine)
 
+    def follow(
+        self,
+        recipe: Recipe,
+        session: Session | None,
+        uploads: Uploads | None,
+        batches: int | None,
+        by: str,
+        key: str = "",
+    ) -> Iterator[RunUpdate]:
+        """A run as the page and the API see it: counted, written down, its memory set aside, ended with the server.
+
+        Args:
+            by: "page" or "api"; key: names the visitor.
+
+        Raises:
+            UserError: what stands in the run's way, in a sentence.
+        """
+        if recipe.dataset == UPLOAD and uploads is None:
+            raise UserError(NO_IMAGES)
+        with self.runs.at_work(recipe, by) as record, ExitStack() as held:
+            before, shown = None, 0.0
+            with closing(self.run(recipe, session, uploads, batches)) as looks:
+                for look in looks:
+                    if look.refusal:
+                        raise look.refusal
+                    if look.size is not None:
+                        held.enter_context(self.memory.set_aside(key, look.size))
+                        continue
+                    now = time.monotonic()
+                    if look.live is not None and now - shown < live_interval(self.runs.count):
+                        continue
+                    shown = now
+                    if look.session is not None:
+                        before = look.session.state.next_batch if before is None else before
+                        record.batches = look.session.state.next_batch - before
+                    yield look
+                    self.runs.check()
+
     def ask(self, model: str, function: Callable[..., T], *arguments: Any) -> T:
         """What a module's ``function`` returns where ``model`` works."""
-        return function(*arguments) if self.remote is None else self.remote.ask(model, function, *arguments)
+        return function(*arguments) if self.remote is None else self.remote.answer(model, function, *arguments)
 
     @property
     def device(self) -> str:
         """Where runs work: "cuda" or "cpu"."""
         return device() if self.remote is None else self.remote.device
+
+
+def words_of(error: Exception) -> str:
+    """What a visitor reads of an error, whosoever it is; what is none of ours is written down."""
+    if isinstance(error, UserError):
+        return str(error)
+    log.error("what a visitor asked for failed", exc_info=error)
+    # What ZeroGPU says (the quota is used up, no GPU is free); that a worker died is in our words.
+    ours = not isinstance(error, gr.Error) or error.title == "ZeroGPU worker error"
+    return say(FAILED) if ours else str(error.message)

@@ -46,9 +46,9 @@ class RunUpdate:
     """One look at a run at work; plain data that pickles.
 
     Attributes:
-        session: as it stands after the last whole batch; None where there is only a refusal.
+        session: with the look before any work, and after each whole batch; None with all others.
         live: the step inside the batch to come, if any.
-        begun: how the work begins; with the look before any work alone.
+        begun: how the work begins; with the look before any work.
         uploads: the visitor's decoded images, with that look.
         download: how far a download is; loading: which choice of the form is being loaded, by the name of its field, ""
             once all are; prompts: how many class names in templates have been read, and how many there
@@ -156,7 +156,7 @@ def work(experiment: Experiment, session: Session, machine: Machine, batches: in
                     session = session.after(state.to("cpu"), replace(seen, seconds=taken))
                     yield RunUpdate(session)
                 elif seen is not None:
-                    yield RunUpdate(session, seen)
+                    yield RunUpdate(None, seen)
                 else:
                     continue
                 shown = time.monotonic()

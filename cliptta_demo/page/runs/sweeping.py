@@ -20,8 +20,7 @@ from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, Sweep, sweep_data
-from cliptta_demo.page.runs.following import follow, words_of
-from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.runs.host import Host, words_of
 from cliptta_demo.page.session.state import Recipe, Uploads
 from cliptta_demo.page.words.texts import SWEEP_DONE, SWEEP_PROGRESS
 
@@ -76,9 +75,9 @@ def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any
             label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
             yield _update(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
             last: Snapshot | None = None
-            with closing(follow(host, own, None, uploads, None, "page", f"{key} sweep")) as looks:
+            with closing(host.follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:
                 for look in looks:
-                    if look.live is None and look.session is not None:
+                    if look.session is not None:
                         last = look.session.snapshot or last
             if last is not None:
                 points.append(_point(value, last))

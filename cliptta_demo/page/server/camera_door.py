@@ -16,7 +16,7 @@ from starlette.routing import Route
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras, Frame, TooSoon
-from cliptta_demo.page.words.texts import BAD_REQUEST, FAILED, TOO_LARGE
+from cliptta_demo.page.words.texts import BAD_REQUEST, CAMERA_GONE, FAILED, TOO_LARGE
 
 log = logging.getLogger(__name__)
 PATH, TOKEN = "/camera", "x-camera"
@@ -34,10 +34,8 @@ async def _camera(cameras: Cameras, threads: Callable[[], anyio.CapacityLimiter]
     if request.method == "DELETE":
         await anyio.to_thread.run_sync(cameras.end, "", token, limiter=threads())
         return Response(status_code=204)
-    try:
-        found = cameras.find(token)
-    except CameraGone as error:
-        return _refusal(str(error), 404)
+    if (found := cameras.find(token)) is None:
+        return _refusal(CAMERA_GONE, 404)
     data = bytearray()
     async for piece in request.stream():
         data += piece

@@ -121,7 +121,7 @@ def health(host: Host, request: Request) -> JSONResponse:
         "runs_at_work": runs.count,
         "cameras_at_work": host.cameras.count,
         "loaded_backbones": list(loaded_backbones()),
-        **({"workers": len(remote.workers.present)} if remote is not None else {}),
+        **({"workers": len(remote.reports)} if remote is not None else {}),
         "undeleted_sessions": host.session_end.undeleted,
         "undeleted_files": len(host.uploads.leftovers),
     }
@@ -132,7 +132,9 @@ def _get_ready(host: Host, held: ExitStack) -> None:
     runs = host.runs
     if host.remote is not None:  # workers get ready by themselves
         try:
-            held.callback(host.remote.connect(host.machine.pace))
+            if not host.remote.start():
+                log_event("no-worker", logging.WARNING, seconds=host.limits.worker_wait_seconds)
+            held.callback(host.remote.stop)
         except UserError as error:
             log_event("no-cluster", logging.ERROR, reason=str(error))
             sys.stderr.flush()

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -18,29 +17,23 @@ from cliptta_demo.page.form import links
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.state import Choice
 from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
 
 
-def test_one_step_is_one_batch_and_reset_gives_the_first_one_again():
-    first, _ = press()
-    assert first.state.next_batch == 1
-    second, _ = press(first)
-    assert second.state.next_batch == 2
-    assert not same(first, second)
+def test_a_step_is_a_batch_running_on_equals_stepping_and_reset_begins_anew():
+    stepped = [press()[0]]
+    for _ in range(2):
+        stepped.append(press(stepped[-1])[0])
+    assert [session.state.next_batch for session in stepped] == [1, 2, 3]
+    assert not same(stepped[0], stepped[1])
+    at_once, updates = press(batches=None)
+    assert same(stepped[-1], at_once)
+    assert "finished" in updates[-1]["progress"]
     reset = handlers.reset(["zero-shot", "tent"])
     assert reset["session"] is None
-    again, _ = press(reset["session"])
-    assert same(first, again)
-
-
-def test_running_on_equals_stepping():
-    stepped = None
-    for _ in range(3):
-        stepped, _ = press(stepped)
-    at_once, updates = press(batches=None)
-    assert same(stepped, at_once)
-    assert "finished" in updates[-1]["progress"]
+    assert same(stepped[0], press(reset["session"])[0])
 
 
 def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
@@ -59,28 +52,24 @@ def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
     assert same(whole, press(committed, batches=None)[0])
 
 
-def test_a_changed_corruption_goes_on_with_the_adapted_model():
-    first, _ = press()
-    second, updates = press(first, corruption="fog", severity=3)
-    assert [mark.label for mark in second.marks] == ["fog 3"]
-    assert second.snapshot.corruption == "fog"
-    assert second.state.next_batch == 2
-    assert any("fog 3" in update.get("message", "") for update in updates)
-
-
-def test_changed_classes_start_anew_and_say_so():
-    first, _ = press()
-    second, updates = press(first, class_names="cat, dog, car")
-    assert second.state.next_batch == 1
-    assert second.snapshot.class_names == ("cat", "dog", "car")
-    assert any("started again" in update.get("message", "") for update in updates)
-
-
-def test_a_finished_stream_starts_anew():
-    done, _ = press(batches=None)
-    again, updates = press(done)
-    assert again.state.next_batch == 1
-    assert any("had ended" in update.get("message", "") for update in updates)
+@pytest.mark.parametrize(
+    ("batches", "change", "next_batch", "marks", "words"),
+    [
+        (1, {"corruption": "fog", "severity": 3}, 2, ["fog 3"], "fog 3"),
+        (1, {"class_names": "cat, dog, car"}, 1, [], "started again"),
+        (None, {}, 1, [], "had ended"),
+    ],
+)
+def test_a_changed_form_goes_on_with_the_adapted_model_or_says_why_it_starts_anew(
+    batches, change, next_batch, marks, words
+):
+    first, _ = press(batches=batches)
+    second, updates = press(first, **change)
+    assert second.state.next_batch == next_batch
+    assert [mark.label for mark in second.marks] == marks
+    assert second.snapshot.corruption == change.get("corruption", first.snapshot.corruption)
+    assert ", ".join(second.snapshot.class_names) == change.get("class_names", ", ".join(first.snapshot.class_names))
+    assert any(words in update.get("message", "") for update in updates)
 
 
 @pytest.mark.parametrize(
@@ -104,35 +93,19 @@ def test_an_error_is_a_sentence_and_the_session_goes_on(change, words):
     assert press(kept)[0].state.next_batch == 2
 
 
-def test_an_unexpected_failure_tells_no_details(monkeypatch):
-    def fail(*_):
-        raise RuntimeError("secret detail")
-
-    monkeypatch.setattr(gpu, "open_experiment", fail)
-    kept, updates = press()
-    assert kept is None
-    assert "Something went wrong" in message(updates)
-    assert "secret" not in str(updates)
-
-
-def test_a_failure_in_the_middle_keeps_the_last_batch(monkeypatch):
+def test_a_failure_in_the_middle_tells_no_details_and_keeps_the_last_batch(monkeypatch):
     real = runner.work
 
     def half(experiment, session, machine, batches):
         yield from real(experiment, session, machine, 1)
-        raise RuntimeError("later")
+        raise RuntimeError("secret detail")
 
     monkeypatch.setattr(gpu, "work", half)
     kept, updates = press(batches=None)
     assert kept.state.next_batch == 1
     assert "<b>1</b> of 3" in updates[-1]["progress"]
-
-
-def test_a_batch_of_one_works():
-    session, updates = press(batch_size=1)
-    assert session.state.images_done == 1
-    assert all(np.isfinite(method.batch.confidence).all() for method in session.snapshot.methods.values())
-    assert 'role="alert"' not in message(updates)
+    assert "Something went wrong" in message(updates)
+    assert "secret" not in str(updates)
 
 
 @pytest.fixture
@@ -179,25 +152,29 @@ def test_only_bad_files_are_one_message(photos):
     assert "bad.png" in message(updates)
 
 
-def test_labels_fill_the_class_names_and_bring_accuracy(photos):
-    names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
-    update = take(photos[:3], names)
-    assert update["class_names"] == "sea, sun"
-    assert "3 images ready, all with labels of 2 classes" in update["upload_note"]
-    own = {"dataset": "upload"}
-    session, _ = press(None, update["uploads"], batches=None, class_names=update["class_names"], **own)
-    assert session.snapshot.methods["tent"].accuracy is not None
-    assert session.state.true_histogram.tolist() == [2, 1]
-
-
-def test_names_that_a_visitor_typed_stay_and_other_labels_count_as_none(photos):
-    names = ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"]
-    update = take(photos[:3], names, typed="sun, moon")
-    assert "class_names" not in update
-    own = {"dataset": "upload", "class_names": "sun, moon"}
+@pytest.mark.parametrize(
+    ("typed", "strangers", "labels", "words"),
+    [
+        ("", False, [0, 0, 1], "3 images ready, all with labels of 2 classes"),  # they fill the class names
+        (
+            "sun, moon",
+            False,
+            [-2, -2, 0],
+            "2 images have labels outside the class names (“sea”): counted as unlabelled.",
+        ),
+        ("sun, moon", True, [-1, -1, 0], "counted as strangers."),
+    ],
+)
+def test_labels_of_uploads_bring_class_names_and_accuracy(photos, typed, strangers, labels, words):
+    update = take(photos[:3], ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"], typed=typed)
+    assert update.get("class_names", typed) == (typed or "sea, sun")
+    own = {"dataset": "upload", "class_names": typed or "sea, sun", "strangers_by_label": strangers}
     session, updates = press(None, update["uploads"], batches=None, **own)
-    assert sorted(session.snapshot.labels) == [-2, -2, 0]
-    assert "2 images have labels outside the class names (“sea”): counted as unlabelled." in message(updates)
+    assert sorted(session.snapshot.labels) == labels
+    assert session.snapshot.methods["tent"].accuracy is not None
+    assert len(session.snapshot.methods["tent"].ood_scores) == labels.count(-1)
+    assert words in update["upload_note"] + message(updates)
+    assert ("strangers_by_label=1" in links.to_query(session.recipe)) == strangers
 
 
 def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos):
@@ -210,15 +187,8 @@ def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos
     assert second["uploads"].identity != first["uploads"].identity
 
 
-def test_labels_of_no_class_can_be_strangers(photos):
-    update = take(photos[:3], ["my/sun/red.png", "my/sea/green.png", "my/sea/blue.png"], typed="sun, moon")
-    own = {"dataset": "upload", "class_names": "sun, moon", "strangers_by_label": True}
-    session, updates = press(None, update["uploads"], batches=None, **own)
-    assert sorted(session.snapshot.labels) == [-1, -1, 0]
-    assert len(session.snapshot.methods["tent"].ood_scores) == 2
-    assert "counted as strangers." in message(updates)
-    assert "strangers_by_label=1" in links.to_query(session.recipe)
-    assert not press(strangers_by_label=True)[0].recipe.strangers_by_label  # of one's own images alone
+def test_labels_of_no_class_are_strangers_among_own_images_alone():
+    assert not press(strangers_by_label=True)[0].recipe.strangers_by_label
 
 
 @pytest.mark.parametrize(
@@ -299,7 +269,7 @@ def test_the_api_streams_plain_numbers():
 
 def test_the_api_takes_every_setting_of_adaptation(monkeypatch):
     seen = []
-    monkeypatch.setattr(api, "follow", lambda host, recipe, *_: seen.append(recipe) or (look for look in ()))
+    monkeypatch.setattr(Host, "follow", lambda host, recipe, *_: seen.append(recipe) or (look for look in ()))
     given = {"rate_halves": 3, "memory_sample": 12, "symmetric": True, "tda.shots": 2}
     list(api.endpoint(HOST)(methods=["cliptta", "tda"], adaptation=given))
     (recipe,) = seen

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +17,6 @@ from zero_gpu_visits import numbers, recipe_of
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.texts import FAILED
 
 pytestmark = pytest.mark.slow
@@ -49,10 +46,7 @@ def test_nobody_gets_anothers_weights(seen: dict[str, Any]) -> None:
     assert seen["one, cold"] == one  # goes on in a process that knows nothing
     assert seen["after a cancel"] == other
     assert one != other
-
-
-def test_warm_and_cold_workers_were_really_used(seen: dict[str, Any]) -> None:
-    assert len(seen["workers"]) == len(set(seen["workers"])) == 3  # one more after the kill
+    assert len(seen["workers"]) == len(set(seen["workers"])) == 3  # warm and cold ones, and one more after the kill
     assert len(seen["durations"]) == 11
 
 
@@ -98,12 +92,3 @@ def test_a_call_whose_time_is_over_pauses_the_run(monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
     *_, end = gpu.perform(recipe_of("one"), last.session, None, None, Machine())
     assert numbers(end.session) == alone("one")
-
-
-def test_everything_that_goes_in_and_comes_out_pickles() -> None:
-    with closing(gpu.perform(recipe_of("one"), None, None, 1, Machine())) as looks:
-        for look in looks:
-            again = pickle.loads(pickle.dumps(look))
-    assert isinstance(again.session, Session)
-    assert numbers(again.session) == numbers(look.session)
-    assert pickle.loads(pickle.dumps(recipe_of("one"))) == recipe_of("one")
