@@ -6,6 +6,7 @@ import html
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -30,33 +31,28 @@ def watched(work: Callable[[], Result]) -> Iterator[Progress | Result]:
 
     Closing the iterator in between gives a download up: the waiting ends, and what has begun comes into the cache.
     """
-    state: dict[str, object] = {}
-    done, given_up = threading.Event(), threading.Event()
+    result: Future[Result] = Future()
+    given_up, last = threading.Event(), []
 
     def watcher(progress: Progress) -> None:
         if given_up.is_set():
             raise GivenUp
-        state["progress"] = progress
+        last[:] = [progress]
 
     def target() -> None:
         try:
             with hub.watch(watcher):
-                state["result"] = work()
+                result.set_result(work())
         except BaseException as error:
-            state["error"] = error
-        finally:
-            done.set()
+            result.set_exception(error)
 
     threading.Thread(target=target, name="preparing", daemon=True).start()
     try:
-        while not done.wait(LIVE_INTERVAL):
-            if "progress" in state:
-                yield state["progress"]
+        while not wait([result], LIVE_INTERVAL).done:
+            yield from last
     finally:
         given_up.set()
-    if "error" in state:
-        raise state["error"]
-    yield state["result"]
+    yield result.result()
 
 
 @dataclass

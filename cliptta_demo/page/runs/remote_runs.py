@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -29,7 +29,6 @@ from cliptta_demo.page.runs.runner import RunUpdate, warm_up
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
-T = TypeVar("T")
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
 
 
@@ -95,7 +94,7 @@ class RemoteRuns(Cluster):
                     return not run.over
         return False
 
-    def answer(self, model: str, function: Callable[..., T], *arguments: Any) -> T:
+    def answer(self, model: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a module's ``function`` returns: asked of a worker that has the model.
 
         Raises:

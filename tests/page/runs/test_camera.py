@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 import pytest
-import torch
 from hostile_files import encode, film
 from PIL import Image
 from pressing import BACKBONE
@@ -147,11 +146,3 @@ def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(host: Host, monk
     monkeypatch.setattr(camera, "ON_ZERO_GPU", True)
     with pytest.raises(UserError, match="borrows its GPU"):
         begin(host)
-
-
-def test_a_window_holds_so_many_frames_whatever_was_seen(host: Host) -> None:
-    ours = begin(host)
-    for _ in range(20):
-        ours.answer(Frame(PICTURE, overlay="gaussian_noise", severity=2))
-    assert ours._window.seen == 20
-    assert torch.stack(list(ours._window._images)).shape[0] == camera.WINDOW

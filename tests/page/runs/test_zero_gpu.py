@@ -6,15 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from paths import TESTS
-from zero_gpu_visits import numbers, recipe_of
+from zero_gpu_visits import JOBS, numbers, recipe_of
 
 from cliptta_demo.limits import LIMITS
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.words.texts import FAILED
@@ -64,24 +64,15 @@ def test_a_worker_that_dies_is_a_sentence_and_the_run_goes_on_in_another(seen: d
 
 
 def test_the_time_asked_for_follows_the_steps(seen: dict[str, Any]) -> None:
-    recipe = recipe_of("one")
     assert seen["durations"][0] == seen["needed"]
-    settings = recipe.settings
-    longer = replace(
-        recipe,
-        settings=replace(
-            settings,
-            stream=replace(settings.stream, batches=20),
-            adaptation=replace(settings.adaptation, steps=5),
-        ),
-    )
-    needed = [gpu.seconds_needed(longer, None, None, batches, Machine()) for batches in (1, 5, 20, None)]
-    assert needed == sorted(needed)
-    assert needed[0] < needed[1] < needed[2] == needed[3]
-    larger = replace(longer, backbone="ViT-B-16/openai")
-    assert gpu.seconds_needed(larger, None, None, 5, Machine()) > needed[1]
-    endless = replace(longer, settings=replace(settings, stream=replace(settings.stream, batches=200)))
-    assert gpu.seconds_needed(endless, None, None, None, Machine()) == LIMITS.gpu_seconds
+
+    def needed(most: int | None, **changes: Any) -> int:
+        return gpu.seconds_needed(read_form(JOBS["one"] | changes), None, None, most, Machine())
+
+    one, five, twenty, whole = (needed(most, batches=20, steps=5) for most in (1, 5, 20, None))
+    assert one < five < twenty == whole
+    assert needed(5, batches=20, steps=5, backbone="ViT-B-16/openai") > five
+    assert needed(None, batches=200) == LIMITS.gpu_seconds
 
 
 def test_a_call_whose_time_is_over_pauses_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
