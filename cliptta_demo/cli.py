@@ -33,9 +33,7 @@ from cliptta_demo.options import (
     read_own,
     read_stream,
 )
-from cliptta_demo.research.ablation import add_ablation_parser
-from cliptta_demo.research.claims import add_claims_parser
-from cliptta_demo.research.command import add_choose_parser, add_gallery_parser, add_table_parser
+from cliptta_demo.research.commands import add_research_parsers
 
 DESCRIPTION = (
     "Test-time adaptation of CLIP. Without a command this serves the page on port 7860; GRADIO_SERVER_PORT and "
@@ -104,11 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.set_defaults(work=bench_command)
     settings = commands.add_parser("settings", help="write the table of all settings, as in docs/settings.md")
     settings.set_defaults(work=settings_command)
-    add_table_parser(commands)
-    add_ablation_parser(commands)
-    add_choose_parser(commands)
-    add_gallery_parser(commands)
-    add_claims_parser(commands)
+    add_research_parsers(commands)
     return parser
 
 

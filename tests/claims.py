@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import statistics
 from pathlib import Path
+
+import pandas as pd
 
 from cliptta_demo.page.lessons.claim import Quantity
 from cliptta_demo.research.record import load_record
-from cliptta_demo.research.studies import COMBINATIONS
 
 ROOT = Path(__file__).parents[1]
 _METHOD = re.compile(r"\b(TENT|CLIPTTA|OCE|[Zz]ero-shot|[Aa]dapting|regulariser)\b")
@@ -39,10 +39,6 @@ RECORD = load_record(ROOT / "docs" / "claims.json")
 
 def rounding(study: str, quantity: Quantity) -> float:
     """Standard deviation of what a combination changes on one and the same stream: threads and precision alone."""
-    first = {(r.corruption, r.seed): quantity.of(r.columns) for r in RECORD.runs[study][COMBINATIONS[0].name]}
-    changes = [
-        quantity.of(run.columns) - first[run.corruption, run.seed]
-        for combination in RECORD.combinations(study)[1:]
-        for run in RECORD.runs[study][combination.name]
-    ]
-    return math.sqrt(statistics.fmean(change**2 for change in changes))
+    first, *others = (RECORD.runs[study][combination.name] for combination in RECORD.combinations(study))
+    changes = pd.concat([(quantity.of(runs) - quantity.of(first)).dropna() for runs in others])
+    return math.sqrt((changes**2).mean())

@@ -1,47 +1,36 @@
-"""The tables of results in the README and in docs/measured.md, out of the record; the README's ranking."""
+"""The tables of results in the README and in docs/measured.md, out of the record."""
 
 from __future__ import annotations
 
+import pandas as pd
 from paths import ROOT
 
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
-from cliptta_demo.research.gallery import STREAMS_FILE, groups_of
-from cliptta_demo.research.kept import read_csv
+from cliptta_demo.research.gallery import STREAMS_FILE
 from cliptta_demo.research.margins import mean_and_error
+from cliptta_demo.research.means import markdown
 from cliptta_demo.research.paper import PAPER_ACCURACY
-from cliptta_demo.research.ranking import standings
-from cliptta_demo.research.ranking_page import first_screen, first_table, gain_words
-from cliptta_demo.research.record import CLEAN, Record
+from cliptta_demo.research.ranking import gains_table, group_of, ranking, read_streams
+from cliptta_demo.research.record import Record
 from cliptta_demo.research.studies import COMBINATIONS
-from cliptta_demo.research.text import markdown_table
+from cliptta_demo.research.text import CLEAN
 
 STREAMS = {
     "cifar10-5": "CIFAR-10, severity 5",
     "cifar10-clean": "CIFAR-10, clean",
     "lesson-collapse": "pictures, impulse noise, severity 4",
 }
-
-
-GROUPS = groups_of(read_csv(ROOT / "docs" / "gallery" / STREAMS_FILE))
-
-
-def ranking_sentences() -> str:
-    """By how much the first is ahead: as docs/gallery has it."""
-    return first_screen(GROUPS)
-
-
-def ranking_first_table() -> str:
-    """Those that gain most, and TENT."""
-    return first_table(GROUPS)
+KEPT = read_streams(ROOT / "docs" / "gallery" / STREAMS_FILE)
+GAINS = gains_table(group_of(KEPT, "corruptions"))
 
 
 def statistics_sentence() -> str:
     """What the batch's statistics gain without a step, beside CLIPTTA, on each table of the ranking."""
-    parts = []
-    for title, outcomes in GROUPS["corruptions"].items():
-        gains = {standing.method: gain_words(standing) for standing in standings({title: outcomes})}
-        parts.append(f"{gains['batch-statistics']} points on {title} (CLIPTTA {gains['cliptta']})")
+    parts = [
+        f"{gains['batch-statistics']} points on {title} (CLIPTTA {gains['cliptta']})"
+        for title, gains in GAINS.drop(columns="method").items()
+    ]
     return f"The batch's statistics alone, without a step: {', '.join(parts)}."
 
 
@@ -49,11 +38,8 @@ def tent_sentence(record: Record) -> str:
     """What joins TENT's two numbers, that with one setting for all and that in the ranking."""
     lost = mean_and_error(record.read("cifar10-5", Claim(sentence="", quantity=lead("zero-shot", "tent"))))
     own = chosen()["tent"]
-    title = "CIFAR-10, severity 5"
-    everywhere, there = (
-        next(gain_words(standing) for standing in standings(tables) if standing.method == "tent")
-        for tables in (GROUPS["corruptions"], {title: GROUPS["corruptions"][title]})
-    )
+    everywhere = ranking(group_of(KEPT, "corruptions")).words["tent"]
+    there = GAINS["CIFAR-10, severity 5"]["tent"]
     return (
         f"TENT's {lost} points below zero-shot here and its {everywhere} in the ranking are of two settings: there it "
         f"has {own.rate:g} of this rate and {own.steps} step a batch, and hardly moves ({there} under the same "
@@ -72,7 +58,8 @@ def streams_table(record: Record) -> str:
     paper = PAPER_ACCURACY["CIFAR-10-C"]
     known = [f"*{paper[name]:.1f}*" if name in paper else "" for name in columns]
     lines.insert(1, ["*the paper: ViT-B/16, CIFAR-10-C, severity 5*", *known])
-    return markdown_table(["stream", "zero-shot", "TENT", "TENT + CLIPTTA's regulariser", "CLIPTTA"], lines)
+    titles = ["stream", "zero-shot", "TENT", "TENT + CLIPTTA's regulariser", "CLIPTTA"]
+    return markdown(pd.DataFrame(lines, columns=titles))
 
 
 def strangers_table(record: Record) -> str:
@@ -82,7 +69,7 @@ def strangers_table(record: Record) -> str:
         [title, *(_cell(record, "lesson-strangers", column, name) for column in columns)]
         for name, title in (("auroc", "AUROC in %"), ("fpr95", "FPR95 in %"), ("accuracy", "accuracy in %"))
     ]
-    return markdown_table(["", "zero-shot", "CLIPTTA", "CLIPTTA + OCE"], lines)
+    return markdown(pd.DataFrame(lines, columns=["", "zero-shot", "CLIPTTA", "CLIPTTA + OCE"]))
 
 
 def _cell(record: Record, study: str, column: str, name: str) -> str:
@@ -91,8 +78,10 @@ def _cell(record: Record, study: str, column: str, name: str) -> str:
 
 def _accuracy(record: Record, study: str, column: str) -> str:
     runs = record.runs[study][COMBINATIONS[0].name]
-    if column not in runs[0].columns:
+    if column not in runs:
         return ""
-    shifted = [run for run in runs if run.corruption != CLEAN] or runs
-    fallen = sum(bool(run.columns[column]["collapsed"]) for run in shifted)
-    return _cell(record, study, column, "accuracy") + (f" ({fallen} of {len(shifted)})" if fallen else "")
+    under = runs[runs.index.get_level_values("corruption") != CLEAN]
+    fallen = (runs if under.empty else under)[column, "collapsed"]
+    return _cell(record, study, column, "accuracy") + (
+        f" ({fallen.sum():.0f} of {len(fallen)})" if fallen.any() else ""
+    )

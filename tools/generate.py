@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 from paths import ROOT
 
 from cliptta_demo.languages import FOLDER, gather
-from cliptta_demo.research import ablation_page, gallery, kept, margins, record
+from cliptta_demo.research import ablation, gallery, margins, ranking, record
 from cliptta_demo.settings_table import settings_page
 from tools import make_example, make_worksheets
 
@@ -24,17 +25,17 @@ GALLERY = DOCS / "gallery"
 
 
 @cache
-def streams() -> kept.KeptTables:
+def streams() -> pd.DataFrame:
     """What the gallery's methods reached."""
-    return kept.read_csv(GALLERY / gallery.STREAMS_FILE)
+    return ranking.read_streams(GALLERY / gallery.STREAMS_FILE)
 
 
 TEXTS: dict[Path, Callable[[], str]] = {
     FOLDER / "en.json": gather.english,
     DOCS / "settings.md": settings_page,
     DOCS / "claims.md": lambda: margins.to_markdown(record.load_record(DOCS / "claims.json")),
-    DOCS / "ablation.md": lambda: ablation_page.ablation_page(ablation_page.read_csv(DOCS / "ablation.csv")),
-    GALLERY / "ranking.md": lambda: gallery.page_of(streams()),
+    DOCS / "ablation.md": lambda: ablation.ablation_page(ablation.read_outcomes(DOCS / "ablation.csv")),
+    GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
     GALLERY / "ranking.svg": lambda: gallery.picture_of(streams()),
     gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),
 }

@@ -8,25 +8,24 @@ from cliptta_demo.research.studies import Study, table_study
 
 _SIX = "airplane,automobile,ship,truck,horse,frog"  # of CIFAR-10's ten; the other four are the strangers
 _FIVE = "gaussian_noise,glass_blur,frost,contrast,pixelate"  # of each of ImageNet-C's kinds one, and two digital ones
-# A noise, a weather and a digital corruption, with the first seed alone.
-SAMPLE = (("gaussian_noise", "frost", "contrast"), (0,))
-
-_SEEDS = "--seeds 0,1,2"
+_SAMPLE = ("gaussian_noise", "frost", "contrast"), (0,)  # a noise, a weather, a digital one, with the first seed alone
 _METHODS = "--methods zero-shot,tent,tent-regularised,cliptta"
+_STRANGERS = f"--classes {_SIX} --ood others"
 
 TABLES: dict[str, Study] = {
     study.name: study
     for study in (
-        table_study("cifar10-5", f"--dataset cifar10 --severity 5 {_METHODS} {_SEEDS}", SAMPLE),
+        table_study("cifar10-5", f"--dataset cifar10 --severity 5 {_METHODS} --seeds 0,1,2", *_SAMPLE),
         table_study(
             "cifar10-clean",
             "--dataset cifar10 --corruptions none --methods zero-shot,tent,cliptta --seeds 0,1,2,3,4",
-            (("none",), (0, 1)),
+            ("none",),
+            (0, 1),
         ),
         table_study(
             "cifar10-5-others",
-            f"--dataset cifar10 --corruptions {_FIVE} --severity 5 --classes {_SIX} --ood others {_SEEDS}",
-            SAMPLE,
+            f"--dataset cifar10 --corruptions {_FIVE} --severity 5 {_STRANGERS} --seeds 0,1,2",
+            *_SAMPLE,
         ),
     )
 }

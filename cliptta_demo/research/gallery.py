@@ -3,131 +3,111 @@
 import argparse
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
-from cliptta_demo.backend.data.catalog import open_source
-from cliptta_demo.backend.data.sources import Source
+import pandas as pd
+
 from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.backend.methods.measured import MEASURED_FILE
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
-from cliptta_demo.backend.settings import method_names
+from cliptta_demo.backend.settings import StreamSettings, method_names
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.research.forgetful import SINGLE_IMAGES, shortened
-from cliptta_demo.research.gallery_tables import TABLES, GalleryTable
-from cliptta_demo.research.kept import Kept, KeptTables, digest_of, read_csv, to_csv
-from cliptta_demo.research.ranking import Outcome, Standing, outcome_of, standings
-from cliptta_demo.research.ranking_page import first_screen, first_table, measured_gain, of_all, ranking_page
+from cliptta_demo.research import ranking
+from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
 from cliptta_demo.research.ranking_picture import ranking_picture
-from cliptta_demo.research.runs import TableSettings, run_aloud
+from cliptta_demo.research.runs import TableSettings, run_here
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
+# Methods that start anew with each batch or image: a short stream tells as much of them as a long one.
+SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
+FORGETFUL = (*SINGLE_IMAGES, "zero", "watt-p", "watt-s")
+FEW_BATCHES = 1  # an image takes them up to a hundred times as long as others
 
 
 def run_gallery(arguments: argparse.Namespace) -> None:
     """The ``gallery`` command, whose words have been checked."""
-    others = tuple(name for name in method_names() if name != REFERENCE)
-    methods = arguments.methods.split(",") if arguments.methods else others
-    tables = arguments.tables.split(",")
-    record = arguments.record / STREAMS_FILE if arguments.record else None
-    kept = read_csv(record) if record else {}
-    for name in tables:
-        table, source = TABLES[name], open_source(TABLES[name].dataset)
-        for method in (method for method in methods if method not in table.leaves_out):
-            before = kept.get(name, {}).get(method)
-            kept.setdefault(name, {})[method] = run(table, method, source, arguments.out, before)
-    kept = _in_order(kept, others)
-    page = page_of(kept)
-    print(page, first_table(groups_of(kept)), first_screen(groups_of(kept)), sep="\n\n")
+    others = [name for name in method_names() if name != REFERENCE]
+    record = arguments.record
+    streams = ranking.read_streams((record or arguments.out) / STREAMS_FILE)
+    for name in arguments.tables.split(","):
+        for method in arguments.methods.split(",") if arguments.methods else others:
+            if TABLES[name].group == "schedules" and method in FORGETFUL:
+                continue  # what came before is nothing to them
+            here, digest = (streams.table == name) & (streams.method == method), digest_of(name, method)
+            if set(streams.settings[here]) != {digest}:
+                found = run(name, method, digest, arguments.out)
+                streams = found if streams.empty else pd.concat([streams[~here], found])
+    place = {name: number for number, name in enumerate([*TABLES, *others])}  # as declared, whichever ran first
+    streams = streams.sort_values(["table", "method"], key=lambda names: names.map(place), kind="stable")
+    page = ranking.ranking_page(streams)
+    print(page)
+    if not ranking.ranking(ranking.group_of(streams, "corruptions")).empty:
+        print(ranking.readme(streams))
     if record:
-        arguments.record.mkdir(parents=True, exist_ok=True)
-        files = {"ranking.md": page, "ranking.svg": picture_of(kept), STREAMS_FILE: to_csv(kept)}
-        for name, text in files.items():
-            file = arguments.record / name
+        csv = streams.to_csv(index=False, lineterminator="\n")
+        for file, text in ((STREAMS_FILE, csv), ("ranking.md", page), ("ranking.svg", picture_of(streams))):
             if text:
-                file.write_text(text, encoding="utf-8")
+                (record / file).write_text(text, encoding="utf-8")
             else:  # nothing to draw yet, and what was drawn of other tables no longer holds
-                file.unlink(missing_ok=True)
-        MEASURED_FILE.write_text(measured_of(kept), encoding="utf-8")
+                (record / file).unlink(missing_ok=True)
+        MEASURED_FILE.write_text(measured_of(streams), encoding="utf-8")
 
 
-def page_of(kept: KeptTables) -> str:
-    """The ranking of what was kept, as Markdown."""
-    return ranking_page(groups_of(kept))
-
-
-def picture_of(kept: KeptTables) -> str:
+def picture_of(streams: pd.DataFrame) -> str:
     """The ranking under the fifteen corruptions as SVG; empty as long as no method has run on all of their tables."""
-    ranked = _ranked(kept)
-    return ranking_picture(ranked, "What each method gains over zero-shot under fifteen corruptions.") if ranked else ""
+    found = ranking.group_of(streams, "corruptions")
+    ranked = ranking.ranking(found)
+    title = "What each method gains over zero-shot under fifteen corruptions."
+    return "" if ranked.empty else ranking_picture(found, ranked, title)
 
 
-def measured_of(kept: KeptTables) -> str:
+def measured_of(streams: pd.DataFrame) -> str:
     """What the page tells of each method's gain under the fifteen corruptions, as JSON."""
-    gains = {one.method: asdict(measured_gain(one)) for one in _ranked(kept)}
-    return json.dumps({"methods": gains}, indent=1) + "\n"
+    found = ranking.measured(ranking.ranking(ranking.group_of(streams, "corruptions")))
+    return json.dumps({"methods": {name: asdict(one) for name, one in found.items()}}, indent=1) + "\n"
 
 
-def _ranked(kept: KeptTables) -> list[Standing]:
-    return of_all(standings(groups_of(kept).get("corruptions", {})))
+def shortened(stream: StreamSettings, method: str) -> StreamSettings:
+    """The stream for a method: one batch where it forgets each."""
+    return replace(stream, batches=FEW_BATCHES) if method in FORGETFUL else stream
 
 
-def groups_of(kept: KeptTables) -> dict[str, dict[str, dict[str, Sequence[Outcome]]]]:
-    """Outcomes by the name of their group, the title of their table, and method."""
-    groups: dict[str, dict[str, dict[str, Sequence[Outcome]]]] = {}
-    for name, of_methods in kept.items():
-        outcomes = {method: streams.outcomes for method, streams in of_methods.items()}
-        groups.setdefault(TABLES[name].group, {})[TABLES[name].title] = outcomes
-    return groups
-
-
-def _in_order(kept: KeptTables, methods: Sequence[str]) -> dict[str, dict[str, Kept]]:
-    """As they are declared, whichever ran first."""
-    tables = {name: kept[name] for name in TABLES if name in kept}
-    return {name: {one: found[one] for one in methods if one in found} for name, found in tables.items()}
-
-
-def settings_of_run(table: GalleryTable, method: str) -> TableSettings:
-    """A method beside zero-shot."""
-    changes = {"rates": "own"} if method in chosen() else {}
+def settings_of_run(name: str, method: str) -> TableSettings:
+    """A method beside zero-shot on a table."""
+    table, changes = TABLES[name], {"rates": "own"} if method in chosen() else {}
     stream = shortened(table.stream, method)
-    if table.few_images and method in SINGLE_IMAGES:
-        stream = replace(stream, batch_size=table.few_images)
+    if table.dataset in FEW_IMAGES and method in SINGLE_IMAGES:
+        stream = replace(stream, batch_size=FEW_IMAGES[table.dataset])
     return TableSettings(
         backbone=TINY,
         dataset=table.dataset,
-        ood=None,
-        variants=(
-            Variant(REFERENCE, REFERENCE, REFERENCE),
-            Variant(method, METHODS[method].label, method, changes),
-        ),
+        variants=(Variant(REFERENCE, REFERENCE, REFERENCE), Variant(method, METHODS[method].label, method, changes)),
         corruptions=table.corruptions,
         seeds=SEEDS,
         stream=stream,
     )
 
 
-def digest_of_run(table: GalleryTable, method: str, class_names: Sequence[str]) -> str:
+def digest_of(name: str, method: str) -> str:
     """Of all that decides the outcomes but the code. A setting at its default is left out: new ones change nothing."""
-    settings = settings_of_run(table, method)
+    settings = settings_of_run(name, method)
     choice = asdict(chosen()[method]) if method in chosen() else None
-    about = [settings.dataset, settings.corruptions, settings.seeds, unusual(settings.stream), list(class_names)]
-    return digest_of(*about, method, choice, unusual(TINY_ADAPTATION), weights_digest())
+    about = [settings.dataset, settings.corruptions, settings.seeds, unusual(settings.stream), settings.class_names]
+    text = json.dumps([*about, method, choice, unusual(TINY_ADAPTATION), weights_digest()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def run(table: GalleryTable, method: str, source: Source, out: Path, kept: Kept | None = None) -> Kept:
-    """The streams of one method on one table, whose images ``source`` has; what is missing is run."""
-    digest = digest_of_run(table, method, source.class_names)
-    if kept and kept.digest == digest:
-        return kept
-    settings, folder = settings_of_run(table, method), out / table.name / f"{method}-{digest}"
-    rows = run_aloud(settings, load_backbone(TINY), source, folder, f"{table.name}, {method}")
-    return Kept(digest, [outcome_of(row, method) for row in rows])
+def run(name: str, method: str, digest: str, out: Path) -> pd.DataFrame:
+    """The streams of one method on one table; what is missing is run."""
+    settings, folder = settings_of_run(name, method), out / name / f"{method}-{digest}"
+    rows = run_here(settings, load_backbone(TINY), folder, f"{name}, {method}: ")
+    about = {"table": name, "method": method, "settings": digest}
+    return pd.DataFrame([about | ranking.outcome_of(row, method) for row in rows])
 
 
 @cache

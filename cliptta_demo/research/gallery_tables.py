@@ -22,56 +22,36 @@ class GalleryTable:
     """Streams of one data set.
 
     Attributes:
-        name: of its folder and on the command line; group: those of one are ranked together; title: of its column.
+        group: those of one are ranked together; title: of its column.
         dataset: as for ``run``; stream: everything of the streams but seed and corruption.
         corruptions: its rows; the schedule's name where that draws them.
-        few_images: of a stream, for methods for single images, where that is less than a batch.
     """
 
-    name: str
     group: str
     title: str
     dataset: str
     stream: StreamSettings
     corruptions: tuple[str, ...]
-    few_images: int | None = None
-
-    @property
-    def leaves_out(self) -> tuple[str, ...]:
-        """Methods that have no part in it: what came before is nothing to those that forget."""
-        from cliptta_demo.research.forgetful import FORGETFUL  # asks the methods, which are slow to load
-
-        return FORGETFUL if self.group == "schedules" else ()
-
-
-def _under_corruptions(dataset: str, severity: int) -> GalleryTable:
-    return GalleryTable(
-        name=f"{dataset}-{severity}",
-        group="photographs" if dataset == "tiny-imagenet" else "corruptions",
-        title=f"{DATASETS[dataset]}, severity {severity}",
-        dataset=dataset,
-        stream=StreamSettings(severity=severity),
-        corruptions=tuple(COMMON_CORRUPTIONS),
-        few_images=FEW_IMAGES.get(dataset),
-    )
-
-
-def _under_schedule(dataset: str, title: str) -> GalleryTable:
-    stream = StreamSettings(severity=5, **SCHEDULES[title])
-    return GalleryTable(
-        name=f"{dataset}-{title.replace(' ', '-')}",
-        group="schedules",
-        title=f"{DATASETS[dataset]}, {title}",
-        dataset=dataset,
-        stream=stream,
-        corruptions=(stream.schedule,),
-    )
 
 
 TABLES = {
-    table.name: table
-    for table in (
-        *(_under_corruptions(dataset, severity) for dataset in DATASETS for severity in (3, 5)),
-        *(_under_schedule(dataset, title) for dataset in ("pictures", "cifar10") for title in SCHEDULES),
+    f"{dataset}-{severity}": GalleryTable(
+        "photographs" if dataset == "tiny-imagenet" else "corruptions",
+        f"{DATASETS[dataset]}, severity {severity}",
+        dataset,
+        StreamSettings(severity=severity),
+        tuple(COMMON_CORRUPTIONS),
     )
+    for dataset in DATASETS
+    for severity in (3, 5)
+} | {
+    f"{dataset}-{title.replace(' ', '-')}": GalleryTable(
+        "schedules",
+        f"{DATASETS[dataset]}, {title}",
+        dataset,
+        StreamSettings(severity=5, **settings),
+        (settings["schedule"],),
+    )
+    for dataset in ("pictures", "cifar10")
+    for title, settings in SCHEDULES.items()
 }

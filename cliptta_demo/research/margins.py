@@ -1,17 +1,18 @@
 """The margins of all claims as Markdown."""
 
 import math
+from collections.abc import Iterable
+
+import pandas as pd
 
 from cliptta_demo.page.lessons.claim import Claim
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.documents import DOCUMENTS
+from cliptta_demo.research.means import LEVEL, markdown
 from cliptta_demo.research.record import MARGIN, Reading, Record
-from cliptta_demo.research.student import LEVEL
-from cliptta_demo.research.studies import COMBINATIONS, Combination
-from cliptta_demo.research.text import markdown_table
+from cliptta_demo.research.studies import Combination
 
 HOLDS = 0.95  # of the seeds show a whole lesson, at least
-HEAD = ("claim", "number", "needs", "mean ± SE", "margin", "least in", "fails from", "nearest seed")
 INTRODUCTION = f"""# Claims
 
 Every sentence of a lesson, the README, [what was measured](measured.md) and the model card that compares methods, the
@@ -34,39 +35,33 @@ def to_markdown(record: Record) -> str:
     for lesson in LESSONS:
         study = f"lesson-{lesson.key}"
         if lesson.claims and study in record.runs:
-            table = markdown_table(HEAD, _lines(record, study, lesson.claims))
-            parts += [f"### {lesson.title}", _held(record, lesson), table]
+            parts += [f"### {lesson.title}", _held(record, lesson), markdown(_lines(record, study, lesson.claims))]
     for document, claims in DOCUMENTS.items():
-        lines = [
-            line
-            for study, group in claims.items()
-            if study in record.runs
-            for line in _lines(record, study, group, name=study)
-        ]
-        if lines:
-            parts += [f"## {document}", markdown_table(["measured on", *HEAD], lines)]
-    parts += _samples(record)
+        if tables := [
+            _lines(record, study, group).assign(study=study) for study, group in claims.items() if study in record.runs
+        ]:
+            table = pd.concat(tables)
+            table.insert(0, "measured on", table.pop("study"))
+            parts += [f"## {document}", markdown(table)]
+    samples = "; ".join(filter(None, (_sample(record, study) for study in record.runs)))
+    if samples:
+        parts.append(
+            "With one thread and bfloat16 every stream was run. The other combinations ran a sample again, and their "
+            "mean is the full one, shifted by the mean difference on the sample; the error of that shift is added to "
+            f"its error. The samples: {samples}."
+        )
     return "\n\n".join(parts) + "\n"
 
 
-def _samples(record: Record) -> list[str]:
-    """Which of the studies' streams were run again, where those are not all."""
-    found: dict[str, str] = {}
-    for study in record.runs:
-        for combination in record.combinations(study):
-            if _sampled(record, study, combination):
-                runs = _runs(record, study, combination)
-                names, seeds = (dict.fromkeys(getattr(run, part) for run in runs) for part in ("corruption", "seed"))
-                words = f"of {', '.join(names).replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} "
-                found[study] = words + ", ".join(map(str, seeds))
-    if not found:
-        return []
-    told = "; ".join(f"{study} {words}" for study, words in found.items())
-    return [
-        "With one thread and bfloat16 every stream was run. The other combinations ran a sample again, and their mean "
-        "is the full one, shifted by the mean difference on the sample; the error of that shift is added to its error. "
-        f"The samples: {told}."
-    ]
+def _sample(record: Record, study: str) -> str:
+    """Which of a study's streams the last combination ran again; empty where those are all."""
+    parts = [*record.runs[study].values()]
+    first, last = parts[0], parts[-1]
+    if len(last) == len(first):
+        return ""
+    names, seeds = (last.index.get_level_values(level).unique() for level in last.index.names)
+    words = f"{study} of {', '.join(names).replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} "
+    return words + ", ".join(map(str, seeds))
 
 
 def mean_and_error(reading: Reading) -> str:
@@ -78,31 +73,32 @@ def _held(record: Record, lesson: Lesson) -> str:
     study, cells = f"lesson-{lesson.key}", []
     for combination in record.combinations(study):
         failing = record.failing_seeds(study, lesson.claims, combination)
-        count = len(_runs(record, study, combination))
+        count = len(record.runs[study][combination.name])
         where = f" (not with seed {', '.join(map(str, failing))})" if failing else ""
         cells.append(f"{count - len(failing)} of {count} with {combination.words}{where}")
     return f"Seeds that show all of it: {'; '.join(cells)}."
 
 
-def _lines(record: Record, study: str, claims: tuple[Claim, ...], name: str = "") -> list[list[str]]:
+def _lines(record: Record, study: str, claims: Iterable[Claim]) -> pd.DataFrame:
     lines = []
     for claim in claims:
         margins = record.margins(study, claim)
         readings = {combination: record.read(study, claim, combination) for combination in margins}
         least = min(margins, key=margins.get)
-        first = readings[record.combinations(study)[0]]
-        line = [
-            claim.sentence.replace("{}", mean_and_error(first)),
-            claim.quantity.words,
-            claim.limits,
-            mean_and_error(first),
-            "no spread" if math.isinf(margins[least]) else f"{margins[least]:.1f}",
-            least.words,
-            _breaking_point(claim, readings[least]),
-            _nearest(claim, readings),
-        ]
-        lines.append([name, *line] if name else line)
-    return lines
+        first = mean_and_error(next(iter(readings.values())))
+        lines.append(
+            {
+                "claim": claim.sentence.replace("{}", first),
+                "number": claim.quantity.words,
+                "needs": claim.limits,
+                "mean ± SE": first,
+                "margin": "no spread" if math.isinf(margins[least]) else f"{margins[least]:.1f}",
+                "least in": least.words,
+                "fails from": _breaking_point(claim, readings[least]),
+                "nearest seed": _nearest(claim, readings),
+            }
+        )
+    return pd.DataFrame(lines)
 
 
 def _breaking_point(claim: Claim, reading: Reading) -> str:
@@ -122,12 +118,3 @@ def _nearest(claim: Claim, readings: dict[Combination, Reading]) -> str:
     ]
     _, value, seed, combination = min(values, key=lambda entry: entry[0])
     return f"{100 * value:.1f} (seed {seed}, {combination.words})"
-
-
-def _runs(record: Record, study: str, combination: Combination) -> list:
-    return record.runs[study][combination.name]
-
-
-def _sampled(record: Record, study: str, combination: Combination) -> bool:
-    parts = record.runs[study]
-    return COMBINATIONS[0].name in parts and len(parts[combination.name]) < len(parts[COMBINATIONS[0].name])

@@ -1,168 +1,280 @@
-"""Methods in the order of what they gain over zero-shot."""
+"""Methods in the order of what they gain over zero-shot, and what that says, out of a line for each stream."""
 
-import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from pathlib import Path
 
-from cliptta_demo.backend.methods.registry import REFERENCE
+import pandas as pd
+
+from cliptta_demo.backend.methods.chosen import chosen
+from cliptta_demo.backend.methods.measured import Measured
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.research.gallery_tables import TABLES
+from cliptta_demo.research.means import interval_words, is_told, margin_of, markdown, spread
 from cliptta_demo.research.runs import Row
 
 LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
+SHOWN = 6  # methods in the README
+TITLES = {
+    "corruptions": "Fifteen corruptions",
+    "photographs": "Fifteen corruptions, 200 kinds of photographs",
+    "schedules": "Streams that change",
+}
+INTRODUCTION = (
+    "Written by `cliptta-demo gallery`. Gain: accuracy over zero-shot's on the same streams, in points, mean ± "
+    "standard error over seeds; each method at the rate and the steps [chosen](chosen.md) for it on pictures and "
+    "CIFAR-10 under four other corruptions. ms: the median of the streams, two runs at a time.",
+    "Methods are compared on the same streams, seed by seed, with the 95 % interval that Student's t has for so many "
+    "seeds: 4.3 standard errors of three, not two. Streams of one seed share their images, so seeds are the units, not "
+    "streams. Each comparison stands alone: of a hundred between equals, five would show a difference.",
+    "\\* starts anew with each batch or image, is slow, and saw the first batch of each stream alone (the column "
+    "*images*). These are other images than the rest's, so it is not compared with the rest.",
+    "Zero-shot is no stranger to these images: the built-in model has learnt from CIFAR-10's training photos, from "
+    "Tiny ImageNet's, and from three of four styles of pictures, the three shown here; never from a corrupted image.",
+)
+README = (
+    "Points of accuracy over zero-shot, mean ± standard error over three seeds (95 %: Student's t over their paired "
+    "differences), of the built-in model, which has learnt from CIFAR-10's training photos, Tiny ImageNet's and three "
+    "of four picture styles, never from a corrupted image: on pictures and CIFAR-10 under the fifteen corruptions of "
+    "ImageNet-C at severities 3 and 5, in streams of 640 images (\\*: the first 64 alone), each method with the rate "
+    "and the steps [that did best](docs/gallery/chosen.md) on four others; `cliptta-demo gallery` makes "
+    "[all numbers](docs/gallery/ranking.md), with the machines that the times are of, and "
+    "[their picture](docs/gallery/ranking.svg)."
+)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a ranking takes of a method on one stream.
+def outcome_of(row: Row, method: str) -> dict[str, object]:
+    """What is kept of a method on a finished stream.
 
-    Attributes:
-        corruption, seed: of the stream.
-        accuracy, before: the method's, and zero-shot's on the same images.
-        collapsed: whether the stream ended in a collapse.
-        calibration, calibration_before: expected calibration error, and zero-shot's.
-        seconds: for an image; kept: bytes that it remembers, beside the model.
-        images: of the stream; machine: what it ran on, with the precision and the threads.
+    accuracy, before: the method's, and zero-shot's on the same images; collapsed: whether it ends so; calibration,
+    calibration_before: expected calibration error, and zero-shot's; seconds: for an image; kept: bytes that it
+    remembers, beside the model; images: of the stream; machine: what it ran on, with the precision and the threads.
     """
-
-    corruption: str
-    seed: int
-    accuracy: float
-    before: float
-    collapsed: bool
-    calibration: float
-    calibration_before: float
-    seconds: float
-    kept: int
-    images: int
-    machine: str
-
-    @property
-    def gain(self) -> float:
-        """Over zero-shot, as a share."""
-        return self.accuracy - self.before
-
-
-def outcome_of(row: Row, method: str) -> Outcome:
-    """What a ranking takes of a finished stream."""
     own, before = row.columns[method], row.columns[REFERENCE]
     images = sum(own["histogram"])
-    return Outcome(
-        corruption=row.corruption,
-        seed=row.seed,
-        accuracy=round(own["accuracy"], 5),
-        before=round(before["accuracy"], 5),
-        collapsed=bool(own["collapsed"]),
-        calibration=round(own["calibration_error"] or 0.0, 5),
-        calibration_before=round(before["calibration_error"] or 0.0, 5),
-        seconds=round(own["seconds_per_batch"] * len(own["series"]["seconds"]) / images, 6),
-        kept=own["kept_bytes"],
-        images=images,
-        machine=row.device,
-    )
+    return {
+        "corruption": row.corruption,
+        "seed": row.seed,
+        "accuracy": round(own["accuracy"], 5),
+        "before": round(before["accuracy"], 5),
+        "collapsed": int(own["collapsed"]),
+        "calibration": round(own["calibration_error"] or 0.0, 5),
+        "calibration_before": round(before["calibration_error"] or 0.0, 5),
+        "seconds": round(own["seconds_per_batch"] * len(own["series"]["seconds"]) / images, 6),
+        "kept": own["kept_bytes"],
+        "images": images,
+        "machine": row.device,
+    }
 
 
-OutcomesOfTables = Mapping[str, Mapping[str, Sequence[Outcome]]]  # title of a table → method → its streams
+def read_streams(path: Path) -> pd.DataFrame:
+    """What was kept of all streams: table, method, a digest of all that defines its streams, and :func:`outcome_of`."""
+    if not path.exists():
+        return pd.DataFrame(columns=["table", "method", "settings"])
+    return pd.read_csv(path, dtype={"settings": str}).round(6)  # as they were written, to the bit
 
 
-@dataclass(frozen=True)
-class Standing:
-    """One method over several tables.
+def group_of(streams: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The streams of the tables that are ranked together, with the title of their table and the gain, a share."""
+    found = streams[streams.table.map(lambda table: TABLES[table].group == group).astype(bool)]
+    titles = [TABLES[table].title for table in found.table]
+    return found.assign(title=titles, gain=found.accuracy - found.before)
 
-    Attributes:
-        gains: title of a table → seed → mean gain over zero-shot under its corruptions, as a share.
-        by_stream: title of a table, corruption, seed → gain.
-        lost, read: seed → mean gain over the streams of which zero-shot reads less than :data:`LITTLE`, and at least
-            :data:`MUCH`; empty where there is none.
-        worst: the least of the corruptions' gains, mean over seeds, with its words.
-        collapsed, streams: how many streams end in a collapse, of how many.
-        calibration: expected calibration error, and zero-shot's on the same streams.
-        seconds: for an image, the median of the streams (the machine may have been busy in some); kept: bytes that it
-            remembers, beside the model, at most.
-        images: of its longest stream; machine: what most of its streams ran on.
+
+def ranking(streams: pd.DataFrame) -> pd.DataFrame:
+    """A line for each method that has run on every table of a group, the one that gains most first.
+
+    Columns: gain, margin of its interval (shares), words (mean ± standard error over seeds), by_table: a Series of
+    such words; lost, read: the same of the streams of which zero-shot reads less than :data:`LITTLE`, and at least
+    :data:`MUCH`; worst; collapsed of streams; calibration and calibration_before; seconds (the median, since the
+    machine may have been busy in some); kept, images: at most; machine: of most streams; label, with a star where it
+    saw fewer images than others.
     """
-
-    method: str
-    gains: dict[str, dict[int, float]]
-    by_stream: dict[tuple[str, str, int], float]
-    lost: dict[int, float]
-    read: dict[int, float]
-    worst: tuple[float, str]
-    collapsed: int
-    streams: int
-    calibration: tuple[float, float]
-    seconds: float
-    kept: int
-    images: int
-    machine: str
-
-    @property
-    def by_seed(self) -> dict[int, float]:
-        """Seed → mean gain over the tables."""
-        seeds = next(iter(self.gains.values()))
-        return {seed: statistics.fmean(of_table[seed] for of_table in self.gains.values()) for seed in seeds}
-
-    @property
-    def gain(self) -> float:
-        """Mean over tables and seeds."""
-        return statistics.fmean(self.by_seed.values())
-
-    def beyond(self, other: "Standing", table: str | None = None) -> list[float]:
-        """By how much it gains more than another one on the same streams, seed by seed, as shares.
-
-        A seed's streams share images, and seeds alone are units of their own. ``table``: on that one only.
-        """
-        more: dict[int, list[float]] = {}
-        for (title, _, seed), apart in self._pairs(other).items():
-            if table in (None, title):
-                more.setdefault(seed, []).append(apart)
-        return [statistics.fmean(values) for values in more.values()]
-
-    def ahead(self, other: "Standing") -> tuple[float, int]:
-        """On which share of the streams of both it gains more, and how many these are."""
-        pairs = self._pairs(other)
-        return statistics.fmean(apart > 0 for apart in pairs.values()), len(pairs)
-
-    def _pairs(self, other: "Standing") -> dict[tuple[str, str, int], float]:
-        return {key: gain - other.by_stream[key] for key, gain in self.by_stream.items() if key in other.by_stream}
+    tables = streams.groupby("method", sort=False).title.nunique()
+    streams = streams[streams.method.map(tables) == streams.title.nunique()]
+    if streams.empty:
+        return streams
+    by = streams.groupby("method", sort=False)
+    several = streams.title.map(streams.groupby("title").corruption.nunique() > 1)
+    words = streams.title + (", " + streams.corruption.str.replace("_", " ")).where(several, "")
+    cells = streams.assign(words=words).groupby(["method", "words"], sort=False).gain.mean()
+    worst = {name: f"{100 * of.min():+.1f} ({of.idxmin()[1]})" for name, of in cells.groupby("method")}
+    seeds = by_seed(streams)
+    found = pd.DataFrame(
+        {
+            "gain": seeds.mean(axis=1),
+            "margin": seeds.apply(margin_of, axis=1),
+            "words": in_words(seeds),
+            "lost": in_words(by_seed(streams[streams.before < LITTLE], each=False)),
+            "read": in_words(by_seed(streams[streams.before >= MUCH], each=False)),
+            "worst": pd.Series(worst),
+            "streams": by.size(),
+            "machine": by.machine.agg(lambda machines: machines.value_counts().index[0]),
+        }
+        | {name: by[name].mean() for name in ("calibration", "calibration_before")}
+        | {name: by[name].max() for name in ("kept", "images")}
+        | {"collapsed": by.collapsed.sum(), "seconds": by.seconds.median()},
+        index=seeds.index,
+    )
+    found["label"] = [METHODS[m].label + "*" * bool(few) for m, few in (found.images < found.images.max()).items()]
+    return found.fillna({"lost": "", "read": ""}).sort_values("gain", ascending=False, kind="stable")
 
 
-def standings(tables: OutcomesOfTables) -> list[Standing]:
-    """All methods that have run on one of the tables, the one that gains most first."""
-    methods = dict.fromkeys(method for found in tables.values() for method in found)
-    ranked = [
-        _standing(name, {title: found[name] for title, found in tables.items() if name in found}) for name in methods
-    ]
-    return sorted(ranked, key=lambda standing: -standing.gain)
+def by_seed(streams: pd.DataFrame, each: bool = True) -> pd.DataFrame:
+    """Method × seed: the mean gain, over the tables' means where ``each`` counts the same, else over all streams."""
+    if not each:
+        return streams.groupby(["method", "seed"], sort=False).gain.mean().unstack("seed")
+    means = streams.groupby(["method", "title", "seed"], sort=False).gain.mean()
+    return means.groupby(["method", "seed"], sort=False).mean().unstack("seed")
 
 
-def _standing(method: str, tables: Mapping[str, Sequence[Outcome]]) -> Standing:
-    every = [outcome for found in tables.values() for outcome in found]
-    gains: dict[str, list[float]] = {}
-    for title, found in tables.items():
-        several = len({outcome.corruption for outcome in found}) > 1
-        for outcome in found:
-            words = f"{title}, {outcome.corruption.replace('_', ' ')}" if several else title
-            gains.setdefault(words, []).append(outcome.gain)
-    worst = min(gains, key=lambda words: statistics.fmean(gains[words]))
-    return Standing(
-        method=method,
-        gains={title: _by_seed(found) for title, found in tables.items()},
-        by_stream={(title, one.corruption, one.seed): one.gain for title, found in tables.items() for one in found},
-        lost=_by_seed([outcome for outcome in every if outcome.before < LITTLE]),
-        read=_by_seed([outcome for outcome in every if outcome.before >= MUCH]),
-        worst=(statistics.fmean(gains[worst]), worst),
-        collapsed=sum(outcome.collapsed for outcome in every),
-        streams=len(every),
-        calibration=(
-            statistics.fmean(outcome.calibration for outcome in every),
-            statistics.fmean(outcome.calibration_before for outcome in every),
-        ),
-        seconds=statistics.median(outcome.seconds for outcome in every),
-        kept=max(outcome.kept for outcome in every),
-        images=max(outcome.images for outcome in every),
-        machine=statistics.mode(outcome.machine for outcome in every),
+def in_words(gains: pd.DataFrame) -> pd.Series:
+    """Mean and standard error of each line, in points."""
+    return pd.Series({name: spread(of.dropna(), "+") for name, of in gains.iterrows()}, dtype=object)
+
+
+def apart(streams: pd.DataFrame, first: str, second: str) -> pd.Series:
+    """By how much the first method gains more on each stream of both, a share."""
+    pairs = streams.pivot(index=["title", "corruption", "seed"], columns="method", values="gain")
+    return (pairs[first] - pairs[second]).dropna()
+
+
+def beyond(streams: pd.DataFrame, first: str, second: str) -> pd.Series:
+    """The same, seed by seed: a seed's streams share images, and seeds alone are units of their own."""
+    return apart(streams, first, second).groupby("seed").mean()
+
+
+def compared(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Those that saw as many images as any: they alone can be compared."""
+    return ranked[ranked.images == ranked.images.max()]
+
+
+def lead(streams: pd.DataFrame, ranked: pd.DataFrame, first: str, second: str) -> str:
+    """By how much, on how many streams and at what cost the first is ahead of the second."""
+    more = apart(streams, first, second)
+    words = f"{METHODS[second].label} by {interval_words(more.groupby('seed').mean())}"
+    words += f", on {100 * (more > 0).mean():.0f} % of the {len(more)}"
+    if ranked.machine[first] != ranked.machine[second]:
+        return words
+    return f"{words}, at {ranked.seconds[first] / ranked.seconds[second]:.1f} times its time"
+
+
+def winners(streams: pd.DataFrame, ranked: pd.DataFrame) -> str:
+    """Who gains most, by how much more than the next and than those that can't be told from it; who is ahead of it on
+    a table; who can't be compared, and who loses."""
+    first, *rest = compared(ranked).index
+    label = METHODS[first].label
+    words = [f"{label} gains most, {ranked.words[first]} points."]
+    level = [name for name in rest if not is_told(beyond(streams, first, name))]
+    # The next one, those that can't be told from it and, wherever they stand, TENT with its regulariser.
+    if near := dict.fromkeys([*rest[:1], *level, *({"tent-reg"} & {*rest})]):
+        ahead = and_(lead(streams, ranked, first, name) for name in near)
+        words.append(f"On the same streams it is ahead of {ahead}.")
+    if level:
+        words.append(f"{and_(METHODS[name].label for name in level)} can't be told from it.")
+    better = []
+    for title, of_table in streams.groupby("title", sort=False):
+        more = {name: beyond(of_table, name, first) for name in rest}
+        told = [name for name, values in more.items() if values.mean() > 0 and is_told(values)]
+        if best := max(told, key=lambda name, more=more: more[name].mean(), default=None):
+            better.append(f"{METHODS[best].label} on {title} by {interval_words(more[best])}")
+    nobody = f"On no table can another method be told to be ahead of {label}."
+    words.append(f"Ahead of {label}: {and_(better)}." if better else nobody)
+    named = ranked.label + " (" + ranked.words + ")"
+    if few := named[(ranked.images < ranked.images[first]) & (ranked.gain >= ranked.gain[first] / 2)].tolist():
+        words.append(f"{and_(few)} saw fewer images: not compared.")
+    if losing := [named[name] for name, one in measured(ranked).items() if one.told < 0]:
+        words.append(f"{and_(losing)} end{'s' if len(losing) == 1 else ''} below zero-shot.")
+    return " ".join(words)
+
+
+def held_out(names: Iterable[str]) -> str:
+    """What methods gained where their rates were chosen; empty where there are none."""
+    gains = [f"{METHODS[name].label} {chosen()[name].gain:+.1f}" for name in names if name in chosen()]
+    return f"On the corruptions held out for the choice of rates: {', '.join(gains)}." if gains else ""
+
+
+def measured(ranked: pd.DataFrame) -> dict[str, Measured]:
+    """What the page tells of each method, to be rounded where it is shown."""
+    return {name: Measured(100 * one.gain, 100 * one.margin, one.images) for name, one in ranked.iterrows()}
+
+
+def ranking_table(ranked: pd.DataFrame) -> pd.DataFrame:
+    """One line a method, in words: gain, the worst case, collapses, calibration, cost."""
+    return pd.DataFrame(
+        {
+            "method": ranked.label,
+            "gain": ranked.words,
+            f"where zero-shot reads < {100 * LITTLE:.0f} %": ranked.lost,
+            f"where zero-shot reads ≥ {100 * MUCH:.0f} %": ranked.read,
+            "worst": ranked.worst,
+            "collapses": ranked.collapsed.map(str) + " of " + ranked.streams.map(str),
+            "calibration error": [
+                f"{100 * own:.1f} (before {100 * before:.1f})"
+                for own, before in zip(ranked.calibration, ranked.calibration_before, strict=True)
+            ],
+            "ms per image": [f"{1000 * seconds:.1f}" for seconds in ranked.seconds],
+            "remembers": [f"{kept / 2**20:.1f} MB" if kept else "nothing" for kept in ranked.kept],
+            "images": ranked.images,
+        }
     )
 
 
-def _by_seed(found: Sequence[Outcome]) -> dict[int, float]:
-    seeds = dict.fromkeys(outcome.seed for outcome in found)
-    return {seed: statistics.fmean(outcome.gain for outcome in found if outcome.seed == seed) for seed in seeds}
+def gains_table(streams: pd.DataFrame) -> pd.DataFrame:
+    """Gains of every method on each table, in words, the one that gains most on its tables first."""
+    words = {title: in_words(by_seed(of_table)) for title, of_table in streams.groupby("title", sort=False)}
+    order = by_seed(streams).mean(axis=1).sort_values(ascending=False, kind="stable").index
+    most = streams.groupby("method").images.max()
+    labels = [METHODS[name].label + "*" * bool(most[name] < most.max()) for name in order]
+    return pd.DataFrame({"method": labels} | {t: of.reindex(order).fillna("") for t, of in words.items()}, index=order)
+
+
+def ranking_page(streams: pd.DataFrame) -> str:
+    """All groups as Markdown."""
+    tent = (
+        f"TENT runs here at {chosen()['tent'].rate:g} of the usual rate, {chosen()['tent'].steps} step a batch. With "
+        "one setting for all methods it ends below zero-shot: [by how much](../measured.md#streams)."
+    )
+    parts = ["# All methods", *INTRODUCTION, tent, machines(streams)]
+    for group, title in TITLES.items():
+        found = group_of(streams, group)
+        if found.empty:
+            continue
+        parts.append(f"## {title}")
+        ranked = ranking(found)
+        if not ranked.empty:
+            out = held_out(compared(ranked).index[:2]) if group == "corruptions" else ""
+            parts += [f"{winners(found, ranked)} {out}".strip(), markdown(ranking_table(ranked))]
+        parts.append(markdown(gains_table(found)))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def machines(streams: pd.DataFrame) -> str:
+    """What the streams ran on, the commonest first; empty where there are none."""
+    commonest, *others = [*streams.machine.value_counts().index] or [""]
+    words = [commonest]
+    for other in others:
+        labels = [METHODS[name].label for name in streams[streams.machine == other].method.value_counts().index]
+        words.append(f"{other}: {and_(labels)}")
+    apart = " Times on different machines don't compare." if others else ""
+    return f"Measured on: {'; '.join(words)}.{apart}" if commonest else ""
+
+
+def readme(streams: pd.DataFrame) -> str:
+    """What the README says: the :data:`SHOWN` methods that gain most, TENT among them, and two sentences."""
+    found = group_of(streams, "corruptions")
+    ranked = ranking(found)
+    tent = [name for name in ranked.index[SHOWN:] if name == "tent"]
+    shown = ranking_table(ranked.loc[[*ranked.index[: SHOWN - len(tent)], *tent]])
+    first, second = compared(ranked).index[:2]
+    words = f"On the same streams {METHODS[first].label} is ahead of {lead(found, ranked, first, second)}"
+    photographs = group_of(streams, "photographs")
+    if {first, second} <= {*photographs.method}:
+        words += f"; with Tiny ImageNet's 200 classes by {interval_words(beyond(photographs, first, second))}"
+    columns = [*shown.columns[:4], "collapses", "ms per image"]
+    return f"{markdown(shown[columns])}\n\n{words}. {README}"
+
+
+def and_(words: Iterable[str]) -> str:
+    """Words as a list."""
+    *most, last = words
+    return " and ".join(filter(None, [", ".join(most), last]))

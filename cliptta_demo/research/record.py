@@ -3,28 +3,20 @@
 import json
 import math
 import re
-import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cliptta_demo.page.lessons.claim import Claim, Columns, numbers_of
+import pandas as pd
+
+from cliptta_demo.page.lessons.claim import Claim, numbers_of
+from cliptta_demo.research.means import t_quantile
 from cliptta_demo.research.runs import Row
-from cliptta_demo.research.student import t_quantile
 from cliptta_demo.research.studies import COMBINATIONS, Combination
+from cliptta_demo.research.text import CLEAN
 
 MARGIN = 1.0  # a claim's mean is as far from its limit as its interval reaches, at least
-CLEAN = "none"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One stream: its corruption, its seed, and the numbers of its columns."""
-
-    corruption: str
-    seed: int
-    columns: Columns
 
 
 @dataclass(frozen=True)
@@ -34,13 +26,13 @@ class Reading:
     Attributes:
         mean, error: over seeds (streams of one seed share images, so they are no units of their own), with its
             standard error; degrees: of freedom of that; sampled: from a sample of the streams.
-        values: of each seed; with a sample, those of the first combination.
+        values: by the seeds; with a sample, those of the first combination.
     """
 
     mean: float
     error: float
     degrees: int
-    values: dict[int, float]
+    values: pd.Series
     sampled: bool = False
 
     @property
@@ -54,13 +46,14 @@ class Record:
     """What was measured.
 
     Attributes:
-        fingerprint: what it was measured with.
-        digests: study → digest of its settings; runs: study → combination's name → its streams.
+        fingerprint: what it was measured with; digests: study → digest of its settings.
+        runs: study → combination's name → its streams: a frame by corruption and seed, whose columns are a method's
+            column and its measure, so that it is a :data:`.claim.Columns` of many streams.
     """
 
     fingerprint: dict[str, Any]
     digests: dict[str, str] = field(default_factory=dict)
-    runs: dict[str, dict[str, list[Run]]] = field(default_factory=dict)
+    runs: dict[str, dict[str, pd.DataFrame]] = field(default_factory=dict)
 
     def read(self, study: str, claim: Claim, combination: Combination = COMBINATIONS[0]) -> Reading:
         """A claim's quantity on a study.
@@ -69,24 +62,19 @@ class Record:
         difference on those streams, and the error of that shift is added to the first one's (the degrees of freedom
         are Welch's and Satterthwaite's, rounded down).
         """
-        first = _matching(self.runs[study][COMBINATIONS[0].name], claim)
-        values = _by_seed(first, claim)
-        mean, error = _mean_and_error(list(values.values()))
-        runs = self.runs[study][combination.name]
-        if len(runs) == len(self.runs[study][COMBINATIONS[0].name]):
-            values = _by_seed(_matching(runs, claim), claim)
-            return Reading(*_mean_and_error(list(values.values())), len(values) - 1, values)
-        before = {(run.corruption, run.seed): claim.quantity.of(run.columns) for run in first}
-        shifts = [
-            claim.quantity.of(run.columns) - before[run.corruption, run.seed]
-            for run in runs
-            if (run.corruption, run.seed) in before
-        ]
+        whole, runs = (self.runs[study][name] for name in (COMBINATIONS[0].name, combination.name))
+        sampled = len(runs) < len(whole)
+        first = claim.quantity.of(_matching(whole if sampled else runs, claim))
+        values = first.groupby("seed", sort=False).mean()
+        mean, error = _mean_and_error(values)
+        if not sampled:
+            return Reading(mean, error, len(values) - 1, values)
+        shifts = (claim.quantity.of(runs) - first).dropna()
         shift, shift_error = _mean_and_error(shifts)
-        whole = math.hypot(error, shift_error)
+        both = math.hypot(error, shift_error)
         parts = error**4 / max(len(values) - 1, 1) + shift_error**4 / max(len(shifts) - 1, 1)
-        degrees = int(whole**4 / parts) if 0 < whole < math.inf else len(values) - 1
-        return Reading(mean + shift, whole, degrees, values, sampled=True)
+        degrees = int(both**4 / parts) if 0 < both < math.inf else len(values) - 1
+        return Reading(mean + shift, both, degrees, values, sampled=True)
 
     def margins(self, study: str, claim: Claim) -> dict[Combination, float]:
         """Distance of the mean from the nearer limit, as a multiple of its reach, in each combination that was run."""
@@ -101,82 +89,68 @@ class Record:
         """Those in which a study was run."""
         return [combination for combination in COMBINATIONS if combination.name in self.runs[study]]
 
-    def failing_seeds(self, study: str, claims: tuple[Claim, ...], combination: Combination) -> list[int]:
+    def failing_seeds(self, study: str, claims: Iterable[Claim], combination: Combination) -> list[int]:
         """Seeds with which one click would not show all that is claimed."""
         runs = self.runs[study][combination.name]
-        return [r.seed for r in runs if not all(claim.holds(claim.quantity.of(r.columns)) for claim in claims)]
+        holds = pd.DataFrame({claim.sentence: claim.quantity.of(runs).map(claim.holds) for claim in claims})
+        return [*holds.index[~holds.all(axis=1)].get_level_values("seed")]
 
 
-def _matching(runs: list[Run], claim: Claim) -> list[Run]:
+def _matching(runs: pd.DataFrame, claim: Claim) -> pd.DataFrame:
     """The streams that a claim is about: under a corruption, unless a study has clean ones alone."""
-    shifted = [run for run in runs if run.corruption != CLEAN] or runs
-    return [run for run in shifted if claim.where is None or claim.where(run.columns)]
+    under = runs[runs.index.get_level_values("corruption") != CLEAN]
+    found = runs if under.empty else under
+    return found if claim.where is None else found[claim.where(found)]
 
 
-def _by_seed(runs: list[Run], claim: Claim) -> dict[int, float]:
-    seeds = dict.fromkeys(run.seed for run in runs)
-    return {
-        seed: statistics.fmean(claim.quantity.of(run.columns) for run in runs if run.seed == seed) for seed in seeds
-    }
+def _mean_and_error(values: pd.Series) -> tuple[float, float]:
+    return values.mean(), values.sem() if len(values) > 1 else math.inf
 
 
-def _mean_and_error(values: list[float]) -> tuple[float, float]:
-    if len(values) < 2:
-        return (values[0] if values else math.nan), math.inf
-    return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
-
-
-def runs_of(rows: list[Row]) -> list[Run]:
-    """The numbers of finished streams."""
-    return [
-        Run(row.corruption, row.seed, {name: numbers_of(summary) for name, summary in row.columns.items()})
-        for row in rows
+def frame_of(streams: Mapping[tuple[str, int], Mapping[str, Mapping[str, float | None]]]) -> pd.DataFrame:
+    """Streams by corruption and seed, each with the numbers of its columns, as :class:`Record` keeps them."""
+    lines = [
+        {(name, measure): value for name, numbers in columns.items() for measure, value in numbers.items()}
+        for columns in streams.values()
     ]
+    index = pd.MultiIndex.from_tuples(streams, names=["corruption", "seed"])
+    frame = pd.DataFrame(lines, index, dtype=float)
+    return frame.set_axis(pd.MultiIndex.from_tuples(frame.columns), axis=1)
+
+
+def runs_of(rows: Iterable[Row]) -> pd.DataFrame:
+    """The numbers of finished streams."""
+    return frame_of(
+        {(row.corruption, row.seed): {name: numbers_of(own) for name, own in row.columns.items()} for row in rows}
+    )
 
 
 def to_text(record: Record) -> str:
     """The record as JSON, a line for each measure of a column."""
     studies = {
-        study: {"settings": record.digests[study], "runs": {name: _columns(runs) for name, runs in parts.items()}}
+        study: {"settings": record.digests[study], "runs": {name: _plain(runs) for name, runs in parts.items()}}
         for study, parts in record.runs.items()
     }
     text = json.dumps({"fingerprint": record.fingerprint, "studies": studies}, indent=1)
     return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
 
+def _plain(runs: pd.DataFrame) -> dict[str, Any]:
+    columns: dict[str, dict[str, list[float]]] = {name: {} for name, _ in runs.columns}
+    for name, measure in runs.dropna(axis=1):
+        columns[name][measure] = runs[name, measure].tolist()
+    return {level: runs.index.get_level_values(level).tolist() for level in runs.index.names} | {"columns": columns}
+
+
 def load_record(path: Path) -> Record:
     """Reads what :func:`to_text` wrote."""
     data = json.loads(path.read_text(encoding="utf-8"))
-    return Record(
-        data["fingerprint"],
-        {study: part["settings"] for study, part in data["studies"].items()},
-        {
-            study: {name: list(_runs(columns)) for name, columns in part["runs"].items()}
-            for study, part in data["studies"].items()
-        },
-    )
+    studies = data["studies"].items()
+    runs = {study: {name: _runs(plain) for name, plain in part["runs"].items()} for study, part in studies}
+    return Record(data["fingerprint"], {study: part["settings"] for study, part in studies}, runs)
 
 
-def _runs(part: dict[str, Any]) -> Iterator[Run]:
-    for index, (corruption, seed) in enumerate(zip(part["corruption"], part["seed"], strict=True)):
-        columns = {
-            name: {measure: values[index] for measure, values in measures.items()}
-            for name, measures in part["columns"].items()
-        }
-        yield Run(corruption, seed, columns)
-
-
-def _columns(runs: list[Run]) -> dict[str, Any]:
-    names, measures = runs[0].columns, next(iter(runs[0].columns.values()))
-    return {
-        "corruption": [run.corruption for run in runs],
-        "seed": [run.seed for run in runs],
-        "columns": {
-            name: {
-                measure: [run.columns[name][measure] for run in runs]
-                for measure in measures
-                if runs[0].columns[name][measure] is not None
-            }
-            for name in names
-        },
-    }
+def _runs(plain: dict[str, Any]) -> pd.DataFrame:
+    index = pd.MultiIndex.from_arrays([plain["corruption"], plain["seed"]], names=["corruption", "seed"])
+    columns = {(name, key): values for name, numbers in plain["columns"].items() for key, values in numbers.items()}
+    return pd.DataFrame(columns, index)

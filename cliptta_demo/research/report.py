@@ -2,68 +2,23 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cliptta_demo.backend.methods.looks import MethodLook, looks
-from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.one_file import one_file
+from cliptta_demo.research.means import percent
 from cliptta_demo.research.runs import Row
-from cliptta_demo.research.text import (
-    CLEAN,
-    corruptions_of,
-    error_in_points,
-    mean_of,
-    over_seeds,
-    percent,
-    sentence_of,
-    standard_error,
-    title_of,
-    totals,
-)
+from cliptta_demo.research.text import CELL, CLEAN, accuracy_table, numbers_of, sentence_of, title_of, totals
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 SCRIPTS = ("page.js", "plots.js")
 STYLES = ("page.css", "panels.css", "report.css")
-
-
-def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
-    """The report. ``settings`` is what :func:`.runs.describe` makes; every name in it is escaped."""
-    panels = [
-        ("accuracy", "Accuracy", "Each corruption, each method; the mean over seeds.", accuracy_figure(rows, variants)),
-    ]
-    if settings["ood"]:
-        sentence = "How well known images part from strangers; 50 % is chance."
-        panels.append(("auroc", "Strangers", sentence, accuracy_figure(rows, variants, "auroc")))
-    sentence = "Entropy of each batch's mean prediction over the stream (first seed). A fall is a collapse."
-    panels.append(("entropy", "Collapse", sentence, entropy_figure(rows, variants)))
-    shown = max(corruptions_of(rows), key=lambda c: _loss_of_spread(rows, c))
-    choice = "".join(
-        f'<option value="{html.escape(c)}"{" selected" * (c == shown)}>{html.escape(_label(c))}</option>'
-        for c in corruptions_of(rows)
-    )
-    histograms = {c: histogram_figure(rows, variants, c, settings["class_names"]) for c in corruptions_of(rows)}
-    body = [
-        f'<header class="masthead"><h1>{html.escape(title_of(settings))}</h1>'
-        f"<p>{html.escape(sentence_of(settings))}</p></header>",
-        _cards(rows, variants),
-        *(_panel(name, title, text) for name, title, text, _ in panels),
-        _panel(
-            "histogram",
-            "Where the predictions go",
-            "Share of predictions per class, largest first (first seed); the line is an even spread.",
-            f'<label>Corruption <select id="corruption-choice">{choice}</select></label>',
-        ),
-        _table(rows, variants),
-    ]
-    data = {"panels": {name: figure for name, _, _, figure in panels}, "histograms": histograms}
-    inside = {"styles": STYLES, "scripts": (PLOTLY, *SCRIPTS), "data": data, "work": MOUNT}
-    return one_file(title_of(settings), "".join(body), kind="table", **inside)
-
-
 MOUNT = """
 for (const [name, figure] of Object.entries(DATA.panels)) {
   window.cliptta.mount("plot", document.getElementById(name), { value: JSON.stringify(figure) }, () => {});
@@ -76,77 +31,124 @@ choice.addEventListener("change", () => { props.value = JSON.stringify(DATA.hist
 """
 
 
-def accuracy_figure(rows: Sequence[Row], variants: Sequence[Variant], measure: str = "accuracy") -> dict[str, Any]:
+def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
+    """The report. ``settings``: :attr:`.runs.Table.described`; every name in it is escaped."""
+    frame, drawn = numbers_of(rows), looks_of(variants)
+    first = {name: next(row for row in rows if row.corruption == name) for name in frame.corruption.unique()}
+    figures = {"accuracy": accuracy_figure(frame, drawn, "accuracy"), "entropy": entropy_figure(first, drawn)}
+    strangers = ""
+    if settings["ood"]:
+        figures["auroc"] = accuracy_figure(frame, drawn, "auroc")
+        strangers = _panel("auroc", "Strangers", "How well known images part from strangers; 50 % is chance.")
+    shown = max(first, key=lambda name: _apart(first[name]))  # the report opens where there is most to see
+    options = "".join(
+        f'<option value="{html.escape(name)}"{" selected" * (name == shown)}>{html.escape(_label(name))}</option>'
+        for name in first
+    )
+    titles = {variant.name: variant.title for variant in variants}
+    table = accuracy_table(frame)[[*titles]].rename(columns=titles, index=_label).rename_axis(columns=None, index=None)
+    body = [
+        f'<header class="masthead"><h1>{html.escape(title_of(settings))}</h1>'
+        f"<p>{html.escape(sentence_of(settings))}</p></header>",
+        _panel("accuracy", "Accuracy", "Each corruption, each method; the mean over seeds."),
+        strangers,
+        _panel(
+            "entropy",
+            "Collapse",
+            "Entropy of each batch's mean prediction over the stream (first seed). A fall is a collapse.",
+        ),
+        _panel(
+            "histogram",
+            "Where the predictions go",
+            "Share of predictions per class, largest first (first seed); the line is an even spread.",
+            f'<label>Corruption <select id="corruption-choice">{options}</select></label>',
+        ),
+        _panel(
+            "numbers",
+            "Numbers",
+            "Accuracy in %; a star marks a collapse, ± the standard error over seeds.",
+            inside=table.to_html(border=0),
+        ),
+    ]
+    histograms = {name: histogram_figure(row, drawn, settings["class_names"]) for name, row in first.items()}
+    data = {"panels": figures, "histograms": histograms}
+    inside = {"styles": STYLES, "scripts": (PLOTLY, *SCRIPTS), "data": data, "work": MOUNT}
+    return one_file(title_of(settings), "".join(body), kind="table", **inside)
+
+
+Looks = Sequence[tuple[Variant, MethodLook]]
+
+
+def looks_of(variants: Sequence[Variant]) -> Looks:
+    """Each column with its look; a method as it is comes before one with changed settings."""
+    methods = {v.name: v.method for v in sorted(variants, key=lambda v: bool(v.changes))}
+    shown = looks(methods, methods)
+    return [(variant, shown[variant.name]) for variant in variants]
+
+
+def accuracy_figure(frame: pd.DataFrame, drawn: Looks, measure: str) -> dict[str, Any]:
     """A measure of every column on every corruption."""
-    names = corruptions_of(rows)
-    traces = []
-    for variant, look in _looks(variants):
-        values = [mean_of(over_seeds(rows, name, variant.name, measure)) for name in names]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "x": [_label(name) for name in names],
-                "y": [None if value is None else round(value, 4) for value in values],
-                "line": {"color": f"@{look.colour}", "width": 1, "dash": "dot"},
-                "marker": {"symbol": look.symbol, "size": 10, "color": f"@{look.colour}"},
-                "hovertemplate": f"{html.escape(variant.title)}, %{{x}}: %{{y:.1%}}<extra></extra>",
-            }
-        )
+    values = frame.groupby(CELL, sort=False)[measure].mean().unstack("method").loc[frame.corruption.unique()]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": [*map(_label, values.index)],
+            "y": [None if math.isnan(value) else round(value, 4) for value in values[variant.name]],
+            "line": {"color": f"@{look.colour}", "width": 1, "dash": "dot"},
+            "marker": {"symbol": look.symbol, "size": 10, "color": f"@{look.colour}"},
+            "hovertemplate": f"{html.escape(variant.title)}, %{{x}}: %{{y:.1%}}<extra></extra>",
+        }
+        for variant, look in drawn
+    ]
     layout = {
         "yaxis": {"range": [0, 1.02], "tickformat": ".0%", "title": {"text": measure.replace("auroc", "AUROC")}},
         "xaxis": {"tickangle": -45, "type": "category"},
     }
-    means = ", ".join(f"{v.title} {percent(totals(rows, v.name)[measure])} %" for v in variants)
-    facet = {"id": measure, "data": traces, "layout": layout, "alt": f"{measure} by corruption. Means: {means}."}
-    return {"facets": [facet], "legend": _legend(variants)}
+    means = totals(frame)[measure]
+    words = ", ".join(f"{variant.title} {percent(means[variant.name])} %" for variant, _ in drawn)
+    facet = {"id": measure, "data": traces, "layout": layout, "alt": f"{measure} by corruption. Means: {words}."}
+    return {"facets": [facet], "legend": _legend(drawn)}
 
 
-def entropy_figure(rows: Sequence[Row], variants: Sequence[Variant]) -> dict[str, Any]:
-    """Collapse entropy over each stream of the first seed, one small plot per corruption."""
+def entropy_figure(rows: Mapping[str, Row], drawn: Looks) -> dict[str, Any]:
+    """Collapse entropy over a stream of each corruption, one small plot each."""
     facets = []
-    for name in corruptions_of(rows):
-        row = next(row for row in rows if row.corruption == name)
+    for name, row in rows.items():
         ceiling = next(iter(row.columns.values()))["collapse_entropy_ceiling"]
-        traces = []
-        for variant, look in _looks(variants):
-            values = row.columns[variant.name]["series"]["collapse_entropy"]
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": list(range(1, len(values) + 1)),
-                    "y": [round(value, 3) for value in values],
-                    "line": {"color": f"@{look.colour}", "width": 2},
-                    "hovertemplate": f"{html.escape(variant.title)}, batch %{{x}}: %{{y:.2f}} nats<extra></extra>",
-                }
-            )
-        fallen = [variant.title for variant in variants if row.columns[variant.name]["collapsed"]]
-        level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": ceiling, "y1": ceiling}
+        series = {variant.name: row.columns[variant.name]["series"]["collapse_entropy"] for variant, _ in drawn}
+        traces = [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": list(range(1, len(series[variant.name]) + 1)),
+                "y": [round(value, 3) for value in series[variant.name]],
+                "line": {"color": f"@{look.colour}", "width": 2},
+                "hovertemplate": f"{html.escape(variant.title)}, batch %{{x}}: %{{y:.2f}} nats<extra></extra>",
+            }
+            for variant, look in drawn
+        ]
         layout = {
             "yaxis": {"range": [0, ceiling * 1.1], "nticks": 3},
             "xaxis": {"nticks": 4},
             "margin": {"t": 6, "b": 24},
-            "shapes": [level | {"line": {"color": "@muted", "width": 1, "dash": "dot"}}],
+            "shapes": [_level(ceiling, "muted")],
         }
-        lines = [f"collapsed: {', '.join(fallen)}" if fallen else "no collapse"]
-        alt = f"{_label(name)}: collapse entropy over the stream, ceiling {ceiling:.2f} nats; {lines[0]}."
-        head = {"title": _label(name), "lines": lines}
+        fallen = ", ".join(variant.title for variant, _ in drawn if row.columns[variant.name]["collapsed"])
+        told = f"collapsed: {fallen}" if fallen else "no collapse"
+        alt = f"{_label(name)}: collapse entropy over the stream, ceiling {ceiling:.2f} nats; {told}."
+        head = {"title": _label(name), "lines": [told]}
         facets.append({"id": f"entropy-{name}", "data": traces, "layout": layout, "alt": alt, "head": head})
-    return {"facets": facets, "legend": _legend(variants)}
+    return {"facets": facets, "legend": _legend(drawn)}
 
 
-def histogram_figure(
-    rows: Sequence[Row], variants: Sequence[Variant], corruption: str, class_names: Sequence[str]
-) -> dict[str, Any]:
-    """Predictions per class of the first seed, largest first, one small plot per column."""
-    row = next(row for row in rows if row.corruption == corruption)
+def histogram_figure(row: Row, drawn: Looks, class_names: Sequence[str]) -> dict[str, Any]:
+    """Predictions per class of one stream, largest first, one small plot per column."""
     facets = []
-    for variant, look in _looks(variants):
+    for variant, look in drawn:
         summary = row.columns[variant.name]
         counts = sorted(zip(summary["histogram"], class_names, strict=True), reverse=True)
         total = sum(count for count, _ in counts) or 1
-        even = 1 / len(counts)
         bars = {
             "type": "bar",
             "x": [html.escape(name) for _, name in counts],
@@ -157,87 +159,42 @@ def histogram_figure(
         layout = {
             "yaxis": {"tickformat": ".0%", "nticks": 4, "rangemode": "tozero"},
             "xaxis": {"type": "category", "showticklabels": len(counts) <= 20, "tickangle": -55},
-            "shapes": [
-                {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": even, "y1": even}
-                | {"line": {"color": "@ink", "width": 1.2, "dash": "dot"}}
-            ],
+            "shapes": [_level(1 / len(counts), "ink")],
         }
         entropy, ceiling = summary["histogram_entropy"], math.log(len(counts))
-        head = {
-            "mark": look.mark,
-            "title": variant.title,
-            "gauge": {
-                "share": round(entropy / ceiling, 4),
-                "text": f"entropy {entropy:.2f} of {ceiling:.2f}",
-                "low": entropy < 0.75 * ceiling,
-            },
-            "lines": [f"{counts[0][0] / total:.0%} are “{counts[0][1]}”"],
-        }
-        alt = f"{variant.title} under {_label(corruption)}: {head['lines'][0]}."
+        gauge = {"share": round(entropy / ceiling, 4), "text": f"entropy {entropy:.2f} of {ceiling:.2f}"}
+        told = f"{counts[0][0] / total:.0%} are “{counts[0][1]}”"
+        gauge["low"] = entropy < 0.75 * ceiling
+        head = {"mark": look.mark, "title": variant.title, "gauge": gauge, "lines": [told]}
+        alt = f"{variant.title} under {_label(row.corruption)}: {told}."
         facets.append({"id": f"histogram-{variant.name}", "data": [bars], "layout": layout, "alt": alt, "head": head})
     return {"facets": facets, "legend": []}
 
 
-def _loss_of_spread(rows: Sequence[Row], corruption: str) -> float:
-    """How far apart the columns' histogram entropies are: the report opens where there is most to see."""
-    row = next(row for row in rows if row.corruption == corruption)
+def _level(value: float, colour: str) -> dict[str, Any]:
+    """A dotted line across a plot."""
+    line = {"color": f"@{colour}", "width": 1, "dash": "dot"}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, "line": line}
+
+
+def _apart(row: Row) -> float:
+    """How far apart the columns' histogram entropies are."""
     entropies = [summary["histogram_entropy"] for summary in row.columns.values()]
     return max(entropies) - min(entropies)
 
 
-def _cards(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    cards = []
-    for variant, look in _looks(variants):
-        sums = totals(rows, variant.name)
-        gain = "" if sums["mean_gain"] is None or variant.method == REFERENCE else f"{100 * sums['mean_gain']:+.1f}"
-        details = f"{sums['collapsed']} of {sums['streams']} streams collapsed"
-        if sums["auroc"] is not None:
-            details += f" · AUROC {percent(sums['auroc'])}"
-        shown = "" if sums["accuracy"] is None else percent(sums["accuracy"])
-        cards.append(
-            f'<article class="card" style="--own:var(--m-{look.colour})"><h3>{html.escape(variant.title)}</h3>'
-            f'<p class="number">{shown}<small>%</small></p><p class="gain">{gain or "&nbsp;"}</p>'
-            f'<p class="facts">{details}</p></article>'
-        )
-    return f'<section class="cards" aria-label="Mean over the corruptions">{"".join(cards)}</section>'
-
-
-def _table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    head = "".join(f'<th scope="col">{html.escape(variant.title)}</th>' for variant in variants)
-    lines = []
-    for name in corruptions_of(rows):
-        cells = []
-        for variant in variants:
-            values = over_seeds(rows, name, variant.name, "accuracy")
-            error = error_in_points(standard_error(values)).strip()
-            text = percent(mean_of(values)) + "*" * any(over_seeds(rows, name, variant.name, "collapsed"))
-            cells.append(f"<td>{text}{f' <small>{error}</small>' if error else ''}</td>")
-        lines.append(f'<tr><th scope="row">{html.escape(_label(name))}</th>{"".join(cells)}</tr>')
-    return (
-        '<section class="panel"><header><h2>Numbers</h2><p class="sentence">Accuracy in %; a star marks a collapse, '
-        "± the standard error over seeds.</p></header>"
-        f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-        "</div></section>"
-    )
-
-
-def _panel(name: str, title: str, sentence: str, more: str = "") -> str:
+def _panel(name: str, title: str, sentence: str, more: str = "", inside: str = "") -> str:
     return (
         f'<section class="panel" id="{name}"><header><h2>{html.escape(title)}</h2>'
-        f'<p class="sentence">{html.escape(sentence)}</p>{more}</header><div class="body"></div></section>'
+        f'<p class="sentence">{html.escape(sentence)}</p>{more}</header>'
+        f'<div class="body scroll">{inside}</div></section>'
     )
 
 
-def _looks(variants: Sequence[Variant]) -> list[tuple[Variant, MethodLook]]:
-    """Each column with its look; a method as it is comes before one with changed settings."""
-    methods = {v.name: v.method for v in sorted(variants, key=lambda v: bool(v.changes))}
-    shown = looks(methods, methods)
-    return [(variant, shown[variant.name]) for variant in variants]
+def _legend(drawn: Looks) -> list[dict[str, Any]]:
+    return [{"method": variant.name, "label": variant.title, "mark": look.mark} for variant, look in drawn]
 
 
-def _legend(variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    return [{"method": v.name, "label": v.title, "mark": look.mark} for v, look in _looks(variants)]
-
-
-def _label(corruption: str) -> str:
-    return "clean" if corruption == CLEAN else corruption.replace("_", " ")
+def _label(name: str) -> str:
+    """A corruption or a sum in words."""
+    return "clean" if name == CLEAN else name.strip("*").replace("_", " ")

@@ -6,15 +6,17 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from cliptta_demo.backend.data.catalog import open_source, open_strangers
+from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
@@ -23,12 +25,13 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
+from cliptta_demo.research.means import percent
 
 RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
 
 Job = tuple[str, int]  # of a stream: its corruption and seed
-Cells = Callable[[Sequence[Job]], Iterator["Row"]]  # does the work: streams to be run → their rows, as they end
-Summary = dict[str, Any]  # of one method on one stream, see :func:`.report.summarise`
+Cells = Callable[[Sequence[Job]], Iterable["Row"]]  # does the work: streams to be run → their rows, as they end
+Summary = dict[str, Any]  # of one method on one stream, see :func:`.summary.summarise`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,23 +39,50 @@ class TableSettings:
     """What a table is made of.
 
     Attributes:
-        backbone, dataset, ood: their names, for the record (ood is None without strangers).
+        backbone, dataset, ood: their names (ood is None without strangers).
         variants: the columns; seeds: each stream is run once for each.
         corruptions: the rows; only the schedule's name where that draws them by itself.
         stream: everything else of the streams; its corruption and seed are replaced.
+        names: of the classes; None: the data set's own.
     """
 
     backbone: str
     dataset: str
-    ood: str | None
+    ood: str | None = None
     variants: tuple[Variant, ...]
     corruptions: tuple[str, ...]
     seeds: tuple[int, ...]
     stream: StreamSettings
+    names: tuple[str, ...] | None = None
 
     def jobs(self) -> list[Job]:
         """(corruption, seed) of every stream; the first seed of all corruptions comes first."""
         return [(corruption, seed) for seed in self.seeds for corruption in self.corruptions]
+
+    def images(self, corruption: str) -> tuple[Source, str]:
+        """The images of a row, and the corruption still to be drawn: CIFAR-10-C's own files come corrupted."""
+        level = self.stream.severity
+        if self.dataset.startswith(tuple(CIFAR_C_PREFIXES)):
+            return _images(f"{self.dataset.rstrip('/')}/{corruption}:{level}", self.names), "none"
+        if self.dataset == CIFAR_C_TABLE:
+            where = f"{CIFAR_C_TABLE}?corruption_name={corruption}&corruption_level={level}"
+            return _images(where, self.names), "none"
+        return _images(self.dataset, self.names), corruption
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Those that the streams have."""
+        return tuple(self.images(self.corruptions[0])[0].class_names)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, without what :meth:`jobs` replaces and the class names."""
+        plain = asdict(self)
+        del plain["names"], plain["stream"]["corruption"], plain["stream"]["seed"]
+        return json.loads(json.dumps(plain))
+
+
+_images = lru_cache(maxsize=2)(open_source)  # the streams of a data set, and the tables of many methods, share it
+_strangers = lru_cache(maxsize=1)(open_strangers)
 
 
 @dataclass(frozen=True)
@@ -64,6 +94,13 @@ class Row:
     seconds: float
     columns: dict[str, Summary]
     device: str = ""
+
+    @property
+    def words(self) -> str:
+        """In a line."""
+        cells = [f"{name} {percent(own['accuracy'])}{'*' * own['collapsed']}" for name, own in self.columns.items()]
+        on = f" on {self.device}" if "," in self.device else ""  # one of several workers
+        return f"{self.corruption}, seed {self.seed}: {', '.join(cells)} ({self.seconds:.0f} s{on})"
 
 
 def run_stream(
@@ -94,103 +131,21 @@ def run_stream(
     return {variant.name: found[variant.name] for variant in variants}
 
 
-class TableStore:
-    """The results of a table in a directory: ``settings.json`` and ``runs.jsonl``, a line per finished stream.
-
-    Args:
-        directory: made where missing.
-        settings, adaptation, class_names: what the rows belong to; rows of other settings are never mixed in.
-
-    Raises:
-        UserError: the directory holds a table of other settings.
-    """
-
-    def __init__(
-        self, directory: Path, settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]
-    ) -> None:
-        self.path = directory / RUNS_FILE
-        self._order = {job: place for place, job in enumerate(settings.jobs())}
-        described = describe(settings, adaptation, class_names)
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / SETTINGS_FILE
-        if path.exists():
-            old = json.loads(path.read_text(encoding="utf-8"))
-            for part, kind in (("stream", StreamSettings), ("adaptation", AdaptationSettings)):
-                usual = {name: item.default for name, item in settings_of(kind).items() if name in described[part]}
-                old[part] = usual | old[part]  # a setting that was not there yet
-            # More seeds or corruptions than before are no difference: the rows that are there stay valid.
-            names = (old.keys() | described.keys()) - {"seeds", "corruptions"}
-            if changed := sorted(name for name in names if old.get(name) != described.get(name)):
-                raise UserError(
-                    f"{directory} holds a table of other settings ({', '.join(changed)} differ). "
-                    "Choose another --out, or remove that directory."
-                )
-        path.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    def rows(self) -> list[Row]:
-        """The streams finished so far, in the order of the table, whichever ended first.
-
-        A line that a kill cut short is left out; its stream is run again.
-        """
-        rows: dict[Job, Row] = {}
-        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
-            with suppress(ValueError):
-                row = Row(**json.loads(line))
-                rows[row.corruption, row.seed] = row
-        return sorted(rows.values(), key=lambda row: self._order.get((row.corruption, row.seed), len(self._order)))
-
-    def add(self, row: Row) -> None:
-        """Appends a finished stream."""
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        with self.path.open("a", encoding="utf-8") as file:
-            if text and not text.endswith("\n"):
-                file.write("\n")  # after a line that was cut short
-            file.write(json.dumps(asdict(row), allow_nan=False) + "\n")
+def run_job(settings: TableSettings, backbone: Backbone, job: Job) -> Row:
+    """One stream of a table."""
+    before = time.monotonic()
+    (corruption, seed), (source, drawn) = job, settings.images(job[0])
+    strangers = _strangers(settings.ood, settings.dataset, settings.class_names) if settings.ood else None
+    stream = replace(settings.stream, seed=seed)
+    if stream.schedule == "one":
+        stream = replace(stream, corruption=drawn)
+    columns = run_stream(backbone, source, stream, settings.variants, strangers)
+    return Row(corruption, seed, round(time.monotonic() - before, 1), columns, machine(backbone))
 
 
-def describe(settings: TableSettings, adaptation: AdaptationSettings, class_names: Sequence[str]) -> dict[str, Any]:
-    """All that defines a table, as plain data."""
-    plain = asdict(settings) | {"adaptation": asdict(adaptation), "class_names": list(class_names)}
-    del plain["stream"]["corruption"], plain["stream"]["seed"]
-    return json.loads(json.dumps(plain))
-
-
-def run_table(settings: TableSettings, store: TableStore, cells: Cells) -> Iterator[tuple[Row, int, int, float]]:
-    """Runs what is missing. After each stream yields (its row, streams done, streams in all, seconds left)."""
-    jobs = settings.jobs()
-    done = {(row.corruption, row.seed) for row in store.rows()}
-    missing = [job for job in jobs if job not in done]
-    began = time.monotonic()
-    for count, row in enumerate(cells(missing), start=1):
-        store.add(row)
-        left = (time.monotonic() - began) / count * (len(missing) - count)
-        yield row, len(jobs) - len(missing) + count, len(jobs), left
-
-
-def cells_here(
-    settings: TableSettings,
-    backbone: Backbone,
-    source_of: Callable[[str], tuple[Source, str]],
-    strangers: Source | None,
-) -> Cells:
-    """One stream after the other, in this process.
-
-    ``source_of``: corruption → (the images, the corruption that is still to be drawn on them). Data such as
-    CIFAR-10-C's files come corrupted already.
-    """
-    device = machine(backbone)
-
-    def cell(job: Job) -> Row:
-        corruption, seed = job
-        before = time.monotonic()
-        source, drawn = source_of(corruption)
-        stream = replace(settings.stream, seed=seed)
-        if stream.schedule == "one":
-            stream = replace(stream, corruption=drawn)
-        columns = run_stream(backbone, source, stream, settings.variants, strangers)
-        return Row(corruption, seed, round(time.monotonic() - before, 1), columns, device)
-
-    return partial(map, cell)
+def cells_here(settings: TableSettings, backbone: Backbone) -> Cells:
+    """One stream after the other, in this process."""
+    return partial(map, partial(run_job, settings, backbone))
 
 
 def machine(backbone: Backbone) -> str:
@@ -204,15 +159,68 @@ def machine(backbone: Backbone) -> str:
     return f"{named[1] if named else platform.machine()} in {precision} on {threads} thread{'s' * (threads > 1)}"
 
 
-def run_aloud(settings: TableSettings, backbone: Backbone, source: Source, directory: Path, about: str) -> list[Row]:
-    """All streams of a table whose corruptions are drawn here: what is missing is run, and each is told as it ends.
+class Table:
+    """A table in a directory: ``settings.json`` and ``runs.jsonl``, a line per finished stream.
 
     Args:
-        directory: where results go, and are resumed; about: what the table is, in words.
+        directory: made where missing; adaptation: the backbone's own settings.
+
+    Attributes:
+        described: all that defines it, as plain data.
+
+    Raises:
+        UserError: the directory holds a table of other settings; data that can't be fetched.
     """
-    store = TableStore(directory, settings, backbone.info.adaptation, source.class_names)
-    cells = cells_here(settings, backbone, lambda corruption: (source, corruption), None)
-    for row, done, count, left in run_table(settings, store, cells):
-        words = f"{about}: {done}/{count} ({row.seconds:.0f} s), {left / 60:.0f} min left"
-        print(words, file=sys.stderr, flush=True)
-    return store.rows()
+
+    def __init__(self, settings: TableSettings, adaptation: AdaptationSettings, directory: Path) -> None:
+        self.settings, self.path = settings, directory / RUNS_FILE
+        self.described = settings.plain() | {"adaptation": asdict(adaptation), "class_names": [*settings.class_names]}
+        path = directory / SETTINGS_FILE
+        if path.exists():
+            old = json.loads(path.read_text(encoding="utf-8"))
+            for part, kind in (("stream", StreamSettings), ("adaptation", AdaptationSettings)):
+                usual = {name: item.default for name, item in settings_of(kind).items() if name in self.described[part]}
+                old[part] = usual | old[part]  # a setting that was not there yet
+            # More seeds or corruptions than before are no difference: the rows that are there stay valid.
+            names = (old.keys() | self.described.keys()) - {"seeds", "corruptions"}
+            if changed := sorted(name for name in names if old.get(name) != self.described.get(name)):
+                raise UserError(
+                    f"{directory} holds a table of other settings ({', '.join(changed)} differ). "
+                    "Choose another --out, or remove that directory."
+                )
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def rows(self) -> list[Row]:
+        """The finished streams in the table's order; the directory may hold more, of another choice of seeds.
+
+        A line that a kill cut short is left out; its stream is run again.
+        """
+        rows: dict[Job, Row] = {}
+        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
+            with suppress(ValueError):
+                row = Row(**json.loads(line))
+                rows[row.corruption, row.seed] = row
+        return [rows[job] for job in self.settings.jobs() if job in rows]
+
+    def run(self, cells: Cells, about: str = "") -> Iterator[Row]:
+        """Runs what is missing; each stream is kept, told after the words ``about``, and yielded."""
+        done, count = {(row.corruption, row.seed) for row in self.rows()}, len(self.settings.jobs())
+        missing = [job for job in self.settings.jobs() if job not in done]
+        began = time.monotonic()
+        for number, row in enumerate(cells(missing), start=1):
+            cut = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n" * cut + json.dumps(asdict(row), allow_nan=False) + "\n")
+            left = (time.monotonic() - began) / number * (len(missing) - number) / 60
+            words = f"{about}{len(done) + number}/{count}  {row.words}  {left:.0f} min left"
+            print(words, file=sys.stderr, flush=True)
+            yield row
+
+
+def run_here(settings: TableSettings, backbone: Backbone, directory: Path, about: str) -> list[Row]:
+    """All streams of a table: what is missing is run in this process."""
+    table = Table(settings, backbone.info.adaptation, directory)
+    for _ in table.run(cells_here(settings, backbone), about):
+        pass
+    return table.rows()

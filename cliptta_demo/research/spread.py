@@ -1,89 +1,70 @@
-"""The streams of a table spread over workers; each is whole there, so that one whose worker is lost is run again."""
+"""The streams of a table spread over a Ray cluster: tasks of Ray's, which runs one whose worker is lost again."""
 
 from __future__ import annotations
 
-import pickle
-import queue
-import threading
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from importlib.util import find_spec
 
 import torch
 
-from cliptta_demo.backend.data.catalog import open_strangers
+from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.cluster.driver import Cluster
-from cliptta_demo.cluster.workers import WorkerLost
-from cliptta_demo.research.rows import open_rows
-from cliptta_demo.research.runs import Cells, Job, Row, TableSettings, cells_here
+from cliptta_demo.limits import LIMITS, PREFIX, RAY_VARIABLE
+from cliptta_demo.research.runs import Cells, Job, Row, TableSettings, run_job
 
-WAIT_SECONDS = 1.0
-
-_opened: dict[bytes, Cells] = {}  # of a worker: the table that it works at
+RETRIES = 4  # of a stream whose worker dies: then it is taken to be what ends them
 
 
-def cells_on(cluster: Cluster, settings: TableSettings, names: Sequence[str] | None) -> Cells:
-    """As many streams at a time as there are workers, however these come and go.
+@contextmanager
+def cells_on(address: str, cores: int, settings: TableSettings) -> Iterator[Cells]:
+    """As many streams at a time as the cluster has GPUs or, where it has none, groups of so many cores.
 
-    Args:
-        names: class names; None: the data set's own.
+    Raises:
+        UserError: Ray is not installed, or there is no such cluster.
     """
+    if find_spec("ray") is None:
+        raise UserError("--ray needs Ray, which is not installed: pip install -r requirements-cluster.txt")
+    check_number("ray_cores", cores, 1, 1024, whole=True)
+    import ray
+
+    ours = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != RAY_VARIABLE}
+    from cliptta_demo.cluster.ray_workers import LOCAL, QUIET
+
+    try:
+        ray.init(address, runtime_env={"env_vars": ours}, **QUIET, **(LOCAL if address == "local" else {}))
+    except Exception as error:  # Ray has many
+        raise UserError(f"No Ray cluster at {address!r}: {error}") from error
+    needs = {"num_gpus": 1, "num_cpus": 0} if ray.cluster_resources().get("GPU") else {"num_cpus": cores}
+    task = ray.remote(max_retries=RETRIES, **needs)(run_there)
 
     def cells(jobs: Sequence[Job]) -> Iterator[Row]:
-        waiting, ended, at_work = deque(jobs), queue.SimpleQueue[Row | BaseException](), 0
-
-        def work(job: Job) -> None:
-            try:
-                ended.put(_run(cluster, settings, names, job))
-            except BaseException as error:
-                ended.put(error)
-
+        waiting, at_work = deque(jobs), {}
         while waiting or at_work:
-            while waiting and at_work < max(1, len(cluster.reports)):
-                threading.Thread(target=work, args=[waiting.popleft()], daemon=True).start()
-                at_work += 1
+            while waiting and len(at_work) < LIMITS.workers:
+                at_work[task.remote(settings, waiting[0], cores)] = waiting.popleft()
+            (ended, *_), _ = ray.wait(list(at_work))
+            corruption, seed = at_work.pop(ended)
             try:
-                end = ended.get(timeout=WAIT_SECONDS)
-            except queue.Empty:
-                continue
-            at_work -= 1
-            if isinstance(end, BaseException):
-                raise end
-            yield end
+                yield ray.get(ended)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except ray.exceptions.RayError as error:
+                each = f"was begun on {RETRIES + 1} workers, and each died. Give it more memory"
+                raise UserError(f"{corruption}, seed {seed}, {each} ({type(error).__name__}).") from error
 
-    return cells
-
-
-def _run(cluster: Cluster, settings: TableSettings, names: Sequence[str] | None, job: Job) -> Row:
-    try:  # no model is named: each worker loads the table's once
-        worker, row = cluster.ask("", run_cell, settings, names, job)
-    except WorkerLost:
-        raise UserError(
-            f"{job[0]}, seed {job[1]}: no worker is left, or each has died of it. Give them more memory, or start the "
-            "same command again to go on."
-        ) from None
-    return replace(row, device=f"{row.device}, {worker}")
+    try:
+        yield cells
+    finally:
+        ray.shutdown()
 
 
-def run_cell(settings: TableSettings, names: Sequence[str] | None, job: Job) -> Row:
-    """What a worker does: one stream."""
-    key = pickle.dumps((settings, names))
-    if key not in _opened:
-        source_of = open_rows(settings, names)
-        source, _ = source_of(settings.corruptions[0])
-        strangers = open_strangers(settings.ood, settings.dataset, source.class_names) if settings.ood else None
-        _opened.clear()
-        _opened[key] = cells_here(settings, load_backbone(settings.backbone), source_of, strangers)
-    return next(iter(_opened[key]([job])))
-
-
-def get_ready() -> None:
-    """A worker opens what it needs with its first stream."""
-
-
-def tell(workers: int) -> dict[str, Any]:
-    """What one of so many workers tells of itself, see :class:`.cluster.workers.Report`."""
-    return {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"}
+def run_there(settings: TableSettings, job: Job, cores: int) -> Row:
+    """What a worker does: one stream. It keeps the model and the images for the next one."""
+    torch.set_num_threads(cores)
+    row = run_job(settings, load_backbone(settings.backbone), job)
+    return replace(row, device=f"{row.device}, worker {os.getpid()}")

@@ -5,20 +5,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 
-from cliptta_demo.backend.data.catalog import open_strangers
 from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.variants import Variant, label_of
 from cliptta_demo.page.lessons.lessons import Lesson, lesson_recipe
-from cliptta_demo.research.command import add_table_parser, read_classes, read_settings
-from cliptta_demo.research.rows import open_rows
-from cliptta_demo.research.runs import Row, TableSettings, TableStore, cells_here, describe, run_table
+from cliptta_demo.research.commands import add_table_parser, read_settings
+from cliptta_demo.research.runs import TableSettings
 
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
 SAMPLE_SEEDS = LESSON_SEEDS[:5]  # of a lesson; rounding moves a stream by far less than another seed does
@@ -61,24 +58,19 @@ class Combination:
 COMBINATIONS = tuple(Combination(threads, name) for threads in (1, 2) for name in ("bfloat16", "float32"))
 
 
-Sample = tuple[tuple[str, ...], tuple[int, ...]]  # corruptions, seeds
-
-
 @dataclass(frozen=True)
 class Study:
     """Streams that belong together.
 
     Attributes:
-        name: of its folder and in the record.
-        settings: of the streams; class_names: None for the data set's own.
-        sample: corruptions and seeds of the streams that the further combinations run again; None: everything.
+        name: of its folder and in the record; settings: of the streams.
+        sample: corruptions and seeds of the streams that the further combinations run again.
         words: of the ``table`` command that runs it too, without ``--out``; empty for a lesson.
     """
 
     name: str
     settings: TableSettings
-    class_names: tuple[str, ...] | None = None
-    sample: Sample | None = None
+    sample: tuple[tuple[str, ...], tuple[int, ...]]
     words: str = ""
 
     @property
@@ -87,17 +79,19 @@ class Study:
 
         A setting at its default is left out: one that is offered later changes no stream.
         """
-        table = asdict(self.settings) | {"stream": unusual(self.settings.stream)}
-        about = [table, self.class_names, self.sample, unusual(TINY_ADAPTATION)]
-        text = json.dumps(about, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        table = self.settings.plain() | {"stream": unusual(self.settings.stream)}
+        about = [table, self.settings.names, self.sample, unusual(TINY_ADAPTATION)]
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
     def settings_in(self, combination: Combination) -> TableSettings:
         """What of it a combination runs."""
-        if self.sample is None or combination == COMBINATIONS[0]:
+        if combination == COMBINATIONS[0]:
             return self.settings
-        corruptions, seeds = self.sample
-        return replace(self.settings, corruptions=corruptions, seeds=seeds)
+        return replace(self.settings, corruptions=self.sample[0], seeds=self.sample[1])
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> "Study":
+        """The study with these seeds alone in every combination: what is compared has run on the same streams."""
+        return replace(self, settings=replace(self.settings, seeds=seeds), sample=(self.sample[0], seeds))
 
 
 def lesson_study(lesson: Lesson) -> Study:
@@ -105,56 +99,22 @@ def lesson_study(lesson: Lesson) -> Study:
     recipe = lesson_recipe(lesson)
     stream, own = recipe.settings.stream, recipe.settings.adaptation
     changes = {name: value for name, value in vars(own).items() if value != getattr(TINY_ADAPTATION, name)}
-    return Study(
-        f"lesson-{lesson.key}",
-        TableSettings(
-            backbone=recipe.backbone,
-            dataset=recipe.dataset,
-            ood=recipe.ood_source if stream.ood_share else None,
-            variants=tuple(Variant(name, label_of(name), name, changes) for name in recipe.settings.methods),
-            corruptions=(stream.corruption,),
-            seeds=LESSON_SEEDS,
-            stream=stream,
-        ),
-        recipe.source_names,
-        ((stream.corruption,), SAMPLE_SEEDS),
+    settings = TableSettings(
+        backbone=recipe.backbone,
+        dataset=recipe.dataset,
+        ood=recipe.ood_source if stream.ood_share else None,
+        variants=tuple(Variant(name, label_of(name), name, changes) for name in recipe.settings.methods),
+        corruptions=(stream.corruption,),
+        seeds=LESSON_SEEDS,
+        stream=stream,
+        names=recipe.source_names,
     )
+    return Study(f"lesson-{lesson.key}", settings, (settings.corruptions, SAMPLE_SEEDS))
 
 
-def table_study(name: str, words: str, sample: Sample | None = None) -> Study:
-    """The streams of a ``table`` command, written as on the command line without ``--out``."""
+def table_study(name: str, words: str, corruptions: tuple[str, ...], seeds: tuple[int, ...]) -> Study:
+    """The streams of a ``table`` command, written as on the command line without ``--out``, and the sample of them."""
     parser = argparse.ArgumentParser()
     add_table_parser(parser.add_subparsers())
     arguments = parser.parse_args(["table", "--out", name, *words.split()])
-    return Study(name, read_settings(arguments), read_classes(arguments), sample, words)
-
-
-class StudyRun:
-    """A study in one combination, in ``directory/STUDY/COMBINATION``.
-
-    Raises:
-        UserError: data that can't be fetched, or a directory that holds runs of other settings.
-    """
-
-    def __init__(self, study: Study, combination: Combination, directory: Path) -> None:
-        self.settings = study.settings_in(combination)
-        self.combination = combination
-        self.source_of = open_rows(self.settings, study.class_names)
-        names = self.source_of(self.settings.corruptions[0])[0].class_names
-        dataset, ood = self.settings.dataset, self.settings.ood
-        self.strangers = open_strangers(ood, dataset, names) if ood else None
-        known = (self.settings, TINY_ADAPTATION, names)
-        self.store = TableStore(directory / study.name / combination.name, *known)
-        self.described = describe(*known)
-
-    def rest(self) -> Iterator[Row]:
-        """Runs the streams that are missing."""
-        with self.combination.backbone() as backbone:
-            cells = cells_here(self.settings, backbone, self.source_of, self.strangers)
-            for row, *_ in run_table(self.settings, self.store, cells):
-                yield row
-
-    def rows(self) -> list[Row]:
-        """The finished streams in the study's order; the directory may hold more, of another choice of seeds."""
-        found = {(row.corruption, row.seed): row for row in self.store.rows()}
-        return [found[job] for job in self.settings.jobs() if job in found]
+    return Study(name, read_settings(arguments), (corruptions, seeds), words)

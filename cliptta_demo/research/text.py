@@ -1,19 +1,17 @@
 """A table's rows as numbers, CSV and Markdown."""
 
-import csv
-import io
-import math
-import statistics
-from collections.abc import Callable, Iterable, Sequence
-from itertools import product
+from collections.abc import Sequence
 from typing import Any
+
+import pandas as pd
 
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import Variant, label_of
+from cliptta_demo.research.means import in_points, markdown, spread
 from cliptta_demo.research.paper import PAPER_ACCURACY, PAPER_NAMES, PAPER_OPEN_SET
 from cliptta_demo.research.runs import Row
 
-MEASURES = (
+MEASURES = [
     "accuracy",
     "auroc",
     "fpr95",
@@ -27,36 +25,51 @@ MEASURES = (
     "skipped_steps",
     "kept_bytes",
     "seconds_per_batch",
-)
+]
 CLEAN = "none"
+CELL = ["corruption", "method"]
 
 
-def percent(value: float | None) -> str:
-    """A share as a percentage with one decimal."""
-    return "–" if value is None else f"{100 * value:.1f}"
+def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
+    """A line for each stream and column: corruption, seed, method and every measure, as they are (None: not there)."""
+    lines = [
+        [row.corruption, row.seed, name, *map(summary.get, MEASURES)]
+        for row in rows
+        for name, summary in row.columns.items()
+    ]
+    return pd.DataFrame(lines, columns=["corruption", "seed", "method", *MEASURES], dtype=object)
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def numbers_of(rows: Sequence[Row]) -> pd.DataFrame:
+    """The same as numbers, clean streams first."""
+    frame = frame_of(rows).astype(dict.fromkeys(MEASURES, float))
+    return frame.sort_values("corruption", key=lambda names: names != CLEAN, kind="stable")
 
 
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """Of the values that are there; None where there is none."""
-    known = [float(value) for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+def shifted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines under a corruption; all where there is none."""
+    under = frame[frame.corruption != CLEAN]
+    return frame if under.empty else under
 
 
-def standard_error(values: Sequence[float | None]) -> float | None:
-    """Of the mean of the values that are there; None for fewer than two."""
-    known = [value for value in values if value is not None]
-    return statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
+def totals(frame: pd.DataFrame) -> pd.DataFrame:
+    """A line for each column, over all corruptions but clean.
 
-
-def error_in_points(error: float | None) -> str:
-    """Of a share, to stand behind it; "" where there is none."""
-    return "" if error is None else f" ± {100 * error:.1f}"
+    The means of accuracy, auroc and fpr95, and of the gain over zero-shot, ``_error``: their standard errors over the
+    seeds that have every corruption; the worst gain; how many streams collapsed, of how many.
+    """
+    frame = shifted(frame)
+    found = frame.groupby("method", sort=False).collapsed.agg(["sum", "size"]).astype(int)
+    for measure in ("accuracy", "auroc", "fpr95"):
+        of_corruptions = frame.groupby(CELL, sort=False)[measure].mean().unstack("method")
+        cells = frame.pivot(index="seed", columns=["method", "corruption"], values=measure)
+        of_seeds = pd.DataFrame({name: cells[name].mean(axis=1, skipna=False) for name in found.index})
+        found[measure], found[f"{measure}_error"] = of_corruptions.mean(), of_seeds.sem()
+        if measure == "accuracy" and REFERENCE in found.index:
+            gains = of_corruptions.sub(of_corruptions[REFERENCE], axis=0)
+            errors = of_seeds.sub(of_seeds[REFERENCE], axis=0).sem()
+            found = found.assign(gain=gains.mean(), worst=gains.min(), gain_error=errors.drop(REFERENCE))
+    return found
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -64,112 +77,99 @@ def to_csv(rows: Sequence[Row]) -> str:
 
     With several seeds also the mean over them and its standard error, with these words in the place of the seed.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["corruption", "seed", "method", *MEASURES])
-    for row in rows:
-        for name, summary in row.columns.items():
-            values = [summary[measure] for measure in MEASURES]
-            writer.writerow([row.corruption, row.seed, name, *("" if value is None else value for value in values)])
-    if len(seeds_of(rows)) > 1:
-        for corruption, name in product(corruptions_of(rows), rows[0].columns):
-            for word, value_of in (("mean", mean_of), ("standard error", standard_error)):
-                values = [value_of(over_seeds(rows, corruption, name, measure)) for measure in MEASURES]
-                shown = ["" if value is None else round(value, 6) for value in values]
-                writer.writerow([corruption, word, name, *shown])
-    return file.getvalue()
-
-
-def seeds_of(rows: Sequence[Row]) -> list[int]:
-    """The seeds in the order of the rows."""
-    return list(dict.fromkeys(row.seed for row in rows))
-
-
-def over_seeds(rows: Sequence[Row], corruption: str, name: str, measure: str) -> list[float | None]:
-    """A measure of one column on one corruption, seed by seed."""
-    return [row.columns[name][measure] for row in rows if row.corruption == corruption]
-
-
-def error_of_total(rows: Sequence[Row], name: str, measure: str, reference: str | None = None) -> float | None:
-    """The standard error over seeds of a measure's mean over all corruptions but clean.
-
-    With a ``reference``, of its difference from that column. None where fewer than two seeds have every corruption.
-    """
-    shifted = _shifted(rows)
-    means = []
-    for seed in seeds_of(shifted):
-        columns = [row.columns for row in shifted if row.seed == seed]
-        values = [c[name][measure] for c in columns if c[name][measure] is not None]
-        if len(values) == len(corruptions_of(shifted)):
-            before = [c[reference][measure] for c in columns] if reference else [0.0]
-            means.append(statistics.fmean(values) - statistics.fmean(before))
-    return standard_error(means)
-
-
-def corruptions_of(rows: Sequence[Row]) -> list[str]:
-    """The corruptions in the order of the rows, clean first."""
-    found = list(dict.fromkeys(row.corruption for row in rows))
-    return sorted(found, key=lambda name: name != CLEAN)
-
-
-def totals(rows: Sequence[Row], name: str) -> dict[str, Any]:
-    """One column over all corruptions but clean: mean accuracy, gains over zero-shot, streams that collapsed."""
-    shifted = _shifted(rows)
-
-    def means(column: str, measure: str) -> list[float | None]:
-        return [mean_of(over_seeds(shifted, corruption, column, measure)) for corruption in corruptions_of(shifted)]
-
-    result: dict[str, Any] = {measure: mean_of(means(name, measure)) for measure in ("accuracy", "auroc", "fpr95")}
-    result["collapsed"] = sum(bool(row.columns[name]["collapsed"]) for row in shifted)
-    result["streams"] = len(shifted)
-    gains: list[float] = []
-    if all(REFERENCE in row.columns for row in shifted):
-        pairs = zip(means(name, "accuracy"), means(REFERENCE, "accuracy"), strict=True)
-        gains = [value - before for value, before in pairs if value is not None]
-    return result | {"mean_gain": mean_of(gains), "worst_gain": min(gains, default=None)}
-
-
-def _shifted(rows: Sequence[Row]) -> list[Row]:
-    """Those under a corruption; all where there is none."""
-    return [row for row in rows if row.corruption != CLEAN] or list(rows)
+    parts = [frame_of(rows)]
+    if len({row.seed for row in rows}) > 1:
+        cells = numbers_of(rows).groupby(CELL, sort=False)[MEASURES]
+        both = {"mean": cells.mean(), "standard error": cells.sem()}
+        over = pd.concat([part.round(6).reset_index().assign(seed=word) for word, part in both.items()])
+        parts.append(over.sort_index(kind="stable"))
+    return pd.concat([part.astype(object) for part in parts]).to_csv(index=False, lineterminator="\n")
 
 
 def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
-    """Settings, tables, the paper's numbers of the same data. ``settings`` is what :func:`.runs.describe` makes."""
-    seeds = len(seeds_of(rows))
+    """Settings, tables, the paper's numbers of the same data. ``settings``: :attr:`.runs.Table.described`."""
+    frame = numbers_of(rows)
+    seeds = frame.seed.nunique()
     over = f", mean ± standard error over {seeds} seeds" if seeds > 1 else ""
     parts = [
         f"# {title_of(settings)}",
         sentence_of(settings),
         f"Accuracy in %{over}; a star marks a collapse, with one seed at least: over the last four batches the "
         "predictions have less than half of the entropy that all classes would give.",
-        _accuracy_table(rows, variants),
+        titled(accuracy_table(frame), variants),
         _shift_table(rows, variants),
-        collapse_sentence(rows),
+        collapse_sentence(frame),
     ]
     if settings["ood"]:
-        parts += ["AUROC / FPR95 in %, known images against strangers.", _open_set_table(rows, variants)]
+        parts += ["AUROC / FPR95 in %, known images against strangers.", titled(_open_set_table(frame), variants)]
     parts.append(_paper(settings))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def collapse_sentence(rows: Sequence[Row]) -> str:
+def titled(table: pd.DataFrame, variants: Sequence[Variant]) -> str:
+    """A frame with a column for each variant, as Markdown."""
+    table = table[[variant.name for variant in variants]]
+    return markdown(table.set_axis([variant.title for variant in variants], axis=1).reset_index(names=""))
+
+
+def cells_of(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """A measure of each corruption and column over the seeds, in words."""
+    table = frame.groupby(CELL, sort=False)[measure].agg(spread).unstack("method")
+    return table.loc[frame.corruption.unique()]
+
+
+def accuracy_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Corruption → accuracy of each column, in words, a star at a collapse; sums below."""
+    sums = totals(frame)
+    fallen = frame.groupby(CELL, sort=False).collapsed.any().unstack("method")
+    table = cells_of(frame, "accuracy")
+    table += fallen.loc[table.index].map(lambda fell: "*" * fell)
+    count = shifted(frame).corruption.nunique()
+    table.loc[f"**mean of {count}**"] = sums.apply(lambda one: in_points(one.accuracy, one.accuracy_error), axis=1)
+    if "gain" in sums:
+        table.loc["mean gain over zero-shot"] = sums.apply(lambda one: in_points(one.gain, one.gain_error, "+"), axis=1)
+        table.loc["worst of them"] = sums.worst.map(lambda gain: in_points(gain, None, "+"))
+    table.loc["collapsed"] = sums["sum"].map(str) + " of " + sums["size"].map(str)
+    return table
+
+
+def _shift_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
+    """Accuracy under each shift of streams that have several; empty where none has."""
+    lines = [
+        (shift, name, value)
+        for row in rows
+        for name, summary in row.columns.items()
+        if len(own := summary.get("shift_accuracy", {})) > 1
+        for shift, value in own.items()
+    ]
+    if not lines:
+        return ""
+    frame = pd.DataFrame(lines, columns=[*CELL, "accuracy"])
+    return "Accuracy in % under each shift of the streams.\n\n" + titled(cells_of(frame, "accuracy"), variants)
+
+
+def _open_set_table(frame: pd.DataFrame) -> pd.DataFrame:
+    table = cells_of(frame, "auroc") + " / " + cells_of(frame, "fpr95")
+    both = [totals(frame).apply(lambda s, m=m: in_points(s[m], s[f"{m}_error"]), axis=1) for m in ("auroc", "fpr95")]
+    table.loc["**mean of the corruptions**"] = both[0] + " / " + both[1]
+    return table
+
+
+def collapse_sentence(frame: pd.DataFrame) -> str:
     """Where TENT collapses, against how often zero-shot is right; empty without both columns or without a shift.
 
     Counted over shifted streams that have labels, the clean ones left out.
     """
-    lines = [
-        (row.columns[REFERENCE]["accuracy"], bool(row.columns["tent"]["collapsed"]))
-        for row in rows
-        if row.corruption != CLEAN and {REFERENCE, "tent"} <= row.columns.keys()
-    ]
-    weak = [fallen for accuracy, fallen in lines if accuracy is not None and accuracy < 0.5]
-    strong = [fallen for accuracy, fallen in lines if accuracy is not None and accuracy >= 0.5]
-    if not weak + strong:
+    streams = frame[frame.corruption != CLEAN].pivot(index=["corruption", "seed"], columns="method")
+    if streams.empty or not {REFERENCE, "tent"} <= {*frame.method}:
         return ""
+    streams = streams[[("accuracy", REFERENCE), ("collapsed", "tent")]].dropna().set_axis(["right", "fallen"], axis=1)
+    if streams.empty:
+        return ""
+    weak, fallen = streams.right < 0.5, streams.fallen.astype(bool)
     return (
-        f"TENT collapses on {sum(weak)} of the {len(weak)} shifted streams in which zero-shot reads less than half of "
-        f"the images, and on {sum(strong)} of the {len(strong)} others."
+        f"TENT collapses on {(weak & fallen).sum()} of the {weak.sum()} shifted streams in which zero-shot reads less "
+        f"than half of the images, and on {(~weak & fallen).sum()} of the {(~weak).sum()} others."
     )
 
 
@@ -182,109 +182,38 @@ def title_of(settings: dict[str, Any]) -> str:
 def sentence_of(settings: dict[str, Any]) -> str:
     """What was run, in a sentence or two."""
     stream, adaptation = settings["stream"], settings["adaptation"]
-    seeds = settings["seeds"]
-    share = f", {stream['ood_share']:.0%} strangers in each" if settings["ood"] else ""
+    seeds, classes = settings["seeds"], len(settings["class_names"])
+    words = [f", {stream['ood_share']:.0%} strangers in each"] if settings["ood"] else []
+    if stream["schedule"] != "one":
+        words.append(f", shifts {stream['schedule']} (batches of each: {stream['shift_batches']})")
+    if stream["order"] != "shuffled":
+        words.append(f", order {stream['order']}")
     return (
-        f"{len(settings['class_names'])} classes (chance {1 / len(settings['class_names']):.1%}). Streams of "
-        f"{stream['batches']} batches of {stream['batch_size']}{share}{_schedule(stream)}, severity "
-        f"{stream['severity']}, "
+        f"{classes} classes (chance {1 / classes:.1%}). Streams of {stream['batches']} batches of "
+        f"{stream['batch_size']}{''.join(words)}, severity {stream['severity']}, "
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. Learning rate "
         f"{adaptation['learning_rate']:g}, {adaptation['steps']} steps, memory {adaptation['memory_shots']} images a "
         f"class ({adaptation['memory_sample']} of them join each step), unless a column says otherwise."
     )
 
 
-def _schedule(stream: dict[str, Any]) -> str:
-    """What is not usual of the schedule, with a comma before it; older tables know none."""
-    words = []
-    if stream.get("schedule", "one") != "one":
-        words.append(f"shifts {stream['schedule']} (batches of each: {stream['shift_batches']})")
-    if stream.get("order", "shuffled") != "shuffled":
-        words.append(f"order {stream['order']}")
-    return "".join(f", {text}" for text in words)
-
-
-def _accuracy_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    def cell(corruption: str, name: str) -> str:
-        return _cell(rows, corruption, name, "accuracy") + "*" * any(over_seeds(rows, corruption, name, "collapsed"))
-
-    lines = [[corruption, *(cell(corruption, v.name) for v in variants)] for corruption in corruptions_of(rows)]
-    sums = {v.name: totals(rows, v.name) for v in variants}
-    lines.append(
-        [f"**mean of {len(corruptions_of(_shifted(rows)))}**", *(_total(rows, v.name, "accuracy") for v in variants)]
-    )
-    lines.append(["mean gain over zero-shot", *(_gain(rows, v.name, sums[v.name]) for v in variants)])
-    lines.append(["worst of them", *(_signed(sums[v.name]["worst_gain"]) for v in variants)])
-    lines.append(["collapsed", *(f"{sums[v.name]['collapsed']} of {sums[v.name]['streams']}" for v in variants)])
-    return markdown_table(["", *(v.title for v in variants)], lines)
-
-
-def _shift_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    """Accuracy under each shift of streams that have several; empty where none has."""
-    columns = [(name, own.get("shift_accuracy", {})) for row in rows for name, own in row.columns.items()]
-    shifts = dict.fromkeys(shift for _, own in columns if len(own) > 1 for shift in own)
-    if not shifts:
-        return ""
-
-    def cell(shift: str, name: str) -> str:
-        return _share([own.get(shift) for column, own in columns if column == name])
-
-    lines = [[shift, *(cell(shift, variant.name) for variant in variants)] for shift in shifts]
-    table = markdown_table(["", *(variant.title for variant in variants)], lines)
-    return f"Accuracy in % under each shift of the streams.\n\n{table}"
-
-
-def _open_set_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
-    def both(cell: Callable[..., str], *of: str) -> str:
-        return " / ".join(cell(rows, *of, measure) for measure in ("auroc", "fpr95"))
-
-    lines = [[c, *(both(_cell, c, v.name) for v in variants)] for c in corruptions_of(rows)]
-    lines.append(["**mean of the corruptions**", *(both(_total, v.name) for v in variants)])
-    return markdown_table(["", *(v.title for v in variants)], lines)
-
-
 def _paper(settings: dict[str, Any]) -> str:
     """What the paper has of the same data set; empty where it has nothing."""
     known = PAPER_NAMES.get(settings["dataset"].partition(":")[0])
-    columns = ("zero-shot", "tent", "cliptta")
-    accuracy = {name: values for name, values in PAPER_ACCURACY.items() if name.removesuffix("-C") == known}
+    accuracy = {name: of for name, of in PAPER_ACCURACY.items() if name.removesuffix("-C") == known}
+    open_set = {name: of for name, of in PAPER_OPEN_SET.items() if name.partition(" against ")[0] == known}
     if not accuracy:
         return ""
-    lines = [[name, *(f"{values[c]:.1f}" for c in columns)] for name, values in accuracy.items()]
+    domains = "its domains" if known == "PACS" else "15 corruptions at severity 5"
     text = (
-        "The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of "
-        f"{'its domains' if known == 'PACS' else '15 corruptions at severity 5'}, accuracy in %.\n\n"
-        + markdown_table(["", *map(label_of, columns)], lines)
+        f"The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of {domains}, accuracy in %.\n\n"
+        + _published(accuracy)
     )
-    columns = ("zero-shot", "tent", "cliptta-oce")
-    lines = [
-        [name, *(f"{values[c][0]:.1f} / {values[c][1]:.1f}" for c in columns)]
-        for name, values in PAPER_OPEN_SET.items()
-        if name.partition(" against ")[0] == known
-    ]
-    if settings["ood"] and lines:
-        text += "\n\nIts open set, AUROC / FPR95 in %.\n\n" + markdown_table(["", *map(label_of, columns)], lines)
+    if settings["ood"] and open_set:
+        text += "\n\nIts open set, AUROC / FPR95 in %.\n\n" + _published(open_set)
     return text
 
 
-def _cell(rows: Sequence[Row], corruption: str, name: str, measure: str) -> str:
-    return _share(over_seeds(rows, corruption, name, measure))
-
-
-def _share(values: Sequence[float | None]) -> str:
-    """Their mean in %, with its standard error where there is one."""
-    return percent(mean_of(values)) + error_in_points(standard_error(values))
-
-
-def _total(rows: Sequence[Row], name: str, measure: str) -> str:
-    return percent(totals(rows, name)[measure]) + error_in_points(error_of_total(rows, name, measure))
-
-
-def _gain(rows: Sequence[Row], name: str, sums: dict[str, Any]) -> str:
-    compared = sums["mean_gain"] is not None and name != REFERENCE
-    error = error_of_total(rows, name, "accuracy", REFERENCE) if compared else None
-    return _signed(sums["mean_gain"]) + error_in_points(error)
-
-
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:+.1f}"
+def _published(values: dict[str, dict[str, Any]]) -> str:
+    frame = pd.DataFrame(values).T.map(lambda value: str(value).strip("()").replace(", ", " / "))
+    return markdown(frame.rename(columns=label_of).reset_index(names=""))

@@ -60,6 +60,11 @@ def workers_of(process: int) -> list[int]:
     return _below(process, "ray::WorkerProcess")
 
 
+def tasks_of(process: int) -> list[int]:
+    """The processes below this one in which Ray runs a stream of a table."""
+    return _below(process, "ray::run_there")
+
+
 def raylets_of(process: int) -> list[int]:
     """The nodes' own processes below this one."""
     return [number for number in _below(process, "") if _name(number).partition("\0")[0].endswith("/raylet")]

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from claims import RECORD, comparing_sentences, words_of
 from hub_stand_in import Repository, serve_hub
 from hub_tables import table
 from paths import ROOT
-from result_tables import (
-    ranking_first_table,
-    ranking_sentences,
-    statistics_sentence,
-    strangers_table,
-    streams_table,
-    tent_sentence,
-)
+from result_tables import KEPT, statistics_sentence, strangers_table, streams_table, tent_sentence
 
 from cliptta_demo.page.words.glossary import GLOSSARY
-from cliptta_demo.research.ablation_page import answer, headline, read_csv
+from cliptta_demo.research.ablation import answer, read_outcomes
 from cliptta_demo.research.documents import DOCUMENTS, TABLES
 from cliptta_demo.research.margins import mean_and_error
-from cliptta_demo.research.runs import Row
+from cliptta_demo.research.ranking import readme
 from cliptta_demo.research.studies import COMBINATIONS
 from cliptta_demo.research.text import collapse_sentence
 
@@ -81,7 +74,7 @@ TEXTS = {
 }
 # Sentences that name a method beside a word of comparison and claim nothing that a run of the tiny model could show
 # (the reason beside each).
-ABLATION = read_csv(ROOT / "docs" / "ablation.csv")
+ABLATION = read_outcomes(ROOT / "docs" / "ablation.csv")
 NOT_CLAIMED = {
     "TENT and CLIPTTA work on the very same batches": "what the page does",
     "TENT makes each prediction more certain": "its loss, by definition",
@@ -91,27 +84,20 @@ NOT_CLAIMED = {
 }
 
 
-def kept_rows(table_name: str) -> list[Row]:
-    """The streams of a table in docs/tables, as far as its CSV keeps them."""
-    streams: dict[tuple[str, int], dict] = {}
-    for line in csv.DictReader((FOLDERS / table_name / "table.csv").open(encoding="utf-8")):
-        if line["seed"].isdigit():
-            summary = {"accuracy": float(line["accuracy"]), "collapsed": line["collapsed"] == "True"}
-            streams.setdefault((line["corruption"], int(line["seed"])), {})[line["method"]] = summary
-    return [Row(corruption, seed, 0.0, columns) for (corruption, seed), columns in streams.items()]
-
-
 @pytest.mark.parametrize("name", TABLES)
 def test_every_kept_table_is_the_records_and_says_where_tent_collapses(name: str) -> None:
-    rows = kept_rows(name)
+    kept = pd.read_csv(FOLDERS / name / "table.csv", keep_default_na=False)
+    kept = kept[~kept.seed.isin(["mean", "standard error"])].astype({"seed": int, "accuracy": float})
+    kept["collapsed"] = kept.collapsed == "True"
     recorded = RECORD.runs[name][COMBINATIONS[0].name]
-    assert [(row.corruption, row.seed) for row in rows] == [(run.corruption, run.seed) for run in recorded]
-    for row, run in zip(rows, recorded, strict=True):
-        for column, numbers in run.columns.items():
-            assert row.columns[column]["accuracy"] == pytest.approx(numbers["accuracy"], abs=1e-5)
-            assert row.columns[column]["collapsed"] == numbers["collapsed"]
-    sentence = collapse_sentence(rows)
-    assert bool(sentence) == any(row.corruption != "none" for row in rows)
+    streams = (
+        kept.set_index(["corruption", "seed", "method"])[["accuracy", "collapsed"]].unstack("method").astype(float)
+    )
+    assert {*streams.index} == {*recorded.index}
+    for measure, column in streams:
+        assert streams[measure, column].to_dict() == pytest.approx(recorded[column, measure].to_dict(), abs=1e-5)
+    sentence = collapse_sentence(kept)
+    assert bool(sentence) == any(kept.corruption != "none")
     assert sentence in (FOLDERS / name / "table.md").read_text(encoding="utf-8")
 
 
@@ -125,12 +111,11 @@ def test_every_folder_of_tables_is_known_with_its_command() -> None:
 
 def test_the_tables_of_results_are_the_records() -> None:
     assert streams_table(RECORD) in TEXTS["README"]
-    assert ranking_first_table() in TEXTS["README"]
-    assert ranking_sentences() in words_of(TEXTS["README"])
-    assert headline(ABLATION) in words_of(TEXTS["README"])
+    table, sentences = readme(KEPT).split("\n\n")
+    assert table in TEXTS["README"]
+    assert words_of(sentences) in words_of(TEXTS["README"])
     assert answer(ABLATION) in words_of(TEXTS["What was measured"])
-    for document in ("README", "Model card"):
-        assert statistics_sentence() in words_of(TEXTS[document])
+    assert statistics_sentence() in words_of(TEXTS["Model card"])
     for document in ("README", "What was measured"):
         assert tent_sentence(RECORD) in words_of(TEXTS[document])
     assert strangers_table(RECORD) in TEXTS["What was measured"]
@@ -147,7 +132,8 @@ def test_what_zero_shot_has_learnt_from_is_said_beside_the_ranking_and_behind_th
 @pytest.mark.parametrize("document", TEXTS)
 def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(document: str) -> None:
     words = words_of(TEXTS[document])
-    apart = (ranking_sentences(), statistics_sentence(), tent_sentence(RECORD), headline(ABLATION), answer(ABLATION))
+    ranked = words_of(readme(KEPT))
+    apart = (ranked, statistics_sentence(), tent_sentence(RECORD), answer(ABLATION))
     for measured_apart in apart:
         words = words.replace(measured_apart, "")
     claimed = [

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from cliptta_demo.research.student import interval_words, is_told, margin_of, t_quantile, t_within
+from cliptta_demo.research.means import interval_words, is_told, margin_of, t_quantile, t_within
 
 TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 10: 2.228, 19: 2.093, 30: 2.042, 120: 1.980}
 

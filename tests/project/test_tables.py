@@ -11,29 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workers_here import Here, cluster_of
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.backend.variants import parse_variant, parse_variants
 from cliptta_demo.cli import main
-from cliptta_demo.cluster.workers import Report
 from cliptta_demo.research.report import to_html
-from cliptta_demo.research.runs import (
-    Row,
-    TableSettings,
-    TableStore,
-    cells_here,
-    describe,
-    machine,
-    run_stream,
-    run_table,
-)
-from cliptta_demo.research.spread import cells_on
-from cliptta_demo.research.text import collapse_sentence, mean_of, over_seeds, to_csv, to_markdown, totals
+from cliptta_demo.research.runs import Row, Table, TableSettings, cells_here, run_stream
+from cliptta_demo.research.text import collapse_sentence, numbers_of, to_csv, to_markdown, totals
 
 STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
 
@@ -47,7 +35,6 @@ def settings_of(**changes: object) -> TableSettings:
     settings = TableSettings(
         backbone=TINY,
         dataset="pictures",
-        ood=None,
         variants=parse_variants("zero-shot,tent@steps=1"),
         corruptions=("none", "fog"),
         seeds=(0, 1),
@@ -56,14 +43,12 @@ def settings_of(**changes: object) -> TableSettings:
     return replace(settings, **changes)
 
 
-def run_all(settings: TableSettings, tiny: Backbone, directory: Path, limit: int | None = None) -> TableStore:
-    source = open_source("pictures")
-    store = TableStore(directory, settings, tiny.info.adaptation, source.class_names)
-    cells = cells_here(settings, tiny, lambda name: (source, name), None)
-    for count, _ in enumerate(run_table(settings, store, cells), start=1):
+def run_all(settings: TableSettings, tiny: Backbone, directory: Path, limit: int | None = None) -> Table:
+    table = Table(settings, tiny.info.adaptation, directory)
+    for count, _ in enumerate(table.run(cells_here(settings, tiny)), start=1):
         if count == limit:
             break
-    return store
+    return table
 
 
 def numbers(rows: list[Row]) -> dict:
@@ -77,99 +62,63 @@ def numbers(rows: list[Row]) -> dict:
     return kept
 
 
-def test_a_column_is_a_method_with_changed_settings() -> None:
+def test_a_column_is_a_method_with_changed_settings_and_a_wrong_one_is_named() -> None:
     variant = parse_variant("cliptta@lr=3e-4@memory-shots=0@symmetric=true")
     assert variant.method == "cliptta"
     assert variant.changes == {"learning_rate": 3e-4, "memory_shots": 0, "symmetric": True}
     assert variant.title == "CLIPTTA, lr 3e-4, memory shots 0, symmetric true"
     assert parse_variant("tent-regularised").changes == {"tent_regulariser_weight": 1.0}
+    for text, part in {
+        "tend": "must be one of: zero-shot",
+        "tent@speed=2": "after an @ write WORD=VALUE",
+        "tent@lr": "after an @ write WORD=VALUE",
+        "tent@lr=fast": "learning_rate is 'fast', it must be a number",
+        "tent@steps=1.5": "it must be a whole number",
+        "tent@lr=7": "learning_rate is 7.0; it must be a number from 0 to 1",
+        "cliptta@symmetric=perhaps": "true or false",
+        "": "methods is empty",
+        "tent,tent": "names one column twice",
+    }.items():
+        with pytest.raises(UserError, match=re.escape(part)):
+            parse_variants(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ("tend", "must be one of: zero-shot"),
-        ("tent@speed=2", "after an @ write WORD=VALUE"),
-        ("tent@lr", "after an @ write WORD=VALUE"),
-        ("tent@lr=fast", "learning_rate is 'fast', it must be a number"),
-        ("tent@steps=1.5", "it must be a whole number"),
-        ("tent@lr=7", "learning_rate is 7.0; it must be a number from 0 to 1"),
-        ("cliptta@symmetric=perhaps", "true or false"),
-        ("", "methods is empty"),
-        ("tent,tent", "names one column twice"),
-    ],
-)
-def test_a_wrong_column_is_named(text: str, part: str) -> None:
-    with pytest.raises(UserError, match=re.escape(part)):
-        parse_variants(text)
-
-
-def test_columns_side_by_side_equal_each_alone(tiny: Backbone) -> None:
-    source = open_source("pictures")
-    variants = parse_variants("zero-shot,tent,tent@lr=0.01,cliptta")
-    stream = replace(STREAM, corruption="gaussian_noise")
-    together = run_stream(tiny, source, stream, variants)
-    assert list(together) == ["zero-shot", "tent", "tent@lr=0.01", "cliptta"]
+def test_columns_side_by_side_equal_each_alone_and_a_collapse_is_called_one(tiny: Backbone) -> None:
+    source, strangers = open_source("pictures"), open_strangers("flags")
+    variants = parse_variants("zero-shot,tent,tent@lr=0.05,cliptta")
+    stream = replace(STREAM, batches=4, batch_size=16, severity=5, corruption="gaussian_noise", ood_share=0.5)
+    together = run_stream(tiny, source, stream, variants, strangers)
+    assert list(together) == ["zero-shot", "tent", "tent@lr=0.05", "cliptta"]
     for variant in variants:
-        alone = run_stream(tiny, source, stream, (variant,))[variant.name]
+        alone = run_stream(tiny, source, stream, (variant,), strangers)[variant.name]
         assert alone["series"]["collapse_entropy"] == together[variant.name]["series"]["collapse_entropy"]
-    assert together["tent"]["series"]["collapse_entropy"] != together["tent@lr=0.01"]["series"]["collapse_entropy"]
+        assert 0 <= alone["auroc"] <= 1  # strangers come with the rows
+    assert together["tent"]["series"]["collapse_entropy"] != together["tent@lr=0.05"]["series"]["collapse_entropy"]
+    assert together["tent@lr=0.05"]["collapsed"]
+    assert not together["zero-shot"]["collapsed"]
 
 
-def test_a_collapse_is_called_one(tiny: Backbone) -> None:
-    stream = StreamSettings(batches=4, batch_size=16, corruption="gaussian_noise")
-    columns = run_stream(tiny, open_source("pictures"), stream, parse_variants("zero-shot,tent@lr=0.05"))
-    assert columns["tent@lr=0.05"]["collapsed"]
-    assert not columns["zero-shot"]["collapsed"]
-
-
-def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(tiny: Backbone, tmp_path: Path) -> None:
+def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(
+    tiny: Backbone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = run_all(settings_of(), tiny, tmp_path / "whole").rows()
-    store = run_all(settings_of(), tiny, tmp_path / "broken", limit=2)
-    text = store.path.read_text()
-    store.path.write_text(text[: len(text) - 40])  # killed in the middle of a line
-    assert len(store.rows()) == 1
+    table = run_all(settings_of(), tiny, tmp_path / "broken", limit=2)
+    text = table.path.read_text()
+    table.path.write_text(text[: len(text) - 40])  # killed in the middle of a line
+    assert len(table.rows()) == 1
+    path = tmp_path / "broken" / "settings.json"
+    kept = json.loads(path.read_text())
+    del kept["stream"]["schedule"], kept["adaptation"]["reset"]  # as written before there were such settings
+    path.write_text(json.dumps(kept))
+    capsys.readouterr()
     resumed = run_all(settings_of(), tiny, tmp_path / "broken").rows()
-    assert len(resumed) == 4
+    assert [line[:3] for line in capsys.readouterr().err.splitlines()] == ["2/4", "3/4", "4/4"]
+    assert [(row.corruption, row.seed) for row in resumed] == settings_of().jobs()
     assert numbers(resumed) == numbers(whole)
     # further seeds and corruptions join; anything else is another table
     assert len(run_all(settings_of(seeds=(0, 1, 2)), tiny, tmp_path / "broken").rows()) == 6
     with pytest.raises(UserError, match="stream differ"):
         run_all(settings_of(stream=replace(STREAM, severity=4)), tiny, tmp_path / "broken")
-
-
-def test_streams_spread_over_workers_that_die_make_the_same_table(tiny: Backbone, tmp_path: Path) -> None:
-    """Four streams on three workers; two of them die in their first stream, and one of these comes back."""
-    settings, workers = settings_of(), Here()
-    whole = run_all(settings, tiny, tmp_path / "whole").rows()
-    made = [workers.add(name, left) for name, left in (("a", 0), ("b", None), ("c", 0))]
-    store = TableStore(tmp_path / "spread", settings, tiny.info.adaptation, open_source("pictures").class_names)
-    told = []
-    for row, done, count, _ in run_table(settings, store, cells_on(cluster_of(workers), settings, None)):
-        told.append((done, count, row.device))
-        if done == 1:
-            made[0].left = None
-            made[0].report = Report()
-    assert [(done, count) for done, count, _ in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert {device for *_, device in told} <= {f"{machine(tiny)}, a", f"{machine(tiny)}, b"}
-    assert sum(worker.lost for worker in made) >= 1
-    assert sum(worker.given - worker.lost for worker in made) == 4  # the stream of a lost worker once more
-    assert numbers(store.rows()) == numbers(whole)
-    assert [(row.corruption, row.seed) for row in store.rows()] == settings.jobs()  # whichever ended first
-    described = describe(settings, tiny.info.adaptation, open_source("pictures").class_names)
-    texts = [to_markdown(rows, settings.variants, described) for rows in (whole, store.rows())]
-    assert texts[0] == texts[1]
-    assert (
-        list(run_table(settings, store, cells_on(cluster_of(workers), settings, None))) == []
-    )  # resumed: nothing is left
-
-
-def test_a_stream_that_ends_every_worker_is_named(tiny: Backbone) -> None:
-    workers = Here()
-    made = [workers.add(str(number), 0) for number in range(7)]
-    with pytest.raises(UserError, match="fog, seed 1: no worker is left, or each has died of it"):
-        list(cells_on(cluster_of(workers), settings_of(), None)([("fog", 1)]))
-    assert sum(worker.given for worker in made) == 5
 
 
 def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed: bool = False) -> Row:
@@ -192,18 +141,18 @@ def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed:
 ROWS = [row("none", 0, 0.9, 0.91), row("fog", 0, 0.5, 0.7), row("fog", 1, 0.4, 0.8), row("snow", 0, 0.6, 0.5, True)]
 
 
+DESCRIBED = settings_of().plain() | {"adaptation": vars(TINY_ADAPTATION), "class_names": ["a", "b", "c"]}
+
+
 def test_means_are_over_seeds_then_corruptions_and_leave_clean_out() -> None:
-    assert mean_of(over_seeds(ROWS, "fog", "cliptta", "accuracy")) == pytest.approx(0.75)
-    sums = totals(ROWS, "cliptta")
-    assert sums["accuracy"] == pytest.approx((0.75 + 0.5) / 2)
-    assert sums["mean_gain"] == pytest.approx((0.3 - 0.1) / 2)
-    assert sums["worst_gain"] == pytest.approx(-0.1)
-    assert (sums["collapsed"], sums["streams"]) == (1, 3)
+    sums = totals(numbers_of(ROWS)).loc["cliptta"]
+    assert (sums.accuracy, sums.gain, sums.worst) == pytest.approx(((0.75 + 0.5) / 2, (0.3 - 0.1) / 2, -0.1))
+    assert (sums["sum"], sums["size"]) == (1, 3)
 
 
 def test_csv_and_markdown_say_the_same() -> None:
     variants = parse_variants("zero-shot,cliptta")
-    described = describe(settings_of(), load_backbone(TINY, "cpu").info.adaptation, ("a", "b", "c"))
+    described = DESCRIBED
     lines = list(csv.DictReader(io.StringIO(to_csv(ROWS))))
     assert len(lines) == 8 + 3 * 2 * 2  # mean and standard error of three corruptions and two columns
     fog = [line for line in lines if (line["corruption"], line["method"]) == ("fog", "zero-shot")]
@@ -228,8 +177,8 @@ def test_csv_and_markdown_say_the_same() -> None:
 
 def test_the_report_escapes_what_it_is_given() -> None:
     hostile = ("</script><b>", "b", "c")
-    described = describe(settings_of(), load_backbone(TINY, "cpu").info.adaptation, hostile)
-    text = to_html(ROWS, parse_variants("zero-shot,cliptta"), described | {"dataset": "<img src=x>"})
+    described = DESCRIBED | {"class_names": hostile, "dataset": "<img src=x>"}
+    text = to_html(ROWS, parse_variants("zero-shot,cliptta"), described)
     assert "<img src=x>" not in text
     data = text[text.index("const DATA = ") :]
     assert data.count("</script>") == 1  # its own end, none from a class name
@@ -242,13 +191,8 @@ def test_the_command_writes_it_all_and_resumes(tmp_path: Path, capsys: pytest.Ca
     first = capsys.readouterr()
     assert "1/1  fog, seed 0: zero-shot" in first.err
     assert "AUROC / FPR95" in first.out
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "runs.jsonl",
-        "settings.json",
-        "table.csv",
-        "table.md",
-        "report.html",
-    }
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"runs.jsonl", "settings.json", "table.csv", "table.md", "report.html"}
     main(words)
     again = capsys.readouterr()
     assert "1 streams are there already" in again.err
@@ -275,26 +219,20 @@ def test_cifar_c_brings_its_own_corruptions(tmp_path: Path, capsys: pytest.Captu
     assert "gaussian_noise" in capsys.readouterr().err
 
 
-def test_strangers_come_with_the_rows(tiny: Backbone) -> None:
-    stream = replace(STREAM, ood_share=0.5)
-    columns = run_stream(tiny, open_source("pictures"), stream, parse_variants("zero-shot"), open_strangers("flags"))
-    assert 0 <= columns["zero-shot"]["auroc"] <= 1
-
-
 def test_where_tent_collapses_is_told_against_how_often_zero_shot_is_right() -> None:
     def stream(corruption: str, zero_shot: float | None, fallen: bool) -> Row:
         return Row(corruption, 0, 1.0, {"zero-shot": {"accuracy": zero_shot}, "tent": {"collapsed": fallen}})
 
     weak = [stream("fog", 0.4, True), stream("snow", 0.49, False)]
     strong = [stream("frost", 0.5, True), stream("contrast", 0.8, False)]
-    assert collapse_sentence([stream("none", 0.3, True), *weak, *strong]) == (
+    assert collapse_sentence(numbers_of([stream("none", 0.3, True), *weak, *strong])) == (
         "TENT collapses on 1 of the 2 shifted streams in which zero-shot reads less than half of the images, and on "
         "1 of the 2 others."
     )
-    assert collapse_sentence([stream("none", 0.9, False), stream("fog", None, True), ROWS[1]]) == ""
+    assert collapse_sentence(numbers_of([stream("none", 0.9, False), stream("snow", None, True), ROWS[1]])) == ""
 
 
-def test_a_schedule_is_a_row_with_its_shifts_below(tiny: Backbone, tmp_path: Path) -> None:
+def test_a_schedule_is_a_row_with_its_shifts_below(tmp_path: Path) -> None:
     words = [
         "--schedule",
         "continual",
@@ -317,12 +255,3 @@ def test_a_schedule_is_a_row_with_its_shifts_below(tiny: Backbone, tmp_path: Pat
     assert re.search(r"\n\| shot_noise \| [\d.]+ \| [\d.]+ \|", text)
     with pytest.raises(SystemExit):
         main(["table", "--out", str(out), "--corruptions", "fog", *words])
-
-
-def test_a_table_of_before_a_setting_was_there_goes_on(tiny: Backbone, tmp_path: Path) -> None:
-    run_all(settings_of(seeds=(0,)), tiny, tmp_path, limit=1)
-    path = tmp_path / "settings.json"
-    kept = json.loads(path.read_text())
-    del kept["stream"]["schedule"], kept["adaptation"]["reset"]
-    path.write_text(json.dumps(kept))
-    assert len(run_all(settings_of(seeds=(0,)), tiny, tmp_path).rows()) == 2

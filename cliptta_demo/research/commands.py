@@ -1,0 +1,303 @@
+"""The commands ``table``, ``choose``, ``gallery``, ``ablation`` and ``claims``: their options, checked at once.
+
+What does the work (with pandas, Plotly and the page's lessons) is loaded after that.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
+from cliptta_demo.backend.data.catalog import check_source, picture_class_names
+from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
+from cliptta_demo.backend.declare import check_choice, check_number
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.models.class_names import parse_class_names
+from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
+from cliptta_demo.backend.registry import REFERENCE
+from cliptta_demo.backend.settings import method_names
+from cliptta_demo.backend.variants import ALIASES, parse_variants
+from cliptta_demo.options import add_stream_options, check_folder, read_stream
+from cliptta_demo.research.gallery_tables import TABLES
+from cliptta_demo.research.paper import PRESETS
+
+if TYPE_CHECKING:
+    from cliptta_demo.research.runs import TableSettings
+
+ALL, NONE = "all", "none"
+RATES = (0.3, 1.0, 3.0, 10.0)  # as shares of the usual one; below, next to nothing is learnt in so few batches
+STEPS = (1, 3)  # the page's own at most: ten would take three times as long
+DEFAULT_METHODS = "zero-shot,tent,tent-regularised,cliptta"
+DEFAULT_OPEN_METHODS = "zero-shot,tent,cliptta,cliptta-oce"
+ABLATED = ("pictures-4", "pictures-16", "cifar10-64", "tiny-imagenet-64")  # data set and batch size
+SEEDS = {str(seed): seed for seed in range(1000)}
+COMPUTED: dict[str, dict[str, Any]] = {"threads": {"1": 1, "2": 2}, "precisions": {name: name for name in PRECISIONS}}
+
+
+class _Preset(argparse.Action):
+    """Takes the values of a preset for every option that has not been given yet."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, *_: Any) -> None:
+        for name, preset in PRESETS[value].items():
+            if getattr(namespace, name) == parser.get_default(name):
+                setattr(namespace, name, preset)
+        namespace.preset = value
+
+
+def add_research_parsers(commands: argparse._SubParsersAction) -> None:
+    """Adds all of them."""
+    add_table_parser(commands)
+    _add_choose_parser(commands)
+    _add_gallery_parser(commands)
+    _add_ablation_parser(commands)
+    _add_claims_parser(commands)
+
+
+def _parser(
+    commands: argparse._SubParsersAction, work: Callable[[argparse.Namespace], None], help: str, out: Path | None = None
+) -> argparse.ArgumentParser:
+    """A command, named after the function that does its work and described by it; ``out``: its default."""
+    name, about = work.__name__.removesuffix("_command"), work.__doc__ or ""
+    text = "\n".join(line.removeprefix("    ") for line in about.format(tables=", ".join(TABLES)).splitlines())
+    parser = commands.add_parser(name, help=help, description=text)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    where = "of the runs; they are resumed"
+    parser.add_argument("--out", type=Path, default=out, required=out is None, metavar="DIRECTORY", help=where)
+    parser.set_defaults(work=work)
+    return parser
+
+
+def add_table_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds ``table`` and its options."""
+    table = _parser(commands, table_command, "methods × corruptions × seeds, resumable, with tables and a report")
+    columns = (
+        f"{', '.join(method_names())}, {', '.join(ALIASES)}; METHOD@WORD=VALUE changes a setting, as in tent@lr=1e-4"
+    )
+    table.add_argument("--preset", choices=PRESETS, action=_Preset, help="all options of a published table")
+    table.add_argument("--backbone", help="as for run")
+    table.add_argument("--device", help="cpu, cuda, …; default: the GPU when there is one")
+    table.add_argument(
+        "--ray", metavar="ADDRESS", help="spread over a Ray cluster: local, auto, HOST:PORT; its machines need the data"
+    )
+    table.add_argument("--ray-cores", type=int, default=1, help="processor cores of a worker without a GPU; default: 1")
+    table.add_argument("--dataset", default="pictures", help="as for run; cifar10c:DIRECTORY takes its own files")
+    table.add_argument("--classes", help="class names, separated by commas; all: every class; default: the data set's")
+    table.add_argument("--methods", help=f"{columns}; default: {DEFAULT_METHODS}, with --ood {DEFAULT_OPEN_METHODS}")
+    table.add_argument(
+        "--corruptions", default=ALL, help=f"all (none and the 15), or out of: none, {', '.join(CORRUPTIONS)}"
+    )
+    table.add_argument("--seeds", default="0", help="seeds, separated by commas")
+    table.add_argument("--ood", help="out-of-distribution images, as for run")
+    add_stream_options(table, without=("corruption", "seed"), batches=(16, "16 batches of 64 are 1,024 images"))
+
+
+def table_command(arguments: argparse.Namespace) -> None:
+    """The ``table`` command: the paper's protocol, resumable.
+
+        cliptta-demo table --dataset pictures --classes all --severity 5 --batches 16 --out results/pictures
+
+    writes ``runs.jsonl`` (a line per finished stream), ``table.csv``, ``table.md`` and ``report.html`` into the
+    directory, after every stream. Started again with the same words it goes on where it was stopped.
+    """
+    check_folder(arguments.out)
+    settings = read_settings(arguments)
+    from cliptta_demo.research.table import make_table
+
+    make_table(arguments, settings)
+
+
+def read_settings(arguments: argparse.Namespace) -> TableSettings:
+    """The settings that the words of ``table`` ask for; raises :class:`UserError`."""
+    words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
+    # There is no clean row among CIFAR-10-C's own files.
+    corrupted = arguments.dataset.startswith((*CIFAR_C_PREFIXES, CIFAR_C_TABLE))
+    everything = COMMON_CORRUPTIONS if corrupted else (NONE, *COMMON_CORRUPTIONS)
+    corruptions = tuple(everything) if words == [ALL] else tuple(dict.fromkeys(words))
+    if not corruptions:
+        raise UserError("corruptions is empty; name at least one, or all.")
+    for name in corruptions:
+        check_choice("corruptions", name, (NONE, *CORRUPTIONS))
+    try:
+        seeds = tuple(dict.fromkeys(int(word) for word in arguments.seeds.split(",")))
+    except ValueError:
+        raise UserError(f"seeds is {arguments.seeds!r}; it must be whole numbers, separated by commas.") from None
+    for seed in seeds:
+        check_number("seeds", seed, 0, 2**31 - 1, whole=True)
+    stream = read_stream(arguments)
+    if stream.schedule != "one":
+        if corrupted or words != [ALL]:
+            raise UserError(
+                f"schedule is {stream.schedule!r}: it draws corruptions by itself, on clean images. Leave out "
+                "--corruptions, and give a data set that is not corrupted."
+            )
+        corruptions = (stream.schedule,)
+    if stream.ood_share > 0 and not arguments.ood:
+        raise UserError(f"ood_share is {stream.ood_share}; name the strangers with --ood.")
+    check_source(arguments.dataset)
+    if arguments.ood:
+        check_source(arguments.ood, strangers=True)
+    check_backbone(arguments.backbone or TINY)
+    variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
+    names = None if arguments.classes in (None, ALL) else parse_class_names(arguments.classes)
+    if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
+        names = picture_class_names()
+    from cliptta_demo.research.runs import TableSettings
+
+    return TableSettings(
+        backbone=arguments.backbone or TINY,
+        dataset=arguments.dataset,
+        ood=arguments.ood,
+        variants=variants,
+        corruptions=corruptions,
+        seeds=seeds,
+        stream=stream,
+        names=names,
+    )
+
+
+def _add_choose_parser(commands: argparse._SubParsersAction) -> None:
+    parser = _parser(commands, choose_command, "each method's rate and steps, on held-out corruptions")
+    parser.add_argument("--datasets", default="pictures,cifar10", help="separated by commas; as for run")
+    parser.add_argument("--methods", help="separated by commas; default: all that have a rate")
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="shares of the usual rate")
+    parser.add_argument("--steps", default=",".join(map(str, STEPS)))
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--severity", type=int, default=4, help="between the two that tables report")
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--record", action="store_true", help="keep the choice for everybody")
+
+
+def choose_command(arguments: argparse.Namespace) -> None:
+    """The ``choose`` command: a rate and a number of steps for each method, for a fair fight.
+
+        cliptta-demo choose --out results/chosen --record
+
+    Every method runs at every rate and number of steps, on the four corruptions that ImageNet-C's authors held out for
+    such choices; none of the fifteen that tables report is looked at. The best mean accuracy counts. ``--record``
+    writes the choice where methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says
+    what was chosen and why.
+    """
+    check_folder(arguments.out)
+    _check_names("methods", arguments.methods, _adapting())
+    for dataset in arguments.datasets.split(","):
+        check_source(dataset)
+    from cliptta_demo.research.choose import choose_all
+
+    choose_all(arguments)
+
+
+def _add_gallery_parser(commands: argparse._SubParsersAction) -> None:
+    parser = _parser(commands, gallery_command, "all methods on all corruptions and schedules")
+    parser.add_argument("--tables", default=",".join(TABLES), help="separated by commas; default: all")
+    parser.add_argument("--methods", help="separated by commas; default: all")
+    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the ranking and all outcomes there")
+
+
+def gallery_command(arguments: argparse.Namespace) -> None:
+    """The ``gallery`` command: every method on every corruption, and on streams that change.
+
+        cliptta-demo gallery --out results/gallery --record docs/gallery
+
+    Each method has the rate and the steps that were chosen for it on the held-out corruptions (``choose``), and runs by
+    itself beside zero-shot on the same streams, so that a stopped one goes on where it was, and a method that is added
+    later is all that is run. ``--tables`` and ``--methods`` choose some, for several processes side by side.
+    ``--record`` keeps the ranking and the outcome of each stream, and for the page what each method gains; what it
+    finds there, and is the same still, is not run again. Under the ranking it prints the README's table and sentences.
+
+    The tables: {tables}.
+    """
+    for folder in filter(None, (arguments.out, arguments.record)):
+        check_folder(folder)
+    _check_names("methods", arguments.methods, _adapting())
+    _check_names("tables", arguments.tables, TABLES)
+    from cliptta_demo.research.gallery import run_gallery
+
+    run_gallery(arguments)
+
+
+def _add_ablation_parser(commands: argparse._SubParsersAction) -> None:
+    parser = _parser(commands, ablation_command, "CLIPTTA's terms on and off, each with each")
+    parser.add_argument("--settings", default=",".join(ABLATED), help=f"default: all of {', '.join(ABLATED)}")
+    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the page and all outcomes there")
+
+
+def ablation_command(arguments: argparse.Namespace) -> None:
+    """The ``ablation`` command: which term of CLIPTTA's loss does what.
+
+        cliptta-demo ablation --out results/ablation --record docs
+
+    The objective (contrastive, entropy or none), the regulariser and the memory are switched on and off, each with
+    each, over data sets of 10 to 200 classes and several batch sizes. Entropy without memory is TENT, with the
+    regulariser TENT + regulariser. Each combination has a learning rate of its own, the best on the four held-out
+    corruptions. ``--record`` writes ``ablation.md`` and, a line for each stream, ``ablation.csv``.
+    """
+    for folder in filter(None, (arguments.out, arguments.record)):
+        check_folder(folder)
+    _check_names("settings", arguments.settings, ABLATED)
+    from cliptta_demo.research.ablation import run_ablation
+
+    run_ablation(arguments)
+
+
+def _add_claims_parser(commands: argparse._SubParsersAction) -> None:
+    parser = _parser(commands, claims_command, "measure what lessons and documents claim", Path("results/claims"))
+    parser.add_argument("--lessons", help="keys of the lessons to measure, separated by commas, or none; default: all")
+    parser.add_argument("--tables", help="tables to measure, as their folders in docs/tables, or none; default: all")
+    parser.add_argument("--seeds", help="these alone, separated by commas; default: 20 of a lesson, 3 or 5 of a table")
+    parser.add_argument("--threads", default="1,2", help="default: 1,2")
+    parser.add_argument("--precisions", default="bfloat16,float32", help="default: bfloat16,float32")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIRECTORY", help="write everything there; takes no choice above"
+    )
+
+
+def claims_command(arguments: argparse.Namespace) -> None:
+    """The ``claims`` command: every claim of a lesson or a document, with its distance to its limits.
+
+        python -m cliptta_demo claims --lessons collapse,style --seeds 0,1,2
+        python -m cliptta_demo claims --record docs
+
+    runs each claim's streams with one and two threads, in bfloat16 and in float32, and prints its mean, standard error
+    and margin, and where it would fail. A stopped one goes on where it was. ``--record`` keeps what was measured:
+    numbers (``claims.json``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to.
+    What was recorded there of streams that are still the same, with the weights and methods of today, is not run again.
+    """
+    threads, precisions = (pick(name, getattr(arguments, name), known) for name, known in COMPUTED.items())
+    if 1 not in threads or "bfloat16" not in precisions:
+        raise UserError(
+            "Margins are those of 1 thread and bfloat16, and how far the others are from them: "
+            "leave 1 among --threads and bfloat16 among --precisions."
+        )
+    chosen = arguments.lessons or arguments.tables or arguments.seeds or len(threads) * len(precisions) < 4
+    if arguments.record and chosen:
+        raise UserError("--record keeps everything: leave out --lessons, --tables, --seeds, --threads, --precisions.")
+    if arguments.seeds and len(pick("seeds", arguments.seeds, SEEDS)) < 2:
+        raise UserError(f"seeds is {arguments.seeds!r}: one seed shows no spread, so no margin. Give two or more.")
+    check_folder(arguments.record or arguments.out)
+    from cliptta_demo.research.measure import measure
+
+    measure(arguments)
+
+
+def pick(name: str, text: str | None, known: Mapping[str, Any]) -> list[Any]:
+    """What the words of an option stand for, each once; all that is known where there are none."""
+    if text is None:
+        return list(known.values())
+    words = [word.strip() for word in text.split(",") if word.strip() and word.strip() != NONE]
+    for word in words:
+        if word not in known:
+            raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(list(known)[:40])}.")
+    return [known[word] for word in dict.fromkeys(words)]
+
+
+def _adapting() -> list[str]:
+    return [name for name in method_names() if name != REFERENCE]
+
+
+def _check_names(setting: str, words: str | None, known: Iterable[str]) -> None:
+    for name in words.split(",") if words else ():
+        check_choice(setting, name, tuple(known))
