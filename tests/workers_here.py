@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from cliptta_demo.cluster.driver import Cluster
+from cliptta_demo.backend.run.arithmetic import Pace
 from cliptta_demo.cluster.workers import Report, Worker, WorkerLost, Workers, do
 from cliptta_demo.limits import Limits
-
-C = TypeVar("C", bound=Cluster)
+from cliptta_demo.page.runs.remote_runs import RemoteRuns
 
 
 @dataclass(eq=False)
@@ -45,8 +44,8 @@ class Here(Workers):
             worker.closed += 1
 
 
-def cluster_of(workers: Here, kind: type[C] = Cluster, **more: Any) -> C:
-    """A cluster that has these workers, and waits a second for one."""
-    cluster = kind("", "", Limits(worker_wait_seconds=1), **more)
-    cluster.driver, cluster.reports = workers, workers.present
-    return cluster
+def runs_on(workers: Here, check: Callable[[], None] = lambda: None) -> RemoteRuns:
+    """Those of a page that has these workers, and waits a second for one."""
+    runs = RemoteRuns("", Limits(worker_wait_seconds=1), Pace().told, check)
+    runs.driver, runs.reports = workers, workers.present
+    return runs

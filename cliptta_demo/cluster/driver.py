@@ -21,13 +21,12 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from multiprocessing.managers import BaseManager, IteratorProxy
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.cluster.workers import Report, WorkerLost, Workers
 from cliptta_demo.log import log_event
 
-T = TypeVar("T")
 MOST_LOST = 3.0  # workers that failed a piece of a job alone: then the job itself is taken to be what ends them
 LEAST_BLAME = 0.1  # for a worker's end, however many jobs it had
 ASK_SECONDS = 1.0  # between two questions to the driver, of the driver to a worker, and of a job for a worker
@@ -54,28 +53,24 @@ Bridge.register("workers")
 
 
 class Cluster:
-    """The workers of a cluster; what they last told is in ``reports``, by their names. Programs of one role share them.
+    """The workers of a cluster; what they last told is in ``reports``, by their names. Pages share them.
+
+    What workers are there for says the module of the class: ``get_ready()`` is called once, before one counts as there;
+    ``tell(workers)``, the values of a :class:`.workers.Report` of one of so many, every second.
 
     Args:
         address: "local" starts Ray on this machine alone; "auto", or HOST:PORT, joins a cluster that there is; "" is no
             address, for tests.
-        role: the module that says what workers are there for: ``get_ready()`` is called once, before one counts as
-            there; ``tell(workers)``, the values of a :class:`.workers.Report` of one of so many, every second.
         limits: a :class:`.limits.Limits`: of workers and of what one takes at once.
         learnt: called with the pace that workers tell; check: called while a job is waited for, ends it by raising.
     """
 
     def __init__(
-        self,
-        address: str,
-        role: str,
-        limits: Any,
-        learnt: Callable[[dict[str, float]], None] = lambda pace: None,
-        check: Callable[[], None] = lambda: None,
+        self, address: str, limits: Any, learnt: Callable[[dict[str, float]], None], check: Callable[[], None]
     ) -> None:
         if address and find_spec("ray") is None:
             raise UserError("Several workers need Ray, which is not installed: pip install -r requirements-cluster.txt")
-        self.address, self.role, self.learnt, self.check = address, role, learnt, check
+        self.address, self.learnt, self.check = address, learnt, check
         self.limits = asdict(limits)  # the class itself loads torch, which a driver has no need of
         self.wait_seconds = limits.worker_wait_seconds
         self.driver: Any = NOBODY
@@ -97,7 +92,7 @@ class Cluster:
             self._connect()
         except (OSError, EOFError) as error:
             self._disconnect()
-            raise UserError(f"No Ray cluster at {self.address!r}: {error}") from error
+            raise UserError("No Ray cluster at {address}: {error}", address=self.address, error=str(error)) from error
         self._watching.start()
         return self._came.wait(self.wait_seconds)
 
@@ -146,11 +141,6 @@ class Cluster:
             time.sleep(ASK_SECONDS)
         raise WorkerLost
 
-    def ask(self, model: str, function: Callable[..., T], *arguments: Any) -> tuple[str, T]:
-        """The name of a worker, and what ``function(*arguments)`` returns there; raises as :meth:`stream`."""
-        with closing(self.stream(model, {}, lambda: (_once, function, *arguments))) as answers:
-            return next((worker, answer) for worker, _, answer in answers if worker)
-
     def _connect(self) -> None:
         self._folder = TemporaryDirectory(prefix="cliptta-ray-")
         socket, key = f"{self._folder.name}/driver", secrets.token_bytes(16)
@@ -161,7 +151,7 @@ class Cluster:
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the program, which then closes the pipe
         )
-        pickle.dump((self.address, self.role, self.limits, socket, key), self._process.stdin)
+        pickle.dump((self.address, type(self).__module__, self.limits, socket, key), self._process.stdin)
         self._process.stdin.flush()
         if (said := self._process.stdout.read().decode()) != "ready":
             raise ConnectionError(said or "the driver has ended")
@@ -191,7 +181,3 @@ class Cluster:
                     log_event("cluster-lost", logging.WARNING, why=type(error).__name__)
                 self._disconnect()
                 self._stopping.wait(RETRY_SECONDS)
-
-
-def _once(function: Callable[..., T], *arguments: Any) -> Iterator[T]:
-    yield function(*arguments)

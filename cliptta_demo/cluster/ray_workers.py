@@ -36,7 +36,7 @@ class RayWorkers(Workers):
     """The workers of the cluster that this process is attached to, which it makes and looks after.
 
     Args:
-        role: see :class:`.driver.Cluster`; limits: as they are there, by their names.
+        role, limits: the module and the limits of a :class:`.driver.Cluster`.
     """
 
     def __init__(self, role: str, limits: dict[str, Any]) -> None:

@@ -134,7 +134,7 @@ class WorkerProcess:
 
     Args:
         environment: variables to be set before anything else of this package is loaded.
-        threads: of torch; role: see :class:`.driver.Cluster`.
+        threads: of torch; role: the module of :class:`.driver.Cluster`'s kind.
     """
 
     def __init__(self, environment: dict[str, str], threads: int, role: str) -> None:

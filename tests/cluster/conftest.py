@@ -17,6 +17,7 @@ import torch
 from processes import PATIENCE
 from ray.cluster_utils import Cluster
 
+from cliptta_demo.backend.run.arithmetic import Pace
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.runs.remote_runs import RemoteRuns
 
@@ -42,7 +43,7 @@ def cluster() -> Iterator[Cluster]:
 def runs(cluster: Cluster) -> Iterator[RemoteRuns]:
     """The runs of a page on the workers of that cluster."""
     limits = Limits(workers=4, worker_cores=1, worker_silent_seconds=SILENT, worker_wait_seconds=PATIENCE)
-    runs = RemoteRuns(cluster.address, RemoteRuns.__module__, limits)
+    runs = RemoteRuns(cluster.address, limits, Pace().told, lambda: None)
     assert runs.start()
     yield runs
     runs.stop()

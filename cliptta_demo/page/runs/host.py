@@ -67,9 +67,7 @@ class Host:
             limits=limits,
             runs=runs,
             machine=machine,
-            remote=RemoteRuns(ADDRESS, RemoteRuns.__module__, limits, machine.pace.told, runs.check)
-            if ADDRESS
-            else None,
+            remote=RemoteRuns(ADDRESS, limits, machine.pace.told, runs.check) if ADDRESS else None,
             memory=memory,
             uploads=UploadQuota.of(limits),
             cameras=Cameras(runs, memory, machine),
@@ -124,7 +122,7 @@ class Host:
 
     def ask(self, model: str, function: Callable[..., T], *arguments: Any) -> T:
         """What a module's ``function`` returns where ``model`` works."""
-        return function(*arguments) if self.remote is None else self.remote.answer(model, function, *arguments)
+        return function(*arguments) if self.remote is None else self.remote.ask(model, function, *arguments)
 
     @property
     def device(self) -> str:

@@ -94,14 +94,15 @@ class RemoteRuns(Cluster):
                     return not run.over
         return False
 
-    def answer(self, model: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    def ask(self, model: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a module's ``function`` returns: asked of a worker that has the model.
 
         Raises:
             UserError: no worker is left.
         """
         try:
-            return self.ask(model, function, *arguments)[1]
+            with closing(self.stream(model, {}, lambda: (_once, function, *arguments))) as answers:
+                return next(answer for worker, _, answer in answers if worker)
         except WorkerLost:
             raise UserError(NO_WORKERS) from None
 
@@ -109,6 +110,10 @@ class RemoteRuns(Cluster):
     def device(self) -> str:
         """Where runs work: "cuda" or "cpu"."""
         return "cuda" if any(report.device != "cpu" for report in self.reports.values()) else "cpu"
+
+
+def _once(function: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+    yield function(*arguments)
 
 
 def get_ready() -> None:

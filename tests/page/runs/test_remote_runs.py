@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from paths import ROOT
 from pressing import BACKBONE, HOST, message, press, same, small_model, values  # noqa: F401  (a fixture for all)
-from workers_here import Here, cluster_of
+from workers_here import Here, runs_on
 
 from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.cluster import driver
@@ -21,7 +21,6 @@ from cliptta_demo.cluster.driver import MOST_LOST
 from cliptta_demo.cluster.workers import Report
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu, handlers, runner, weights
-from cliptta_demo.page.runs.remote_runs import RemoteRuns
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
@@ -39,7 +38,7 @@ def recipe_of(**changes: Any) -> Any:
 
 
 def ask(workers: Here, batches: int | None = None, session: Any = None, **changes: Any) -> Iterator[RunUpdate]:
-    return cluster_of(workers, RemoteRuns).run(recipe_of(**changes), session, None, batches)
+    return runs_on(workers).run(recipe_of(**changes), session, None, batches)
 
 
 def last_of(looks: Iterator[RunUpdate]) -> Any:
@@ -133,7 +132,7 @@ def test_the_model_and_the_least_to_do_decide() -> None:
 def test_when_all_are_gone_a_sentence_is_read_and_the_session_kept() -> None:
     workers = Here()
     worker = workers.add("a")
-    host = replace(HOST, remote=cluster_of(workers, RemoteRuns))
+    host = replace(HOST, remote=runs_on(workers))
     kept, _ = press(batches=2, host=host)
     worker.left = 3
     after, updates = press(kept, batches=None, host=host)
@@ -188,7 +187,7 @@ def test_weights_are_asked_of_a_worker_that_is_there(monkeypatch: pytest.MonkeyP
     kept, _ = press(batches=1)
     workers = Here()
     lost, other = workers.add("a", 0), workers.add("b", jobs=1)
-    host = replace(HOST, remote=cluster_of(workers, RemoteRuns))
+    host = replace(HOST, remote=runs_on(workers))
     asked = weights.weights_download(host, kept)
     assert len(asked) == len(weights.weights_download(HOST, kept)) > 1000  # the archive tells the time, too
     assert (lost.given, other.given) == (1, 1)
@@ -209,12 +208,10 @@ def test_a_server_that_stops_waits_for_no_worker() -> None:
         raise UserError("stopping")
 
     with pytest.raises(UserError, match="stopping"):
-        list(cluster_of(Here(), RemoteRuns, check=check).run(recipe_of(), None, None, None))
+        list(runs_on(Here(), check).run(recipe_of(), None, None, None))
 
 
-def test_ray_is_imported_in_one_file_that_only_a_cluster_loads() -> None:
+def test_ray_is_imported_by_one_file_that_only_a_cluster_loads() -> None:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "cliptta_demo").rglob("*.py")}
-    assert [name for name, text in texts.items() if re.search(r"^\s*(import ray|from ray)\b", text, re.M)] == [
-        "ray_workers"
-    ]
+    assert [name for name, text in texts.items() if re.search(r"^(import|from) ray\b", text, re.M)] == ["ray_workers"]
     assert not [name for name, text in texts.items() if re.search(r"^from \S*ray_workers import", text, re.M)]
