@@ -127,14 +127,14 @@ class Setting(Says):
         """The value that a text stands for, unchecked; ``flags``: how a switch is written.
 
         Raises:
-            ValueError: it is none; the error's words say what it must be, as in "a whole number".
+            UserError: it is none; the error's words say what it must be, as in "a whole number".
         """
         try:
             return flags[text] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
             first, second = flags
-            either = say("{first} or {second}", first=first, second=second)
-            raise ValueError(either if self.kind is bool else say(_KINDS[self.kind])) from None
+            either = Text("{first} or {second}", first=first, second=second)
+            raise UserError(either if self.kind is bool else _KINDS[self.kind]) from None
 
     def whole(self, value: Any) -> Any:
         """A form's 64.0 is 64 where whole numbers are asked for; all else stays as it is, for the check to refuse."""

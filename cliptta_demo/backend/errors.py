@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 
 LONGEST_QUOTE = 60  # characters: a sentence stays one, whatever was sent
 LONGEST_NAME = 80  # characters of a name shown
@@ -11,15 +11,14 @@ LONGEST_NAME = 80  # characters of a name shown
 class UserError(ValueError):
     """Something a person can fix. The message says what happened and what to do, in plain sentences.
 
-    It keeps the English text and what fills it, an error or a :class:`.languages.Text` too: ``str`` says it.
+    It keeps the English text and what fills it, another error or :class:`Text` too: ``str`` says it.
     """
 
     def __init__(self, text: str, /, **values: Any) -> None:
-        super().__init__(text)
-        self.values = values
+        super().__init__(Text(text, **values))
 
     def __str__(self) -> str:
-        return say(self.args[0], **self.values)
+        return say(self.args[0])
 
 
 class DoesNotFit(UserError):

@@ -92,12 +92,21 @@ def speaking(language: Language) -> Iterator[None]:
 
 
 class Text(str):
-    """An English text that is said when it is shown: by :func:`say`, ``str`` and ``format``, and in an f-string.
+    """An English text, and what fills it, said when it is shown: by :func:`say`, ``str``, ``format``, an f-string.
 
     As an attribute of a class, and of an object that :class:`Says`, it is said as it is read. Whatever else takes it
     for a string (``join``, JSON, Gradio) finds its English there. Its argument is a literal, so that
     :mod:`cliptta_demo.languages.gather` finds it.
     """
+
+    key: str
+    values: dict[str, Any]
+
+    def __new__(cls, text: str, /, **values: Any) -> Self:
+        key, values = getattr(text, "key", text), getattr(text, "values", {}) | values
+        made = super().__new__(cls, key.format(**values) if values else key)
+        made.key, made.values = key, values
+        return made
 
     def __str__(self) -> str:
         return say(self)
@@ -134,7 +143,8 @@ def say(text: str, /, **values: Any) -> str:
     The text is a literal, or was one: a :class:`Text`. Without values it is not formatted: a text whose places are
     filled later is told by itself.
     """
-    words = language().words.get(text, text[:])  # of a Text a plain copy
+    key, values = getattr(text, "key", text), getattr(text, "values", {}) | values
+    words = language().words.get(key, key)
     return words.format(**values) if values else words
 
 

@@ -14,6 +14,7 @@ from paths import ROOT
 
 from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, settings_of
 from cliptta_demo.languages import Language, Text, read_language, say, say_count, speaking
 from cliptta_demo.languages.gather import said_in_python, said_in_script
@@ -53,7 +54,7 @@ def test_nothing_is_said_while_the_package_is_imported() -> None:
 
 def test_words_are_chosen_when_they_are_shown() -> None:
     """What was declared and raised in one language is shown in another, also from another process."""
-    inner = UserError("{name} is {value}; it must be true or false.", name=Text("a number"), value="'x'")
+    inner = UserError("{name} is {value}; it must be true or false.", name=Text("a number"), value=duration(600))
     outer = DoesNotFit("This link can't be opened as it is: {reason}", reason=inner)
 
     def shown() -> list[str]:
@@ -69,8 +70,8 @@ def test_words_are_chosen_when_they_are_shown() -> None:
     with speaking(Language("cs", "ltr", translation("ltr")["words"])):
         other = shown()
     assert [OPENING in text for text in other] == [True] * len(other), other
-    assert english[-2:] == ["This link can't be opened as it is: a number is 'x'; it must be true or false."] * 2
-    assert other[-1].count(OPENING) == 3  # a text in a text in a text
+    assert english[-2:] == ["This link can't be opened as it is: a number is 10 min; it must be true or false."] * 2
+    assert other[-1].count(OPENING) == 4  # two texts in a text in a text
     assert shown() == english
 
 

@@ -85,9 +85,9 @@ def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_AR
         except Exception:  # a damaged list of members makes zipfile raise nearly any error
             end = archive = None
         if archive is None:
-            text = say("{name} lists too many files: pack at most {most:,}.")
-            text = text if end else say("{name} is no zip archive, or a damaged one: pack it again.")
-            raise UserError(text.format(name=name, most=limits.max_members))
+            text = Text("{name} lists too many files: pack at most {most:,}.")
+            text = text if end else Text("{name} is no zip archive, or a damaged one: pack it again.")
+            raise UserError(text, name=name, most=limits.max_members)
         with archive:
             if any(entry.flag_bits & 1 for entry in archive.infolist()):
                 raise UserError("{name} is locked by a password: pack it again without one.", name=name)

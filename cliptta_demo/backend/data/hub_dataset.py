@@ -125,7 +125,7 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
             listing = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
         files = choose_files(listing, dataset)
     if not files:
-        raise UserError(_no_files(listing, dataset))
+        raise _no_files(listing, dataset)
     paths = fetch(listing, files, visitor=visitor)
     try:
         rows = _read_table(paths, dataset)
@@ -169,15 +169,15 @@ def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDa
     label = next((name for name in (dataset.label_column, *named, *LABEL_COLUMNS) if name in plain), None)
     unknown = [column for column, _ in dataset.where if column not in plain]
     if image is None:
-        text = say("{name} has no column of images that is known here (it has: {columns}). Choose another data set.")
+        text = Text("{name} has no column of images that is known here (it has: {columns}). Choose another data set.")
     elif label is None:
-        text = say("{name} has no column of labels that is known here (it has: {columns}). Choose another data set.")
+        text = Text("{name} has no column of labels that is known here (it has: {columns}). Choose another data set.")
     elif unknown:
-        text = say("{name} has no column {column!r} of texts or whole numbers. It has: {columns}.")
+        text = Text("{name} has no column {column!r} of texts or whole numbers. It has: {columns}.")
     else:
         return image, label
     column = unknown[0] if unknown else ""
-    raise UserError(text.format(name=dataset.repository, column=column, columns=", ".join(schema.names)[:200]))
+    raise UserError(text, name=dataset.repository, column=column, columns=", ".join(schema.names)[:200])
 
 
 def _bytes_of(kind: pa.DataType) -> pa.DataType:
@@ -234,12 +234,12 @@ def parts_of(listing: Listing) -> dict[tuple[str, str], list[RemoteFile]]:
     return parts
 
 
-def _no_files(listing: Listing, dataset: HubDataset) -> str:
+def _no_files(listing: Listing, dataset: HubDataset) -> UserError:
     parts = parts_of(listing)
     if not parts:
-        text = say("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
-        return text.format(name=dataset.repository)
+        text = Text("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
+        return UserError(text, name=dataset.repository)
     wanted = "/".join(filter(None, (dataset.config, dataset.split)))
     known = ", ".join(dict.fromkeys(f"{config}/{split}" for config, split in parts))
-    text = say("{name} has no part {wanted}. It has: {known}.")
-    return text.format(name=dataset.repository, wanted=wanted, known=known[:300])
+    about = {"name": dataset.repository, "wanted": wanted, "known": known[:300]}
+    return UserError("{name} has no part {wanted}. It has: {known}.", **about)

@@ -123,12 +123,12 @@ def _column_bytes(group: pq.RowGroupMetaData, name: str) -> tuple[int, int]:
 
 def _check_size(name: str, rows: int, columns: int, label_bytes: int) -> None:
     for count, most, text in (
-        (rows, MAX_ROWS, say("{name} has {count:,} rows; at most {most:,} can be read. Choose another split.")),
-        (columns, MAX_COLUMNS, say("{name} has {count:,} columns; at most {most:,} can be read. Choose another.")),
-        (label_bytes, MAX_LABEL_BYTES, say("{name} has {count:,} bytes of labels; at most {most:,} can be read.")),
+        (rows, MAX_ROWS, Text("{name} has {count:,} rows; at most {most:,} can be read. Choose another split.")),
+        (columns, MAX_COLUMNS, Text("{name} has {count:,} columns; at most {most:,} can be read. Choose another.")),
+        (label_bytes, MAX_LABEL_BYTES, Text("{name} has {count:,} bytes of labels; at most {most:,} can be read.")),
     ):
         if count > most:
-            raise UserError(text.format(name=name, count=count, most=most))
+            raise UserError(text, name=name, count=count, most=most)
 
 
 def _numbered(column: pa.ChunkedArray, names: tuple[str, ...], name: str) -> tuple[tuple[str, ...], np.ndarray]:

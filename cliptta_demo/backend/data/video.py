@@ -33,6 +33,17 @@ _CHILD = Path(__file__).with_name("video_child.py")
 _FRAME, _REPORT = b"F", b"R"  # as there
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # variables of the process: no token, no name
 _ONE_AT_A_TIME = threading.Lock()  # each may take all the memory of the limits
+_REFUSALS = {
+    "pixels": Text("{name} has more than {millions:g} million pixels a frame; it was left out: make it smaller first."),
+    "slow": Text("{name} takes too long to decode; it was left out: cut it, or make it smaller first."),
+    "memory": Text("{name} needs too much memory; it was left out: make it smaller first."),
+    "": Text("{name} has no frame; it was left out."),
+    "no video": Text("{name} has no picture in it, sound perhaps; it was left out."),
+}
+_UNREADABLE = Text(
+    "{name} is no video that can be read (MP4, WebM and GIF work), or a damaged one; it was left out: save it again as "
+    "MP4."
+)
 
 
 class VideoLimits(Declared):
@@ -122,7 +133,8 @@ def read_video(
             elif overdue.is_set():
                 report = {"problem": "slow"}
     if not frames:
-        raise UserError(_refusal(name, report["problem"], limits))
+        text = _REFUSALS.get(report["problem"], _UNREADABLE)
+        raise UserError(text, name=name, millions=limits.max_pixels / 1e6)
     return VideoFrames(torch.stack(frames).contiguous(), tuple(times), _note(name, report, times, limits))
 
 
@@ -169,23 +181,6 @@ def _child(file: IO[bytes], asked: dict[str, Any], seconds: float) -> Iterator[t
 def clock_time(seconds: float) -> str:
     """A place in a video as players show it, with hundredths: 1:02.50."""
     return f"{int(seconds // 60)}:{seconds % 60:05.2f}"
-
-
-def _refusal(name: str, problem: str, limits: VideoLimits) -> str:
-    other = say(
-        "{name} is no video that can be read (MP4, WebM and GIF work), or a damaged one; it was left out: save it "
-        "again as MP4."
-    )
-    text = {
-        "pixels": say(
-            "{name} has more than {millions:g} million pixels a frame; it was left out: make it smaller first."
-        ),
-        "slow": say("{name} takes too long to decode; it was left out: cut it, or make it smaller first."),
-        "memory": say("{name} needs too much memory; it was left out: make it smaller first."),
-        "": say("{name} has no frame; it was left out."),
-        "no video": say("{name} has no picture in it, sound perhaps; it was left out."),
-    }.get(problem, other)
-    return text.format(name=name, millions=limits.max_pixels / 1e6)
 
 
 def _note(name: str, report: dict[str, Any], times: list[float], limits: VideoLimits) -> str:

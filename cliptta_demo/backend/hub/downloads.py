@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile, explain
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import Text
 
 VISITOR_MAX_DOWNLOAD = 2_500_000_000  # bytes that one choice on a public page may fetch; ImageNet-R has 2.1 GB
 FREE_DISK = 2_000_000_000  # bytes that a visitor's download leaves free on the disk
@@ -179,18 +179,19 @@ def is_intact(path: Path, file: RemoteFile) -> bool:
 def megabytes(count: float) -> str:
     """Bytes for people: "24 MB", "2.1 GB"."""
     if count >= 1e9:
-        return say("{size:.1f} GB", size=count / 1e9)
-    return say("{size} MB", size=f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f}")
+        return Text("{size:.1f} GB", size=count / 1e9)
+    return Text("{size} MB", size=f"{max(count / 1e6, 0.1):.{0 if count >= 1e7 else 1}f}")
 
 
 def _refuse_too_much(listing: Listing, wanted: int) -> None:
     if wanted > VISITOR_MAX_DOWNLOAD:
-        text = say(
+        raise UserError(
             "{name} is a download of {size}; on this page {most} is the most. Choose a smaller one, or run the demo on "
-            "your own machine, where the command line has no limit."
+            "your own machine, where the command line has no limit.",
+            name=listing.name,
+            size=megabytes(wanted),
+            most=megabytes(VISITOR_MAX_DOWNLOAD),
         )
-        most = megabytes(VISITOR_MAX_DOWNLOAD)
-        raise UserError(text.format(name=listing.name, size=megabytes(wanted), most=most))
     os.makedirs(constants.HF_HUB_CACHE, exist_ok=True)
     if wanted and shutil.disk_usage(constants.HF_HUB_CACHE).free - wanted < FREE_DISK:
         raise UserError("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
@@ -231,7 +232,7 @@ def _bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, tell: W
             path = huggingface_hub.hf_hub_download(listing.name, file.path, **options)
         except Exception as error:
             log.warning("fetching %s of %s failed: %s", file.path, listing.name, error)
-            raise UserError(explain(listing.kind, listing.name, error)) from error
+            raise explain(listing.kind, listing.name, error) from error
         if not is_intact(Path(path), file):
             text = Text("{file} of {name} did not arrive intact: its sha256 is wrong. Try again.")
             raise UserError(text, file=file.path, name=listing.name)

@@ -81,7 +81,7 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
         known = _recall(kind, name, revision) if status_of(error) in (0, *range(500, 600)) else None
         if known is not None:
             return known
-        raise UserError(explain(kind, name, error)) from error
+        raise explain(kind, name, error) from error
     files = tuple(
         RemoteFile(item.rfilename, int(item.size or 0), item.lfs.sha256 if item.lfs else None)
         for item in info.siblings or ()
@@ -123,26 +123,28 @@ def status_of(error: BaseException) -> int:
     return getattr(getattr(error, "response", None), "status_code", 0)
 
 
-def explain(kind: str, name: str, error: BaseException) -> str:
+def explain(kind: str, name: str, error: BaseException) -> UserError:
     """What went wrong and what to do, for a person, in one or two sentences."""
     status = status_of(error)
     if isinstance(error, errors.GatedRepoError):
-        text = say(
+        text = Text(
             "The owner of {name} lets only people in who have accepted the conditions. Accept them on {address}, put a "
             "token of yours into HF_TOKEN, and start again; or choose another."
         )
     elif isinstance(error, errors.RepositoryNotFoundError) or status == 401:
-        text = say("The hub has no {name}, or it is private. Check the spelling: ORGANISATION/NAME.")
+        text = Text("The hub has no {name}, or it is private. Check the spelling: ORGANISATION/NAME.")
     elif status == 429:
-        text = say("The hub wants fewer requests from here for a while. Wait some minutes, then ask for {name} again.")
+        text = Text("The hub wants fewer requests from here for a while. Wait some minutes, then ask for {name} again.")
     elif status:
-        text = say("The hub refuses what is needed of {name} (answer {status}). Try again later, or choose another.")
+        text = Text("The hub refuses what is needed of {name} (answer {status}). Try again later, or choose another.")
     elif getattr(error, "errno", None) and not isinstance(error, ConnectionError | TimeoutError):
-        text = say("{name} can't be kept on the disk of this machine: {reason}. Make room, or choose what is built in.")
+        text = Text(
+            "{name} can't be kept on the disk of this machine: {reason}. Make room, or choose what is built in."
+        )
     else:
-        text = say(
+        text = Text(
             "{name} is not on this machine and the model hub could not be reached. Check the internet connection and "
             "try again, or choose what is built in."
         )
     address = f"huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
-    return text.format(name=name, address=address, status=status, reason=getattr(error, "strerror", None))
+    return UserError(text, name=name, address=address, status=status, reason=getattr(error, "strerror", None))

@@ -52,7 +52,7 @@ from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
 CACHE_SIZE = 2  # loaded backbones kept unless told otherwise; ViT-L/14 alone takes 1.7 GB
@@ -258,7 +258,7 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
             raise UserError(
                 "The weights of {name} were damaged on this disk. Try again: they are fetched anew.", name=name
             ) from error
-        raise UserError(_explain(name, error)) from error
+        raise _explain(name, error) from error
     config = open_clip.get_model_preprocess_cfg(model)
     size = config["size"][0] if isinstance(config["size"], tuple | list) else config["size"]
     info = BackboneInfo(
@@ -285,10 +285,10 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     )
 
 
-def _explain(name: str, error: Exception) -> str:
+def _explain(name: str, error: Exception) -> UserError:
     if isinstance(error, ModuleNotFoundError):
-        text = say("{name} needs the Python package {package}, which is not installed: pip install {package}.")
-        return text.format(name=name, package=error.name)
+        text = Text("{name} needs the Python package {package}, which is not installed: pip install {package}.")
+        return UserError(text, name=name, package=error.name)
     first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    text = say("{name} could not be loaded: {reason}. Choose another backbone.")
-    return text.format(name=name, reason=first_line.rstrip("."))
+    reason = first_line.rstrip(".")
+    return UserError("{name} could not be loaded: {reason}. Choose another backbone.", name=name, reason=reason)

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from cliptta_demo.languages import say
+from cliptta_demo.backend.errors import UserError
 
 NORMALISATION_LAYERS = (
     nn.LayerNorm,  # also open_clip's and timm's LayerNorm variants, which derive from it
@@ -69,7 +69,7 @@ def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
         The layout, and a copy of their present values as one vector θ ``(P,)``.
 
     Raises:
-        ValueError: the tower has none, so that there is nothing to adapt.
+        UserError: the tower has none, so that there is nothing to adapt.
     """
     owners = {name: module for name, module in tower.named_modules() if isinstance(module, NORMALISATION_LAYERS)}
     chosen = {
@@ -78,7 +78,7 @@ def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
         if name.rpartition(".")[0] in owners and name.rpartition(".")[2] in ("weight", "bias")
     }
     if not chosen:
-        raise ValueError(say("This image tower has no normalisation layer with weight or bias: nothing can adapt."))
+        raise UserError("This image tower has no normalisation layer with weight or bias: nothing can adapt.")
     batch_norms = tuple(n for n, m in owners.items() if isinstance(m, nn.modules.batchnorm._BatchNorm))
     layout = NormLayout(tuple(chosen), tuple(tuple(p.shape) for p in chosen.values()), batch_norms)
     return layout, torch.cat([p.detach().reshape(-1) for p in chosen.values()]).clone()

@@ -20,7 +20,7 @@ from cliptta_demo.backend.hub.listing import Listing, RemoteFile, known_listing,
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 from cliptta_demo.backend.models.uploaded_weights import base_of
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import Text
 
 CONFIG = "open_clip_config.json"
 # In the order of open_clip's own choice. The last is transformers' where one of the others lies beside it.
@@ -162,13 +162,13 @@ def _weights_file(listing: Listing, named: str, pickled: bool) -> RemoteFile:
     file = next((file for name in names if (file := listing.find(name)) is not None), None)
     if file is not None and (pickled or file.path.endswith(".safetensors")):
         return file
-    kinds = say("{first} or {second}", first=SAFE[0], second=PICKLED) if pickled else SAFE[0]
+    kinds = Text("{first} or {second}", first=SAFE[0], second=PICKLED) if pickled else SAFE[0]
     raise UserError("{name} has no {file}. Choose another backbone.", name=listing.name, file=named or kinds)
 
 
 def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
     """Refuses what would reach for files or other repositories, or for more memory than the weights could fill."""
-    unknown = say("{name} is of a kind that this page does not load. Choose another backbone.", name=repository)
+    unknown = Text("{name} is of a kind that this page does not load. Choose another backbone.", name=repository)
     vision, text = config.get("vision_cfg"), config.get("text_cfg")
     if not isinstance(vision, dict) or not isinstance(text, dict) or "hf_model_name" in text:
         raise UserError(unknown)

@@ -21,7 +21,7 @@ from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import pace_of
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
 PROBE_SIDE = 1024  # of the square matrices by which the pace of an unknown model is guessed
@@ -197,9 +197,9 @@ def products(device: torch.device | str, dtype: torch.dtype) -> Callable[[], tor
 def duration(seconds: float) -> str:
     """Seconds for people: "40 s", "12 min", "3.5 h", "6 days"."""
     if seconds < 90:
-        return say("{seconds:.0f} s", seconds=max(seconds, 1))
+        return Text("{seconds:.0f} s", seconds=max(seconds, 1))
     if seconds < 90 * 60:
-        return say("{minutes:.0f} min", minutes=seconds / 60)
+        return Text("{minutes:.0f} min", minutes=seconds / 60)
     if seconds < 48 * 3600:
-        return say("{hours:.1f} h", hours=seconds / 3600)
-    return say("{days:,.0f} days", days=seconds / 86_400)
+        return Text("{hours:.1f} h", hours=seconds / 3600)
+    return Text("{days:,.0f} days", days=seconds / 86_400)

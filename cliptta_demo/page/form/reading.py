@@ -26,7 +26,7 @@ from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.settings import RunSettings, StreamSettings, method_names
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import Text
 from cliptta_demo.limits import BACKBONE_VARIABLE, DATASET_VARIABLE, LIMITS
 from cliptta_demo.page.form.fields import (
     STRANGERS_BY_LABEL,
@@ -57,7 +57,7 @@ def read_form(values: Mapping[str, Any], uploads: Uploads | None = None) -> Reci
     backbone = check_visitor_backbone(values.get("backbone", DEFAULTS.backbone))
     values = usual_values(backbone) | values
     dataset = read_dataset(values["dataset"])
-    check_choice(say("OOD source"), values["ood_source"], tuple(name for _, name in stranger_choices()))
+    check_choice(Text("OOD source"), values["ood_source"], tuple(name for _, name in stranger_choices()))
     stream, adaptation = _read(values, StreamSettings()), _read(values, tuned_adaptation(backbone))
     names = _class_names(values["class_names"], is_hub_choice(dataset))
     source_names, class_names = split_renames(names, dataset != UPLOAD)

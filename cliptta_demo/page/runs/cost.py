@@ -105,7 +105,7 @@ def _refuse_long(name: str, cost: Cost, times: int, machine: Machine) -> None:
     most = 1000 * machine.limits.run_teraflops * times
     if cost.total <= most:
         return
-    prompts, batches = say("fewer classes or prompt templates"), say("fewer batches, steps or methods")
+    prompts, batches = Text("fewer classes or prompt templates"), Text("fewer batches, steps or methods")
     raise UserError(
         "This run would take about {time} on this machine, {times:.1f} times what one run may take on this page. "
         "Choose {less}, a smaller batch size or a smaller backbone.",

@@ -14,7 +14,7 @@ from typing import Any
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.run.size import RunSize, nbytes
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.texts import LOST, MEMORY_TAKEN
@@ -146,14 +146,14 @@ def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> N
     largest = max(size.memory, size.uploads, size.rest)
     if size.memory == largest:
         about |= {"shots": recipe.settings.adaptation.memory_shots, "classes": classes}
-        what = say("{shots} shots × {classes} classes at {side} pixels keep up to {kept}", **about)
-        way = say("fewer shots, classes or batches")
+        what = Text("{shots} shots × {classes} classes at {side} pixels keep up to {kept}", **about)
+        way = Text("fewer shots, classes or batches")
     elif size.uploads == largest:
-        what = say("Your images take {kept} at {side} pixels", **about)
-        way = say("fewer images or a smaller backbone")
+        what = Text("Your images take {kept} at {side} pixels", **about)
+        way = Text("fewer images or a smaller backbone")
     else:
-        what = say("Results of {batches} batches of {images} images take up to {kept}", **about)
-        way = say("fewer batches or smaller ones")
+        what = Text("Results of {batches} batches of {images} images take up to {kept}", **about)
+        way = Text("fewer batches or smaller ones")
     if size.kept > limits.session_megabytes * MB:
         most = megabytes(limits.session_megabytes * MB)
         raise UserError(

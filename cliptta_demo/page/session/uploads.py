@@ -66,7 +66,7 @@ def read_news(value: Any) -> UploadNews:
     if len(files) > LIMITS.drop_files:
         about = {"count": len(files), "most": LIMITS.drop_files}
         raise UserError("There are {count:,} files: add at most {most:,} at once, or a zip.", **about)
-    check_number(say("Every … frame of a video"), every, 1, MOST_EVERY, whole=True)
+    check_number(Text("Every … frame of a video"), every, 1, MOST_EVERY, whole=True)
     return UploadNews(files, every)
 
 
