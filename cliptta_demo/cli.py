@@ -89,13 +89,6 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
     bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
     bench.add_argument(
-        "--published",
-        nargs="*",
-        metavar="random:ARCHITECTURE",
-        help="time towers beside open_clip's own and CLIPTTA beside its authors' release, in both precisions; "
-        "alone: those of the page's list",
-    )
-    bench.add_argument(
         "--precision", choices=PRECISIONS, help="of the tower's products (default: what suits the device)"
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
@@ -150,11 +143,9 @@ def bench_command(arguments: argparse.Namespace) -> None:
     for name in names:
         check_choice("methods", name, method_names())
     check_backbone(arguments.backbone or TINY)
-    for name in arguments.published or ():
-        check_backbone(name)
     if arguments.json:
         check_writable(arguments.json)
-    from cliptta_demo.research.bench_command import BENCHED, time_all
+    from cliptta_demo.research.bench import BENCHED, time_all
 
     time_all(arguments, names or BENCHED)
 

@@ -5,6 +5,7 @@ matrix products: a method's share of their rate is by its own products, counted.
 batch size, classes, steps and sessions; ``corruption_costs`` the 19 corruptions.
 """
 
+import argparse
 import copy
 import platform
 import statistics
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,8 +26,10 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import PROBE_GIGAFLOPS, PROBES, gigaflops, products
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.run_command import chosen_backbone, write_json
 
 BENCHED = ("zero-shot", "tent", "cliptta", "cliptta-oce")  # unless told otherwise
 CLASSES = 12
@@ -42,11 +46,11 @@ TARGET_SECONDS, TARGET_DEVICE = 1.0, "H100"
 TARGET = {"backbone": "ViT-B-16", "batch_size": 128, "memory": 128, "steps": 10}
 
 
-def random_images(count: int, size: int, device: torch.device, seed: int = 0) -> Tensor:
-    """``(count, 3, size, size)`` uint8 blobs: smooth enough that a model tells them apart, random enough to be fair."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 5, 5, generator=generator)
-    return (F.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1) * 255).to(torch.uint8).to(device)
+def random_images(count: int, backbone: Backbone, seed: int = 0) -> Tensor:
+    """uint8 blobs of the model's size: smooth enough that it tells them apart, random enough to be fair."""
+    coarse = torch.rand(count, 3, 5, 5, generator=torch.Generator().manual_seed(seed))
+    images = F.interpolate(coarse, size=2 * [backbone.info.image_size], mode="bicubic").clamp(0, 1) * 255
+    return images.to(torch.uint8).to(backbone.device)
 
 
 def random_prototypes(backbone: Backbone, images: Tensor, classes: int) -> Tensor:
@@ -113,12 +117,12 @@ def method_of(name: str, backbone: Backbone, prototypes: Tensor, settings: Adapt
     return kind(Task(backbone=backbone, prototypes=prototypes, settings=settings, **parts))
 
 
-def _drawn(method: Method, images: Tensor, state: AdaptationState | None) -> int:
-    """How many remembered images join the batch in a step."""
+def _drawn(method: Method, work: Callable[[], Any]) -> int:
+    """How many images a step takes at once: the batch, and what joins it from the memory."""
     passes: list[int] = []
     with method.backbone.tower.register_forward_hook(lambda tower, inputs, output: passes.append(len(inputs[0]))):
-        work_of(method, images, state)()
-    return max(passes) - len(images)
+        work()
+    return max(passes)
 
 
 def primed(method: Method, batches: Sequence[Tensor]) -> AdaptationState | None:
@@ -142,7 +146,7 @@ def bench(
     steps: int = 10,
     repeats: int = 5,
     methods: Sequence[str] = BENCHED,
-) -> dict:
+) -> dict[str, Any]:
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 
     Returns:
@@ -150,56 +154,47 @@ def bench(
         "memory_images", "gigaflops", "share"}}}``; zero-shot has no bare loop. ``products`` is the rate of plain matrix
         products in the tower's precision, ``share`` of it is what the method's own, ``gigaflops``, reach.
     """
-    device = backbone.device
-    images = random_images(batch_size, backbone.info.image_size, device)
+    images, remembered = (random_images(n, backbone, seed) for seed, n in enumerate((batch_size, memory)))
     prototypes = random_prototypes(backbone, images, CLASSES)
-    remembered = random_images(memory, backbone.info.image_size, device, seed=1)
     shots = -(-2 * memory // CLASSES)
     settings = replace(backbone.info.adaptation, steps=steps, memory_sample=memory, memory_shots=shots)
-    bare = BareLoop(backbone)
-    product = products(device, backbone.autocast or torch.float32)
-    works: dict[str, Callable[[], Any]] = {
-        "products": lambda: [product() for _ in range(PROBES)],
-        "bare 0": lambda: bare(images, remembered[:0], steps),
-    }
-    memories = {}
+    bare, product = BareLoop(backbone), products(backbone.device, backbone.autocast or torch.float32)
+    works: dict[str, Callable[[], Any]] = {"products": lambda: [product() for _ in range(PROBES)]}
+    counts: dict[str, int] = {}
     for name in methods:
-        kind = METHODS[name]
         method = method_of(name, backbone, prototypes, settings)
-        remembers, _ = kind.keeps(method.task.outline, backbone)
+        remembers, _ = METHODS[name].keeps(method.task.outline, backbone)
         rounds = -(-2 * memory // batch_size) if remembers else 0
-        primers = [random_images(batch_size, backbone.info.image_size, device, seed) for seed in range(rounds)]
-        state = primed(method, primers) if primers else method.start()
-        count = _drawn(method, images, state) if primers else 0
-        memories[name] = count
-        works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
+        state = primed(method, [random_images(batch_size, backbone, seed) for seed in range(rounds)])
         works[name] = work_of(method, images, state)
-    taken = medians(works, device, repeats)
+        count = counts[name] = _drawn(method, works[name]) - batch_size if rounds else 0
+        works[f"bare {count}"] = lambda count=count: bare(images, remembered[:count], steps)
+    taken = medians(works, backbone.device, repeats)
     rate = PROBES * PROBE_GIGAFLOPS / taken["products"]
     measured: dict[str, dict[str, Any]] = {}
-    for name in methods:
-        ratio = taken[name] / taken[f"bare {memories[name]}"] if METHODS[name].adapts else None
-        measured[name] = {"seconds": taken[name], "ratio": ratio, "memory_images": memories[name]}
-        own = gigaflops(works[name])
-        measured[name] |= {"gigaflops": own, "share": own / taken[name] / rate}
+    for name, count in counts.items():
+        seconds, own = taken[name], gigaflops(works[name])
+        ratio = seconds / taken[f"bare {count}"] if METHODS[name].adapts else None
+        share = own / seconds / rate
+        measured[name] = {"seconds": seconds, "ratio": ratio, "memory_images": count, "gigaflops": own, "share": share}
     return {
         "backbone": backbone.info.name,
         "machine": machine(backbone),
         "settings": {"batch_size": batch_size, "memory": memory, "steps": steps, "repeats": repeats},
         "products": rate,
-        "bare": {count: taken[f"bare {count}"] for count in sorted(set(memories.values()))},
+        "bare": {count: taken[f"bare {count}"] for count in sorted({*counts.values()})},
         "methods": measured,
     }
 
 
 def target_line(result: dict[str, Any]) -> str:
     """The target beside the result of :func:`bench`, and how this measurement differs from what it is set for."""
-    here = {**result["settings"], "backbone": result["backbone"]}
+    here, device = {**result["settings"], "backbone": result["backbone"]}, result["machine"]["device"]
     taken = result["methods"][GROWING]["seconds"]
     words = f"target: {GROWING}, {TARGET['backbone']}, {TARGET['batch_size']} + {TARGET['memory']} images, "
     words += f"{TARGET['steps']} steps on an {TARGET_DEVICE}: at most {TARGET_SECONDS:g} s; here {taken:.3f} s"
     other = [f"{name} {here[name]}" for name, value in TARGET.items() if str(value) not in str(here[name])]
-    other += [f"on {result['machine']['device']}"] if TARGET_DEVICE not in result["machine"]["device"] else []
+    other += [f"on {device}"] * (TARGET_DEVICE not in device)
     if other:
         return f"{words}, but with {', '.join(other)}"
     return f"{words}: {'met' if taken <= TARGET_SECONDS else 'not met'}"
@@ -209,13 +204,13 @@ def machine(backbone: Backbone) -> dict[str, Any]:
     """What the times were measured on."""
     device = backbone.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    precision = str(backbone.autocast).removeprefix("torch.") if backbone.autocast else "float32"
+    precision = str(backbone.autocast or torch.float32).removeprefix("torch.")
     return {"device": name, "threads": torch.get_num_threads(), "precision": precision, "torch": torch.__version__}
 
 
 def corruption_costs(backbone: Backbone, batch_size: int = 64, repeats: int = 5) -> dict[str, float]:
     """Median seconds of each corruption at severity 5 on one batch of the model's input size."""
-    images = random_images(batch_size, backbone.info.image_size, backbone.device)
+    images = random_images(batch_size, backbone)
     works = {name: lambda name=name: corrupt(images, name, 5, 0) for name in CORRUPTIONS}
     return medians(works, backbone.device, repeats)
 
@@ -229,29 +224,56 @@ def grow(
     its own on the one backbone, have had one batch of 16 images and 3 steps.
     """
 
-    def one(batch_size: int = 64, classes: int = CLASSES, steps: int = 10) -> Callable[[], None]:
-        images = random_images(batch_size, backbone.info.image_size, backbone.device)
+    def one(batch_size: int = 64, classes: int = CLASSES, steps: int = 10) -> Callable[[], Any]:
+        images = random_images(batch_size, backbone)
         prototypes = random_prototypes(backbone, images, classes)
         method = method_of(GROWING, backbone, prototypes, replace(backbone.info.adaptation, steps=steps))
-        primer = random_images(64, backbone.info.image_size, backbone.device, 1)
-        return work_of(method, images, primed(method, [primer]))
+        return work_of(method, images, primed(method, [random_images(64, backbone, 1)]))
 
-    def many(sessions: int) -> Callable[[], None]:
+    def of(title: str, size: int) -> Callable[[], Any]:
+        if title != "sessions":
+            return one(**{title.replace(" ", "_"): size})
         work = one(batch_size=16, steps=3)
 
         def together() -> None:
-            with ThreadPoolExecutor(sessions) as pool:
-                list(pool.map(lambda _: work(), range(sessions)))
+            with ThreadPoolExecutor(size) as pool:
+                list(pool.map(lambda _: work(), range(size)))
 
         return together
 
-    make: dict[str, Callable[[int], Callable[[], None]]] = {
-        "batch size": lambda n: one(batch_size=n),
-        "classes": lambda n: one(classes=n),
-        "steps": lambda n: one(steps=n),
-        "sessions": many,
-    }
     return {
-        title: {n: medians({"work": make[title](n)}, backbone.device, repeats)["work"] for n in values}
+        title: {size: medians({"": of(title, size)}, backbone.device, repeats)[""] for size in values}
         for title, values in sizes.items()
     }
+
+
+def time_all(arguments: argparse.Namespace, names: Sequence[str]) -> None:
+    """The ``bench`` command: its words, and the methods."""
+    backbone = load_backbone(chosen_backbone(arguments), arguments.device, precision=arguments.precision)
+    result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats, names)
+    print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
+    print(f"matrix products: {result['products']:.0f} GFLOP a second\n")
+    lines = {f"bare, memory of {count}": {"seconds": taken} for count, taken in result["bare"].items()}
+    titles = {
+        "seconds": "median seconds per batch",
+        "ratio": "ratio to the bare loop",
+        "share": "share of the rate of matrix products",
+    }
+    _show(pd.DataFrame(lines | result["methods"]).T[[*titles]].astype(float).rename(columns=titles))
+    if GROWING in result["methods"]:
+        print(target_line(result))
+    if arguments.corruptions:
+        taken = pd.Series(corruption_costs(backbone, arguments.batch_size, arguments.repeats))
+        result["corruptions"] = taken.to_dict()
+        share = taken / result["methods"][GROWING]["seconds"]
+        _show(pd.DataFrame({"seconds": taken, "share of a CLIPTTA batch": share}).rename_axis("corruption"))
+    if arguments.grow:
+        result["grow"] = grow(backbone, arguments.repeats)
+        for title, times in result["grow"].items():
+            _show(pd.DataFrame({"seconds of a CLIPTTA batch": times}).rename_axis(title).T)
+    if arguments.json:
+        write_json(arguments.json, result)
+
+
+def _show(frame: pd.DataFrame) -> None:
+    print(frame.to_string(float_format="{:.3f}".format, na_rep=""), end="\n\n")

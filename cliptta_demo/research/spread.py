@@ -46,7 +46,8 @@ def cells_on(address: str, cores: int, settings: TableSettings) -> Iterator[Cell
         waiting, at_work = deque(jobs), {}
         while waiting or at_work:
             while waiting and len(at_work) < LIMITS.workers:
-                at_work[task.remote(settings, waiting[0], cores)] = waiting.popleft()
+                job = waiting.popleft()
+                at_work[task.remote(settings, job, cores)] = job
             (ended, *_), _ = ray.wait(list(at_work))
             corruption, seed = at_work.pop(ended)
             try:

@@ -1,7 +1,7 @@
 """The backbones that a page offers, what each costs, and which other names a visitor may type.
 
 Parameters and arithmetic are counted from the architecture (a test counts them again). The pace is measured in float32
-with random weights: ``bench --published`` measures it again.
+with random weights: ``tools.measure_published`` measures it again.
 """
 
 import re

@@ -1,10 +1,14 @@
-"""Beside what is published: towers as open_clip builds them, and CLIPTTA as its authors' release runs it.
+"""Times towers beside open_clip's own, and CLIPTTA beside its authors' release: python -m tools.measure_published
 
+    python -m tools.measure_published random:ViT-B-16 --batch-size 64 --memory 64 --steps 10 --repeats 5
+
+Without a name: all architectures of the page's list. Both precisions are timed.
 All have the same untrained weights, images, remembered images and steps; only the way of computing differs. The
 release's loop is written down as its code has it: the tower as it comes, one pass for the batch and one for the
 remembered images, ``torch.optim.Adam``. What it spends on its memory is left out.
 """
 
+import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -29,6 +33,7 @@ from cliptta_demo.research.bench import (
     work_of,
 )
 
+SIZES = {"batch-size": 64, "memory": 64, "steps": 10, "repeats": 5}
 # Ways of computing the same, in the order in which they are shown.
 WAYS = tuple(f"{maker} {precision}" for precision in PRECISIONS for maker in ("published", "here"))
 
@@ -105,7 +110,7 @@ def beside_published(name: str, batch_size: int, memory: int, steps: int, repeat
     here = {precision: load_backbone(name, precision=precision) for precision in PRECISIONS}
     exact = here["float32"]
     published = Published(exact)
-    images, primer = (random_images(batch_size, exact.info.image_size, exact.device, seed) for seed in (0, 1))
+    images, primer = (random_images(batch_size, exact, seed) for seed in (0, 1))
     pixels, prototypes = exact.normalise(images), random_prototypes(exact, images, CLASSES)
     settings = replace(exact.info.adaptation, steps=steps, memory_sample=memory, memory_shots=-(-memory // CLASSES))
     passes: dict[str, Callable[[], Any]] = {}
@@ -132,3 +137,21 @@ def there_and_back(backbone: Backbone, images: Tensor) -> None:
     """A forward pass of the engine's, and the backward pass to the parameters that adapt."""
     parameters = backbone.source_parameters.clone().requires_grad_(True)
     torch.autograd.grad(backbone.embed(images, parameters).sum(), parameters)
+
+
+def main() -> None:
+    """Prints the median seconds of both, a line for each tower."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("towers", nargs="*", metavar="random:ARCHITECTURE")
+    for name, default in SIZES.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    arguments = vars(parser.parse_args())
+    print(f"seconds{'':31}" + "".join(f"{way:>20}" for way in WAYS))
+    for name in arguments.pop("towers") or listed_architectures():
+        times = beside_published(name, **arguments)
+        for title, taken in (("there and back", times["pass"]), ("CLIPTTA batch", times["cliptta"])):
+            print(f"{name:24}{title:14}" + "".join(f"{taken[way]:20.2f}" for way in WAYS), flush=True)
+
+
+if __name__ == "__main__":
+    main()
