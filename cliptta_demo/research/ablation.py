@@ -187,26 +187,18 @@ def answer(outcomes: pd.DataFrame) -> str:
     """The one answer, as documents give it: sizes, and only what can be told from 0."""
     alone = gains(outcomes).xs(tuple(BARE), level=TERMS)
     pulled = outcomes[outcomes.regulariser == 1].collapsed
-    return " ".join(
-        (
-            f"Entropy alone gains {_span(alone)} points over zero-shot at the best of its rates.",
-            what_adds(outcomes, "To it, the regulariser", PULLED, BARE),
-            what_adds(outcomes, "In its place, the contrast", Terms("contrastive"), BARE),
-            f"With the regulariser {pulled.sum()} of {len(pulled)} streams end in a collapse.",
-            what_adds(outcomes, "Beside the regulariser, the contrast in the place of entropy", CONTRAST, PULLED),
-            what_adds(outcomes, "To contrast and regulariser, the memory", WHOLE, CONTRAST),
-            what_adds(outcomes, "So to TENT + regulariser all of CLIPTTA", WHOLE, PULLED),
-        )
-    )
-
-
-def headline(outcomes: pd.DataFrame) -> str:
-    """The same for the README's first pages."""
-    lent, apart = added(outcomes, PULLED, BARE), added(outcomes, CONTRAST, PULLED)
-    return (
-        f"The regulariser holds it up: lent to TENT it adds {_span(lent)} points, and beside it the contrast in the "
-        f"place of entropy adds {_span(apart)}. {what_adds(outcomes, 'The memory', WHOLE, CONTRAST)}"
-    )
+    found = [
+        what_adds(outcomes, subject, *pair)
+        for subject, pair in {
+            "To it, the regulariser": (PULLED, BARE),
+            "In its place, the contrast": (Terms("contrastive"), BARE),
+            "Beside the regulariser, the contrast in the place of entropy": (CONTRAST, PULLED),
+            "To contrast and regulariser, the memory": (WHOLE, CONTRAST),
+            "So to TENT + regulariser all of CLIPTTA": (WHOLE, PULLED),
+        }.items()
+    ]
+    found.insert(2, f"With the regulariser {pulled.sum()} of {len(pulled)} streams end in a collapse.")
+    return " ".join([f"Entropy alone gains {_span(alone)} points over zero-shot at the best of its rates.", *found])
 
 
 def what_adds(outcomes: pd.DataFrame, subject: str, with_it: Terms, without: Terms) -> str:

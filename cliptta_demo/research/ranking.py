@@ -83,11 +83,10 @@ def group_of(streams: pd.DataFrame, group: str) -> pd.DataFrame:
 def ranking(streams: pd.DataFrame) -> pd.DataFrame:
     """A line for each method that has run on every table of a group, the one that gains most first.
 
-    Columns: gain, margin of its interval (shares), words (mean ± standard error over seeds), by_table: a Series of
-    such words; lost, read: the same of the streams of which zero-shot reads less than :data:`LITTLE`, and at least
-    :data:`MUCH`; worst; collapsed of streams; calibration and calibration_before; seconds (the median, since the
-    machine may have been busy in some); kept, images: at most; machine: of most streams; label, with a star where it
-    saw fewer images than others.
+    Columns: gain, margin of its interval (shares), words (mean ± standard error over seeds); lost, read: such words of
+    the streams of which zero-shot reads less than :data:`LITTLE`, and at least :data:`MUCH`; worst; collapsed of
+    streams; calibration and calibration_before; seconds (the median, since the machine may have been busy in some);
+    kept, images: at most; machine: of most streams; label, with a star where it saw fewer images than others.
     """
     tables = streams.groupby("method", sort=False).title.nunique()
     streams = streams[streams.method.map(tables) == streams.title.nunique()]
@@ -121,10 +120,8 @@ def ranking(streams: pd.DataFrame) -> pd.DataFrame:
 
 def by_seed(streams: pd.DataFrame, each: bool = True) -> pd.DataFrame:
     """Method × seed: the mean gain, over the tables' means where ``each`` counts the same, else over all streams."""
-    if not each:
-        return streams.groupby(["method", "seed"], sort=False).gain.mean().unstack("seed")
-    means = streams.groupby(["method", "title", "seed"], sort=False).gain.mean()
-    return means.groupby(["method", "seed"], sort=False).mean().unstack("seed")
+    gains = streams.groupby(["method", *["title"] * each, "seed"], sort=False).gain.mean()
+    return gains.groupby(["method", "seed"], sort=False).mean().unstack("seed")
 
 
 def in_words(gains: pd.DataFrame) -> pd.Series:

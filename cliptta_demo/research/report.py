@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from cliptta_demo.research.text import CELL, CLEAN, accuracy_table, numbers_of, 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 SCRIPTS = ("page.js", "plots.js")
 STYLES = ("page.css", "panels.css", "report.css")
+ENTROPY = "Entropy of each batch's mean prediction over the stream (first seed). A fall is a collapse."
+HISTOGRAM = "Share of predictions per class, largest first (first seed); the line is an even spread."
+NUMBERS = "Accuracy in %; a star marks a collapse, ± the standard error over seeds."
 MOUNT = """
 for (const [name, figure] of Object.entries(DATA.panels)) {
   window.cliptta.mount("plot", document.getElementById(name), { value: JSON.stringify(figure) }, () => {});
@@ -45,6 +48,7 @@ def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str
         f'<option value="{html.escape(name)}"{" selected" * (name == shown)}>{html.escape(_label(name))}</option>'
         for name in first
     )
+    choice = f'<select id="corruption-choice">{options}</select>'
     titles = {variant.name: variant.title for variant in variants}
     table = accuracy_table(frame)[[*titles]].rename(columns=titles, index=_label).rename_axis(columns=None, index=None)
     body = [
@@ -52,23 +56,9 @@ def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str
         f"<p>{html.escape(sentence_of(settings))}</p></header>",
         _panel("accuracy", "Accuracy", "Each corruption, each method; the mean over seeds."),
         strangers,
-        _panel(
-            "entropy",
-            "Collapse",
-            "Entropy of each batch's mean prediction over the stream (first seed). A fall is a collapse.",
-        ),
-        _panel(
-            "histogram",
-            "Where the predictions go",
-            "Share of predictions per class, largest first (first seed); the line is an even spread.",
-            f'<label>Corruption <select id="corruption-choice">{options}</select></label>',
-        ),
-        _panel(
-            "numbers",
-            "Numbers",
-            "Accuracy in %; a star marks a collapse, ± the standard error over seeds.",
-            inside=table.to_html(border=0),
-        ),
+        _panel("entropy", "Collapse", ENTROPY),
+        _panel("histogram", "Where the predictions go", HISTOGRAM, f"<label>Corruption {choice}</label>"),
+        _panel("numbers", "Numbers", NUMBERS, inside=table.to_html(border=0)),
     ]
     histograms = {name: histogram_figure(row, drawn, settings["class_names"]) for name, row in first.items()}
     data = {"panels": figures, "histograms": histograms}
@@ -88,26 +78,20 @@ def looks_of(variants: Sequence[Variant]) -> Looks:
 
 def accuracy_figure(frame: pd.DataFrame, drawn: Looks, measure: str) -> dict[str, Any]:
     """A measure of every column on every corruption."""
-    values = frame.groupby(CELL, sort=False)[measure].mean().unstack("method").loc[frame.corruption.unique()]
+    values = frame.groupby(CELL, sort=False)[measure].mean().unstack("method").loc[frame.corruption.unique()].round(4)
+    values = values.astype(object).where(values.notna(), None)
+    names, told = [*map(_label, values.index)], totals(frame)[measure].map(percent)
     traces = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "x": [*map(_label, values.index)],
-            "y": [None if math.isnan(value) else round(value, 4) for value in values[variant.name]],
-            "line": {"color": f"@{look.colour}", "width": 1, "dash": "dot"},
-            "marker": {"symbol": look.symbol, "size": 10, "color": f"@{look.colour}"},
-            "hovertemplate": f"{html.escape(variant.title)}, %{{x}}: %{{y:.1%}}<extra></extra>",
-        }
+        _line(variant, names, values[variant.name], "%{x}: %{y:.1%}", color=f"@{look.colour}", width=1, dash="dot")
+        | {"mode": "lines+markers", "marker": {"symbol": look.symbol, "size": 10, "color": f"@{look.colour}"}}
         for variant, look in drawn
     ]
     layout = {
         "yaxis": {"range": [0, 1.02], "tickformat": ".0%", "title": {"text": measure.replace("auroc", "AUROC")}},
         "xaxis": {"tickangle": -45, "type": "category"},
     }
-    means = totals(frame)[measure]
-    words = ", ".join(f"{variant.title} {percent(means[variant.name])} %" for variant, _ in drawn)
-    facet = {"id": measure, "data": traces, "layout": layout, "alt": f"{measure} by corruption. Means: {words}."}
+    means = ", ".join(f"{variant.title} {told[variant.name]} %" for variant, _ in drawn)
+    facet = {"id": measure, "data": traces, "layout": layout, "alt": f"{measure} by corruption. Means: {means}."}
     return {"facets": [facet], "legend": _legend(drawn)}
 
 
@@ -116,29 +100,23 @@ def entropy_figure(rows: Mapping[str, Row], drawn: Looks) -> dict[str, Any]:
     facets = []
     for name, row in rows.items():
         ceiling = next(iter(row.columns.values()))["collapse_entropy_ceiling"]
-        series = {variant.name: row.columns[variant.name]["series"]["collapse_entropy"] for variant, _ in drawn}
-        traces = [
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": list(range(1, len(series[variant.name]) + 1)),
-                "y": [round(value, 3) for value in series[variant.name]],
-                "line": {"color": f"@{look.colour}", "width": 2},
-                "hovertemplate": f"{html.escape(variant.title)}, batch %{{x}}: %{{y:.2f}} nats<extra></extra>",
-            }
-            for variant, look in drawn
-        ]
-        layout = {
-            "yaxis": {"range": [0, ceiling * 1.1], "nticks": 3},
-            "xaxis": {"nticks": 4},
-            "margin": {"t": 6, "b": 24},
-            "shapes": [_level(ceiling, "muted")],
-        }
+        traces = []
+        for variant, look in drawn:
+            series = pd.Series(row.columns[variant.name]["series"]["collapse_entropy"]).round(3)
+            words = "batch %{x}: %{y:.2f} nats"
+            traces.append(_line(variant, series.index + 1, series, words, color=f"@{look.colour}", width=2))
         fallen = ", ".join(variant.title for variant, _ in drawn if row.columns[variant.name]["collapsed"])
         told = f"collapsed: {fallen}" if fallen else "no collapse"
-        alt = f"{_label(name)}: collapse entropy over the stream, ceiling {ceiling:.2f} nats; {told}."
-        head = {"title": _label(name), "lines": [told]}
-        facets.append({"id": f"entropy-{name}", "data": traces, "layout": layout, "alt": alt, "head": head})
+        axes = {"yaxis": {"range": [0, ceiling * 1.1], "nticks": 3}, "xaxis": {"nticks": 4}}
+        facets.append(
+            {
+                "id": f"entropy-{name}",
+                "data": traces,
+                "layout": axes | {"margin": {"t": 6, "b": 24}, "shapes": [_level(ceiling, "muted")]},
+                "alt": f"{_label(name)}: collapse entropy over the stream, ceiling {ceiling:.2f} nats; {told}.",
+                "head": {"title": _label(name), "lines": [told]},
+            }
+        )
     return {"facets": facets, "legend": _legend(drawn)}
 
 
@@ -147,28 +125,34 @@ def histogram_figure(row: Row, drawn: Looks, class_names: Sequence[str]) -> dict
     facets = []
     for variant, look in drawn:
         summary = row.columns[variant.name]
-        counts = sorted(zip(summary["histogram"], class_names, strict=True), reverse=True)
-        total = sum(count for count, _ in counts) or 1
+        shares = pd.Series(summary["histogram"], class_names).sort_values(ascending=False, kind="stable")
+        shares /= max(1, shares.sum())
         bars = {
             "type": "bar",
-            "x": [html.escape(name) for _, name in counts],
-            "y": [round(count / total, 4) for count, _ in counts],
+            "x": [*map(html.escape, shares.index)],
+            "y": shares.round(4).tolist(),
             "marker": {"color": f"@{look.colour}"},
             "hovertemplate": "%{x}: %{y:.1%} of predictions<extra></extra>",
         }
         layout = {
             "yaxis": {"tickformat": ".0%", "nticks": 4, "rangemode": "tozero"},
-            "xaxis": {"type": "category", "showticklabels": len(counts) <= 20, "tickangle": -55},
-            "shapes": [_level(1 / len(counts), "ink")],
+            "xaxis": {"type": "category", "showticklabels": len(shares) <= 20, "tickangle": -55},
+            "shapes": [_level(1 / len(shares), "ink")],
         }
-        entropy, ceiling = summary["histogram_entropy"], math.log(len(counts))
+        entropy, ceiling = summary["histogram_entropy"], math.log(len(shares))
         gauge = {"share": round(entropy / ceiling, 4), "text": f"entropy {entropy:.2f} of {ceiling:.2f}"}
-        told = f"{counts[0][0] / total:.0%} are “{counts[0][1]}”"
         gauge["low"] = entropy < 0.75 * ceiling
+        told = f"{shares.iloc[0]:.0%} are “{shares.index[0]}”"
         head = {"mark": look.mark, "title": variant.title, "gauge": gauge, "lines": [told]}
         alt = f"{variant.title} under {_label(row.corruption)}: {told}."
         facets.append({"id": f"histogram-{variant.name}", "data": [bars], "layout": layout, "alt": alt, "head": head})
     return {"facets": facets, "legend": []}
+
+
+def _line(variant: Variant, x: Iterable[Any], y: Iterable[Any], words: str, **line: Any) -> dict[str, Any]:
+    """A column's line in a plot; ``words``: of a point."""
+    hover = f"{html.escape(variant.title)}, {words}<extra></extra>"
+    return {"type": "scatter", "mode": "lines", "x": [*x], "y": [*y], "line": line, "hovertemplate": hover}
 
 
 def _level(value: float, colour: str) -> dict[str, Any]:
