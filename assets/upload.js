@@ -33,7 +33,7 @@ async function dropped(transfer, most) {
 
 const chosen = (input) => [...input.files].map((file) => [file, file.webkitRelativePath || file.name]);
 
-cliptta.uploader = function (element, props, watch, trigger, upload) {
+cliptta.uploader = function (element, props, watch, trigger) {
   const zone = element.querySelector(".drop");
   const limits = Object.fromEntries(Object.entries(zone.dataset).map(([name, value]) => [name, Number(value)]));
   const status = zone.querySelector(".status");
@@ -43,8 +43,7 @@ cliptta.uploader = function (element, props, watch, trigger, upload) {
   let busy = false;
   let said = "";
   let patience = 0;
-  let sent = 0; // uploads so far
-  // Nobody can guess where the files lie; by its beginning the server counts what one visitor sends.
+  // The server counts by it what one visitor sends.
   const token = crypto.getRandomValues(new Uint32Array(4)).join("-");
 
   const value = () => {
@@ -68,7 +67,7 @@ cliptta.uploader = function (element, props, watch, trigger, upload) {
   /** How far apart the frames of a video are that are taken. */
   const gap = () => Math.round(Math.min(Math.max(Number(every.value) || 1, 1), Number(every.max)));
 
-  function send(news) {
+  function tell(news) {
     busy = true;
     clearTimeout(patience);
     patience = setTimeout(() => {
@@ -77,6 +76,16 @@ cliptta.uploader = function (element, props, watch, trigger, upload) {
     }, PATIENCE);
     props.value = JSON.stringify({ ...value(), every: gap(), ...news });
     setTimeout(() => trigger(news.clear ? "clear" : "upload"), 0); // once the new value is known to the page
+  }
+
+  /** What the server answers to a file: its path, or what is in its way. */
+  async function send(file) {
+    try {
+      const address = new URL("images", document.baseURI);
+      return await (await fetch(address, { method: "POST", headers: { "X-Visitor": token }, body: file })).json();
+    } catch (error) {
+      return {};
+    }
   }
 
   async function take(pairs) {
@@ -109,12 +118,10 @@ cliptta.uploader = function (element, props, watch, trigger, upload) {
       while (next < wanted.length) {
         const index = next++;
         const [file, path] = wanted[index];
-        const ending = (path.match(/\.[a-z0-9]{1,5}$/i) || [""])[0];
-        try {
-          const { path: place } = await upload(new File([file], `${token}-${sent++}${ending}`));
-          added[index] = { path: place, name: path };
-        } catch (error) {
-          const reason = /^HTTP \d+: (.*?)\.?$/s.exec(error.message)?.[1]; // the server's own words
+        const { path: place, detail = "" } = await send(file);
+        if (place) added[index] = { path: place, name: path };
+        else {
+          const reason = detail.replace(/\.$/, ""); // the server's own words
           if (reason && !left.includes(reason)) left.unshift(reason);
           left.push(say("{name} could not be sent", { name: file.name }));
         }
@@ -134,7 +141,7 @@ cliptta.uploader = function (element, props, watch, trigger, upload) {
     if (arrived.length) {
       const note = said;
       said = say("Reading the images…");
-      send({ added: arrived });
+      tell({ added: arrived });
       draw();
       said = note;
     } else draw();
@@ -145,13 +152,13 @@ cliptta.uploader = function (element, props, watch, trigger, upload) {
   every.addEventListener("change", () => {
     every.value = gap();
     said = say("Reading the video…");
-    send({ added: [] });
+    tell({ added: [] });
     draw();
     said = "";
   });
   clear.addEventListener("click", () => {
     said = "";
-    send({ added: [], clear: true });
+    tell({ added: [], clear: true });
     draw();
   });
   for (const input of [files, folder]) {

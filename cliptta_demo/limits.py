@@ -69,7 +69,6 @@ class Limits:
     session_megabytes: int = _limit(600, 1, 100_000)  # of one: both CLIPTTAs with 8 shots × 200 classes at 224 pixels
     sessions_megabytes: int = _limit(6000, 1, 1_000_000)  # all, and runs at work; leaves a Space 10 GB for models
     session_minutes: int = _limit(360, 1, 10_080)  # until an idle session is forgotten: a school day
-    cache_check_minutes: int = _limit(10, 1, 1440)  # how often files older than a session are deleted
 
     # Uploads
     upload_files: int = _limit(500, 1, 10_000)  # several batches; more would outlast a visitor's patience
@@ -123,6 +122,11 @@ class Limits:
         given = {known[name]: _whole(environment[name]) for name in sorted(ours) if environment[name].strip()}
         alone = is_loopback(environment.get("GRADIO_SERVER_NAME", ""))
         return cls(**{"any_dataset": int(alone)} | given)
+
+    @property
+    def largest_file(self) -> int:
+        """Bytes of one upload, whatever it is; the engine's own limits are finer."""
+        return max(self.images.max_bytes, self.archives.max_archive_bytes, self.videos.max_bytes)
 
     @property
     def images(self) -> ImageLimits:

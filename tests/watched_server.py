@@ -43,7 +43,7 @@ def held(host: Host) -> dict[str, Any]:
         "iterators": len(demo.app.iterators),
         "at_work": len(host.runs._answers),
         "turns": len(scheduler._shares) + len(scheduler._line),
-        "leaving": len(host.session_end._timers),
+        "leaving": host.session_end.leaving,
         "aside": len(host.memory._aside),
         "session_bytes": host.memory.used,
         "upload_bytes": host.uploads.used,

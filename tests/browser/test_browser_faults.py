@@ -24,8 +24,7 @@ from visitors import API
 pytestmark = pytest.mark.browser
 OWN = 200  # images, each a batch
 ROOM = 2**20  # bytes on the disk for uploads
-PARTS = {"Content-Type": "multipart/form-data; boundary=x"}
-BEGIN = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+IMAGES = {"headers": {"X-Visitor": "a program"}, "timeout": PATIENCE}
 SETTINGS: dict[str, Any] = {"batch_size": 4, "adaptation": {"steps": 1}, "api_name": "/run"}
 
 
@@ -160,17 +159,17 @@ def test_a_program_goes_on_with_the_server_that_came_after(story: dict[str, Any]
     assert "Traceback" not in words
 
 
-def half_written(folder: Path) -> list[Path]:
-    """Files that are no whole upload: those lie in folders of their own."""
-    return [path for path in folder.iterdir() if path.is_file()]
+def stored(folder: Path) -> list[Path]:
+    """Files of visitors, whole or not."""
+    return list(folder.glob("cliptta-*/*"))
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp_path: Path) -> None:
     page, folder = story["page"], story["folder"]
-    unannounced = iter((BEGIN, *[bytes(ROOM // 16)] * 32))
-    refused = httpx.post(f"{story['address']}{API}/upload", content=unannounced, headers=PARTS, timeout=PATIENCE)
+    unannounced = iter([bytes(ROOM // 16)] * 32)
+    refused = httpx.post(f"{story['address']}/images", content=unannounced, **IMAGES)
     assert "has no room for more images" in refused.text
-    assert half_written(folder) == []
+    assert stored(folder) == []
     noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "large.png")  # 2.4 MB
     Image.new("RGB", (64, 64), "red").save(tmp_path / "small.png")
@@ -179,10 +178,10 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp
     page.set_input_files("#files input[type=file]", str(tmp_path / "large.png"))
     page.wait_for_selector("#files .status:has-text('has no room for more images')")
     assert "large.png could not be sent" in page.inner_text("#files .status")
-    assert half_written(folder) == []
+    assert stored(folder) == []
     page.set_input_files("#files input[type=file]", [str(tmp_path / "large.png"), str(tmp_path / "small.png")])
     page.wait_for_selector("#upload-note .note:has-text('1 image ready')")
-    assert half_written(folder) == []
+    assert len(stored(folder)) == 1
     page.fill("#class-names textarea", "a red square, the sea")
     page.click("#step")
     page.wait_for_selector("#gallery .tile:has-text('small.png')")
@@ -192,25 +191,23 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp
 
 
 def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[str, Any]) -> None:
-    sent = 0
+    seen, before = [], set(stored(story["folder"]))
+
+    def new() -> set[Path]:
+        return set(stored(story["folder"])) - before
 
     def part() -> Iterator[bytes]:
-        nonlocal sent
-        yield BEGIN
-        while sent < ROOM // 2:
-            yield bytes(2**16)
-            sent += 2**16
+        yield from [bytes(2**16)] * (ROOM // 2**17)
         patience = time.monotonic() + PATIENCE
-        while not half_written(story["folder"]) and time.monotonic() < patience:
+        while not new() and time.monotonic() < patience:
             time.sleep(0.05)
-        seen.extend(half_written(story["folder"]))
+        seen.extend(new())
         raise ConnectionError("the tab was closed")
 
-    seen: list[Path] = []
     with pytest.raises(ConnectionError):
-        httpx.post(f"{story['address']}{API}/upload", content=part(), headers=PARTS)
+        httpx.post(f"{story['address']}/images", content=part(), **IMAGES)
     assert len(seen) == 1
     deadline = time.monotonic() + PATIENCE
-    while half_written(story["folder"]) and time.monotonic() < deadline:
+    while new() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert half_written(story["folder"]) == []
+    assert not new()

@@ -129,7 +129,7 @@ def test_a_zip_with_a_table_and_hostile_names(page, pets, tmp_path):
 
 def stored(folder: Path) -> int:
     """Images of visitors on the server's disk."""
-    return len(list(folder.rglob("*.png")))
+    return len(list(folder.glob("cliptta-*/*")))
 
 
 def wait_stored(folder: Path, count: int) -> None:

@@ -1,15 +1,92 @@
-"""All that the page does with Gradio's private parts, and nobody else does: :mod:`.gradio_part` declares them."""
+"""The private or undocumented parts of Gradio that the page needs, and all that it does with them: nobody else does.
 
+:func:`check_gradio` looks for them when the server starts, so that a release of Gradio's that lacks one ends the start
+with a sentence, and not a visitor's run in the middle.
+"""
+
+import inspect
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+import logging
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from copy import copy
 from importlib import import_module
-from pathlib import Path
+from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 
+from cliptta_demo.languages import say
+from cliptta_demo.page.words.texts import BAD_REQUEST
+
+log = logging.getLogger(__name__)
+REQUIREMENT = "gradio>=6.20,<7"  # as in requirements.txt
+API_PREFIX = "/gradio_api"  # before the paths of all of Gradio's own routes
 LOOK_SECONDS = 0.02  # between two looks for calls: nobody sees so short a wait
+
+
+def _page() -> gr.Blocks:
+    with gr.Blocks(analytics_enabled=False) as demo:
+        gr.on(fn=lambda: None, inputs=[], outputs=[])
+    return demo  # with a queue of its own already
+
+
+# Whose part it is, in words → an example of it, and its parts.
+PARTS: dict[str, tuple[Callable[[gr.Blocks], Any], tuple[str, ...]]] = {
+    "gradio.Blocks": (
+        lambda demo: demo,
+        ("_queue", "state_holder", "fns", "mcp_server_obj", "process_api", "validate_inputs", "postprocess_data"),
+    ),
+    "gradio.queueing.Queue": (
+        lambda demo: demo._queue,
+        (
+            "event_ids_to_events",
+            "pending_messages_per_session",
+            "pending_event_ids_session",
+            "sleep_when_free",
+            "progress_update_sleep_when_free",
+            "compute_analytics_summary",
+        ),
+    ),
+    "gradio.queueing.Event": (
+        lambda _: import_module("gradio.queueing").Event("", SimpleNamespace(concurrency_id=""), None, None),
+        ("_id", "session_hash", "alive", "enqueue_time"),
+    ),
+    "gradio.context.LocalContext": (lambda _: import_module("gradio.context").LocalContext, ("event_id",)),
+    "gradio.state_holder.StateHolder": (
+        lambda demo: demo.state_holder,
+        ("delete_state", "session_data", "time_last_used", "lock"),
+    ),
+    "gradio.state_holder.SessionState": (lambda demo: demo.state_holder["visitor"], ("state_data",)),
+    "gradio.blocks.BlockFunction": (lambda demo: demo.fns[0], ("fn", "api_name", "inputs", "outputs")),
+    "gradio.State": (lambda _: gr.State(), ("_id", "stateful")),
+    "gradio.mcp.GradioMCPServer": (
+        lambda _: import_module("gradio.mcp").GradioMCPServer,
+        ("postprocess_output_data",),
+    ),
+}
+
+
+def check_gradio() -> None:
+    """Ends the program with a sentence and status 1 if the installed Gradio lacks a part that the page needs."""
+    demo, missing = None, []
+    for owner, (example, names) in PARTS.items():
+        one = None
+        with suppress(Exception):  # whatever a change of Gradio's leads to on the way there
+            demo = demo or _page()
+            one = example(demo)
+        missing += [f"{name} of {owner}" for name in names if not hasattr(one, name)]
+    if missing:
+        raise SystemExit(
+            f"This page needs {', '.join(missing)}, and Gradio {version('gradio')}, which is installed, has no such "
+            f'part. Install a release that fits: pip install "{REQUIREMENT}".'
+        )
+
+
+def calls_known(demo: gr.Blocks) -> Mapping[str, Any]:
+    """The calls at work or in line, by their ids."""
+    return demo._queue.event_ids_to_events
 
 
 def calls_of(demo: gr.Blocks, session: str) -> list[Any]:
@@ -18,31 +95,11 @@ def calls_of(demo: gr.Blocks, session: str) -> list[Any]:
 
 
 def end_events(demo: gr.Blocks, session: str) -> bool:
-    """Tells a visitor's calls, at work or in line, to end at their next step; whether there was any.
-
-    One that was cancelled while Gradio was tidying up after it stays in Gradio's list for ever: it is taken out.
-    """
-    waiting = False
-    for event in calls_of(demo, session):
+    """Tells a visitor's calls, at work or in line, to end at their next step; whether there was any."""
+    calls = calls_of(demo, session)
+    for event in calls:
         event.alive = False
-        if _in_hand(demo, event):
-            waiting = True
-        else:
-            demo._queue.event_ids_to_events.pop(event._id, None)
-    return waiting
-
-
-def _in_hand(demo: gr.Blocks, event: Any) -> bool:
-    """Whether a call is really at work, in line, or has a generator that is still to be closed."""
-    queue = demo._queue
-    lines = [tuple(line.queue) for line in tuple(queue.event_queue_per_concurrency_id.values())]
-    at_work = [tuple(job) for job in tuple(queue.active_jobs) if job]
-    return event._id in demo.app.iterators or any(event in events for events in lines + at_work)
-
-
-def calls_known(demo: gr.Blocks) -> Mapping[str, Any]:
-    """The calls at work or in line, by their ids."""
-    return demo._queue.event_ids_to_events
+    return bool(calls)
 
 
 def present_call() -> str | None:
@@ -69,23 +126,26 @@ def states_of(demo: gr.Blocks, session: str) -> MutableMapping[int, Any]:
     return visitor.state_data if visitor is not None else {}
 
 
-def shown_of(demo: gr.Blocks, session: str) -> Iterable[dict[str, Any]]:
-    """What a visitor's page last showed, part by part."""
-    visitor = demo.state_holder.session_data.get(session)
-    return list(visitor.config_values.values()) if visitor is not None else []
+def forget_session(demo: gr.Blocks, session: str) -> None:
+    """Deletes the values of a visitor's ``gr.State``s, whose ``delete_callback``s are called, and all else of theirs.
+
+    A call that was cancelled while Gradio was tidying up after it would stay in Gradio's list for ever: it goes too.
+    """
+    holder, queue = demo.state_holder, demo._queue
+    holder.delete_state(session)
+    with holder.lock:
+        holder.session_data.pop(session, None)
+        holder.time_last_used.pop(session, None)
+    queue.pending_messages_per_session.pop(session, None)
+    queue.pending_event_ids_session.pop(session, None)
+    for event in calls_of(demo, session):
+        queue.event_ids_to_events.pop(event._id, None)
 
 
-def when_session_is_used(demo: gr.Blocks, then: Callable[[str], None]) -> None:
-    """Calls ``then`` with a visitor's key whenever their session is used; Gradio drops none by count any more."""
-    holder = demo.state_holder
-
-    def update(session_id: str) -> None:
-        with holder.lock:
-            if session_id in holder.session_data:
-                holder.session_data.move_to_end(session_id)
-        then(session_id)
-
-    holder.update = update
+def mail_waits(demo: gr.Blocks, session: str) -> bool:
+    """Whether something waits in a visitor's letter box, for a browser that takes it more slowly than it comes."""
+    box = demo._queue.pending_messages_per_session.get(session)
+    return box is not None and not box.empty()
 
 
 def api_arguments(demo: gr.Blocks, name: str) -> list[Any]:
@@ -103,123 +163,16 @@ def answer_in_json(demo: gr.Blocks) -> None:
         )
 
 
-def share_first_looks(demo: gr.Blocks) -> None:
-    """Has visitors begin with copies of how the page's parts look.
+class Page(gr.Blocks):
+    """Gradio's app whose functions can be called with anything by anybody, and which draws what changes alone.
 
-    Gradio asks every part anew at each visitor's first call: 30 ms of its one event loop, in which all others stand
-    still. Copies take less than one.
+    Attributes:
+        opening: HTML of its parts as it opens, for :class:`.FirstPaint`.
+        host: what its visitors share, a :class:`.runs.host.Host`.
     """
-    config = import_module("gradio.blocks").BlocksConfig
-    ask, parts, looks = config.config_for_block, dict(demo.blocks), {}
 
-    def config_for_block(_id: int, rendered_ids: list[int], block: Any, renderable: Any = None) -> dict[str, Any]:
-        if parts.get(_id) is not block or renderable:  # a visitor's own
-            return ask(_id, rendered_ids, block, renderable)
-        if _id not in looks:
-            looks[_id] = ask(_id, rendered_ids, block)
-        return looks[_id] | {"props": dict(looks[_id]["props"])}  # Gradio writes a visitor's values into the props
-
-    config.config_for_block = staticmethod(config_for_block)
-
-
-def delete_states(demo: gr.Blocks, session: str) -> None:
-    """Deletes the values of a visitor's ``gr.State``s, whose own ``delete_callback``s are called."""
-    demo.state_holder.delete_state(session)
-
-
-def delete_page(demo: gr.Blocks, session: str) -> None:
-    """Deletes what a visitor's page last showed."""
-    holder = demo.state_holder
-    with holder.lock:
-        holder.session_data.pop(session, None)
-        holder.time_last_used.pop(session, None)
-
-
-def delete_letter_box(demo: gr.Blocks, session: str) -> None:
-    """Deletes what the queue keeps of a visitor."""
-    queue = demo._queue
-    queue.pending_messages_per_session.pop(session, None)
-    queue.pending_event_ids_session.pop(session, None)
-
-
-def mail_waits(demo: gr.Blocks, session: str) -> bool:
-    """Whether something waits in a visitor's letter box, for a browser that takes it more slowly than it comes."""
-    box = demo._queue.pending_messages_per_session.get(session)
-    return box is not None and not box.empty()
-
-
-def upload_folder() -> Path:
-    """Where uploaded files lie."""
-    return Path(import_module("gradio.utils").get_upload_folder())
-
-
-def open_files(parser: Any) -> list[Any]:
-    """The files that a request's parser has begun, open."""
-    return list(parser._files_to_close_on_error)
-
-
-def folders(parser: Any) -> list[str]:
-    """Names of the folders that its whole files were meant for."""
-    kind = import_module("gradio.route_utils").GradioUploadFile
-    return [item.sha.hexdigest() for _, item in parser.items if isinstance(item, kind)]
-
-
-def wrap_uploads(receive: Callable[..., Awaitable[Any]], watch: Callable[[Any], Any]) -> None:
-    """Changes the upload route of this process; a request may bring one file.
-
-    Args:
-        receive: called in place of Gradio's own, with that as first argument.
-        watch: makes of a request's parser who sees it arrive: ``begins(name)`` of a file, ``grows(count, is_file)`` of
-            bytes to be written; an exception of theirs ends the upload.
-    """
-    utils, routes = import_module("gradio.route_utils"), import_module("gradio.routes")
-    upload = utils.upload_fn
-
-    class Parser(utils.GradioMultiPartParser):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options | {"max_files": 1, "max_fields": 1})
-            self.watcher = watch(self)
-
-        def on_headers_finished(self) -> None:
-            super().on_headers_finished()
-            file = self._current_part.file
-            if file is not None:
-                self.watcher.begins(file.filename or "")
-
-        def on_part_data(self, data: bytes, start: int, end: int) -> None:
-            self.watcher.grows(end - start, self._current_part.file is not None)
-            super().on_part_data(data, start, end)
-
-    async def wrapped(*args: Any, **options: Any) -> Any:
-        return await receive(upload, *args, **options)
-
-    utils.GradioMultiPartParser = Parser
-    routes.upload_fn = wrapped
-
-
-def forget_uploaded(demo: gr.Blocks, known: Collection[str], most: int) -> None:
-    """Takes files that are not ``known`` from the list of those to delete when the app ends, once it is longer."""
-    files = demo.upload_file_set
-    if len(files) > most:
-        files.intersection_update(known)
-
-
-def parts_like(value: Any, like: Callable[[Any], bool]) -> list[Any]:
-    """What there is inside a JSON value that Gradio could find with the same question."""
-    found: list[Any] = []
-    import_module("gradio_client.utils").traverse(value, found.append, like)
-    return found
-
-
-class OpenBlocks(gr.Blocks):
-    """Gradio's app, with two places to look at every call: :meth:`check` and :meth:`answer`. It draws what changes."""
-
-    def check(self, function: Callable[..., Any] | None, inputs: list[Any], values: list[Any]) -> None:
-        """Sees the ``values`` of a call before Gradio does, with the components that they are meant for."""
-
-    async def answer(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        """Does a call."""
-        return await call
+    opening: Mapping[str, str]
+    host: Any
 
     def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
         """As Gradio's, at rest while nobody calls, and without its statistics of calls.
@@ -234,11 +187,36 @@ class OpenBlocks(gr.Blocks):
         return self
 
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Gradio's, through :meth:`answer`."""
-        return await self.answer(super().process_api(*args, **kwargs))
+        """Does a call; whatever goes wrong is a sentence for the caller, and a line without their words in the log."""
+        try:
+            return await super().process_api(*args, **kwargs)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception:
+            log.warning("a call failed", exc_info=True)
+            raise gr.Error(say(BAD_REQUEST), print_exception=False) from None
+
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        """Refuses a call with too few values, or with a file or an address that Gradio would open."""
+        names = list(inspect.signature(block_fn.fn).parameters) if block_fn.fn else []
+        if len(names) != len(block_fn.inputs):
+            names = [part.label or say("A value") for part in block_fn.inputs]
+        if len(inputs) < len(names):
+            words = say("This call brings {count} values; it takes {asked}.", count=len(inputs), asked=len(names))
+            raise gr.Error(words, print_exception=False)
+        for name, value in zip(names, inputs, strict=False):
+            if _holds_file(value):
+                words = say(
+                    "{name} holds a file, and none is read there: add images on the page, under Your images.", name=name
+                )
+                raise gr.Error(words, print_exception=False)
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
-        """Gradio's, of those outputs alone that an update by parts names: it would build each of the others anew."""
+        """Gradio's, of those outputs alone that an update by parts names.
+
+        It would build each of the others anew: some 10 ms of every update of a run, in the one loop of all visitors.
+        """
         if not (isinstance(predictions, dict) and predictions) or not all(hasattr(part, "_id") for part in predictions):
             return await super().postprocess_data(block_fn, predictions, state)
         named, smaller = {part._id for part in predictions}, copy(block_fn)
@@ -249,6 +227,16 @@ class OpenBlocks(gr.Blocks):
             next(values) if part._id in named else rest for part, rest in zip(block_fn.outputs, unchanged, strict=True)
         ]
 
-    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
-        """In Gradio's place: :meth:`check`."""
-        self.check(block_fn.fn, block_fn.inputs, inputs)
+
+def _holds_file(value: Any) -> bool:
+    """Whether anything in a JSON value looks like a file to fetch; a little more does than Gradio takes for one."""
+    inside = [value]
+    while inside:
+        one = inside.pop()
+        if isinstance(one, dict):
+            if "path" in one and "meta" in one:
+                return True
+            inside += one.values()
+        elif isinstance(one, list):
+            inside += one
+    return False

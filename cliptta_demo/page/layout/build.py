@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -11,8 +10,7 @@ import gradio as gr
 from cliptta_demo.languages import say
 from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.reading import opening, readable, usual_values
-from cliptta_demo.page.framework.gradio_part import check_gradio
-from cliptta_demo.page.framework.guard import Page
+from cliptta_demo.page.framework.gradio_parts import Page, check_gradio
 from cliptta_demo.page.layout.backbone_note import model_line_html
 from cliptta_demo.page.layout.camera_panel import build_camera
 from cliptta_demo.page.layout.form_events import connect_address, connect_form, connect_lessons, connect_uploads
@@ -34,7 +32,7 @@ from cliptta_demo.page.panels.sweep import PANEL as SWEEP
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.past import PastRuns
-from cliptta_demo.page.session.state import Choice
+from cliptta_demo.page.session.state import Choice, Uploads
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
 from cliptta_demo.page.words.texts import TITLE, footer, header, link_note
@@ -54,10 +52,13 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         title=say("{name}: test-time adaptation, live", name=TITLE),
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(60 * limits.cache_check_minutes, 60 * limits.session_minutes),  # files live as long as a session
     ) as demo:
         demo.host = host = Host.of(demo, limits)
-        lives, forget = 60.0 * limits.session_minutes, partial(forget_files, host.uploads)
+        lives = 60.0 * limits.session_minutes
+
+        def forget(uploads: Uploads | None) -> None:
+            forget_files(host.uploads, uploads.files if uploads is not None else ())
+
         session = gr.State(None, time_to_live=lives)
         uploads = gr.State(None, time_to_live=lives, delete_callback=forget)
         gr.HTML(header(), apply_default_css=False, elem_id="masthead")

@@ -25,7 +25,7 @@ from cliptta_demo.page.panels.stage import waiting_stage
 from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads, changed_names
-from cliptta_demo.page.session.upload_quota import UploadQuota
+from cliptta_demo.page.session.upload_store import UploadStore
 from cliptta_demo.page.session.uploads import (
     UploadNews,
     better_batch_size,
@@ -33,7 +33,6 @@ from cliptta_demo.page.session.uploads import (
     decode_uploads,
     fields_for,
     forget_files,
-    forget_files_of,
     own_files,
     ready_sentence,
     upload_value,
@@ -214,7 +213,7 @@ def address_of(
 
 
 def take_uploads(
-    quota: UploadQuota, given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None, batch_size: Any = None
+    store: UploadStore, given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None, batch_size: Any = None
 ) -> Update:
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
@@ -222,14 +221,14 @@ def take_uploads(
     a video in their order. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
     Names of the update: "uploads", "files", "upload_note", "propose", and fields that change.
     """
-    added = own_files(quota, given.added, uploads.files if uploads is not None else ())
+    added = own_files(store, given.added)
     before = uploads.filled if uploads is not None else ""
     files = (*(uploads.files if uploads is not None else ()), *added)
     size = image_size_of(backbone)
     try:
         uploads = decode_uploads(files, size, before, given.every)
     except BaseException:
-        forget_files_of(quota, added)
+        forget_files(store, added)
         raise
     lost = len(given.added) - len(added)
     words = say("{count:,} of the files did not arrive: add them again.", count=lost)
@@ -255,13 +254,13 @@ def proposal(images: int, batch_size: Any) -> gr.Button:
 
 
 def clear_uploads(
-    quota: UploadQuota, session: Session | None, choice: Choice, uploads: Uploads | None, past: PastRuns | None = None
+    store: UploadStore, session: Session | None, choice: Choice, uploads: Uploads | None, past: PastRuns | None = None
 ) -> Update:
     """Takes a visitor's images away, and what was made of them: results and adapted models.
 
     To be asked when no run is at work. Another run is kept, paused.
     """
-    forget_files(quota, uploads)
+    forget_files(store, uploads.files if uploads is not None else ())
     gone: Update = {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
     own = session is not None and session.recipe.dataset == UPLOAD
     past = (past or PastRuns()).without_uploads()

@@ -216,7 +216,7 @@ def connect_uploads(wires: Wires) -> None:
         key = wires.key_of(request)
         try:
             update = filling.take_uploads(wires.host.uploads, read_news(value), backbone, typed, uploads, size)
-            wires.host.memory.keep_also(key, update["uploads"])
+            wires.host.memory.keep(key, uploads=update["uploads"])
         except Exception as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)

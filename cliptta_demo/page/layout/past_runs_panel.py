@@ -92,7 +92,7 @@ def connect_past(wires: Wires, ended: list[Any]) -> None:
         except UserError as error:
             return wires.spread({"message": message_html(str(error), "error")})
         if "past_runs" in update:
-            wires.host.memory.keep_also(key, update["past_runs"])
+            wires.host.memory.keep(key, past=update["past_runs"])
         return wires.spread(update)
 
     def pinned(past: Any, session: Any, request: gr.Request) -> dict[Any, Any]:

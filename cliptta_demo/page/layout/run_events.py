@@ -74,7 +74,8 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
 
     def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
         update = filling.clear_uploads(host.uploads, session, choice, uploads, past)
-        host.memory.keep(wires.key_of(request), update.get("session", session), update["past_runs"])
+        left = {"session": update.get("session", session), "uploads": None, "past": update["past_runs"]}
+        host.memory.keep(wires.key_of(request), **left)
         return wires.spread(update)
 
     removed = parts["files"].clear(wires.wait, **QUICK)

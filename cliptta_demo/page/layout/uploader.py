@@ -45,7 +45,7 @@ def build_uploader(head: str, visible: bool) -> gr.HTML:
     return gr.HTML(
         "",
         html_template=_template(),
-        js_on_load="window.cliptta.uploader(element, props, watch, trigger, upload);",
+        js_on_load="window.cliptta.uploader(element, props, watch, trigger);",
         head=head,
         apply_default_css=False,
         visible=visible,

@@ -18,7 +18,7 @@ import gradio as gr
 from cliptta_demo.languages import ENGLISH, language
 from cliptta_demo.languages.gather import script_words
 from cliptta_demo.one_file import in_script, scoped
-from cliptta_demo.page.framework.gradio_part import API_PREFIX
+from cliptta_demo.page.framework.gradio_parts import API_PREFIX
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.places import ASSETS
 

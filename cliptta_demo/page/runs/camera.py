@@ -161,7 +161,7 @@ class Cameras:
         Raises:
             UserError: what stands in the way, in a sentence.
         """
-        self.end(key)
+        self.end(lambda camera: camera.key == key)
         recipe = camera_recipe(recipe)
         if not self._places.acquire(blocking=False):
             raise UserError(CAMERAS_TAKEN)
@@ -183,27 +183,20 @@ class Cameras:
         """The camera of that token."""
         return self._known.get(token)
 
-    def end(self, key: str = "", token: str = "") -> None:
-        """Ends the cameras of a visitor, or the one of a token."""
-        self._end(lambda camera: camera.token == token or bool(key and camera.key == key))
+    def end(self, ends: Callable[[Camera], bool] = lambda camera: True) -> None:
+        """Ends those of which it is asked for; all, where the server stops."""
+        for camera in list(self._known.values()):
+            if ends(camera) and self._known.pop(camera.token, None) is not None:
+                camera.close()
 
     def sweep(self) -> None:
         """Ends those that send no more."""
-        self._end(Camera.overdue)
-
-    def end_all(self) -> None:
-        """Ends all: the server stops."""
-        self._end(lambda camera: True)
+        self.end(Camera.overdue)
 
     @property
     def count(self) -> int:
         """How many there are."""
         return len(self._known)
-
-    def _end(self, which: Callable[[Camera], bool]) -> None:
-        for camera in list(self._known.values()):
-            if which(camera) and self._known.pop(camera.token, None) is not None:
-                camera.close()
 
 
 def camera_recipe(recipe: Recipe) -> Recipe:

@@ -115,12 +115,12 @@ def run(
                         past = first["past_runs"]
                     seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
                     first |= {"progress": progress_html(session, None, "preparing", seconds), "changed": ""}
-                    host.memory.keep(key, session, uploads, past)
+                    host.memory.keep(key, session=session, uploads=uploads, past=past)
                     first |= {"message": message_html(words, kind, refused), "run_line": run_line_html(session)}
                     yield {**preparing, **first}
                 else:
                     session = look.session
-                    host.memory.keep(key, session, uploads, past)
+                    host.memory.keep(key, session=session, uploads=uploads, past=past)
                     update: Update = {"session": session, **stage(session, "running")}
                     if session.snapshot.notes:
                         notes = (*refused, *session.snapshot.notes)

@@ -25,7 +25,7 @@ from cliptta_demo.page.runs.runner import RunUpdate, live_interval
 from cliptta_demo.page.runs.scheduler import Scheduler
 from cliptta_demo.page.runs.session_end import SessionEnd, in_use, put_away
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
-from cliptta_demo.page.session.upload_quota import UploadQuota
+from cliptta_demo.page.session.upload_store import UploadStore
 from cliptta_demo.page.session.uploads import NO_IMAGES
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import FAILED
@@ -41,7 +41,7 @@ class Host:
     Attributes:
         runs: of its visitors; machine: that does them where they are not remote.
         remote: who does them, where the environment names a cluster.
-        memory: that sessions may take; uploads: what they may take of the disk.
+        memory: that sessions may take; uploads: on the disk.
         session_end: forgets who has left.
     """
 
@@ -51,7 +51,7 @@ class Host:
     machine: Machine
     remote: RemoteRuns | None
     memory: MemoryBudget
-    uploads: UploadQuota
+    uploads: UploadStore
     cameras: Cameras
     session_end: SessionEnd
 
@@ -69,9 +69,9 @@ class Host:
             machine=machine,
             remote=RemoteRuns(ADDRESS, limits, machine.pace.told, runs.check) if ADDRESS else None,
             memory=memory,
-            uploads=UploadQuota.of(limits),
+            uploads=UploadStore(limits),
             cameras=Cameras(runs, memory, machine),
-            session_end=SessionEnd(demo, runs, memory, limits.leave_seconds),
+            session_end=SessionEnd(demo, runs, memory, limits),
         )
 
     def run(

@@ -6,7 +6,7 @@ for as long as it lives. Whose session went is told when they come back.
 
 import threading
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +35,7 @@ class MemoryBudget:
 
     def __init__(self, most: int, busy: Callable[[str], bool], put_away: Callable[[str], int]) -> None:
         self.most, self._busy, self._put_away = most, busy, put_away
-        self._held: OrderedDict[str, list[tuple[weakref.ref, int]]] = OrderedDict()
+        self._held: OrderedDict[str, dict[str, tuple[weakref.ref, int]]] = OrderedDict()
         self._aside: dict[object, tuple[str, int]] = {}
         self._lost: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.RLock()
@@ -44,29 +44,26 @@ class MemoryBudget:
     def used(self) -> int:
         """Bytes held by what is idle, and set aside for what is at work."""
         with self._lock:
-            aside: dict[str, int] = {}
+            aside: Counter[str] = Counter()
             for key, count in self._aside.values():
-                aside[key] = aside.get(key, 0) + count
-            return sum(max(self.held(key), aside.get(key, 0)) for key in {*self._held, *aside})
+                aside[key] += count
+            return sum(max(self.held(key), aside[key]) for key in {*self._held, *aside})
 
     def held(self, key: str) -> int:
         """Bytes of this visitor's that live."""
-        return sum(count for ref, count in self._held.get(key, ()) if ref() is not None)
+        return sum(count for ref, count in self._held.get(key, {}).values() if ref() is not None)
 
-    def keep(self, key: str, *parts: Any) -> None:
-        """This is what a visitor's session holds now; others go where it is too much for all."""
-        self._keep(key, [(weakref.ref(part), nbytes(part)) for part in parts if part is not None])
+    def keep(self, key: str, **parts: Any) -> None:
+        """This is what a visitor's session holds now, part by part, None for one that is gone; others stay as they are.
 
-    def keep_also(self, key: str, part: Any, kind: type | None = None) -> None:
-        """As :meth:`keep`, where all else stays as it is; ``kind``: of a part that is None, that is gone."""
-        new = [(weakref.ref(part), nbytes(part))] if part is not None else []
+        Other visitors' go where it is too much for all.
+        """
         with self._lock:
-            others = [held for held in self._held.get(key, ()) if not isinstance(held[0](), kind or type(part))]
-        self._keep(key, others + new)
-
-    def _keep(self, key: str, parts: list[tuple[weakref.ref, int]]) -> None:
-        with self._lock:
-            self._held[key] = parts
+            held = self._held.setdefault(key, {})
+            for name, part in parts.items():
+                held.pop(name, None)
+                if part is not None:
+                    held[name] = weakref.ref(part), nbytes(part)
             self.touch(key)
             for other in [other for other in self._held if not self.held(other)]:
                 del self._held[other]
@@ -100,17 +97,11 @@ class MemoryBudget:
     def drop(self, key: str) -> None:
         """Takes a visitor's session out of memory without their doing: they are told when they come back."""
         batches = self._put_away(key)
-        if not batches:
-            return
         with self._lock:
-            self._lost[key] = batches
-            while len(self._lost) > MOST_LOST:
+            if batches:
+                self._lost[key] = batches
+            if len(self._lost) > MOST_LOST:
                 self._lost.popitem(last=False)
-
-    def lost(self, key: str, told: bool = True) -> int:
-        """Batches of the run that this visitor lost; 0 where there is none, or where they were told of it."""
-        with self._lock:
-            return self._lost.pop(key, 0) if told else self._lost.get(key, 0)
 
     def _make_room(self, key: str) -> bool:
         """Lets idle sessions go, the longest unused first, until all fit; False where they still don't."""
@@ -127,11 +118,11 @@ class MemoryBudget:
 
     def apology(self, key: str) -> str:
         """What a visitor whose run was dropped is told, once it starts again; empty for others."""
-        return _sentence(self.lost(key), f", {say('and it started again from the source model.')}")
+        return _sentence(self._lost.pop(key, 0), f", {say('and it started again from the source model.')}")
 
     def advice(self, key: str) -> str:
         """What they are told before."""
-        return _sentence(self.lost(key, told=False), f": {say('press Run to start it again.')}")
+        return _sentence(self._lost.get(key, 0), f": {say('press Run to start it again.')}")
 
 
 def _sentence(batches: int, end: str) -> str:

@@ -2,8 +2,8 @@
 
 The page's own HTML brings its title, its model line, and the cards and curves of its opening example, drawn by the
 page's style sheets and scripts where they will stay. assets/first.js takes all of it away as soon as the page itself
-stands; until then the page is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, says what the
-browser may fetch at once, and files that never change under their address are kept by it.
+stands; until then the page is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, and the page's
+own scripts and style sheets, which never change under their address, are kept by the browser.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cliptta_demo.languages import Text, language
 from cliptta_demo.one_file import in_script
-from cliptta_demo.page.framework.gradio_files import needed_files
-from cliptta_demo.page.framework.gradio_part import API_PREFIX
-from cliptta_demo.page.framework.guard import Page
+from cliptta_demo.page.framework.gradio_parts import Page
 from cliptta_demo.page.panels import curves
 from cliptta_demo.page.panels.cards import cards_place
 from cliptta_demo.page.panels.gallery import GLIMPSE
@@ -34,7 +32,6 @@ from cliptta_demo.page.panels.panel import (
     joined_address,
     panel_html,
     spoken_language,
-    static_files,
     stylesheet,
 )
 from cliptta_demo.page.panels.strip import PANEL as STRIP
@@ -42,7 +39,6 @@ from cliptta_demo.page.words.texts import header
 from cliptta_demo.places import ASSETS
 
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
-OWN = {"page.css": "style", "page.js": "script"}
 DRAW = 'document.getElementById("first-paint").draw()'
 CURVES = (curves.ACCURACY, curves.ENTROPY)
 FOR_GOOD = "public, max-age=31536000, immutable"
@@ -57,23 +53,14 @@ class FirstPaint:
     def __init__(self, app: ASGIApp, demo: Page) -> None:
         self.app = app
         self.packed = GZipMiddleware(self._painted, compresslevel=6)
-        self.early = _early(demo).encode()
+        self.early = _early(demo.title).encode()
         self.title_alone, self.whole = (_first(shown).encode() for shown in ({}, demo.opening))
-        files = {f"{API_PREFIX}/file={path.as_posix()}" for path in static_files()}
-        self.kept = files | {f"/{name}" for name in JOINED}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers with the page, or passes on."""
-        if scope["type"] != "http" or scope["method"] != "GET":
-            await self.app(scope, receive, send)
-            return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path in ("", "/"):
-            await self.packed(scope, receive, send)
-        elif path.startswith("/assets/") or (path in self.kept and scope["query_string"]):  # their names have versions
-            await self.app(scope, receive, _keeping(send))
-        else:
-            await self.app(scope, receive, send)
+        asked = scope["type"] == "http" and scope["method"] == "GET"
+        page = asked and scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/")
+        await (self.packed if page else self.app)(scope, receive, send)
 
     async def _painted(self, scope: Scope, receive: Receive, send: Send) -> None:
         first = self._first_of(parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True))
@@ -107,25 +94,19 @@ class FirstPaint:
 
 async def _joined(request: Request) -> Response:
     name = request.url.path.rsplit("/", 1)[-1]
-    return Response(joined(name), media_type="text/css" if name.endswith(".css") else "text/javascript")
+    kind = "text/css" if name.endswith(".css") else "text/javascript"
+    return Response(joined(name), media_type=kind, headers={"cache-control": FOR_GOOD})
 
 
 JOINED_ROUTES = [Route(f"/{name}", _joined) for name in JOINED]
 
 
-def _early(demo: Page) -> str:
-    """Tags for the head: the page's title, what runs before Gradio's scripts, and what they ask for by turns."""
-    links = [f'rel="preload" as="{kind}" href="{joined_address(name)}"' for name, kind in OWN.items()]
-    for name in needed_files({block.get_block_name() for block in demo.blocks.values()}):
-        # A browser thinks more of style sheets than of scripts, which take longer and have to work first.
-        late = 'rel="preload" as="style" fetchpriority="low" crossorigin'
-        kind = 'rel="modulepreload"' if name.endswith(".js") else late
-        links.append(f'{kind} href="./assets/{name}"')
+def _early(title: str) -> str:
+    """Tags for the head: the page's title, and what runs before Gradio's scripts."""
     script = (ASSETS / "stream.js").read_text(encoding="utf-8")
-    tags = "".join(f"<link {link}>" for link in links)
     # Gradio asks the address's call as soon as its own scripts, which wait too and come behind, have built the page.
     own = f'<script defer src="{joined_address("page.js")}"></script>'
-    return f"<title>{html.escape(demo.title)}</title>{tags}<script>{script}</script>{own}"
+    return f"<title>{html.escape(title)}</title><script>{script}</script>{own}"
 
 
 def _first(parts: Mapping[str, str]) -> str:
@@ -155,12 +136,3 @@ def _figures(parts: Mapping[str, str]) -> str:
 
 def _place(name: str, content: str) -> str:
     return f'<div data-name="{name}">{content}</div>'
-
-
-def _keeping(send: Send) -> Send:
-    async def keep(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] in (200, 304):
-            MutableHeaders(scope=message)["cache-control"] = FOR_GOOD
-        await send(message)
-
-    return keep

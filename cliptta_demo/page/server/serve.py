@@ -28,8 +28,8 @@ from cliptta_demo.backend.models.device_memory import give_memory_back
 from cliptta_demo.backend.models.loading import loaded_backbones
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.reading import opening, read_form
-from cliptta_demo.page.framework.gradio_parts import answer_in_json, forget_uploaded, share_first_looks
-from cliptta_demo.page.framework.guard import Page, RequestGuard
+from cliptta_demo.page.framework.gradio_parts import Page, answer_in_json
+from cliptta_demo.page.framework.guard import RequestGuard
 from cliptta_demo.page.framework.theme import build_theme
 from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
@@ -37,9 +37,8 @@ from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.machine import set_up
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.runner import warm_up
-from cliptta_demo.page.server.camera_door import camera_route
+from cliptta_demo.page.server.doors import doors
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
-from cliptta_demo.page.session.receiving import guard_uploads
 
 log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each
@@ -61,7 +60,6 @@ def launch(demo: Page) -> None:
     start_log(os.environ)
     host, limits = demo.host, demo.host.limits
     set_up(limits)
-    guard_uploads(host.uploads)
     _stop_on_signals(host.runs)
     gr.set_static_paths(static_files())
     start = partial(
@@ -76,12 +74,13 @@ def launch(demo: Page) -> None:
         ssr_mode=False,
         footer_links=["api"],
         max_threads=limits.runs_at_once + SPARE_THREADS,
-        max_file_size=max(
-            limits.images.max_bytes, limits.archives.max_archive_bytes, limits.videos.max_bytes
-        ),  # the engine's own are finer
         state_session_capacity=2 * limits.sessions,  # Gradio's own bound, which ours comes before
         app_kwargs={
-            "routes": [Route("/health", partial(health, host)), camera_route(host.cameras), *JOINED_ROUTES],
+            "routes": [
+                Route("/health", partial(health, host)),
+                *doors(host.cameras, host.uploads),
+                *JOINED_ROUTES,
+            ],
             "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo)],
         },
         prevent_thread_lock=True,
@@ -90,8 +89,6 @@ def launch(demo: Page) -> None:
         _, address, _ = start()
     except OSError as error:
         raise UserError(f"Port {port} is in use, or not to be had: set GRADIO_SERVER_PORT to another one.") from error
-    host.session_end.bound(limits.sessions)
-    share_first_looks(demo)
     answer_in_json(demo)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     versions = {"python": platform.python_version(), "torch": torch.__version__, "gradio": version("gradio")}
@@ -103,8 +100,7 @@ def launch(demo: Page) -> None:
         partial(host.runs.close_abandoned, demo),
         host.cameras.sweep,
         host.uploads.sweep,
-        host.uploads.leftovers.try_again,
-        lambda: forget_uploaded(demo, host.uploads.paths, host.uploads.count),
+        host.session_end.sweep,
     )
     host.runs.wait_for_stop(tidying, give_memory_back)
     _close(host, warming, held)
@@ -123,7 +119,7 @@ def health(host: Host, request: Request) -> JSONResponse:
         "loaded_backbones": list(loaded_backbones()),
         **({"workers": len(remote.reports)} if remote is not None else {}),
         "undeleted_sessions": host.session_end.undeleted,
-        "undeleted_files": len(host.uploads.leftovers),
+        "undeleted_files": host.uploads.undeleted,
     }
     return JSONResponse(body, 200 if status == "ok" else 503, {"Cache-Control": "no-store"})
 
@@ -174,7 +170,7 @@ def _stop_on_signals(runs: Runs) -> None:
 def _close(host: Host, warming: threading.Thread, held: ExitStack) -> None:
     runs, count = host.runs, host.runs.count
     log_event("stopping", runs=count)
-    host.cameras.end_all()
+    host.cameras.end()
     ended = runs.wait_for_end(host.limits.stop_seconds)
     if count:
         time.sleep(LAST_WORD_SECONDS)
@@ -182,6 +178,7 @@ def _close(host: Host, warming: threading.Thread, held: ExitStack) -> None:
     closing.start()
     closing.join(CLOSE_SECONDS)
     held.close()
+    host.uploads.close()
     log_event("stopped", runs=runs.count, seconds=round(runs.uptime, 3))
     # A step in the middle of a kernel or a download can't be interrupted, and would crash the interpreter's end.
     if not ended or warming.is_alive() or downloading():

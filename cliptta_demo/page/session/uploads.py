@@ -1,16 +1,14 @@
 """A visitor's own images on their way in: what the browser sends, what is taken, and when it is deleted.
 
-The browser (assets/upload.js) uploads files under names that nobody can guess, one upload after the other, and tells
-the page where they lie and what they are called. They stay in Gradio's own folder until the visitor takes them away or
-leaves.
+The browser (assets/upload.js) sends one file after the other to a door of ours (page/server/doors.py), and tells the
+page what they are called. They stay in the server's own folder until the visitor takes them away or leaves.
 """
 
 import json
 import math
+import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.data.collection import GivenFile, collect
@@ -20,9 +18,8 @@ from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.framework.gradio_parts import upload_folder
 from cliptta_demo.page.session.state import Uploads
-from cliptta_demo.page.session.upload_quota import UploadQuota
+from cliptta_demo.page.session.upload_store import UploadStore
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
 FRAMES_IN_A_BATCH = 16  # five seconds of most videos, and curves of some points for half a minute
@@ -78,26 +75,10 @@ def upload_value(uploads: Uploads | None) -> str:
     return json.dumps({**counts, "every": uploads.every})
 
 
-def own_files(
-    quota: UploadQuota, files: tuple[GivenFile, ...], before: tuple[GivenFile, ...] = ()
-) -> tuple[GivenFile, ...]:
-    """Those that really are uploads: plain files below the upload folder, whatever the request says.
-
-    Each is taken once. Who learns where another visitor's image lies can neither see nor delete it by that. Together
-    with those taken ``before`` they are no more bytes than a visitor may have.
-    """
-    folder = upload_folder().resolve()
-    given = sum(quota.cost(file.path) for file in before)
-    kept = []
-    for file in files:
-        with suppress(OSError, ValueError):
-            path = Path(file.path)
-            real = path.resolve(strict=True)
-            plain = real.is_relative_to(folder) and real.is_file() and not path.is_symlink()
-            if plain and quota.take(real, given):
-                given += quota.cost(str(real))
-                kept.append(GivenFile(str(real), file.name))
-    return tuple(kept)
+def own_files(store: UploadStore, files: tuple[GivenFile, ...]) -> tuple[GivenFile, ...]:
+    """Those that really are uploads that nobody has taken yet, whatever the request says; each is taken once."""
+    found = [(store.take(file.path), file.name) for file in files]
+    return tuple(GivenFile(path, name) for path, name in found if path is not None)
 
 
 def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", every: int = USUAL_EVERY) -> Uploads:
@@ -110,15 +91,10 @@ def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", ev
     return Uploads(files, size, *read, filled, every, found.frames)
 
 
-def forget_files(quota: UploadQuota, uploads: Uploads | None) -> None:
-    """Deletes the uploaded files, and the folders that held nothing else. Never fails: see :mod:`.leftover_files`."""
-    forget_files_of(quota, uploads.files if uploads is not None else ())
-
-
-def forget_files_of(quota: UploadQuota, files: Sequence[GivenFile]) -> None:
-    """As :func:`forget_files`, for files alone."""
+def forget_files(store: UploadStore, files: Sequence[GivenFile]) -> None:
+    """Deletes uploaded files. Never fails: see :meth:`.UploadStore.remove`."""
     for file in files:
-        quota.remove(file.path)
+        store.remove(os.path.basename(file.path))
 
 
 def class_text_for(uploads: Uploads, typed: Any, before: str) -> str | None:

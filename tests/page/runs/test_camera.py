@@ -25,7 +25,7 @@ from cliptta_demo.page.layout.camera_panel import start_camera
 from cliptta_demo.page.runs import camera
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, Camera, Frame, TooSoon
 from cliptta_demo.page.runs.host import Host
-from cliptta_demo.page.server.camera_door import camera_route
+from cliptta_demo.page.server.doors import doors
 from cliptta_demo.page.words.texts import CAMERAS_TAKEN
 
 FORM = {"class_names": "cat, dog, car", "batch_size": 512}  # what it says of a stream is of another one
@@ -38,7 +38,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setattr(camera, "load_backbone", lambda name, **_: BACKBONE)
     host = Host.of(gr.Blocks(), Limits(cameras=1))
     yield host
-    host.cameras.end_all()
+    host.cameras.end()
     assert (host.cameras.count, host.runs.count, host.memory.used) == (0, 0, 0)
 
 
@@ -51,7 +51,7 @@ def test_frames_are_answered_and_judged_over_http(host: Host) -> None:
     ours = begin(host)
     assert host.runs.count == 1
     assert host.memory.used > 0
-    with TestClient(Starlette(routes=[camera_route(host.cameras)])) as client:
+    with TestClient(Starlette(routes=doors(host.cameras, host.uploads))) as client:
         head = {"X-Camera": ours.token}
         first = client.post("/camera", headers=head, content=PICTURE).json()
         assert set(first["answers"]) == {"zero-shot", "tent", "cliptta"}
@@ -106,9 +106,9 @@ def test_one_that_is_still_got_ready_has_its_place_and_gives_it_back(
     said += [*start_camera(few, form, "visitor")]
     said += [*start_camera(few, form, "visitor")]
     said += [*start_camera(few, form, "other")]
-    few.end("visitor")
+    few.end(lambda camera: camera.key == "visitor")
     said += [*start_camera(few, form, "other")]
-    few.end_all()
+    few.end()
     assert [one.get("error") for one in said] == [CAMERAS_TAKEN, "It can't be loaded.", None, CAMERAS_TAKEN, None]
 
 

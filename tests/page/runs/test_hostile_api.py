@@ -1,4 +1,4 @@
-"""What ``/run`` makes of each setting, called in this process: by HTTP a sample goes, in test_hostile_server."""
+"""What ``/run`` makes of each setting, called in this process; several wrong ones by HTTP: test_hostile_server."""
 
 from __future__ import annotations
 

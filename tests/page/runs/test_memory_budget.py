@@ -132,10 +132,10 @@ def test_the_oldest_idle_session_goes_first_and_never_one_at_work() -> None:
     kept, gone = keeper(3 * MB, "bob")
     sessions = {name: session_of(MB * 9 // 10) for name in ("bob", "ann", "eve", "kim")}
     for name in ("bob", "ann", "eve"):
-        kept.keep(name, sessions[name], None)
+        kept.keep(name, session=sessions[name])
     kept.touch("ann")
     assert gone == []
-    kept.keep("kim", sessions["kim"], None)
+    kept.keep("kim", session=sessions["kim"])
     assert gone == ["eve"]
     assert kept.used <= 3 * MB
 
@@ -144,14 +144,14 @@ def test_what_a_run_may_come_to_hold_is_set_aside_when_it_starts() -> None:
     kept, gone = keeper(3 * MB)
     sessions = {name: session_of(MB * 9 // 10) for name in ("ann", "eve")}
     for name, session in sessions.items():
-        kept.keep(name, session, None)
+        kept.keep(name, session=session)
     with kept.set_aside("kim", run_of(MB, MB // 2)):
         assert gone == ["ann"]
         with pytest.raises(UserError, match="try again in a minute"), kept.set_aside("joe", run_of(2 * MB)):
             pass
         assert gone == ["ann", "eve"]  # they made what room there was
         assert kept.used == 3 * MB // 2
-        kept.keep("kim", session_of(MB // 2), None)
+        kept.keep("kim", session=session_of(MB // 2))
         assert kept.used == 3 * MB // 2  # part of what was set aside
     assert kept._aside == {}
 
@@ -159,7 +159,7 @@ def test_what_a_run_may_come_to_hold_is_set_aside_when_it_starts() -> None:
 def test_a_session_that_was_let_go_elsewhere_counts_no_more() -> None:
     kept, _ = keeper(10 * MB)
     session = session_of(MB)
-    kept.keep("ann", session, None)
+    kept.keep("ann", session=session)
     assert kept.used > MB * 9 // 10
     del session
     assert kept.used == 0
@@ -169,10 +169,10 @@ def test_decoded_images_count_and_join_the_run() -> None:
     kept, _ = keeper(10 * MB)
     uploads = Uploads("key", (), 100, torch.zeros(10, 3, 100, 100, dtype=torch.uint8), ("a",), (None,), ())
     session = session_of(MB)
-    kept.keep("ann", session, None)
-    kept.keep_also("ann", uploads)
+    kept.keep("ann", session=session)
+    kept.keep("ann", uploads=uploads)
     assert 1_300_000 <= kept.used < 1_400_000
-    kept.keep_also("ann", None, Uploads)
+    kept.keep("ann", uploads=None)
     assert kept.used < 1_100_000
 
 

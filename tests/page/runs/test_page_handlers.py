@@ -1,6 +1,7 @@
 """What the buttons do, without a browser: reset, step, errors, and whose images are whose."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,21 +110,26 @@ def test_a_failure_in_the_middle_tells_no_details_and_keeps_the_last_batch(monke
 
 
 @pytest.fixture
-def photos(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    paths = []
-    for index, colour in enumerate(("red", "green", "blue")):
-        path = tmp_path / f"{colour}.png"
-        Image.new("RGB", (50 + index, 40), colour).save(path)
-        paths.append(str(path))
-    bad = tmp_path / "bad.png"
-    bad.write_bytes(b"no image")
-    return [*paths, str(bad)]
+def photos(tmp_path):
+    """A visitor's files: three pictures, and none."""
+    paths = [tmp_path / f"{name}.png" for name in ("red", "green", "blue", "bad")]
+    for index, path in enumerate(paths[:3]):
+        Image.new("RGB", (50 + index, 40), path.stem).save(path)
+    paths[3].write_bytes(b"no image")
+    return paths
+
+
+def arrive(path):
+    """The name of a file in the server's store."""
+    name = HOST.uploads.begin("visitor", path.stat().st_size)
+    shutil.copy(path, HOST.uploads.folder / name)
+    HOST.uploads.arrived(name)
+    return name
 
 
 def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
-    files = tuple(GivenFile(path, name) for path, name in zip(paths, names or map(Path, paths), strict=True))
-    files = tuple(replace(file, name=getattr(file.name, "name", file.name)) for file in files)
+    names = names or [path.name for path in paths]
+    files = tuple(GivenFile(arrive(path), name) for path, name in zip(paths, names, strict=True))
     return filling.take_uploads(HOST.uploads, UploadNews(added=files), backbone, typed, uploads)
 
 
@@ -179,9 +185,9 @@ def test_labels_of_uploads_bring_class_names_and_accuracy(photos, typed, strange
 
 def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos):
     first = take(photos[:2], ["a/x/red.png", "a/y/green.png"])
-    table = Path(photos[0]).parent / "labels.csv"
+    table = photos[0].parent / "labels.csv"
     table.write_text("file,label\nred.png,sun\ngreen.png,sea\n")
-    second = take([str(table)], uploads=first["uploads"], typed=first["class_names"])
+    second = take([table], uploads=first["uploads"], typed=first["class_names"])
     assert second["uploads"].labels == ("sun", "sea")
     assert second["class_names"] == "sea, sun"
     assert second["uploads"].identity != first["uploads"].identity
@@ -217,22 +223,19 @@ def test_taking_the_files_away_deletes_them_and_their_results(photos):
     assert gone["upload_note"] == handlers.message_html()
     assert "results" in gone["message"]
     assert not json.loads(gone["gallery"]).get("tiles")
-    assert [Path(path).exists() for path in photos] == [False, False, True, True]
+    assert [Path(file.path).exists() for file in update["uploads"].files] == [False, False]
     other, _ = press()
     assert "session" not in filling.clear_uploads(HOST.uploads, other, Choice(), None)  # another run stays
 
 
-def test_only_uploads_are_opened_whatever_a_request_says(photos, tmp_path, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("secret") / "red.png"
-    Image.new("RGB", (9, 9)).save(elsewhere)
-    (tmp_path / "link.png").symlink_to(elsewhere)
-    paths = [str(elsewhere), str(tmp_path / "link.png"), f"{tmp_path}/../{elsewhere.parent.name}/red.png", photos[0]]
-    update = take(paths, ["a.png", "b.png", "c.png", "d.png"])
-    assert update["uploads"].names == ("d.png",)
-    assert "3 of the files did not arrive" in update["upload_note"]
-    kept, updates = press(None, None, dataset="upload", class_names="left, right")
-    assert kept is None
-    assert "None of your images is here" in message(updates)
+def test_only_uploads_are_opened_whatever_a_request_says(photos):
+    taken, own = take(photos[:1])["uploads"].files[0].path, arrive(photos[1])
+    arriving = HOST.uploads.begin("visitor", 9)
+    names = [str(photos[0]), taken, f"../{taken}", Path(taken).name, arriving, "", own, own]
+    news = UploadNews(added=tuple(GivenFile(name, f"{index}.png") for index, name in enumerate(names)))
+    update = filling.take_uploads(HOST.uploads, news, "tiny", "", None)
+    assert update["uploads"].names == ("6.png",)
+    assert "7 of the files did not arrive" in update["upload_note"]
 
 
 @pytest.mark.parametrize("value", ["{", "[]", '{"added": [1]}', '{"added": [{"path": "x"}]}', '"x"', '{"added": 7}'])

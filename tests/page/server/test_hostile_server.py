@@ -25,8 +25,6 @@ from hostile_values import (
     WRONG,
     arguments,
     refusal_is_a_sentence,
-    refusal_names,
-    settings_cases,
     several_cases,
 )
 from paths import ROOT
@@ -101,27 +99,6 @@ def all_at_once(ask: Any, cases: list[Any]) -> list[str]:
         return [line for line in pool.map(safely, cases) if line]
 
 
-def test_each_setting_of_the_api_is_taken_or_refused_by_name(story: dict[str, Any]) -> None:
-    """Every eighth of what ``tests/page/runs/test_hostile_api.py`` tries without a server."""
-    asker, cases, taken = story["asker"], settings_cases()[::8], []
-
-    def ask(case: tuple[str, Any]) -> None:
-        field, value = case
-        # A visitor for each thread: a new one costs Gradio as much as the call.
-        answer = asker.call(asker.api, arguments(field, value), f"lane{threading.get_ident()}")
-        one_sentence(answer)
-        if answer.success:
-            assert answer.data[0]["batch"] >= 1
-            taken.append(case)
-        else:
-            assert refusal_names(field, answer.error), answer.error[:300]
-
-    wrong = all_at_once(ask, cases)
-    assert not wrong, "\n".join(wrong[:20])
-    assert len(cases) >= 50
-    assert taken
-
-
 def test_calls_that_are_wrong_in_many_places(story: dict[str, Any]) -> None:
     asker, cases = story["asker"], several_cases(60, SEED)
     assert not all_at_once(lambda values: one_sentence(asker.call(asker.api, values)), cases)
@@ -184,20 +161,16 @@ def test_hostile_files_through_the_endpoint_of_uploads(story: dict[str, Any]) ->
     def send(case: Case) -> None:
         session, added = uuid.uuid4().hex, []
         for name, data in case.files:
-            answer = asker.upload(name, data)
-            assert answer.status_code in (200, 400), answer.text[:200]
-            for place in answer.json() if answer.status_code == 200 else ():
-                assert Path(place).resolve().is_relative_to(folder)
-                added.append({"path": place, "name": name})
+            added.append({"path": asker.upload(data).json()["path"], "name": name})
         answer = asker.take(session, added=added)
         one_sentence(answer)
         count, note = read_update(answer)
-        if case.images is not None and len(added) == len(case.files):
+        if case.images is not None:
             assert count == case.images
         assert not re.search(r"<(img|script|svg|b)\b", note)
         assert str(folder) not in answer.text.replace(json.dumps(added)[1:-1], "")
         asker.clear(session)
-        assert not [item["path"] for item in added if Path(item["path"]).exists()]
+        assert not [item["path"] for item in added if list(folder.rglob(item["path"]))]
 
     wrong = all_at_once(send, given)
     assert not wrong, "\n".join(wrong[:20])
@@ -208,7 +181,8 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
     """Forged paths in the place for files, and forged files in every argument; an address is never asked for."""
     asker, folder = story["asker"], story["folder"]
     owner = uuid.uuid4().hex
-    (place,) = asker.upload("own.png", encode(picture(random.Random(1)), "PNG")).json()
+    place = asker.upload(encode(picture(random.Random(1)), "PNG")).json()["path"]
+    (stored,) = folder.rglob(place)
     assert read_update(asker.take(owner, added=[{"path": place, "name": "own.png"}]))[0] == 1
     address = f"http://127.0.0.1:{canary[0]}/x.png"
     art = ROOT / "assets"
@@ -221,7 +195,7 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
         f"{folder}/link.png", str(folder),
         f"{folder}/../../../../../../etc/passwd", "file:///etc/passwd", f"file://{place}", address,
         f"{address}#{place}", place,
-        f"{Path(place).parent}/../{Path(place).parent.name}/own.png", f"/gradio_api/file={place}", "a" * 10_000,
+        str(stored), f"../{stored.parent.name}/{place}", f"/gradio_api/file={stored}", "a" * 10_000,
         "\ud800", "C:\\x",
     )  # fmt: skip
     for path, name in zip(paths, cycle(("a.png", "a.zip"))):
@@ -230,7 +204,8 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
         assert read_update(answer)[0] == 0, path
         assert "did not arrive" in answer.text, path
     files = cycle(
-        {"path": path, "url": address, "meta": {"_type": "gradio.FileData"}} for path in ("/etc/passwd", address, place)
+        {"path": path, "url": address, "meta": {"_type": "gradio.FileData"}}
+        for path in ("/etc/passwd", address, str(stored))
     )
     page = asker.function("step", "click", most_inputs=True)
     for name, file in zip(ORDINARY, files, strict=False):
@@ -240,9 +215,9 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
         values = [None] * index + [file] + [None] * (len(page["inputs"]) - index - 1)
         assert "holds a file" in asker.call(page["id"], values).error
     assert canary[1:] == []
-    assert Path(place).exists()  # nobody else's Remove all deleted it
+    assert stored.exists()  # nobody else's Remove all deleted it
     asker.clear(owner)
-    assert not Path(place).exists()
+    assert not stored.exists()
 
 
 @pytest.fixture
