@@ -82,9 +82,9 @@ class AdaptingMethod(Method):
     def follow(
         self, window: Tensor, count: int, full: bool, state: AdaptationState | None, seed: int
     ) -> Iterator[Progress]:
-        """Predicts the ``count`` newest of a window's images ``(N, 3, S, S)``; adapts to all of them once it is full.
+        """Adapts to all images of a window once it is full; in between nothing moves.
 
-        In between nothing moves. Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
+        Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
         """
         state = state or self.start()
         if full:

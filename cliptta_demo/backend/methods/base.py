@@ -113,6 +113,16 @@ class Method:
         self.choose_piece(whole=False)
         yield self.within_memory(len(images), self.answer, images, state, seed)
 
+    def follow(
+        self, window: Tensor, count: int, full: bool, state: AdaptationState | None, seed: int
+    ) -> Iterator[Progress]:
+        """Predicts the ``count`` newest of a window's images ``(N, 3, S, S)``; here with no window at all.
+
+        Args:
+            full: whether these complete the window; others as for :meth:`adapt`.
+        """
+        return self.adapt(window[-count:], state, seed)
+
     def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         """All that a method without steps says of a batch; arguments as for :meth:`adapt`."""
         raise NotImplementedError

@@ -23,23 +23,14 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.scores import ID_SCORES
+from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
-from cliptta_demo.backend.run.between import Gathering, Resets
+from cliptta_demo.backend.run.between import Resets
 from cliptta_demo.backend.run.metrics import Tally
-from cliptta_demo.backend.run.reading import (
-    UNORDERED,
-    Lane,
-    method_snapshot,
-    read,
-    skipped_note,
-    terms_of,
-    unread_note,
-    view_of,
-)
-from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Series, Snapshot
+from cliptta_demo.backend.run.reading import UNORDERED, Lane, read, skipped_note, terms_of, unread_note, view_of
+from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
 
@@ -203,10 +194,13 @@ class Experiment:
         batch = batch or self.batch(state)
         labels = batch.images.labels.numpy()
         state = self._renewed(state, batch)
-        length, before = self.settings.adaptation.window, state.adaptations
-        window = Gathering.of(state.waiting, batch.images.pixels, state.next_batch, length)
-        lanes = {n: Lane(window.work(m, before[n], batch.seed), self.rest) for n, m in self.methods.items()}
-        step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values()) * window.full
+        window = torch.cat([*state.waiting, batch.images.pixels])
+        full = (state.next_batch + 1) % self.settings.adaptation.window == 0
+        lanes = {}
+        for name, method in self.methods.items():
+            moments = method.follow(window, len(labels), full, state.adaptations[name], batch.seed)
+            lanes[name] = Lane(moments, self.rest)
+        step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values()) * full
         while not all(lane.done for lane in lanes.values()):
             for lane in lanes.values():
                 lane.go_on()
@@ -217,7 +211,7 @@ class Experiment:
                 yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views, losses)
             step += 1
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
-        new_state = replace(self._commit(state, batch, lanes, views), waiting=window.waiting)
+        new_state = replace(self._commit(state, batch, lanes, views), waiting=() if full else (window,))
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
 
     def _clean_images(self, index: int) -> torch.Tensor:
@@ -259,18 +253,21 @@ class Experiment:
     def _snapshot(
         self, state: RunState, batch: Batch, lanes: dict[str, Lane], views: dict[str, BatchView], seconds: float
     ) -> Snapshot:
-        methods = {
-            name: method_snapshot(
-                self.methods[name],
-                state.adaptations[name],
-                state.tallies[name],
-                state.series[name],
-                views[name],
-                lanes[name].losses,
-                state.resets.counts.get(name, 0),
+        methods = {}
+        for name in self.settings.methods:
+            method, view, adaptation = self.methods[name], views[name], state.adaptations[name]
+            threshold = method.threshold(adaptation)
+            methods[name] = MethodSnapshot(
+                **vars(state.tallies[name]),
+                batch=view,
+                threshold=float(otsu_threshold(torch.from_numpy(view.scores)) if threshold is None else threshold),
+                kept_bytes=adaptation.nbytes if adaptation else 0,
+                skipped_steps=method.skipped(adaptation),
+                resets=state.resets.counts.get(name, 0),
+                losses=terms_of(lanes[name].losses),
+                drift=method.drift(adaptation),
+                series=state.series[name],
             )
-            for name in self.settings.methods
-        }
         notes = [*self.source_notes, *(m.note for m in self.methods.values() if m.note)] * (state.next_batch == 1)
         if state.next_batch == 1 and self.settings.stream.ordered and not (batch.images.labels >= -1).any():
             notes.append(say(UNORDERED))

@@ -10,14 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
-from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.scores import otsu_threshold
+from cliptta_demo.backend.methods.adaptation import Progress
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
-from cliptta_demo.backend.run.metrics import Tally, entropy_of
-from cliptta_demo.backend.run.snapshot import BatchView, MethodSnapshot, Series
-from cliptta_demo.languages import Text, say, say_count
+from cliptta_demo.backend.run.metrics import entropy_of
+from cliptta_demo.backend.run.snapshot import BatchView
+from cliptta_demo.languages import Text, say_count
 
 UNORDERED = Text("These images have no labels, so they come shuffled: an order of the classes needs to know them.")
 LIKELIEST = 5  # classes of an image that are told
@@ -111,37 +109,14 @@ def terms_of(losses: Mapping[str, Tensor]) -> dict[str, float]:
     return {term: value for term, loss in losses.items() if math.isfinite(value := float(loss))}
 
 
-def method_snapshot(
-    method: Method,
-    adaptation: AdaptationState | None,
-    tally: Tally,
-    series: Series,
-    view: BatchView,
-    losses: Mapping[str, Tensor],
-    resets: int,
-) -> MethodSnapshot:
-    """A method after a whole batch."""
-    threshold = method.threshold(adaptation)
-    if threshold is None:
-        threshold = otsu_threshold(torch.from_numpy(view.scores))
-    return MethodSnapshot(
-        **vars(tally),
-        batch=view,
-        threshold=float(threshold),
-        kept_bytes=adaptation.nbytes if adaptation else 0,
-        skipped_steps=method.skipped(adaptation),
-        resets=resets,
-        losses=terms_of(losses),
-        drift=method.drift(adaptation),
-        series=series,
-    )
-
-
 def skipped_note(name: str, count: int) -> str:
     """What a person reads where steps of a method were skipped."""
-    if count == 1:
-        return say("{name}: 1 step was skipped so far, the loss was no finite number.", name=name)
-    return say("{name}: {count} steps were skipped so far, the loss was no finite number.", name=name, count=count)
+    return say_count(
+        "{name}: 1 step was skipped so far, the loss was no finite number.",
+        "{name}: {count} steps were skipped so far, the loss was no finite number.",
+        count,
+        name=name,
+    )
 
 
 def unread_note(name: str, count: int, first: str) -> str:

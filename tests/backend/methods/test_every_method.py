@@ -21,7 +21,6 @@ from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
-from cliptta_demo.backend.run.between import Gathering
 from cliptta_demo.backend.run.reading import read
 from cliptta_demo.backend.run.size import nbytes
 from cliptta_demo.backend.settings import AdaptationSettings
@@ -230,8 +229,8 @@ def test_one_class_two_one_named_twice_and_two_hundred(name: str) -> None:
 def test_a_full_window_is_a_batch_and_before_it_nothing_moves(name: str) -> None:
     method = made(name)
     begun = last(method, FIRST).state
-    waits = last_of(Gathering.of((), SECOND[:4], 0, 2).work(method, begun, 1))
-    fills = last_of(Gathering.of((SECOND[:4],), SECOND[4:], 1, 2).work(method, waits.state, 1))
+    waits = last_of(method.follow(SECOND[:4], 4, False, begun, 1))
+    fills = last_of(method.follow(SECOND, 2, True, waits.state, 1))
     if not method.by_window:
         assert torch.equal(numbers(method, fills), numbers(method, last(method, SECOND[4:], waits.state, 1)))
         return
