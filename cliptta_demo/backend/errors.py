@@ -32,7 +32,7 @@ def quoted(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists without end
-        return say("no {kind} that can be shown", kind=type(value).__name__)
+        return Text("no {kind} that can be shown", kind=type(value).__name__)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 

@@ -16,13 +16,13 @@ from cliptta_demo.backend.declare import Declared, number
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import marginal_entropy, mean_entropy
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 
 
 class DiverseSettings(Declared):
     """Its own."""
 
-    diversity: float = number(1.0, 0, 10, "its authors'", label=say("Diversity"), mark=say("diversity {:g}"))
+    diversity: float = number(1.0, 0, 10, "its authors'", label=Text("Diversity"), mark=Text("diversity {:g}"))
 
 
 @register
@@ -30,7 +30,7 @@ class Diverse(AdaptingMethod):
     """Information maximisation."""
 
     name, label = "diverse", "Information maximisation"
-    sentence = say("Sure of each image, even over the batch.")
+    sentence = Text("Sure of each image, even over the batch.")
     paper = "Liang et al., Do We Really Need to Access the Source Data?, ICML 2020"
     family, colour, symbol = "entropy", "purple", "star"
     own = DiverseSettings
@@ -43,7 +43,7 @@ PANEL = '''"""How many images there were."""
 
 from typing import TypedDict
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.page.session.state import Session
 
@@ -59,7 +59,7 @@ def counted_data(session: Session) -> Counted:
     return {"images": session.snapshot.images_done}
 
 
-PANEL = Panel(name="counted", title=say("Images so far"), sentence=say("How many have come."), draw=counted_data)
+PANEL = Panel(name="counted", title=Text("Images so far"), sentence=Text("How many have come."), draw=counted_data)
 '''
 SCRIPT = """cliptta.kinds.counted = function (body, { images }) {
   body.textContent = images === undefined ? say("Press Run: they are counted.") : say("{images} images", { images });
@@ -68,16 +68,16 @@ SCRIPT = """cliptta.kinds.counted = function (body, { images }) {
 LESSON = """
 FOGGY = Lesson(
     key="foggy",
-    title=say("In the fog"),
+    title=Text("In the fog"),
     changes={"corruption": "fog"},
-    explains=(Told(text=say("Wait for fog, then press Run."), panel="gallery"),),
+    explains=(Told(text=Text("Wait for fog, then press Run."), panel="gallery"),),
     runs=False,
 )
 """
 BACKBONE = """    "ViT-B-32/laion2b_s34b_b79k": BackboneEntry(
         label="OpenCLIP ViT-B/32",
-        about=say("Everybody's."),
-        trained=say("two billion images of the web"),
+        about=Text("Everybody's."),
+        trained=Text("two billion images of the web"),
         parameters=151_277_313,
         gigaflops=8.8,
         prompt_gigaflops=6.0,
@@ -90,8 +90,8 @@ def top(cosines: Tensor) -> Tensor:
     return cosines.amax(dim=1)
 """
 SETTING = """    patience: int = whole(
-        3, 0, 9, "a guess", label=say("Patience"), help=say("Batches to wait."),
-        spoken="batches to wait", mark=say("patience {}"),
+        3, 0, 9, "a guess", label=Text("Patience"), help=Text("Batches to wait."),
+        spoken="batches to wait", mark=Text("patience {}"),
     )
 """
 NEW = {"backend/methods/diverse.py": METHOD, "page/panels/counted.py": PANEL}
