@@ -8,11 +8,10 @@ from paths import ROOT
 from cliptta_demo.backend.methods.chosen import chosen
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.research.gallery import STREAMS_FILE
-from cliptta_demo.research.margins import mean_and_error
 from cliptta_demo.research.means import markdown
 from cliptta_demo.research.paper import PAPER_ACCURACY
 from cliptta_demo.research.ranking import gains_table, group_of, ranking, read_streams
-from cliptta_demo.research.record import Record
+from cliptta_demo.research.record import Record, mean_and_error
 from cliptta_demo.research.studies import COMBINATIONS
 from cliptta_demo.research.text import CLEAN
 

@@ -16,7 +16,7 @@ import pandas as pd
 from paths import ROOT
 
 from cliptta_demo.languages import FOLDER, gather
-from cliptta_demo.research import ablation, gallery, margins, ranking, record
+from cliptta_demo.research import ablation, gallery, ranking, record
 from cliptta_demo.settings_table import settings_page
 from tools import make_example, make_worksheets
 
@@ -33,7 +33,7 @@ def streams() -> pd.DataFrame:
 TEXTS: dict[Path, Callable[[], str]] = {
     FOLDER / "en.json": gather.english,
     DOCS / "settings.md": settings_page,
-    DOCS / "claims.md": lambda: margins.to_markdown(record.load_record(DOCS / "claims.json")),
+    DOCS / "claims.md": lambda: record.to_markdown(record.load_record(DOCS / "claims.json")),
     DOCS / "ablation.md": lambda: ablation.ablation_page(ablation.read_outcomes(DOCS / "ablation.csv")),
     GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
     GALLERY / "ranking.svg": lambda: gallery.picture_of(streams()),

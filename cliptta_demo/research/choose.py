@@ -12,7 +12,6 @@ import pandas as pd
 from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import check_choice
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.chosen import CHOSEN_FILE, Chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
@@ -23,7 +22,7 @@ from cliptta_demo.backend.variants import Variant
 from cliptta_demo.research.commands import RATES, STEPS
 from cliptta_demo.research.gallery import FORGETFUL, shortened
 from cliptta_demo.research.means import markdown
-from cliptta_demo.research.runs import TableSettings, run_here
+from cliptta_demo.research.runs import TableSettings, read_numbers, run_here
 
 Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method has another way to count them
 
@@ -62,7 +61,7 @@ def _variant(method: str, candidate: Candidate, common: AdaptationSettings) -> V
 
 def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> dict[Candidate, list[float]]:
     """Accuracy over zero-shot's of each candidate, in points: a number for each data set, corruption and seed."""
-    tried = candidates(method, _numbers(arguments, "rates", float), _numbers(arguments, "steps", int))
+    tried = candidates(method, read_numbers(arguments, "rates", float), read_numbers(arguments, "steps", int))
     named = {candidate: _variant(method, candidate, backbone.info.adaptation) for candidate in tried}
     stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
     gains: dict[Candidate, list[float]] = {candidate: [] for candidate in tried}
@@ -72,7 +71,7 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
             dataset=dataset,
             variants=(Variant(REFERENCE, REFERENCE, REFERENCE), *named.values()),
             corruptions=EXTRA_CORRUPTIONS,
-            seeds=_numbers(arguments, "seeds", int),
+            seeds=read_numbers(arguments, "seeds", int),
             stream=shortened(stream, method),
             names=picture_class_names() if dataset == "pictures" else None,
         )
@@ -127,11 +126,3 @@ def chosen_page(
 def _words(candidate: Candidate) -> str:
     rate, steps = candidate
     return f"{rate:g}" if steps is None else f"{rate:g} × {steps}"
-
-
-def _numbers(arguments: argparse.Namespace, name: str, kind: type) -> tuple:
-    text = getattr(arguments, name)
-    try:
-        return tuple(dict.fromkeys(kind(word) for word in text.split(",")))
-    except ValueError:
-        raise UserError(f"{name} is {text!r}; it must be numbers, separated by commas.") from None

@@ -8,24 +8,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
-from cliptta_demo.backend.data.catalog import check_source, picture_class_names
-from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
-from cliptta_demo.backend.declare import check_choice, check_number
+from cliptta_demo.backend.corruptions import CORRUPTIONS
+from cliptta_demo.backend.data.catalog import check_source
+from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import parse_class_names
-from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
+from cliptta_demo.backend.models.offered import PRECISIONS
 from cliptta_demo.backend.registry import REFERENCE
 from cliptta_demo.backend.settings import method_names
-from cliptta_demo.backend.variants import ALIASES, parse_variants
-from cliptta_demo.options import add_stream_options, check_folder, read_stream
+from cliptta_demo.backend.variants import ALIASES
+from cliptta_demo.options import add_stream_options, check_folder
 from cliptta_demo.research.gallery_tables import TABLES
 from cliptta_demo.research.paper import PRESETS
-
-if TYPE_CHECKING:
-    from cliptta_demo.research.runs import TableSettings
 
 ALL, NONE = "all", "none"
 RATES = (0.3, 1.0, 3.0, 10.0)  # as shares of the usual one; below, next to nothing is learnt in so few batches
@@ -49,11 +44,8 @@ class _Preset(argparse.Action):
 
 def add_research_parsers(commands: argparse._SubParsersAction) -> None:
     """Adds all of them."""
-    add_table_parser(commands)
-    _add_choose_parser(commands)
-    _add_gallery_parser(commands)
-    _add_ablation_parser(commands)
-    _add_claims_parser(commands)
+    for add in (add_table_parser, _add_choose_parser, _add_gallery_parser, _add_ablation_parser, _add_claims_parser):
+        add(commands)
 
 
 def _parser(
@@ -103,59 +95,9 @@ def table_command(arguments: argparse.Namespace) -> None:
     directory, after every stream. Started again with the same words it goes on where it was stopped.
     """
     check_folder(arguments.out)
-    settings = read_settings(arguments)
-    from cliptta_demo.research.table import make_table
+    from cliptta_demo.research.report import make_table
 
-    make_table(arguments, settings)
-
-
-def read_settings(arguments: argparse.Namespace) -> TableSettings:
-    """The settings that the words of ``table`` ask for; raises :class:`UserError`."""
-    words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
-    # There is no clean row among CIFAR-10-C's own files.
-    corrupted = arguments.dataset.startswith((*CIFAR_C_PREFIXES, CIFAR_C_TABLE))
-    everything = COMMON_CORRUPTIONS if corrupted else (NONE, *COMMON_CORRUPTIONS)
-    corruptions = tuple(everything) if words == [ALL] else tuple(dict.fromkeys(words))
-    if not corruptions:
-        raise UserError("corruptions is empty; name at least one, or all.")
-    for name in corruptions:
-        check_choice("corruptions", name, (NONE, *CORRUPTIONS))
-    try:
-        seeds = tuple(dict.fromkeys(int(word) for word in arguments.seeds.split(",")))
-    except ValueError:
-        raise UserError(f"seeds is {arguments.seeds!r}; it must be whole numbers, separated by commas.") from None
-    for seed in seeds:
-        check_number("seeds", seed, 0, 2**31 - 1, whole=True)
-    stream = read_stream(arguments)
-    if stream.schedule != "one":
-        if corrupted or words != [ALL]:
-            raise UserError(
-                f"schedule is {stream.schedule!r}: it draws corruptions by itself, on clean images. Leave out "
-                "--corruptions, and give a data set that is not corrupted."
-            )
-        corruptions = (stream.schedule,)
-    if stream.ood_share > 0 and not arguments.ood:
-        raise UserError(f"ood_share is {stream.ood_share}; name the strangers with --ood.")
-    check_source(arguments.dataset)
-    if arguments.ood:
-        check_source(arguments.ood, strangers=True)
-    check_backbone(arguments.backbone or TINY)
-    variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
-    names = None if arguments.classes in (None, ALL) else parse_class_names(arguments.classes)
-    if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
-        names = picture_class_names()
-    from cliptta_demo.research.runs import TableSettings
-
-    return TableSettings(
-        backbone=arguments.backbone or TINY,
-        dataset=arguments.dataset,
-        ood=arguments.ood,
-        variants=variants,
-        corruptions=corruptions,
-        seeds=seeds,
-        stream=stream,
-        names=names,
-    )
+    make_table(arguments)
 
 
 def _add_choose_parser(commands: argparse._SubParsersAction) -> None:
@@ -210,8 +152,7 @@ def gallery_command(arguments: argparse.Namespace) -> None:
 
     The tables: {tables}.
     """
-    for folder in filter(None, (arguments.out, arguments.record)):
-        check_folder(folder)
+    _check_folders(arguments)
     _check_names("methods", arguments.methods, _adapting())
     _check_names("tables", arguments.tables, TABLES)
     from cliptta_demo.research.gallery import run_gallery
@@ -235,8 +176,7 @@ def ablation_command(arguments: argparse.Namespace) -> None:
     regulariser TENT + regulariser. Each combination has a learning rate of its own, the best on the four held-out
     corruptions. ``--record`` writes ``ablation.md`` and, a line for each stream, ``ablation.csv``.
     """
-    for folder in filter(None, (arguments.out, arguments.record)):
-        check_folder(folder)
+    _check_folders(arguments)
     _check_names("settings", arguments.settings, ABLATED)
     from cliptta_demo.research.ablation import run_ablation
 
@@ -296,6 +236,11 @@ def pick(name: str, text: str | None, known: Mapping[str, Any]) -> list[Any]:
 
 def _adapting() -> list[str]:
     return [name for name in method_names() if name != REFERENCE]
+
+
+def _check_folders(arguments: argparse.Namespace) -> None:
+    for folder in filter(None, (arguments.out, arguments.record)):
+        check_folder(folder)
 
 
 def _check_names(setting: str, words: str | None, known: Iterable[str]) -> None:

@@ -10,8 +10,7 @@ from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.research.commands import COMPUTED, SEEDS, pick
 from cliptta_demo.research.documents import TABLES
 from cliptta_demo.research.fingerprint import METHODS, differences, fingerprint
-from cliptta_demo.research.margins import to_markdown
-from cliptta_demo.research.record import Record, load_record, runs_of, to_text
+from cliptta_demo.research.record import Record, load_record, runs_of, to_markdown, to_text
 from cliptta_demo.research.runs import Table, cells_here
 from cliptta_demo.research.studies import COMBINATIONS, Combination, Study, lesson_study
 from cliptta_demo.research.text import to_csv

@@ -1,8 +1,14 @@
-"""A table as one HTML file that needs nothing else: the page's own figures, style sheets and Plotly inside."""
+"""The ``table`` command: runs what is missing, and writes after every stream a table and a report.
 
+The report is one HTML file that needs nothing else: the page's own figures, style sheets and Plotly inside.
+"""
+
+import argparse
 import html
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,11 +16,27 @@ from typing import Any
 import pandas as pd
 
 from cliptta_demo.backend.methods.looks import MethodLook, looks
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.arithmetic import Pace, Towers, cost_of, duration
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.one_file import one_file
 from cliptta_demo.research.means import percent
-from cliptta_demo.research.runs import Row
-from cliptta_demo.research.text import CELL, CLEAN, accuracy_table, numbers_of, sentence_of, title_of, totals
+from cliptta_demo.research.runs import Row, Table, TableSettings, cells_here, read_settings
+from cliptta_demo.research.spread import cells_on
+from cliptta_demo.research.text import (
+    CELL,
+    CLEAN,
+    accuracy_table,
+    numbers_of,
+    sentence_of,
+    title_of,
+    to_csv,
+    to_markdown,
+    totals,
+)
+from cliptta_demo.run_command import chosen_backbone
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 SCRIPTS = ("page.js", "plots.js")
@@ -182,3 +204,41 @@ def _legend(drawn: Looks) -> list[dict[str, Any]]:
 def _label(name: str) -> str:
     """A corruption or a sum in words."""
     return "clean" if name == CLEAN else name.strip("*").replace("_", " ")
+
+
+def make_table(arguments: argparse.Namespace) -> None:
+    """The ``table`` command with its words."""
+    settings = read_settings(arguments)
+    chosen_backbone(arguments)
+    backbone = load_backbone(settings.backbone, "cpu" if arguments.ray else arguments.device)
+    table = Table(settings, backbone.info.adaptation, arguments.out)
+    if rows := table.rows():
+        print(f"{len(rows)} streams are there already; going on.", file=sys.stderr)
+    if not arguments.ray:
+        rest = len(settings.jobs()) - len(rows)
+        print(f"{rest} streams to come, about {_estimate(settings, backbone, rest)} here.", file=sys.stderr)
+    here = nullcontext(cells_here(settings, backbone))
+    with cells_on(arguments.ray, arguments.ray_cores, settings) if arguments.ray else here as cells:
+        for _ in table.run(cells):
+            write_results(table)
+    write_results(table)
+    print(to_markdown(table.rows(), settings.variants, table.described))
+
+
+def _estimate(settings: TableSettings, backbone: Backbone, streams: int) -> str:
+    """How long so many streams take on this machine, in words: a guess from their arithmetic, before any was run."""
+    gigaflops = 0.0
+    for variant in settings.variants:
+        own = variant.settings(backbone.info.adaptation)
+        run = RunSettings(methods=(variant.method,), stream=settings.stream, adaptation=own, own=variant.own)
+        gigaflops += cost_of(run, Towers.of(backbone), len(settings.class_names), 0).total
+    return duration(streams * Pace().seconds(backbone.info.name, gigaflops))
+
+
+def write_results(table: Table) -> None:
+    """Table and report of the rows so far."""
+    of = table.rows(), table.settings.variants, table.described
+    for name, text in {"table.csv": to_csv(of[0]), "table.md": to_markdown(*of), "report.html": to_html(*of)}.items():
+        partial = table.path.with_name(f"{name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(table.path.with_name(name))  # a reader never meets half a file

@@ -1,5 +1,6 @@
 """Runs every stream of a table, one line of results each, and goes on where it was stopped."""
 
+import argparse
 import json
 import platform
 import re
@@ -15,16 +16,21 @@ from typing import Any
 
 import torch
 
-from cliptta_demo.backend.data.catalog import open_source, open_strangers
+from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
+from cliptta_demo.backend.data.catalog import check_source, open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.backend.declare import settings_of
+from cliptta_demo.backend.declare import check_choice, check_number, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.class_names import parse_class_names
+from cliptta_demo.backend.models.offered import TINY, check_backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.backend.variants import Variant
+from cliptta_demo.backend.variants import Variant, parse_variants
+from cliptta_demo.options import read_stream
+from cliptta_demo.research.commands import ALL, DEFAULT_METHODS, DEFAULT_OPEN_METHODS, NONE
 from cliptta_demo.research.means import percent
 
 RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
@@ -79,6 +85,60 @@ class TableSettings:
         plain = asdict(self)
         del plain["names"], plain["stream"]["corruption"], plain["stream"]["seed"]
         return json.loads(json.dumps(plain))
+
+
+def read_settings(arguments: argparse.Namespace) -> TableSettings:
+    """The settings that the words of ``table`` ask for; raises :class:`UserError`."""
+    words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
+    # There is no clean row among CIFAR-10-C's own files.
+    corrupted = arguments.dataset.startswith((*CIFAR_C_PREFIXES, CIFAR_C_TABLE))
+    everything = COMMON_CORRUPTIONS if corrupted else (NONE, *COMMON_CORRUPTIONS)
+    corruptions = tuple(everything) if words == [ALL] else tuple(dict.fromkeys(words))
+    if not corruptions:
+        raise UserError("corruptions is empty; name at least one, or all.")
+    for name in corruptions:
+        check_choice("corruptions", name, (NONE, *CORRUPTIONS))
+    seeds = read_numbers(arguments, "seeds", int)
+    for seed in seeds:
+        check_number("seeds", seed, 0, 2**31 - 1, whole=True)
+    stream = read_stream(arguments)
+    if stream.schedule != "one":
+        if corrupted or words != [ALL]:
+            raise UserError(
+                f"schedule is {stream.schedule!r}: it draws corruptions by itself, on clean images. Leave out "
+                "--corruptions, and give a data set that is not corrupted."
+            )
+        corruptions = (stream.schedule,)
+    if stream.ood_share > 0 and not arguments.ood:
+        raise UserError(f"ood_share is {stream.ood_share}; name the strangers with --ood.")
+    check_source(arguments.dataset)
+    if arguments.ood:
+        check_source(arguments.ood, strangers=True)
+    check_backbone(arguments.backbone or TINY)
+    variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
+    names = None if arguments.classes in (None, ALL) else parse_class_names(arguments.classes)
+    if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
+        names = picture_class_names()
+    return TableSettings(
+        backbone=arguments.backbone or TINY,
+        dataset=arguments.dataset,
+        ood=arguments.ood,
+        variants=variants,
+        corruptions=corruptions,
+        seeds=seeds,
+        stream=stream,
+        names=names,
+    )
+
+
+def read_numbers(arguments: argparse.Namespace, name: str, kind: type) -> tuple[Any, ...]:
+    """The numbers of an option, each once; raises :class:`UserError`."""
+    text = getattr(arguments, name)
+    try:
+        return tuple(dict.fromkeys(kind(word) for word in text.split(",")))
+    except ValueError:
+        numbers = "whole numbers" if kind is int else "numbers"
+        raise UserError(f"{name} is {text!r}; it must be {numbers}, separated by commas.") from None
 
 
 _images = lru_cache(maxsize=2)(open_source)  # the streams of a data set, and the tables of many methods, share it

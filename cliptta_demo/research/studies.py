@@ -14,8 +14,8 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.variants import Variant, label_of
 from cliptta_demo.page.lessons.lessons import Lesson, lesson_recipe
-from cliptta_demo.research.commands import add_table_parser, read_settings
-from cliptta_demo.research.runs import TableSettings
+from cliptta_demo.research.commands import add_table_parser
+from cliptta_demo.research.runs import TableSettings, read_settings
 
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
 SAMPLE_SEEDS = LESSON_SEEDS[:5]  # of a lesson; rounding moves a stream by far less than another seed does

@@ -19,8 +19,8 @@ from result_tables import KEPT, statistics_sentence, strangers_table, streams_ta
 from cliptta_demo.page.words.glossary import GLOSSARY
 from cliptta_demo.research.ablation import answer, read_outcomes
 from cliptta_demo.research.documents import DOCUMENTS, TABLES
-from cliptta_demo.research.margins import mean_and_error
 from cliptta_demo.research.ranking import readme
+from cliptta_demo.research.record import mean_and_error
 from cliptta_demo.research.studies import COMBINATIONS
 from cliptta_demo.research.text import collapse_sentence
 

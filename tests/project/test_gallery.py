@@ -16,6 +16,7 @@ from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.layout.picker import build_picker
 from cliptta_demo.research import gallery
+from cliptta_demo.research.gallery import ranking_picture
 from cliptta_demo.research.means import interval_words, is_told
 from cliptta_demo.research.ranking import (
     apart,
@@ -31,7 +32,6 @@ from cliptta_demo.research.ranking import (
     readme,
     winners,
 )
-from cliptta_demo.research.ranking_picture import ranking_picture
 from cliptta_demo.research.runs import Row, machine
 
 GALLERY = ROOT / "docs" / "gallery"
