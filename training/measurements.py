@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.data.catalog import open_source, picture_class_names
-from cliptta_demo.backend.data.decode import decode_files
+from cliptta_demo.backend.data.decode import decode_files, sort_out
 from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.data.sources import GivenImages, PictureSource, Source, resize
 from cliptta_demo.backend.models.backbone import Backbone
@@ -40,7 +40,7 @@ def photo_source(photos: Path, image_size: int, near: bool = False) -> GivenImag
     """
     named = {**PHOTO_CLASSES, **(NEAR_PHOTO_CLASSES if near else {})}
     files = sorted(path for path in photos.iterdir() if path.stem in named)
-    decoded = decode_files(files, [file.name for file in files], image_size)
+    decoded = sort_out(decode_files(files, [file.name for file in files], image_size), image_size)
     shown = [files[place] for place in decoded.kept]
     labels = [CIFAR10_CLASSES.index(named[file.stem]) for file in shown]
     return GivenImages(decoded.images, CIFAR10_CLASSES, torch.tensor(labels), tuple(file.name for file in shown))

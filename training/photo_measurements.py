@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
-from cliptta_demo.backend.data.decode import decode_files
+from cliptta_demo.backend.data.decode import decode_files, sort_out
 from cliptta_demo.backend.data.sources import GivenImages, Source
 from cliptta_demo.backend.models.backbone import Backbone
 from training.everyday_names import words_above
@@ -57,7 +57,7 @@ def known_photos(photos: Path, image_size: int, mapping: dict[str, str]) -> Give
     """The photographs that ``mapping`` names, to be told apart by its words."""
     names = tuple(dict.fromkeys(mapping.values()))
     files = sorted(path for path in photos.iterdir() if path.stem in mapping)
-    decoded = decode_files(files, [file.name for file in files], image_size)
+    decoded = sort_out(decode_files(files, [file.name for file in files], image_size), image_size)
     shown = [files[place] for place in decoded.kept]
     labels = [names.index(mapping[file.stem]) for file in shown]
     return GivenImages(decoded.images, names, torch.tensor(labels), tuple(file.name for file in shown))

@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 from cliptta_demo.backend.declare import Declared, whole
@@ -34,23 +34,6 @@ class ArchiveLimits(Declared):
 DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
 
 
-@dataclass(frozen=True)
-class Member:
-    """One file of an archive.
-
-    Attributes:
-        name: there, with ``/`` between folders, and nothing hidden in it; data: its bytes, or refused: why not, in a
-            sentence; unpacked: bytes that it took to find out.
-        video: the file on this machine, of a video.
-    """
-
-    name: str
-    data: bytes = b""
-    refused: str = ""
-    unpacked: int = 0
-    video: str = ""
-
-
 def is_hidden(name: str) -> bool:
     """Files that systems leave behind: dotfiles, macOS's resource forks, Windows' thumbnails."""
     parts = name.replace("\\", "/").split("/")
@@ -59,18 +42,70 @@ def is_hidden(name: str) -> bool:
     return parts[-1].lower() in ("thumbs.db", "desktop.ini")
 
 
-def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> Iterator[Member]:
-    """The files of a zip archive in its own order; folders and hidden files are passed over.
+class Archives:
+    """Zip archives, read one after the other; ``left``: bytes that they may still unpack to, all together."""
 
-    A member that can't be read, or is an archive itself, comes with a sentence instead of bytes. The walk ends early,
-    with a last nameless member that says so, at ``max_members`` and at ``max_total_bytes``.
+    def __init__(self, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> None:
+        self.limits, self.left = limits, limits.max_total_bytes
 
-    Args:
-        path: of the archive; name: what people call it, used in the sentences.
+    def read(self, path: Path | str, name: str) -> Iterator[tuple[str, bytes | str]]:
+        """The files of an archive in its own order, each with its bytes, or a sentence why it has none.
 
-    Raises:
-        UserError: it is no zip archive, damaged, too large, or locked by a password; in one sentence.
-    """
+        Folders and hidden files are passed over. The walk ends early, with a last nameless file, at ``max_members``
+        and where nothing is ``left``.
+
+        Args:
+            path: of the archive; name: what people call it, used in the sentences.
+
+        Raises:
+            UserError: it is no zip archive, damaged, too large, or locked by a password; in one sentence.
+        """
+        limits = self.limits
+        if self.left <= 0:
+            raise UserError(
+                "{name} was not opened: the archives before it unpack to all that is read at once.", name=name
+            )
+        with _opened(path, name, limits) as archive:
+            entries = archive.infolist()
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise UserError("{name} is locked by a password: pack it again without one.", name=name)
+            for entry in entries[: limits.max_members]:
+                inner = visible(entry.filename).replace("\\", "/")
+                if not inner or inner.endswith("/") or is_hidden(inner) or stat.S_ISLNK(entry.external_attr >> 16):
+                    continue
+                content = self._unpack(archive, entry, base_name(inner), name)
+                if self.left >= 0 or isinstance(content, str):  # or else a part of the file
+                    yield inner, content
+                if self.left < 0:
+                    text = say("{name} unpacks to more than may be read at once; the rest was left out: split it.")
+                    yield "", text.format(name=name)
+                    return
+        if len(entries) > limits.max_members:
+            text = say("{name} has {count:,} entries; only the first {most:,} were looked at.")
+            yield "", text.format(name=name, count=len(entries), most=limits.max_members)
+
+    def _unpack(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shown: str, name: str) -> bytes | str:
+        """One byte more than allowed at the most, whatever size the entry claims."""
+        if shown.lower().endswith(_ARCHIVES):
+            return say("{inner} is an archive inside {name}; it was left out: unpack it first.", inner=shown, name=name)
+        if entry.compress_type not in _METHODS:
+            return say(
+                "{name} is packed in a rare way; it was left out: pack the archive again as a plain zip.", name=shown
+            )
+        most = self.limits.max_member_bytes
+        try:
+            with archive.open(entry) as stream:
+                data = stream.read(min(most, self.left) + 1)
+        except Exception:  # damage makes zipfile and zlib raise nearly any error
+            return say("{name} is damaged inside its archive; it was left out.", name=shown)
+        self.left -= len(data)
+        if len(data) > most:
+            return say("{name} is over {size:.3g} MB; it was left out: shrink it first.", name=shown, size=most / 2**20)
+        return data
+
+
+@contextmanager
+def _opened(path: Path | str, name: str, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
     try:
         file = open(path, "rb")  # noqa: SIM115 (left below)
     except OSError:
@@ -89,51 +124,4 @@ def read_archive(path: Path | str, name: str, limits: ArchiveLimits = DEFAULT_AR
             text = text if end else Text("{name} is no zip archive, or a damaged one: pack it again.")
             raise UserError(text, name=name, most=limits.max_members)
         with archive:
-            if any(entry.flag_bits & 1 for entry in archive.infolist()):
-                raise UserError("{name} is locked by a password: pack it again without one.", name=name)
-            yield from _members(archive, archive.infolist(), name, limits)
-
-
-def _members(
-    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], name: str, limits: ArchiveLimits
-) -> Iterator[Member]:
-    left = limits.max_total_bytes
-    for entry in entries[: limits.max_members]:
-        inner = visible(entry.filename).replace("\\", "/")
-        if not inner or inner.endswith("/") or is_hidden(inner) or stat.S_ISLNK(entry.external_attr >> 16):
-            continue
-        if inner.lower().endswith(_ARCHIVES):
-            refused = say("{inner} is an archive inside {name}; it was left out: unpack it first.")
-            yield Member(inner, refused=refused.format(inner=base_name(inner), name=name))
-            continue
-        data, refused = _unpack(archive, entry, min(limits.max_member_bytes, max(left, 0)))
-        left -= len(data)
-        if len(data) > limits.max_member_bytes:
-            text = say("{name} is over {size:.3g} MB; it was left out: shrink it first.")
-            refused = text.format(name=base_name(inner), size=limits.max_member_bytes / 2**20)
-        if refused:
-            yield Member(inner, refused=refused, unpacked=len(data))
-        elif left < 0:
-            refused = say(
-                "{name} unpacks to more than may be read at once; the rest was left out: split it.", name=name
-            )
-            yield Member("", refused=refused, unpacked=len(data))
-            return
-        else:
-            yield Member(inner, data, unpacked=len(data))
-    if len(entries) > limits.max_members:
-        refused = say("{name} has {count:,} entries; only the first {most:,} were looked at.")
-        yield Member("", refused=refused.format(name=name, count=len(entries), most=limits.max_members))
-
-
-def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> tuple[bytes, str]:
-    """At most ``most`` + 1 bytes, whatever size the entry claims, and a sentence where that fails."""
-    shown = base_name(entry.filename)
-    if entry.compress_type not in _METHODS:
-        text = say("{name} is packed in a rare way; it was left out: pack the archive again as a plain zip.")
-        return b"", text.format(name=shown)
-    try:
-        with archive.open(entry) as stream:
-            return stream.read(most + 1), ""
-    except Exception:  # damage makes zipfile and zlib raise nearly any error
-        return b"", say("{name} is damaged inside its archive; it was left out.", name=shown)
+            yield archive

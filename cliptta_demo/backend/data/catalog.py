@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, HUB_PREFIX, PRESETS, is_hub_spec
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.models.class_names import same_name
 from cliptta_demo.languages import Text
 
 if TYPE_CHECKING:  # what opens a source loads torch, which takes seconds: names are known without
@@ -102,7 +102,7 @@ register_source(
 )
 register_source("parquet:", _tables, place="PATH", check=find_tables, strangers=partial(_tables, strangers=True))
 for _prefix, _names in CIFAR_C_PREFIXES.items():
-    _open = partial(_of("cifar_c", "open_cifar_c"), known=_names)
+    _open = partial(_of("folder", "open_cifar_c"), known=_names)
     register_source(_prefix, _open, place="DIRECTORY[/CORRUPTION][:SEVERITY]")
 
 DATASETS: dict[str, str] = {
@@ -119,19 +119,8 @@ OOD_SOURCES: dict[str, str] = {
 
 # Twelve easy-to-name things: enough classes to see a collapse, few enough to read the histogram.
 DEFAULT_PICTURE_CLASSES = (
-    "cat",
-    "dog",
-    "horse",
-    "bird",
-    "fish",
-    "flower",
-    "tree",
-    "car",
-    "airplane",
-    "ship",
-    "house",
-    "clock",
-)
+    "cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house", "clock",
+)  # fmt: skip
 
 
 def picture_class_names() -> tuple[str, ...]:
@@ -184,8 +173,8 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
         return opened
     world = _world()
     chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
-    known = {name.casefold(): name for name in world.classes}
-    found = [known.get(display_name(name).casefold()) for name in chosen]
+    known = {same_name(name): name for name in world.classes}
+    found = [known.get(same_name(name)) for name in chosen]
     if None in found:
         missing = ", ".join(repr(name) for name, there in zip(chosen, found, strict=True) if there is None)
         text = Text("The built-in pictures have no class {missing}. They have: {known}.")
@@ -266,8 +255,8 @@ def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) ->
     if table is None and like not in DATASETS:
         raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
     known = table.class_names if table else tuple(world.classes)
-    listed = {display_name(name).casefold() for name in (class_names or open_source(like, visitor=visitor).class_names)}
-    others = tuple(name for name in known if display_name(name).casefold() not in listed)
+    listed = {same_name(name) for name in (class_names or open_source(like, visitor=visitor).class_names)}
+    others = tuple(name for name in known if same_name(name) not in listed)
     if not others:
         raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
     if table:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice, takewhile
+from pathlib import Path
 
 from torch import Tensor
 
-from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, Member, is_hidden, read_archive
+from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, Archives, is_hidden
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import (
@@ -82,26 +83,20 @@ def collect(
     Raises:
         ValueError: ``size`` is out of range.
     """
-    files = [replace(file, name=visible(file.name)) for file in files]
-    notes: list[str] = []
-    tables: list[tuple[str, LabelTable]] = []
-    members = _images(files, limits, replace(archive_limits, max_member_bytes=limits.max_bytes), notes, tables)
-    images: list[Tensor] = []
-    paths: list[str] = []
+    given = _Given(limits, replace(archive_limits, max_member_bytes=limits.max_bytes))
+    members = given.images(files)
+    notes, images, paths = given.notes, list[Tensor](), list[str]()
     films = _Films(size, every, video_limits)
-
-    def decode(member: Member) -> Tensor | str:
-        return decode_or_say(member.data, member.name, size, limits)
-
     with decoders() as pool:
-        for moving, group in groupby(members, lambda member: bool(member.video)):
+        for moving, group in groupby(members, lambda member: isinstance(member[1], Path)):
             while (room := limits.max_files - len(images)) > 0 and (
                 some := list(islice(group, 1 if moving else min(_AT_ONCE, room)))
             ):
+                names, content = zip(*some, strict=True)
                 if moving:
-                    names, found = films.read(some[0], room)
+                    names, found = films.read(content[0], names[0], room)
                 else:
-                    names, found = [member.name for member in some], pool.map(decode, some)
+                    found = pool.map(lambda data, name: decode_or_say(data, name, size, limits), content, names)
                 for name, image in zip(names, found, strict=True):
                     if isinstance(image, Tensor):
                         images.append(image)
@@ -115,7 +110,7 @@ def collect(
         text = say("Only the first {most:,} images were taken; {rest:,} more were left out.")
         notes.insert(0, text.format(most=limits.max_files, rest=rest))
     labels = labels_from_folders(paths)
-    for name, table in tables:
+    for name, table in given.tables:
         _apply(name, table, paths, labels, notes)
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [say("And {count:,} more of the kind.", count=len(notes) - MOST_NOTES)]
@@ -129,90 +124,85 @@ class _Films:
         self.size, self.every, self.limits = size, every, limits
         self.frames, self._left = 0, float(limits.work_seconds)
 
-    def read(self, member: Member, most: int) -> tuple[list[str], list[Tensor | str]]:
+    def read(self, path: Path, name: str, most: int) -> tuple[list[str], list[Tensor | str]]:
         """At most so many frames with their names, and a sentence where there is one to say."""
         began = time.monotonic()
         try:
-            film = read_video(member.video, member.name, self.size, self.every, most, self.limits, self._left)
+            film = read_video(path, name, self.size, self.every, most, self.limits, self._left)
         except UserError as error:
-            return [member.name], [str(error)]
+            return [name], [str(error)]
         finally:
             self._left -= time.monotonic() - began
         self.frames += len(film.times)
-        names = [member.name if math.isnan(at) else f"{member.name} {clock_time(at)}" for at in film.times]
+        names = [name if math.isnan(at) else f"{name} {clock_time(at)}" for at in film.times]
         said = [film.note] * bool(film.note)
         return [*names, *said], [*film.images, *said]
 
 
-def _images(
-    files: Sequence[GivenFile],
-    limits: ImageLimits,
-    archive_limits: ArchiveLimits,
-    notes: list[str],
-    tables: list[tuple[str, LabelTable]],
-) -> Iterator[Member]:
-    """Everything that may be an image, one after the other; tables and notes go into the lists on the way."""
-    others = 0
-    for file, member in _members([file for file in files if not is_hidden(file.name)], limits, archive_limits, notes):
-        suffix = os.path.splitext(member.name)[1].lower()
-        shown = base_name(member.name)
-        if member.refused:
-            notes.append(member.refused)
-        elif member.video or suffix in IMAGE_EXTENSIONS:
-            yield member
+class _Given:
+    """What was given, read one file after the other; on the way come ``notes`` and ``tables``, by name."""
+
+    def __init__(self, limits: ImageLimits, archives: ArchiveLimits) -> None:
+        self.limits, self.archives = limits, Archives(archives)
+        self.notes: list[str] = []
+        self.tables: list[tuple[str, LabelTable]] = []
+        self._others = 0
+
+    def images(self, files: Sequence[GivenFile]) -> Iterator[tuple[str, bytes | Path]]:
+        """Everything that may be an image, with its bytes, or the path of a video."""
+        for file in files:
+            name = visible(file.name)
+            try:
+                if not is_hidden(name):
+                    yield from self._file(file.path, name)
+            except UserError as error:
+                self.notes.append(str(error))
+            except OSError:
+                text = say("{name} could not be opened; it was left out: add it again.")
+                self.notes.append(text.format(name=base_name(name)))
+        if self._others:
+            text = say_count(
+                "{count} file that is no image went unread.",
+                "{count} files that are no image went unread.",
+                self._others,
+            )
+            self.notes.append(text)
+
+    def _file(self, path: str, name: str) -> Iterator[tuple[str, bytes | Path]]:
+        suffix, loose = os.path.splitext(name)[1].lower(), "/" not in name.strip("/")
+        if suffix == ".zip":
+            some = False
+            for inner, content in self.archives.read(path, base_name(name)):
+                some = True
+                yield from self._member(inner, content)
+            if not some:
+                raise UserError("{name} holds no file that could be an image.", name=base_name(name))
+        elif (loose or suffix in VIDEO_EXTENSIONS) and is_video(path, name):
+            yield name, Path(path)
+        elif suffix in TABLES:
+            yield from self._member(name, read_file(path, MAX_TABLE_BYTES))
+        elif loose or suffix in IMAGE_EXTENSIONS:  # a file given by itself is said to be no image
+            yield name, read_file(path, self.limits.max_bytes)
+        else:
+            self._others += 1
+
+    def _member(self, name: str, content: bytes | str) -> Iterator[tuple[str, bytes]]:
+        """A file by its ending: an image, or nothing where it is a table, no image, or a sentence that says why not."""
+        suffix, shown = os.path.splitext(name)[1].lower(), base_name(name)
+        if isinstance(content, str):
+            self.notes.append(content)
+        elif suffix in IMAGE_EXTENSIONS:
+            yield name, content
         elif suffix in TABLES:
             try:
-                tables.append((shown, read_table(member.data, shown)))
+                self.tables.append((shown, read_table(content, shown)))
             except UserError as error:
-                notes.append(str(error))
-        elif file.name == member.name and _is_loose(file):
-            yield member  # a file given by itself is said to be no image
+                self.notes.append(str(error))
         elif suffix in VIDEO_EXTENSIONS:
-            notes.append(say("{name} is a video inside an archive; it was left out: add it by itself.", name=shown))
+            text = say("{name} is a video inside an archive; it was left out: add it by itself.")
+            self.notes.append(text.format(name=shown))
         else:
-            others += 1
-    if others:
-        text = say_count(
-            "{count} file that is no image went unread.", "{count} files that are no image went unread.", others
-        )
-        notes.append(text)
-
-
-def _is_loose(file: GivenFile) -> bool:
-    return "/" not in file.name.strip("/")
-
-
-def _members(
-    files: Sequence[GivenFile], limits: ImageLimits, archive_limits: ArchiveLimits, notes: list[str]
-) -> Iterator[tuple[GivenFile, Member]]:
-    """Every file with its bytes, archives opened.
-
-    What all archives together unpack to is bounded as one archive is: a thousand small bombs are a large one.
-    """
-    left = archive_limits.max_total_bytes
-    for file in files:
-        suffix, name, some = os.path.splitext(file.name)[1].lower(), base_name(file.name), False
-        try:
-            if suffix == ".zip" and left <= 0:
-                text = say("{name} was not opened: the archives before it unpack to all that is read at once.")
-                notes.append(text.format(name=name))
-            elif suffix == ".zip":
-                for member in read_archive(file.path, name, replace(archive_limits, max_total_bytes=left)):
-                    left, some = left - member.unpacked, True
-                    yield file, member
-                if not some:
-                    notes.append(say("{name} holds no file that could be an image.", name=name))
-            elif (_is_loose(file) or suffix in VIDEO_EXTENSIONS) and is_video(file.path, file.name):
-                yield file, Member(file.name, video=file.path)
-            elif not _is_loose(file) and suffix not in (*IMAGE_EXTENSIONS, *TABLES):
-                yield file, Member(file.name)
-            else:
-                most = MAX_TABLE_BYTES if suffix in TABLES else limits.max_bytes
-                yield file, Member(file.name, read_file(file.path, most))
-        except UserError as error:
-            notes.append(str(error))
-        except OSError:
-            notes.append(say("{name} could not be opened; it was left out: add it again.", name=name))
+            self._others += 1
 
 
 def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:

@@ -72,7 +72,8 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
     Returns (3, size, size) uint8, 0 to 255, RGB. Raises UserError, a sentence with the file's base name, for
     what can't be read or exceeds `limits`; ValueError if `size` is out of range.
     """
-    _check_size(size)
+    if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
+        raise ValueError(f"size is {size!r}; it must be a whole number from 1 to {MAX_SIZE}")
     name = base_name(name)
     if not data:
         raise UserError("{name} is empty (0 bytes); it was left out: copy it again from where it came from.", name=name)
@@ -116,12 +117,10 @@ def decode_or_say(data: bytes | memoryview, name: str, size: int, limits: ImageL
         return str(error)
 
 
-def decode_files(paths: Paths, names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImages:
-    """Decode files side by side, going on past those that can't be read; the sentences use `names`.
-
-    Raises ValueError if `size` is out of range.
-    """
-    _check_size(size)
+def decode_files(
+    paths: Paths, names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS
+) -> list[Tensor | str]:
+    """What `decode_image` makes of each file, side by side, or the sentence why it can't; the sentences use `names`."""
 
     def one(path: Path | str, name: str) -> Tensor | str:
         try:
@@ -130,7 +129,7 @@ def decode_files(paths: Paths, names: Sequence[str], size: int, limits: ImageLim
             return f"{base_name(name)} could not be opened; it was left out: check that it may be read."
 
     with decoders() as pool:
-        return sort_out(list(pool.map(one, paths, names)), size)
+        return list(pool.map(one, paths, names))
 
 
 def read_file(path: Path | str, most: int) -> bytes:
@@ -152,11 +151,6 @@ def sort_out(decoded: Sequence[Tensor | str], size: int) -> DecodedImages:
     empty = torch.empty((0, 3, size, size), dtype=torch.uint8)
     images = torch.stack([decoded[index] for index in kept]) if kept else empty
     return DecodedImages(images, kept, tuple(sentence for sentence in decoded if isinstance(sentence, str)))
-
-
-def _check_size(size: int) -> None:
-    if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise ValueError(f"size is {size!r}; it must be a whole number from 1 to {MAX_SIZE}")
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

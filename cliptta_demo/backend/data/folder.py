@@ -1,43 +1,44 @@
-"""Labelled images from a folder: one sub-folder per class, whose name is the class name."""
+"""Labelled images of this machine: a folder with one sub-folder per class; CIFAR-10-C and CIFAR-100-C as published.
 
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+The latter are a directory of numpy files, mapped into memory, so that only the images of a batch are read:
+
+    labels.npy           (50000,)            the 10,000 labels five times over
+    CORRUPTION.npy       (50000, 32, 32, 3)  uint8; severity 1 in the first 10,000, severity 5 in the last
+
+Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
+ICLR 2019; doi 10.5281/zenodo.2535967.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import find_folder
 from cliptta_demo.backend.data.decode import decode_files
-from cliptta_demo.backend.data.order import Order
-from cliptta_demo.backend.data.sources import UNLABELLED, Images, arranged
+from cliptta_demo.backend.data.presets import PAPER_TEMPLATES
+from cliptta_demo.backend.data.sources import UNLABELLED, Finite, resize, select_classes
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name
 
 IMAGE_EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+SEVERITIES = 5
 
 
-@dataclass(frozen=True)
-class FolderSource:
-    """The images found below a folder, each once; one is decoded when it is taken, and left out if it can't be.
+class FolderSource(Finite):
+    """The images found below a folder; one is decoded when it is taken. files: one for each of the labels."""
 
-    files and labels have the same length. labels index class_names, or are UNLABELLED.
-    """
+    def __init__(self, class_names: Sequence[str], files: Sequence[Path], labels: np.ndarray) -> None:
+        super().__init__(class_names, labels)
+        self.files = tuple(files)
 
-    class_names: tuple[str, ...]
-    files: tuple[Path, ...]
-    labels: tuple[int, ...]
-
-    def length(self) -> int | None:
-        return len(self.files)
-
-    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
-        places = arranged(np.asarray(self.labels), order, seed)[start : start + count]
-        files = [self.files[place] for place in places]
-        decoded = decode_files(files, [file.name for file in files], size)
-        labels = torch.tensor([self.labels[places[kept]] for kept in decoded.kept], dtype=torch.int64)
-        return Images(decoded.images, labels, tuple(files[kept].name for kept in decoded.kept), decoded.refused)
+    def read(self, indices: np.ndarray, size: int) -> tuple[Iterable[Tensor | str], Sequence[str]]:
+        files = [self.files[index] for index in indices]
+        names = [file.name for file in files]
+        return decode_files(files, names, size), names
 
 
 def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> FolderSource:
@@ -45,8 +46,7 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
 
     Each sub-folder with images is a class; images in folders further down belong to it. Hidden files and
     folders, files without an image's extension, and linked folders are skipped. With
-    `class_names`, these are the classes in that order (an underscore equals a space, case does not matter): some of
-    the sub-folders, then the others are left out, or all of them and perhaps more. A folder with images, and no
+    `class_names`, these are the classes in that order, as in `select_classes`. A folder with images, and no
     sub-folders with any, needs `class_names`; its images are UNLABELLED. Images beside class sub-folders are skipped.
     A leading `~` is the home folder.
 
@@ -62,11 +62,10 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
             by_class.setdefault(parts[0] if len(parts) > 1 else "", []).append(path)
     loose = by_class.pop("", [])
     if by_class:
-        names = tuple(by_class) if class_names is None else tuple(class_names)
-        positions = _positions(tuple(by_class), names, shown)
-        shows = [(file, positions[name]) for name, group in by_class.items() if name in positions for file in group]
-        files, labels = zip(*shows, strict=True)
-        return FolderSource(names, files, labels)
+        files = [file for group in by_class.values() for file in group]
+        labels = np.repeat(np.arange(len(by_class)), [len(group) for group in by_class.values()])
+        names, chosen, labels = select_classes(tuple(by_class), labels, class_names, f"'{shown}'")
+        return FolderSource(names, [files[place] for place in chosen], labels)
     if not loose:
         raise UserError(f"The folder '{shown}' has no class sub-folders with images: make one per class.")
     if class_names is None:
@@ -74,7 +73,7 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
             f"The folder '{shown}' has images but no class sub-folders: give the class names, or sort the"
             " images into one sub-folder per class."
         )
-    return FolderSource(tuple(class_names), tuple(loose), (UNLABELLED,) * len(loose))
+    return FolderSource(class_names, loose, np.full(len(loose), UNLABELLED))
 
 
 def scan_loose(root: Path | str) -> FolderSource:
@@ -85,21 +84,73 @@ def scan_loose(root: Path | str) -> FolderSource:
         return scan_folder(root, ("stranger",))
 
 
-def _positions(folder_names: tuple[str, ...], class_names: tuple[str, ...], shown: str) -> dict[str, int]:
-    """Sub-folder → its place in the class names, for those that are named."""
-    place = {_comparable(name): index for index, name in enumerate(class_names)}
-    found = {name: place[_comparable(name)] for name in folder_names if _comparable(name) in place}
-    missing = [name for index, name in enumerate(class_names) if index not in found.values()]
-    if missing and len(found) < len(folder_names):
-        text = "'{shown}' has no sub-folders for {missing}: name some of those that it has ({known}), or all of them."
-        raise UserError(text.format(shown=shown, missing=_listed(missing), known=_listed(folder_names)))
-    return found
+def open_cifar_c(name: str, class_names: Sequence[str] | None, known: tuple[str, ...]) -> "CifarCSource":
+    """A source for ``DIRECTORY[/CORRUPTION][:SEVERITY]``.
+
+    Without CORRUPTION all of the 15 common ones that are there are mixed; without SEVERITY it is 5, the paper's.
+    known: class names in the order of the labels; class_names: only these of them, in this order; None: all.
+
+    Raises:
+        UserError: a missing or odd file, an unknown corruption, severity or class.
+    """
+    severity = SEVERITIES
+    if match := re.fullmatch(r"(.+):(\d+)", name):
+        name, severity = match[1], int(match[2])
+    if not 1 <= severity <= SEVERITIES:
+        raise UserError(f"severity is {severity}; it must be from 1 to {SEVERITIES}.")
+    path = Path(name).expanduser()
+    names = [path.name.removesuffix(".npy")]
+    directory = path.parent
+    if path.is_dir():
+        names, directory = [name for name in COMMON_CORRUPTIONS if (path / f"{name}.npy").is_file()], path
+    if not names:
+        raise UserError(f"The directory {path.name!r} holds no file like fog.npy. Give CIFAR-10-C's directory.")
+    labels = _open(directory, "labels")
+    part = slice((severity - 1) * len(labels) // SEVERITIES, severity * len(labels) // SEVERITIES)
+    files = {name: _open(directory, name) for name in names}
+    for name, images in files.items():
+        if images.dtype != np.uint8 or images.shape != (len(labels), 32, 32, 3):
+            raise UserError(
+                f"{name}.npy holds {images.dtype} {images.shape}; CIFAR-10-C has uint8 ({len(labels)}, 32, 32, 3). "
+                "Download it again."
+            )
+    repeated = np.tile(np.asarray(labels[part], np.int64), len(names))
+    if not len(repeated) or not 0 <= repeated.min() <= repeated.max() < len(known):
+        raise UserError(f"labels.npy does not hold labels from 0 to {len(known) - 1}. Download it again.")
+    images = {name: images[part] for name, images in files.items()}
+    return CifarCSource(images, *select_classes(known, repeated, class_names, directory.name))
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:5]) + (", …" if len(names) > 5 else "")
+class CifarCSource(Finite):
+    """The images of one severity of one or several corruptions.
+
+    Args:
+        images: corruption → ``(N, 32, 32, 3)`` uint8, mapped into memory, all N the same.
+        chosen: positions of those shown in all images, one corruption after the other; labels: of these.
+    """
+
+    templates = PAPER_TEMPLATES
+
+    def __init__(
+        self, images: dict[str, np.ndarray], class_names: Sequence[str], chosen: np.ndarray, labels: np.ndarray
+    ) -> None:
+        super().__init__(class_names, labels)
+        self.images, self.chosen = images, chosen
+
+    def read(self, indices: np.ndarray, size: int) -> tuple[Iterable[Tensor | str], Sequence[str]]:
+        corruptions, per_file = tuple(self.images), len(next(iter(self.images.values())))
+        places = [(corruptions[row // per_file], row % per_file) for row in self.chosen[indices]]
+        pixels = np.array([self.images[name][row] for name, row in places], np.uint8).reshape(-1, 32, 32, 3)
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        return resize(images, size), [f"{name} {row}" for name, row in places]
 
 
-def _comparable(name: str) -> str:
-    """The name without what may differ between a folder and a typed name; some systems store é as e and ´."""
-    return unicodedata.normalize("NFC", display_name(name)).casefold()
+def _open(directory: Path, name: str) -> np.ndarray:
+    try:
+        return np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(
+            f"There is no file {name}.npy in {directory.name!r}. Give CIFAR-10-C's directory, with labels.npy in it."
+        ) from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{name}.npy is damaged or no numpy file. Download it again.") from error

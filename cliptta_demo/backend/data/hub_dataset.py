@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -42,8 +42,7 @@ def read_hub_spec(spec: str) -> HubDataset:
     Raises:
         UserError: the text is none of these.
     """
-    rest, mark, text = spec.partition("?")
-    where = _read_conditions(text) if mark else ()
+    rest, where = _parted(spec)
     if rest in PRESETS:
         preset = PRESETS[rest]
         label = ", ".join((preset.label, *(value for _, value in where)))
@@ -62,8 +61,10 @@ def read_hub_spec(spec: str) -> HubDataset:
     return HubDataset(repository=name, config=config, split=split, label=name, where=where)
 
 
-def _read_conditions(text: str) -> tuple[tuple[str, str], ...]:
-    parts = text.split("&")
+def _parted(spec: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What comes before the ``?``, and the conditions behind it."""
+    rest, mark, text = spec.partition("?")
+    parts = text.split("&") if mark else []
     found = [match.groups() for part in parts if (match := _CONDITION.fullmatch(part))]
     if len(found) < len(parts) or len(found) > MAX_CONDITIONS or len(dict(found)) < len(found):
         raise UserError(
@@ -72,7 +73,7 @@ def _read_conditions(text: str) -> tuple[tuple[str, str], ...]:
             given=text[:80],
             most=MAX_CONDITIONS,
         )
-    return tuple(found)
+    return rest, tuple(found)
 
 
 def open_hub_dataset(
@@ -102,17 +103,10 @@ def open_tables(name: str, class_names: Sequence[str] | None = None, *, stranger
     Raises:
         UserError: no such files, damaged ones, or what :func:`open_hub_dataset` refuses of a table.
     """
-    paths, (_, mark, text) = find_tables(name), name.partition("?")
-    name = paths[0].name if len(paths) == 1 else paths[0].parent.name
-    dataset = HubDataset(repository=name, where=_read_conditions(text) if mark else ())
-    try:
-        rows = _read_table(paths, dataset)
-    except UserError:
-        raise
-    except Exception as error:  # whatever pyarrow makes of a damaged file
-        raise UserError(f"'{name}' can't be read as parquet: check the file.") from error
-    rows = replace(rows, class_names=readable(rows.class_names))
-    return ParquetSource(rows, class_names, strangers=strangers)
+    (path, where), paths = _parted(name), find_tables(name)
+    dataset = HubDataset(repository=Path(path).name, where=where)
+    rows = _read_table(paths, dataset, Text("'{name}' can't be read as parquet: check the file."))
+    return ParquetSource(replace(rows, class_names=readable(rows.class_names)), class_names, strangers=strangers)
 
 
 @lru_cache(OPEN_TABLES)
@@ -127,16 +121,7 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     if not files:
         raise _no_files(listing, dataset)
     paths = fetch(listing, files, visitor=visitor)
-    try:
-        rows = _read_table(paths, dataset)
-    except UserError:
-        raise
-    except Exception as error:  # whatever pyarrow makes of a damaged file
-        for path in paths:
-            forget(path)
-        raise UserError(
-            "A file of {name} is damaged. Try again: it is fetched anew.", name=dataset.repository
-        ) from error
+    rows = _read_table(paths, dataset, Text("A file of {name} is damaged. Try again: it is fetched anew."), forget)
     mended = dict(dataset.mended_names)
     names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository
@@ -145,13 +130,23 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     return replace(rows, name=name, class_names=names, note=note if partial else "")
 
 
-def _read_table(paths: list[Path], dataset: HubDataset) -> Rows:
-    schema = pq.read_schema(paths[0])
-    features = features_of_file(schema)
-    image, labels = split_columns(schema, features, dataset)
-    names = dataset.class_names or tuple(features.get(labels, ()) or ())
-    where = [(column, _stored(value, features.get(column))) for column, value in dataset.where]
-    return read_rows(paths, image, labels, names, where, dataset.repository)
+def _read_table(
+    paths: list[Path], dataset: HubDataset, damaged: str, give_up: Callable[[Path], None] | None = None
+) -> Rows:
+    """Labels and layout; ``damaged``: what is said of files that can't be read, which are then given up."""
+    try:
+        schema = pq.read_schema(paths[0])
+        features = features_of_file(schema)
+        image, labels = split_columns(schema, features, dataset)
+        names = dataset.class_names or tuple(features.get(labels, ()) or ())
+        where = [(column, _stored(value, features.get(column))) for column, value in dataset.where]
+        return read_rows(paths, image, labels, names, where, dataset.repository)
+    except UserError:
+        raise
+    except Exception as error:  # whatever pyarrow makes of a damaged file
+        for path in paths if give_up else ():
+            give_up(path)
+        raise UserError(damaged, name=dataset.repository) from error
 
 
 def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDataset) -> tuple[str, str]:
@@ -168,16 +163,15 @@ def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDa
     image = next((name for name in (*told, *IMAGE_COLUMNS, *images) if name in images), None)
     label = next((name for name in (dataset.label_column, *named, *LABEL_COLUMNS) if name in plain), None)
     unknown = [column for column, _ in dataset.where if column not in plain]
+    text = Text("{name} has no column {column!r} of texts or whole numbers. It has: {columns}.")
+    if label is None:
+        text = Text("{name} has no column of labels that is known here (it has: {columns}). Choose another data set.")
     if image is None:
         text = Text("{name} has no column of images that is known here (it has: {columns}). Choose another data set.")
-    elif label is None:
-        text = Text("{name} has no column of labels that is known here (it has: {columns}). Choose another data set.")
-    elif unknown:
-        text = Text("{name} has no column {column!r} of texts or whole numbers. It has: {columns}.")
-    else:
-        return image, label
-    column = unknown[0] if unknown else ""
-    raise UserError(text, name=dataset.repository, column=column, columns=", ".join(schema.names)[:200])
+    if unknown or label is None or image is None:
+        about = {"column": (unknown or [""])[0], "columns": ", ".join(schema.names)[:200]}
+        raise UserError(text, name=dataset.repository, **about)
+    return image, label
 
 
 def _bytes_of(kind: pa.DataType) -> pa.DataType:
@@ -204,17 +198,14 @@ def _stored(value: str, names: tuple[str, ...] | None) -> str:
 def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:
     """The parquet files of the config and split that are wanted, in order."""
     parts = parts_of(listing)
-    configs = list(dict.fromkeys(config for config, _ in parts))
-    if dataset.config:
-        configs = [config for config in configs if config == dataset.config]
-    for config in configs:
-        wanted = (dataset.split,) if dataset.split else SPLITS
-        for split in wanted:
+    for config in dict.fromkeys(config for config, _ in parts if dataset.config in ("", config)):
+        own = {split: files for (name, split), files in parts.items() if name == config}
+        for split in (
+            (dataset.split,) if dataset.split else (*SPLITS, *own)
+        ):  # one of an unusual name is the last choice
             for known in (split, PARTIAL + split):
-                if parts.get((config, known)):
-                    return parts[config, known]
-        if not dataset.split:  # a split of an unusual name
-            return next(files for (name, _), files in parts.items() if name == config)
+                if known in own:
+                    return own[known]
     return []
 
 
@@ -231,15 +222,20 @@ def parts_of(listing: Listing) -> dict[tuple[str, str], list[RemoteFile]]:
             config = "default" if folder in ("", "data") else folder
         if name.endswith(".parquet"):
             parts.setdefault((config, split), []).append(file)
+    if not listing.whole:  # a part of a part is none
+        parts = {part: files for part, files in parts.items() if len(files) >= _shards(files[0].path)}
     return parts
 
 
+def _shards(path: str) -> int:
+    """How many files there are, as one's name says."""
+    told = re.search(r"-of-(\d+)", path)
+    return int(told[1]) if told else 1
+
+
 def _no_files(listing: Listing, dataset: HubDataset) -> UserError:
-    parts = parts_of(listing)
-    if not parts:
-        text = Text("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
-        return UserError(text, name=dataset.repository)
     wanted = "/".join(filter(None, (dataset.config, dataset.split)))
-    known = ", ".join(dict.fromkeys(f"{config}/{split}" for config, split in parts))
-    about = {"name": dataset.repository, "wanted": wanted, "known": known[:300]}
-    return UserError("{name} has no part {wanted}. It has: {known}.", **about)
+    known = ", ".join(f"{config}/{split}" for config, split in parts_of(listing))
+    text = Text("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
+    text = Text("{name} has no part {wanted}. It has: {known}.") if known else text
+    return listing.without(UserError(text, name=dataset.repository, wanted=wanted, known=known[:300]))

@@ -9,9 +9,8 @@ seed and the files alone.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -19,17 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import torch
 from torch import Tensor
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders, sort_out
-from cliptta_demo.backend.data.order import Order
-from cliptta_demo.backend.data.sources import UNLABELLED, Images, places, select_classes
+from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders
+from cliptta_demo.backend.data.sources import UNLABELLED, Finite, select_classes
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import Text, say
 
 WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read for one batch
-ORDERS_KEPT = 2  # permutations remembered by a source
 # What one data set may cost, as its metadata tell.
 MAX_ROWS = 1_500_000  # ImageNet's training images are 1.28 million; some 30 bytes of each stay in memory
 MAX_COLUMNS = 1000  # of a table of images; nested ones count at every level
@@ -92,8 +88,12 @@ def read_rows(
             about = file.metadata
             told = [about.row_group(number) for number in range(file.num_row_groups)]
             counts += [group.num_rows for group in told]
-            labels = sum(_column_bytes(group, column)[1] for group in told for column in wanted)
-            _check_size(name, sum(counts), about.num_columns, labels)
+            label_bytes = sum(_column_bytes(group, column)[1] for group in told for column in wanted)
+            sizes = (sum(counts), MAX_ROWS, Text("rows")), (about.num_columns, MAX_COLUMNS, Text("columns"))
+            for count, most, what in (*sizes, (label_bytes, MAX_LABEL_BYTES, Text("bytes of labels"))):
+                if count > most:
+                    text = Text("{name} has {count:,} {what}; at most {most:,} can be read. Choose another.")
+                    raise UserError(text, name=name, count=count, what=what, most=most)
             for number, group in enumerate(told):
                 packed, unpacked = _column_bytes(group, image_column)
                 at_once = BYTES_AT_ONCE * group.num_rows // max(unpacked, 1)
@@ -109,9 +109,8 @@ def read_rows(
     names, numbers = _numbered(table[label_column].take(rows), tuple(class_names), name)
     row_group = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[rows]
     row_in_group = (rows - np.cumsum([0, *counts])[row_group]).astype(np.int32)
-    return Rows(
-        tuple(files), image_column, np.array(groups, _GROUP), row_group, row_in_group, numbers, names, name
-    )  # fmt: skip
+    groups = np.array(groups, _GROUP)
+    return Rows(tuple(files), image_column, groups, row_group, row_in_group, numbers, names, name)
 
 
 def _column_bytes(group: pq.RowGroupMetaData, name: str) -> tuple[int, int]:
@@ -119,16 +118,6 @@ def _column_bytes(group: pq.RowGroupMetaData, name: str) -> tuple[int, int]:
     columns = [group.column(index) for index in range(group.num_columns)]
     columns = [column for column in columns if column.path_in_schema.split(".")[0] == name]
     return sum(c.total_compressed_size for c in columns), sum(c.total_uncompressed_size for c in columns)
-
-
-def _check_size(name: str, rows: int, columns: int, label_bytes: int) -> None:
-    for count, most, text in (
-        (rows, MAX_ROWS, Text("{name} has {count:,} rows; at most {most:,} can be read. Choose another split.")),
-        (columns, MAX_COLUMNS, Text("{name} has {count:,} columns; at most {most:,} can be read. Choose another.")),
-        (label_bytes, MAX_LABEL_BYTES, Text("{name} has {count:,} bytes of labels; at most {most:,} can be read.")),
-    ):
-        if count > most:
-            raise UserError(text, name=name, count=count, most=most)
 
 
 def _numbered(column: pa.ChunkedArray, names: tuple[str, ...], name: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -151,8 +140,8 @@ def _numbered(column: pa.ChunkedArray, names: tuple[str, ...], name: str) -> tup
     return names, np.where(found < 0, UNLABELLED, found)
 
 
-class ParquetSource:
-    """Images of parquet files as a source, each image once; see the module's text for the order.
+class ParquetSource(Finite):
+    """Images of parquet files as a source; see the module's text for the order.
 
     Args:
         rows: from :func:`read_rows`.
@@ -170,47 +159,29 @@ class ParquetSource:
         strangers: bool = False,
         templates: tuple[str, ...] | None = None,
     ) -> None:
-        self.rows = rows
-        self.templates = templates
-        self.note = rows.note
-        self.class_names, self.chosen, self.labels = _choose_classes(rows, class_names, strangers)
-        self._order = lru_cache(ORDERS_KEPT)(self._mixed)
+        names, self.chosen, labels = _choose_classes(rows, class_names, strangers)
+        super().__init__(names, labels)
+        self.rows, self.templates, self.note = rows, templates, rows.note
 
-    def length(self) -> int | None:
-        return len(self.chosen)
+    def shuffle(self, seed: int) -> np.ndarray:
+        return windowed_shuffle(self.rows.row_group[self.chosen], self.rows.groups["bytes"], seed)
 
-    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
-        positions = self._order(order, seed)[start : start + count]
-        found, names = self._load(self.chosen[positions], size)
-        decoded = sort_out(found, size)
-        labels = torch.from_numpy(self.labels[positions].astype(np.int64))[decoded.kept]
-        return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
-
-    def _mixed(self, order: str | Order, seed: int) -> np.ndarray:
-        """Positions of the stream → positions in ``chosen``."""
-        if order == "given":
-            return np.arange(len(self.chosen))
-        mixed = windowed_shuffle(self.rows.row_group[self.chosen], self.rows.groups["bytes"], seed)
-        return mixed if order == "shuffled" else mixed[places(self.labels[mixed], order, seed)]
-
-    def _load(self, rows: np.ndarray, size: int) -> tuple[list[Tensor | str], list[str]]:
-        """For each row the decoded image or the sentence why not, and its name."""
-        found: dict[int, Tensor | str] = {}
-        names: dict[int, str] = {}
-
-        def decode(cell: tuple[int, bytes, str]) -> tuple[int, Tensor | str]:
-            return cell[0], decode_or_say(cell[1], names[cell[0]], size, DEFAULT_LIMITS)
-
+    def read(self, indices: np.ndarray, size: int) -> tuple[Iterable[Tensor | str], Sequence[str]]:
+        rows = self.chosen[indices]
+        found: list[Tensor | str] = [""] * len(rows)
+        names = [say("image {number}", number=int(row)) for row in rows]
         try:
             cells = self._cells(rows)
             with decoders() as pool:
                 while some := list(islice(cells, _CELLS_AT_ONCE)):
                     for place, _, path in some:
-                        names[place] = os.path.basename(path) or say("image {number}", number=int(rows[place]))
-                    found |= dict(pool.map(decode, some))
-            return [found[place] for place in range(len(rows))], [names[place] for place in range(len(rows))]
+                        names[place] = os.path.basename(path) or names[place]
+                    images = pool.map(lambda cell: decode_or_say(cell[1], names[cell[0]], size, DEFAULT_LIMITS), some)
+                    for (place, _, _), image in zip(some, images, strict=True):
+                        found[place] = image
         except (OSError, ValueError, LookupError) as error:  # pyarrow's errors derive from these
             raise UserError("{name} can't be read any more: press Run to open it anew.", name=self.rows.name) from error
+        return found, names
 
     def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, bytes, str]]:
         """(place in ``rows``, encoded image, its path), file by file, row group by row group."""

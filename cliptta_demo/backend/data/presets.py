@@ -27,17 +27,10 @@ _CIFAR100 = """
 CIFAR100_CLASSES = tuple(_CIFAR100.split())
 PACS_CLASSES = ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
 EUROSAT_CLASSES = (
-    "annual crop land",
-    "forest",
-    "brushland or shrubland",
-    "highway or road",
-    "industrial buildings or commercial buildings",
-    "pasture land",
-    "permanent crop land",
-    "residential buildings or homes or apartments",
-    "river",
-    "lake or sea",
-)
+    "annual crop land", "forest", "brushland or shrubland", "highway or road",
+    "industrial buildings or commercial buildings", "pasture land", "permanent crop land",
+    "residential buildings or homes or apartments", "river", "lake or sea",
+)  # fmt: skip
 DIGITS = tuple("0123456789")
 CIFAR_C_PREFIXES = {"cifar10c:": CIFAR10_CLASSES, "cifar100c:": CIFAR100_CLASSES}
 CIFAR_C_TABLE = "cifar10-c"  # the hub's, all corruptions and severities in one
@@ -76,10 +69,12 @@ class HubDataset(Says):
     where: tuple[tuple[str, str], ...] = ()
 
 
-def _preset(repository: str, split: str, label: str, megabytes: int, **about: Any) -> HubDataset:
+def _preset(
+    repository: str, split: str, label: str, megabytes: int, label_column: str = "", **about: Any
+) -> HubDataset:
     """With the paper's caption, unless another is given."""
-    about = {"templates": PAPER_TEMPLATES} | about
-    return HubDataset(repository=repository, split=split, label=label, megabytes=megabytes, **about)
+    given = {"split": split, "label": label, "megabytes": megabytes, "label_column": label_column}
+    return HubDataset(repository=repository, **{"templates": PAPER_TEMPLATES, **given, **about})
 
 
 def _domain(whole: HubDataset, domain: str, label: str) -> HubDataset:
@@ -96,20 +91,15 @@ _TINY_IMAGENET_IDS = """
 """
 _MENDED = tuple(tuple(pair.split(":")) for pair in _TINY_IMAGENET_IDS.split())
 _SATELLITE = tuple(f"a centered satellite photo of {word}{{}}." for word in ("", "a ", "the "))
-# Their only split, "train", holds all images: 9,991 and 15,588.
-_PACS = _preset(
-    "flwrlabs/pacs", "train", Text("PACS, all four styles"), 191, label_column="label", class_names=PACS_CLASSES
-)
-_OFFICE_HOME = _preset(
-    "flwrlabs/office-home", "train", Text("OfficeHome, all four domains"), 1159, label_column="label"
-)
 _CIFAR10_C = (("corruption_name", "gaussian_noise"), ("corruption_level", "5"))
+_FOOD, _NUMBER = ("a photo of {}, a type of food.",), ('a photo of the number: "{}".',)
+# Their only split, "train", holds all images: 9,991 and 15,588.
+_PACS = _preset("flwrlabs/pacs", "train", Text("PACS, all four styles"), 191, "label", class_names=PACS_CLASSES)
+_OFFICE_HOME = _preset("flwrlabs/office-home", "train", Text("OfficeHome, all four domains"), 1159, "label")
 
 PRESETS: dict[str, HubDataset] = {
     "cifar10": _preset("uoft-cs/cifar10", "test", "CIFAR-10", 24, class_names=CIFAR10_CLASSES),
-    "cifar100": _preset(
-        "uoft-cs/cifar100", "test", "CIFAR-100", 24, label_column="fine_label", class_names=CIFAR100_CLASSES
-    ),
+    "cifar100": _preset("uoft-cs/cifar100", "test", "CIFAR-100", 24, "fine_label", class_names=CIFAR100_CLASSES),
     "pacs": _PACS,
     "pacs-art": _domain(_PACS, "art_painting", Text("PACS, art paintings")),
     "pacs-cartoon": _domain(_PACS, "cartoon", Text("PACS, cartoons")),
@@ -121,40 +111,26 @@ PRESETS: dict[str, HubDataset] = {
     "office-home-product": _domain(_OFFICE_HOME, "Product", Text("OfficeHome, product photos")),
     "office-home-real": _domain(_OFFICE_HOME, "Real World", Text("OfficeHome, ordinary photos")),
     "svhn": _preset(
-        "ufldl-stanford/svhn",
-        "test",
-        Text("SVHN, house numbers"),
-        47,
-        config="cropped_digits",
-        class_names=DIGITS,
-        templates=('a photo of the number: "{}".',),
+        "ufldl-stanford/svhn", "test", Text("SVHN, house numbers"), 47,
+        config="cropped_digits", class_names=DIGITS, templates=_NUMBER,
     ),
     "eurosat": _preset(
-        "timm/eurosat-rgb",
-        "test",
-        Text("EuroSAT, satellite photos"),
-        18,
-        class_names=EUROSAT_CLASSES,
-        templates=_SATELLITE,
+        "timm/eurosat-rgb", "test", Text("EuroSAT, satellite photos"), 18,
+        class_names=EUROSAT_CLASSES, templates=_SATELLITE,
     ),
-    "food101": _preset("ethz/food101", "validation", "Food-101", 1275, templates=("a photo of {}, a type of food.",)),
+    "food101": _preset("ethz/food101", "validation", "Food-101", 1275, templates=_FOOD),
     "tiny-imagenet": _preset("zh-plus/tiny-imagenet", "valid", "Tiny ImageNet", 15, mended_names=_MENDED),
     "imagenet-a": _preset("barkermrl/imagenet-a", "train", Text("ImageNet-A, hard photos"), 682),  # its only split
-    "imagenet-r": _preset("axiong/imagenet-r", "test", Text("ImageNet-R, renditions"), 2149, label_column="wnid"),
+    "imagenet-r": _preset("axiong/imagenet-r", "test", Text("ImageNet-R, renditions"), 2149, "wnid"),
     "imagenet": _preset("ILSVRC/imagenet-1k", "validation", Text("ImageNet (needs a token)"), 6700),
     # For the command line: the size of the first is unknown, the second's both splits together are far over the page's.
     # The only split of the first has 10,000 images for each of 19 corruptions at 5 levels.
     "cifar10-c": _preset(
-        "robro/cifar10-c-parquet",
-        "train",
-        "CIFAR-10-C",
-        UNCOUNTED,
-        label_column="label",
-        class_names=CIFAR10_CLASSES,
-        where=_CIFAR10_C,
+        "robro/cifar10-c-parquet", "train", "CIFAR-10-C", UNCOUNTED, "label",
+        class_names=CIFAR10_CLASSES, where=_CIFAR10_C,
     ),
-    "domainnet": _preset("wltjr1007/DomainNet", "test", "DomainNet", 18_500, label_column="label"),
-}
+    "domainnet": _preset("wltjr1007/DomainNet", "test", "DomainNet", 18_500, "label"),
+}  # fmt: skip
 
 
 def is_hub_spec(spec: str) -> bool:

@@ -4,8 +4,9 @@ A source answers one question: the images and labels at these positions of the s
 own, so that any batch of a run can be made again from settings and seed alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +14,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cliptta_demo.backend.data.decode import sort_out
 from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.models.class_names import same_name
 
 OOD_LABEL = -1  # a stranger: its class is not in the list
 UNLABELLED = -2  # the label of an image whose class nobody gave
+ORDERS_KEPT = 2  # permutations remembered by a source
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,49 @@ class PictureSource:
         return Images(compose(self.world, sprites, styles, size, generator), labels, ("",) * count)
 
 
-class GivenImages:
+class Finite:
+    """A source of images that end, each shown once; what can't be read is left out with a sentence.
+
+    A kind adds ``read``, and perhaps ``shuffle``, ``templates`` and ``note``.
+
+    Args:
+        class_names: of the classes shown; labels: ``(N,)`` whole numbers into them, or ``UNLABELLED``.
+    """
+
+    def __init__(self, class_names: Sequence[str], labels: np.ndarray) -> None:
+        self.class_names, self.labels = tuple(class_names), labels.astype(np.int64)
+        self._order = lru_cache(ORDERS_KEPT)(self._arrange)
+
+    def read(self, indices: np.ndarray, size: int) -> tuple[Iterable[Tensor | str], Sequence[str]]:
+        """Images ``(3, size, size)`` uint8, or for each one why it can't be read; and their names."""
+        raise NotImplementedError
+
+    def shuffle(self, seed: int) -> np.ndarray:
+        """Positions of the stream → indices."""
+        return np.random.default_rng(seed).permutation(len(self.labels))
+
+    def length(self) -> int | None:
+        return len(self.labels)
+
+    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
+        indices = self._order(order, seed)[start : start + count]
+        found, names = self.read(indices, size)
+        decoded = sort_out(list(found), size)
+        labels = torch.from_numpy(self.labels[indices])[decoded.kept]
+        return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
+
+    def _arrange(self, order: str | Order, seed: int) -> np.ndarray:
+        """Positions of the stream → indices: as they are, or shuffled, in which ``order`` puts the labels."""
+        if order == "given":
+            return np.arange(len(self.labels))
+        mixed = self.shuffle(seed)
+        labels = self.labels[mixed]
+        if isinstance(order, Order):
+            return mixed[order.arrange(labels, seed)]
+        return mixed[np.argsort(labels, kind="stable")] if order == "sorted" else mixed
+
+
+class GivenImages(Finite):
     """Images already in memory: a person's uploads, or a test's.
 
     Args:
@@ -113,39 +158,20 @@ class GivenImages:
     ) -> None:
         if not len(pixels):
             raise UserError("There is no image to work on. Add at least one image file and try again.")
+        super().__init__(class_names, np.full(len(pixels), UNLABELLED) if labels is None else np.asarray(labels))
         self.pixels = pixels
-        self.class_names = class_names
-        self.labels = labels if labels is not None else torch.full((len(pixels),), UNLABELLED)
         self.names = names if names is not None else ("",) * len(pixels)
 
-    def length(self) -> int | None:
-        return len(self.pixels)
-
-    def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
-        indices = arranged(self.labels.numpy(), order, seed)[start : start + count]
-        pixels = self.pixels[torch.from_numpy(indices)]
-        if pixels.shape[-1] != size:
-            pixels = resize(pixels, size)
-        return Images(pixels, self.labels[torch.from_numpy(indices)], tuple(self.names[i] for i in indices))
+    def read(self, indices: np.ndarray, size: int) -> tuple[Iterable[Tensor | str], Sequence[str]]:
+        return resize(self.pixels[torch.from_numpy(indices)], size), [self.names[index] for index in indices]
 
 
 def resize(images: Tensor, size: int) -> Tensor:
     """Bicubic resize with antialiasing; ``(N, 3, H, W)`` uint8 → ``(N, 3, size, size)`` uint8."""
+    if images.shape[-1] == size:
+        return images
     resized = F.interpolate(images.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
     return resized.round_().clamp_(0, 255).to(torch.uint8)
-
-
-def arranged(labels: np.ndarray, order: str | Order, seed: int) -> np.ndarray:
-    """Positions of the stream → indices: as they are given, or a seeded shuffle, in which ``order`` puts the labels."""
-    if order == "given":
-        return np.arange(len(labels))
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    return shuffled if order == "shuffled" else shuffled[places(labels[shuffled], order, seed)]
-
-
-def places(labels: np.ndarray, order: str | Order, seed: int) -> np.ndarray:
-    """Positions of the stream → positions among these labels, which come shuffled."""
-    return order.arrange(labels, seed) if isinstance(order, Order) else np.argsort(labels, kind="stable")
 
 
 def select_classes(
@@ -155,7 +181,8 @@ def select_classes(
 
     Args:
         known: the data set's class names; labels: ``(N,)`` integers into them, below 0 where there is no label.
-        wanted: some of them, in the order to be (an underscore equals a space, case does not matter); None: all.
+        wanted: some of them, in the order to be (an underscore equals a space, case does not matter), or all of them
+            and perhaps more; None: all.
         name: of the data set, for messages.
 
     Returns:
@@ -167,15 +194,15 @@ def select_classes(
     """
     if wanted is None:
         return tuple(known), np.arange(len(labels)), labels
-    place = {display_name(text).casefold(): index for index, text in enumerate(known)}
-    keys = [display_name(text).casefold() for text in wanted]
-    unknown = [text for text, key in zip(wanted, keys, strict=True) if key not in place]
-    if unknown:
-        missing = ", ".join(map(repr, unknown[:5]))
-        known = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")
-        raise UserError("{name} has no class {missing}. It has: {known}.", name=name, missing=missing, known=known)
-    new = np.full(len(known), -1, np.int64)
-    new[[place[key] for key in keys]] = np.arange(len(wanted))
+    keys, place = [same_name(text) for text in known], {same_name(text): index for index, text in enumerate(wanted)}
+    missing = [text for text in wanted if same_name(text) not in keys]
+    if missing and not place.keys() >= set(keys):
+        about = {
+            "missing": ", ".join(map(repr, missing[:5])),
+            "known": ", ".join(known[:30]) + ", …" * (len(known) > 30),
+        }
+        raise UserError("{name} has no class {missing}. It has: {known}.", name=name, **about)
+    new = np.array([place.get(key, -1) for key in keys], np.int64)
     moved = np.where(labels >= 0, new[np.clip(labels, 0, None)], labels)
     chosen = np.flatnonzero((labels < 0) | (moved >= 0))
     return tuple(wanted), chosen, moved[chosen]

@@ -7,17 +7,16 @@ time. FFmpeg's decoders are large; what one of them can be made to do ends with 
 import json
 import math
 import os
-import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +29,7 @@ MOST_EVERY = 1000
 USUAL_EVERY = 10  # three frames a second: more differ little
 _GIF_DELAY = b"!\xf9\x04"  # begins each picture of a GIF that moves
 _CHILD = Path(__file__).with_name("video_child.py")
-_FRAME, _REPORT = b"F", b"R"  # as there
+_REPORT = 256  # bytes of JSON at the end of what it writes
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # variables of the process: no token, no name
 _ONE_AT_A_TIME = threading.Lock()  # each may take all the memory of the limits
 _REFUSALS = {
@@ -109,9 +108,6 @@ def read_video(
     allowed = limits.work_seconds if seconds is None else min(limits.work_seconds, seconds)
     asked = {"size": size, "every": every, "most": most, "max_pixels": limits.max_pixels}
     asked |= {"max_seconds": limits.max_seconds, "memory": limits.memory, "seconds": math.ceil(allowed) + 1}
-    frames: list[Tensor] = []
-    times: list[float] = []
-    report: dict[str, Any] = {"problem": "died"}
     with _opened(path, name) as file:
         length = os.fstat(file.fileno()).st_size
         if not length:
@@ -120,22 +116,16 @@ def read_video(
         if length > limits.max_bytes:
             text = Text("{name} is over {size:.3g} MB; it was left out: cut it first.")
             raise UserError(text, name=name, size=limits.max_bytes / 2**20)
-        with _ONE_AT_A_TIME, _child(file, asked, allowed) as (output, overdue):
-            while (kind := output.read(1)) == _FRAME:
-                data = output.read(8 + 3 * size * size)
-                if len(data) < 8 + 3 * size * size:
-                    break
-                times.append(struct.unpack("<d", data[:8])[0])
-                pixels = torch.frombuffer(bytearray(data[8:]), dtype=torch.uint8)
-                frames.append(pixels.view(size, size, 3).permute(2, 0, 1))
-            if kind == _REPORT:
-                report = json.loads(output.read())
-            elif overdue.is_set():
-                report = {"problem": "slow"}
-    if not frames:
+        with _ONE_AT_A_TIME:
+            output, problem = _decoded(file, asked, allowed)
+    report = {"problem": problem} if problem else json.loads(output[-_REPORT:])
+    kind = np.dtype([("time", "f8"), ("pixels", "u1", (size, size, 3))])
+    shown = np.frombuffer(output, kind, (len(output) - _REPORT * (not problem)) // kind.itemsize)
+    if not len(shown):
         text = _REFUSALS.get(report["problem"], _UNREADABLE)
         raise UserError(text, name=name, millions=limits.max_pixels / 1e6)
-    return VideoFrames(torch.stack(frames).contiguous(), tuple(times), _note(name, report, times, limits))
+    images, times = torch.from_numpy(shown["pixels"].transpose(0, 3, 1, 2).copy()), tuple(shown["time"].tolist())
+    return VideoFrames(images, times, _note(name, report, times, limits))
 
 
 def _opened(path: Path | str, name: str) -> IO[bytes]:
@@ -147,35 +137,22 @@ def _opened(path: Path | str, name: str) -> IO[bytes]:
     raise UserError("{name} could not be opened; it was left out: add it again.", name=name)
 
 
-@contextmanager
-def _child(file: IO[bytes], asked: dict[str, Any], seconds: float) -> Iterator[tuple[IO[bytes], threading.Event]]:
-    """The output of the process at work, and whether its time was over; it has ended when this is left."""
+def _decoded(file: IO[bytes], asked: dict[str, Any], seconds: float) -> tuple[bytes, str]:
+    """What the process writes, and why it did not get to the end, if it didn't."""
     environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
     # The same packages as here, and no folder of the moment's, which could hold a module of any name.
     environment |= {"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-P", str(_CHILD), json.dumps(asked)],
-        stdin=file,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-    overdue = threading.Event()
-
-    def end() -> None:
-        overdue.set()
-        process.kill()
-
-    clock = threading.Timer(seconds, end)
-    clock.daemon = True
-    clock.start()
-    try:
-        yield process.stdout, overdue
-    finally:
-        clock.cancel()
-        process.kill()
-        process.stdout.close()
-        process.wait()
+    command = [sys.executable, "-P", str(_CHILD), json.dumps(asked)]
+    pipes = {"stdin": file, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **pipes, env=environment) as process:
+        try:
+            output, _ = process.communicate(timeout=max(seconds, 0))
+            return output, "died" if process.returncode else ""
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.communicate()[0], "slow"
+        finally:
+            process.kill()
 
 
 def clock_time(seconds: float) -> str:
@@ -183,7 +160,7 @@ def clock_time(seconds: float) -> str:
     return f"{int(seconds // 60)}:{seconds % 60:05.2f}"
 
 
-def _note(name: str, report: dict[str, Any], times: list[float], limits: VideoLimits) -> str:
+def _note(name: str, report: dict[str, Any], times: Sequence[float], limits: VideoLimits) -> str:
     problem, last = report["problem"], times[-1]
     if not problem:
         end, length = report.get("end"), report.get("length")

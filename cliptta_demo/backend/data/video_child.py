@@ -1,22 +1,20 @@
-"""Decodes one video; a process of its own, started by :mod:`.video`, which no other module imports.
+"""Decodes one video; a process of its own, started by :mod:`.video`.
 
 The video is standard input, an open file: this process is told no path, and can open no file once it has begun. What
-it writes are frames, each after its time, and last a report.
+it writes are frames, each after its time (a double, NaN where unknown), and last a report.
 """
 
 import io
 import json
 import os
-import struct
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO
 
 import av
 import numpy as np
 
-FRAME, REPORT = b"F", b"R"  # what comes next: a double (seconds, NaN where unknown) and pixels, or JSON to the end
+REPORT = 256  # bytes of JSON at the end of the output
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif"  # no playlist or script, which would name other files
 CODECS = "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4,mjpeg,gif"
 MOST_ERRORS = 100  # damaged pieces that are passed over
@@ -25,19 +23,19 @@ TINY = bytes.fromhex("47494638396101000100800000ffffff00000021f90400000000002c00
 
 def main(asked: dict[str, Any]) -> None:
     """Works on standard input; ``asked``: size, every, most, max_pixels, max_seconds, memory, seconds."""
-    _decode(io.BytesIO(TINY), asked, {}, lambda data: None)  # what PyAV imports late it can't import later
+    _decode(io.BytesIO(TINY), asked, {}, io.BytesIO())  # what PyAV imports late it can't import later
     _bound(asked["memory"], asked["seconds"])
     report: dict[str, Any] = {}
     try:
-        _decode(sys.stdin.buffer, asked, report, _write)
+        _decode(sys.stdin.buffer, asked, report, sys.stdout.buffer)
     except MemoryError:
         report["problem"] = "memory"
     except Exception:  # FFmpeg has an error for everything, PyAV nearly
         report["problem"] = report["problem"] or "damaged"
-    _write(REPORT + json.dumps(report).encode())
+    sys.stdout.buffer.write(json.dumps(report).encode().ljust(REPORT))
 
 
-def _decode(file: BinaryIO, asked: dict[str, Any], report: dict[str, Any], write: Callable[[bytes], None]) -> None:
+def _decode(file: BinaryIO, asked: dict[str, Any], report: dict[str, Any], output: BinaryIO) -> None:
     report |= {"problem": "", "frames": 0, "end": None, "length": None}
     # Whoever opens a container looks into its streams, too: the lists hold there and in the decoder of its own.
     lists = {"format_whitelist": FORMATS, "codec_whitelist": CODECS}
@@ -73,12 +71,13 @@ def _decode(file: BinaryIO, asked: dict[str, Any], report: dict[str, Any], write
                         report["problem"] = "pixels"
                         return
                     time = float("nan") if frame.time is None else frame.time
-                    write(FRAME + struct.pack("<d", time) + _square(frame, asked["size"]))
+                    output.write(np.float64(time).tobytes() + _square(frame, asked["size"]).tobytes())
+                    output.flush()
                     kept += 1
                 report["frames"] += 1
 
 
-def _square(frame: av.VideoFrame, size: int) -> bytes:
+def _square(frame: av.VideoFrame, size: int) -> np.ndarray:
     """The centre of a frame, upright, ``(size, size, 3)`` uint8: cropped first, so that no side can grow."""
     pixels = frame.to_ndarray(format="rgb24")
     height, width = pixels.shape[:2]
@@ -87,7 +86,7 @@ def _square(frame: av.VideoFrame, size: int) -> bytes:
     centre = np.ascontiguousarray(pixels[top : top + side, left : left + side])
     centre = av.VideoFrame.from_ndarray(centre, format="rgb24")
     small = centre.reformat(size, size, "rgb24", interpolation="BICUBIC").to_ndarray()
-    return np.rot90(small, round(frame.rotation / 90)).tobytes()
+    return np.rot90(small, round(frame.rotation / 90))
 
 
 def _bound(memory: int, seconds: int) -> None:
@@ -101,11 +100,6 @@ def _bound(memory: int, seconds: int) -> None:
         for name, most in bounds.items():
             with suppress(ValueError, OSError):
                 resource.setrlimit(getattr(resource, name), (most, most))
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -39,12 +39,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a download is: bytes ``done`` of ``total``. ``behind``: what waits until it has come, if anything."""
+    """How far a download is: bytes ``done`` of ``total``.
+
+    ``behind``: what waits until it has come, if anything; ``licence``: as its repository names it, "" where it doesn't.
+    """
 
     name: str
     done: int
     total: int
     behind: str = ""
+    licence: str = ""
 
 
 Watcher = Callable[[Progress], None]
@@ -206,7 +210,7 @@ def _bring_watched(
     while not mine:
         with _lock:
             if not downloading():
-                new = _Download(wanted, Progress(listing.name, 0, sum(file.size for file in missing)))
+                new = _Download(wanted, _begun(listing, missing))
                 # Nobody waits for its end: a thread in the middle of a transfer can't be made to give it up.
                 work = partial(new.work, listing, missing, visitor)
                 threading.Thread(target=work, name="download", daemon=True).start()
@@ -224,10 +228,10 @@ def _bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, tell: W
     """Downloads files, one after the other, and checks them; without ``tell`` a bar is drawn on stderr."""
     constants.DOWNLOAD_CHUNK_SIZE = PIECE
     options = {"repo_type": listing.kind, "revision": listing.revision, "token": False if visitor else None}
-    total, done = sum(file.size for file in files), 0
+    so_far = _begun(listing, files)
     for file in files:
         if tell is not None:
-            options["tqdm_class"] = _counting(tell, Progress(listing.name, done, total))
+            options["tqdm_class"] = _counting(tell, so_far)
         try:
             path = huggingface_hub.hf_hub_download(listing.name, file.path, **options)
         except Exception as error:
@@ -236,9 +240,13 @@ def _bring(listing: Listing, files: Sequence[RemoteFile], visitor: bool, tell: W
         if not is_intact(Path(path), file):
             text = Text("{file} of {name} did not arrive intact: its sha256 is wrong. Try again.")
             raise UserError(text, file=file.path, name=listing.name)
-        done += file.size
+        so_far = replace(so_far, done=so_far.done + file.size)
     if tell is not None:
-        tell(Progress(listing.name, total, total))
+        tell(so_far)
+
+
+def _begun(listing: Listing, files: Sequence[RemoteFile]) -> Progress:
+    return Progress(listing.name, 0, sum(file.size for file in files), licence=listing.licence)
 
 
 def _counting(tell: Watcher, before: Progress) -> type:

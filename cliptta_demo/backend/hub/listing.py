@@ -1,9 +1,7 @@
-"""What a repository of the Hugging Face hub holds, asked or remembered; what it refuses, as sentences."""
+"""What a repository of the Hugging Face hub holds, asked, or found in its cache; what it refuses, as sentences."""
 
-import json
-import logging
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,7 @@ ANSWER_SECONDS = 10  # to wait for the hub's answer to a question
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
 _LICENCES = {"apache-2.0": "Apache 2.0", "mit": "MIT", "apple-amlr": Text("Apple, research only")}
 _SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}", re.ASCII)
-
-log = logging.getLogger(__name__)
+_licences: dict[tuple[str, str], str] = {}
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,7 @@ class Listing:
     Attributes:
         kind: "model" or "dataset"; name: ORGANISATION/NAME; revision: the commit.
         files: all of them; card: the front matter of its README.
+        whole: whether the hub was asked; else only the files in its cache are listed, without a card.
     """
 
     kind: str
@@ -44,6 +42,7 @@ class Listing:
     revision: str
     files: tuple[RemoteFile, ...]
     card: dict[str, Any] = field(default_factory=dict)
+    whole: bool = True
 
     @property
     def licence(self) -> str:
@@ -58,6 +57,10 @@ class Listing:
         """The file with this path, None when there is none."""
         return next((file for file in self.files if file.path == path), None)
 
+    def without(self, refusal: UserError) -> UserError:
+        """Why a file that is wanted is not listed: ``refusal``, or that the hub could not be asked for it."""
+        return refusal if self.whole else explain(self.kind, self.name, ConnectionError())
+
 
 def check_repository(name: str) -> str:
     """The name, if it has the form ORGANISATION/NAME; raises :class:`UserError` otherwise."""
@@ -68,7 +71,7 @@ def check_repository(name: str) -> str:
 
 
 def list_repository(kind: str, name: str, revision: str | None = None, *, visitor: bool = False) -> Listing:
-    """Asks the hub what a repository holds; without the internet, what it held when last asked.
+    """Asks the hub what a repository holds; without the internet, what its cache has of it, whoever put it there.
 
     Raises:
         UserError: no such repository, no access, no connection.
@@ -78,44 +81,44 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
         asked = {"repo_type": kind, "revision": revision, "token": False if visitor else None}
         info = huggingface_hub.HfApi().repo_info(name, files_metadata=True, timeout=ANSWER_SECONDS, **asked)
     except Exception as error:
-        known = _recall(kind, name, revision) if status_of(error) in (0, *range(500, 600)) else None
-        if known is not None:
-            return known
-        raise explain(kind, name, error) from error
+        known = cached_listing(kind, name, revision) if status_of(error) in (0, *range(500, 600)) else None
+        if known is None:
+            raise explain(kind, name, error) from error
+        return known
     files = tuple(
         RemoteFile(item.rfilename, int(item.size or 0), item.lfs.sha256 if item.lfs else None)
         for item in info.siblings or ()
     )
     listing = Listing(kind, name, info.sha, files, info.card_data.to_dict() if info.card_data is not None else {})
-    try:  # for times without the internet
-        _memory(kind, name, revision).write_text(json.dumps(asdict(listing), default=str), encoding="utf-8")
-    except OSError as error:  # a read-only disk is no reason to fail
-        log.info("the listing of %s was not kept: %s", name, error)
+    _licences[kind, name] = listing.licence
     return listing
 
 
-def known_listing(kind: str, name: str) -> Listing | None:
-    """What a repository held when it was last asked; None where nothing is known. Asks nobody."""
-    return _recall(kind, name, None) if REPOSITORY.fullmatch(name) else None
+def cached_listing(kind: str, name: str, revision: str | None = None) -> Listing | None:
+    """What is on this machine of a repository, of the commit with most of it; None: nothing is.
+
+    Who names no commit's branch leaves none in the cache: a ``revision`` is any that is not known to be "main".
+    """
+    folder = Path(constants.HF_HUB_CACHE) / f"{kind}s--{name.replace('/', '--')}"
+    main = folder / "refs" / "main"
+    known = main.read_text().strip() if revision and main.is_file() else None
+    commits = [commit for commit in folder.glob("snapshots/*") if commit.name != known]
+    if not commits or not REPOSITORY.fullmatch(name):
+        return None
+    best = max(commits, key=lambda commit: (len(list(commit.rglob("*"))), commit.stat().st_mtime))
+    found = ((path, path.resolve()) for path in sorted(best.rglob("*")))
+    # The cache calls a large file by its sha256.
+    files = tuple(
+        RemoteFile(path.relative_to(best).as_posix(), content.stat().st_size, content.name)
+        for path, content in found
+        if content.is_file()
+    )
+    return Listing(kind, name, best.name, files, whole=False)
 
 
 def known_licence(kind: str, name: str) -> str:
-    """What a repository's card said of its licence then; "" where nothing is known."""
-    known = known_listing(kind, name)
-    return known.licence if known is not None else ""
-
-
-def _memory(kind: str, name: str, revision: str | None) -> Path:
-    folder = huggingface_hub.cached_assets_path("cliptta-demo", kind, name, assets_dir=constants.HF_ASSETS_CACHE)
-    return Path(folder) / f"{(revision or 'main').replace('/', '--')}.json"
-
-
-def _recall(kind: str, name: str, revision: str | None) -> Listing | None:
-    try:
-        known = json.loads(_memory(kind, name, revision).read_text(encoding="utf-8"))
-        return Listing(**{**known, "files": tuple(RemoteFile(**file) for file in known["files"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    """What a repository's card says of its licence, if it was listed since the start; "" where nothing is known."""
+    return _licences.get((kind, name), "")
 
 
 def status_of(error: BaseException) -> int:

@@ -80,6 +80,11 @@ def display_name(name: str) -> str:
     return name.replace("_", " ")
 
 
+def same_name(name: str) -> str:
+    """The name without what may differ between a folder, a list and a typed one; some systems store é as e and ´."""
+    return unicodedata.normalize("NFC", " ".join(display_name(name).casefold().split()))
+
+
 def check_templates(lines: Sequence[str]) -> tuple[str, ...]:
     """The templates of a text's lines; empty lines and repeated ones are dropped.
 
@@ -119,7 +124,7 @@ def _refuse_duplicates(names: list[str]) -> None:
     first_spelling: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for name in names:
-        key = unicodedata.normalize("NFC", " ".join(display_name(name).casefold().split()))
+        key = same_name(name)
         first_spelling.setdefault(key, name)
         counts[key] += 1
     repeated = [

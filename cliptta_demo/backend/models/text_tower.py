@@ -106,7 +106,8 @@ def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
     wanted = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
     files = [file for file in map(listing.find, wanted) if file is not None]
     if not files or files[0].path != wanted[0]:
-        raise UserError("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0])
+        refusal = UserError("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0])
+        raise listing.without(refusal)
     return fetch(listing, files, visitor=visitor)[0].parent
 
 

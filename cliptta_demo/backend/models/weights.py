@@ -5,6 +5,7 @@ open_clip would fetch them itself, but without progress, and it hides what went 
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from safetensors.torch import load
 from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import cached, fetch, is_intact
-from cliptta_demo.backend.hub.listing import Listing, RemoteFile, known_listing, list_repository
+from cliptta_demo.backend.hub.downloads import fetch, is_intact
+from cliptta_demo.backend.hub.listing import Listing, RemoteFile, cached_listing, list_repository
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import HUB_PREFIX
 from cliptta_demo.backend.models.uploaded_weights import base_of
@@ -102,7 +103,7 @@ def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     config_file = listing.find(CONFIG)
     if config_file is None:
         text = Text("{name} has no {file}: it is no model in open_clip's format. Choose another backbone.")
-        raise UserError(text, name=repository, file=CONFIG)
+        raise listing.without(UserError(text, name=repository, file=CONFIG))
     file = _weights_file(listing, "", pickled=not visitor)
     (config_path,) = fetch(listing, [config_file], visitor=visitor)
     try:
@@ -148,13 +149,10 @@ def is_fetched(name: str) -> bool:
     repository, filename = name.removeprefix(HUB_PREFIX), ""
     if not name.startswith(HUB_PREFIX):
         repository, _, filename = open_clip.get_pretrained_cfg(*name.split("/", 1)).get("hf_hub", "").rpartition("/")
-    listing = known_listing("model", repository)
-    if listing is None:
-        return False
-    try:
-        return cached(listing, _weights_file(listing, filename, pickled=True)) is not None
-    except UserError:
-        return False
+    listing = cached_listing("model", repository)
+    with suppress(UserError):
+        return bool(listing and _weights_file(listing, filename, pickled=True))
+    return False
 
 
 def _weights_file(listing: Listing, named: str, pickled: bool) -> RemoteFile:
@@ -163,7 +161,8 @@ def _weights_file(listing: Listing, named: str, pickled: bool) -> RemoteFile:
     if file is not None and (pickled or file.path.endswith(".safetensors")):
         return file
     kinds = Text("{first} or {second}", first=SAFE[0], second=PICKLED) if pickled else SAFE[0]
-    raise UserError("{name} has no {file}. Choose another backbone.", name=listing.name, file=named or kinds)
+    refusal = UserError("{name} has no {file}. Choose another backbone.", name=listing.name, file=named or kinds)
+    raise listing.without(refusal)
 
 
 def _check_config(config: dict[str, Any], repository: str, size: int) -> None:

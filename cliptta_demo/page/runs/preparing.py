@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from functools import cache
 from typing import TypeVar
 
 from cliptta_demo.backend.hub import downloads as hub
 from cliptta_demo.backend.hub.downloads import Progress, megabytes
-from cliptta_demo.backend.hub.listing import known_licence
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.languages import say
 from cliptta_demo.page.panels.progress import progress_bar
@@ -63,11 +61,10 @@ class Loading:
 
 
 class DownloadLine:
-    """The progress bar of a download, with its pace, and the licence as its repository names it."""
+    """The progress bar of a download, with its pace, and the licence that it names."""
 
     def __init__(self) -> None:
         self.began: tuple[float, int] | None = None
-        self.licence = cache(lambda name: known_licence("model", name) or known_licence("dataset", name))  # from disk
 
     def html(self, progress: Progress) -> str:
         """Bar and line of text."""
@@ -87,6 +84,6 @@ class DownloadLine:
         if progress.behind:
             words.insert(0, say("{name} comes after another download", name=html.escape(label_of(progress.behind))))
         words.append(html.escape(progress.name))
-        if licence := self.licence(progress.name):
-            words.append(html.escape(say("licence: {name}", name=licence)))
+        if progress.licence:
+            words.append(html.escape(say("licence: {name}", name=progress.licence)))
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)

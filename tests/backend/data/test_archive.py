@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, read_archive
+from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, Archives
 from cliptta_demo.backend.errors import UserError
 
 LIMITS = DEFAULT_ARCHIVE_LIMITS
@@ -25,8 +25,10 @@ def pack(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLAT
 
 
 def read(path: Path, limits: ArchiveLimits = LIMITS) -> tuple[dict[str, bytes], list[str]]:
-    members = list(read_archive(path, "mine.zip", limits))
-    return {m.name: m.data for m in members if not m.refused}, [m.refused for m in members if m.refused]
+    members = list(Archives(limits).read(path, "mine.zip"))
+    return {name: data for name, data in members if isinstance(data, bytes)}, [
+        said for _, said in members if isinstance(said, str)
+    ]
 
 
 def test_members_come_with_their_names_and_bytes_and_nothing_is_written(tmp_path: Path) -> None:

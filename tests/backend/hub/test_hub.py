@@ -156,16 +156,19 @@ def test_who_waits_for_anothers_work_can_give_up_too() -> None:
     assert list(watched(wait))[-1] is None
 
 
-def test_the_environment_points_at_a_hub(stand_in: Hub, tmp_path: Path) -> None:
-    """HF_ENDPOINT and HF_HOME are read by a process of its own, and nothing else is asked for (no telemetry)."""
-    code = (
+def test_what_another_program_has_fetched_is_found_without_the_internet(stand_in: Hub, tmp_path: Path) -> None:
+    """In processes of their own, which read HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE, and ask for nothing else."""
+    theirs = f"import huggingface_hub; huggingface_hub.hf_hub_download({NAME!r}, 'data/large.bin', repo_type='dataset')"
+    ours = (
         "from cliptta_demo.backend.hub.downloads import fetch\n"
         "from cliptta_demo.backend.hub.listing import list_repository\n"
         f"listing = list_repository('dataset', {NAME!r})\n"
-        "print(fetch(listing, listing.files)[1].stat().st_size)"
+        "print(*(path.stat().st_size for path in fetch(listing, listing.files)))"
     )
     environment = {**os.environ, "HF_ENDPOINT": stand_in.address, "HF_HOME": str(tmp_path / "home")}
-    environment.pop("HF_HUB_OFFLINE", None)
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
-    assert result.stdout.strip() == str(len(LARGE)), result.stderr
+    for code, offline, says in ((theirs, "0", ""), (ours, "1", f"{len(LARGE)}"), (ours, "0", f"5 {len(LARGE)}")):
+        command, told = [sys.executable, "-c", code], {**environment, "HF_HUB_OFFLINE": offline}
+        result = subprocess.run(command, env=told, capture_output=True, text=True, cwd=ROOT)
+        assert result.stdout.strip() == says, result.stderr
     assert all(NAME in path or path.startswith("/cdn/") for _, path, _ in stand_in.requests), stand_in.requests
+    assert len(stand_in.asked("/cdn/")) == 1
