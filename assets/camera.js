@@ -160,7 +160,7 @@ camera.mount = function (element, props, watch) {
       row.classList.toggle("is-changed", place !== first);
       row.querySelector(".word").textContent = run.about.classes[place];
       row.querySelector(".share").textContent = percent(share);
-      row.querySelector(".fill").style.width = percent(share);
+      row.querySelector(".fill").style.setProperty("--share", percent(share));
       const others = top.slice(1).map(([other, rest]) => `${run.about.classes[other]} ${percent(rest)}`);
       row.querySelector(".others").textContent = others.length ? say("or {classes}", { classes: others.join(", ") }) : "";
       const score = { share: percent(right / said.judged), judged: said.judged };

@@ -29,7 +29,7 @@ DRAWING = (
     *("story", "terms", "strip", "past"),
 )
 SCRIPTS = (*DRAWING, "embed", "keys", "upload", "picker", "results", "answers", "lesson", "camera")
-STYLES = ("page", "panels", "images", "past", "lesson", "camera", "print")
+STYLES = ("page", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
 
