@@ -10,9 +10,7 @@ let shown = null; // the batch looked at; null: the latest
 let pinned = false;
 let more = null; // where the earlier batches of the opening example lie
 
-function redraw() {
-  for (const kind of LINKED) for (const schedule of cliptta.schedules[kind] || []) schedule();
-}
+const redraw = () => cliptta.redraw(...LINKED);
 
 function forget() {
   history = new Map();
@@ -33,7 +31,7 @@ cliptta.arrivals.gallery = function (data) {
     const old = history.get(data.batch - PICTURES);
     if (old) old.sheet = old.clean = null;
   }
-  for (const kind of [...CURVES, "glimpse"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+  cliptta.redraw(...CURVES, "glimpse");
 };
 
 /** Whether there is another batch to look at. */
@@ -76,10 +74,10 @@ cliptta.batches = {
 /** Earlier, later, latest: the way through the batches for keys and thumbs. */
 function stepper() {
   const button = (className, text, label, press) =>
-    make("button", { type: "button", className, textContent: text, title: label, onclick: press, attributes: { "aria-label": label } });
+    make("button", { className, textContent: text, title: label, onclick: press, "aria-label": label });
   return make(
     "div",
-    { className: "stepper", attributes: { role: "group", "aria-label": say("Look at one batch") } },
+    { className: "stepper", role: "group", "aria-label": say("Look at one batch") },
     button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
     make("output", {}),
     button("later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)),

@@ -16,21 +16,6 @@ const INSECURE = say(
 );
 const HIDDEN = say("Stopped, because this page was out of sight. Press Start to begin anew.");
 
-/** Buttons of which one is pressed; `choose` gets its value. */
-function choices(label, entries, chosen, choose) {
-  const group = make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
-  for (const [value, text] of entries) {
-    const press = () => {
-      for (const other of group.children) other.setAttribute("aria-pressed", other === button);
-      choose(value);
-    };
-    const attributes = { "aria-pressed": value === chosen, "data-value": value };
-    const button = make("button", { type: "button", textContent: text, onclick: press, attributes });
-    group.append(button);
-  }
-  return group;
-}
-
 camera.mount = function (element, props, watch) {
   const panel = element.querySelector(".camera");
   const find = (name) => panel.querySelector(name);
@@ -193,12 +178,7 @@ camera.mount = function (element, props, watch) {
 
   /** What the server tells of the camera: its words while it gets ready, an error, or its token and all names. */
   function told() {
-    let about = {};
-    try {
-      about = JSON.parse(props.value || "{}");
-    } catch (error) {
-      return;
-    }
+    const about = cliptta.read(props.value);
     if (about.token && (!run || run.token)) {
       if (about.token !== run?.token) leave(about.token); // stopped meanwhile
       return;
@@ -220,14 +200,12 @@ camera.mount = function (element, props, watch) {
           make("p", { className: "right" }),
         );
         row.dataset.method = entry.method;
-        row.style.setProperty("--own", `var(--m-${entry.mark.colour})`);
-        answers.append(row);
+        answers.append(cliptta.own(entry.mark, row));
       }
       truths.append(
         ...about.classes.slice(0, SHOWN).map((name, place) => {
           const key = place < 9 ? make("kbd", { textContent: place + 1 }) : null;
-          const attributes = { "data-value": place, "aria-pressed": false };
-          return make("button", { type: "button", onclick: () => setTruth(place), attributes }, key, name);
+          return make("button", { onclick: () => setTruth(place), "data-value": place, "aria-pressed": false }, key, name);
         }),
       );
       begin();
@@ -235,8 +213,8 @@ camera.mount = function (element, props, watch) {
   }
 
   const overlays = Object.entries(JSON.parse(panel.dataset.overlays));
-  find(".overlays").append(choices(say("Laid over the picture"), overlays, "none", (overlay) => Object.assign(chosen, { overlay })));
-  find(".paces").append(choices(say("Frames a second"), PACES.map((pace) => [pace, pace]), chosen.pace, setPace));
+  find(".overlays").append(cliptta.choices(say("Laid over the picture"), overlays, "none", (overlay) => Object.assign(chosen, { overlay })));
+  find(".paces").append(cliptta.choices(say("Frames a second"), PACES.map((pace) => [pace, pace]), chosen.pace, setPace));
   const strength = find(".strength input");
   strength.addEventListener("input", () => Object.assign(chosen, { severity: Number(strength.value) }));
   button.addEventListener("click", () => (run ? stop() : document.querySelector("#your-camera").click()));

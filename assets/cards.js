@@ -56,15 +56,14 @@ function card(own, data) {
   const [number, lead, details] = told(own, data);
   const place = make(
     "article",
-    { className: "card", attributes: { "data-method": own.method } },
+    { className: "card", "data-method": own.method },
     make("h3", { title: own.sentence }, cliptta.marker(own.mark), own.label),
     make("p", { className: "number" }, ...number),
     make("p", { className: "gain" }, ...lead),
     make("p", { className: "details" }, details || "\u00a0"),
     sparkline(own.spark),
   );
-  place.style.setProperty("--own", `var(--m-${own.mark.colour})`);
-  return place;
+  return cliptta.own(own.mark, place);
 }
 
 cliptta.kinds.cards = function (body, data) {

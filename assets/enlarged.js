@@ -1,7 +1,7 @@
 // One image of a batch, large: clean beside shifted, and the five likeliest classes of every method.
 const { make, mirrored, say } = cliptta;
 
-const dialog = make("dialog", { className: "enlarged", attributes: { "aria-label": say("An image of the batch") } });
+const dialog = make("dialog", { className: "enlarged", "aria-label": say("An image of the batch") });
 let data = null;
 let index = 0;
 let order = []; // the images that the arrow keys go through
@@ -10,13 +10,11 @@ function likeliest(name) {
   const method = data.methods[name];
   const rows = method.likeliest[index].map((kind, rank) => {
     const share = method.likelihoods[index][rank];
-    const bar = make("i", { className: "bar", attributes: { style: `width:${share}%` } });
+    const bar = make("i", { className: "bar", style: `width:${share}%` });
     const right = kind === data.tiles[index].truth ? " ✓" : "";
     return make("li", {}, make("span", {}, make("bdi", { textContent: data.classes[kind] }), right), make("b", { textContent: `${share} %` }), bar);
   });
-  const place = make("section", {}, make("h3", {}, ...cliptta.who(method)), make("ol", {}, ...rows));
-  place.style.setProperty("--own", `var(--m-${method.mark.colour})`);
-  return place;
+  return cliptta.own(method.mark, make("section", {}, make("h3", {}, ...cliptta.who(method)), make("ol", {}, ...rows)));
 }
 
 function draw() {
@@ -29,8 +27,8 @@ function draw() {
   });
   const at = order.indexOf(index);
   const go = (text, label, step) =>
-    make("button", { type: "button", textContent: text, onclick: () => move(step), disabled: !order[at + step] && order[at + step] !== 0, attributes: { "aria-label": label } });
-  const close = make("button", { type: "button", textContent: say("Close"), onclick: () => dialog.close() });
+    make("button", { textContent: text, onclick: () => move(step), disabled: order[at + step] === undefined, "aria-label": label });
+  const close = make("button", { textContent: say("Close"), onclick: () => dialog.close() });
   const truth = cliptta.truthOf(data, index);
   const about = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean).join(" · ");
   const head = make("h2", { textContent: about || say("Image {number}", { number: index + 1 }) });

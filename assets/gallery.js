@@ -39,15 +39,6 @@ cliptta.batchTitle = function ({ batch, batches, shift, severity }) {
   return title.join(" · ");
 };
 
-function choices(label, entries, chosen, choose) {
-  const group = make("div", { className: "choices", attributes: { role: "group", "aria-label": label } });
-  for (const [value, ...content] of entries) {
-    const attributes = { "data-value": value, "aria-pressed": value === chosen };
-    group.append(make("button", { type: "button", onclick: () => choose(value), attributes }, ...content));
-  }
-  return group;
-}
-
 const picture = (cliptta.picture = function (data, index) {
   const column = index % data.columns;
   const row = Math.floor(index / data.columns);
@@ -123,8 +114,8 @@ function tile(data, method, index) {
 
 /** Tiles of these images of a batch, in a group that a click, or Enter, opens. */
 function tiles(data, method, indices, className) {
-  const attributes = { role: "group", "aria-label": say("Images of the batch"), "aria-description": say("Enter shows one large") };
-  const grid = make("div", { className, tabIndex: 0, attributes });
+  const about = { role: "group", "aria-label": say("Images of the batch"), "aria-description": say("Enter shows one large") };
+  const grid = make("div", { className, tabIndex: 0, ...about });
   grid.append(...indices.map((index) => tile(data, method, index)));
   grid.addEventListener("click", (event) => {
     const chosen = event.target.closest(".tile");
@@ -159,9 +150,11 @@ cliptta.kinds.gallery = function (body, newest) {
   const data = cliptta.batches.gallery(newest);
   const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
   if (!data.tiles) {
-    body.replaceChildren(cliptta.emptyNote(say("The images of each batch appear here, with what zero-shot and the adapted models say of them.")));
+    body.replaceChildren();
+    cliptta.emptied(body, say("The images of each batch appear here, with what zero-shot and the adapted models say of them."));
     return;
   }
+  cliptta.emptied(body);
   const addresses = cliptta.addresses(data);
   const names = Object.keys(data.methods);
   if (!names.includes(state.method)) state.method = data.shown;
@@ -175,7 +168,7 @@ cliptta.kinds.gallery = function (body, newest) {
     const [key, value] = Object.entries(change)[0];
     body.querySelector(key === "clean" ? ".toggle" : key === "all" ? ".all" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
   };
-  const methods = choices(
+  const methods = cliptta.choices(
     say("Method compared with zero-shot"),
     names.map((name) => [name, cliptta.marker(data.methods[name].mark), make("span", { textContent: data.methods[name].label })]),
     state.method,
@@ -183,7 +176,7 @@ cliptta.kinds.gallery = function (body, newest) {
   );
   methods.dataset.group = "method";
   const all = ["all", make("span", { textContent: say("All") }), make("small", { textContent: data.tiles.length })];
-  const filters = choices(
+  const filters = cliptta.choices(
     say("Show"),
     [all].concat(
       Object.keys(SIGNS).filter((status) => counts[status]).map((status) => {
@@ -198,13 +191,12 @@ cliptta.kinds.gallery = function (body, newest) {
   );
   filters.dataset.group = "filter";
   const clean = make("button", {
-    type: "button",
     className: "toggle",
     textContent: say("Show them clean"),
     title: say("The same images before the corruption; the models never see them"),
     hidden: !data.clean,
     onclick: () => again({ clean: !state.clean }),
-    attributes: { "aria-pressed": state.clean },
+    "aria-pressed": state.clean,
   });
   const indices = data.tiles.map((_, index) => index).filter((index) => filter === "all" || method.status[index] === filter);
   const grid = tiles(data, method, indices, data.labelled ? "tiles" : "tiles wide");
@@ -212,16 +204,15 @@ cliptta.kinds.gallery = function (body, newest) {
   const shown = (state.clean && addresses.clean) || addresses.seen;
   if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
   const more = make("button", {
-    type: "button",
     className: "toggle all",
     textContent: state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }),
     onclick: () => again({ all: !state.all }),
-    attributes: { "aria-expanded": state.all },
+    "aria-expanded": state.all,
   });
   const title = make("p", { className: "batch-title", textContent: cliptta.batchTitle(data) });
   body.replaceChildren(make("div", { className: "toolbar" }, title, methods, filters, clean), grid, more);
   if (cliptta.compared !== state.method) {
     cliptta.compared = state.method;
-    for (const schedule of cliptta.schedules.glimpse || []) schedule();
+    cliptta.redraw("glimpse");
   }
 };

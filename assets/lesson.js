@@ -128,7 +128,7 @@ function next() {
   go(step + 1);
 }
 
-const button = (text, onclick, more = {}) => make("button", { type: "button", textContent: text, onclick, ...more });
+const button = (text, onclick, more = {}) => make("button", { textContent: text, onclick, ...more });
 
 /** How an answer is given; once the run has answered, none is changed. */
 function choices(ask) {
@@ -136,7 +136,7 @@ function choices(ask) {
   if (ask.slider) {
     const value = guesses[ask.id] ?? 50;
     const shown = make("output", { textContent: guesses[ask.id] === undefined ? "–" : `${value}%` });
-    const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, attributes: { "aria-label": ask.text } });
+    const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, "aria-label": ask.text });
     range.addEventListener("input", () => {
       guesses[ask.id] = Number(range.value);
       shown.textContent = `${range.value}%`;
@@ -145,7 +145,7 @@ function choices(ask) {
     return [make("label", { className: "guess" }, make("span", { textContent: ask.slider }), range, shown)];
   }
   if (ask.choices.length > FEW) {
-    const list = make("select", { disabled, attributes: { "aria-label": ask.text } }, make("option", { value: "", textContent: say("Choose…") }));
+    const list = make("select", { disabled, "aria-label": ask.text }, make("option", { value: "", textContent: say("Choose…") }));
     list.append(...ask.choices.map((choice) => make("option", { value: choice.value, textContent: choice.label })));
     list.value = guesses[ask.id] ?? "";
     list.addEventListener("change", () => guess(ask, list.value || undefined));
@@ -181,7 +181,7 @@ function claimed(text) {
     const [sign, words] = CLAIMS[state];
     const mark = make("mark", { textContent: sentence, title: words });
     mark.dataset.state = state;
-    parts.push(rest.slice(0, at), mark, make("small", { textContent: ` ${sign}`, attributes: { "aria-label": words, role: "img" } }));
+    parts.push(rest.slice(0, at), mark, make("small", { textContent: ` ${sign}`, "aria-label": words, role: "img" }));
     rest = rest.slice(at + sentence.length);
   }
   return [...parts, rest];
@@ -247,7 +247,7 @@ function draw() {
 }
 
 function arrive(value) {
-  const came = value ? JSON.parse(value) : null;
+  const came = value ? cliptta.read(value) : null;
   const opened = came && (came.opened || came.key !== data?.key);
   data = came;
   if (!came || opened) {

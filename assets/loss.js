@@ -35,7 +35,7 @@ const factsOf = ({ used, entropy, own }, { rows, classes }) =>
   });
 
 function matrixPlace() {
-  const canvas = make("canvas", { attributes: { role: "img" } });
+  const canvas = make("canvas", { role: "img" });
   const reading = make("p", { className: "reading" });
   const place = make(
     "figure",
@@ -68,16 +68,13 @@ cliptta.kinds.matrix = function (body, data) {
     body.append(holder);
   }
   const matrices = data.methods || [];
-  body.classList.toggle("is-empty", !matrices.length);
-  body.querySelector(".empty")?.remove();
-  if (!matrices.length) body.append(cliptta.emptyNote(say("Press Run: the batch as the contrastive loss sees it.")));
+  cliptta.emptied(body, matrices.length ? "" : say("Press Run: the batch as the contrastive loss sees it."));
   const places = cliptta.keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
   matrices.forEach((matrix, index) => {
     const place = places[index];
     const facts = factsOf(matrix, data);
     Object.assign(place, { data, matrix });
-    place.querySelector("h3").replaceChildren(...cliptta.who(matrix));
-    place.style.setProperty("--own", `var(--m-${matrix.mark.colour})`);
+    cliptta.own(matrix.mark, place).querySelector("h3").replaceChildren(...cliptta.who(matrix));
     const canvas = place.querySelector("canvas");
     canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", { label: matrix.label, facts }));
     paint(canvas, matrix, data.rows.length);
@@ -85,8 +82,8 @@ cliptta.kinds.matrix = function (body, data) {
       ...bordersOf(data).flatMap((row) => {
         const at = `${(100 * row) / data.rows.length}%`;
         return [
-          make("i", { attributes: { style: `top:${at};left:0;right:0;height:1px` } }),
-          make("i", { attributes: { style: `left:${at};top:0;bottom:0;width:1px` } }),
+          make("i", { style: `top:${at};left:0;right:0;height:1px` }),
+          make("i", { style: `left:${at};top:0;bottom:0;width:1px` }),
         ];
       }),
     );
@@ -135,12 +132,11 @@ cliptta.toy = function (element, props, server) {
   let playing = 0;
   let asked = 0;
   let chosen = 0; // the point that the arrow keys move
-  const note = make("p", { className: "footnote", attributes: { role: "status" } });
+  const note = make("p", { className: "footnote", role: "status" });
   const triangles = JSON.parse(props.value).map(({ method, label, mark }) => {
     const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "application", tabindex: 0 });
     const figure = make("figure", { className: "triangle" }, make("h3", {}, ...cliptta.who({ label, mark })), svg);
-    figure.style.setProperty("--own", `var(--m-${mark.colour})`);
-    return { method, label, svg, figure };
+    return { method, label, svg, figure: cliptta.own(mark, figure) };
   });
 
   function draw() {
@@ -259,7 +255,7 @@ cliptta.toy = function (element, props, server) {
     for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => ended.abort(), { signal: ended.signal });
   }
 
-  const button = (text, work, kind = "") => make("button", { type: "button", textContent: text, className: kind, onclick: work });
+  const button = (text, work, kind = "") => make("button", { textContent: text, className: kind, onclick: work });
   const bar = make(
     "div",
     { className: "toy-bar" },

@@ -29,11 +29,14 @@ cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`
 /** What there is to tell of each method, behind its name. */
 cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
 
-/** An element with properties, attributes (in `attributes`) and children. Text is always textContent. */
+/** An element with properties, or attributes where it has no such property, and children. Text is always textContent. */
 cliptta.make = function (tag, properties, ...children) {
-  const { attributes, ...rest } = properties || {};
-  const element = Object.assign(document.createElement(tag), rest);
-  for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
+  const element = document.createElement(tag);
+  if (tag === "button") element.type = tag;
+  for (const [name, value] of Object.entries(properties || {})) {
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
 };
@@ -46,12 +49,14 @@ cliptta.drawn = function (tag, attributes, text = "") {
   return element;
 };
 
-/** The marker of a method, from its `mark`: symbol and colour, both by their names in the style sheet. */
-cliptta.marker = function (mark) {
-  const element = cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" });
-  element.style.setProperty("--own", `var(--m-${mark.colour})`);
+/** Gives an element the colour of a method, from its `mark`: symbol and colour by their names in the style sheet. */
+cliptta.own = function ({ colour }, element) {
+  element.style.setProperty("--own", `var(--m-${colour})`);
   return element;
 };
+
+/** Its marker. */
+cliptta.marker = (mark) => cliptta.own(mark, cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" }));
 
 /** A method's marker and name. */
 cliptta.who = (entry) => [cliptta.marker(entry.mark), cliptta.make("span", { textContent: entry.label })];
@@ -74,12 +79,42 @@ cliptta.retitle = function (body, words = []) {
   });
 };
 
-cliptta.emptyNote = function (text) {
-  const bars = cliptta.make("div", { className: "ghost", ariaHidden: "true" });
-  for (const height of [38, 62, 47, 78, 55, 70, 44]) {
-    bars.append(cliptta.make("i", { attributes: { style: `height:${height}%` } }));
+/** Says in a panel what will come there; without a text, takes that away. */
+cliptta.emptied = function (body, text) {
+  body.querySelector(".empty")?.remove();
+  body.classList.toggle("is-empty", Boolean(text));
+  if (!text) return;
+  const bars = [38, 62, 47, 78, 55, 70, 44].map((height) => cliptta.make("i", { style: `height:${height}%` }));
+  const ghost = cliptta.make("div", { className: "ghost", ariaHidden: "true" }, ...bars);
+  body.append(cliptta.make("div", { className: "empty" }, ghost, cliptta.make("p", { textContent: text })));
+};
+
+/** Buttons of which one is pressed; `entries`: value and content of each; `choose` gets the value of the next. */
+cliptta.choices = function (label, entries, chosen, choose) {
+  const group = cliptta.make("div", { className: "choices", role: "group", "aria-label": label });
+  for (const [value, ...content] of entries) {
+    const onclick = () => {
+      for (const other of group.children) other.ariaPressed = other === button;
+      choose(value);
+    };
+    const button = cliptta.make("button", { onclick, "data-value": value, "aria-pressed": value === chosen }, ...content);
+    group.append(button);
   }
-  return cliptta.make("div", { className: "empty" }, bars, cliptta.make("p", { textContent: text }));
+  return group;
+};
+
+/** A table in a box that scrolls; `label` says what it shows. */
+cliptta.table = (label, ...parts) =>
+  cliptta.make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, cliptta.make("table", {}, ...parts));
+
+/** JSON text as what it says; nothing where there is none, or no JSON. */
+cliptta.read = function (text) {
+  try {
+    return JSON.parse(text || "{}");
+  } catch (error) {
+    console.error("This can't be read:", text, error);
+    return {};
+  }
 };
 
 /** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
@@ -189,7 +224,7 @@ cliptta.opened = () => {
 const mounted = new Set();
 const SELDOM = 2000; // figures are dear to draw: out of sight, only every two seconds
 const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
-cliptta.schedules = {}; // kind → what draws each panel of it anew
+const schedules = {}; // kind → what draws each panel of it anew
 cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
 
 /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
@@ -202,12 +237,7 @@ cliptta.mount = function (kind, element, props, watch) {
   const arrive = () => {
     if (props.value === read) return;
     read = props.value;
-    data = {};
-    try {
-      data = props.value ? JSON.parse(props.value) : {};
-    } catch (error) {
-      console.error(`The data of panel ${kind} can't be read:`, error);
-    }
+    data = cliptta.read(props.value);
     cliptta.arrivals[kind]?.(data);
   };
   const fold = element.querySelector("details");
@@ -240,9 +270,12 @@ cliptta.mount = function (kind, element, props, watch) {
     schedule();
   });
   mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && draw() }));
-  (cliptta.schedules[kind] = cliptta.schedules[kind] || []).push(schedule);
+  (schedules[kind] ??= []).push(schedule);
   draw();
 };
+
+/** Draws the panels of these kinds again. */
+cliptta.redraw = (...kinds) => kinds.forEach((kind) => schedules[kind]?.forEach((schedule) => schedule()));
 
 /** Draws at once what waits to be drawn. */
 cliptta.catchUp = () => mounted.forEach((schedule) => schedule.catchUp());

@@ -19,7 +19,7 @@ cliptta.withOverlays = (figure) => cliptta.overlays.reduce((drawn, lay) => lay(d
 /** They have changed: draws anew what they lie over, and the cards. */
 cliptta.overlay = function () {
   cliptta.overlaid += 1;
-  for (const kind of ["accuracy", "entropy", "histogram"]) for (const schedule of cliptta.schedules[kind] || []) schedule();
+  cliptta.redraw("accuracy", "entropy", "histogram");
   cliptta.drawBeside();
 };
 
@@ -80,12 +80,12 @@ cliptta.arrivals.past = function (data) {
 };
 
 const button = (text, label, press, more = {}) =>
-  make("button", { type: "button", textContent: text, onclick: press, attributes: { "aria-label": label, title: label, ...more } });
+  make("button", { textContent: text, onclick: press, "aria-label": label, title: label, ...more });
 
 function nameCell(row) {
   const cell = make("th", { scope: "row" });
   if (row.kind === "pin") {
-    const field = make("input", { type: "text", value: row.name, maxLength: 40, attributes: { "aria-label": say("Name of the pinned run") } });
+    const field = make("input", { type: "text", value: row.name, maxLength: 40, "aria-label": say("Name of the pinned run") });
     field.addEventListener("change", () => tell({ do: "rename", name: row.name, to: field.value }));
     cell.append(field);
   } else cell.append(make("span", { textContent: row.name }));
@@ -128,8 +128,7 @@ cliptta.kinds.past = function (body, data) {
       actions(row),
     ),
   );
-  const table = make("table", {}, make("thead", {}, heads), make("tbody", {}, ...lines));
-  const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": say("Runs side by side") } }, table);
-  body.replaceChildren(scroll, ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
+  const table = cliptta.table(say("Runs side by side"), make("thead", {}, heads), make("tbody", {}, ...lines));
+  body.replaceChildren(table, ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
   if (held) [...body.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === held)?.focus();
 };

@@ -12,7 +12,7 @@ cliptta.picker = function (element, props, watch, trigger, server) {
     const name = box.closest(".method").querySelector("b").textContent;
     const children = cliptta.who({ mark, label: name });
     if (box !== first) {
-      const out = { type: "button", textContent: "×", ariaLabel: say("Leave out {name}", { name }) };
+      const out = { textContent: "×", ariaLabel: say("Leave out {name}", { name }) };
       children.push(cliptta.make("button", { ...out, onclick: () => leave(box) }));
     }
     return cliptta.make("li", {}, ...children);

@@ -80,7 +80,7 @@ function drawHead(head, place) {
   }
   const name = make("span", { className: "name", textContent: head.title });
   place.querySelector("h3").replaceChildren(...(head.mark ? [cliptta.marker(head.mark)] : []), name);
-  if (head.mark) place.style.setProperty("--own", `var(--m-${head.mark.colour})`);
+  if (head.mark) cliptta.own(head.mark, place);
   place.querySelector(".facts").replaceChildren(
     ...head.lines.map((line) => make("span", { textContent: line })),
   );
@@ -108,7 +108,7 @@ cliptta.loadPlotly = function (address) {
 };
 
 function facetPlace() {
-  const plot = make("div", { className: "plot", attributes: { role: "figure" } });
+  const plot = make("div", { className: "plot", role: "figure" });
   sizes.observe(plot);
   return make("div", { className: "facet" }, make("div", { className: "head" }), plot);
 }
@@ -146,9 +146,7 @@ cliptta.kinds.plot = function (body, figure) {
   cliptta.retitle(body, figure.heading);
   const holder = body.querySelector(".facets");
   const facets = figure.facets || [];
-  body.classList.toggle("is-empty", !facets.length);
-  body.querySelector(".empty")?.remove();
-  if (!facets.length) body.append(cliptta.emptyNote(figure.empty || cliptta.say("Press Run.")));
+  cliptta.emptied(body, facets.length ? "" : figure.empty || cliptta.say("Press Run."));
   holder.dataset.count = facets.length;
   const key = JSON.stringify(figure.legend || []);
   const legend = body.querySelector(".legend");

@@ -95,9 +95,7 @@ cliptta.kinds.results = function (body, data) {
   const groups = make("tr", { className: "groups" }, make("th", { colSpan: of(""), scope: "colgroup" }));
   for (const { method, label, mark } of data.methods) {
     const who = make("span", { className: "who" }, cliptta.marker(mark), make("span", { textContent: label }));
-    const head = make("th", { colSpan: of(method), scope: "colgroup", className: "of-method" }, who);
-    head.style.setProperty("--own", `var(--m-${mark.colour})`);
-    groups.append(head);
+    groups.append(cliptta.own(mark, make("th", { colSpan: of(method), scope: "colgroup", className: "of-method" }, who)));
   }
   const heads = make("tr", {});
   data.columns.forEach(({ key }, index) => {
@@ -105,7 +103,7 @@ cliptta.kinds.results = function (body, data) {
     const own = state.column === index;
     const button = make(
       "button",
-      { type: "button", onclick: () => sort(index) },
+      { onclick: () => sort(index) },
       make("span", { textContent: title }),
       make("span", { className: "arrow", textContent: own ? (state.way > 0 ? "▲" : "▼") : "", ariaHidden: "true" }),
     );
@@ -119,7 +117,6 @@ cliptta.kinds.results = function (body, data) {
   const all = say("Results for {total} images.", { total });
   const some = say("Results for the newest {shown} of {total} images.", { shown, total });
   const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;
-  const table = make("table", {}, make("caption", { className: "sr", textContent: caption }), make("thead", {}, groups, heads), rows);
-  const scroll = make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": caption } }, table);
-  body.replaceChildren(make("p", { className: "footnote", textContent: caption }), scroll);
+  const table = cliptta.table(caption, make("caption", { className: "sr", textContent: caption }), make("thead", {}, groups, heads), rows);
+  body.replaceChildren(make("p", { className: "footnote", textContent: caption }), table);
 };

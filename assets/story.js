@@ -55,7 +55,7 @@ function sentences({ told, alone }) {
 }
 
 const number = ([text, id]) =>
-  make("button", { type: "button", className: "number", textContent: text, title: say("Show where"), onclick: () => cliptta.lightUp(id) });
+  make("button", { className: "number", textContent: text, title: say("Show where"), onclick: () => cliptta.lightUp(id) });
 
 // A comma stays with its number: a button lets a line break on either side.
 const stop = (part) => (typeof part === "string" && part.match(/^[.,;:]/)?.[0]) || "";
@@ -73,9 +73,7 @@ function loss(own) {
   });
   const sum = Object.values(own.terms).reduce((one, other) => one + other, 0);
   if (values.length > 1) values.push(make("div", { className: "sum" }, make("dt", { textContent: say("sum") }), value(sum)));
-  const place = make("section", { title: own.sentence }, make("h3", {}, ...cliptta.who(own)), make("dl", {}, ...values));
-  place.style.setProperty("--own", `var(--m-${own.mark.colour})`);
-  return place;
+  return cliptta.own(own.mark, make("section", { title: own.sentence }, make("h3", {}, ...cliptta.who(own)), make("dl", {}, ...values)));
 }
 
 function heading({ losses, step, batch }) {
@@ -87,9 +85,8 @@ function heading({ losses, step, batch }) {
 cliptta.kinds.story = function (body, data) {
   if (!body.querySelector(".story")) body.append(make("div", { className: "story" }));
   const holder = body.querySelector(".story");
-  body.querySelector(".empty")?.remove();
   holder.hidden = !data.losses;
-  if (!data.losses) body.append(cliptta.emptyNote(say("Press Run: the terms of each loss appear here, with their values at each step.")));
+  cliptta.emptied(body, data.losses ? "" : say("Press Run: the terms of each loss appear here, with their values at each step."));
   const told = data.losses ? sentences(data) : [];
   const words = JSON.stringify(told);
   if (holder.dataset.words !== words) {

@@ -69,7 +69,7 @@ function classes(rows) {
 
 function strangers(shares) {
   const row = make("div", { className: "bursts" });
-  for (const share of shares) row.append(make("i", { attributes: { style: `height:${100 * share}%` } }));
+  for (const share of shares) row.append(make("i", { style: `height:${100 * share}%` }));
   return row;
 }
 
@@ -78,7 +78,7 @@ function picture(body, data, text) {
   const key = JSON.stringify([data.shifts, data.classes, data.bursts, document.body.className]);
   if (body.dataset.key !== key) {
     body.dataset.key = key;
-    const lanes = make("div", { className: "lanes", attributes: { role: "img" } });
+    const lanes = make("div", { className: "lanes", role: "img" });
     const lane = (name, content) =>
       lanes.append(make("b", { textContent: name }), make("div", { className: "lane" }, content));
     lane(say("shift"), shifts(data));

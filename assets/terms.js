@@ -31,8 +31,8 @@ function mark(place) {
       const entry = words.get(word);
       if (seen.has(entry)) continue;
       seen.add(entry);
-      const attributes = { href: `#${entry.id}`, "aria-expanded": false };
-      parts.push(text.data.slice(from, index), make("a", { className: "term", textContent: word, attributes }));
+      const term = make("a", { className: "term", textContent: word, href: `#${entry.id}`, "aria-expanded": false });
+      parts.push(text.data.slice(from, index), term);
       from = index + word.length;
     }
     if (parts.length) text.replaceWith(...parts, text.data.slice(from));
@@ -56,7 +56,7 @@ new MutationObserver(() => {
   waiting = waiting || setTimeout(pass, 200);
 }).observe(document, { subtree: true, childList: true, characterData: true });
 
-const bubble = make("div", { className: "bubble", popover: "auto", attributes: { role: "status" } });
+const bubble = make("div", { className: "bubble", popover: "auto", role: "status" });
 let shown = null; // the word whose sentence is shown
 let timer = 0;
 

@@ -46,13 +46,7 @@ cliptta.uploader = function (element, props, watch, trigger) {
   // The server counts by it what one visitor sends.
   const token = crypto.getRandomValues(new Uint32Array(4)).join("-");
 
-  const value = () => {
-    try {
-      return JSON.parse(props.value || "{}");
-    } catch (error) {
-      return {};
-    }
-  };
+  const value = () => cliptta.read(props.value);
 
   function draw() {
     const { images, frames = 0 } = value();
