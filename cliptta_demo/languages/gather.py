@@ -12,7 +12,7 @@ from cliptta_demo.languages import ENGLISH, FOLDER
 from cliptta_demo.places import ASSETS
 
 PACKAGE = FOLDER.parent
-SAYS = ("say", "say_count", "Text")
+SAYS = ("say", "say_count", "Text", "Told")
 ERRORS = ("UserError", "DoesNotFit", "CameraGone")  # whose first argument is said as the error is shown
 SAYING = re.compile(r'\bsay\(\s*("(?:[^"\\]|\\.)*")')  # in scripts: one literal in double quotes
 COUNTING = re.compile(r'\bsayCount\(\s*("(?:[^"\\]|\\.)*"),\s*("(?:[^"\\]|\\.)*")')

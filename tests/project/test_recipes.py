@@ -70,7 +70,7 @@ FOGGY = Lesson(
     key="foggy",
     title=Text("In the fog"),
     changes={"corruption": "fog"},
-    explains=(Told(text=Text("Wait for fog, then press Run."), panel="gallery"),),
+    explains=(Told("Wait for fog, then press Run.", "gallery"),),
     runs=False,
 )
 """

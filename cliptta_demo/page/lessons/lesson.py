@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cliptta_demo.languages import Says
+from cliptta_demo.languages import Says, Text
 from cliptta_demo.page.lessons.claim import Claim
 from cliptta_demo.page.lessons.questions import Question
 
@@ -13,12 +13,15 @@ LONGEST = 140  # letters of a step: two lines beside the title
 LONGEST_ASK = 72  # of a question: one line, the choices are the other
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Told(Says):
-    """A step that only tells. ``text``: at most ``LONGEST`` letters; ``panel``: the part of the page to look at."""
+    """A step that only tells. ``text``: a literal of at most ``LONGEST`` letters; ``panel``: the part to look at."""
 
     text: str
-    panel: str
+    panel: str = "accuracy"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", Text.__new__(Text, self.text))  # what is gathered stands in the lessons
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,18 +18,14 @@ COLLAPSE = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below "
-                "zero-shot's: each wrong guess feeds the next."
-            ),
-            panel="histogram",
+            "TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below "
+            "zero-shot's: each wrong guess feeds the next.",
+            "histogram",
         ),
         Told(
-            text=Text(
-                "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it asks the "
-                "batch to use all classes."
-            ),
-            panel="entropy",
+            "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it asks the "
+            "batch to use all classes.",
+            "entropy",
         ),
     ),
     change=Change(
@@ -52,19 +48,10 @@ PATIENCE = Lesson(
     changes={"learning_rate": 5e-5},
     asks=(Goes(Text("Is TENT just badly tuned? At a learning rate of 0.00005 it …"), "tent", 0.05),),
     explains=(
+        Told("TENT is careful: it no longer collapses. All three curves close together: CLIPTTA learns only a little."),
         Told(
-            text=Text(
-                "TENT is careful: it no longer collapses. All three curves close together: CLIPTTA learns only a "
-                "little."
-            ),
-            panel="accuracy",
-        ),
-        Told(
-            text=Text(
-                "Compare with the dotted curves of the first lesson: the rate that lets CLIPTTA repair the model "
-                "is one that TENT does not survive."
-            ),
-            panel="accuracy",
+            "Compare with the dotted curves of the first lesson: the rate that lets CLIPTTA repair the model "
+            "is one that TENT does not survive."
         ),
     ),
     change=Change(
@@ -86,12 +73,7 @@ BATCH = Lesson(
     changes={"batch_size": 4, "batches": 24, "methods": ["zero-shot", "cliptta"]},
     asks=(Ends(Text("CLIPTTA compares a batch's images. With only four, where will it end?"), "cliptta"),),
     explains=(
-        Told(
-            text=Text(
-                "CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident ones."
-            ),
-            panel="accuracy",
-        ),
+        Told("CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident ones."),
     ),
     change=Change(
         text=Text("And without the memory, with nothing but four images to lean on?"),
@@ -114,11 +96,8 @@ CLEAN = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "There is nothing to win: zero-shot reads them almost without error. Three curves at the top; "
-                "TENT and CLIPTTA change next to nothing."
-            ),
-            panel="accuracy",
+            "There is nothing to win: zero-shot reads them almost without error. Three curves at the top; "
+            "TENT and CLIPTTA change next to nothing."
         ),
     ),
     change=Change(
@@ -144,18 +123,13 @@ FAIR = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "TENT + regulariser climbs above zero-shot and ends close to CLIPTTA: the pull towards all classes is "
-                "what TENT lacked."
-            ),
-            panel="accuracy",
+            "TENT + regulariser climbs above zero-shot and ends close to CLIPTTA: the pull towards all classes is "
+            "what TENT lacked."
         ),
         Told(
-            text=Text(
-                "TENT by itself falls below zero-shot. In the scripts of CLIPTTA's authors it runs so, and at ten "
-                "times CLIPTTA's rate."
-            ),
-            panel="histogram",
+            "TENT by itself falls below zero-shot. In the scripts of CLIPTTA's authors it runs so, and at ten "
+            "times CLIPTTA's rate.",
+            "histogram",
         ),
     ),
     change=Change(

@@ -30,11 +30,9 @@ STRANGERS = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
-                "adapts on what looks known."
-            ),
-            panel="scores",
+            "The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
+            "adapts on what looks known.",
+            "scores",
         ),
     ),
     change=Change(
@@ -62,18 +60,13 @@ STYLE = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
-                "damage to be one."
-            ),
-            panel="gallery",
+            "Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
+            "damage to be one.",
+            "gallery",
         ),
         Told(
-            text=Text(
-                "CLIPTTA wins back a little of it, and TENT stays close to zero-shot: most images are named rightly "
-                "without adapting."
-            ),
-            panel="accuracy",
+            "CLIPTTA wins back a little of it, and TENT stays close to zero-shot: most images are named rightly "
+            "without adapting."
         ),
     ),
     change=Change(
@@ -105,21 +98,13 @@ TURNS = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "TENT falls below zero-shot. Below the strip stands what each method read under each shift: look at "
-                "the noises, which come first."
-            ),
-            panel="accuracy",
+            "TENT falls below zero-shot. Below the strip stands what each method read under each shift: look at "
+            "the noises, which come first."
         ),
+        Told("CLIPTTA carries what it learnt from shift to shift, and ends above zero-shot."),
         Told(
-            text=Text("CLIPTTA carries what it learnt from shift to shift, and ends above zero-shot."),
-            panel="accuracy",
-        ),
-        Told(
-            text=Text(
-                "SAR leaves out unsure images and starts anew when it goes astray: here it gains nothing on zero-shot."
-            ),
-            panel="entropy",
+            "SAR leaves out unsure images and starts anew when it goes astray: here it gains nothing on zero-shot.",
+            "entropy",
         ),
     ),
     change=Change(
@@ -144,17 +129,11 @@ RUNS = Lesson(
     ),
     explains=(
         Told(
-            text=Text(
-                "CLIPTTA still ends above zero-shot: beside a batch that lacks most classes its memory shows it the "
-                "others."
-            ),
-            panel="accuracy",
+            "CLIPTTA still ends above zero-shot: beside a batch that lacks most classes its memory shows it the others."
         ),
         Told(
-            text=Text(
-                "TENT ends below zero-shot. The bars show where its answers have gone, the dashes where they belong."
-            ),
-            panel="histogram",
+            "TENT ends below zero-shot. The bars show where its answers have gone, the dashes where they belong.",
+            "histogram",
         ),
     ),
     change=Change(
