@@ -69,20 +69,13 @@ def test_the_bare_loop_makes_the_passes_and_leaves_the_backbone_alone() -> None:
     assert not any(parameter.requires_grad for parameter in backbone.tower.parameters())
     learnt = [name for name, parameter in bare.tower.named_parameters() if parameter.requires_grad]
     assert set(learnt) == set(backbone.layout.names)
-
-
-def test_repeats_go_round_and_the_median_is_taken() -> None:
     calls: list[str] = []
-    taken = medians({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, torch.device("cpu"), 2)
+    works = {name: lambda name=name: calls.append(name) for name in "ab"}
+    assert [*medians(works, torch.device("cpu"), 2)] == ["a", "b"]
     assert "".join(calls) == "ababab"  # one warm-up, two repeats
-    assert set(taken) == {"a", "b"}
-
-
-def test_prototypes_of_the_bench_use_every_class() -> None:
-    backbone = small_backbone()
     images = random_images(32)
     predicted = (backbone.embed(images) @ random_prototypes(backbone, images, 8).T).argmax(1)
-    assert len(predicted.unique()) >= 6
+    assert len(predicted.unique()) >= 6  # of eight classes
 
 
 @pytest.mark.slow
@@ -100,12 +93,6 @@ def test_growth_is_measured_for_all_four(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "seconds", images)
     result = grow(backbone, repeats=1, sizes=sizes)
     assert sizes.keys() == GROWTH.keys()
-    assert {title: list(values) for title, values in GROWTH.items()} == {
-        "batch size": [1, 4, 16, 64, 128, 256, 512],
-        "classes": [2, 10, 100, 1000],
-        "steps": [1, 3, 5, 10, 20],
-        "sessions": [1, 4, 16, 64],
-    }
     assert {title: tuple(times) for title, times in result.items()} == sizes
     assert result["batch size"][16] > 1.5 * result["batch size"][1]
     assert result["steps"][20] > 10 * result["steps"][1]
@@ -141,9 +128,3 @@ def test_what_is_published_is_the_same_model_in_two_passes_a_step(
     assert not torch.equal(moved, backbone.source_parameters)
     times = beside_published(backbone.info.name, 4, 4, 1, 1)
     assert times["pass"].keys() == times["cliptta"].keys() >= {"published float32", "here bfloat16"}
-
-
-def test_numbers_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["bench", "--steps", "0"])
-    assert "steps is 0; it must be a whole number from 1 to 1024" in capsys.readouterr().err

@@ -123,17 +123,9 @@ def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(
 
 def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed: bool = False) -> Row:
     def summary(value: float, fallen: bool) -> dict:
-        measures = dict.fromkeys(("auroc", "fpr95", "deterioration", "improvement", "calibration_error"))
-        entropies = {"collapse_entropy": 1.0, "histogram_entropy": 1.0, "collapse_entropy_ceiling": 1.1}
-        rest = {
-            "largest_class_share": 0.5,
-            "skipped_steps": 0,
-            "kept_bytes": 0,
-            "seconds_per_batch": 0.1,
-            "histogram": [3, 2, 1],
-        }
-        series = {"series": {"collapse_entropy": [1.0, 1.0]}}
-        return {"accuracy": value, "collapsed": fallen, **measures, **entropies, **rest, **series}
+        entropies = dict.fromkeys(("collapse_entropy", "histogram_entropy", "collapse_entropy_ceiling"), 1.0)
+        about = {"histogram": [3, 2, 1], "series": {"collapse_entropy": [1.0, 1.0]}}
+        return {"accuracy": value, "collapsed": fallen, **entropies, **about}
 
     return Row(corruption, seed, 1.0, {"zero-shot": summary(zero_shot, False), "cliptta": summary(cliptta, collapsed)})
 
@@ -141,18 +133,12 @@ def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed:
 ROWS = [row("none", 0, 0.9, 0.91), row("fog", 0, 0.5, 0.7), row("fog", 1, 0.4, 0.8), row("snow", 0, 0.6, 0.5, True)]
 
 
-DESCRIBED = settings_of().plain() | {"adaptation": vars(TINY_ADAPTATION), "class_names": ["a", "b", "c"]}
-
-
-def test_means_are_over_seeds_then_corruptions_and_leave_clean_out() -> None:
-    sums = totals(numbers_of(ROWS)).loc["cliptta"]
-    assert (sums.accuracy, sums.gain, sums.worst) == pytest.approx(((0.75 + 0.5) / 2, (0.3 - 0.1) / 2, -0.1))
-    assert (sums["sum"], sums["size"]) == (1, 3)
-
-
 def test_csv_and_markdown_say_the_same() -> None:
     variants = parse_variants("zero-shot,cliptta")
-    described = DESCRIBED
+    described = settings_of().plain() | {"adaptation": vars(TINY_ADAPTATION), "class_names": ["a", "b", "c"]}
+    sums = totals(numbers_of(ROWS)).loc["cliptta"]  # over seeds, then corruptions; clean streams are left out
+    assert (sums.accuracy, sums.gain, sums.worst) == pytest.approx(((0.75 + 0.5) / 2, (0.3 - 0.1) / 2, -0.1))
+    assert (sums["sum"], sums["size"]) == (1, 3)
     lines = list(csv.DictReader(io.StringIO(to_csv(ROWS))))
     assert len(lines) == 8 + 3 * 2 * 2  # mean and standard error of three corruptions and two columns
     fog = [line for line in lines if (line["corruption"], line["method"]) == ("fog", "zero-shot")]
@@ -173,31 +159,35 @@ def test_csv_and_markdown_say_the_same() -> None:
         assert line in text
         assert "ImageNet" not in text
     assert "paper" not in to_markdown(both, variants, described | {"dataset": "folder:cifar10"})
-
-
-def test_the_report_escapes_what_it_is_given() -> None:
-    hostile = ("</script><b>", "b", "c")
-    described = DESCRIBED | {"class_names": hostile, "dataset": "<img src=x>"}
-    text = to_html(ROWS, parse_variants("zero-shot,cliptta"), described)
+    hostile = {"class_names": ["</script><b>", "b", "c"], "dataset": "<img src=x>"}
+    text = to_html(ROWS, variants, described | hostile)  # which the report escapes
     assert "<img src=x>" not in text
     data = text[text.index("const DATA = ") :]
     assert data.count("</script>") == 1  # its own end, none from a class name
 
 
 def test_the_command_writes_it_all_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["table", "--out", str(tmp_path), "--corruptions", "fog", "--batches", "2", "--batch-size", "8"]
-    words += ["--ood", "flags", "--methods", "zero-shot,cliptta-oce@steps=1"]
+    """A schedule is a row, with its shifts below."""
+    out = tmp_path / "table"
+    words = ["table", "--out", str(out), "--batches", "2", "--batch-size", "8", "--ood", "flags", "--order", "rotta"]
+    words += ["--schedule", "continual", "--shift-batches", "1", "--methods", "zero-shot,cliptta-oce@steps=1"]
     main(words)
     first = capsys.readouterr()
-    assert "1/1  fog, seed 0: zero-shot" in first.err
-    assert "AUROC / FPR95" in first.out
-    written = {path.name for path in tmp_path.iterdir()}
+    assert "1/1  continual, seed 0: zero-shot" in first.err
+    written = {path.name for path in out.iterdir()}
     assert written == {"runs.jsonl", "settings.json", "table.csv", "table.md", "report.html"}
+    text = (out / "table.md").read_text()
+    assert text == first.out.removesuffix("\n")
+    assert "AUROC / FPR95" in text
+    assert "shifts continual (batches of each: 1), order rotta" in text
+    assert re.search(r"\n\| shot_noise \| [\d.]+ \| [\d.]+ \|", text)
     main(words)
     again = capsys.readouterr()
     assert "1 streams are there already" in again.err
     assert again.out == first.out
-    assert json.loads((tmp_path / "settings.json").read_text())["ood"] == "flags"
+    assert json.loads((out / "settings.json").read_text())["ood"] == "flags"
+    with pytest.raises(SystemExit):
+        main([*words, "--corruptions", "fog"])
 
 
 def test_cifar_c_brings_its_own_corruptions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,12 +200,11 @@ def test_cifar_c_brings_its_own_corruptions(tmp_path: Path, capsys: pytest.Captu
         images[20_000:30_000] = value  # severity 3
         images.flush()
     words = ["--methods", "zero-shot", "--severity", "3", "--batches", "1", "--batch-size", "16"]
-    main(
-        ["table", "--out", str(tmp_path / "out"), "--dataset", f"cifar10c:{data}", "--corruptions", "fog,snow", *words]
-    )
+    words = ["table", "--dataset", f"cifar10c:{data}", *words, "--out"]
+    main([*words, str(tmp_path / "out"), "--corruptions", "fog,snow"])
     assert "| fog |" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        main(["table", "--out", str(tmp_path / "all"), "--dataset", f"cifar10c:{data}", *words])
+        main([*words, str(tmp_path / "all")])
     assert "gaussian_noise" in capsys.readouterr().err
 
 
@@ -230,28 +219,3 @@ def test_where_tent_collapses_is_told_against_how_often_zero_shot_is_right() -> 
         "1 of the 2 others."
     )
     assert collapse_sentence(numbers_of([stream("none", 0.9, False), stream("snow", None, True), ROWS[1]])) == ""
-
-
-def test_a_schedule_is_a_row_with_its_shifts_below(tmp_path: Path) -> None:
-    words = [
-        "--schedule",
-        "continual",
-        "--shift-batches",
-        "1",
-        "--order",
-        "rotta",
-        "--batches",
-        "2",
-        "--batch-size",
-        "8",
-    ]
-    out = tmp_path / "table"
-    main(["table", "--out", str(out), "--methods", "zero-shot,tent@steps=1", *words])
-    row = json.loads((out / "runs.jsonl").read_text())
-    assert row["corruption"] == "continual"
-    assert list(row["columns"]["zero-shot"]["shift_accuracy"]) == ["gaussian_noise", "shot_noise"]
-    text = (out / "table.md").read_text()
-    assert "shifts continual (batches of each: 1), order rotta" in text
-    assert re.search(r"\n\| shot_noise \| [\d.]+ \| [\d.]+ \|", text)
-    with pytest.raises(SystemExit):
-        main(["table", "--out", str(out), "--corruptions", "fog", *words])
