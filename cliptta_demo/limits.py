@@ -6,14 +6,15 @@ method's own numbers (steps, learning rate, …) belong to the engine, in :mod:`
 """
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 
 from cliptta_demo.backend.data.archive import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
 from cliptta_demo.backend.data.video import VideoLimits
+from cliptta_demo.backend.declare import Declared, settings_of, whole
 from cliptta_demo.backend.errors import UserError
 
 PREFIX = "CLIPTTA_"
@@ -31,82 +32,70 @@ OTHER_VARIABLES = (
 )
 
 
-def _limit(default: int, low: int, high: int) -> int:
-    return field(default=default, metadata={"range": (low, high)})
-
-
 def variable(name: str) -> str:
     """The environment variable that sets a limit."""
     return PREFIX + name.upper()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """All limits, whole numbers. Raises UserError with variable, value and range for one out of range."""
+class Limits(Declared):
+    """All limits, whole numbers."""
 
     # One run
-    max_batches: int = _limit(200, 1, 1000)  # curves stay readable, and a link can't keep a core busy for hours
-    max_batch_size: int = _limit(512, 1, 512)  # the paper's largest is 256; lower it where memory is scarce
-    max_run_steps: int = _limit(4000, 1, 50_000)  # batches × steps: the longest stream at twice the paper's ten steps
-    max_methods: int = _limit(6, 1, 32)  # as many colours as are told apart at once, and cards beside one another
-    max_classes: int = _limit(200, 2, 1000)  # each costs five captions through the text tower
+    max_batches: int = whole(200, 1, 1000)  # curves stay readable, and a link can't keep a core busy for hours
+    max_batch_size: int = whole(512, 1, 512)  # the paper's largest is 256; lower it where memory is scarce
+    max_run_steps: int = whole(4000, 1, 50_000)  # batches × steps: the longest stream at twice the paper's ten steps
+    max_methods: int = whole(6, 1, 32)  # as many colours as are told apart at once, and cards beside one another
+    max_classes: int = whole(200, 2, 1000)  # each costs five captions through the text tower
 
     # Arithmetic, as on a processor; a GPU may do GPU_TIMES as much
-    turn_gigaflops: int = _limit(600, 1, 1_000_000)  # until somebody else's turn: two cores take 3 s in float32
-    pass_gigaflops: int = _limit(6000, 1, 10_000_000)  # one that batch normalisation forbids to cut: half a minute
-    run_teraflops: int = _limit(1000, 1, 1_000_000)  # one whole run: an hour and a half on such a machine
+    turn_gigaflops: int = whole(600, 1, 1_000_000)  # until somebody else's turn: two cores take 3 s in float32
+    pass_gigaflops: int = whole(6000, 1, 10_000_000)  # one that batch normalisation forbids to cut: half a minute
+    run_teraflops: int = whole(1000, 1, 1_000_000)  # one whole run: an hour and a half on such a machine
 
     # All runs
-    runs_at_once: int = _limit(48, 1, 256)  # a class of forty and some; they take turns step by step
-    cameras: int = _limit(8, 0, 256)  # at work at once, beside them; each takes a turn for every frame
-    queue_size: int = _limit(64, 1, 10_000)  # visitors in line behind them; more are told that it is full
+    runs_at_once: int = whole(48, 1, 256)  # a class of forty and some; they take turns step by step
+    cameras: int = whole(8, 0, 256)  # at work at once, beside them; each takes a turn for every frame
+    queue_size: int = whole(64, 1, 10_000)  # visitors in line behind them; more are told that it is full
     # One call on ZeroGPU. It counts each second 1.5 times, and refuses a call that asks for more than is left of the
     # day: a visitor without account has 120, enough for two such calls.
-    gpu_seconds: int = _limit(40, 10, 600)
+    gpu_seconds: int = whole(40, 10, 600)
 
     # Sessions
-    sessions: int = _limit(128, 1, 10_000)  # kept in memory, more than can run and wait; the longest unused goes first
-    session_megabytes: int = _limit(600, 1, 100_000)  # of one: both CLIPTTAs with 8 shots × 200 classes at 224 pixels
-    sessions_megabytes: int = _limit(6000, 1, 1_000_000)  # all, and runs at work; leaves a Space 10 GB for models
-    session_minutes: int = _limit(360, 1, 10_080)  # until an idle session is forgotten: a school day
+    sessions: int = whole(128, 1, 10_000)  # kept in memory, more than can run and wait; the longest unused goes first
+    session_megabytes: int = whole(600, 1, 100_000)  # of one: both CLIPTTAs with 8 shots × 200 classes at 224 pixels
+    sessions_megabytes: int = whole(6000, 1, 1_000_000)  # all, and runs at work; leaves a Space 10 GB for models
+    session_minutes: int = whole(360, 1, 10_080)  # until an idle session is forgotten: a school day
 
     # Uploads
-    upload_files: int = _limit(500, 1, 10_000)  # several batches; more would outlast a visitor's patience
-    upload_megabytes: int = _limit(20, 1, 1024)  # per file: any telephone's photo passes
-    image_megapixels: int = _limit(40, 1, 500)  # width × height: most cameras' photos pass; 160 MB once decoded
-    drop_files: int = _limit(1000, 1, 10_000)  # in one drop or folder; images beyond upload_files are left out, by name
-    archive_megabytes: int = _limit(200, 1, 4096)  # per zip
-    archive_members: int = _limit(2000, 1, 100_000)  # looked at in a zip, whatever they are
-    archive_unpacked_megabytes: int = _limit(500, 1, 16_384)  # all zips of a visitor's, one member at a time
-    video_megabytes: int = _limit(200, 1, 4096)  # per video: a telephone's minute in full HD passes
-    video_seconds: int = _limit(60, 1, 3600)  # of decoding, all videos of a visitor's; one is decoded at a time
-    visitor_megabytes: int = _limit(1000, 1, 100_000)  # on disk, of one visitor: 250 photos of 4 MB, or five zips
-    uploads_megabytes: int = _limit(8000, 1, 1_000_000)  # on disk, of all: forty visitors with fifty photos each
-    disk_reserve_megabytes: int = _limit(1000, 0, 1_000_000)  # stays free whatever comes: for logs and others' files
-    upload_minutes: int = _limit(30, 1, 1440)  # for a file to arrive and be taken: the most of a visitor at 5 Mbit/s
-    leave_seconds: int = _limit(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
+    upload_files: int = whole(500, 1, 10_000)  # several batches; more would outlast a visitor's patience
+    upload_megabytes: int = whole(20, 1, 1024)  # per file: any telephone's photo passes
+    image_megapixels: int = whole(40, 1, 500)  # width × height: most cameras' photos pass; 160 MB once decoded
+    drop_files: int = whole(1000, 1, 10_000)  # in one drop or folder; images beyond upload_files are left out, by name
+    archive_megabytes: int = whole(200, 1, 4096)  # per zip
+    archive_members: int = whole(2000, 1, 100_000)  # looked at in a zip, whatever they are
+    archive_unpacked_megabytes: int = whole(500, 1, 16_384)  # all zips of a visitor's, one member at a time
+    video_megabytes: int = whole(200, 1, 4096)  # per video: a telephone's minute in full HD passes
+    video_seconds: int = whole(60, 1, 3600)  # of decoding, all videos of a visitor's; one is decoded at a time
+    visitor_megabytes: int = whole(1000, 1, 100_000)  # on disk, of one visitor: 250 photos of 4 MB, or five zips
+    uploads_megabytes: int = whole(8000, 1, 1_000_000)  # on disk, of all: forty visitors with fifty photos each
+    disk_reserve_megabytes: int = whole(1000, 0, 1_000_000)  # stays free whatever comes: for logs and others' files
+    upload_minutes: int = whole(30, 1, 1440)  # for a file to arrive and be taken: the most of a visitor at 5 Mbit/s
+    leave_seconds: int = whole(60, 1, 3600)  # from the end of a connection, which may come back, to forgetting all
 
     # Models and data sets
-    any_dataset: int = _limit(0, 0, 1)  # 1: visitors may name any of the hub's; the default where nobody else comes
-    download_megabytes: int = _limit(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,149
-    loaded_backbones: int = _limit(2, 1, 16)  # ViT-L/14 alone takes 1.7 GB
+    any_dataset: int = whole(0, 0, 1)  # 1: visitors may name any of the hub's; the default where nobody else comes
+    download_megabytes: int = whole(2500, 1, 100_000)  # one choice of a visitor's; ImageNet-R has 2,149
+    loaded_backbones: int = whole(2, 1, 16)  # ViT-L/14 alone takes 1.7 GB
 
     # Workers, where CLIPTTA_RAY names a cluster
-    workers: int = _limit(256, 1, 4096)  # at most; fewer leave GPUs of the cluster to others
-    worker_cores: int = _limit(4, 1, 1024)  # processor cores of one, where it has no GPU of its own
-    worker_silent_seconds: int = _limit(20, 2, 600)  # without a sign of life, after which it counts as hung
-    worker_step_seconds: int = _limit(180, 5, 3600)  # of one step: pass_gigaflops take a single slow core two minutes
-    worker_wait_seconds: int = _limit(90, 1, 3600)  # for a worker to come, when there is none: a start takes 15
+    workers: int = whole(256, 1, 4096)  # at most; fewer leave GPUs of the cluster to others
+    worker_cores: int = whole(4, 1, 1024)  # processor cores of one, where it has no GPU of its own
+    worker_silent_seconds: int = whole(20, 2, 600)  # without a sign of life, after which it counts as hung
+    worker_step_seconds: int = whole(180, 5, 3600)  # of one step: pass_gigaflops take a single slow core two minutes
+    worker_wait_seconds: int = whole(90, 1, 3600)  # for a worker to come, when there is none: a start takes 15
 
     # The server
-    stop_seconds: int = _limit(8, 1, 300)  # for runs to end their step when told to stop; Docker kills after ten
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value, (low, high) = getattr(self, item.name), item.metadata["range"]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                name = variable(item.name)
-                raise UserError(f"{name} is {value!r}; it must be a whole number from {low:,} to {high:,}.")
+    stop_seconds: int = whole(8, 1, 300)  # for runs to end their step when told to stop; Docker kills after ten
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Limits":
@@ -115,18 +104,17 @@ class Limits:
         Raises:
             UserError: a value that is no whole number of its range, or a variable of ours that there is not.
         """
-        known = {variable(item.name): item.name for item in fields(cls)}
+        known = {variable(name): setting for name, setting in settings_of(cls).items()}
         ours = {name for name in environment if name.startswith(PREFIX)} - set(OTHER_VARIABLES)
         if unknown := sorted(ours - set(known)):
             raise UserError(f"{', '.join(unknown)} sets no limit; there are: {', '.join(known)}.")
-        given = {known[name]: _whole(environment[name]) for name in sorted(ours) if environment[name].strip()}
-        alone = is_loopback(environment.get("GRADIO_SERVER_NAME", ""))
-        return cls(**{"any_dataset": int(alone)} | given)
-
-    @property
-    def largest_file(self) -> int:
-        """Bytes of one upload, whatever it is; the engine's own limits are finer."""
-        return max(self.images.max_bytes, self.archives.max_archive_bytes, self.videos.max_bytes)
+        given = {"any_dataset": int(is_loopback(environment.get("GRADIO_SERVER_NAME", "")))}
+        for name in sorted(ours):
+            if text := environment[name].strip():
+                value = int(text) if re.fullmatch(r"-?\d+", text) else text
+                known[name].check(value, name)
+                given[known[name].name] = value
+        return cls(**given)
 
     @property
     def images(self) -> ImageLimits:
@@ -158,14 +146,6 @@ def is_loopback(name: str) -> bool:
     with suppress(ValueError):
         return ip_address(name.strip("[]")).is_loopback
     return name == "localhost"
-
-
-def _whole(text: str) -> int | str:
-    """The number that is written there; other text stays, for the check to refuse by name."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
 
 
 LIMITS = Limits.from_environment(os.environ)

@@ -32,21 +32,11 @@ def build_own(values: Mapping[str, Any]) -> dict[str, Declared]:
     Raises:
         UserError: a method or setting that there is not, or a value that is none of its setting's.
     """
-    given: dict[str, dict[str, Any]] = {}
+    known, given = own_declared(), dict[str, dict[str, Any]]()
     for name, value in values.items():
+        if name not in known:
+            raise UserError("Unknown setting {name}; known: {known}.", name=name, known=", ".join(known))
+        known[name].check(value, name)
         method, _, setting = name.partition(".")
-        if own_kind(method) is None:
-            raise UserError("{name} is no setting: {method} has none of its own.", name=name, method=method)
         given.setdefault(method, {})[setting] = value
-    return {method: _build(method, own) for method, own in given.items()}
-
-
-def _build(method: str, values: Mapping[str, Any]) -> Declared:
-    kind = own_kind(method)
-    known = settings_of(kind)
-    if unknown := values.keys() - known:
-        names = [", ".join(f"{method}.{name}" for name in sorted(part)) for part in (unknown, known)]
-        raise UserError("Unknown setting {unknown}; known: {known}.", unknown=names[0], known=names[1])
-    for name, value in values.items():
-        known[name].check(value, f"{method}.{name}")
-    return kind(**values)
+    return {method: own_kind(method)(**own) for method, own in given.items()}

@@ -166,7 +166,7 @@ def test_own_settings_belong_to_methods_of_the_run() -> None:
     assert replace(RunSettings(methods=("tent", "echo"), own={"echo": OWN}), methods=("tent",)).own == {}
     with pytest.raises(UserError, match="own has settings for echo that are another method's"):
         RunSettings(methods=("echo",), own={"echo": StreamSettings()})
-    with pytest.raises(UserError, match=r"Unknown setting echo\.x; known: echo\.mode, echo\.shots"):
+    with pytest.raises(UserError, match=r"Unknown setting echo\.x; known: .*, echo\.shots"):
         build_own({"echo.x": 1})
     with pytest.raises(TypeError, match="Plain does not declare shots"):
         settings_of(make_dataclass("Plain", [("shots", int, 3)]))

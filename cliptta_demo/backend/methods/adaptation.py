@@ -19,7 +19,6 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 # Adam's constants as in the authors' release.
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-6
 SHARPNESS = 0.05  # ρ of a sharpness-aware step, in all releases that take one
-MOST_PREPARED = 2**24  # numbers in a memory that is normalised as a whole: 1,365 images of 64 pixels, 111 of 224
 
 
 @dataclass(frozen=True)
@@ -78,17 +77,6 @@ def _bytes_of(value: Any) -> int:
     if isinstance(value, tuple | list | Mapping):
         return sum(map(_bytes_of, value.values() if isinstance(value, Mapping) else value))
     return _bytes_of(vars(value)) if hasattr(value, "__dict__") else 0
-
-
-def falling_rate(learning_rate: float, halves: int, updates: Tensor, steps: int) -> float | Tensor:
-    """``lr / (1 + b/h)`` after b batches of so many steps, h of which halve it; 0: it stays as it is.
-
-    A rate that falls as 1/t is Robbins and Monro's (1951).
-
-    Args:
-        updates: scalar int64, the steps taken so far.
-    """
-    return learning_rate / (1 + updates.double() / (steps * halves)) if halves else learning_rate
 
 
 def adam_step(
@@ -197,15 +185,6 @@ class Prepared:
         self.images = images.to(backbone.device)
         self.pixels = backbone.normalise(self.images)
         self.made: dict[Hashable, Tensor] = {}  # what a method makes for this batch and may want at a later step
-        self._memory: tuple[Tensor, Tensor] | None = None  # images as they came and normalised
-
-    def remembered(self, images: Tensor, chosen: Tensor) -> Tensor:
-        """Those of the memory's ``images`` at the positions ``chosen``, normalised; one memory serves many steps."""
-        if images.numel() > MOST_PREPARED:
-            return self.backbone.normalise(images.index_select(0, chosen))
-        if self._memory is None or self._memory[0] is not images:
-            self._memory = images, self.backbone.normalise(images)
-        return self._memory[1][chosen]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,6 @@ from cliptta_demo.backend.methods.adaptation import (
     Progress,
     Step,
     adam_step,
-    falling_rate,
 )
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import marginal_entropy
@@ -97,9 +96,13 @@ class AdaptingMethod(Method):
         yield Progress(0, cosines, state).of_newest(count)
 
     def rate(self, state: AdaptationState) -> float | Tensor:
-        """The learning rate of the next step; where it falls, it is counted from the start or the last reset."""
-        settings = self.settings
-        return falling_rate(settings.learning_rate, settings.rate_halves, state.updates, self.steps(self.task.outline))
+        """The learning rate of the next step: ``lr / (1 + b/h)`` after b batches, h of which halve it; 0: it stays.
+
+        A rate that falls as 1/t is Robbins and Monro's (1951). Counted from the start or the last reset.
+        """
+        rate, halves = self.settings.learning_rate, self.settings.rate_halves
+        steps = self.steps(self.task.outline)
+        return rate / (1 + state.updates.double() / (steps * halves)) if halves else rate
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
         """What comes before the first step on a batch; the state that the steps start from."""

@@ -26,6 +26,7 @@ from cliptta_demo.backend.models.pieces import embed_in_pieces
 from cliptta_demo.backend.settings import RunSettings
 
 T = TypeVar("T")
+MOST_VIEWS = 256  # of an image, in one pass
 
 
 class Method:
@@ -82,11 +83,6 @@ class Method:
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         """What a batch takes."""
         return Cost(batch_size)
-
-    @classmethod
-    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
-        """How many images go through the tower together, at most, where memory sets no limit."""
-        return batch_size
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
@@ -167,7 +163,7 @@ class Method:
                     raise
             # Outside of the except block, whose traceback would keep the activations alive.
             torch.cuda.empty_cache()  # does nothing where there is no GPU
-            self.piece = self.at_once = min(self.largest_pass(self.task.outline, count), self.piece) // 2
+            self.piece = self.at_once = min(2 * max(count, MOST_VIEWS), self.piece) // 2
             if not self.piece or self.backbone.mixes_images:
                 raise DoesNotFit(
                     "{count} images do not fit into the memory of {device}. Choose a smaller batch size or a smaller "

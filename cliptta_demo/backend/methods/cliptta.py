@@ -56,12 +56,9 @@ class Cliptta(AdaptingMethod):
 
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
-        return Cost(batch_size, outline.settings.steps * cls.largest_pass(outline, batch_size))
-
-    @classmethod
-    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
         settings, classes = outline.settings, outline.classes
-        return batch_size + min(max(settings.memory_sample, classes), settings.memory_shots * classes)
+        remembered = min(max(settings.memory_sample, classes), settings.memory_shots * classes)
+        return Cost(batch_size, settings.steps * (batch_size + remembered))
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
@@ -71,7 +68,8 @@ class Cliptta(AdaptingMethod):
         passes = self.passes(self.parameters(state))
         # The first step must see the batch before it can choose what to remember; later ones need one pass for both.
         remembered = self._recall(batch, state, step, seed) if step > 0 else batch.pixels[:0]
-        features, memory_features = passes.embed_together(batch.pixels, remembered)
+        together = torch.cat([batch.pixels, remembered]) if len(remembered) else batch.pixels
+        features, memory_features = passes.embed(together).split([len(batch.pixels), len(remembered)])
         cosines = features @ self.prototypes.T
         state, keep, leaves, terms = self._known(state, cosines, step)
         terms = self._terms(features, cosines, keep) | terms
@@ -117,7 +115,7 @@ class Cliptta(AdaptingMethod):
             return batch.pixels[:0]
         generator = torch.Generator().manual_seed(seed * 1_009 + step)
         chosen = memory.sample(self.settings.memory_sample, len(self.prototypes), generator)
-        return batch.remembered(memory.images, chosen)
+        return self.backbone.normalise(memory.images[chosen])
 
 
 @register

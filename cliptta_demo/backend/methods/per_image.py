@@ -96,10 +96,6 @@ class PerImage(Method):
     weight_decay: ClassVar[float] = 0.01  # AdamW's own
 
     @classmethod
-    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
-        return max(batch_size, outline.own.views)
-
-    @classmethod
     def steps(cls, outline: Outline) -> int:
         return REPORTS
 

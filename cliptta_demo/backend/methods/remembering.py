@@ -102,10 +102,6 @@ class Remembering(AdaptingMethod):
     family = "memory"
 
     @classmethod
-    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
-        return max(batch_size, outline.own.capacity)
-
-    @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
         capacity = outline.own.capacity
         return capacity, super().keeps(outline, backbone)[1] + ITEM_BYTES * capacity
@@ -124,10 +120,6 @@ class Remembering(AdaptingMethod):
         batch.made["cosines"] = self.predict(batch.pixels, parameters)
         self.rest()
         return batch.made["cosines"]
-
-    def recall(self, batch: Prepared, memory: ImageMemory) -> Tensor:
-        """The memory's images, normalised."""
-        return batch.remembered(memory.images, torch.arange(len(memory.images), device=memory.images.device))
 
     def learn(
         self,

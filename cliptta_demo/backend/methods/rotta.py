@@ -73,7 +73,7 @@ class Rotta(Remembering):
         if step == 0 or not self.task.own.by_authors:
             state, losses = self._take_in(batch, state)
         elif self._due(state.kept["memory"].offered, len(batch.images)):
-            state, losses = self._update(batch, state)
+            state, losses = self._update(state)
         return state, Progress(step, batch.made["cosines"], None, losses)
 
     def _due(self, offered: int, last: int) -> bool:
@@ -97,7 +97,7 @@ class Rotta(Remembering):
             memory = state.kept["memory"].offer(batch.images[part], first + start, *told, self._admit)
             state = state.keep(memory=memory)
             if memory.offered % every == 0:
-                state, losses = self._update(batch, state)
+                state, losses = self._update(state)
         return state, losses
 
     def _admit(self, items: list[Item], newcomer: Item) -> list[Item]:
@@ -120,12 +120,12 @@ class Rotta(Remembering):
             return items
         return [*(item for item in items if item is not worst), newcomer]
 
-    def _update(self, batch: Prepared, state: AdaptationState) -> tuple[AdaptationState, dict[str, Tensor]]:
+    def _update(self, state: AdaptationState) -> tuple[AdaptationState, dict[str, Tensor]]:
         """One step of the student on the memory, and a small one of the teacher after it."""
         memory, teacher, own = state.kept["memory"], state.kept["teacher"], self.task.own
         losses = {}
         if memory.items:
-            pixels, rows = self.recall(batch, memory), memory.rows()
+            pixels, rows = self.backbone.normalise(memory.images), memory.rows()
             targets = self.predict(pixels, teacher)[rows]
             self.rest()
             ages = [(memory.offered - item.arrival) / own.capacity for item in memory.items]

@@ -68,7 +68,7 @@ class Sotta(Remembering):
             return state, Progress(step, batch.made["cosines"])
         learnt = memory if authors else memory.only(memory.items[:1])
         loss = self._entropy if authors else lambda cosines: mean_entropy(self.backbone.logits(cosines))
-        state, value = self.learn(state, self.recall(batch, learnt), learnt.rows(), loss, sharp=authors)
+        state, value = self.learn(state, self.backbone.normalise(learnt.images), learnt.rows(), loss, sharp=authors)
         return state, Progress(step, batch.made["cosines"], None, {"entropy": value})
 
     def chance(self, seed: int) -> random.Random:

@@ -77,7 +77,7 @@ class Stamp(Remembering):
         state = state.keep(sizes=self._smoothed(sizes, memory.items), replays=updates + 1)
         fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.by_authors else 1
         how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.rate(state)}
-        state, value = self.learn(state, self.recall(batch, memory), memory.rows(), self._loss, **how)
+        state, value = self.learn(state, self.backbone.normalise(memory.images), memory.rows(), self._loss, **how)
         return state, Progress(step, batch.made["cosines"], None, {"replay": value})
 
     def chance(self, seed: int, step: int) -> random.Random:

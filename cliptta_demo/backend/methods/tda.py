@@ -42,11 +42,11 @@ class TdaSettings(Declared):
     shots: int = whole(
         3, 1, 64, "the release's",
         label=Text("Images per class"), help=Text("The surest, whose features are remembered."),
-        mark=Text("{} TDA images"),
+        restart=Text("the memory's size"),
     )  # fmt: skip
     negative_shots: int = whole(
         2, 1, 64, "the release's",
-        label=Text("Unsure images per class"), help=Text("In the negative cache."), mark=Text("{} unsure TDA images"),
+        label=Text("Unsure images per class"), help=Text("In the negative cache."), restart=Text("the memory's size"),
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ class Tda(Method):
         return AdaptationState.start(nothing(0), caches)
 
     def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
-        state = self._fitting(state or self.start())
+        state = state or self.start()
         features = self.embed(images)
         cosines = features @ self.prototypes.T
         logits = self.backbone.logits(cosines)
@@ -102,18 +102,6 @@ class Tda(Method):
             advice.append(self._advice(feature, positive, negative))
         state = state.keep(positive=positive, negative=negative)
         return Progress(0, cosines, state, logits=logits + torch.stack(advice))
-
-    def _fitting(self, state: AdaptationState) -> AdaptationState:
-        """The same state with room for as many items as the settings say; the surest stay."""
-        own = self.task.own
-        start = self.start().kept
-        kept = {
-            name: tuple(
-                torch.cat([old, new], dim=1)[:, :shots] for old, new in zip(state.kept[name], start[name], strict=True)
-            )
-            for name, shots in (("positive", own.shots), ("negative", own.negative_shots))
-        }
-        return state.keep(**kept)
 
     def _advice(self, feature: Tensor, positive: Cache, negative: Cache) -> Tensor:
         """What the caches add to the logits ``(C,)`` of an image with this feature ``(d,)``."""

@@ -41,10 +41,6 @@ class Zero(Method):
     own = ZeroSettings
 
     @classmethod
-    def largest_pass(cls, outline: Outline, batch_size: int) -> int:
-        return max(batch_size, outline.own.views)
-
-    @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(outline.own.views * batch_size)
 

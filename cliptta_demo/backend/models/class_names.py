@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import Text
 
 # The comma and the semicolon of other scripts part words just as ours do.
 _SEPARATORS = re.compile(r"[\n\v\f\r\x85\u2028\u2029,;\uff0c\uff1b\u3001\u060c\u061b]")
@@ -122,20 +121,8 @@ def _can_be_seen(name: str) -> bool:
 
 def _refuse_duplicates(names: list[str]) -> None:
     first_spelling: dict[str, str] = {}
-    counts: Counter[str] = Counter()
     for name in names:
         key = same_name(name)
-        first_spelling.setdefault(key, name)
-        counts[key] += 1
-    repeated = [
-        (say("'{name}' appears twice") if count == 2 else say("'{name}' appears {count} times")).format(
-            name=first_spelling[key], count=count
-        )
-        for key, count in counts.items()
-        if count > 1
-    ]
-    if repeated:
-        *others, listed = repeated
-        if others:
-            listed = say("{listed} and {last}", listed=", ".join(others), last=listed)
-        raise UserError("{listed}: keep one of each.", listed=listed)
+        if key in first_spelling:
+            raise UserError("'{name}' appears twice: keep one of each.", name=first_spelling[key])
+        first_spelling[key] = name

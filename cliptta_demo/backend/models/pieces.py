@@ -82,12 +82,6 @@ class Passes:
         self._cut.append((images, features))
         return features
 
-    def embed_together(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """Embeddings of several sets of images, in one forward pass; some may be empty."""
-        filled = [part for part in parts if len(part)]
-        features = self.embed(torch.cat(filled) if len(filled) > 1 else filled[0])
-        return features.split([len(part) for part in parts]) if len(parts) > 1 else (features,)
-
     def gradient(self, loss: Tensor, *others: Tensor) -> Tensor:
         """The gradient of a scalar loss: that of θ ``(P,)``, then that of each of the other leaves, in one vector."""
         leaves = (self.parameters, *others, *(features for _, features in self._cut))

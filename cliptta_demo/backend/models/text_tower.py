@@ -103,7 +103,7 @@ def load_tokenizer(config: dict[str, Any], directory: Path | None, *, untrained:
 
 def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
     listing = list_repository("model", repository, visitor=visitor)
-    wanted = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+    wanted = ("tokenizer.json", "tokenizer_config.json")
     files = [file for file in map(listing.find, wanted) if file is not None]
     if not files or files[0].path != wanted[0]:
         refusal = UserError("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0])
@@ -115,7 +115,7 @@ class HubTokenizer:
     """A ``tokenizer.json`` with the padding that its model was trained with.
 
     Args:
-        directory: holds ``tokenizer.json``, and ``tokenizer_config.json`` or ``special_tokens_map.json``.
+        directory: holds ``tokenizer.json``, and ``tokenizer_config.json`` where padding is another than ``</s>``.
         context_length: tokens of every caption, after cutting and padding.
         clean: open_clip's name of how text is cleaned first: "whitespace", "lower" or "canonicalize".
     """
@@ -129,7 +129,7 @@ class HubTokenizer:
         except Exception as error:  # the library raises bare exceptions
             raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
         self.clean = get_clean_fn(clean)
-        pad = _special_token(directory, "pad_token") or "</s>"
+        pad = _pad_token(directory)
         self.tokenizer.enable_truncation(context_length)
         self.tokenizer.enable_padding(length=context_length, pad_id=self.tokenizer.token_to_id(pad) or 0, pad_token=pad)
 
@@ -139,14 +139,9 @@ class HubTokenizer:
         return torch.tensor([item.ids for item in encoded], dtype=torch.int64)
 
 
-def _special_token(directory: Path, name: str) -> str | None:
-    for file in ("tokenizer_config.json", "special_tokens_map.json"):
-        try:
-            token = json.loads((directory / file).read_text(encoding="utf-8")).get(name)
-        except (OSError, ValueError, AttributeError):
-            continue
-        if isinstance(token, dict):
-            token = token.get("content")
-        if isinstance(token, str):
-            return token
-    return None
+def _pad_token(directory: Path) -> str:
+    try:
+        token = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return "</s>"
+    return str(token["content"] if isinstance(token, dict) else token)

@@ -104,17 +104,6 @@ def test_tda_takes_images_in_their_order_across_batches(backbone: Backbone) -> N
     assert not torch.allclose(backwards, whole.logits, atol=1e-2)
 
 
-def test_tdas_caches_follow_its_settings(backbone: Backbone) -> None:
-    method = make("tda", backbone)
-    state = last(method, random_images(30)).state
-    entropies = state.kept["positive"][0]
-    assert (entropies.diff(dim=1)[entropies[:, 1:].isfinite()] >= 0).all()
-    fewer = make("tda", backbone, shots=1, negative_shots=4)
-    cut = last(fewer, random_images(1, seed=9), state).state.kept
-    assert (cut["positive"][0].shape[1], cut["negative"][0].shape[1]) == (1, 4)
-    assert (cut["positive"][0] <= entropies[:, :1]).all()
-
-
 def test_zero_counts_the_votes_of_the_surest_views_and_breaks_ties(backbone: Backbone) -> None:
     method = make("zero", backbone, views=6, share=0.7)  # four of six vote
     ranked = torch.tensor([[1, 1, 1, 2, 2, 2], [1, 1, 2, 2, 3, 2], [1, 1, 2, 2, 3, 3], [3, 2, 1, 0, 1, 2]])

@@ -9,10 +9,9 @@ import pytest
 import torch
 from golden_methods import golden
 from helpers import CLASSES, method_of, random_images, small_backbone
-from torch import Tensor, nn
+from torch import nn
 
-from cliptta_demo.backend.methods import adaptation
-from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step, falling_rate
+from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.per_image import draw_boxes, take_views
@@ -69,14 +68,6 @@ def test_adam_equals_torch() -> None:
     torch.testing.assert_close(state.values, reference.detach(), atol=1e-7, rtol=1e-6)
 
 
-def test_the_rate_halves_after_so_many_batches_and_stays_where_none_is_named() -> None:
-    def rate(batches: float, halves: int) -> float:
-        return float(falling_rate(0.6, halves, torch.tensor(round(batches * 4)), 4))
-
-    assert rate(0, 8) == rate(100, 0) == 0.6
-    assert [rate(batches, 8) for batches in (8, 16, 4.5)] == pytest.approx([0.3, 0.2, 0.6 / 1.5625])
-
-
 def test_a_tower_without_normalisation_is_refused() -> None:
     with pytest.raises(ValueError, match="no normalisation layer"):
         find_normalisation(nn.Linear(3, 3))
@@ -117,29 +108,6 @@ def test_a_memory_sample_is_seeded_distinct_and_balanced_over_the_classes() -> N
     assert torch.equal(memory.sample(48, 4, torch.Generator()), torch.arange(23))
     empty = ConfidentMemory.empty_like(images)
     assert len(empty.sample(4, 4, torch.Generator())) == 0
-
-
-def test_a_memory_is_normalised_once_where_it_is_small(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    method, images = make("cliptta", backbone), random_images(10)
-    *_, first = method.adapt(images, method.start(), 0)
-    counts: list[int] = []
-    normalise = backbone.normalise
-
-    def counting(given: Tensor) -> Tensor:
-        counts.extend([len(given)] * (given.dtype == torch.uint8))  # others are normalised already
-        return normalise(given)
-
-    monkeypatch.setattr(backbone, "normalise", counting)
-    ends = []
-    for most in (adaptation.MOST_PREPARED, 0):
-        monkeypatch.setattr(adaptation, "MOST_PREPARED", most)
-        *_, end = method.adapt(images, first.state, 1)
-        ends.append((end.state.values, list(counts)))
-        counts.clear()
-    (values, once), (same, each) = ends
-    assert torch.equal(values, same)
-    assert len(once) == 2
-    assert len(each) == 1 + SETTINGS.steps
 
 
 def test_prototypes_are_unit_length_cached_and_read_underscores_as_spaces(backbone: Backbone) -> None:

@@ -50,12 +50,9 @@ def test_too_few() -> None:
     assert refusal("cat,\n") == "One class leaves nothing to choose between: add at least one more."
 
 
-def test_duplicates_are_all_named() -> None:
-    assert refusal("cat, dog, cat") == "'cat' appears twice: keep one of each."
-    sentence = refusal("Cat, dog, cAT, bird, CAT, DOG, STRASSE, straße")
-    assert sentence == "'Cat' appears 3 times, 'dog' appears twice and 'STRASSE' appears twice: keep one of each."
-    assert refusal("snow_owl, Snow owl").startswith("'snow_owl' appears twice")
-    assert refusal("É, e\u0301").startswith("'É' appears twice")
+def test_a_duplicate_is_named_as_it_stands_first() -> None:
+    for text in ("cat, dog, cat", "cat, dog, cAT, bird, DOG", "STRASSE, straße", "snow_owl, Snow owl", "É, e\u0301"):
+        assert refusal(text) == f"'{text.partition(',')[0]}' appears twice: keep one of each."
 
 
 def test_too_many_and_too_long() -> None:
