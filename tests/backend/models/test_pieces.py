@@ -107,6 +107,7 @@ PEAKS = """
 import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
+from helpers import random_images, small_backbone
 from cliptta_demo.backend.models.pieces import Passes, Rest
 torch.set_num_threads(1)
 
