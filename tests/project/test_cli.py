@@ -34,6 +34,7 @@ WRONG = {
     "run --backbone ViT-B-61/openai": "has no architecture 'ViT-B-61'",
     "run --backbone vit-b-16/openai": "Did you mean ViT-B-16?",
     "run --backbone ViT-B-16/opnai": "neither a file nor a tag",
+    "run --backbone ViT-B-16": "say which weights",
     "run --backbone local-dir:no_such": "no such folder",
     "run --optoin 3": "unrecognized arguments: --optoin 3",
     "run --set tnet.steps=3": "set is 'tnet'",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 
 import pytest
 import torch
@@ -128,25 +127,6 @@ def test_tent_is_the_authors_loop() -> None:
             torch.testing.assert_close(end.cosines, cosines(tower, backbone, images), atol=1e-5, rtol=0)
     torch.testing.assert_close(state.values, torch.cat([p.detach().flatten() for p in parameters]), atol=1e-5, rtol=0)
     assert not torch.allclose(state.values, last(made("tent", backbone), FIRST).state.values, atol=1e-3)
-
-
-def test_the_shared_tower_stays_as_it_is_and_serves_all_at_once() -> None:
-    backbone, names = mixing(), ("zero-shot", "tent", "batch-statistics", "tent-batch") * 5
-    before = copy.deepcopy(backbone.tower.state_dict())
-    alone = [last(made(name, backbone), FIRST).cosines for name in names]
-    found: dict[int, Tensor] = {}
-
-    def visit(number: int) -> None:
-        found[number] = last(made(names[number], backbone), FIRST).cosines
-
-    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(len(names))]
-    for visitor in visitors:
-        visitor.start()
-    for visitor in visitors:
-        visitor.join()
-    assert all(torch.equal(found[number], alone[number]) for number in range(len(names)))
-    assert all(torch.equal(value, before[name]) for name, value in backbone.tower.state_dict().items())
-    assert not any(norm.training or norm._forward_pre_hooks for norm in norms(backbone.tower))
 
 
 @pytest.mark.parametrize(("name", "other"), [("batch-statistics", "zero-shot"), ("tent-batch", "tent")])

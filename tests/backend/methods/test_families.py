@@ -115,16 +115,6 @@ def test_zero_counts_the_votes_of_the_surest_views_and_breaks_ties(backbone: Bac
     ]
 
 
-def test_zero_looks_at_as_many_images_as_it_says_and_the_seed_decides_where(backbone: Backbone) -> None:
-    method, seen = make("zero", backbone, views=4), []
-    with backbone.tower.register_forward_hook(lambda tower, inputs, output: seen.append(len(inputs[0]))):
-        progress = last(method, random_images(5), seed=3)
-    assert sum(seen) == method.cost(method.task.outline, 5).forward == 20
-    assert torch.equal(last(method, random_images(5), seed=3).probabilities, progress.probabilities)
-    zero_shot = last(make("zero-shot", backbone), random_images(5))
-    torch.testing.assert_close(progress.cosines, zero_shot.cosines, atol=1e-5, rtol=0)
-
-
 def test_lames_images_follow_those_that_pull_at_them() -> None:
     own = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
     for pull, expected in ((torch.zeros(3, 3), [0, 0, 1]), (1 - torch.eye(3), [0, 0, 0])):

@@ -12,7 +12,6 @@ from checkpoints import ARCHITECTURES
 from helpers import OWN_SETTINGS, SHAPES
 
 from cliptta_demo.backend.data.sources import GivenImages
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
@@ -81,24 +80,3 @@ def test_a_backbone_is_loaded_once_and_few_are_kept(checkpoints: dict[str, Path]
     load_backbone(names[2], "cpu")
     assert len(backbones._cache) == backbones.CACHE_SIZE
     assert load_backbone(names[0], "cpu") is not first
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("ViT-B-99/openai", "no architecture 'ViT-B-99'"),
-        ("vit-b-16/openai", r"Did you mean ViT-B-16\?"),
-        ("ViT-B-16", "say which weights"),
-        ("ViT-B-16/nonsense", "neither a file nor a tag"),
-    ],
-)
-def test_unknown_names_are_explained(name: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
-        load_backbone(name, "cpu")
-
-
-def test_a_damaged_checkpoint_is_explained(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(b"not weights")
-    with pytest.raises(UserError, match="could not be loaded"):
-        load_backbone(f"ViT-B-32/{broken}", "cpu")

@@ -84,17 +84,13 @@ def finish(run: Experiment, state: RunState) -> Snapshot:
     return snapshot
 
 
-def test_clean_images_are_read_with_the_first_batch_and_learnt_from_once(
-    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clean_images_are_read_and_learnt_from_once(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     own = build_own({"eata.fisher_batches": 1})
     run = experiment(backbone, replace(SETTINGS, methods=("eata",), own=own))
     read: list[int] = []
     clean = run.stream.clean
     monkeypatch.setattr(run.stream, "clean", lambda index: read.append(index) or clean(index))
-    batch = run.batch(run.start())
-    assert read == [0]
-    *_, (first, _) = run.advance(run.start(), batch=batch)
+    first, _ = next(run.run())
     later, _ = next(run.run(pickle.loads(pickle.dumps(first.to("cpu")))))
     assert read == [0]
     fisher = first.adaptations["eata"].kept["fisher"]
@@ -170,13 +166,3 @@ def test_one_class_is_refused_in_a_sentence(backbone: Backbone) -> None:
     source = GivenImages(random_images(3), ("cat",))
     with pytest.raises(UserError, match="at least two class names"):
         Experiment(SETTINGS, backbone, source)
-
-
-def test_poisoned_numbers_are_skipped_counted_and_said(backbone: Backbone) -> None:
-    pixels = random_images(6).float() / 255
-    pixels[0] = float("nan")
-    source = GivenImages(pixels, CLASSES, torch.zeros(6, dtype=torch.int64))
-    settings = replace(SETTINGS, methods=("tent", "cliptta"), stream=StreamSettings(batch_size=6, batches=1))
-    (_, snapshot), *_ = Experiment(settings, backbone, source).run()
-    assert snapshot.methods["tent"].skipped_steps == 2
-    assert any("skipped" in note for note in snapshot.notes)
