@@ -16,23 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cliptta_demo import VERSION
-from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, written_names
+from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, written_names
 from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.class_names import check_templates, parse_class_names
 from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
 from cliptta_demo.backend.plugins import any_plugins, take_plugins
-from cliptta_demo.backend.settings import AdaptationSettings, method_names
-from cliptta_demo.options import (
-    add_adaptation_options,
-    add_stream_options,
-    check_folder,
-    check_writable,
-    read_adaptation,
-    read_own,
-    read_stream,
-)
+from cliptta_demo.backend.settings import method_names
+from cliptta_demo.options import add_adaptation_options, add_stream_options, check_writable
 from cliptta_demo.research.commands import add_research_parsers
 
 DESCRIPTION = (
@@ -105,24 +96,7 @@ def _names_of_images(built_in: Iterable[str]) -> str:
 
 
 def run_command(arguments: argparse.Namespace) -> None:
-    """The ``run`` command. All that can be wrong with its words is found before anything is loaded or fetched."""
-    arguments.methods = tuple(name.strip() for name in arguments.methods.split(",") if name.strip())
-    for name in arguments.methods:
-        check_choice("methods", name, method_names())
-    read_stream(arguments)
-    read_adaptation(arguments, AdaptationSettings())
-    check_templates(arguments.templates or ())
-    if arguments.classes is not None:
-        parse_class_names(arguments.classes)
-    check_source(arguments.dataset)
-    if arguments.ood:
-        check_source(arguments.ood, strangers=True)
-    check_backbone(arguments.backbone or TINY)
-    for file in filter(None, (arguments.json, arguments.csv)):
-        check_writable(file)
-    if arguments.weights:
-        check_folder(arguments.weights)
-    read_own(arguments.set)
+    """The ``run`` command; with it come the methods, and plugins, whose errors are told as those of words are."""
     from cliptta_demo.run_command import run
 
     run(arguments)

@@ -49,11 +49,6 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def is_started() -> bool:
-    """Whether this process writes events down."""
-    return bool(_logger.handlers)
-
-
 def start_log(environment: Mapping[str, str]) -> None:
     """Sends the package's events to standard error, from the level that the environment names on.
 

@@ -5,39 +5,48 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from cliptta_demo.backend.data.catalog import can_rename, open_source, open_strangers
+from cliptta_demo.backend.data.catalog import can_rename, check_source, open_source, open_strangers
 from cliptta_demo.backend.models.class_names import check_templates, parse_class_names, split_renames
 from cliptta_demo.backend.models.loading import best_device, load_backbone
-from cliptta_demo.backend.models.offered import BACKBONES, PAPERS, TINY
+from cliptta_demo.backend.models.offered import BACKBONES, PAPERS, TINY, check_backbone
 from cliptta_demo.backend.run.adapted_weights import MODEL, TOWER, saved_files
 from cliptta_demo.backend.run.arithmetic import Pace, duration
 from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
 from cliptta_demo.backend.run.summary import format_table, full_report
-from cliptta_demo.backend.settings import RunSettings
-from cliptta_demo.options import read_adaptation, read_own, read_stream
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
+from cliptta_demo.options import check_folder, check_writable, read_adaptation, read_own, read_stream
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """The ``run`` command, whose words have been checked."""
+    """The ``run`` command. All that can be wrong with its words is found before anything is loaded or fetched."""
+    settings = RunSettings(
+        methods=tuple(name.strip() for name in arguments.methods.split(",") if name.strip()),
+        stream=read_stream(arguments),
+        adaptation=read_adaptation(arguments, AdaptationSettings()),
+        own=read_own(arguments.set),
+    )
+    templates = check_templates(arguments.templates or ())
     typed = parse_class_names(arguments.classes) if arguments.classes is not None else ()
+    check_source(arguments.dataset)
+    if arguments.ood:
+        check_source(arguments.ood, strangers=True)
+    check_backbone(arguments.backbone or TINY)
+    for file in filter(None, (arguments.json, arguments.csv)):
+        check_writable(file)
+    if arguments.weights:
+        check_folder(arguments.weights)
     names, words = split_renames(typed, can_rename(arguments.dataset))
     source = open_source(arguments.dataset, names or None)
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
-    own = read_own(arguments.set)
     backbone = load_backbone(chosen_backbone(arguments), arguments.device)
-    settings = RunSettings(
-        methods=arguments.methods,
-        stream=read_stream(arguments),
-        adaptation=read_adaptation(arguments, backbone.info.adaptation),
-        own=own,
-    )
-    templates = check_templates(arguments.templates or ())
+    settings = replace(settings, adaptation=read_adaptation(arguments, backbone.info.adaptation))
     experiment = Experiment(settings, backbone, source, strangers, words or None, templates or None)
     state, snapshot, results = None, None, list[BatchResults]()
     if not arguments.quiet:

@@ -7,7 +7,6 @@ next step. Other C libraries are left as they are.
 
 import ctypes
 import gc
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -54,13 +53,9 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type != "cpu":
         return None
     amounts = []
-    try:
+    with suppress(OSError):  # Linux
         lines = Path("/proc/meminfo").read_text().splitlines()
         amounts += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    except OSError:  # not Linux
-        names = getattr(os, "sysconf_names", {})
-        if "SC_AVPHYS_PAGES" in names:
-            amounts.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     with suppress(OSError, ValueError):  # a container's own limit, or the word max
         limit = int((_CGROUP / "memory.max").read_text())
         amounts.append(limit - int((_CGROUP / "memory.current").read_text()))

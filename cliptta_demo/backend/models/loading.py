@@ -202,7 +202,7 @@ def _processor_maker() -> str:
 
 def _find_weights(name: str, visitor: bool) -> Weights:
     """The weights behind a name, fetched where they are not on this machine yet."""
-    check_backbone(name, visitor=visitor)
+    check_backbone(name)
     if name.startswith(HUB_PREFIX):
         return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
     if name.startswith(LOCAL_PREFIX):

@@ -119,12 +119,8 @@ BACKBONES: dict[str, BackboneEntry] = {
 }
 
 
-def check_backbone(name: str, *, visitor: bool = False) -> None:
-    """Raises :class:`UserError` unless :func:`.loading.load_backbone` knows the name; nothing is loaded.
-
-    Args:
-        visitor: no checkpoint of this machine is asked for.
-    """
+def check_backbone(name: str) -> None:
+    """Raises :class:`UserError` unless :func:`.loading.load_backbone` knows the name; nothing is loaded."""
     if name == TINY or name.startswith(HUB_PREFIX):
         return
     if name.startswith(ADAPTED_PREFIX):
@@ -149,7 +145,7 @@ def check_backbone(name: str, *, visitor: bool = False) -> None:
             f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "
             f"{', '.join(tags) or 'none'}, or {architecture}/PATH with a checkpoint file."
         )
-    if weights not in tags and (visitor or not Path(weights).expanduser().is_file()):
+    if weights not in tags and not Path(weights).expanduser().is_file():
         raise UserError(
             f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
             f"(tags: {', '.join(tags) or 'none'})."
@@ -226,13 +222,20 @@ def licence_of(name: str) -> str:
 
 def repository_of(name: str) -> str:
     """Where the weights of a name are on the hub; "" where they are elsewhere."""
+    return place_of(name)[0]
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """The same, and their file there, "" where it goes without saying."""
     name = base_of(name)
     if name.startswith(HUB_PREFIX):
-        return name.removeprefix(HUB_PREFIX)
+        return name.removeprefix(HUB_PREFIX), ""
     import open_clip
 
     architecture, _, tag = name.partition("/")
-    return open_clip.get_pretrained_cfg(architecture, tag).get("hf_hub", "").rpartition("/")[0]
+    place = open_clip.get_pretrained_cfg(architecture, tag).get("hf_hub", "")  # mostly "ORGANISATION/NAME/"
+    repository, _, file = place.rpartition("/")
+    return repository, file
 
 
 def pace_of(name: str) -> float:

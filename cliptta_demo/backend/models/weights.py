@@ -19,8 +19,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import fetch, is_intact
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile, cached_listing, list_repository
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.offered import HUB_PREFIX
-from cliptta_demo.backend.models.uploaded_weights import base_of
+from cliptta_demo.backend.models.offered import place_of
 from cliptta_demo.languages import Text
 
 CONFIG = "open_clip_config.json"
@@ -79,7 +78,7 @@ def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
     import open_clip
 
     known = open_clip.get_pretrained_cfg(architecture, tag)
-    repository, _, filename = known.get("hf_hub", "").rpartition("/")  # mostly "ORGANISATION/NAME/", without a file
+    repository, filename = place_of(f"{architecture}/{tag}")
     preprocess = {key: known[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in known}
     quick_gelu = bool(known.get("quick_gelu"))
     if not repository:  # weights that lie on a server of their own; open_clip fetches them without progress
@@ -143,12 +142,7 @@ def read_parameters(data: bytes, backbone: Backbone) -> Tensor:
 
 def is_fetched(name: str) -> bool:
     """Whether the weights of a visitor's choice are on this machine already; asks nobody."""
-    import open_clip
-
-    name = base_of(name)
-    repository, filename = name.removeprefix(HUB_PREFIX), ""
-    if not name.startswith(HUB_PREFIX):
-        repository, _, filename = open_clip.get_pretrained_cfg(*name.split("/", 1)).get("hf_hub", "").rpartition("/")
+    repository, filename = place_of(name)
     listing = cached_listing("model", repository)
     with suppress(UserError):
         return bool(listing and _weights_file(listing, filename, pickled=True))

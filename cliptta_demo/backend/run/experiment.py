@@ -104,7 +104,6 @@ class Experiment:
         self.turn = turn
         self.rest = Rest(rest)
         self.score = ID_SCORES[settings.adaptation.score]
-        self._clean: dict[int, torch.Tensor] = {}
 
     def prepare(self) -> Iterator[tuple[int, int]]:
         """Sends the class names through the text tower; between two pieces yields (prompts done, prompts in all).
@@ -125,7 +124,7 @@ class Experiment:
             images_at_once=self.turn.images,
             prompts_at_once=self.turn.prompts,
             rest=self.rest,
-            clean_images=self._clean_images,
+            clean_images=self.stream.clean,
         )
         names = dict.fromkeys((REFERENCE, *self.settings.methods))  # zero-shot always runs; it costs one forward pass
         return {name: METHODS[name](task.of_method(name, self.settings)) for name in names}
@@ -161,18 +160,10 @@ class Experiment:
     def batch(self, state: RunState) -> Batch:
         """The batch to come, read, decoded and corrupted; nothing of it needs the model.
 
-        With the first one come the clean images that methods want, so that no turn waits for them.
-
         Raises:
             UserError: none of its images can be read.
         """
         batch = self.batches.batch(state.next_batch)
-        if state.next_batch:
-            self._clean.clear()
-        else:
-            kinds, classes = map(METHODS.get, self.settings.methods), len(self.class_names)
-            for index in range(max(kind.clean_batches(kind.outline(self.settings, classes)) for kind in kinds)):
-                self._clean_images(index)
         if not len(batch.images):
             raise UserError(" ".join((say("No image of this batch could be read."), *batch.images.refused)))
         return batch
@@ -213,11 +204,6 @@ class Experiment:
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
         new_state = replace(self._commit(state, batch, lanes, views), waiting=() if full else (window,))
         yield new_state, self._snapshot(new_state, batch, lanes, views, time.perf_counter() - began)
-
-    def _clean_images(self, index: int) -> torch.Tensor:
-        if index not in self._clean:
-            self._clean[index] = self.stream.clean(index)
-        return self._clean[index]
 
     def _renewed(self, state: RunState, batch: Batch) -> RunState:
         """The state with those methods at the source model that start anew with this batch."""
