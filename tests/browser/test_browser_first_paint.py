@@ -68,7 +68,7 @@ def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Brow
         held[0].continue_()
         page.wait_for_selector("#gallery .body > *", state="attached")
         assert page.locator(FIRST).count() == 0
-        assert page.is_visible("#run")
+        page.wait_for_selector("#run")
         assert page.locator(".masthead").count() == 1
         place = page.evaluate(PLACES, "gradio-app")
         for part, where in place.items():
