@@ -117,6 +117,11 @@ class Limits(Declared):
         return cls(**given)
 
     @property
+    def largest_file(self) -> int:
+        """Bytes of one upload, whatever it is; the engine's own limits are finer."""
+        return max(self.images.max_bytes, self.archives.max_archive_bytes, self.videos.max_bytes)
+
+    @property
     def images(self) -> ImageLimits:
         """What the engine's decoder is told about a visitor's files."""
         return ImageLimits(
