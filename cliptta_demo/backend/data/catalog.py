@@ -169,17 +169,7 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
         UserError: unknown spec, a class name that the data set doesn't have, or a data set that can't be fetched.
     """
     check_source(spec, visitor=visitor)
-    if opened := _opened(spec, class_names, visitor=visitor):
-        return opened
-    world = _world()
-    chosen = tuple(class_names) if class_names else DEFAULT_PICTURE_CLASSES
-    known = {same_name(name): name for name in world.classes}
-    found = [known.get(same_name(name)) for name in chosen]
-    if None in found:
-        missing = ", ".join(repr(name) for name, there in zip(chosen, found, strict=True) if there is None)
-        text = Text("The built-in pictures have no class {missing}. They have: {known}.")
-        raise UserError(text, missing=missing, known=", ".join(world.classes))
-    return _drawn(world, {name: world.classes[name] for name in found}, spec)
+    return _opened(spec, (class_names or DEFAULT_PICTURE_CLASSES) if spec in DATASETS else class_names, visitor=visitor)
 
 
 def can_rename(spec: str) -> bool:
@@ -205,22 +195,33 @@ def _world() -> PictureWorld:
     return picture_world()
 
 
-def _drawn(world: PictureWorld, groups: dict[str, list[int]], spec: str) -> Source:
+def _drawn(groups: dict[str, tuple[int, ...]], spec: str) -> Source:
     from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE
     from cliptta_demo.backend.data.sources import PictureSource
 
-    return PictureSource(world, groups, (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES)
+    return PictureSource(_world(), groups, (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES)
 
 
-def _opened(spec: str, names: Sequence[str] | None, *, strangers: bool = False, visitor: bool = False) -> Source | None:
-    """A data set of the hub, or of a registered kind; None for what is neither."""
+def _pictures(spec: str, names: Sequence[str] | None) -> Source:
+    """Built-in pictures of these classes; None: of all."""
+    known = {same_name(name): (name, ids) for name, ids in _world().classes.items()}
+    keys = list(known) if names is None else [same_name(name) for name in names]
+    missing = [name for name, key in zip(names or (), keys, strict=False) if key not in known]
+    if missing:
+        text = Text("The built-in pictures have no class {missing}. They have: {known}.")
+        raise UserError(text, missing=", ".join(map(repr, missing)), known=", ".join(picture_class_names()))
+    return _drawn(dict(known[key] for key in keys), spec)
+
+
+def _opened(spec: str, names: Sequence[str] | None, *, strangers: bool = False, visitor: bool = False) -> Source:
+    """What a checked name stands for, with these of its classes; None: with all."""
+    if spec in DATASETS:
+        return _pictures(spec, names)
     if is_hub_spec(spec):
         from cliptta_demo.backend.data.hub_dataset import open_hub_dataset
 
         return open_hub_dataset(spec, names, strangers=strangers, visitor=visitor)
     kind, rest = _kind_of(spec, visitor)
-    if kind is None:
-        return None
     return kind.strangers(rest) if strangers and names is None else kind.open(rest, names)
 
 
@@ -242,23 +243,19 @@ def open_strangers(
     check_source(spec, strangers=True, visitor=visitor)
     if spec == "others":
         return _open_others(like, class_names, visitor)
-    if opened := _opened(spec, None, strangers=True, visitor=visitor):
-        return opened
+    if spec not in OOD_SOURCES:
+        return _opened(spec, None, strangers=True, visitor=visitor)
     world = _world()
-    groups = world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}
-    return _drawn(world, groups, like)
+    return _drawn(world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}, like)
 
 
 def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
     """The classes of ``like`` that the run leaves out, as in open-set recognition by splitting a data set's classes."""
-    table, world = _opened(like, None, visitor=visitor), _world()
-    if table is None and like not in DATASETS:
+    if like not in DATASETS and not is_hub_spec(like) and not _kind_of(like, visitor)[0]:
         raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
-    known = table.class_names if table else tuple(world.classes)
     listed = {same_name(name) for name in (class_names or open_source(like, visitor=visitor).class_names)}
+    known = _opened(like, None, visitor=visitor).class_names
     others = tuple(name for name in known if same_name(name) not in listed)
     if not others:
         raise UserError("All classes of the data set are in the list: take some out, and they become the strangers.")
-    if table:
-        return _opened(like, others, strangers=True, visitor=visitor)
-    return _drawn(world, {name: world.classes[name] for name in others}, like)
+    return _opened(like, others, strangers=True, visitor=visitor)

@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Share of each kind among the images, in this order; stripes and checks stay rare as they are the busiest.
-KINDS = ("plain", "gradient", "blobs", "pattern")
+# Share of each of KINDS among the images; stripes and checks stay rare as they are the busiest.
 SHARES = (0.22, 0.33, 0.30, 0.15)
 BLOB_GRIDS = (3, 5)
 # Lowest and highest saturation, lowest and highest value: saturated, pastel, dark, light and near grey.
@@ -61,10 +60,10 @@ def _gradient(colours: Tensor, numbers: Tensor, axis: Tensor) -> Tensor:
     return _mix(colours[:, 0], colours[:, 1], share)
 
 
-def _blobs(colours: Tensor, size: int) -> Tensor:
+def _blobs(colours: Tensor, numbers: Tensor, axis: Tensor) -> Tensor:
     """Two layers of smooth colour: a coarse grid of colours and a finer one, drawn up to full size."""
     coarse, fine = BLOB_GRIDS
-    count = colours.shape[0]
+    count, size = len(colours), len(axis)
     grids = [
         colours[:, : coarse**2].transpose(1, 2).reshape(count, 3, coarse, coarse),
         colours[:, coarse**2 : coarse**2 + fine**2].transpose(1, 2).reshape(count, 3, fine, fine),
@@ -94,6 +93,9 @@ def _pattern(colours: Tensor, numbers: Tensor, axis: Tensor) -> Tensor:
     return _mix(colours[:, 0], soft, 0.5 + 0.5 * wave)
 
 
+KINDS = {"plain": None, "gradient": _gradient, "blobs": _blobs, "pattern": _pattern}
+
+
 def backgrounds(count: int, size: int, generator: torch.Generator) -> Tensor:
     """(count, 3, size, size) float32 in 0..1, all randomness from ``generator``."""
     shares = torch.tensor(SHARES)
@@ -102,15 +104,8 @@ def backgrounds(count: int, size: int, generator: torch.Generator) -> Tensor:
     numbers = torch.rand(count, 4, generator=generator)
     axis = (torch.arange(size, dtype=torch.float32) + 0.5) * (2.0 / size) - 1.0
     canvas = colours[:, 0, :, None, None].expand(count, 3, size, size).clone()
-    for index, name in enumerate(KINDS):
+    for index, draw in enumerate(KINDS.values()):
         chosen = torch.nonzero(kind == index).squeeze(1)
-        if name == "plain" or not len(chosen):
-            continue
-        picked, own = colours[chosen], numbers[chosen]
-        if name == "gradient":
-            canvas[chosen] = _gradient(picked, own, axis)
-        elif name == "blobs":
-            canvas[chosen] = _blobs(picked, size)
-        else:
-            canvas[chosen] = _pattern(picked, own, axis)
+        if draw and len(chosen):
+            canvas[chosen] = draw(colours[chosen], numbers[chosen], axis)
     return canvas

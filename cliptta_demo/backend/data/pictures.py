@@ -217,19 +217,14 @@ def compose(
         return torch.empty(0, 3, size, size, dtype=torch.uint8)
     sprite_ids, style_ids = sprite_ids.cpu(), style_ids.cpu()
     canvas = backgrounds(len(sprite_ids), size, generator)
-    side, maps = _placements(world.may_flip[sprite_ids], generator)
-    wanted = side * size * SHARP_ENOUGH
+    sprite_side, maps = _placements(world.may_flip[sprite_ids], generator)
+    wanted = sprite_side * size * SHARP_ENOUGH
     for style_id, style in enumerate(world.cells):
-        of_style = style_ids == style_id
-        larger = math.inf
         sides = world.level_sides(style)
-        for position, level_side in enumerate(sides):
-            next_side = sides[position + 1] if position + 1 < len(sides) else 0
-            # The smallest level that is as large as wanted; the largest takes what exceeds them all.
-            fits = of_style & (wanted > next_side) & (wanted <= larger)
-            chosen = torch.nonzero(fits).squeeze(1)
+        # The smallest level that is as large as wanted; the largest takes what exceeds them all.
+        levels = (wanted[:, None] <= torch.tensor(sides)).sum(1).clamp(min=1) - 1
+        for level, side in enumerate(sides):
+            chosen = torch.nonzero((style_ids == style_id) & (levels == level)).squeeze(1)
             if len(chosen):
-                cells = world.level(style, level_side)[sprite_ids[chosen]]
-                _paste(canvas, chosen, cells, maps[chosen])
-            larger = next_side
+                _paste(canvas, chosen, world.level(style, side)[sprite_ids[chosen]], maps[chosen])
     return canvas.mul_(255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)

@@ -153,13 +153,7 @@ def cached(listing: Listing, file: RemoteFile) -> Path | None:
     found = huggingface_hub.try_to_load_from_cache(
         listing.name, file.path, revision=listing.revision, repo_type=listing.kind
     )
-    if not isinstance(found, str) or not os.path.isfile(found):
-        return None
-    path = Path(found)
-    if file.size and path.stat().st_size != file.size:
-        forget(path)
-        return None
-    return path
+    return Path(found) if isinstance(found, str) and os.path.isfile(found) else None
 
 
 def forget(path: Path) -> None:
