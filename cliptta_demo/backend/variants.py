@@ -72,10 +72,6 @@ def parse_variant(text: str) -> Variant:
     return variant
 
 
-def _method_of(column: str) -> str:
-    return ALIASES.get(column, (column,))[0].partition("@")[0]
-
-
 def words_of(method: str) -> dict[str, tuple[str, Setting]]:
     """Option without dashes → (name, declaration) of each setting that a column of a method may change."""
     found = {setting.word: (name, setting) for name, setting in settings_of(AdaptationSettings).items()}
@@ -86,8 +82,6 @@ def words_of(method: str) -> dict[str, tuple[str, Setting]]:
 def parse_variants(text: str) -> tuple[Variant, ...]:
     """Reads columns separated by commas; each may stand once."""
     columns = [part.strip() for part in text.split(",") if part.strip()]
-    for column in columns:
-        check_choice("methods", _method_of(column), method_names())
     variants = tuple(map(parse_variant, columns))
     if not variants:
         raise UserError("methods is empty; choose at least one of: " + ", ".join([*method_names(), *ALIASES]) + ".")

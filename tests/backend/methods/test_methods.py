@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from golden_methods import golden
 from helpers import CLASSES, method_of, random_images, small_backbone
 from torch import nn
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.memory import ConfidentMemory
-from cliptta_demo.backend.methods.per_image import draw_boxes, take_views
+from cliptta_demo.backend.methods.per_image import draw_boxes
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.normalisation import find_normalisation
 from cliptta_demo.backend.settings import AdaptationSettings
@@ -115,17 +113,6 @@ def test_prototypes_are_unit_length_cached_and_read_underscores_as_spaces(backbo
     torch.testing.assert_close(prototypes.norm(dim=1), torch.ones(2))
     assert torch.equal(prototypes, backbone.prototypes(["fire truck", "cat"], ["{}", "a {}"]))
     assert backbone.prototypes(CLASSES) is backbone.prototypes(CLASSES)
-
-
-def test_views_are_what_the_golden_file_says() -> None:
-    images = random_images(2)
-    boxes = torch.from_numpy(golden()["views/closed/boxes"][0][:2]).long()
-    views = take_views(images, boxes)
-    for image, view in np.ndindex(2, boxes.shape[1]):
-        top, left, height, width, flip = boxes[image, view].tolist()
-        rows, columns = (start + torch.arange(32) * size // 32 for start, size in ((top, height), (left, width)))
-        expected = images[image][:, rows][:, :, columns]
-        assert torch.equal(views[image, view], expected.flip(-1) if flip else expected)
 
 
 def test_boxes_lie_in_the_image_and_the_first_is_the_image() -> None:

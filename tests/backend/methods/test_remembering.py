@@ -75,15 +75,6 @@ def test_who_has_to_go_is_drawn_from_the_seed(name: str, backbone: Backbone) -> 
     assert one.kept["memory"].items != other.kept["memory"].items
 
 
-def test_rotta_learns_each_time_that_enough_images_have_come(backbone: Backbone) -> None:
-    method, state, updates = make("rotta", backbone, steps=1, update_every=8), None, []
-    for number, size in enumerate((5, 5, 5, 17)):  # 5, 10, 15 and 32 images in all
-        *_, end = method.adapt(random_images(size, number), state, number)
-        state = end.state
-        updates.append(int(state.updates))
-    assert updates == [0, 1, 1, 4]
-
-
 def test_rottas_teacher_can_predict(backbone: Backbone) -> None:
     batches = [random_images(8)]
     (student, teacher), state = (make("rotta", backbone, predicts=who) for who in ("student", "teacher")), None

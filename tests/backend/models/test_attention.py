@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import open_clip.model
 import pytest
 import torch
 from helpers import random_images, small_backbone
@@ -31,20 +30,6 @@ def test_it_is_torchs_own_bit_for_bit() -> None:
     for ours, theirs in zip(features_and_gradient(plain, images), features_and_gradient(own, images), strict=True):
         assert torch.equal(ours, theirs)
     assert [*plain.tower.state_dict()] == [*own.tower.state_dict()]
-
-
-def test_a_mask_is_kept() -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = open_clip.model.CLIP(
-            embed_dim=32,
-            vision_cfg={"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
-            text_cfg={"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 2},
-        )
-    words = torch.tensor([[3, 5, 9, 60, 0, 0, 0, 0], [7, 7, 63, 0, 0, 0, 0, 0]])
-    expected = model.encode_text(words)
-    assert replace_attention(model) == 3
-    torch.testing.assert_close(model.encode_text(words), expected, atol=1e-6, rtol=0)
 
 
 def test_bfloat16_weights_stay_near_float32_and_normalisation_keeps_its_own() -> None:

@@ -84,18 +84,20 @@ def test_a_pace_is_guessed_then_learnt() -> None:
     assert shown == ["1 s", "40 s", "10 min", "3.0 h", "46 days"]
 
 
-def test_a_run_over_the_limit_is_refused_with_its_time(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("towers", "says"),
+    [
+        (Towers(image=10.0, prompt=1.0), "take about .* on this machine, .* Choose fewer batches, steps or methods"),
+        (Towers(image=0.01, prompt=1000.0), "fewer classes or prompt templates"),
+    ],
+)
+def test_a_run_over_the_limit_is_refused_with_its_time(
+    towers: Towers, says: str, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     experiment = Experiment(SETTINGS, backbone, labelled_source(60))
     assert cost.check_cost(experiment, Machine()) > 0
-    monkeypatch.setattr(Towers, "of", lambda backbone: Towers(image=10.0, prompt=1.0))
-    with pytest.raises(UserError, match=r"take about .* on this machine, .* Choose fewer batches, steps or methods"):
-        cost.check_cost(experiment, Machine(Limits(run_teraflops=1)))
-
-
-def test_many_prompts_are_refused_as_prompts(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment = Experiment(SETTINGS, backbone, labelled_source(60))
-    monkeypatch.setattr(Towers, "of", lambda backbone: Towers(image=0.01, prompt=1000.0))
-    with pytest.raises(UserError, match="fewer classes or prompt templates"):
+    monkeypatch.setattr(Towers, "of", lambda backbone: towers)
+    with pytest.raises(UserError, match=says):
         cost.check_cost(experiment, Machine(Limits(run_teraflops=1)))
 
 

@@ -51,17 +51,11 @@ def test_more_images_than_a_batch_may_have_are_refused() -> None:
         replace(SETTINGS, adaptation=AdaptationSettings(window=300))
 
 
-def test_every_so_many_batches_or_never() -> None:
-    every, never = AdaptationSettings(reset_every=3), AdaptationSettings()
-    due = [index for index in range(8) if Resets().due(every, index, "fog", ["tent"])]
-    assert due == [3, 6]
-    assert not any(Resets().due(never, index, "fog", ["tent"]) for index in range(8))
-
-
-def test_at_each_new_shift_which_the_first_batch_is_not() -> None:
+def test_methods_start_anew_every_so_many_batches_or_at_each_new_shift_which_the_first_batch_is_not() -> None:
+    for every, due in ((AdaptationSettings(reset_every=3), [3, 6]), (AdaptationSettings(), [])):
+        assert [index for index in range(8) if Resets().due(every, index, "fog", ["tent"])] == due
     settings = AdaptationSettings(reset="shift", reset_every=1)  # the number is of no account then
-    assert Resets().due(settings, 0, "fog", ["tent"]) == []
-    assert Resets(shift="fog").due(settings, 1, "fog", ["tent"]) == []
+    assert Resets().due(settings, 0, "fog", ["tent"]) == Resets(shift="fog").due(settings, 1, "fog", ["tent"]) == []
     assert Resets(shift="fog").due(settings, 1, "snow", ["tent", "cliptta"]) == ["tent", "cliptta"]
 
 
