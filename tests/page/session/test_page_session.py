@@ -27,14 +27,14 @@ def session(done=3, **changes):
 @pytest.mark.parametrize(
     ("change", "label"),
     [
-        ({"corruption": "fog"}, "fog 4"),
-        ({"severity": 2}, "gaussian noise 2"),
+        ({}, ""),
+        ({"batches": 20}, ""),
+        ({"ood_source": "letters"}, ""),  # strangers that never come
         ({"corruption": "jpeg_compression", "severity": 3}, "JPEG compression 3"),
         ({"corruption": "none"}, "no corruption"),
         ({"corruption": "cycle"}, "all 15 in turn 4"),
         ({"ramp": True}, "gaussian noise to 4"),
         ({"learning_rate": 0.01}, "lr 0.01"),
-        ({"steps": 4}, "4 steps"),
         ({"regulariser_weight": 0.5}, "λ_reg 0.5"),
         ({"memory_shots": 4}, "4 shots"),
         ({"oce_gamma": 0.1}, "γ 0.1"),
@@ -47,23 +47,27 @@ def test_settings_that_keep_the_stream_go_on_with_a_mark(change, label):
     planned = plan(before, recipe(**change))
     assert planned.session.state is before.state
     assert planned.session.recipe == recipe(**change)
-    assert planned.session.marks == (Mark(3, label),)
-    assert label in planned.message
+    assert planned.session.marks == ((Mark(3, label),) if label else ())
+    assert label in planned.message if label else planned.message == ""
+    assert (before.marks, before.recipe) == ((), recipe())
+    if label:  # another change before the same batch replaces it
+        assert plan(planned.session, recipe(corruption="snow")).session.marks == (Mark(3, "snow 4"),)
+    early = plan(session(done=0), recipe(**change))
+    assert (early.session.marks, early.message) == ((), "")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"class_names": "cat, dog"}, "The classes"),
+        ({"class_names": "cat = kitten, dog"}, "The classes"),
         ({"dataset": "unseen-style"}, "The images"),
         ({"backbone": "RN50/openai"}, "The backbone"),
         ({"methods": ["cliptta"]}, "The methods"),
-        ({"batch_size": 32}, "The batch size"),
-        ({"seed": 1}, "The seed"),
+        ({"seed": 2, "batch_size": 16}, "The batch size and the seed"),
         ({"order": "sorted"}, "The stream order"),
         ({"ood_share": 0.5}, "The OOD share"),
         ({"score": "energy"}, "The ID score"),
-        ({"class_names": "cat = kitten, dog"}, "The classes"),
         ({"templates": "a drawing of a {}"}, "The prompt templates"),
     ],
 )
@@ -74,55 +78,11 @@ def test_settings_that_change_the_meaning_start_anew_and_say_so(change, words):
     assert "started again" in planned.message
 
 
-def test_two_reasons_are_both_named():
-    assert plan(session(), recipe(seed=2, batch_size=16)).message.startswith("The batch size and the seed")
-
-
-def test_nothing_changed_goes_on_silently():
-    planned = plan(session(), recipe())
-    assert planned.session.marks == ()
-    assert planned.message == ""
-
-
-def test_the_source_of_strangers_matters_only_when_strangers_come():
-    assert plan(session(), recipe(ood_source="letters")).session is not None
+def test_what_starts_anew_depends_on_the_run():
     assert plan(session(ood_share=0.5), recipe(ood_share=0.5, ood_source="letters")).session is None
-
-
-def test_more_batches_go_on_without_a_mark():
-    planned = plan(session(), recipe(batches=20))
-    assert planned.session.marks == ()
-    assert planned.session.recipe.settings.stream.batches == 20
-
-
-def test_more_batches_of_a_sorted_stream_start_anew():
     assert plan(session(order="sorted"), recipe(order="sorted", batches=20)).session is None
-
-
-def test_a_second_change_before_the_same_batch_replaces_the_mark():
-    once = plan(session(), recipe(corruption="fog")).session
-    twice = plan(once, recipe(corruption="snow")).session
-    assert twice.marks == (Mark(3, "snow 4"),)
-
-
-def test_changes_before_the_first_batch_leave_no_mark():
-    planned = plan(session(done=0), recipe(corruption="fog"))
-    assert planned.session.marks == ()
-    assert planned.message == ""
-
-
-def test_without_a_session_there_is_nothing_to_say():
-    planned = plan(None, recipe())
-    assert planned.session is None
-    assert planned.message == ""
-
-
-def test_marks_do_not_change_the_old_session():
-    before = session()
-    plan(before, recipe(corruption="fog"))
-    assert before.marks == ()
-    assert before.recipe == recipe()
-    assert replace(before) == before
+    nothing = plan(None, recipe())
+    assert (nothing.session, nothing.message) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -130,32 +90,18 @@ def test_marks_do_not_change_the_old_session():
     [
         ({"class_names": ""}, "at least two class names"),
         ({"class_names": "cat"}, "nothing to choose between"),
-        ({"class_names": "cat, dog, cat"}, "'cat' appears twice"),
         ({"class_names": "cat = kitten, dog = kitten"}, "'kitten' appears twice"),
         ({"class_names": "cat =, dog"}, "cat = kitten"),
         ({"class_names": 7}, "one text"),
         ({"class_names": ", ".join(f"c{i}" for i in range(201))}, "at most 200"),
-        ({"severity": 6}, "severity is 6"),
-        ({"severity": 2.5}, "severity is 2.5"),
-        ({"severity": "high"}, "severity is 'high'"),
-        ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": None}, "Batch size is empty"),
         ({"batches": 201}, "batches is 201"),
-        ({"ood_share": 1.0}, "ood_share is 1.0"),
-        ({"ood_share": float("nan")}, "ood_share is nan"),
-        ({"seed": -1}, "seed is -1"),
-        ({"learning_rate": 2}, "learning_rate is 2"),
-        ({"steps": 51}, "steps is 51"),
         ({"batches": 200, "steps": 50}, "10,000 steps"),
-        ({"corruption": "rain"}, "corruption is 'rain'"),
         ({"dataset": "folder:/etc"}, "dataset is 'folder:/etc'"),
         ({"backbone": "local-dir:/etc"}, "backbone is 'local-dir:/etc'"),
         ({"ood_source": "folder:/etc"}, "OOD source is 'folder:/etc'"),
         ({"methods": ["magic"]}, "methods is 'magic'"),
         ({"methods": "tent"}, "must be a list"),
-        ({"ramp": "yes"}, "ramp is 'yes'"),
-        ({"symmetric": 1}, "symmetric is 1"),
-        ({"templates": "a photo"}, "needs {} exactly once"),
         ({"templates": "{} or {}"}, "needs {} exactly once"),
         ({"templates": ["{}"]}, "one text"),
         ({"templates": "\n".join(f"{i} {{}}" for i in range(101))}, "at most 100"),
@@ -168,18 +114,14 @@ def test_bad_values_are_refused_in_one_sentence(change, words):
     assert words in str(caught.value)
 
 
-def test_zero_shot_always_takes_part_and_methods_keep_the_pages_order():
+def test_a_form_is_read_as_it_is_meant():
     assert recipe(methods=["cliptta-oce", "tent"]).settings.methods == ("zero-shot", "tent", "cliptta-oce")
-
-
-def test_whole_numbers_may_come_as_floats():
     assert recipe(batch_size=32.0, severity=3.0, steps=4.0).settings.stream.batch_size == 32
-
-
-def test_renaming_keeps_the_pictures_and_changes_the_words():
     renamed = recipe(class_names="cat = kitten, dog")
-    assert renamed.source_names == ("cat", "dog")
-    assert renamed.class_names == ("kitten", "dog")
+    assert (renamed.source_names, renamed.class_names) == (("cat", "dog"), ("kitten", "dog"))
+    text = "a photo of a {}.\n\n  art of {}\u200b \na photo of a {}."
+    assert recipe(templates=text).templates == ("a photo of a {}.", "art of {}")
+    assert recipe().templates == ()
 
 
 def test_uploads_take_any_words_and_only_their_own_files():
@@ -188,12 +130,6 @@ def test_uploads_take_any_words_and_only_their_own_files():
     assert own.class_names == ("left", "right = wrong")
     assert own.images == given.identity != replace(given, every=given.every + 1).identity
     assert read_form({}, given).images == ()
-
-
-def test_templates_are_lines_without_empty_or_repeated_ones():
-    text = "a photo of a {}.\n\n  art of {}\u200b \na photo of a {}."
-    assert recipe(templates=text).templates == ("a photo of a {}.", "art of {}")
-    assert recipe().templates == ()
 
 
 def test_the_waiting_stage_has_no_empty_plot():
