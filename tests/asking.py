@@ -43,6 +43,10 @@ class Asker:
         ]
         return max(found, key=lambda event: len(event["inputs"])) if most_inputs else found[0]
 
+    def health(self) -> dict[str, Any]:
+        """How the server says it is."""
+        return self.client.get("/health").json()
+
     def post(self, path: str, body: str | bytes, kind: str = "application/json") -> httpx.Response:
         """Any body to any path."""
         return self.client.post(path, content=body, headers={"Content-Type": kind})

@@ -15,7 +15,7 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS, Corruption, register_c
 from cliptta_demo.backend.corruptions.constants import PUBLISHED, Setting
 from cliptta_demo.backend.data.catalog import SOURCES, register_source
 from cliptta_demo.backend.data.sources import GivenImages
-from cliptta_demo.backend.declare import Declared, whole
+from cliptta_demo.backend.declare import Declared, choice, number, switch, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
@@ -27,9 +27,12 @@ from cliptta_demo.backend.models.pieces import Passes
 
 
 class CacheSettings(Declared):
-    """Settings of its own."""
+    """Settings of its own, one of each kind."""
 
-    shots: int = whole(3, 1, 16, "the paper's", label="Features per class", mark="{} features")
+    shots: int = whole(3, 1, 16, "the paper's", label="Shots", help="Kept per class.", mark="{} features")
+    weight: float = number(2.0, 0, 10, label="Weight", option="lambda-cache", mark="cache {:g}")
+    mode: str = choice("sum", {"sum": "Sum", "mean": "Mean"}, label="Mode", restart="the cache's mode")
+    frozen: bool = switch(False, label="Frozen")
 
 
 class FeatureCache(Method):
@@ -56,12 +59,13 @@ class FeatureCache(Method):
     def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         state = state or self.start()
         features = self.embed(images)
-        logits, cache = [], state.kept["cache"]
+        settings, logits, cache = self.task.own, [], state.kept["cache"]
+        weight = settings.weight / (settings.shots if settings.mode == "mean" else 1)
         for feature in features:
             own = self.backbone.logits(feature @ self.prototypes.T)
-            cache = self._insert(cache, feature, own)
+            cache = cache if settings.frozen else self._insert(cache, feature, own)
             keys, labels, _ = cache
-            near = 2 * (-5 * (1 - keys @ feature)).exp()
+            near = weight * (-5 * (1 - keys @ feature)).exp()
             logits.append(own.index_add(0, labels, near))
         state = state.keep(cache=cache, seen=state.kept["seen"] + len(images))
         return Progress(0, None, state, logits=torch.stack(logits))

@@ -6,31 +6,40 @@ import json
 import pickle
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import gradio as gr
 import numpy as np
 import pytest
 from helpers import labelled_source, random_images, small_backbone
-from outside import added
+from outside import CacheSettings, FeatureCache, added
 from pressing import HOST
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers, register_source
+from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS, register
 from cliptta_demo.backend.methods.scores import register_score
 from cliptta_demo.backend.methods.tent import Tent
+from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.plugins import load_plugins
 from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of
-from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.experiment import Experiment, RunState
 from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main
+from cliptta_demo.page.form.fields import FORM, fields, form_of
 from cliptta_demo.page.form.links import open_link, to_query
+from cliptta_demo.page.form.reading import read_form, usual_values
+from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.runs import api
+from cliptta_demo.page.session.state import Mark, Session, plan
 from cliptta_demo.research.bench import bench
+from cliptta_demo.settings_table import settings_page
 
 NAMES = ("zero-shot", "cliptta", "feature-cache", "sharp")
 
@@ -105,27 +114,7 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
         register_score("margin", "")
 
 
-def test_the_command_line_a_table_and_the_bench_know_them(
-    outside: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "run.json"
-    sizes = "--batches 1 --batch-size 8"
-    main(
-        [
-            *f"run {sizes} --methods zero-shot,feature-cache,sharp --corruption night --score margin --json".split(),
-            str(path),
-        ]
-    )
-    result = json.loads(path.read_text())
-    assert list(result["methods"]) == ["zero-shot", "feature-cache", "sharp"]
-    assert result["settings"]["stream"]["corruption"] == "night"
-    main(
-        [*f"table {sizes} --corruptions night --methods feature-cache,sharp,sharp@lr=0.1 --out".split(), str(tmp_path)]
-    )
-    report = (tmp_path / "report.html").read_text()
-    assert "Feature cache" in report
-    assert "Sharpness-aware, lr 0.1" in report
-    capsys.readouterr()
+def test_the_bench_knows_them(outside: None) -> None:
     names = ("feature-cache", "sharp")
     measured = bench(small_backbone(), batch_size=4, memory=4, steps=1, repeats=1, methods=names)["methods"]
     assert measured["sharp"]["ratio"] > 1
@@ -166,9 +155,115 @@ def test_a_plugin_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: py
             load_plugins()
 
 
+OWN = CacheSettings(shots=5, weight=1.5, mode="mean", frozen=True)
+CACHE = {f"feature-cache.{name}": value for name, value in vars(OWN).items()}
+
+
+def form(**own: object) -> dict[str, object]:
+    return {"methods": ["feature-cache"]} | {f"feature-cache.{name}": value for name, value in own.items()}
+
+
+@pytest.fixture
+def told(outside: None, monkeypatch: pytest.MonkeyPatch) -> list[CacheSettings]:
+    """The settings of each run that a cache starts."""
+    seen: list[CacheSettings] = []
+    start = FeatureCache.start
+    monkeypatch.setattr(FeatureCache, "start", lambda self: seen.append(self.task.own) or start(self))
+    return seen
+
+
+def test_a_setting_is_a_widget_and_comes_back_from_the_form(outside: None) -> None:
+    with gr.Blocks():
+        widgets, _ = build_sidebar(usual_values() | form(shots=7), "cpu", HOST.machine)
+    assert list(widgets) == list(fields())
+    assert list(widgets)[: len(FORM)] == list(FORM)
+    assert [type(widgets[name]) for name in CACHE] == [gr.Number, gr.Number, gr.Radio, gr.Checkbox]
+    shots = widgets["feature-cache.shots"]
+    assert (shots.label, shots.info, shots.value) == ("Shots", "Kept per class.", 7)
+    usual = usual_values() | {"methods": ["feature-cache"]}
+    values = form_of([CACHE.get(name, usual[name]) for name in fields()])
+    assert read_form(values).settings.own == {"feature-cache": OWN}
+    assert read_form({"methods": ["tent"], "feature-cache.shots": None}).settings.own == {}
+    assert "| `feature-cache.shots` | 3 (the paper's) | 1 to 16 | `--set feature-cache.shots=…` |" in settings_page()
+
+
+def test_a_bad_value_is_refused_by_name(outside: None) -> None:
+    for name, value, says in (
+        ("shots", 17, "is 17; it must be a whole number from 1 to 16."),
+        ("shots", None, "is empty: type a number."),
+        ("weight", float("nan"), "is nan; it must be a number from 0 to 10."),
+        ("mode", "max", "is 'max'; it must be one of: sum, mean."),
+        ("frozen", 1, "is 1; it must be true or false."),
+    ):
+        with pytest.raises(UserError) as caught:
+            read_form(form(**{name: value}))
+        assert str(caught.value).lower() == f"feature-cache.{name} {says}"
+
+
+def test_a_change_is_a_mark_or_starts_the_run_anew(outside: None) -> None:
+    session = Session(read_form(form()), RunState(2, {}, {}, {}, np.zeros(12, np.int64)))
+    marked = plan(session, read_form(form(shots=5, weight=1.5)))
+    assert marked.session.marks == (Mark(2, "5 features, cache 1.5"),)
+    assert plan(session, read_form(form(mode="mean"))).message.startswith(
+        "The cache's mode changed, so the run started"
+    )
+
+
+def test_the_api_the_command_line_and_a_column_of_a_table_take_it(
+    told: list[CacheSettings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list(api.endpoint(HOST)(methods=["feature-cache"], batch_size=4, batches=1, adaptation=CACHE))
+    with pytest.raises(gr.Error, match=r"adaptation has no setting 'feature-cache\.x'; it has: learning_rate, "):
+        list(api.endpoint(HOST)(adaptation={"feature-cache.x": 1}))
+    path = tmp_path / "r.json"
+    words = [f"--set={name}={str(value).lower()}" for name, value in CACHE.items()]
+    sizes = "--methods zero-shot,feature-cache,sharp --corruption night --score margin --batches 1 --batch-size 2"
+    main(["run", *words, *sizes.split(), "--json", str(path)])
+    result = json.loads(path.read_text())
+    assert list(result["methods"]) == ["zero-shot", "feature-cache", "sharp"]
+    assert result["settings"]["stream"]["corruption"] == "night"
+    assert CacheSettings(**result["settings"]["own"]["feature-cache"]) == OWN
+    assert told == [OWN, OWN]
+    for word, says in {
+        "feature-cache.shots=many": "shots is 'many'; it must be a whole number.",
+        "feature-cache.shots=99": "shots is 99; it must be a whole number from 1 to 16.",
+        "tent.shots=1": "set is 'tent.shots=1'; write METHOD.SETTING=VALUE with a setting out of: ",
+    }.items():
+        with pytest.raises(SystemExit):
+            main(["run", "--set", word])
+        assert says in capsys.readouterr().err
+    variant = parse_variant("feature-cache@shots=5@lambda-cache=1.5@mode=mean@frozen=true@steps=3")
+    assert variant.own == {"feature-cache": OWN}
+    assert variant.settings(AdaptationSettings()) == AdaptationSettings(steps=3)
+    assert variant.title == "Feature cache, shots 5, lambda cache 1.5, mode mean, frozen true, steps 3"
+    for column, says in (("tent@shots=5", r"a word out of: lr, .*, symmetric\.$"), ("feature-cache@shots=99", "is 99")):
+        with pytest.raises(UserError, match=says):
+            parse_variant(column)
+
+
+def test_own_settings_belong_to_methods_of_the_run(outside: None) -> None:
+    assert RunSettings(methods=("feature-cache",)).own == {"feature-cache": CacheSettings()}
+    assert "own" not in RunSettings(methods=("zero-shot", "tent")).to_dict()
+    both = RunSettings(methods=("tent", "feature-cache"), own={"feature-cache": OWN})
+    assert replace(both, methods=("tent",)).own == {}
+    with pytest.raises(UserError, match="own has settings for feature-cache that are another method's"):
+        RunSettings(methods=("feature-cache",), own={"feature-cache": StreamSettings()})
+    with pytest.raises(UserError, match=r"Unknown setting feature-cache\.x; known: .*feature-cache\.mode"):
+        build_own({"feature-cache.x": 1})
+    with pytest.raises(TypeError, match="Plain does not declare shots"):
+        settings_of(make_dataclass("Plain", [("shots", int, 3)]))
+
+
 def test_a_link_leads_to_them(outside: None) -> None:
     query = {"methods": "tent,feature-cache,sharp", "corruption": "night", "score": "margin"}
     recipe = open_link(query)
     assert recipe.settings.methods == ("zero-shot", "tent", "feature-cache", "sharp")
     methods = "zero-shot%2Ctent%2Cfeature-cache%2Csharp"
-    assert to_query(recipe) == f"corruption=night&methods={methods}&batch_size=64&batches=10&score=margin"
+    plain = f"corruption=night&methods={methods}&batch_size=64&batches=10&score=margin"
+    assert to_query(recipe) == plain
+    changed = open_link(query | {name: str(value) for name, value in (CACHE | {"feature-cache.frozen": 1}).items()})
+    assert changed.settings.own == {"feature-cache": OWN}
+    own = "feature-cache.shots=5&feature-cache.weight=1.5&feature-cache.mode=mean&feature-cache.frozen=1"
+    assert to_query(changed) == f"{plain}&{own}"
+    with pytest.raises(UserError, match=r"feature-cache\.shots is 'many'; it must be a whole number from 1 to 16\."):
+        open_link({"methods": "feature-cache", "feature-cache.shots": "many"})

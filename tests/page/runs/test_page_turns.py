@@ -23,7 +23,6 @@ from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.scheduler import Scheduler, Share
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
-ALL = ("zero-shot", "tent", "cliptta", "cliptta-oce")
 
 
 def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,10 +50,10 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
     monkeypatch.setattr(Share, "call", counted)
     monkeypatch.setattr(Scheduler, "rest", lambda self: (count(), rest(self)))
     words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
-    recipe = read_form({"batches": 2, "batch_size": 24, "steps": 2, "methods": ALL, "class_names": words})
+    recipe = read_form({"batches": 1, "batch_size": 24, "steps": 1, "methods": ["cliptta-oce"], "class_names": words})
     looks = list(perform(recipe, None, None, None, machine))
-    assert looks[-1].session.state.next_batch == 2
-    assert sum(turns) > 20 * most  # much more than one turn may hold
+    assert looks[-1].session.state.next_batch == 1
+    assert sum(turns) > 15 * most  # much more than one turn may hold
     assert max(turns) <= 1.05 * most
 
 

@@ -51,7 +51,8 @@ def test_settings_that_keep_the_stream_go_on_with_a_mark(change, label):
     assert label in planned.message if label else planned.message == ""
     assert (before.marks, before.recipe) == ((), recipe())
     if label:  # another change before the same batch replaces it
-        assert plan(planned.session, recipe(corruption="snow")).session.marks == (Mark(3, "snow 4"),)
+        twice = plan(planned.session, recipe(**{**change, "corruption": "snow", "severity": 1, "ramp": False}))
+        assert [(mark.batch, mark.label[:6]) for mark in twice.session.marks] == [(3, "snow 1")]
     early = plan(session(done=0), recipe(**change))
     assert (early.session.marks, early.message) == ((), "")
 
@@ -96,6 +97,12 @@ def test_what_starts_anew_depends_on_the_run():
         ({"class_names": ", ".join(f"c{i}" for i in range(201))}, "at most 200"),
         ({"batch_size": None}, "Batch size is empty"),
         ({"batches": 201}, "batches is 201"),
+        ({"severity": 2.5}, "severity is 2.5; it must be a whole number from 1 to 5"),
+        ({"ood_share": float("nan")}, "ood_share is nan; it must be a number from 0 to 0.9"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'"),
+        ({"steps": True}, "steps is True"),
+        ({"oce_gamma": 0}, "from 1e-06 to 10"),
+        ({"order": "backwards"}, "order is 'backwards'; it must be one of"),
         ({"batches": 200, "steps": 50}, "10,000 steps"),
         ({"dataset": "folder:/etc"}, "dataset is 'folder:/etc'"),
         ({"backbone": "local-dir:/etc"}, "backbone is 'local-dir:/etc'"),
