@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("cliptta_demo", "tests", "tools", "training")
 # What the suite allows. Whoever takes code away lowers them.
-LINES = {"cliptta_demo": 19_700, "tests": 16_100}
-PAGE_BYTES = 680_000
+LINES = {"cliptta_demo": 17_900, "tests": 14_700}
+PAGE_BYTES = 625_000
 FILE_LINES = 335  # of all kinds
 _BLANK = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
