@@ -10,7 +10,7 @@ import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -24,8 +24,6 @@ from torch import Tensor
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name
 from cliptta_demo.languages import Text
-
-Paths = Sequence[Path | str]
 
 # Raster formats only: decoding SVG, EPS or PDF can run code or fetch other files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -118,7 +116,7 @@ def decode_or_say(data: bytes | memoryview, name: str, size: int, limits: ImageL
 
 
 def decode_files(
-    paths: Paths, names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS
+    paths: Sequence[Path | str], names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS
 ) -> list[Tensor | str]:
     """What `decode_image` makes of each file, side by side, or the sentence why it can't; the sentences use `names`."""
 
@@ -226,20 +224,16 @@ def _plain_gif(data: bytes) -> bytes:
     return data[:header] + control + (data[found.start() :] if found else b"")
 
 
-def _tiff_directory(data: bytes, offset: int, order: str) -> Iterator[tuple[int, int, int, int]]:
-    """The tag, number of values, number of bytes, and value or offset of each entry."""
-    for index in range(struct.unpack_from(f"{order}H", data, offset)[0]):
-        tag, kind, count, value = struct.unpack_from(f"{order}HHLL", data, offset + 2 + 12 * index)
-        yield tag, count, count * _TIFF_UNITS.get(kind, 0), value
-
-
 def _check_tiff(data: bytes) -> None:
     """Refuse directories whose entries share their bytes: Pillow copies each one, at any cost in memory."""
     order = "<" if data[:2] == b"II" else ">"
     pending, total = [struct.unpack_from(f"{order}L", data, 4)[0]], 0
     while pending:
-        for tag, count, length, value in _tiff_directory(data, pending.pop(), order):
-            total += max(length, 12)  # at least the entry itself, so that directories in a circle end too
+        offset = pending.pop()
+        for index in range(struct.unpack_from(f"{order}H", data, offset)[0]):
+            tag, kind, count, value = struct.unpack_from(f"{order}HHLL", data, offset + 2 + 12 * index)
+            # At least the entry itself, so that directories in a circle end too.
+            total += max(count * _TIFF_UNITS.get(kind, 0), 12)
             if total > len(data) + 4096 or (tag in (273, 279, 324, 325) and count > _MAX_STRIPS):
                 raise ValueError("more metadata than the file can hold")
             if tag in (34665, 34853, 40965):  # the nested directories that Pillow reads

@@ -108,7 +108,9 @@ def read_video(
     allowed = limits.work_seconds if seconds is None else min(limits.work_seconds, seconds)
     asked = {"size": size, "every": every, "most": most, "max_pixels": limits.max_pixels}
     asked |= {"max_seconds": limits.max_seconds, "memory": limits.memory, "seconds": math.ceil(allowed) + 1}
-    with _opened(path, name) as file:
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):  # a pipe could block for ever
+        raise UserError("{name} could not be opened; it was left out: add it again.", name=name)
+    with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
         if not length:
             text = Text("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
@@ -126,15 +128,6 @@ def read_video(
         raise UserError(text, name=name, millions=limits.max_pixels / 1e6)
     images, times = torch.from_numpy(shown["pixels"].transpose(0, 3, 1, 2).copy()), tuple(shown["time"].tolist())
     return VideoFrames(images, times, _note(name, report, times, limits))
-
-
-def _opened(path: Path | str, name: str) -> IO[bytes]:
-    try:
-        if os.path.isfile(path):  # a pipe could block for ever
-            return open(path, "rb")
-    except OSError:
-        pass
-    raise UserError("{name} could not be opened; it was left out: add it again.", name=name)
 
 
 def _decoded(file: IO[bytes], asked: dict[str, Any], seconds: float) -> tuple[bytes, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from hub_layouts import DATASETS, IDS, MENDED, NET_DOMAINS, SYNONYMS
-from hub_stand_in import Hub, Repository, pointed_at, serve_hub
+from hub_stand_in import Hub, pointed_at, serve_hub
 from hub_tables import everything
 from paths import SHARED
 
@@ -153,19 +153,6 @@ def test_a_gated_set_is_read_without_checksums(stand_in: Hub) -> None:
     hub_dataset._open_table.cache_clear()
     assert open_source("imagenet").class_names[0] == "tench"
     assert len(stand_in.asked("/resolve/")) == asked
-
-
-def test_a_part_of_a_large_set_is_read_and_said_to_be_one(stand_in: Hub) -> None:
-    layout = DATASETS["uoft-cs/cifar10"]
-    content = next(iter(layout.repository().files.values()))
-    paths = ("default/partial-test/0000.parquet", "default/partial-train/0000.parquet", "default/train/0000.parquet")
-    copies = {path: content for path in paths}
-    zipped = Repository({"images.zip": b"zip"}, revisions={hub_dataset.CONVERTED: copies})
-    stand_in.repositories["dataset", "somebody/large"] = zipped
-    part = open_source("hf:somebody/large")
-    assert part.note == "The hub's copy of somebody/large is a part of the whole: the first gigabytes."
-    assert open_source("hf:somebody/large:train").note == ""  # the whole one is preferred
-    assert open_source("cifar10").note == ""
 
 
 def test_the_layouts_are_those_of_the_presets() -> None:
