@@ -132,9 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
             if first >= len(data):
                 self._refuse(416, "")
                 return
-            terms = reconstruction(
-                data, first, min(last, len(data) - 1), match[1], f"{self.hub.address}/xorb/{match[1]}"
-            )
+            block = f"{self.hub.address}/xorb/{match[1]}"
+            terms = reconstruction(data, first, min(last, len(data) - 1), match[1], block)
             self._answer(200, json.dumps(terms).encode(), {"Content-Type": "application/json"})
         elif match := re.fullmatch(r"/xorb/(\w+)", path):
             self._bytes(Blob(xorb_of(self._blob(match[1]).bytes)))
@@ -142,29 +141,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "")
 
     def _blob(self, sha256: str) -> Blob:
-        return next(blob for blob in self._all_blobs() if blob.sha256 == sha256)
-
-    def _all_blobs(self) -> Iterator[Blob]:
-        for repository in self.hub.repositories.values():
-            for branch in repository.blobs.values():
-                yield from branch.values()
+        branches = [branch for repository in self.hub.repositories.values() for branch in repository.blobs.values()]
+        return next(blob for branch in branches for blob in branch.values() if blob.sha256 == sha256)
 
     def _repository(self, kind: str, name: str) -> Repository | None:
         repository = self.hub.repositories.get((kind, name))
-        if repository is None:
-            self._refuse(401, "RepoNotFound")  # the hub does not tell private ones from missing ones
-        elif repository.refuses:
-            self._refuse(*repository.refuses)
-            return None
-        return repository
+        refused = repository.refuses if repository else (401, "RepoNotFound")  # private ones look like missing ones
+        if refused:
+            self._refuse(*refused)
+        return None if refused else repository
 
     def _info(self, kind: str, name: str, revision: str) -> None:
         repository = self._repository(kind, name)
         if repository is None:
             return
         if revision not in repository.blobs:
-            self._refuse(404, "RevisionNotFound")
-            return
+            return self._refuse(404, "RevisionNotFound")
         siblings = []
         for path, blob in repository.blobs[revision].items():
             entry: dict[str, Any] = {"rfilename": path, "size": len(blob.bytes)}
@@ -214,13 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             first, last = int(match[1]), int(match[2] or len(data) - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
             data, status = data[first : last + 1], 206
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Accept-Ranges", "bytes")
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "HEAD":
+        if not self._head(status, len(data), {**headers, "Accept-Ranges": "bytes"}):
             return
         self.hub.sending += 1
         try:
@@ -250,13 +236,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, b"{}", {"X-Error-Code": code, "X-Error-Message": code, **(headers or {})})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
+        if self._head(status, len(body), headers):
             self.wfile.write(body)
+
+    def _head(self, status: int, length: int, headers: dict[str, str]) -> bool:
+        """Whether a body is wanted after it."""
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(length)}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        return self.command != "HEAD"
 
 
 @contextmanager

@@ -153,7 +153,10 @@ def cached(listing: Listing, file: RemoteFile) -> Path | None:
     found = huggingface_hub.try_to_load_from_cache(
         listing.name, file.path, revision=listing.revision, repo_type=listing.kind
     )
-    return Path(found) if isinstance(found, str) and os.path.isfile(found) else None
+    path = Path(found) if isinstance(found, str) and os.path.isfile(found) else None
+    if path and file.size and path.stat().st_size != file.size:
+        return forget(path)
+    return path
 
 
 def forget(path: Path) -> None:

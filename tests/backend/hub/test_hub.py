@@ -68,6 +68,11 @@ def test_what_does_not_arrive_as_it_should_is_noticed(stand_in: Hub) -> None:
     stand_in.spoil, stand_in.cut_after = False, 2_500_000
     assert fetch_all()[1] == LARGE
     assert [where for _, _, where in stand_in.asked("/cdn/")[1:]] == [None, f"bytes={39 * hub.PIECE}-"]  # whole pieces
+    listing = list_repository("dataset", NAME)
+    path = hub.fetch(listing, listing.files)[1].resolve()
+    path.chmod(0o644)
+    path.write_bytes(LARGE[:1000])  # on the disk
+    assert fetch_all()[1] == LARGE
 
 
 def test_refusals_are_sentences(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
