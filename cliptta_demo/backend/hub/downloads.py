@@ -155,7 +155,8 @@ def cached(listing: Listing, file: RemoteFile) -> Path | None:
     )
     path = Path(found) if isinstance(found, str) and os.path.isfile(found) else None
     if path and file.size and path.stat().st_size != file.size:
-        return forget(path)
+        forget(path)
+        return None
     return path
 
 
