@@ -126,35 +126,24 @@ def several_cases(count: int, seed: int) -> list[list[Any]]:
 
 # Bodies that are no call at all.
 BODIES: tuple[str | bytes, ...] = (
-    "", "{", "null", "[]", "7", '"x"', "NaN", "{}", '{"data": null}', '{"data": []}', '{"data": NaN}',
-    '{"data": {"a": 1}}',
+    "", "{", "null", "[]", "7", "NaN", "{}", '{"data": null}', '{"data": NaN}', '{"data": {"a": 1}}',
     '{"data": [], "fn_index": -1}', '{"data": [], "fn_index": 99999}',
-    '{"data": [], "fn_index": "x", "session_hash": "a"}',
     '{"data": [], "fn_index": 1e99, "session_hash": "a"}', '{"data": [], "session_hash": null}',
     '{"data": [1], "fn_index": 0, "session_hash": {"a": 1}}', '{"data": [], "fn_index": 0, "session_hash": "\\ud800"}',
     '{"data": [], "fn_index": 0, "session_hash": "../../x", "trigger_id": -5, "event_data": {"a": [1]}}',
-    '{"data": ' + "[" * 50_000 + "]" * 50_000 + "}", '{"data": [' + "9" * 5000 + "]}", b"\xff\xfe\x00", b"\x00" * 100,
-    '{"dataset": 5}', '{"nope": 1}', '{"session_hash": "a", "component_id": 1, "fn_name": "toy", "data": 1}',
+    '{"data": ' + "[" * 50_000 + "]" * 50_000 + "}", '{"data": [' + "9" * 5000 + "]}", b"\xff\xfe\x00",
     '{"session_hash": "a", "component_id": 10000000, "fn_name": "__class__", "data": 1}',
     '{"event_id": "x", "fn_index": 0, "session_hash": "a"}', '{"event_id": NaN}',
 )  # fmt: skip
-POSTS = ("queue/join", "call/run", "call/v2/run", "call/nope", "call/v2/nope", "run/run", "api/run",
-"component_server", "cancel",
-         "reset", "upload", "vibe-edit", "process_recording", "run-history/connect")  # fmt: skip
+POSTS = ("queue/join", "call/run", "call/v2/run", "call/nope", "run/run", "component_server", "cancel", "reset",
+         "upload", "vibe-edit", "process_recording", "run-history/connect")  # fmt: skip
 GETS = (
     "/gradio_api/file=/etc/passwd", "/gradio_api/file=../../etc/passwd", "/gradio_api/file=..%2f..%2fetc%2fpasswd",
-    "/gradio_api/file=%00", "/gradio_api/file=/proc/self/environ", "/gradio_api/file=http://127.0.0.1:1/",
-    "/gradio_api/file=https://example.com/", "/gradio_api/file=file:///etc/passwd", "/gradio_api/file=" + "a" * 5000,
-    "/gradio_api/file/etc/passwd", "/gradio_api/proxy=http://127.0.0.1:1/",
-    "/gradio_api/proxy=https://example.hf.space/",
-    "/monitoring", "/monitoring/summary", "/gradio_api/deep_link?session_hash=a", "/gradio_api/vibe-code/",
-    "/gradio_api/runs",
-    "/static/../../../etc/passwd", "/static/%2e%2e/%2e%2e/etc/passwd", "/assets/%00", "/svelte/../../x",
-    "/config?x=%00",
-    "/gradio_api/queue/data?session_hash=", "/gradio_api/queue/data", "/gradio_api/call/run/none",
-    "/gradio_api/call/v2/run/none",
+    "/gradio_api/file=%00", "/gradio_api/file=http://127.0.0.1:1/", "/gradio_api/file=file:///etc/passwd",
+    "/gradio_api/file=" + "a" * 5000, "/gradio_api/proxy=https://example.hf.space/", "/monitoring",
+    "/gradio_api/deep_link?session_hash=a", "/gradio_api/runs", "/static/%2e%2e/%2e%2e/etc/passwd", "/assets/%00",
+    "/svelte/../../x", "/gradio_api/queue/data?session_hash=", "/gradio_api/queue/data", "/gradio_api/call/run/none",
     "/gradio_api/stream/a/b/1/playlist.m3u8", "/gradio_api/custom_component/a/client/b/../../x",
-    "/gradio_api/openapi.json",
     "/gradio_api/upload_progress?upload_id=x", "/gradio_api/info?all_endpoints=true", "/health?x=<script>",
     "/pwa_icon/-1", "/nowhere",
 )  # fmt: skip

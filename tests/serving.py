@@ -6,17 +6,16 @@ import asyncio
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from subprocess import Popen
 from typing import IO, Any, TypeVar
 
 from gradio_client.client import Job
@@ -26,20 +25,16 @@ from playwright.sync_api import TimeoutError as TooLate
 from warm import WarmProcess, fits
 
 T = TypeVar("T")
-Process = TypeVar("Process", subprocess.Popen, WarmProcess)
+Process = Popen | WarmProcess
+Served = tuple[str, Process, IO[bytes]]
 ROOT = Path(__file__).parents[1]
 STREAM_SECONDS = 20  # for the calls beside a run, which take one or two on an idle machine
 START_SECONDS = 300
 SYSTEM_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # as start.py has them
 # Chromium as root in a container, without phoning home.
 BROWSER_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
+    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
 )
 PATIENCE = 120  # seconds without a move, for what makes one every second or two on an idle machine
 
@@ -82,28 +77,14 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@contextmanager
-def serve_process(
-    script: str = "app.py", **settings: str
-) -> Iterator[tuple[str, subprocess.Popen | WarmProcess, IO[bytes]]]:
+def serve_process(script: str = "app.py", **settings: str) -> AbstractContextManager[Served]:
     """As :func:`serve_command`, for a script that is started from the root of the project; warm, where that can be."""
     if not fits(settings):
-        with serve_command([sys.executable, script], ROOT, **settings) as started:
-            yield started
-        return
-    environment, address = _surroundings(settings)
-    with (
-        tempfile.NamedTemporaryFile() as log,
-        _served(WarmProcess(ROOT / script, ROOT, environment, log.name)) as process,
-    ):
-        _wait_for(address, process, log)
-        yield address, process, log
+        return serve_command([sys.executable, script], ROOT, **settings)
+    return _served(lambda environment, log: WarmProcess(ROOT / script, ROOT, environment, log.name), settings)
 
 
-@contextmanager
-def serve_command(
-    command: Sequence[str | Path], folder: Path, **settings: str
-) -> Iterator[tuple[str, subprocess.Popen, IO[bytes]]]:
+def serve_command(command: Sequence[str | Path], folder: Path, **settings: str) -> AbstractContextManager[Served]:
     """Starts a server on a free port; yields address, process, and the file of what the process writes.
 
     Args:
@@ -112,41 +93,35 @@ def serve_command(
     Raises:
         RuntimeError: it did not start; the message ends with its output.
     """
-    environment, address = _surroundings(settings)
-    with (
-        tempfile.TemporaryFile() as log,
-        _served(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)) as process,
-    ):
-        _wait_for(address, process, log)
-        yield address, process, log
-
-
-def _surroundings(settings: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """A server's environment, and its address."""
-    port = settings.get("GRADIO_SERVER_PORT") or free_port()
-    own = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1"}
-    return {**os.environ, **own, **settings}, f"http://127.0.0.1:{port}"
+    return _served(
+        lambda environment, log: Popen(command, cwd=folder, env=environment, stdout=log, stderr=log), settings
+    )
 
 
 @contextmanager
-def _served(process: Process) -> Iterator[Process]:
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def _wait_for(address: str, process: subprocess.Popen | WarmProcess, log: IO[bytes]) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < START_SECONDS and process.poll() is None:
+def _served(start: Callable[[dict[str, str], IO[bytes]], Process], settings: Mapping[str, str]) -> Iterator[Served]:
+    port = settings.get("GRADIO_SERVER_PORT") or free_port()
+    own = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1"}
+    address, began = f"http://127.0.0.1:{port}", time.monotonic()
+    with tempfile.NamedTemporaryFile() as log:
+        process = start({**os.environ, **own, **settings}, log)
         try:
-            urllib.request.urlopen(address, timeout=PATIENCE).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    log.seek(0)
-    raise RuntimeError("The app did not start:\n" + log.read().decode(errors="replace")[-3000:])
+            while not _answers(address):
+                if process.poll() is not None or time.monotonic() - began > START_SECONDS:
+                    log.seek(0)
+                    raise RuntimeError("The app did not start:\n" + log.read().decode(errors="replace")[-3000:])
+                time.sleep(0.05)
+            yield address, process, log
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def _answers(address: str) -> bool:
+    with suppress(OSError):  # URLError among them
+        urllib.request.urlopen(address, timeout=PATIENCE).close()
+        return True
+    return False
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:

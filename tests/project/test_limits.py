@@ -11,41 +11,27 @@ from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.limits import LIMITS, Limits, variable
 from cliptta_demo.log import JsonLines, start_log
 
-NAMES = list(settings_of(Limits))
 
-
-def test_an_empty_environment_gives_the_defaults() -> None:
+def test_every_limit_is_set_by_its_variable_and_refused_out_of_range() -> None:
     assert Limits.from_environment({}) == Limits()
     assert Limits.from_environment({"CLIPTTA_SESSIONS": " ", "PATH": "/bin", "CLIPTTA_LOG_LEVEL": "x"}) == Limits()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_limit_is_set_by_its_variable_and_refused_out_of_range(name: str) -> None:
-    low, high = (declared := settings_of(Limits)[name]).low, declared.high
-    for value in (low, high):
-        assert getattr(Limits.from_environment({variable(name): str(value)}), name) == value
-    for text in (str(low - 1), str(high + 1), "many", "1.5", "-"):
-        with pytest.raises(ValueError, match=rf"^{variable(name)} is .*{text}.*from {low} to {high}\.$"):
-            Limits.from_environment({variable(name): text})
-
-
-def test_a_misspelt_variable_is_not_passed_over() -> None:
+    for name, declared in settings_of(Limits).items():
+        low, high = declared.low, declared.high
+        for value in (low, high):
+            assert getattr(Limits.from_environment({variable(name): str(value)}), name) == value
+        for text in (str(low - 1), str(high + 1), "many", "1.5", "-"):
+            with pytest.raises(ValueError, match=rf"^{variable(name)} is .*{text}.*from {low} to {high}\.$"):
+                Limits.from_environment({variable(name): text})
     with pytest.raises(ValueError, match=r"CLIPTTA_SESIONS sets no limit; there are: .*CLIPTTA_SESSIONS"):
         Limits.from_environment({"CLIPTTA_SESIONS": "3"})
-
-
-def test_limits_can_not_be_changed_later() -> None:
-    with pytest.raises(AttributeError):
-        LIMITS.sessions = 3
-
-
-def test_the_decoder_is_told_the_same_limits() -> None:
-    images = Limits(upload_files=3, upload_megabytes=2, image_megapixels=1).images
+    images = Limits(upload_files=3, upload_megabytes=2, image_megapixels=1).images  # what the decoder is told
     assert (images.max_files, images.max_bytes, images.max_pixels) == (3, 2 * 2**20, 1_000_000)
 
 
-def test_everybody_who_may_run_or_wait_has_a_session() -> None:
+def test_everybody_who_may_run_or_wait_has_a_session_for_good() -> None:
     assert LIMITS.sessions >= LIMITS.runs_at_once + LIMITS.queue_size
+    with pytest.raises(AttributeError):
+        LIMITS.sessions = 3
 
 
 def test_a_log_line_keeps_the_place_of_an_error_and_not_its_words() -> None:
@@ -61,10 +47,8 @@ def test_a_log_line_keeps_the_place_of_an_error_and_not_its_words() -> None:
     line = json.loads(text)
     assert "\n" not in text
     assert "Anna" not in text
-    assert line["event"] == "a run failed"
-    assert line["level"] == "error"
-    assert line["error"] == "OSError"
-    assert line["run"] == 3
+    told = {"event": "a run failed", "level": "error", "error": "OSError", "run": 3}
+    assert line.items() >= told.items()
     assert line["at"][-1].startswith("test_limits.py:")
 
 

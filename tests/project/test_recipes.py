@@ -1,4 +1,4 @@
-"""Each recipe of docs/architecture.md, followed to the letter in a copy of the project: it takes what it names."""
+"""Recipes of docs/architecture.md, followed to the letter in a copy of the project; test_outside follows others."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from paths import ROOT
 
 METHOD = '''"""Sure of each image, even over the batch."""
 
-from cliptta_demo.backend.declare import Declared, number
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import marginal_entropy, mean_entropy
 from cliptta_demo.backend.methods.registry import register
 from cliptta_demo.languages import Text
-
-
-class DiverseSettings(Declared):
-    """Its own."""
-
-    diversity: float = number(1.0, 0, 10, "its authors'", label=Text("Diversity"), mark=Text("diversity {:g}"))
 
 
 @register
@@ -33,11 +26,10 @@ class Diverse(AdaptingMethod):
     sentence = Text("Sure of each image, even over the batch.")
     paper = "Liang et al., Do We Really Need to Access the Source Data?, ICML 2020"
     family, colour, symbol = "entropy", "purple", "star"
-    own = DiverseSettings
 
     def terms(self, features, cosines):
         logits = self.backbone.logits(cosines)
-        return {"entropy": mean_entropy(logits), "diversity": -self.task.own.diversity * marginal_entropy(logits)}
+        return {"entropy": mean_entropy(logits), "diversity": -marginal_entropy(logits)}
 '''
 PANEL = '''"""How many images there were."""
 
@@ -83,12 +75,6 @@ BACKBONE = """    "ViT-B-32/laion2b_s34b_b79k": BackboneEntry(
         prompt_gigaflops=6.0,
     ),
 """
-SCORE = """
-
-@register_score("top", "The largest cosine.")
-def top(cosines: Tensor) -> Tensor:
-    return cosines.amax(dim=1)
-"""
 SETTING = """    patience: int = whole(
         3, 0, 9, "a guess", label=Text("Patience"), help=Text("Batches to wait."),
         spoken="batches to wait", mark=Text("patience {}"),
@@ -98,7 +84,6 @@ NEW = {"backend/methods/diverse.py": METHOD, "page/panels/counted.py": PANEL}
 # File, and what is put before what stands there.
 CHANGED = (
     ("backend/methods/__init__.py", "    diverse,\n", "    rlcf,\n)"),
-    ("backend/methods/scores.py", SCORE, "\n\ndef otsu"),
     ("backend/settings.py", SETTING, "    steps: int"),
     ("backend/data/presets.py", '    "mini": _preset("somebody/mini", "test", "Mini", 3),\n', '    "cifar10": _preset'),
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),

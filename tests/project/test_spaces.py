@@ -6,9 +6,9 @@ import re
 from dataclasses import fields
 from importlib.metadata import requires, version
 
-import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from paths import ROOT
 
@@ -46,36 +46,24 @@ def test_the_front_matter_is_complete() -> None:
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", model) for model in FRONT["models"])
 
 
-def test_the_front_matter_names_a_whole_gradio_version_of_the_range_that_is_tested() -> None:
-    gradio = requirements()["gradio"].specifier
-    assert re.fullmatch(r"\d+\.\d+\.\d+", FRONT["sdk_version"])
-    assert Version(FRONT["sdk_version"]) in gradio
-    assert Version(version("gradio")) in gradio
-
-
-def test_the_platforms_own_packages_are_left_to_it() -> None:
+def test_requirements_fit_what_is_installed_and_what_a_space_brings() -> None:
     """A Space brings ``spaces``, and with its gradio a ``huggingface_hub``, which the range here must allow."""
-    assert "spaces" not in requirements()
+    ours = requirements()
+    for name in ("torch", "torchvision", "open_clip_torch", "timm", "plotly", "pillow", "numpy", "gradio"):
+        assert ours[name].specifier.contains(version(name), prereleases=True), name
+    assert re.fullmatch(r"\d+\.\d+\.\d+", FRONT["sdk_version"])
+    assert Version(FRONT["sdk_version"]) in ours["gradio"].specifier
+    assert "spaces" not in ours
     (gradios,) = (Requirement(line) for line in requires("gradio") or () if line.startswith("huggingface-hub"))
-    ours = requirements()["huggingface_hub"].specifier
-    installed = version("huggingface_hub")
-    assert installed in ours & gradios.specifier
-    ends = [{bound.version for bound in bounds if bound.operator == "<"} for bounds in (ours, gradios.specifier)]
-    assert {Version(end) for end in ends[0]} == {Version(end) for end in ends[1]}
+    hub = ours["huggingface_hub"].specifier
+    assert version("huggingface_hub") in hub & gradios.specifier
 
+    def ends(bounds: SpecifierSet) -> set[Version]:
+        return {Version(bound.version) for bound in bounds if bound.operator == "<"}
 
-@pytest.mark.parametrize("name", ["torch", "torchvision", "open_clip_torch", "timm", "plotly", "pillow", "numpy"])
-def test_what_is_installed_here_lies_in_the_ranges(name: str) -> None:
-    assert requirements()[name].specifier.contains(version(name), prereleases=True)
-
-
-def test_the_two_torch_packages_end_at_the_same_release() -> None:
-    """torchvision's minor version is torch's plus fifteen."""
-    ends = {
-        name: Version(next(s.version for s in requirements()[name].specifier if s.operator == "<")).minor
-        for name in ("torch", "torchvision")
-    }
-    assert ends["torchvision"] == ends["torch"] + 15
+    assert ends(hub) == ends(gradios.specifier)
+    (torch,), (vision,) = (ends(ours[name].specifier) for name in ("torch", "torchvision"))
+    assert vision.minor == torch.minor + 15  # as they are released together
 
 
 def test_the_container_is_unprivileged_and_asks_for_health() -> None:
@@ -108,15 +96,11 @@ def test_a_visitor_without_an_account_may_run_twice_on_zero_gpu() -> None:
     assert 2 * 1.5 * Limits().gpu_seconds <= 120
 
 
-def test_the_guide_preloads_the_one_file_that_is_loaded() -> None:
+def test_the_guide_preloads_the_one_file_that_is_loaded_and_pins_within_the_ranges() -> None:
     (line,) = re.findall(r"preload_from_hub:\n\s+- (.*)", GUIDE)
     repository, file = line.split()
     assert repository in FRONT["models"]
     assert file == SAFE[0]
-
-
-def test_the_guides_pins_for_zero_gpu_lie_in_the_ranges() -> None:
     pins = dict(re.findall(r"^\s+(torch|torchvision)==([\d.]+)\.\*", GUIDE, re.M))
     assert set(pins) == {"torch", "torchvision"}
-    for name, pin in pins.items():
-        assert requirements()[name].specifier.contains(f"{pin}.0")
+    assert all(requirements()[name].specifier.contains(f"{pin}.0") for name, pin in pins.items())

@@ -65,10 +65,9 @@ def test_frames_are_answered_and_judged_over_http(host: Host) -> None:
         for method in told["answers"].values():
             assert method["right"] == (method["top"][0][0] == place)
         for query, body, status in (
-            ("", b"", 400), ("", b"nonsense", 400), ("", film(), 400), ("", b"\xff\xd8" + bytes(2**18), 413),
+            ("", b"", 400), ("", film(), 400), ("", b"\xff\xd8" + bytes(2**18), 413),
             ("", encode(Image.new("L", (2000, 2000)), "PNG"), 400), ("?overlay=../../etc/passwd", PICTURE, 400),
-            ("?severity=6", PICTURE, 400), ("?severity=1e9", PICTURE, 400), ("?truth=3", PICTURE, 400),
-            ("?truth=-2", PICTURE, 400), (f"?truth={'9' * 5000}", PICTURE, 400),
+            ("?severity=6", PICTURE, 400), ("?truth=3", PICTURE, 400), (f"?truth={'9' * 5000}", PICTURE, 400),
         ):  # fmt: skip
             answer = client.post(f"/camera{query}", headers=head, content=body)
             assert (answer.status_code, answer.json()["detail"][-1:]) == (status, "."), (query, answer.text)
@@ -83,7 +82,8 @@ def test_frames_are_answered_and_judged_over_http(host: Host) -> None:
 
 
 def test_one_frame_at_a_time_and_one_camera_for_a_visitor(host: Host) -> None:
-    first = begin(host)
+    first = begin(host, class_names="cat = kitten, dog")
+    assert first.experiment.class_names == ("kitten", "dog")
     with first._lock, pytest.raises(TooSoon):
         first.answer(Frame(PICTURE))
     second = begin(host)
@@ -103,9 +103,8 @@ def test_one_that_is_still_got_ready_has_its_place_and_gives_it_back(
         raise UserError("It can't be loaded.")
 
     monkeypatch.setattr(camera, "load_backbone", load)
-    said += [*start_camera(few, form, "visitor")]
-    said += [*start_camera(few, form, "visitor")]
-    said += [*start_camera(few, form, "other")]
+    for key in ("visitor", "visitor", "other"):
+        said += [*start_camera(few, form, key)]
     few.end(lambda camera: camera.key == "visitor")
     said += [*start_camera(few, form, "other")]
     few.end()
@@ -126,11 +125,6 @@ def test_it_ends_when_no_frame_comes_and_when_the_server_stops(host: Host, monke
     host.runs.stop()
     with pytest.raises(UserError, match="restarted"):
         ours.answer(Frame(PICTURE))
-
-
-def test_renamed_classes_have_their_words(host: Host) -> None:
-    ours = begin(host, class_names="cat = kitten, dog")
-    assert ours.experiment.class_names == ("kitten", "dog")
 
 
 def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,21 +18,12 @@ import pytest
 from serving import PATIENCE, Stillness, run_apart, serve_process
 from visitors import API, Server, heartbeat, request, visit
 
-WATCHED = "tests/watched_server.py"
 SHORT = {"batches": 3, "batch_size": 3, "steps": 1, "methods": ("zero-shot", "cliptta")}
 WAYS = ("cancel", "close", "deaf")  # Pause and leave; close the tab; close it before the page listens
-STAGES = 4  # at which a run is cut off, evenly over its updates, the first of them at its start
+STAGES = 3  # at which a run is cut off, evenly over its updates, the first of them at its start
 LONG = 20  # steps a batch of theirs, so that the first batch is still at work when they leave
-VISITS, AT_ONCE = 2 * STAGES * len(WAYS), 8  # by the page and by the API
+VISITS, AT_ONCE = 2 * STAGES * len(WAYS), 6  # by the page and by the API
 LATEST = 0.6  # seconds from Run to the moment at which who doesn't listen leaves
-
-
-@asynccontextmanager
-async def visitors(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Connections for many at a time."""
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
-        yield client
 
 
 async def health(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -103,22 +95,11 @@ class Listener:
             self.reached.set()
 
 
-async def updates_of_a_run(client: httpx.AsyncClient, server: Server, by_page: bool) -> int:
-    """How often the server tells of a whole run."""
-    session = f"whole{by_page}"
-    async with heartbeat(client, session):
-        await press_run(client, server, session, by_page, 0)
-        run = Listener(client, session, math.inf)
-        assert await run.last_word() == "success"
-        return run.told
-
-
 async def crowd(
     client: httpx.AsyncClient, server: Server, numbers: Iterable[int], updates: dict[bool, int]
 ) -> Counter[str]:
     """All of them, several at a time, no faster than the server lets go of those before."""
-    ends: Counter[str] = Counter()
-    line = iter(numbers)
+    ends, line = Counter(), iter(numbers)
 
     async def lane() -> None:
         for number in line:
@@ -143,62 +124,49 @@ async def quiet(client: httpx.AsyncClient) -> dict[str, Any]:
     return held | {"runs": state["runs_at_work"]}
 
 
-@pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+async def story(server: Server) -> dict[str, Any]:
     """One server before, during and after ``VISITS`` visits that were cut off."""
-    folder = str(tmp_path_factory.mktemp("server"))
-    told: dict[str, Any] = {}
+    limits = httpx.Limits(max_connections=None)  # many at a time
+    async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE, limits=limits) as client:
+        while (await health(client))["status"] != "ok":
+            await asyncio.sleep(0.1)
+        told, updates = {"first": await visit(server, False, seed=1, **SHORT)}, {}
+        for by_page in (True, False):
+            session = f"whole{by_page}"
+            async with heartbeat(client, session):
+                await press_run(client, server, session, by_page, 0)
+                run = Listener(client, session, math.inf)
+                assert await run.last_word() == "success"
+                updates[by_page] = run.told
+        await crowd(client, server, range(10_000, 10_000 + AT_ONCE), updates)  # threads and files that stay
+        told["before"] = await quiet(client)
+        told["ends"] = await crowd(client, server, range(VISITS), updates)
+        told["after"] = await quiet(client)
+        return told | {"last": await visit(server, False, seed=1, **SHORT)}
 
-    async def story(server: Server) -> None:
-        async with visitors(server.address) as client:
-            while (await health(client))["status"] != "ok":
-                await asyncio.sleep(0.1)
-            told["first"] = await visit(server, False, seed=1, **SHORT)
-            updates = {by_page: await updates_of_a_run(client, server, by_page) for by_page in (True, False)}
-            warm = range(10_000, 10_000 + AT_ONCE)
-            await crowd(client, server, warm, updates)  # threads and files that stay
-            told["before"] = await quiet(client)
-            told["ends"] = await crowd(client, server, range(VISITS), updates)
-            told["after"] = await quiet(client)
-            told["last"] = await visit(server, False, seed=1, **SHORT)
 
-    settings = {"TMPDIR": folder, "GRADIO_TEMP_DIR": f"{folder}/gradio", "CLIPTTA_LEAVE_SECONDS": "1"}
-    with serve_process(WATCHED, **settings) as (address, process, log):
-        run_apart(story(Server(address, process.pid)))
+@pytest.mark.slow
+def test_nothing_is_left_of_visits_that_are_cut_off_at_all_stages(tmp_path: Path) -> None:
+    settings = {"TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": f"{tmp_path}/gradio", "CLIPTTA_LEAVE_SECONDS": "1"}
+    with serve_process("tests/watched_server.py", **settings) as (address, process, log):
+        told = run_apart(story(Server(address, process.pid)))
         log.seek(0)
-        told["text"] = log.read().decode()
-    told["lines"] = [json.loads(line) for line in told["text"].splitlines() if line.startswith("{")]
-    return told
-
-
-@pytest.mark.slow
-def test_visits_were_really_cut_off_at_all_stages(left: dict[str, Any]) -> None:
-    assert sum(left["ends"].values()) == VISITS
-    assert set(left["ends"]) <= {"deaf", "close", "cancel: success", "ended before: success"}
-    assert all(left["ends"][end] > VISITS / 10 for end in ("deaf", "close", "cancel: success"))
-    batches = Counter(line["batches"] for line in left["lines"] if line["event"] == "run-cancelled")
+        text = log.read().decode()
+    ends, before, after = told["ends"], told["before"], told["after"]
+    assert sum(ends.values()) == VISITS
+    assert set(ends) <= {"deaf", "close", "cancel: success", "ended before: success"}
+    assert all(ends[end] > VISITS / 10 for end in ("deaf", "close", "cancel: success"))
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    batches = Counter(line["batches"] for line in lines if line["event"] == "run-cancelled")
     assert all(batches[count] for count in range(SHORT["batches"]))
-
-
-@pytest.mark.slow
-def test_nothing_of_them_is_left(left: dict[str, Any]) -> None:
-    before, after = left["before"], left["after"]
     threads, descriptors = after.pop("threads"), after.pop("descriptors")
-    assert after == {name: 0 for name in after} | {"files": before["files"]}, left["text"][-3000:]
+    assert after == {name: 0 for name in after} | {"files": before["files"]}, text[-3000:]
     assert descriptors <= before["descriptors"] + AT_ONCE  # our own idle connections
     assert threads.pop("AnyIO worker thread") <= 4 * AT_ONCE  # idle ones, which the next visitors use
     assert threads.pop("next-batch", 0) <= 2
     assert threads == {"MainThread": 1, "Thread": 1, "steps": 1}
-
-
-@pytest.mark.slow
-def test_a_fresh_run_gets_the_numbers_from_before(left: dict[str, Any]) -> None:
-    assert left["first"].error == left["last"].error == ""
-    assert left["first"].result == left["last"].result
-
-
-@pytest.mark.slow
-def test_every_run_ended_and_none_of_them_badly(left: dict[str, Any]) -> None:
-    events = Counter(line["event"] for line in left["lines"])
-    assert events["run-started"] == events["run-finished"] + events["run-cancelled"]
-    assert "Traceback" not in left["text"]
+    assert told["first"].error == told["last"].error == ""
+    assert told["first"].result == told["last"].result  # a fresh run gets the numbers from before
+    events = Counter(line["event"] for line in lines)
+    assert events["run-started"] == events["run-finished"] + events["run-cancelled"]  # none of them ended badly
+    assert "Traceback" not in text

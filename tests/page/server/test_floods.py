@@ -97,7 +97,7 @@ def test_sessions_stay_under_their_bound_and_the_oldest_idle_one_goes(story: Sto
     def save(visitor: str) -> str:
         return asker.call(asker.function("save-csv", "click")["id"], [None], visitor).text
 
-    names = [f"visitor{index}" for index in range(6)]
+    names = [f"visitor{index}" for index in range(8)]
     for name in names:
         assert "finished" in run(name).text
         held.append(asker.health()["held"]["session_bytes"])

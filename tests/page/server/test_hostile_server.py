@@ -11,22 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import API, Answer, Asker, read_update
 from hostile_files import MARK, Case, cases, encode, picture
-from hostile_values import (
-    BODIES,
-    GETS,
-    ORDINARY,
-    POSTS,
-    WRONG,
-    arguments,
-    refusal_is_a_sentence,
-    several_cases,
-)
+from hostile_values import BODIES, GETS, ORDINARY, POSTS, WRONG, arguments, refusal_is_a_sentence, several_cases
 from paths import ROOT
 from serving import serve_process
 
@@ -34,12 +24,6 @@ pytestmark = pytest.mark.slow
 AT_ONCE = 4
 SEED = 20_251_114
 INSIDES = re.compile(r"Traceback|File \"|\.py\b|site-packages|root:x:0")  # of a server, never for a visitor
-LIMITS = {
-    "CLIPTTA_MAX_BATCHES": "2",
-    "CLIPTTA_MAX_BATCH_SIZE": "8",
-    "CLIPTTA_MAX_RUN_STEPS": "10",
-    "CLIPTTA_SESSIONS": "10000",
-}
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +31,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """One server for all; afterwards it has to be as it was, and its log clean."""
     folder = tmp_path_factory.mktemp("uploads").resolve()
     told: dict[str, Any] = {"folder": folder}
-    with serve_process(**LIMITS, GRADIO_TEMP_DIR=str(folder)) as (address, process, log):
+    limits = {"CLIPTTA_MAX_BATCHES": "2", "CLIPTTA_MAX_BATCH_SIZE": "8", "CLIPTTA_MAX_RUN_STEPS": "10"}
+    with serve_process(**limits, CLIPTTA_SESSIONS="10000", GRADIO_TEMP_DIR=str(folder)) as (address, process, log):
         asker = Asker(address)
         told["asker"] = asker
         told["before"] = numbers(asker)
         yield told
-        assert asker.client.get("/health").json()["status"] == "ok"
+        assert asker.health()["status"] == "ok"
         assert numbers(asker) == told["before"]
         assert process.poll() is None
         log.seek(0)
@@ -68,9 +53,7 @@ def numbers(asker: Asker) -> Any:
 
 
 def check_log(text: str) -> None:
-    assert "Traceback" not in text
-    assert MARK not in text
-    assert "hacked" not in text
+    assert not re.search(f"Traceback|{MARK}|hacked", text)
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert {line["level"] for line in lines} <= {"info", "warning"}
     rest = [line for line in text.splitlines() if line.strip() and not line.startswith("{")]
@@ -100,7 +83,7 @@ def all_at_once(ask: Any, cases: list[Any]) -> list[str]:
 
 
 def test_calls_that_are_wrong_in_many_places(story: dict[str, Any]) -> None:
-    asker, cases = story["asker"], several_cases(60, SEED)
+    asker, cases = story["asker"], several_cases(30, SEED)
     assert not all_at_once(lambda values: one_sentence(asker.call(asker.api, values)), cases)
 
 
@@ -109,7 +92,7 @@ def test_what_only_the_page_calls_can_be_called_with_anything(story: dict[str, A
     asker = story["asker"]
     cases = [(event["id"], None) for event in asker.functions]
     for turn, event in enumerate(asker.functions):  # each meets others, and what no answer can carry back
-        cases += [(event["id"], value) for value in (10**400, *WRONG[turn % 9 :: 9]) if event["inputs"]]
+        cases += [(event["id"], value) for value in (10**400, *WRONG[turn % 15 :: 15]) if event["inputs"]]
 
     def ask(case: tuple[int, Any]) -> None:
         answer = asker.call(case[0], [case[1]] * 40)
@@ -120,7 +103,7 @@ def test_what_only_the_page_calls_can_be_called_with_anything(story: dict[str, A
 
     wrong = all_at_once(ask, cases)
     assert not wrong, "\n".join(wrong[:20])
-    assert len(cases) >= 200
+    assert len(cases) >= 100
 
 
 def test_requests_that_make_no_sense_never_end_in_an_error_of_the_server(story: dict[str, Any]) -> None:
@@ -128,21 +111,20 @@ def test_requests_that_make_no_sense_never_end_in_an_error_of_the_server(story: 
     kinds = ("application/json", "multipart/form-data; boundary=x", "text/plain")
     cases = [(path, body, kind) for path in POSTS for body in BODIES for kind in kinds[: 1 + (path == "upload") * 2]]
 
-    def post(case: tuple[str, str | bytes, str]) -> None:
-        path, body, kind = case
-        answer = asker.post(f"{API}/{path}", body, kind)
-        assert answer.status_code < 500
-        assert not INSIDES.search(answer.text), answer.text[:200]
+    def ask(case: tuple[str, str | bytes, str] | str) -> None:
+        if isinstance(case, str):
+            with asker.client.stream("GET", case) as answer:
+                status, text = answer.status_code, next(answer.iter_text(2_000), "").replace("page.py", "")
+        else:
+            path, body, kind = case
+            answer = asker.post(f"{API}/{path}", body, kind)
+            status, text = answer.status_code, answer.text
+        assert status < 500
+        assert not INSIDES.search(text), text[:200]
 
-    def get(path: str) -> None:
-        with asker.client.stream("GET", path) as answer:
-            assert answer.status_code < 500
-            text = next(answer.iter_text(2_000), "")
-        assert not INSIDES.search(text.replace("page.py", "")), text[:200]
-
-    wrong = all_at_once(post, cases) + all_at_once(get, list(GETS))
+    wrong = all_at_once(ask, [*cases, *GETS])
     assert not wrong, "\n".join(wrong[:20])
-    assert len(cases) + len(GETS) >= 400
+    assert len(cases) + len(GETS) >= 200
 
 
 def test_what_the_page_does_not_use_is_closed(story: dict[str, Any]) -> None:
@@ -156,7 +138,7 @@ def test_what_the_page_does_not_use_is_closed(story: dict[str, Any]) -> None:
 
 def test_hostile_files_through_the_endpoint_of_uploads(story: dict[str, Any]) -> None:
     asker, folder = story["asker"], story["folder"]
-    given = cases(62, SEED + 1)[1:]
+    given = cases(26, SEED + 1)[1:]  # two of each kind
 
     def send(case: Case) -> None:
         session, added = uuid.uuid4().hex, []
@@ -174,7 +156,6 @@ def test_hostile_files_through_the_endpoint_of_uploads(story: dict[str, Any]) ->
 
     wrong = all_at_once(send, given)
     assert not wrong, "\n".join(wrong[:20])
-    assert len(given) >= 60
 
 
 def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[str, Any], canary: list[str]) -> None:
@@ -189,14 +170,9 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
     picture_here = next(path for path in art.rglob("*") if path.suffix in (".png", ".webp", ".jpg", ".gif"))
     (folder / "link.png").symlink_to(picture_here)
     paths = (
-        "/etc/passwd", "/etc/shadow", "/proc/self/environ", "/proc/self/mem", "/dev/zero", "/dev/stdin", "/", ".",
-        "", "~", "\x00",
-        "app.py", str(Path(__file__)), str(picture_here), f"{folder}/../{folder.name}/link.png",
-        f"{folder}/link.png", str(folder),
-        f"{folder}/../../../../../../etc/passwd", "file:///etc/passwd", f"file://{place}", address,
-        f"{address}#{place}", place,
-        str(stored), f"../{stored.parent.name}/{place}", f"/gradio_api/file={stored}", "a" * 10_000,
-        "\ud800", "C:\\x",
+        "/etc/passwd", "/proc/self/environ", "/dev/zero", "/", "~", "\x00", "app.py", str(picture_here), str(folder),
+        f"{folder}/link.png", f"{folder}/../../../../../../etc/passwd", f"file://{place}", f"{address}#{place}", place,
+        str(stored), f"../{stored.parent.name}/{place}", f"/gradio_api/file={stored}", "a" * 10_000, "\ud800", "C:\\x",
     )  # fmt: skip
     for path, name in zip(paths, cycle(("a.png", "a.zip"))):
         answer = asker.take(uuid.uuid4().hex, added=[{"path": path, "name": name}])
@@ -208,10 +184,10 @@ def test_a_request_opens_no_file_that_is_not_an_upload_of_its_own(story: dict[st
         for path in ("/etc/passwd", address, str(stored))
     )
     page = asker.function("step", "click", most_inputs=True)
-    for name, file in zip(ORDINARY, files, strict=False):
+    for name, file in zip([*ORDINARY][::3], files, strict=False):
         answer = asker.call(asker.api, arguments(name, file))
         assert f"{name} holds a file" in answer.error
-    for index, file in zip(range(2, len(page["inputs"])), files, strict=False):
+    for index, file in zip(range(2, len(page["inputs"]), 9), files, strict=False):
         values = [None] * index + [file] + [None] * (len(page["inputs"]) - index - 1)
         assert "holds a file" in asker.call(page["id"], values).error
     assert canary[1:] == []

@@ -121,14 +121,7 @@ def test_four_are_pinned_renamed_drawn_and_unpinned(two) -> None:
     assert past.drawn is past.last
     loaded = asked(json.dumps({"do": "load", "name": names[2]}), past, first)
     assert (loaded["batch_size"], loaded["severity"]) == (8, 4)
-    for text in (
-        "",
-        "[]",
-        "{}",
-        "[" * 3000,
-        json.dumps({"do": "unpin" * 999}),
-        json.dumps({"do": "load", "name": "?"}),
-    ):
+    for text in ("", "[]", "{}", "[" * 3000, '{"do": "no such"}', '{"do": "load", "name": "?"}'):
         with pytest.raises(UserError):
             asked(text, past, first)
     with pytest.raises(UserError, match="press Run first"):
@@ -169,28 +162,24 @@ def test_pins_travel_in_a_link_with_their_numbers(two) -> None:
     assert "long." in message
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("severity=9", "severity is 9"),
-        ("zzz=1", "it has no setting 'zzz'"),
-        ("done=11", "done is 11; it must be a whole number from 1 to 10"),
-        ("done=x", "done is 'x'"),
-        ("numbers=eata:1:1", "numbers has 'eata:1:1'"),
-        ("numbers=tent:1.5:1", "must be a number from 0 to 1"),
-        ("numbers=tent:nan:1", "must be a number from 0 to 1"),
-        ("numbers=tent:1:9", "must be a number from 0 to 2.49"),
-        ("numbers=tent", "METHOD:ACCURACY:ENTROPY"),
-        ("name=" + "x" * LONGEST_PIN, "characters long"),
-        ("backbone=local-dir:/etc", "must be one of"),
-    ],
-)
-def test_a_bad_pin_is_refused_in_a_sentence(text: str, words: str) -> None:
-    with pytest.raises(UserError, match=r"^pin2:? .*\.$") as refused:
-        read_pins({"pin2": text})
-    assert words in str(refused.value)
-    assert "past_runs" not in open_address({"pin2": text})
-    assert read_pins({"pin1": "name=\x00‮ x"})[0].methods == {}
+def test_a_bad_pin_is_refused_in_a_sentence() -> None:
+    for text, words in {
+        "severity=9": "severity is 9",
+        "zzz=1": "it has no setting 'zzz'",
+        "done=11": "done is 11; it must be a whole number from 1 to 10",
+        "done=x": "done is 'x'",
+        "numbers=eata:1:1": "numbers has 'eata:1:1'",
+        "numbers=tent:nan:1": "must be a number from 0 to 1",
+        "numbers=tent:1:9": "must be a number from 0 to 2.49",
+        "numbers=tent": "METHOD:ACCURACY:ENTROPY",
+        "name=" + "x" * LONGEST_PIN: "characters long",
+        "backbone=local-dir:/etc": "must be one of",
+    }.items():
+        with pytest.raises(UserError, match=r"^pin2:? .*\.$") as refused:
+            read_pins({"pin2": text})
+        assert words in str(refused.value)
+        assert "past_runs" not in open_address({"pin2": text})
+    assert read_pins({"pin1": "name=\x00\u202e x"})[0].methods == {}
 
 
 def test_own_images_take_their_runs_with_them(two) -> None:
