@@ -94,9 +94,8 @@ def lying(draw: random.Random) -> Case:
         encode(Image.new("RGB", (8, 8)), "ICO"), encode(Image.new("RGB", (8, 8)), "PPM"), pack(draw, [("a.png", b"x")]),
     ]  # fmt: skip
     if draw.random() < 0.7:
-        return Case(
-            "lying", [(name(draw, draw.choice([*ENDINGS.values(), ".svg", ".php", ""])), draw.choice(harmful))], 0
-        )
+        ending = draw.choice([*ENDINGS.values(), ".svg", ".php", ""])
+        return Case("lying", [(name(draw, ending), draw.choice(harmful))], 0)
     ending = draw.choice([".exe", ".txt", ".jpg", ".html", ""])
     return Case("lying", [(f"{draw.choice(['photo', '<b onclick=x>', '=1+1'])}{ending}", sound(draw))], 1)
 
@@ -158,9 +157,8 @@ def hostile_videos(secret: str) -> list[Case]:
     """
     sound_one, gif = film(), film("gif", 2)
     vast = film("webm").replace(b"\x9d\x01\x2a" + struct.pack("<HH", 64, 48), b"\x9d\x01\x2a\xff\x3f\xff\x3f")
-    names = [  # texts that make a player open another file
-        f"ffconcat version 1.0\nfile '{secret}'\n", f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{secret}\n",
-    ]  # fmt: skip
+    # Texts that make a player open another file.
+    names = [f"ffconcat version 1.0\nfile '{secret}'\n", f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{secret}\n"]
     return [
         *(Case("names another file", [(f"{MARK}.mp4", text.encode())], 0) for text in names),
         Case("cut in half", [(f"{MARK}.mp4", sound_one[: len(sound_one) // 2])], 0),  # the index was at its end
@@ -185,9 +183,7 @@ def labelled(draw: random.Random) -> Case:
     files = [(name(draw, ".png"), encode(picture(draw), "PNG")) for _ in range(2)]
     rows = table(draw, [inner for inner, _ in files])
     if draw.random() < 0.2:
-        rows = draw.choice(
-            [b"\xff\xfe" + rows, b"file,label\n" + b'"' * 200_001, bytes(3_000_000), b"file,label\n" * 99_999]
-        )
+        rows = draw.choice([b"\xff\xfe" + rows, b'file,label\n"' + b'"' * 200_000, bytes(3_000_000)])
     return Case("table", [*files, (f"labels{MARK}.csv", rows)], None)
 
 

@@ -77,21 +77,20 @@ def run_code(code: str, *words: str, **settings: str) -> tuple[int, str]:
     Returns:
         Its exit status, and all that it wrote.
     """
+    environment = {**os.environ, **settings}
     with tempfile.TemporaryDirectory() as folder:
         script, log = Path(folder) / "code.py", Path(folder) / "log"
         script.write_text(code, encoding="utf-8")
-        environment = {**os.environ, **settings}
         if fits(settings):
             process = WarmProcess(script, ROOT, environment, str(log), words)
-            try:
-                status = process.wait(SECONDS)
-            finally:
-                process.kill()
         else:
-            command = [sys.executable, str(script), *words]
             with log.open("wb") as file:
-                status = subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=file).returncode
-        return status, log.read_text(encoding="utf-8", errors="replace")
+                command = [sys.executable, str(script), *words]
+                process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        try:
+            return process.wait(SECONDS), log.read_text(encoding="utf-8", errors="replace")
+        finally:
+            process.kill()
 
 
 def _serve(command: list[str], folder: str, environment: Mapping[str, str], log: str) -> None:
