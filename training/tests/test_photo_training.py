@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import few_pictures, write_photos
 from paths import SHARED
+from small_data import few_pictures, write_photos
 
 from cliptta_demo.backend.data.pictures import PictureWorld
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY

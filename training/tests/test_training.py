@@ -11,7 +11,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from helpers import few_pictures, write_photos
+from small_data import few_pictures, write_photos
 
 from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, PictureWorld
 from cliptta_demo.backend.errors import UserError

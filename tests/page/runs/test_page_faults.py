@@ -153,10 +153,10 @@ def test_a_batch_that_the_model_answers_with_nan_alone_leaves_no_trace_in_what_a
 def assert_finite(session: Session) -> None:
     """No number of a snapshot or of a state is NaN."""
     for method in session.snapshot.methods.values():
-        batch = method.batch
-        for array in (batch.confidence, batch.scores, batch.cosines, method.id_scores, method.series.collapse_entropy):
+        batch, plain = method.batch, [method.threshold, *method.losses.values(), *method.drift]
+        entropy = method.series.collapse_entropy
+        for array in (batch.confidence, batch.scores, batch.cosines, method.id_scores, entropy, plain):
             assert np.isfinite(array).all()
-        assert np.isfinite([method.threshold, *method.losses.values(), *method.drift]).all()
     for state in session.state.adaptations.values():
         assert state is None or all(torch.isfinite(part).all() for part in (state.values, state.second_moment))
 

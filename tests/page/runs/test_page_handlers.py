@@ -21,6 +21,7 @@ from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.state import Choice
 from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
+from cliptta_demo.page.words.defaults import LIVE_INTERVAL
 
 
 def test_a_step_is_a_batch_running_on_equals_stepping_and_reset_begins_anew():
@@ -261,3 +262,33 @@ def test_only_public_files_are_served():
     from cliptta_demo.page.panels.panel import static_files
 
     assert {Path(path).suffix for path in static_files()} == {".js", ".json", ".jpg"}
+
+
+STEPS = 3
+
+
+def shown(**run):
+    """(lines of progress inside batches, batches) of a run of three."""
+    updates = list(handlers.run(HOST, None, None, values(batches=3, steps=STEPS), None, "visitor", **run))
+    drawn = [update["progress"] for update in updates if "cards" in update][1:]  # the stage is emptied first
+    steps = [line for line in drawn if "step " in line]
+    return steps, len(drawn) - len(steps)
+
+
+def test_a_browser_that_lags_gets_batches_alone(monkeypatch):
+    monkeypatch.setattr(runner, "LIVE_INTERVAL", 0.0)
+    steps, batches = shown()
+    assert (len(steps), batches) == (3 * STEPS, 3)
+    assert shown(lags=lambda: True) == ([], 3)
+
+
+def test_many_runs_are_looked_at_more_seldom_and_the_page_says_so(monkeypatch):
+    assert runner.live_interval(1) == runner.live_interval(3) == LIVE_INTERVAL
+    assert 40 / runner.live_interval(40) == pytest.approx(3 / LIVE_INTERVAL)
+    monkeypatch.setattr(runner, "LIVE_RUNS", 1e-9)
+    assert shown() == ([], 3)
+    monkeypatch.setattr(runner, "LIVE_INTERVAL", 0.0)
+    monkeypatch.setattr(handlers, "live_interval", lambda runs: 4.0 * runs)
+    steps, _ = shown()
+    assert len(steps) == 3 * STEPS
+    assert all("many runs are at work: a look every 4 s" in line for line in steps)

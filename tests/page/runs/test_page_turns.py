@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import gradio as gr
 import pytest
@@ -86,21 +88,16 @@ def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     stuck, go_on = threading.Event(), threading.Event()
     plain = runner.open_source
 
-    class Stuck:
-        def __init__(self, source: Source) -> None:
-            self.source, self.class_names = source, source.class_names
-
-        def length(self) -> int | None:
-            return self.source.length()
-
-        def take(self, *arguments: Any) -> Any:
-            stuck.set()
-            assert go_on.wait(60)
-            return self.source.take(*arguments)
+    def take(source: Source, *arguments: Any) -> Any:
+        stuck.set()
+        assert go_on.wait(60)
+        return source.take(*arguments)
 
     def opened(name: str, *arguments: Any, **options: Any) -> Any:
         source = plain(name, *arguments, **options)
-        return Stuck(source) if threading.current_thread().name == "slow" else source
+        if threading.current_thread().name != "slow":
+            return source
+        return Mock(wraps=source, class_names=source.class_names, take=partial(take, source))
 
     monkeypatch.setattr(runner, "open_source", opened)
     recipe = read_form({"batches": 3, "batch_size": 8, "steps": 1})
