@@ -109,7 +109,7 @@ def measure(name: str, backbone: Backbone, out: Path) -> Iterable[dict[str, obje
         seeds=SEEDS[:1],
         stream=stream,
     )
-    rows = run_here(table, backbone, out / name / "held-out", f"{title}, held out: ")
+    rows = run_here(table, backbone, out / name / "held-out", f"{title}, held out: ").rows()
     chosen = {}
     for terms in COMBINATIONS:
         names = {rate: tried[terms, rate].name for rate in rates_for(terms)}
@@ -117,7 +117,7 @@ def measure(name: str, backbone: Backbone, out: Path) -> Iterable[dict[str, obje
         chosen[terms] = max(means, key=lambda rate, means=means: (means[rate], -rate))
     columns = (reference, *(tried[of] for of in chosen.items()))
     table = replace(table, variants=columns, corruptions=REPORTED, seeds=SEEDS, stream=replace(stream, severity=5))
-    for row in run_here(table, backbone, out / name / "reported", f"{title}: "):
+    for row in run_here(table, backbone, out / name / "reported", f"{title}: ").rows():
         for terms, rate in chosen.items():
             own = row.columns[tried[terms, rate].name]
             yield {

@@ -76,7 +76,7 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
             names=picture_class_names() if dataset == "pictures" else None,
         )
         folder = arguments.out / Path(dataset).name.replace(":", "-") / method
-        for row in run_here(settings, backbone, folder, f"{method} on {dataset}: "):
+        for row in run_here(settings, backbone, folder, f"{method} on {dataset}: ").rows():
             before = row.columns[REFERENCE]["accuracy"]
             for candidate, variant in named.items():
                 gains[candidate].append(100 * (row.columns[variant.name]["accuracy"] - before))

@@ -108,7 +108,7 @@ def digest_of(name: str, method: str) -> str:
 def run(name: str, method: str, digest: str, out: Path) -> pd.DataFrame:
     """The streams of one method on one table; what is missing is run."""
     settings, folder = settings_of_run(name, method), out / name / f"{method}-{digest}"
-    rows = run_here(settings, load_backbone(TINY), folder, f"{name}, {method}: ")
+    rows = run_here(settings, load_backbone(TINY), folder, f"{name}, {method}: ").rows()
     about = {"table": name, "method": method, "settings": digest}
     return pd.DataFrame([about | ranking.outcome_of(row, method) for row in rows])
 

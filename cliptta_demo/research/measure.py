@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cliptta_demo.backend.models.loading import TINY_ADAPTATION
 from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.research.commands import COMPUTED, SEEDS, pick
 from cliptta_demo.research.documents import TABLES
 from cliptta_demo.research.fingerprint import METHODS, differences, fingerprint
 from cliptta_demo.research.record import Record, load_record, runs_of, to_markdown, to_text
-from cliptta_demo.research.runs import Table, cells_here
+from cliptta_demo.research.runs import run_here
 from cliptta_demo.research.studies import COMBINATIONS, Combination, Study, lesson_study
 from cliptta_demo.research.text import to_csv
 from cliptta_demo.research.text import to_markdown as table_markdown
@@ -28,10 +27,9 @@ def measure(arguments: argparse.Namespace) -> None:
     for combination in combinations:
         for study in (study for study in studies if study.name not in stands):
             folder = arguments.out / study.name / combination.name
-            table = Table(study.settings_in(combination), TINY_ADAPTATION, folder)
             with combination.backbone() as backbone:
-                for _ in table.run(cells_here(table.settings, backbone), f"{study.name}, {combination.words}: "):
-                    pass
+                about = f"{study.name}, {combination.words}: "
+                table = run_here(study.settings_in(combination), backbone, folder, about)
             rows = table.rows()
             record.runs[study.name][combination.name] = runs_of(rows)
             if arguments.record and combination == COMBINATIONS[0] and study.name in TABLES:

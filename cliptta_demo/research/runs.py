@@ -278,9 +278,9 @@ class Table:
             yield row
 
 
-def run_here(settings: TableSettings, backbone: Backbone, directory: Path, about: str) -> list[Row]:
-    """All streams of a table: what is missing is run in this process."""
+def run_here(settings: TableSettings, backbone: Backbone, directory: Path, about: str) -> Table:
+    """A table with all its streams: what is missing is run in this process."""
     table = Table(settings, backbone.info.adaptation, directory)
     for _ in table.run(cells_here(settings, backbone), about):
         pass
-    return table.rows()
+    return table
