@@ -18,6 +18,7 @@ from cliptta_demo.backend.declare import Declared, settings_of, whole
 from cliptta_demo.backend.errors import UserError
 
 PREFIX = "CLIPTTA_"
+MB = 1_000_000  # bytes of a megabyte, of disk and memory
 GPU_TIMES = 100  # a GPU's pace, in processors' of two cores: 20 TFLOP a second is what a small one reaches
 BACKBONE_VARIABLE, DATASET_VARIABLE = "CLIPTTA_BACKBONE", "CLIPTTA_DATASET"  # see .page.form.reading
 RAY_VARIABLE = "CLIPTTA_RAY"  # see .page.runs.remote_runs

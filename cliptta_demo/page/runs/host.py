@@ -14,11 +14,11 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS, Limits
+from cliptta_demo.limits import LIMITS, MB, Limits
 from cliptta_demo.page.runs.camera import Cameras
 from cliptta_demo.page.runs.gpu import device, run_here
 from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.memory_budget import MB, MemoryBudget
+from cliptta_demo.page.runs.memory_budget import MemoryBudget
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.remote_runs import ADDRESS, RemoteRuns
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval

@@ -11,7 +11,7 @@ from PIL import Image
 from cliptta_demo.backend.hub.downloads import bound_downloads
 from cliptta_demo.backend.models.loading import keep_loaded
 from cliptta_demo.backend.run.arithmetic import Pace
-from cliptta_demo.limits import LIMITS, Limits
+from cliptta_demo.limits import LIMITS, MB, Limits
 from cliptta_demo.page.runs.scheduler import Scheduler
 
 
@@ -31,7 +31,7 @@ def set_up(limits: Limits) -> None:
     """Has this process keep to the limits of whatever it loads, downloads or opens."""
     Image.MAX_IMAGE_PIXELS = limits.images.max_pixels  # for whatever opens a picture besides our own decoder
     keep_loaded(limits.loaded_backbones)
-    bound_downloads(limits.download_megabytes * 1_000_000)
+    bound_downloads(limits.download_megabytes * MB)
 
 
 @cache

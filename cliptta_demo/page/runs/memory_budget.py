@@ -15,11 +15,10 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.run.size import RunSize, nbytes
 from cliptta_demo.languages import Text, say, say_count
-from cliptta_demo.limits import Limits
+from cliptta_demo.limits import MB, Limits
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.texts import LOST, MEMORY_TAKEN
 
-MB = 1_000_000
 UPLOAD_BYTES = 4_000  # of an upload beside its pixels: path, names, label
 MOST_LOST = 10_000  # visitors to be told; older ones have left
 

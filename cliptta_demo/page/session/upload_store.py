@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.limits import Limits
+from cliptta_demo.limits import MB, Limits
 from cliptta_demo.page.words.texts import NO_ROOM, TOO_LARGE
 
 log = logging.getLogger(__name__)
-MB = 1_000_000
 OVERHEAD = 16_384  # what each file costs beside its bytes: a block and an inode, of which ext4 has one for 16 KB
 
 
