@@ -151,6 +151,6 @@ class UploadStore:
                 self.remove(name)
 
     def close(self) -> None:
-        """Deletes all: the server stops."""
-        if self._files:
+        """Deletes all, the folder too, if it was made: the server stops."""
+        if "folder" in vars(self):
             shutil.rmtree(self.folder, ignore_errors=True)

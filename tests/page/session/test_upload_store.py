@@ -88,7 +88,10 @@ def test_a_file_that_can_not_be_deleted_counts_and_is_tried_again(store: UploadS
     assert (store.undeleted, store.used, list(store.folder.iterdir())) == (0, 0, [])
 
 
-def test_when_the_server_stops_nothing_of_them_stays(store: UploadStore, tmp_path: Path) -> None:
-    arrive(store, "ann", 10)
+@pytest.mark.parametrize("left", [True, False])
+def test_when_the_server_stops_nothing_of_them_stays(store: UploadStore, tmp_path: Path, left: bool) -> None:
+    name = arrive(store, "ann", 10)
+    if not left:  # its visitor had gone before
+        store.remove(name)
     store.close()
     assert list(tmp_path.iterdir()) == []
