@@ -21,6 +21,7 @@ from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
 from cliptta_demo.backend.run.summary import format_table, full_report
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
+from cliptta_demo.languages import say
 from cliptta_demo.options import check_folder, check_writable, read_adaptation, read_own, read_stream
 
 
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
             if arguments.csv:
                 results.append(results_of(snapshot))
             for note in snapshot.notes:
-                bar.write(note, sys.stderr)
+                bar.write(say(note), sys.stderr)
             if not arguments.quiet:
                 bar.write(f"batch {snapshot.batch + 1}/{snapshot.batches}  {_reached(snapshot)}", sys.stderr)
     result = full_report(

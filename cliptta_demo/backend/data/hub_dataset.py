@@ -19,7 +19,7 @@ from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, fetch, forget
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile, check_repository, list_repository
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import Text
 
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet copies of data sets in other formats
 SPLITS = ("test", "validation", "valid", "val", "dev", "train")  # the first that there is
@@ -126,8 +126,8 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository
     partial = any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1])
-    note = say("The hub's copy of {name} is a part of the whole: the first gigabytes.", name=name)
-    return replace(rows, name=name, class_names=names, note=note if partial else "")
+    note = Text("The hub's copy of {name} is a part of the whole: the first gigabytes.", name=name) if partial else ""
+    return replace(rows, name=name, class_names=names, note=note)
 
 
 def _read_table(
