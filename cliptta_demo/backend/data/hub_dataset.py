@@ -200,9 +200,8 @@ def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:
     parts = parts_of(listing)
     for config in dict.fromkeys(config for config, _ in parts if dataset.config in ("", config)):
         own = {split: files for (name, split), files in parts.items() if name == config}
-        for split in (
-            (dataset.split,) if dataset.split else (*SPLITS, *own)
-        ):  # one of an unusual name is the last choice
+        # One of an unusual name is the last choice.
+        for split in (dataset.split,) if dataset.split else (*SPLITS, *own):
             for known in (split, PARTIAL + split):
                 if known in own:
                     return own[known]

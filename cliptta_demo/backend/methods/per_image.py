@@ -52,9 +52,8 @@ def take_views(images: Tensor, boxes: Tensor) -> Tensor:
     """
     side = images.shape[-1]
     places = torch.arange(side, device=images.device)
-    top, left, height, width, mirrored = boxes.to(images.device, non_blocking=True)[..., None].unbind(
-        -2
-    )  # (N, V, 1) each
+    # (N, V, 1) each
+    top, left, height, width, mirrored = boxes.to(images.device, non_blocking=True)[..., None].unbind(-2)
     across = torch.where(mirrored == 1, side - 1 - places, places)
     rows, columns = top + places * height // side, left + across * width // side  # (N, V, S)
     image = torch.arange(len(images), device=images.device)[:, None, None, None]

@@ -21,7 +21,7 @@ class Told(Says):
     panel: str = "accuracy"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", Text.__new__(Text, self.text))  # what is gathered stands in the lessons
+        object.__setattr__(self, "text", Text(self.text))  # what is gathered stands in the lessons
 
 
 @dataclass(frozen=True, kw_only=True)
