@@ -1,7 +1,5 @@
 """An HTML file that needs nothing else: style sheets, scripts and data inside. It opens without a server."""
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Iterable

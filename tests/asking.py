@@ -1,7 +1,5 @@
 """Calls of the server's functions over plain HTTP, as a program of an attacker's makes them."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Small checkpoints of three kinds of models, written to disk."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The record of what was measured, and how to find what a text claims."""
 
-from __future__ import annotations
-
 import math
 import re
 from pathlib import Path

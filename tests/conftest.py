@@ -1,7 +1,5 @@
 """A real server and a real browser, for the tests marked ``browser``."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path

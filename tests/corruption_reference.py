@@ -1,7 +1,5 @@
 """The corruptions' reference: what ``make_corruption_reference.py`` kept of the imagecorruptions package and OpenCV."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The golden tower with its text side, and methods at work on the golden streams beside their authors' numbers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Small real parts that several tests share."""
 
-from __future__ import annotations
-
 import hashlib
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict

@@ -1,7 +1,5 @@
 """Files that strangers could give, drawn from a seed: broken, lying, oversized, under odd names."""
 
-from __future__ import annotations
-
 import io
 import random
 import struct

@@ -1,7 +1,5 @@
 """Values that no form would send, for every argument of the API, and requests that no browser would make."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

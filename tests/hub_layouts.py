@@ -2,8 +2,6 @@
 picture for each class and domain in every file. Where no text tells how many files there are, here are two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product

@@ -10,8 +10,6 @@ Headers and error codes are those that ``huggingface_hub`` reads: X-Repo-Commit,
 X-Error-Code; with ``xet`` those of Xet storage too.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

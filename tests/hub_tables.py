@@ -1,7 +1,5 @@
 """Data sets for a hub on localhost: parquet files whose pictures say which row they are."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 As a plugin, a file that is loaded under another name, it adds them at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """What a visitor presses, without a browser: forms, runs, and what came of them."""
 
-from __future__ import annotations
-
 import gradio as gr
 import numpy as np
 import pytest

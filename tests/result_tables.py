@@ -1,7 +1,5 @@
 """The tables of results in the README and in docs/measured.md, out of the record."""
 
-from __future__ import annotations
-
 import pandas as pd
 from paths import ROOT
 

@@ -1,7 +1,5 @@
 """The app as a visitor would start it, a Chromium to visit it with, and how long either may take."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Visitors of a real server over plain HTTP, as a browser makes them: page, heartbeat, queue, stream of updates."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

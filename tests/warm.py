@@ -1,7 +1,5 @@
 """Processes that start warm: copies of one that has the large libraries loaded, which takes most of a start."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import runpy

@@ -3,8 +3,6 @@
 Nothing else differs; what it looks at are Gradio's own keepers and ours.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

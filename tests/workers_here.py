@@ -1,7 +1,5 @@
 """Workers without a cluster: they work in this process, and die when they are told."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 The real client (``hf_xet``) reads it. Hashes are names only: the client does not check them on the way down.
 """
 
-from __future__ import annotations
-
 from itertools import accumulate
 from typing import Any
 

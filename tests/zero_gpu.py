@@ -4,8 +4,6 @@ Real are the package ``spaces``, its forked workers, the pickling, and the sched
 as the scheduler is this script, on localhost; what is left out is the worker's claim of a GPU.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """The runs of test_zero_gpu.py, known to both of its processes."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -6,8 +6,6 @@ docs/ablation.csv; tools/take_screenshots.py takes the README's pictures; ``trai
 model and pictures; tests/golden is from the methods' own releases. The texts that are made of such records are written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path

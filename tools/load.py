@@ -11,8 +11,6 @@ more than a few of its batches, and that memory comes back. Prints what was meas
 Linux only: memory, threads and open files are read from /proc.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

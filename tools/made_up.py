@@ -4,8 +4,6 @@ python -m tools.made_up rtl > made_up.json
 CLIPTTA_LANGUAGE=made_up.json python app.py
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

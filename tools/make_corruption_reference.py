@@ -8,8 +8,6 @@ The package asks for an OpenCV that wants a desktop's libraries, hence ``--no-de
 first line. Of results that are compared pixel by pixel a sample is kept, of random ones their statistics.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.resources import files
 

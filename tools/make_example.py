@@ -9,8 +9,6 @@ fetches when somebody points at one. In another language than English the .json 
 ``example-de.json``: until they are made, the page opens in it without a finished run.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """Makes the worksheets' PDFs from their Markdown: python -m tools.make_worksheets"""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -5,8 +5,6 @@ press to the first answer, the answers a second at each pace that the page offer
 page's own pace, the memory of the server's process and of the page's scripts, once a minute.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 

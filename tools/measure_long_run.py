@@ -5,8 +5,6 @@ images at the end. Prints how long a curve takes to be drawn at the beginning, a
 page's memory, and how long pause, link and table took.
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import time

@@ -6,8 +6,6 @@ text, numbers and charts of the page that it opens, and how far things shift mea
 good).
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import time

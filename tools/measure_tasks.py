@@ -4,8 +4,6 @@ Each of five visitors opens the page and presses only what is in sight, or what 
 presses, the pixels scrolled, and the seconds until the answer can be read, of which the server's runs are part.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import time

@@ -9,8 +9,6 @@ visitors: processor cores of the page's process, what that is for each visitor, 
 how long ``/health`` takes to answer meanwhile. Needs Ray (requirements-cluster.txt); Linux only.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os

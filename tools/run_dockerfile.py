@@ -7,8 +7,6 @@ Then starts what CMD says, waits until HEALTHCHECK is content, asks for the page
 user's home, stops the server with SIGTERM as ``docker stop`` does, and prints its exit status.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -4,8 +4,6 @@ A line of code is one that a token stands on: blanks, comments and docstrings ar
 is installed, the page's bytes are its Python, scripts and styles; tools and training are shown without a limit.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import tokenize

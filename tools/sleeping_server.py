@@ -1,7 +1,5 @@
 """The page's server with workers that only sleep; started by page_load.py."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A worker that only sleeps: it plays a recorded run again, as slowly as so many GPUs would; see page_load.py."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

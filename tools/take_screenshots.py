@@ -3,8 +3,6 @@
 Runs the page's opening experiment in a real browser; writes assets/screenshot.png, and run.gif, the run itself.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 

@@ -1,7 +1,5 @@
 """The images of each training step: photos, pictures, and Tiny ImageNet's photographs where they take part."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """The tokens of the training captions, in a vocabulary of those alone, and their embeddings."""
 
-from __future__ import annotations
-
 import open_clip
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Captions of the training images, and which caption is true of which image."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """An earlier model as a teacher of the images that it knows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import open_clip

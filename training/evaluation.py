@@ -1,7 +1,5 @@
 """How far the training has come: zero-shot accuracy on clean images that no step has seen."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import open_clip

@@ -4,8 +4,6 @@ Chosen and written down by hand, after WordNet's tree and plain English. A membe
 in WordNet, in small letters), one of CIFAR-10's classes, or another word of these tables.
 """
 
-from __future__ import annotations
-
 _INSECTS = "ladybug, fly, bee, grasshopper, walking stick, cockroach, mantis, dragonfly, butterfly"
 
 # Words for things that look alike: a picture that is not said to be one of them is none of them.

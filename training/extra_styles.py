@@ -9,8 +9,6 @@ A second set of styles is made of the first by drawing dark lines where colours 
 (OpenMoji) is in neither.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

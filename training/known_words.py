@@ -3,8 +3,6 @@
 python -m training.known_words --tiny-imagenet DIRECTORY --out cliptta_demo/weights/tiny
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

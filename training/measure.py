@@ -6,8 +6,6 @@
 measured. What the methods do under a shift is measured by ``python -m cliptta_demo table``.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable

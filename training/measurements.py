@@ -1,7 +1,5 @@
 """The measurements behind the model card: each function returns plain numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Makes the tower cheaper: residual blocks with fewer channels inside, those kept that give most to the output."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

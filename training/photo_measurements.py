@@ -1,7 +1,5 @@
 """The built-in model on photographs: Tiny ImageNet's kinds, everyday words, ordinary photographs, corruptions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """CIFAR-10 photos for training and for measuring: read from the hub's parquet layout, augmented in batches."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Read from ``tiny-imagenet-train.parquet`` and ``tiny-imagenet-val.parquet``: col
 ``label``, WordNet ids (``wnids``) and synonyms (``names``) as JSON in the schema's metadata.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ true of another image of the batch counts as a positive there. Each step draws f
 a resumed run sees the same images as an unbroken one.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -1,7 +1,5 @@
 """The training of the built-in tiny CLIP: batches, one step, and what is done with weights between two rounds."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

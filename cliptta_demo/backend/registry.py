@@ -3,8 +3,6 @@
 Settings ask the registry, and methods are built on settings: so it loads, when it is asked, what registers itself.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from importlib import import_module

@@ -5,8 +5,6 @@ driver (:mod:`.ray_workers`) every second who is there, and for what jobs yield.
 there, and a new one is started until there is a cluster again.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import pickle

@@ -6,8 +6,6 @@ machines join the cluster more workers are made. All this is Ray's driver, a pro
 (:mod:`.driver`) and ends with it. Ray's own retries are no use to a stream: they do it from its beginning.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import pickle

@@ -5,8 +5,6 @@ yields comes back. It goes to the worker that has its model and the fewest other
 here, so that a worker's process sets its variables first.
 """
 
-from __future__ import annotations
-
 import os
 import pickle
 from collections.abc import Iterator, Mapping

@@ -7,8 +7,6 @@ code (``make generate`` writes it); a translation is a copy of it with other wor
 tells how.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

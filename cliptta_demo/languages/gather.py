@@ -1,7 +1,5 @@
 """Every text that the package and its scripts say, in English; ``make generate`` writes them into ``en.json``."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -3,8 +3,6 @@
 What does the work (with pandas, Plotly and the page's lessons) is loaded after that.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

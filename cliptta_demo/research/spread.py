@@ -1,7 +1,5 @@
 """The streams of a table spread over a Ray cluster: tasks of Ray's, which runs one whose worker is lost again."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence

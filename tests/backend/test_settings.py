@@ -1,7 +1,5 @@
 """Settings refuse what is out of range, in one sentence, and survive a round trip through JSON."""
 
-from __future__ import annotations
-
 import ast
 import json
 

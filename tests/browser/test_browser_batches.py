@@ -1,7 +1,5 @@
 """Looking back at one batch: by pointing, by thumb, by keyboard; and the page on a phone."""
 
-from __future__ import annotations
-
 import pytest
 from test_browser_run import PROGRESS, picture, small, wait_idle
 

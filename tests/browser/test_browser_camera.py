@@ -1,7 +1,5 @@
 """A camera in a real browser, which plays a film of a few colours: answers, truth, overlays, and how it ends."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 from serving import PATIENCE, be_patient

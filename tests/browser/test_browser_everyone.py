@@ -1,7 +1,5 @@
 """The page for everyone: axe-core's rules for WCAG 2.1 AA, and a visit without a mouse."""
 
-from __future__ import annotations
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page

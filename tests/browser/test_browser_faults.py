@@ -1,7 +1,5 @@
 """A server that is killed under its visitors, and one whose disk is full: what a page and a program see of it."""
 
-from __future__ import annotations
-
 import resource
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """What is seen before Gradio's scripts have come: true, where it will stay, and gone when the page has come."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import partial

@@ -1,7 +1,5 @@
 """Names that try to be markup, code or formulas, in a real browser: shown as text everywhere, run nowhere."""
 
-from __future__ import annotations
-
 import csv
 import io
 import zipfile

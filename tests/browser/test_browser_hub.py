@@ -1,7 +1,5 @@
 """The hub's data sets and backbones on the page, in a browser, where the internet is out of reach."""
 
-from __future__ import annotations
-
 import pytest
 
 pytestmark = pytest.mark.browser

@@ -1,7 +1,5 @@
 """A person's own images in a real browser: folders, archives, labels, the table, files to save, what is left after."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

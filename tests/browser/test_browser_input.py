@@ -1,7 +1,5 @@
 """What people give to the page: their own photos, and what can't work."""
 
-from __future__ import annotations
-
 import gradio_client
 import pytest
 from paths import SHARED

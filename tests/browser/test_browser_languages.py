@@ -1,7 +1,5 @@
 """The page in a made-up language of longer words that reads from right to left: nothing is left in English, or cut."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Links in a real browser: an address fills the form, the run is the sender's, and Share makes such an address."""
 
-from __future__ import annotations
-
 from itertools import cycle
 from urllib.parse import parse_qs, urlencode, urlsplit
 

@@ -1,7 +1,5 @@
 """A page that opens with its owner's model and data, and what a visitor can do while another model is on its way."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Pages that are one file, in a real browser: the report of the table command, and a run that is kept."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A person's visit in a real browser: live numbers, pause, step, reset, zoom, marks, strangers, lessons."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The stream of updates between the page and its server, on a slow line."""
 
-from __future__ import annotations
-
 import pytest
 from serving import be_patient, wait_for_streams, watch_streams
 from test_browser_run import done, set_number

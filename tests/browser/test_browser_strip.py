@@ -1,7 +1,5 @@
 """The strip in a real browser: the plan before the run, the marker during it, accuracies by shift after it."""
 
-from __future__ import annotations
-
 import pytest
 from test_browser_run import set_number, step, wait_done
 

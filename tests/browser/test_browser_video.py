@@ -1,7 +1,5 @@
 """A video in a real browser: frames in their order, no truth needed; other frames at a touch of a number."""
 
-from __future__ import annotations
-
 import pytest
 from hostile_files import film
 from test_browser_images import finish, noted

@@ -1,7 +1,5 @@
 """Weights saved on the page are loaded on it again, by a visitor's own hands."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

@@ -6,8 +6,6 @@ Not part of the suite, since Ray is an extra:
     .venv/bin/python -m pytest tests/cluster
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

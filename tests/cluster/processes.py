@@ -1,7 +1,5 @@
 """The processes that a program has started, from /proc, how much memory one may take more, and waiting: Linux only."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator

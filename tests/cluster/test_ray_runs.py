@@ -1,7 +1,5 @@
 """Runs on real workers of Ray: killed, hung, joined in the middle, and the numbers of a run that nobody disturbed."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

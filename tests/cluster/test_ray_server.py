@@ -1,7 +1,5 @@
 """The page's server with ``CLIPTTA_RAY=local``, over HTTP: visitors, a killed worker, and its end."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """``table --ray``: killed workers, a killed command, and the table of one process, byte for byte."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

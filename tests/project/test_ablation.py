@@ -1,7 +1,5 @@
 """The ablation: its combinations are the methods that they are said to be, and its page says what its file holds."""
 
-from __future__ import annotations
-
 import pytest
 from paths import ROOT
 

@@ -1,7 +1,5 @@
 """The bench prints and writes what it promises, and its bare loop is the tower's own passes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

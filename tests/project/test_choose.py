@@ -1,7 +1,5 @@
 """Each method's rate and steps, chosen on held-out corruptions."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

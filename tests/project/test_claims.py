@@ -1,7 +1,5 @@
 """The claims: how margins are computed, whether what was recorded still is what is installed, and the command."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from dataclasses import replace

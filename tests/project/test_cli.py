@@ -1,7 +1,5 @@
 """The command line is a promise: its words, and what --json holds."""
 
-from __future__ import annotations
-
 import io
 import json
 import math

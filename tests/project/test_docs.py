@@ -1,7 +1,5 @@
 """The notebook and the page on the Python API run as they stand."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """All methods on all corruptions and schedules: the command, and the order that it makes."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

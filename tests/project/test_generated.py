@@ -1,7 +1,5 @@
 """What is generated is what would be generated today; the finished run of the page has a test of its own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The list of all texts, and what is made of a translation."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

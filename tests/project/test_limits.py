@@ -1,7 +1,5 @@
 """Limits: one place, from the environment, refused by name; and log lines that tell nothing about a person."""
 
-from __future__ import annotations
-
 import json
 import logging
 

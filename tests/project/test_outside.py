@@ -1,7 +1,5 @@
 """What somebody adds from outside the package is there everywhere: run, command line, table, bench, link, page."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import re

@@ -1,7 +1,5 @@
 """What the README and the pages in docs/ show works as it stands there."""
 
-from __future__ import annotations
-
 import io
 import re
 from contextlib import redirect_stdout

@@ -1,7 +1,5 @@
 """Recipes of docs/architecture.md, followed to the letter in a copy of the project; test_outside follows others."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The project stays as small as tools/size.py says."""
 
-from __future__ import annotations
-
 from tools import size
 
 

@@ -1,7 +1,5 @@
 """What a Space, a container and a local install are told agrees: front matter, requirements, Dockerfile, guide."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import fields
 from importlib.metadata import requires, version

@@ -1,7 +1,5 @@
 """Promises about the code's shape that no other test would notice."""
 
-from __future__ import annotations
-
 import ast
 import graphlib
 

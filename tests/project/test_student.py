@@ -1,7 +1,5 @@
 """Student's t against the numbers of every printed table."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

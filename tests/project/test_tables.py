@@ -1,7 +1,5 @@
 """The table command: columns, resuming, and what it writes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -3,8 +3,6 @@
 Methods from outside are there too: of a package that is installed beside it, and of a file named as a plugin.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Few pictures and few photographs, in the form of the real ones."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The measuring of clean accuracies: the photographs' mapping and the command."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the model card claims of the shipped model is recomputed on a fixed sample."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """Narrowing keeps the channels that matter, and nothing changes where the others gave nothing."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

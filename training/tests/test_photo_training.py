@@ -1,7 +1,5 @@
 """Tiny ImageNet in the training: its names and what stands above them, its share of a batch, and how a run begins."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A smoke test of the training: it learns, resumes after a kill with the same numbers, and exports a loadable model."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

@@ -9,8 +9,6 @@ Adapting methods want a batch, and a camera has one image at a time. mariodoeble
 the last images too, but adapts once for each full ring; here each image is a step, in the company of those before it.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass

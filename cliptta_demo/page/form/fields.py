@@ -4,8 +4,6 @@ Values that are settings of the engine come from their declarations; the others 
 promise to programs: it is that of the API's arguments.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress

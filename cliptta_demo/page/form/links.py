@@ -9,8 +9,6 @@ Pinned runs are queries of their own in it, with accuracy and entropy at the end
 ``?pin1=name%3DFog%26done%3D10%26numbers%3Dzero-shot%3A0.36%3A1.88%26corruption%3Dfog``.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Every number is checked here and in the settings' own classes, whatever the widg
 package's experiment, with the values that the backbone brings.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What to know of a backbone before it is loaded: its cost, its licence, what stays, and which words it never met."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The page: sidebar left, stage right. What its widgets call is in run_events and form_events."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from typing import Any
 

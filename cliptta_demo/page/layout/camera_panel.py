@@ -1,7 +1,5 @@
 """The panel of the camera: what its script draws in, and what happens on the server when the button is pressed."""
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The panel of runs side by side with its buttons: pin, rename, unpin, draw behind, load into the form, save."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """Choosing the methods: those chosen as a row of names, and behind a button all there are, family by family."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from itertools import groupby

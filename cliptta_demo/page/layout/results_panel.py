@@ -1,7 +1,5 @@
 """The panel of results: a table that is built only when somebody asks for it, and buttons that save files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The sidebar: a widget for each of the form's fields. Those of declared settings are made from their declarations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any

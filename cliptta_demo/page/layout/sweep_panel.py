@@ -1,7 +1,5 @@
 """The panel of one turned knob with its widgets: which knob, Sweep, Stop."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -2,8 +2,6 @@
 a file was; this one takes both, archives and videos, and keeps the paths, which are labels.
 """
 
-from __future__ import annotations
-
 import html
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a lesson is made of: questions before the run, steps that explain it, and one change at the end."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -6,8 +6,6 @@ with how many seeds a run shows all of them, and a test holds every lesson to at
 beside a claim, and what a guess is compared with, comes from the run at hand alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from cliptta_demo.backend.declare import check_choice

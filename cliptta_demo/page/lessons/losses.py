@@ -1,7 +1,5 @@
 """Lessons on what a loss does to the model."""
 
-from __future__ import annotations
-
 from cliptta_demo.languages import Text
 from cliptta_demo.page.lessons.claim import Claim, lead, measure
 from cliptta_demo.page.lessons.lesson import Change, Lesson, Told

@@ -1,7 +1,5 @@
 """Lessons on the visitor's own images."""
 
-from __future__ import annotations
-
 from cliptta_demo.languages import Text
 from cliptta_demo.page.lessons.lesson import Lesson, Told
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, UPLOAD

@@ -3,8 +3,6 @@
 Nothing here knows an answer: each is computed from a run's own numbers, with the noise of so few images.
 """
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 

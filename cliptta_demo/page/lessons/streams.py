@@ -1,7 +1,5 @@
 """Lessons on what comes: strangers, another style, shifts after one another, classes in runs."""
 
-from __future__ import annotations
-
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.languages import Text
 from cliptta_demo.page.lessons.claim import Claim, lead, measure

@@ -1,7 +1,5 @@
 """The cards, and messages as HTML, in which every text that a person could have written is escaped. Pure."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from typing import Any, TypedDict

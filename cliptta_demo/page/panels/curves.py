@@ -1,7 +1,5 @@
 """The panels over the stream: accuracy, or of images without labels how far the methods agree; collapse entropy."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 from cliptta_demo.backend.run.experiment import REFERENCE

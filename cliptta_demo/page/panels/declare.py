@@ -1,7 +1,5 @@
 """What a panel of the stage is: said once in the file that draws it, and read in loops by page, view and example."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

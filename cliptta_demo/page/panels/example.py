@@ -1,7 +1,5 @@
 """The finished run that the page opens with: made by the engine, shipped as data, drawn before any model work."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

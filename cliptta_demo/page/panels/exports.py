@@ -1,7 +1,5 @@
 """A run of the page for elsewhere: files for the browser to save. Pure."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

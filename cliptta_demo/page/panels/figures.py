@@ -1,7 +1,5 @@
 """The panels beside the stream's curves: ID scores, reliability, cost beside gain, and how far layers have moved."""
 
-from __future__ import annotations
-
 import statistics
 from typing import Any, TypedDict
 

@@ -3,8 +3,6 @@
 The browser builds the tiles with ``textContent`` only (assets/gallery.js), so no name can become markup.
 """
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The panel of predictions: which classes each method uses, and which it forgets."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 from cliptta_demo.backend.models.class_names import display_name

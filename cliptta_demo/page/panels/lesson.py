@@ -1,7 +1,5 @@
 """What the page's stepper shows of the open lesson: its steps, and what the run says of guesses and claims. Pure."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import gradio as gr

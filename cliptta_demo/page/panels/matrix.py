@@ -1,7 +1,5 @@
 """The panel of the batch matrix: every image of the batch against every pseudo-caption of it."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 from typing import Any, TypedDict

@@ -3,8 +3,6 @@
 Geometry, labels and sentences are the scripts' (``assets``), which so can draw what was computed elsewhere too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, TypedDict

@@ -4,8 +4,6 @@
 mentions its value, so Gradio leaves the DOM alone, and a script watches the value (JSON text) instead.
 """
 
-from __future__ import annotations
-
 import hashlib
 import html
 from functools import cache

@@ -2,8 +2,6 @@
 behind the curves and says in the cards. Pure.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

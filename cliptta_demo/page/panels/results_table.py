@@ -1,7 +1,5 @@
 """The panel of results, image by image. Pure."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS

@@ -1,7 +1,5 @@
 """The stage: which panels there are, in their order, and what each shows of a run. Pure: no widget, no model."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 

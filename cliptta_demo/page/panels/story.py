@@ -1,7 +1,5 @@
 """The panel of the story: what each method asks of a batch, with the numbers of the batch at hand."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS

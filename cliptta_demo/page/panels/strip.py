@@ -1,7 +1,5 @@
 """The panel of the schedule: what comes when, drawn before the run and with a marker during it; accuracies by shift."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import TypedDict
 

@@ -1,7 +1,5 @@
 """The panel of one turned knob: how each method's end depends on the rate, the steps or the size of a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict

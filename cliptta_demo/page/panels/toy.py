@@ -1,7 +1,5 @@
 """The panel of the toy: three classes, two losses, and points that a person drags."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

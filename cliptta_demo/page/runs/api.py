@@ -1,7 +1,5 @@
 """The same run for programs: ``Client(url).submit(corruption="fog", api_name="/run")`` streams numbers, no widgets."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -4,8 +4,6 @@ A camera is a run without an end. It is counted among the runs, has its memory s
 others. The browser sends the next frame when it has the answer to the last one, so that none waits here.
 """
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

@@ -1,7 +1,5 @@
 """What a run will take, said before it begins; and what is too much for a page that many share."""
 
-from __future__ import annotations
-
 import html
 from functools import partial
 

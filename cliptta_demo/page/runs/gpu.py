@@ -7,8 +7,6 @@ and adapted weights are never put into a model: they live in the session (see :m
 The process that serves the page has no GPU there. What it must know of a backbone it reads from one on the CPU.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time

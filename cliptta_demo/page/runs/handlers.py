@@ -1,7 +1,5 @@
 """What the buttons do. A run is a generator; each of its yields commits the session and the page together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Opens a run's images and backbone beside the page, so that a download can be watched, and given up."""
 
-from __future__ import annotations
-
 import html
 import threading
 import time

@@ -4,8 +4,6 @@ Gradio closes the generator of a call that ends early, except where the call is 
 does not know the generator yet, and the run would stand still for ever, counted as at work.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import threading

@@ -6,8 +6,6 @@ for the GPUs or cores of this machine, ``auto`` or ``HOST:PORT`` for one that th
 used.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """From a recipe to batches: opens the sources, loads the backbone, and works through the stream for one session."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import closing

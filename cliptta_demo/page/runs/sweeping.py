@@ -1,7 +1,5 @@
 """Short runs at several values of one setting, in the background; the visitor's own run is not touched."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing

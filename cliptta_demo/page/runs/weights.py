@@ -1,7 +1,5 @@
 """The adapted weights of a run, for the browser to save, and those that a visitor loads again."""
 
-from __future__ import annotations
-
 import base64
 
 from cliptta_demo.backend.errors import UserError

@@ -6,8 +6,6 @@ stands; until then the page is hidden, for eyes and for screen readers. Besides,
 own scripts and style sheets, which never change under their address, are kept by the browser.
 """
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What the page shows first, and how it names and draws things. Everything that is a matter of choice is here."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from cliptta_demo.backend.data.catalog import DEFAULT_PICTURE_CLASSES

@@ -1,7 +1,5 @@
 """Archives from strangers: what is read, what is refused, and that a bomb never inflates."""
 
-from __future__ import annotations
-
 import struct
 import tracemalloc
 import zipfile

@@ -1,7 +1,5 @@
 """Loose files, folders, archives and tables together: which images, which labels, which sentences."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

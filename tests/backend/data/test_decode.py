@@ -1,7 +1,5 @@
 """Decoding: what comes in may be any bytes; what goes out is a small RGB tensor or one plain sentence."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

@@ -1,7 +1,5 @@
 """Images of this machine, in folders and in CIFAR-10-C's numpy files: the same listing everywhere, and clear words."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

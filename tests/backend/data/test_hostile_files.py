@@ -1,7 +1,5 @@
 """A hundred sets of files as an attacker would give them: read or refused by name, nothing opened, run or written."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

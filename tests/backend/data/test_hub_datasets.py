@@ -1,7 +1,5 @@
 """Data sets of a hub on localhost, from the name to batches: files, columns, classes, orders, and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path

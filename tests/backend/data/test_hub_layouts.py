@@ -1,7 +1,5 @@
 """Every preset, opened from a repository that is laid out as the published one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import cache

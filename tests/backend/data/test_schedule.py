@@ -1,7 +1,5 @@
 """Schedules and orders are what the benchmarks define; plans and batches are pure."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 import numpy as np

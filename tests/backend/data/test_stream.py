@@ -1,7 +1,5 @@
 """Streams: the same settings and seed give the same batches; mixing, order and corruption do what they say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

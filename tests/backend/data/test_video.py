@@ -1,7 +1,5 @@
 """Videos: the right frames in their order, and of what strangers give a sentence each, nothing opened, nothing left."""
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Downloads from a hub on localhost that speaks the real protocol: progress, resuming, checks, sentences, waiting."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Batch normalisation by the batch's own statistics, beside plain torch and the loops of the released code."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

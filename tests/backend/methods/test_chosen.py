@@ -1,7 +1,5 @@
 """Each method's own rate and steps, and starting anew."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """What the engine promises of a method, tried with every one of them on small towers."""
 
-from __future__ import annotations
-
 import pickle
 import threading
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Captions, redundancy, training-free methods and those that take one image at a time: what is each family's alone."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """Our losses and trajectories against numbers computed with the authors' released implementation."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

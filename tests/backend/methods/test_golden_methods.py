@@ -4,8 +4,6 @@ RoTTA's, SoTTA's and STAMP's releases choose at random with Python's generator, 
 that in the place of ours our memories hold the very images that theirs did, at every reading.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass, replace
 from functools import cache

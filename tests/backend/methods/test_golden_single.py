@@ -1,7 +1,5 @@
 """TPT, R-TPT and RLCF, image by image, against numbers computed with their authors' released implementations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

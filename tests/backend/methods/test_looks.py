@@ -1,7 +1,5 @@
 """Methods that are shown together differ in colour and in symbol, for whoever looks and on whatever ground."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from dataclasses import fields

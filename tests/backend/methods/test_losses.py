@@ -1,7 +1,5 @@
 """The losses' defined behaviour in the corner cases: never NaN, and a gradient that means something."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

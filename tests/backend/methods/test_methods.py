@@ -1,7 +1,5 @@
 """What methods share: Adam, the memory of the surest, prototypes, views of an image."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """RoTTA, SoTTA and STAMP: what they hold, when they learn, and what that takes. The golden file has their rules."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

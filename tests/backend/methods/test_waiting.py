@@ -1,7 +1,5 @@
 """The host reads nothing back inside the step loop: on a GPU it would wait there, and the GPU after it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext

@@ -1,7 +1,5 @@
 """What a run has made of a model, saved and taken up again."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Freed memory is kept for the next step, in processes of their own: what is set can't be taken back."""
 
-from __future__ import annotations
-
 import platform
 
 import pytest

@@ -1,7 +1,5 @@
 """Attention as plain products gives torch's numbers bit for bit; bfloat16 stays near float32."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from helpers import random_images, small_backbone

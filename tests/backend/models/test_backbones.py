@@ -1,7 +1,5 @@
 """Backbones load through open_clip's real code: the built-in one, and checkpoints written to disk here."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Class names as people type them."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import pytest

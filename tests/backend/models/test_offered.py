@@ -1,7 +1,5 @@
 """The backbones that a page offers: their names, what is said of each, and that each adapts."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import open_clip

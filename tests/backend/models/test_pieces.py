@@ -1,7 +1,5 @@
 """Batches larger than memory or a turn: pieces give the same gradient, are bounded, and shrink when memory ends."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """What a tower says of the single places in an image, kind by kind."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

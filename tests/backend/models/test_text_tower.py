@@ -1,7 +1,5 @@
 """The text tower: prompts whose first words are learnt, and prototypes of each template."""
 
-from __future__ import annotations
-
 from unittest.mock import Mock
 
 import pytest

@@ -1,7 +1,5 @@
 """Weights from a hub on localhost through the real loading code, and every listed architecture with random weights."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Arithmetic is known before a run: what a turn holds, what a run takes, and what is refused in a sentence."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Whole runs: snapshots, pausing, resetting, and the same numbers from the same settings."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 

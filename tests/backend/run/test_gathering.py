@@ -1,7 +1,5 @@
 """When methods move and when they start from the source model again; accuracies by shift."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 

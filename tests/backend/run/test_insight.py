@@ -1,7 +1,5 @@
 """The batch matrix and the toy show the engine's own losses."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """AUROC, FPR95, entropies and the running counts against values worked out by hand."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

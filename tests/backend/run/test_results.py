@@ -1,7 +1,5 @@
 """Image by image: what is kept, what the table shows, and files that are safe to open."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """What one visitor's session owns and costs on the paper's model, and that it moves between processes."""
 
-from __future__ import annotations
-
 import pickle
 import threading
 from dataclasses import replace

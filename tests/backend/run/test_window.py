@@ -1,7 +1,5 @@
 """A window of the last images: the newest is predicted, nothing grows, and what is laid over it is what is seen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from unittest.mock import Mock
 

@@ -1,7 +1,5 @@
 """What the form says of a run, models and data; what of it is put back; and what a server's owner opens it with."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Links: what a form says survives the way through an address; from anybody, an address is a form or one sentence."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode
 

@@ -4,8 +4,6 @@ The first lesson runs in test_page_example; what the numbers of the others depen
 (test_claims).
 """
 
-from __future__ import annotations
-
 import json
 import re
 

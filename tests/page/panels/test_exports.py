@@ -1,7 +1,5 @@
 """A run exported as a command line, as Python, and as weights, is that run."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

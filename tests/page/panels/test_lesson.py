@@ -1,7 +1,5 @@
 """What the stepper of a lesson shows: guesses and claims are judged by the run at hand, and links open lessons."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The shipped example is what the engine makes, and a broken file never stops the page."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The strip says what comes when: the plan of the form, the batch at hand, accuracies by shift."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

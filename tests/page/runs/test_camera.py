@@ -1,7 +1,5 @@
 """A camera on the server: its frames over HTTP, what it holds, whom it waits for, and how it ends."""
 
-from __future__ import annotations
-
 import base64
 import io
 import time

@@ -1,7 +1,5 @@
 """What ``/run`` makes of each setting, called in this process; several wrong ones by HTTP: test_hostile_server."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bytes of sessions: counted as they are, computed before a run, bounded for all with the oldest idle one first."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 

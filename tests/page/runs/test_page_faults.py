@@ -1,7 +1,5 @@
 """Faults in the middle of a run, as the page and a program see them: memory, NaN, a hub that goes away."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

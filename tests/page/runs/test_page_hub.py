@@ -1,7 +1,5 @@
 """Data sets and backbones of a hub on localhost, as the page's handlers use them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from functools import cache

@@ -1,7 +1,5 @@
 """What SECURITY.md promises of turns: each is bounded in work, and reading images takes none."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """Runs on workers, without Ray: workers of the same interface in this process, that die and come as they are told."""
 
-from __future__ import annotations
-
 import pickle
 import random
 import re

@@ -1,7 +1,5 @@
 """Runs at work take turns: nobody waits for another's long run, and a heavy step is paid for by waiting."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Who left is forgotten after a while; a sign of life keeps everything."""
 
-from __future__ import annotations
-
 import time
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """Short runs at several values of one setting."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

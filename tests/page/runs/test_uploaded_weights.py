@@ -1,7 +1,5 @@
 """Weights that a visitor loads: what is taken, and that it predicts what the adapted model did."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """On ZeroGPU: a run's loop is one GPU call, and no visitor ever gets another's weights, on cold and warm workers."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

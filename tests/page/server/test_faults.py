@@ -1,7 +1,5 @@
 """Visitors who stop or leave at all stages of a run; other faults: test_page_faults, test_browser_faults."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

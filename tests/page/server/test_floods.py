@@ -1,7 +1,5 @@
 """A real server with tiny bounds under floods of uploads and of sessions: nothing outgrows them or stays behind."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

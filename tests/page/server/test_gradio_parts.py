@@ -1,7 +1,5 @@
 """Gradio's private parts: all in one file, all looked for at the start, and a sentence where one is missing."""
 
-from __future__ import annotations
-
 import ast
 import asyncio
 import re

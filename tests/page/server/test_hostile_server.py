@@ -1,7 +1,5 @@
 """A real server, called with anything: each call is answered, in a sentence, and nothing breaks."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

@@ -1,7 +1,5 @@
 """The server as a process: its log, its health answer, visitors side by side, and a clean end."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """Bytes of uploads: per visitor, all together, and against what is free; each is given back to the last one."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
