@@ -1,5 +1,6 @@
 """Streams: the same settings and seed give the same batches; mixing, order and corruption do what they say."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from PIL import Image
 
 from cliptta_demo.backend.data.catalog import can_rename, open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
-from cliptta_demo.backend.data.stream import AheadOfTime, Stream
+from cliptta_demo.backend.data.stream import THREADS, AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import StreamSettings
+
+SMALL = StreamSettings(batch_size=6, batches=4)
 
 
 def pictures(**changes: object) -> Stream:
@@ -29,8 +32,51 @@ def test_batches_made_ahead_of_time_are_the_same(device: str) -> None:
     settings = StreamSettings(batch_size=12, batches=4, corruption="gaussian_noise")
     plain, ahead = (Stream(open_source("pictures", ["cat", "car"]), settings, 64, None, device) for _ in range(2))
     made = AheadOfTime(ahead)
-    for index in (0, 1, 3):
+    for index in (0, 1, 2, 0, 3, 1):  # jumps too
         assert torch.equal(made.batch(index).images.pixels, plain.batch(index).images.pixels)
+    assert not made._next or list(made._next) == [2]
+
+
+def test_the_next_batch_is_begun_before_it_is_asked_for_and_its_error_waits() -> None:
+    made = [threading.Event() for _ in range(4)]
+
+    class Watched(Stream):
+        def batch(self, index: int) -> Batch:
+            made[index].set()
+            if index == 1:
+                raise UserError("The folder has gone.")
+            return super().batch(index)
+
+    ahead = AheadOfTime(Watched(labelled_source(), SMALL, 32))
+    ahead.batch(0)
+    assert made[1].wait(timeout=60)
+    assert not made[2].is_set()
+    with pytest.raises(UserError, match="The folder has gone"):
+        ahead.batch(1)
+    assert len(ahead.batch(2).images) == 6
+
+
+def test_nobody_waits_for_the_slow_disk_of_somebody_else() -> None:
+    """As many streams as there are threads for the next batch are stuck reading; another gets all of its own."""
+    stuck, go_on = threading.Semaphore(0), threading.Event()
+
+    class Stuck(Stream):
+        def batch(self, index: int) -> Batch:
+            if index == 1:
+                stuck.release()
+                assert go_on.wait(60)
+            return super().batch(index)
+
+    slow = [AheadOfTime(Stuck(labelled_source(), SMALL, 32)) for _ in range(THREADS)]
+    try:
+        for ahead in slow:
+            ahead.batch(0)
+            assert stuck.acquire(timeout=60)
+        quick = AheadOfTime(Stream(labelled_source(), SMALL, 32))
+        assert [len(quick.batch(index).images) for index in range(4)] == [6] * 4
+    finally:
+        go_on.set()
+    assert all(len(ahead.batch(1).images) == 6 for ahead in slow)
 
 
 def test_corruption_and_seed_change_the_pixels_and_nothing_else_does() -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.own_settings import build_own
-from cliptta_demo.backend.run.arithmetic import Towers, Turn
-from cliptta_demo.backend.run.experiment import Experiment, RunState
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers, Turn, cost_of
+from cliptta_demo.backend.run.between import Resets
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
+from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 SETTINGS = RunSettings(
@@ -62,24 +66,17 @@ def test_snapshots_count_what_happened(backbone: Backbone) -> None:
     assert end.methods["zero-shot"].improvement == 0
 
 
-def test_the_same_settings_give_the_same_run(backbone: Backbone) -> None:
-    first = [fingerprint(snapshot) for _, snapshot in experiment(backbone).run()]
-    again = [fingerprint(snapshot) for _, snapshot in experiment(small_backbone()).run()]
-    assert first == again
-
-
-def test_a_cancelled_batch_leaves_no_trace(backbone: Backbone) -> None:
-    run = experiment(backbone)
+def test_the_same_settings_give_the_same_run_and_a_cancelled_batch_leaves_no_trace(backbone: Backbone) -> None:
+    snapshots = [snapshot for _, snapshot in experiment(backbone).run()]
+    run = experiment(small_backbone())
     state, _ = next(run.run())
-    work = run.advance(state)
-    next(work)
-    work.close()
-    assert fingerprint(finish(run, state)) == fingerprint(finish(experiment(backbone), state))
-
-
-def finish(run: Experiment, state: RunState) -> Snapshot:
-    *_, (_, snapshot) = run.advance(state)
-    return snapshot
+    cancelled = run.advance(state)
+    next(cancelled)
+    cancelled.close()
+    assert [fingerprint(snapshot) for _, snapshot in run.run(state)] == [*map(fingerprint, snapshots[1:])]
+    *_, (_, alone) = experiment(backbone, replace(SETTINGS, methods=("cliptta",))).run()
+    assert set(fingerprint(alone)) <= set(fingerprint(snapshots[-1]))
+    assert alone.methods["cliptta"].improvement == snapshots[-1].methods["cliptta"].improvement
 
 
 def test_clean_images_are_read_and_learnt_from_once(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,36 +96,24 @@ def test_clean_images_are_read_and_learnt_from_once(backbone: Backbone, monkeypa
     assert run.cost.clean == pytest.approx(3 * CLEAN_BATCH * Towers.of(backbone).image)
 
 
-def test_methods_move_in_step_and_live_views_have_the_batch(backbone: Backbone) -> None:
+def test_methods_move_in_step_and_views_are_built_where_somebody_looks(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = experiment(backbone)
     *moments, (state, snapshot) = run.advance(run.start())
     live = [step for _, step in moments if step is not None]
     assert all(new_state is None for new_state, _ in moments)
     most = max(method.steps(method.task.outline) for method in run.methods.values())
-    assert [step.step for step in live] == [*range(most)]
-    assert {step.steps for step in live} == {most}
-    assert all(isinstance(step, LiveStep) for step in live)
-    assert set(live[0].methods) == set(SHAPES)
+    assert [(step.step, step.steps) for step in live] == [(step, most) for step in range(most)]
+    assert all(isinstance(step, LiveStep) and set(step.methods) == set(SHAPES) for step in live)
     assert live[0].methods["tent"].predicted.shape == (10,)
-    assert isinstance(snapshot, Snapshot)
-    assert state.next_batch == 1
-
-
-def test_views_are_built_for_steps_that_somebody_looks_at(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (isinstance(snapshot, Snapshot), state.next_batch) == (True, 1)
     run = experiment(backbone, replace(SETTINGS, methods=("zero-shot", "tent", "cliptta")))
-    built = 0
-    view = run._view
-
-    def counted(*arguments: object) -> object:
-        nonlocal built
-        built += 1
-        return view(*arguments)
-
-    monkeypatch.setattr(run, "_view", counted)
-    wanted = iter((False, True))
-    *moments, _ = run.advance(run.start(), live=lambda: next(wanted))
+    view = Mock(wraps=run._view)
+    monkeypatch.setattr(run, "_view", view)
+    *moments, _ = run.advance(run.start(), live=Mock(side_effect=(False, True)))
     assert [step.step for _, step in moments if step is not None] == [1]
-    assert built == 2 * 3  # of that step, and of the batch's end
+    assert view.call_count == 2 * 3  # of that step, and of the batch's end
 
 
 def test_a_run_in_pieces_gives_the_same_numbers(backbone: Backbone) -> None:
@@ -141,26 +126,98 @@ def test_a_run_in_pieces_gives_the_same_numbers(backbone: Backbone) -> None:
         assert cut.methods[name].id_scores == pytest.approx(method.id_scores, abs=1e-4)
 
 
-def test_one_method_gives_the_same_numbers_alone_and_beside_others(backbone: Backbone) -> None:
-    alone = [s for _, s in experiment(backbone, replace(SETTINGS, methods=("cliptta",))).run()][-1]
-    beside = [s for _, s in experiment(backbone).run()][-1]
-    assert np.array_equal(alone.methods["cliptta"].id_scores, beside.methods["cliptta"].id_scores)
-    assert alone.methods["cliptta"].improvement == beside.methods["cliptta"].improvement
-
-
-def test_unlabelled_images_have_predictions_and_no_accuracy(backbone: Backbone) -> None:
+def test_unlabelled_images_have_predictions_and_no_accuracy_and_one_class_is_refused(backbone: Backbone) -> None:
     source = GivenImages(random_images(5), CLASSES, names=tuple("abcde"))
-    settings = replace(SETTINGS, stream=StreamSettings(batch_size=64))
-    (_, snapshot), *more = Experiment(settings, backbone, source).run()
-    assert not more
-    assert snapshot.methods["cliptta"].accuracy is None
-    assert snapshot.methods["cliptta"].auroc is None
-    assert snapshot.methods["cliptta"].batch.predicted.shape == (5,)
-    assert snapshot.methods["cliptta"].histogram.sum() == 5
+    ((_, snapshot),) = Experiment(replace(SETTINGS, stream=StreamSettings(batch_size=64)), backbone, source).run()
+    found = snapshot.methods["cliptta"]
+    assert (found.accuracy, found.auroc, found.batch.predicted.shape, found.histogram.sum()) == (None, None, (5,), 5)
     assert sorted(snapshot.names) == list("abcde")
-
-
-def test_one_class_is_refused_in_a_sentence(backbone: Backbone) -> None:
-    source = GivenImages(random_images(3), ("cat",))
     with pytest.raises(UserError, match="at least two class names"):
-        Experiment(SETTINGS, backbone, source)
+        Experiment(SETTINGS, backbone, GivenImages(random_images(3), ("cat",)))
+
+
+# ---------------------------------------------------------------- windows, starting anew, accuracies by shift
+
+WINDOWS = RunSettings(
+    methods=("zero-shot", "tent", "tda"),
+    stream=StreamSettings(batch_size=2, batches=5),
+    adaptation=AdaptationSettings(learning_rate=1e-2, steps=3, window=2),
+)
+
+
+def test_methods_move_once_a_window_and_a_run_goes_on_in_the_middle_of_one() -> None:
+    run = Experiment(WINDOWS, small_backbone(), labelled_source(20))
+    states, snapshots = zip(*run.run(), strict=True)
+    assert [int(state.adaptations["tent"].updates) for state in states] == [0, 3, 3, 6, 6]
+    assert [sum(map(len, state.waiting)) for state in states] == [2, 0, 2, 0, 2]
+    assert [len(snapshot.methods["tent"].batch.predicted) for snapshot in snapshots] == [2] * 5
+    *_, (_, last) = run.run(pickle.loads(pickle.dumps(states[2].to("cpu"))))
+    assert np.array_equal(last.methods["tent"].batch.confidence, snapshots[-1].methods["tent"].batch.confidence)
+    looks = [look for _, look in run.advance(states[0]) if hasattr(look, "step")]
+    assert len(looks) == 3
+    assert not [look for _, look in run.advance(states[1]) if hasattr(look, "step")]  # it only predicts
+
+
+def test_a_window_costs_as_much_a_batch_and_a_look_between() -> None:
+    together = replace(WINDOWS, methods=("tent",), adaptation=replace(WINDOWS.adaptation, window=4))
+    tower = Towers(1.0, 0.0)
+    assert cost_of(together, tower, 3, 1).batch == pytest.approx(2 + THERE_AND_BACK * 3 * 2 + 2 * 3 / 4)
+    alone = replace(together, adaptation=replace(together.adaptation, window=1))
+    backbone = small_backbone()
+    assert run_size(together, backbone, 3).rest - run_size(alone, backbone, 3).rest == 3 * 2 * 3 * 32**2
+
+
+def test_more_images_than_a_batch_may_have_are_refused() -> None:
+    with pytest.raises(UserError, match="window is 300 batches of 2 images; together they may be at most 512 images"):
+        replace(WINDOWS, adaptation=AdaptationSettings(window=300))
+
+
+def test_methods_start_anew_every_so_many_batches_or_at_each_new_shift_which_the_first_batch_is_not() -> None:
+    for every, due in ((AdaptationSettings(reset_every=3), [3, 6]), (AdaptationSettings(), [])):
+        assert [index for index in range(8) if Resets().due(every, index, "fog", ["tent"])] == due
+    settings = AdaptationSettings(reset="shift", reset_every=1)  # the number is of no account then
+    assert Resets().due(settings, 0, "fog", ["tent"]) == Resets(shift="fog").due(settings, 1, "fog", ["tent"]) == []
+    assert Resets(shift="fog").due(settings, 1, "snow", ["tent", "cliptta"]) == ["tent", "cliptta"]
+
+
+def test_a_method_is_astray_when_sar_s_average_is_low_and_it_begins_anew_with_its_average() -> None:
+    settings = AdaptationSettings(reset="astray")
+    resets = Resets().after("fog", {"tent": 1.0, "cliptta": 1.0})
+    averages = []
+    for _ in range(20):
+        resets = resets.after("fog", {"tent": 0.0, "cliptta": 1.0})
+        averages.append(resets.entropies["tent"])
+    assert averages == pytest.approx([0.9**power for power in range(1, 21)])
+    assert resets.due(settings, 21, "fog", ["tent", "cliptta"]) == ["tent"]
+    renewed = resets.renewed(["tent"])
+    assert renewed.due(settings, 22, "fog", ["tent", "cliptta"]) == []
+    assert (renewed.counts, set(renewed.entropies)) == ({"tent": 1}, {"cliptta"})
+
+
+def test_a_run_resets_at_shifts_and_tells_accuracy_by_shift() -> None:
+    settings = RunSettings(
+        methods=("tent",),
+        stream=StreamSettings(schedule="continual", shift_batches=2, batch_size=4, batches=5),
+        adaptation=AdaptationSettings(steps=2, memory_shots=0, reset="shift"),
+    )
+    *_, (_, snapshot) = (steps := list(Experiment(settings, small_backbone(), labelled_source()).run()))
+    assert [int(state.adaptations["tent"].updates) for state, _ in steps] == [2, 4, 2, 4, 2]
+    method = summarise(snapshot)["methods"]["tent"]
+    assert method["resets"] == 2
+    assert list(method["shift_accuracy"]) == ["gaussian_noise", "shot_noise", "impulse_noise"]
+    weights = {"gaussian_noise": 8, "shot_noise": 8, "impulse_noise": 4}
+    mean = sum(weights[name] * value for name, value in method["shift_accuracy"].items()) / 20
+    assert mean == pytest.approx(method["accuracy"])
+
+
+def test_a_mixed_stream_counts_each_image_under_its_own_shift() -> None:
+    settings = RunSettings(
+        methods=("tent",),
+        stream=StreamSettings(schedule="mixed", batch_size=20, batches=1),
+        adaptation=AdaptationSettings(steps=1, memory_shots=0, reset="astray"),
+    )
+    state, snapshot = next(Experiment(settings, small_backbone(), labelled_source()).run())
+    counts = state.tallies["tent"].by_shift
+    assert sum(seen for seen, _ in counts.values()) == 20
+    assert {name: seen for name, (seen, _) in counts.items()} == {n: snapshot.mixed.count(n) for n in snapshot.mixed}
+    assert state.resets.entropies["tent"] == pytest.approx(snapshot.methods["tent"].batch.entropy)

@@ -1,45 +1,41 @@
-"""AUROC, FPR95, entropies and the running counts against values worked out by hand."""
+"""AUROC, FPR95, entropies, the running counts, the batch matrix and the toy, beside numbers known otherwise."""
 
 import math
 
 import numpy as np
 import pytest
+import torch
+from helpers import CLASSES, labelled_source, random_images, small_backbone
 
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.insight import caption_matrix, toy_paths
 from cliptta_demo.backend.run.metrics import Paired, Tally, auroc, entropy_of, fpr95
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 
 def scores(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def test_auroc_counts_the_pairs_in_order() -> None:
-    assert auroc(scores(3, 4), scores(1, 2)) == 1
-    assert auroc(scores(1, 2), scores(3, 4)) == 0
-    assert auroc(scores(1, 3), scores(2)) == 0.5
-    assert auroc(scores(2, 3), scores(1, 2)) == pytest.approx((1 + 1 + 1 + 0.5) / 4)  # a tie counts half
-
-
-def test_auroc_equals_the_pairwise_definition() -> None:
+def test_auroc_fpr95_and_entropy_are_those_worked_out_by_hand() -> None:
+    for inside, outside, expected in (
+        (scores(3, 4), scores(1, 2), 1),
+        (scores(1, 2), scores(3, 4), 0),
+        (scores(1, 3), scores(2), 0.5),
+        (scores(2, 3), scores(1, 2), (1 + 1 + 1 + 0.5) / 4),  # a tie counts half
+        (scores(1), scores(), None),
+    ):
+        assert auroc(inside, outside) == expected
     generator = np.random.default_rng(0)
     inside, outside = generator.normal(1, 1, 60).astype(np.float32), generator.normal(0, 1, 40).astype(np.float32)
-    pairs = (inside[:, None] > outside[None, :]).mean()
-    assert auroc(inside, outside) == pytest.approx(pairs, abs=1e-12)
-
-
-def test_fpr95_is_taken_where_95_percent_of_id_pass() -> None:
-    inside = np.arange(100, dtype=np.float32)  # 95 % are accepted from 5 on
-    assert fpr95(inside, scores(4.5, 5, 50, -1)) == 0.5
-
-
-def test_without_strangers_there_is_no_auroc() -> None:
-    assert auroc(scores(1), scores()) is None
+    assert auroc(inside, outside) == pytest.approx((inside[:, None] > outside[None, :]).mean(), abs=1e-12)
+    # Of 0 to 99, 95 % are accepted from 5 on.
+    assert fpr95(np.arange(100, dtype=np.float32), scores(4.5, 5, 50, -1)) == 0.5
     assert fpr95(scores(), scores(1)) is None
-
-
-def test_entropy() -> None:
-    assert entropy_of(np.array([5, 5, 0])) == pytest.approx(math.log(2))
-    assert entropy_of(np.array([7, 0])) == 0
-    assert entropy_of(np.zeros(3)) == 0
+    entropies = [entropy_of(np.array(counts)) for counts in ([5, 5, 0], [7, 0], [0, 0, 0])]
+    assert entropies == [pytest.approx(math.log(2)), 0, 0]
 
 
 def test_tally_counts_deterioration_and_improvement_over_batches() -> None:
@@ -50,12 +46,9 @@ def test_tally_counts_deterioration_and_improvement_over_batches() -> None:
     adapted = np.array([0, 2, 2, 1, 2])  # kept, broken, fixed, still wrong, a stranger
     tally = tally.add(labels, adapted, zero_shot, scores(1, 2, 3, 4, -5), scores(0.9, 0.9, 0.5, 0.4, 0.99))
     assert (tally.seen, tally.right) == (4, 2)
-    assert tally.accuracy == 0.5
-    assert tally.deterioration == 0.5
-    assert tally.improvement == 0.5
+    assert (tally.accuracy, tally.deterioration, tally.improvement) == (0.5, 0.5, 0.5)
     assert tally.histogram.tolist() == [1, 1, 2]  # the stranger is left out
-    assert tally.id_scores.tolist() == [1, 2, 3, 4]
-    assert tally.ood_scores.tolist() == [-5]
+    assert (tally.id_scores.tolist(), tally.ood_scores.tolist()) == ([1, 2, 3, 4], [-5])
     assert tally.reliability.count.sum() == 4  # the stranger is left out here too
     assert tally.reliability.error == pytest.approx((abs(1 - 1.8) + abs(1 - 0.5) + 0.4) / 4)
     tally = tally.add(np.array([0, 0]), np.array([0, 0]), np.array([0, 0]), scores(1, 1), scores(1, 1))
@@ -77,7 +70,69 @@ def test_only_images_that_changed_tell_a_difference_from_noise(fixed: int, broke
 
 def test_unlabelled_images_count_in_the_histogram_only() -> None:
     tally = Tally.start(2).add(np.array([-2, -2]), np.array([1, 1]), np.array([0, 0]), scores(1, 2), scores(1, 1))
-    assert tally.accuracy is None
-    assert tally.deterioration is None
+    assert (tally.accuracy, tally.deterioration, tally.reliability.error) == (None, None, None)
     assert tally.histogram.tolist() == [0, 2]
-    assert tally.reliability.error is None
+
+
+def test_the_mean_row_entropy_of_the_matrix_is_the_contrastive_loss() -> None:
+    backbone = small_backbone()
+    prototypes = backbone.prototypes(CLASSES)
+    features = backbone.embed(random_images(20))
+    cosines = features @ prototypes.T
+    matrix = caption_matrix(cosines.numpy(), cosines.argmax(1).numpy(), backbone.logit_scale)
+    entropy = -(matrix * np.log(np.maximum(matrix, 1e-30))).sum(1).mean()
+    loss = soft_contrastive(features, pseudo_captions(cosines, prototypes), backbone.logit_scale)
+    assert entropy == pytest.approx(float(loss), abs=1e-5)
+    assert matrix.sum(1) == pytest.approx(np.ones(20), abs=1e-5)
+
+
+def test_a_snapshot_carries_what_the_matrix_and_the_drift_need() -> None:
+    backbone = small_backbone()
+    settings = RunSettings(
+        methods=("zero-shot", "tent", "cliptta"),
+        stream=StreamSettings(batch_size=8, batches=1),
+        adaptation=AdaptationSettings(steps=2, learning_rate=1e-2),
+    )
+    *_, (state, snapshot) = Experiment(settings, backbone, labelled_source()).run()
+    assert snapshot.logit_scale == backbone.logit_scale
+    assert snapshot.methods["tent"].batch.cosines.shape == (8, len(CLASSES))
+    assert len(snapshot.layers) == len(set(snapshot.layers)) > 4
+    assert snapshot.methods["zero-shot"].drift == (0.0,) * len(snapshot.layers)
+    moved = state.adaptations["tent"].values - backbone.source_parameters
+    parts = backbone.layout.unflatten(moved)
+    for layer, drift in zip(snapshot.layers, snapshot.methods["tent"].drift, strict=True):
+        own = torch.cat([part.flatten() for name, part in parts.items() if name.rpartition(".")[0] == layer])
+        assert drift == pytest.approx(float(own.square().mean().sqrt()), rel=1e-4)
+        assert drift > 0
+
+
+def test_tent_pulls_each_point_to_its_own_nearest_corner() -> None:
+    path = toy_paths([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], steps=60)["tent"]
+    assert path[0][0] == pytest.approx([0.5, 0.3, 0.2], abs=1e-5)
+    assert path[-1][0][0] > 0.95
+    assert path[-1][1][2] > 0.95
+
+
+def test_cliptta_stands_still_where_all_points_agree() -> None:
+    """The paper's point: with one pseudo-caption for all, no row can tell images apart, and the gradient is zero."""
+    agreed = [[0.5, 0.3, 0.2], [0.6, 0.2, 0.2], [0.45, 0.35, 0.2]]
+    paths = toy_paths(agreed, steps=20)
+    assert paths["cliptta"][-1] == pytest.approx(np.array(paths["cliptta"][0]), abs=1e-5)
+    assert max(paths["tent"][-1][0]) > 0.9
+
+
+def test_cliptta_moves_against_the_classes_that_the_batch_has() -> None:
+    """A third class that nobody predicts takes no part in the batch's contrast."""
+    path = toy_paths([[0.45, 0.35, 0.2], [0.35, 0.45, 0.2]], steps=40)["cliptta"]
+    first = path[-1][0]
+    assert first[0] / first[1] > 5  # parted from the other prediction
+    assert 1 <= len(path[0][0]) <= 3
+    assert math.isclose(sum(first), 1, abs_tol=1e-5)
+
+
+def test_points_are_probabilities_and_corners_are_kept_inside() -> None:
+    nothing, wrong = [[0, 0, 0]], [[float("nan"), 1, 1]]
+    for points in ([], "abc", [[1, 2]], nothing, wrong, [[-1, 1, 1]], [[1, 1, 1]] * 61, None):
+        with pytest.raises(UserError, match="points must be"):
+            toy_paths(points)
+    assert all(np.isfinite(path).all() for path in toy_paths([[1, 0, 0], [0, 1, 0]], steps=3).values())
