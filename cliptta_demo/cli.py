@@ -2,7 +2,7 @@
 
     cliptta-demo run --backbone tiny --dataset pictures --corruption fog --severity 5 \\
         --methods zero-shot,tent,cliptta --batches 10 --batch-size 64 --seed 0 --json result.json
-    cliptta-demo bench --backbone tiny --corruptions --grow --json bench.json
+    cliptta-demo bench --backbone tiny --json bench.json
     cliptta-demo table --dataset pictures --classes all --severity 5 --out results/pictures
     cliptta-demo choose --datasets pictures --out results/chosen
     cliptta-demo gallery --out results/gallery
@@ -77,8 +77,6 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--steps", type=int, default=10)
     bench.add_argument("--repeats", type=int, default=5, help="medians are over this many")
     bench.add_argument("--methods", help="separated by commas; all: every one; default: zero-shot, TENT, both CLIPTTAs")
-    bench.add_argument("--corruptions", action="store_true", help="time the 19 corruptions too")
-    bench.add_argument("--grow", action="store_true", help="time growing batches, classes, steps and sessions too")
     bench.add_argument(
         "--precision", choices=PRECISIONS, help="of the tower's products (default: what suits the device)"
     )

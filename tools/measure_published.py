@@ -24,7 +24,6 @@ from cliptta_demo.backend.models.loading import PRECISIONS, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, RANDOM_PREFIX, TINY
 from cliptta_demo.research.bench import (
     CLASSES,
-    GROWING,
     medians,
     method_of,
     primed,
@@ -116,7 +115,7 @@ def beside_published(name: str, batch_size: int, memory: int, steps: int, repeat
     passes: dict[str, Callable[[], Any]] = {}
     batches: dict[str, Callable[[], Any]] = {}
     for precision, backbone in here.items():
-        method = method_of(GROWING, backbone, prototypes, settings)
+        method = method_of("cliptta", backbone, prototypes, settings)
         state = primed(method, [primer])
         kept = state.kept["memory"]
         remembered = exact.normalise(kept.images[kept.sample(memory, CLASSES, torch.Generator())])

@@ -1,18 +1,15 @@
 """How near the methods are to the floor: the bare forward and backward passes that they can't do without.
 
 ``bench`` times, interleaved and with medians over repeats, the bare loop, every method on the same batch, and plain
-matrix products: a method's share of their rate is by its own products, counted. ``grow`` times how cost rises with
-batch size, classes, steps and sessions; ``corruption_costs`` the 19 corruptions.
+matrix products: a method's share of their rate is by its own products, counted.
 """
 
 import argparse
 import copy
-import platform
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cliptta_demo.backend.corruptions import CORRUPTIONS, corrupt
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
@@ -29,21 +25,11 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.arithmetic import PROBE_GIGAFLOPS, PROBES, gigaflops, products
 from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.research.runs import machine
 from cliptta_demo.run_command import chosen_backbone, write_json
 
 BENCHED = ("zero-shot", "tent", "cliptta", "cliptta-oce")  # unless told otherwise
 CLASSES = 12
-GROWING = "cliptta"  # the method whose cost is followed as things grow
-GROWTH: dict[str, tuple[int, ...]] = {
-    "batch size": (1, 4, 16, 64, 128, 256, 512),
-    "classes": (2, 10, 100, 1000),
-    "steps": (1, 3, 5, 10, 20),
-    "sessions": (1, 4, 16, 64),
-}
-
-# What a batch of the paper's may take where the demo is at its best: ten steps on 128 images and as many remembered.
-TARGET_SECONDS, TARGET_DEVICE = 1.0, "H100"
-TARGET = {"backbone": "ViT-B-16", "batch_size": 128, "memory": 128, "steps": 10}
 
 
 def random_images(count: int, backbone: Backbone, seed: int = 0) -> Tensor:
@@ -86,28 +72,18 @@ class BareLoop:
         with torch.no_grad(), self.backbone._precision():
             self.tower(batch)
 
-    @torch.no_grad()
-    def features(self, images: Tensor) -> Tensor:
-        """Unit embeddings ``(N, d)`` of the copied tower."""
-        with self.backbone._precision():
-            return F.normalize(self.tower(self.backbone.normalise(images)).float(), dim=1)
-
-
-def seconds(work: Callable[[], Any], device: torch.device) -> float:
-    """Wall-clock seconds of ``work()``, the device's queue included."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
-
 
 def medians(works: dict[str, Callable[[], Any]], device: torch.device, repeats: int) -> dict[str, float]:
     """Median seconds of each; repeats go round in turn, so that a slow minute hits all alike. One round warms up."""
-    rounds = [{name: seconds(work, device) for name, work in works.items()} for _ in range(1 + repeats)]
-    return {name: statistics.median(times[name] for times in rounds[1:]) for name in works}
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(1 + repeats):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)  # its queue is part of the work
+            taken[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}
 
 
 def method_of(name: str, backbone: Backbone, prototypes: Tensor, settings: AdaptationSettings) -> Method:
@@ -150,7 +126,7 @@ def bench(
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 
     Returns:
-        ``{"machine": {…}, "bare": {memory images: s}, "products": GFLOP/s, "methods": {name: {"seconds", "ratio",
+        ``{"machine": words, "bare": {memory images: s}, "products": GFLOP/s, "methods": {name: {"seconds", "ratio",
         "memory_images", "gigaflops", "share"}}}``; zero-shot has no bare loop. ``products`` is the rate of plain matrix
         products in the tower's precision, ``share`` of it is what the method's own, ``gigaflops``, reach.
     """
@@ -187,93 +163,19 @@ def bench(
     }
 
 
-def target_line(result: dict[str, Any]) -> str:
-    """The target beside the result of :func:`bench`, and how this measurement differs from what it is set for."""
-    here, device = {**result["settings"], "backbone": result["backbone"]}, result["machine"]["device"]
-    taken = result["methods"][GROWING]["seconds"]
-    words = f"target: {GROWING}, {TARGET['backbone']}, {TARGET['batch_size']} + {TARGET['memory']} images, "
-    words += f"{TARGET['steps']} steps on an {TARGET_DEVICE}: at most {TARGET_SECONDS:g} s; here {taken:.3f} s"
-    other = [f"{name} {here[name]}" for name, value in TARGET.items() if str(value) not in str(here[name])]
-    other += [f"on {device}"] * (TARGET_DEVICE not in device)
-    if other:
-        return f"{words}, but with {', '.join(other)}"
-    return f"{words}: {'met' if taken <= TARGET_SECONDS else 'not met'}"
-
-
-def machine(backbone: Backbone) -> dict[str, Any]:
-    """What the times were measured on."""
-    device = backbone.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    precision = str(backbone.autocast or torch.float32).removeprefix("torch.")
-    return {"device": name, "threads": torch.get_num_threads(), "precision": precision, "torch": torch.__version__}
-
-
-def corruption_costs(backbone: Backbone, batch_size: int = 64, repeats: int = 5) -> dict[str, float]:
-    """Median seconds of each corruption at severity 5 on one batch of the model's input size."""
-    images = random_images(batch_size, backbone)
-    works = {name: lambda name=name: corrupt(images, name, 5, 0) for name in CORRUPTIONS}
-    return medians(works, backbone.device, repeats)
-
-
-def grow(
-    backbone: Backbone, repeats: int = 3, sizes: Mapping[str, Sequence[int]] = GROWTH
-) -> dict[str, dict[int, float]]:
-    """Median seconds of one CLIPTTA batch as one thing of ``sizes`` grows and the rest stays at its default.
-
-    Batch size, classes and steps: seconds per batch. Sessions: seconds until that many sessions, each in a thread of
-    its own on the one backbone, have had one batch of 16 images and 3 steps.
-    """
-
-    def one(batch_size: int = 64, classes: int = CLASSES, steps: int = 10) -> Callable[[], Any]:
-        images = random_images(batch_size, backbone)
-        prototypes = random_prototypes(backbone, images, classes)
-        method = method_of(GROWING, backbone, prototypes, replace(backbone.info.adaptation, steps=steps))
-        return work_of(method, images, primed(method, [random_images(64, backbone, 1)]))
-
-    def of(title: str, size: int) -> Callable[[], Any]:
-        if title != "sessions":
-            return one(**{title.replace(" ", "_"): size})
-        work = one(batch_size=16, steps=3)
-
-        def together() -> None:
-            with ThreadPoolExecutor(size) as pool:
-                list(pool.map(lambda _: work(), range(size)))
-
-        return together
-
-    return {
-        title: {size: medians({"": of(title, size)}, backbone.device, repeats)[""] for size in values}
-        for title, values in sizes.items()
-    }
-
-
 def time_all(arguments: argparse.Namespace, names: Sequence[str]) -> None:
     """The ``bench`` command: its words, and the methods."""
     backbone = load_backbone(chosen_backbone(arguments), arguments.device, precision=arguments.precision)
     result = bench(backbone, arguments.batch_size, arguments.memory, arguments.steps, arguments.repeats, names)
-    print(" ".join(f"{key} {value}" for key, value in (result["machine"] | result["settings"]).items()), end="\n\n")
-    print(f"matrix products: {result['products']:.0f} GFLOP a second\n")
+    print(result["machine"], *(f"{key} {value}" for key, value in result["settings"].items()), sep=", ")
+    print(f"\nmatrix products: {result['products']:.0f} GFLOP a second\n")
     lines = {f"bare, memory of {count}": {"seconds": taken} for count, taken in result["bare"].items()}
     titles = {
         "seconds": "median seconds per batch",
         "ratio": "ratio to the bare loop",
         "share": "share of the rate of matrix products",
     }
-    _show(pd.DataFrame(lines | result["methods"]).T[[*titles]].astype(float).rename(columns=titles))
-    if GROWING in result["methods"]:
-        print(target_line(result))
-    if arguments.corruptions:
-        taken = pd.Series(corruption_costs(backbone, arguments.batch_size, arguments.repeats))
-        result["corruptions"] = taken.to_dict()
-        share = taken / result["methods"][GROWING]["seconds"]
-        _show(pd.DataFrame({"seconds": taken, "share of a CLIPTTA batch": share}).rename_axis("corruption"))
-    if arguments.grow:
-        result["grow"] = grow(backbone, arguments.repeats)
-        for title, times in result["grow"].items():
-            _show(pd.DataFrame({"seconds of a CLIPTTA batch": times}).rename_axis(title).T)
+    frame = pd.DataFrame(lines | result["methods"]).T[[*titles]].astype(float).rename(columns=titles)
+    print(frame.to_string(float_format="{:.3f}".format, na_rep=""))
     if arguments.json:
         write_json(arguments.json, result)
-
-
-def _show(frame: pd.DataFrame) -> None:
-    print(frame.to_string(float_format="{:.3f}".format, na_rep=""), end="\n\n")
