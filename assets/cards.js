@@ -1,4 +1,4 @@
-// One card per method: accuracy, gain over zero-shot, what it fixed and broke (cliptta_demo/page/panels/cards.py).
+// One card per method: accuracy, gain over zero-shot, what it fixed and broke (cliptta_demo/page/panels/heads.py).
 const { drawn, fixed, make, percent, say } = cliptta;
 
 /** Words that stand back; `more` shows when they are pointed at. */

@@ -1,4 +1,4 @@
-// The gallery (cliptta_demo/page/panels/gallery.py): tiles of the batch, a filter, and a choice of the method compared;
+// The gallery (cliptta_demo/page/panels/images.py): tiles of the batch, a filter, and a choice of the method compared;
 // and the glimpse, a row of its first images.
 const { make, percent, say } = cliptta;
 /** Sign and words of each status; the table of results uses them too. */

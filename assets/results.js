@@ -1,4 +1,4 @@
-// The table of results (cliptta_demo/page/panels/results_table.py): every image, sortable; and files made in the browser.
+// The table of results (cliptta_demo/page/panels/images.py): every image, sortable; and files made in the browser.
 const { make, say } = cliptta;
 // Column → its title, and of what kind its values are; texts where none is named.
 const COLUMNS = {

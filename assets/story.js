@@ -1,4 +1,4 @@
-// The story (cliptta_demo/page/panels/story.py): sentences joined to the batch's numbers, losses term by term.
+// The story (cliptta_demo/page/panels/loss.py): sentences joined to the batch's numbers, losses term by term.
 const { fixed, make, percent, say } = cliptta;
 
 /** The parts of a loss by their names in the engine: how they are called, and what they ask for. */

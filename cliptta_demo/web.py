@@ -25,7 +25,7 @@ def make_demo() -> gr.Blocks:
 
     try:
         from cliptta_demo.page.layout.build import build_demo
-        from cliptta_demo.page.panels.example import load_example
+        from cliptta_demo.page.panels.stage import load_example
 
         return build_demo(load_example())
     except UserError as error:

@@ -19,9 +19,9 @@ from PIL import Image
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.gallery import gallery_data
+from cliptta_demo.page.panels.heads import example_progress_html
+from cliptta_demo.page.panels.images import gallery_data
 from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, example_file
-from cliptta_demo.page.panels.progress import example_progress_html
 from cliptta_demo.page.panels.stage import stage
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment, work

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 from serving import PATIENCE
 
-from cliptta_demo.page.panels.example import load_example
+from cliptta_demo.page.panels.stage import load_example
 
 pytestmark = pytest.mark.browser
 FIRST = "#first-paint"

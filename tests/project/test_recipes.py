@@ -85,7 +85,7 @@ CHANGED = (
     ("backend/settings.py", SETTING, "    steps: int"),
     ("backend/data/presets.py", '    "mini": _preset("somebody/mini", "test", "Mini", 3),\n', '    "cifar10": _preset'),
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
-    ("page/panels/stage.py", "    counted,\n", "    curves,\n"),
+    ("page/panels/stage.py", "counted, ", "curves, figures,"),
     ("page/panels/stage.py", "    (counted.PANEL,),\n", "    (figures.DRIFT,)"),
     ("../assets/figures.js", SCRIPT, "cliptta.absent.scores"),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),

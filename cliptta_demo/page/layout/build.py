@@ -19,14 +19,13 @@ from cliptta_demo.page.layout.sidebar import build_sidebar
 from cliptta_demo.page.layout.sweep_panel import build_sweep
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.page.panels.cards import cards_place, message_html
-from cliptta_demo.page.panels.example import example_run
+from cliptta_demo.page.panels.figures import SWEEP
+from cliptta_demo.page.panels.heads import cards_place, message_html
+from cliptta_demo.page.panels.images import RESULTS
 from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken, mounted, scripted
 from cliptta_demo.page.panels.past_runs import PANEL as PAST
-from cliptta_demo.page.panels.results_table import PANEL as RESULTS
-from cliptta_demo.page.panels.stage import ROWS, opening_stage
-from cliptta_demo.page.panels.sweep import PANEL as SWEEP
+from cliptta_demo.page.panels.stage import ROWS, example_run, opening_stage
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.past import PastRuns

@@ -18,8 +18,7 @@ from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.layout.wires import Wires
-from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.numbers import entries
+from cliptta_demo.page.panels.declare import entries, to_json
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.runs.camera import WINDOW, Camera, Cameras
 from cliptta_demo.page.runs.host import words_of

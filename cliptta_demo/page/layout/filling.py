@@ -17,11 +17,10 @@ from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, fields
 from cliptta_demo.page.form.links import open_link, pins_query, read_pins, to_query, unknown_words
 from cliptta_demo.page.form.reading import opening, read_form, readable, values_of
 from cliptta_demo.page.lessons.lessons import by_key, changed_recipe, lesson_recipe, read_lesson
-from cliptta_demo.page.panels.cards import message_html
-from cliptta_demo.page.panels.example import shipped_run
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.past_runs import past_value
-from cliptta_demo.page.panels.stage import waiting_stage
+from cliptta_demo.page.panels.stage import shipped_run, waiting_stage
 from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads, changed_names

@@ -27,7 +27,7 @@ from cliptta_demo.page.layout.run_events import OUTPUTS, stop_first
 from cliptta_demo.page.layout.sidebar import ADVANCED, QUIET, STREAM
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.lessons.lessons import by_key
-from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html

@@ -13,7 +13,7 @@ from cliptta_demo.page.form.fields import FORM, fields
 from cliptta_demo.page.form.reading import unusual_values, values_of
 from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
 from cliptta_demo.page.layout.wires import Wires
-from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.panel import build_panel, build_sender
 from cliptta_demo.page.panels.past_runs import PANEL, past_csv, past_value, shown_run
 from cliptta_demo.page.session.past import PastRuns

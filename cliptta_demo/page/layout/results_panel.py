@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.languages import Text, say
-from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.exports import DOWNLOADS
+from cliptta_demo.page.panels.heads import message_html
+from cliptta_demo.page.panels.images import RESULTS, results_data
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.panels.results_table import PANEL, results_data
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.weights import weights_download
 
@@ -26,7 +26,7 @@ def build_results() -> dict[str, Any]:
     """The panel's parts by name; "results" is the table."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="results-panel"):
-        parts["results"] = build_panel(PANEL)
+        parts["results"] = build_panel(RESULTS)
         with gr.Row(elem_id="results-buttons"):
             parts["table"] = gr.Button(say(SHOW), size="sm", elem_id="show-table", min_width=0)
             for name, label in SAVED.items():

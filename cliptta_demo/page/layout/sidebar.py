@@ -30,7 +30,7 @@ from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_note_html, words_offer
 from cliptta_demo.page.layout.picker import build_picker
 from cliptta_demo.page.layout.uploader import build_uploader, show_uploader
-from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.machine import Machine

@@ -9,9 +9,9 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.layout.wires import Wires
-from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.figures import KNOBS, SWEEP
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.panels.sweep import KNOBS, PANEL
 from cliptta_demo.page.runs.sweeping import sweep
 
 
@@ -19,7 +19,7 @@ def build_sweep() -> dict[str, Any]:
     """The panel's parts by name; "sweep" is the figure."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="sweep-panel"):
-        parts["sweep"] = build_panel(PANEL, PANEL.value(None))
+        parts["sweep"] = build_panel(SWEEP, SWEEP.value(None))
         with gr.Row(elem_id="sweep-buttons"):
             choices = [(knob.label, knob.name) for knob in KNOBS.values()]
             parts["knob"] = gr.Radio(choices, value=choices[0][1], show_label=False, label=say("Knob"), elem_id="knob")

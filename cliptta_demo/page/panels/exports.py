@@ -16,12 +16,10 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.links import to_query
-from cliptta_demo.page.panels import gallery
-from cliptta_demo.page.panels.cards import cards_data, cards_place
 from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.heads import cards_data, cards_place, run_line_html
+from cliptta_demo.page.panels.images import GLIMPSE, with_scores
 from cliptta_demo.page.panels.panel import DRAWING, STYLES, panel_html, spoken_language
-from cliptta_demo.page.panels.progress import run_line_html
-from cliptta_demo.page.panels.results_table import with_scores
 from cliptta_demo.page.panels.stage import DRAWN, ROWS
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
@@ -114,7 +112,7 @@ def run_as_python(session: Session) -> str:
 
 def run_as_page(session: Session) -> str:
     """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
-    rows = [[panel for panel in row if panel in DRAWN or panel is gallery.GLIMPSE] for row in ROWS]
+    rows = [[panel for panel in row if panel in DRAWN or panel is GLIMPSE] for row in ROWS]
     drawn = [panel for row in rows for panel in row]
     body = [spoken_language(), header(), f'<p class="sentence">{KEPT_RUN}</p>']
     body += [run_line_html(session), f'<div id="cards">{cards_place()}</div>']

@@ -13,8 +13,7 @@ from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.form.reading import values_of
-from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.numbers import Method, entries, rounded
+from cliptta_demo.page.panels.declare import Method, Panel, entries, rounded, to_json
 from cliptta_demo.page.session.past import LAST, PastRun, PastRuns, past_run
 from cliptta_demo.page.session.state import Recipe, Session
 

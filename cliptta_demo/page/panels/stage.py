@@ -1,45 +1,43 @@
-"""The stage: which panels there are, in their order, and what each shows of a run. Pure: no widget, no model."""
+"""The stage: which panels there are, in their order, and what each shows of a run, or of the finished one that
+the page opens with: made by the engine, shipped as data, drawn before any model work.
+"""
 
 import html
+import json
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
+import numpy as np
+
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FORM
-from cliptta_demo.page.panels import (
-    curves,
-    figures,
-    gallery,
-    histogram,
-    matrix,
-    past_runs,
-    results_table,
-    story,
-    strip,
-    sweep,
-    toy,
-)
-from cliptta_demo.page.panels.cards import cards_data
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels import curves, figures, images, loss, past_runs, strip
 from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.progress import progress_bar, progress_html, run_line_html
+from cliptta_demo.page.panels.heads import cards_data, progress_bar, progress_html, run_line_html
+from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, address, example_file
+from cliptta_demo.page.session.past import PastMethod, PastRun
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 # To add a panel: write its file, add it here, `make generate`. Those of one row stand side by side.
 ROWS: tuple[tuple[Panel, ...], ...] = (
     (figures.SCORES,),
-    (gallery.GLIMPSE,),
+    (images.GLIMPSE,),
     (strip.PANEL,),
     (curves.ACCURACY, curves.ENTROPY),
     (past_runs.PANEL,),
-    (histogram.PANEL,),
-    (story.PANEL, toy.PANEL),
-    (matrix.PANEL,),
+    (curves.HISTOGRAM,),
+    (loss.STORY, loss.TOY),
+    (loss.MATRIX,),
     (figures.RELIABILITY, figures.GAIN),
-    (gallery.PANEL,),
-    (sweep.PANEL,),
-    (results_table.PANEL,),
+    (images.GALLERY,),
+    (figures.SWEEP,),
+    (images.RESULTS,),
     (figures.DRIFT,),
 )
 DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
@@ -92,3 +90,41 @@ def live_stage(session: Session, step: LiveStep, every: float = 0.0) -> dict[str
         "cards": to_json(cards_data(session, session.recipe.settings.methods, step)),
     }
     return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}
+
+
+NEEDED = {*HEADS, "gallery"}  # whose pictures lie beside the file
+
+
+def load_example(path: Path | None = None) -> dict[str, str] | None:
+    """The shipped parts; a panel of which they tell nothing waits. None where the file is missing or no example."""
+    try:
+        parts = json.loads((path or example_file("example")).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(parts, dict) or not set(parts) >= NEEDED or not all(isinstance(v, str) for v in parts.values()):
+        return None
+    parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: parts[name] for name in PARTS if name in parts}
+    # The latter for who points at an earlier batch.
+    apart = EXAMPLE_PICTURES | {"history": example_file("example-batches")}
+    found = {name: address(path) for name, path in apart.items() if path.exists()}
+    return parts | {"gallery": to_json(json.loads(parts["gallery"]) | found)}
+
+
+@cache
+def shipped_run() -> PastRun | None:
+    """:func:`example_run` of what is shipped."""
+    return example_run(load_example())
+
+
+def example_run(parts: dict[str, str] | None) -> PastRun | None:
+    """The shipped run as one to compare with: its curves. None where there is none."""
+    try:
+        accuracy, entropy = (json.loads(parts[name])["methods"] for name in ("accuracy", "entropy"))
+        recipe = read_form({})  # which this server's limits may refuse
+    except (TypeError, ValueError, LookupError, UserError):
+        return None
+    methods = {
+        own["method"]: PastMethod(np.array(own["series"], np.float64), np.array(other["series"], np.float64))
+        for own, other in zip(accuracy, entropy, strict=True)
+    }
+    return PastRun(recipe, recipe.settings.stream.batches, methods)

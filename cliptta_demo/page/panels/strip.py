@@ -10,8 +10,7 @@ from cliptta_demo.backend.data.order import order_of
 from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.languages import Text, say
-from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.page.panels.numbers import Block, Method, blocks_of, entries_of
+from cliptta_demo.page.panels.declare import Block, Method, Panel, blocks_of, entries_of
 from cliptta_demo.page.session.state import Session
 
 MOST_COLUMNS, MOST_ROWS = 200, 24  # of the picture of classes

@@ -11,9 +11,15 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.cards import message_html
+from cliptta_demo.page.panels.heads import (
+    message_html,
+    progress_html,
+    prompts_html,
+    run_line_html,
+    spoken,
+    waiting_html,
+)
 from cliptta_demo.page.panels.past_runs import past_value
-from cliptta_demo.page.panels.progress import progress_html, prompts_html, run_line_html, spoken, waiting_html
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.host import Host, words_of
 from cliptta_demo.page.runs.preparing import DownloadLine

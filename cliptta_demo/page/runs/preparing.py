@@ -12,7 +12,7 @@ from cliptta_demo.backend.hub import downloads as hub
 from cliptta_demo.backend.hub.downloads import Progress, megabytes
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.languages import say
-from cliptta_demo.page.panels.progress import progress_bar
+from cliptta_demo.page.panels.heads import progress_bar
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL
 
 Result = TypeVar("Result")

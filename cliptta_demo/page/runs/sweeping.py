@@ -15,9 +15,9 @@ from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.cards import message_html
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.sweep import KNOBS, Knob, Point, Sweep, sweep_data
+from cliptta_demo.page.panels.figures import KNOBS, Knob, Point, Sweep, sweep_data
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.runs.host import Host, words_of
 from cliptta_demo.page.session.state import Recipe, Uploads
 from cliptta_demo.page.words.texts import SWEEP_DONE, SWEEP_PROGRESS

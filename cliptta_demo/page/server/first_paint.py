@@ -22,8 +22,8 @@ from cliptta_demo.languages import Text, language
 from cliptta_demo.one_file import in_script
 from cliptta_demo.page.framework.gradio_parts import Page
 from cliptta_demo.page.panels import curves
-from cliptta_demo.page.panels.cards import cards_place
-from cliptta_demo.page.panels.gallery import GLIMPSE
+from cliptta_demo.page.panels.heads import cards_place
+from cliptta_demo.page.panels.images import GLIMPSE
 from cliptta_demo.page.panels.panel import (
     JOINED,
     joined,

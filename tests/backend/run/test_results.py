@@ -18,7 +18,7 @@ from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import results_table as results
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.exports import DOWNLOADS
-from cliptta_demo.page.panels.results_table import Results, results_data
+from cliptta_demo.page.panels.images import Results, results_data
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.state import Recipe, Session

@@ -18,8 +18,7 @@ from cliptta_demo.page.form import fields, links, reading
 from cliptta_demo.page.form.reading import read_form, read_opening, readable, usual_values
 from cliptta_demo.page.layout import backbone_note, build, filling
 from cliptta_demo.page.layout.form_events import changed_html, fold_labels
-from cliptta_demo.page.panels import cards
-from cliptta_demo.page.panels.progress import run_line_html
+from cliptta_demo.page.panels.heads import message_html, run_line_html
 from cliptta_demo.page.runs import handlers, host
 from cliptta_demo.page.session.state import Choice, Uploads
 from cliptta_demo.page.words.defaults import UPLOAD
@@ -181,7 +180,7 @@ def test_where_there_is_a_gpu_the_page_and_the_command_line_offer_the_papers_mod
     assert button.visible
     assert "choose CLIP ViT-B/16, the paper" in button.value
     (click,) = (fn for fn in demo.fns.values() if (button._id, "click") in fn.targets)
-    assert {VIT, cards.message_html(), 1e-4} <= set(click.fn().values())
+    assert {VIT, message_html(), 1e-4} <= set(click.fn().values())
     assert not backbone_note.gpu_advice(VIT, "cuda")
     assert not backbone_note.gpu_advice(TINY, "cpu")
     monkeypatch.setattr(run_command, "best_device", lambda: "cuda")

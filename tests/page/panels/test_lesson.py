@@ -16,8 +16,8 @@ from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest, Swallows
 from cliptta_demo.page.panels import lesson as stepper
-from cliptta_demo.page.panels.example import shipped_run
 from cliptta_demo.page.panels.lesson import lesson_value
+from cliptta_demo.page.panels.stage import shipped_run
 from cliptta_demo.page.session.past import PastRun, PastRuns, past_run
 from cliptta_demo.page.session.state import Mark, Session
 

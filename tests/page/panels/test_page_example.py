@@ -12,10 +12,9 @@ from helpers import faults
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.lessons.claim import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
-from cliptta_demo.page.panels.cards import Cards
-from cliptta_demo.page.panels.example import load_example
+from cliptta_demo.page.panels.heads import Cards
 from cliptta_demo.page.panels.panel import example_file
-from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS
+from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS, load_example
 from cliptta_demo.research.studies import COMBINATIONS
 from tools.make_example import example_stage, make_example
 

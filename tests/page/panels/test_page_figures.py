@@ -16,13 +16,11 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.results import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.page.panels.cards import Cards, cards_data, message_html
-from cliptta_demo.page.panels.curves import accuracy_data, entropy_data
+from cliptta_demo.page.panels.curves import accuracy_data, entropy_data, histogram_data
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.figures import gain_data, reliability_data, scores_data
-from cliptta_demo.page.panels.gallery import gallery_data
-from cliptta_demo.page.panels.histogram import histogram_data
-from cliptta_demo.page.panels.progress import progress_html, spoken
+from cliptta_demo.page.panels.heads import Cards, cards_data, message_html, progress_html, spoken
+from cliptta_demo.page.panels.images import gallery_data
 from cliptta_demo.page.panels.stage import live_stage, stage
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work

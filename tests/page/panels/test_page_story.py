@@ -6,8 +6,7 @@ import pytest
 from helpers import labelled_source
 from test_page_figures import METHODS, run
 
-from cliptta_demo.page.panels.matrix import matrix_data
-from cliptta_demo.page.panels.story import PANEL, story_data
+from cliptta_demo.page.panels.loss import STORY, matrix_data, story_data
 from cliptta_demo.page.words.glossary import GLOSSARY, glossary_html
 
 
@@ -52,7 +51,7 @@ def test_without_a_run_and_without_a_loss_there_is_a_sentence(drawn) -> None:
     idle = story_data(run(labelled_source(), methods=("zero-shot", "lame"))[0])
     assert idle["losses"] == []
     assert drawn("story", idle, ".when")[0].startswith("No method of this run has a loss")
-    assert PANEL.live
+    assert STORY.live
 
 
 @pytest.mark.browser

@@ -7,7 +7,7 @@ from helpers import faults
 from pressing import HOST
 
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.sweep import KNOBS, Sweep, sweep_data
+from cliptta_demo.page.panels.figures import KNOBS, Sweep, sweep_data
 from cliptta_demo.page.runs import sweeping
 from cliptta_demo.page.runs.sweeping import recipes, sweep, unmoved
 

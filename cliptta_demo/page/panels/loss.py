@@ -1,0 +1,244 @@
+"""The panels inside the loss: every image of the batch against every pseudo-caption of it, what each method asks of the
+batch, and a toy of three classes and two losses.
+"""
+
+import base64
+import logging
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.backend.run.insight import TOY_LOSSES, caption_matrix, toy_paths
+from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Snapshot
+from cliptta_demo.languages import Text, say
+from cliptta_demo.page.panels.declare import Method, Panel, entries, entries_of
+from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.words.texts import FAILED
+
+LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
+
+
+class MethodMatrix(Method):
+    """One method's.
+
+    Attributes:
+        cells: N·N bytes in base64, row by row: the square root of how well an image fits a caption, 255 for a row's
+            best.
+        captions: the class of each column; used: how many classes those are.
+        entropy: of a row, the mean in nats; own: what an image gives to its own caption, 0 to 1, the mean.
+    """
+
+    cells: str
+    captions: list[int]
+    used: int
+    entropy: float
+    own: float
+
+
+class Matrix(TypedDict):
+    """What the panel draws; ``rows``: the class of each image, −1 a stranger, −2 unknown."""
+
+    rows: list[int]
+    classes: list[str]
+    methods: list[MethodMatrix]
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What a batch's images make of its captions.
+
+    Attributes:
+        fit: ``(N, N)``, each row sums to 1, see :func:`.caption_matrix`.
+        size: N; classes: C; used: classes among the predictions.
+        entropy: of a row, the mean in nats; own: what an image gives to its own caption, the mean.
+    """
+
+    fit: NDArray[np.float32]
+    classes: int
+    used: int
+    entropy: float
+    own: float
+
+    @property
+    def size(self) -> int:
+        return len(self.fit)
+
+
+def captions_of(view: BatchView, logit_scale: float, order: NDArray[np.int64] | None = None) -> Captions:
+    """Of the images in this order (None: all, as they came). The method has cosines."""
+    order = np.arange(len(view.predicted)) if order is None else order
+    predicted = view.predicted[order]
+    fit = caption_matrix(view.cosines[order], predicted, logit_scale)
+    return Captions(
+        fit, view.cosines.shape[1], len(set(predicted.tolist())), _entropy(fit), float(fit.diagonal().mean())
+    )
+
+
+def matrix_data(session: Session) -> Matrix:
+    """The batch's N×N image × pseudo-caption matrix, one for each method, images sorted by their true class."""
+    snapshot = session.snapshot
+    order = _order(snapshot)
+
+    def numbers(name: str) -> dict[str, Any] | None:
+        view = snapshot.methods[name].batch
+        if view.cosines is None or not len(order):
+            return None
+        captions = captions_of(view, snapshot.logit_scale, order)
+        about = {"used": captions.used, "entropy": captions.entropy, "own": captions.own}
+        return about | {"cells": _bytes(captions.fit), "captions": view.predicted[order].tolist()}
+
+    return {
+        "rows": _labels(snapshot)[order].tolist(),
+        "classes": [display_name(name) for name in snapshot.class_names],
+        "methods": entries_of(session, numbers),
+    }
+
+
+def _labels(snapshot: Snapshot) -> NDArray[np.int64]:
+    """True classes; zero-shot's predictions where nobody gave labels."""
+    unknown = (snapshot.labels == -2).all()
+    return snapshot.methods[REFERENCE].batch.predicted if unknown else snapshot.labels
+
+
+def _order(snapshot: Snapshot) -> NDArray[np.int64]:
+    """Images by class, strangers last."""
+    labels = _labels(snapshot)
+    keys = np.where(labels < 0, len(snapshot.class_names) - labels, labels)
+    return np.argsort(keys, kind="stable")[:LARGEST_MATRIX]
+
+
+def _bytes(fit: NDArray[np.float32]) -> str:
+    """Square root of the share of a row's best fit: small fits stay visible."""
+    scaled = np.sqrt(fit / fit.max(axis=1, keepdims=True))
+    return base64.b64encode(np.rint(255 * scaled).astype(np.uint8).tobytes()).decode()
+
+
+def _entropy(fit: NDArray[np.float32]) -> float:
+    return float(-(fit * np.log(np.maximum(fit, 1e-30))).sum(axis=1).mean())
+
+
+MATRIX = Panel(
+    name="matrix",
+    title=Text("Inside the loss: the batch matrix"),
+    sentence=Text(
+        "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
+        "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
+    ),
+    draw=matrix_data,
+)
+
+
+TOLD = ("cliptta", "cliptta-oce")  # the methods whose three sentences are told
+ALONE = "tent"
+
+
+class Told(TypedDict):
+    """A batch as CLIPTTA, or TENT, sees it: images, classes, classes among its captions; see :class:`.Captions`."""
+
+    label: str
+    size: int
+    classes: int
+    used: int
+    own: float
+    entropy: float
+
+
+class MethodLoss(Method):
+    """One method's loss: its sentence, and the values of its terms by their names."""
+
+    sentence: str
+    terms: dict[str, float]
+
+
+class Story(TypedDict):
+    """What the panel draws.
+
+    Attributes:
+        told: CLIPTTA's batch, None where it takes no part; alone: TENT's.
+        losses: of the methods that have one; batch: from 1; step: of the batch, None for its last.
+    """
+
+    told: Told | None
+    alone: Told | None
+    losses: list[MethodLoss]
+    batch: int
+    step: int | None
+
+
+def story_data(session: Session, live: LiveStep | None = None) -> Story:
+    """What is told of CLIPTTA, where it runs, and each method's loss, term by term, at the latest step."""
+    snapshot, shown = session.snapshot, session.recipe.settings.methods
+    views = live.methods if live else {name: method.batch for name, method in snapshot.methods.items()}
+    losses = live.losses if live else {name: method.losses for name, method in snapshot.methods.items()}
+
+    def seen(name: str | None) -> Told | None:
+        if snapshot is None or name not in shown:
+            return None
+        found = captions_of(views[name], snapshot.logit_scale)
+        numbers = {key: getattr(found, key) for key in Told.__annotations__ if key != "label"}
+        return {"label": METHODS[name].label, **numbers}
+
+    def loss(name: str) -> dict[str, Any] | None:
+        return {"sentence": METHODS[name].sentence, "terms": losses[name]} if losses.get(name) else None
+
+    told = seen(next((name for name in TOLD if name in shown), None))
+    return {
+        "told": told,
+        "alone": seen(ALONE) if told else None,
+        "losses": entries_of(session, loss),
+        "batch": (live or snapshot).batch + 1,
+        "step": live.step if live else None,
+    }
+
+
+STORY = Panel(
+    name="story",
+    title=Text("What each loss asks for"),
+    sentence=Text(
+        "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
+        "normalisation layers so that the sum falls."
+    ),
+    draw=story_data,
+    live=True,
+)
+
+
+log = logging.getLogger(__name__)
+
+
+def toy(question: Any) -> dict[str, Any]:
+    """The toy's server side: paths of the dragged points under both losses, or a sentence that says what is wrong.
+
+    ``question`` is ``{"points": [[p, p, p], …], "steps": n}``, unchecked, as a browser sent it.
+    """
+    asked = question if isinstance(question, dict) else {}
+    try:
+        paths = toy_paths(asked.get("points"), asked.get("steps", 40), rate=0.25)
+        return {
+            name: [[[round(p, 4) for p in row] for row in position] for position in path]
+            for name, path in paths.items()
+        }
+    except UserError as error:
+        return {"error": str(error)}
+    except Exception:
+        log.exception("the toy failed")
+        return {"error": say(FAILED)}
+
+
+TOY = Panel(
+    name="toy",
+    title=Text("Three classes, two losses"),
+    sentence=Text(
+        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
+        "keys; arrows show where each loss pulls. "
+        "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."
+    ),
+    waiting=entries(TOY_LOSSES),
+    server=toy,
+)
