@@ -15,7 +15,7 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.results import to_csv
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.form.links import open_link
-from cliptta_demo.page.panels import results_table as results
+from cliptta_demo.page.panels import images as results
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.exports import DOWNLOADS
 from cliptta_demo.page.panels.images import Results, results_data
