@@ -31,17 +31,10 @@ TEMPLATE = "text/template_prototypes"  # of its first template, where they are n
 
 
 @cache
-def official() -> dict[str, np.ndarray]:
-    """Images, prototypes and trajectories of CLIPTTA's release."""
-    with np.load(GOLDEN / "official.npz") as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-@cache
 def golden() -> dict[str, np.ndarray]:
-    """Trajectories of all other methods, and the text side."""
-    with np.load(GOLDEN / "methods.npz") as archive:
-        return {name: archive[name] for name in archive.files}
+    """Images and prototypes, trajectories of CLIPTTA's release and of all other methods, and the text side."""
+    archives = [np.load(GOLDEN / f"{name}.npz") for name in ("official", "methods")]
+    return {name: archive[name] for archive in archives for name in archive.files}
 
 
 def tokenize(prompts: list[str]) -> Tensor:
@@ -79,22 +72,21 @@ class Case:
 
     Attributes:
         kind: its name, or a class that stands for it; own: of its own settings, those that are not the defaults.
-        settings: others of AdaptationSettings than 1e-3 and 5 steps; prototypes: key in the file, None: the official.
+        settings: others of AdaptationSettings than 1e-3 and 5 steps; prototypes: their key in the file.
         near: a tolerance other than the file's; of: the number that has it.
     """
 
     kind: str | type[Method]
     own: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    prototypes: str | None = None
+    prototypes: str = "class_prototypes"
     near: dict[str, float] = field(default_factory=dict)
 
 
 def made(case: Case, stream: str) -> Method:
     """The method on the golden tower."""
     kind = METHODS[case.kind] if isinstance(case.kind, str) else type("Given", (case.kind,), {"stream": stream})
-    prototypes = golden()[case.prototypes] if case.prototypes else official()["class_prototypes"]
-    clean = official()["closed/images"]
+    prototypes, clean = golden()[case.prototypes], golden()["closed/images"]
     return kind(
         Task(
             backbone=golden_backbone(),
@@ -124,7 +116,7 @@ def follow(method: Method, stream: str) -> Iterator[tuple[list[Progress], list[f
             return given
 
         method.passes = passes
-    for index, images in enumerate(official()[f"{stream}/images"]):
+    for index, images in enumerate(golden()[f"{stream}/images"]):
         moments = list(method.adapt(torch.from_numpy(images).float(), state, seed=index))
         state = moments[-1].state
         yield moments, backward or [float(sum(moment.losses.values())) for moment in moments if moment.losses]

@@ -5,16 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
+from golden_methods import LOGIT_SCALE, golden, golden_backbone
 from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.methods.losses import (
+    marginal_entropy,
+    mean_entropy,
     outlier_contrastive_exposure,
     pseudo_captions,
     soft_contrastive,
 )
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
+from cliptta_demo.backend.methods.scores import ID_SCORES, max_log_probability, otsu_threshold
 from cliptta_demo.backend.methods.unient import best_cut, upper_share
+from cliptta_demo.backend.models.pieces import NO_REST
 
 
 def unit(rows: int, seed: int = 0) -> Tensor:
@@ -120,3 +124,33 @@ def test_two_heaps_are_told_apart_and_what_lies_between_belongs_to_both() -> Non
 def test_values_on_two_points_stay_finite() -> None:
     values = np.array([0.0, 0.0, 1.0])
     assert upper_share(values, best_cut(values)).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["soft_contrastive", "tent", "marginal_entropy", "oce"])
+def test_loss_value_and_gradient(name: str) -> None:
+    features = torch.from_numpy(golden()["loss/features"]).requires_grad_(True)
+    prototypes = torch.from_numpy(golden()["class_prototypes"])
+    cosines = features @ prototypes.T
+    loss = {
+        "soft_contrastive": lambda: soft_contrastive(features, pseudo_captions(cosines, prototypes), LOGIT_SCALE),
+        "tent": lambda: mean_entropy(LOGIT_SCALE * cosines),
+        "marginal_entropy": lambda: marginal_entropy(LOGIT_SCALE * cosines),
+        "oce": lambda: outlier_contrastive_exposure(
+            max_log_probability(cosines), torch.tensor(golden()["loss/oce/alpha"]), gamma=0.005
+        ),
+    }[name]()
+    loss.backward()
+    assert loss.item() == pytest.approx(float(golden()[f"loss/{name}/value"]), abs=1e-5)
+    # Processors sum in other orders: at logit scale 100 gradients differ in the fifth digit.
+    np.testing.assert_allclose(features.grad, golden()[f"loss/{name}/grad"], atol=1e-5, rtol=1e-4)
+
+
+def test_otsu_equals_scikit_image() -> None:
+    threshold = otsu_threshold(torch.from_numpy(golden()["otsu/scores"]))
+    assert float(threshold) == pytest.approx(float(golden()["otsu/threshold"]), abs=1e-5)
+
+
+def test_text_side_gives_the_prototypes_of_the_file() -> None:
+    templates, names = (tuple(golden()[f"text/{key}"]) for key in ("templates", "class_names"))
+    text = golden_backbone().template_prototypes(names, templates, 256, NO_REST).transpose(0, 1)
+    np.testing.assert_allclose(text, golden()["text/template_prototypes"], atol=1e-5)
