@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cliptta_demo.backend.data.sources import GivenImages
-from cliptta_demo.backend.methods.adaptation import Task
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
@@ -88,6 +88,12 @@ def method_of(
         images_at_once=at_once,
     )
     return kind(task)
+
+
+def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:
+    """What a batch ends with, ``state`` None: a run's first."""
+    *_, progress = method.adapt(images, method.start() if state is None else state, seed)
+    return progress
 
 
 def random_images(count: int, seed: int = 0, size: int = 32) -> Tensor:

@@ -4,11 +4,10 @@ import copy
 
 import pytest
 import torch
-from helpers import CLASSES, labelled_source, method_of, random_images, small_backbone
+from helpers import CLASSES, labelled_source, last, method_of, random_images, small_backbone
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.weights import read_parameters
@@ -44,11 +43,6 @@ def norms(tower: nn.Module) -> list[nn.BatchNorm2d]:
 
 def made(name: str, backbone: Backbone, at_once: int | None = None, **own: int) -> Method:
     return method_of(name, backbone, backbone.prototypes(CLASSES), SETTINGS, at_once, **own)
-
-
-def last(method: Method, images: Tensor, state: AdaptationState | None = None) -> Progress:
-    *_, progress = method.adapt(images, state if state is not None else method.start(), 0)
-    return progress
 
 
 def cosines(tower: nn.Module, backbone: Backbone, images: Tensor) -> Tensor:

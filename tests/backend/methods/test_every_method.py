@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from golden_methods import LOGIT_SCALE, golden, golden_backbone
-from helpers import OWN, random_images
+from helpers import OWN, last, random_images
 from torch import Tensor, nn
 
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, Task
+from cliptta_demo.backend.methods.adaptation import Progress, Task
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
@@ -97,10 +97,6 @@ def test_a_method_reads_the_settings_that_it_names_and_no_others(name: str, monk
     method.keeps(outline, method.backbone)
     method.clean_batches(outline)
     assert {setting for setting in Noted.READ if not setting.startswith("__")} == set(method.uses)
-
-
-def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:
-    return last_of(method.adapt(images, method.start() if state is None else state, seed))
 
 
 def last_of(moments: Iterator[Progress | None]) -> Progress:

@@ -9,13 +9,12 @@ from unittest.mock import Mock
 import pytest
 import torch
 from golden_methods import golden_backbone
-from helpers import CLASSES, EMBEDDING, labelled_source, method_of, random_images, small_backbone
-from torch import Tensor, nn
+from helpers import CLASSES, EMBEDDING, labelled_source, last, method_of, random_images, small_backbone
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods import lame
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.fret import Supports, prediction_loss
 from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
@@ -31,18 +30,8 @@ SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=2)
 WORDS = ("ant", "bee", "cat")  # of the golden vocabulary
 
 
-@pytest.fixture(scope="module")
-def backbone() -> Backbone:
-    return small_backbone()
-
-
 def make(name: str, backbone: Backbone, classes: int = len(CLASSES), **own: Any) -> Method:
     return method_of(name, backbone, backbone.prototypes(CLASSES[:classes]), SETTINGS, **own)
-
-
-def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:
-    *_, progress = method.adapt(images, method.start() if state is None else state, seed)
-    return progress
 
 
 def test_one_image_alone_has_nothing_to_be_compared_with(backbone: Backbone) -> None:

@@ -1,26 +1,30 @@
-"""What methods share: Adam, the memory of the surest, prototypes, views of an image."""
+"""What methods share: Adam, memories, prototypes, views of an image, the rate and steps that are their own."""
 
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
 import torch
-from helpers import CLASSES, method_of, random_images, small_backbone
+from helpers import CLASSES, labelled_source, last, method_of, random_images
 from torch import nn
+from torch.nn import functional as F
 
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods import chosen as chosen_module
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.chosen import Chosen, with_chosen
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.per_image import draw_boxes
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.normalisation import find_normalisation
-from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.own_settings import name_for
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
-
-
-@pytest.fixture(scope="module")
-def backbone() -> Backbone:
-    return small_backbone()
 
 
 def make(name: str, backbone: Backbone, settings: AdaptationSettings = SETTINGS) -> Method:
@@ -123,3 +127,121 @@ def test_boxes_lie_in_the_image_and_the_first_is_the_image() -> None:
     assert set(mirrored.unique().tolist()) == {0, 1}
     assert torch.equal(boxes, draw_boxes(20, 64, 32, seed=3))
     assert not torch.equal(boxes, draw_boxes(20, 64, 32, seed=4))
+
+
+# ---------------------------------------------------------------- RoTTA, SoTTA and STAMP
+
+FAMILY = [name for name, kind in METHODS.items() if kind.family == "memory"]
+CAPACITY = 4
+
+
+def remembering(name: str, backbone: Backbone, steps: int = 2, classes: int = 2, **own: Any) -> Method:
+    settings = AdaptationSettings(learning_rate=1e-2, steps=steps)
+    features = backbone.embed(random_images(classes, seed=100))
+    prototypes = F.normalize(features - features.mean(dim=0), dim=1)  # predictions spread over the classes
+    return method_of(name, backbone, prototypes, settings, **own)
+
+
+def after(method: Method, *batches: torch.Tensor, seed: int = 0) -> AdaptationState:
+    state = method.start()
+    for number, images in enumerate(batches):
+        state = last(method, images, state, seed + number).state
+    return state
+
+
+def test_an_image_without_a_finite_prediction_is_not_remembered(backbone: Backbone) -> None:
+    for name, poison in product(FAMILY, (float("nan"), float("inf"))):
+        images = random_images(6).float() / 255
+        images[2, 0, 0, 0] = poison
+        state = after(remembering(name, backbone), images)
+        assert state.kept["memory"].numbers
+        assert 2 not in state.kept["memory"].numbers
+        assert (int(state.skipped), int(state.updates) > 0) == (0, True)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_memory_holds_images_as_they_came_and_no_more_than_said(name: str, backbone: Backbone) -> None:
+    batches = [random_images(8, seed) for seed in range(3)]
+    method = remembering(name, backbone, capacity=CAPACITY)
+    state = after(method, *batches)
+    memory = state.kept["memory"]
+    assert len(memory.items) == CAPACITY
+    assert memory.numbers == tuple(sorted({item.number for item in memory.items}))  # held twice, kept once
+    assert torch.equal(memory.images, torch.cat(batches)[list(memory.numbers)])
+    assert memory.images.dtype == torch.uint8
+    assert len(memory.images) <= method.keeps(method.task.outline, backbone)[0] == CAPACITY
+    moved = state.to("meta").kept["memory"]
+    assert (moved.images.device.type, moved.items) == ("meta", memory.items)
+
+
+@pytest.mark.parametrize("name", ["sotta", "stamp"])
+def test_who_has_to_go_is_drawn_from_the_seed(name: str, backbone: Backbone) -> None:
+    method = remembering(name, backbone, classes=5, capacity=CAPACITY)
+    batches = [random_images(8, seed) for seed in range(3)]
+    one, same, other = (after(method, *batches, seed=seed) for seed in (0, 0, 50))
+    assert one.kept["memory"].items == same.kept["memory"].items
+    assert torch.equal(one.values, same.values)
+    assert one.kept["memory"].items != other.kept["memory"].items
+
+
+def test_rottas_teacher_can_predict(backbone: Backbone) -> None:
+    methods, images = [remembering("rotta", backbone, predicts=who) for who in ("student", "teacher")], random_images(8)
+    one, other = (last(method, images) for method in methods)
+    assert torch.equal(one.state.values, other.state.values)
+    expected = backbone.embed(images, other.state.kept["teacher"]) @ methods[1].prototypes.T
+    torch.testing.assert_close(other.cosines, expected)
+    assert not torch.allclose(one.cosines, other.cosines, atol=1e-4)
+
+
+def test_stamps_learning_rate_falls_to_nothing(backbone: Backbone) -> None:
+    two, three = (after(remembering("stamp", backbone, steps=steps, schedule=2), random_images(8)) for steps in (2, 3))
+    assert (int(two.updates), int(three.updates)) == (2, 3)
+    torch.testing.assert_close(two.values, three.values, atol=1e-9, rtol=0)
+
+
+# ---------------------------------------------------------------- each method's own rate and steps
+
+OWN_RATES = RunSettings(
+    methods=("tent", "cliptta"),
+    stream=StreamSettings(batch_size=4, batches=5),
+    adaptation=AdaptationSettings(steps=2, memory_shots=0),
+)
+
+
+def test_own_rate_and_steps_are_used_where_they_are_asked_for(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chosen_module, "chosen", dict)
+    own = replace(OWN_RATES, adaptation=replace(OWN_RATES.adaptation, rates="own"))
+    with pytest.raises(UserError, match="none have been chosen"):
+        with_chosen(own, "tent")
+    monkeypatch.setattr(chosen_module, "chosen", lambda: {"tent": Chosen(rate=0.5, steps=3, gain=1.0, error=0.1)})
+    assert with_chosen(OWN_RATES, "tent") is OWN_RATES
+    assert with_chosen(own, "cliptta") is own
+    assert with_chosen(own, "tent").adaptation.learning_rate == 0.5 * own.adaptation.learning_rate
+    state, _ = next(Experiment(own, backbone, labelled_source()).run())
+    assert [int(state.adaptations[name].updates) for name in OWN_RATES.methods] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("method", "rate", "steps"),
+    [
+        ("tpt", "tpt.learning_rate", "tpt.steps"),
+        ("rlcf", "learning_rate", "rlcf.steps"),
+        ("watt-s", "learning_rate", None),
+        ("zero", None, None),
+    ],
+)
+def test_rate_and_steps_are_the_methods_own_where_it_has_some(
+    method: str, rate: str | None, steps: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (name_for(method, "learning_rate"), name_for(method, "steps")) == (rate, steps)
+    monkeypatch.setattr(chosen_module, "chosen", lambda: {method: Chosen(rate=2, steps=7, gain=1.0, error=0.1)})
+    before = RunSettings(methods=(method,), adaptation=AdaptationSettings(rates="own"))
+    after = with_chosen(before, method)
+    told = METHODS[method].outline(before, 5)
+    assert (told.settings, told.own) == (after.adaptation, after.own.get(method))
+    if rate:
+        assert after.flat()[rate] == 2 * before.flat()[rate]
+    if steps:
+        assert after.flat()[steps] == 7 != before.flat()[steps]

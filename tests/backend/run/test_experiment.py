@@ -30,11 +30,6 @@ SETTINGS = RunSettings(
 )
 
 
-@pytest.fixture(scope="module")
-def backbone() -> Backbone:
-    return small_backbone()
-
-
 def experiment(backbone: Backbone, settings: RunSettings = SETTINGS) -> Experiment:
     return Experiment(settings, backbone, labelled_source(60), labelled_source(30, seed=5))
 
