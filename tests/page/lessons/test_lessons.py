@@ -1,6 +1,6 @@
 """The words of lessons are held to what was measured with 20 seeds.
 
-The first lesson runs in test_page_example; what the numbers of the others depend on is held by the record's fingerprint
+The first lesson runs in test_panels; what the numbers of the others depend on is held by the record's fingerprint
 (test_claims).
 """
 

@@ -1,4 +1,4 @@
-"""A run exported as a command line, as Python, and as weights, is that run."""
+"""A run exported as a command line, as Python, and as weights, is that run; which files of weights are taken again."""
 
 import base64
 import io
@@ -13,16 +13,19 @@ import open_clip
 import pytest
 import torch
 from pressing import HOST
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from cliptta_demo.backend.data.catalog import open_source
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
+from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.results_panel import downloads
 from cliptta_demo.page.panels.exports import as_command, as_python, run_as_command, run_as_python
 from cliptta_demo.page.runs.runner import open_experiment
-from cliptta_demo.page.runs.weights import weights_download
+from cliptta_demo.page.runs.weights import take_weights, weights_download
 from cliptta_demo.page.session.state import Mark, Recipe, Session
 
 LINKS = (
@@ -77,11 +80,17 @@ def test_what_cannot_be_exported_is_said() -> None:
     assert all(save(None) == "" for save in downloads(HOST).values())
 
 
-def test_adapted_weights_are_open_clips_and_predict_the_same(tmp_path: Path) -> None:
-    session = whole(recipe_of({"methods": "tent,cliptta,tda", "steps": "3"}))
-    saved = json.loads(weights_download(HOST, session))
-    with zipfile.ZipFile(io.BytesIO(base64.b64decode(saved["text"]))) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+@pytest.fixture(scope="module")
+def saved() -> tuple[Session, dict[str, bytes]]:
+    """A short run, and the files that the page saves of its weights."""
+    session = whole(recipe_of({"methods": "tent,cliptta,tda", "steps": "3", "corruption": "fog"}))
+    packed = base64.b64decode(json.loads(weights_download(HOST, session))["text"])
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return session, {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_adapted_weights_are_open_clips_and_predict_the_same(saved: tuple[Session, dict[str, bytes]]) -> None:
+    session, files = saved
     architecture = {"open_clip_config.json", "tiny_tower.py"}
     assert set(files) == {"README.txt", "tent.safetensors", "cliptta.safetensors", *architecture}
     model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}").eval()
@@ -95,3 +104,36 @@ def test_adapted_weights_are_open_clips_and_predict_the_same(tmp_path: Path) -> 
     adapted = backbone.embed(images, session.state.adaptations["cliptta"].values[: backbone.layout.size])
     assert torch.allclose(features, adapted, atol=0.01)
     assert not torch.allclose(adapted, backbone.embed(images), atol=0.01)
+
+
+def test_what_was_saved_runs_again_and_predicts_the_same(saved: tuple[Session, dict[str, bytes]]) -> None:
+    session, files = saved
+    name = keep_uploaded(files["cliptta.safetensors"])
+    assert base_of(name) == "tiny"
+    assert label_of(name) == "Tiny CLIP (built in) after cliptta"
+    recipe = open_link({"backbone": name, "methods": "tent", "batch_size": "6", "batches": "1"})
+    assert "load_backbone('adapted:FILE')" in as_python(recipe)
+    experiment, _ = open_experiment(recipe, None, HOST.machine)
+    images = experiment.batch(experiment.start()).images.pixels
+    plain = load_backbone("tiny")
+    theta = session.state.adaptations["cliptta"].values[: plain.layout.size]
+    assert torch.equal(experiment.backbone.embed(images), plain.embed(images, theta))
+    assert experiment.backbone.info.adaptation == plain.info.adaptation
+
+
+def test_only_uploaded_files_of_a_run_are_taken(saved: tuple[Session, dict[str, bytes]]) -> None:
+    data = saved[1]["cliptta.safetensors"]
+    for text in ("", "no", "!", base64.b64encode(b"nothing").decode()):
+        with pytest.raises(UserError, match="no file of weights"):
+            take_weights(HOST, text)
+    tensors = load(data)
+    spoilt = {**tensors, next(iter(tensors)): torch.full_like(next(iter(tensors.values())), torch.nan)}
+    made = {"backbone": "tiny", "method": "tent"}
+    wrong = [b"", b"nothing at all", data[:-40], data + b"\0" * MOST_BYTES, save(tensors), save(spoilt, made)]
+    wrong += [save(tensors, {**made, "method": "no-such"}), save(tensors, {**made, "backbone": "local-dir:/etc"})]
+    wrong += [b"\xff" * 64, (2**20).to_bytes(8, "little") + b"[" * 2**20]
+    for bad in wrong:
+        with pytest.raises(UserError):
+            load_backbone(check_visitor_backbone(keep_uploaded(bad)), visitor=True)
+    with pytest.raises(UserError, match="load their file again"):
+        check_visitor_backbone("uploaded:tiny:cliptta:000000000000")

@@ -27,6 +27,7 @@ from cliptta_demo.page.runs.runner import work
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Mark, Recipe, Session
 
+pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="alert(1)">'
 METHODS = ("zero-shot", "tent", "cliptta")
 
@@ -60,8 +61,7 @@ def open_set():
     return run(labelled_source(), strangers, ood_share=0.5)[0]
 
 
-@pytest.mark.browser
-def test_accuracy_curves_hold_the_snapshots_numbers(labelled, figure):
+def test_curves_hold_the_snapshots_numbers_marks_and_a_ceiling(labelled, figure):
     session = labelled[0]
     drawn = figure("accuracy", accuracy_data(session))
     assert [entry["method"] for entry in drawn["legend"]] == list(METHODS)
@@ -70,30 +70,19 @@ def test_accuracy_curves_hold_the_snapshots_numbers(labelled, figure):
     assert [line["line"]["color"] for line in lines] == ["@grey", "@vermilion", "@blue"]
     for name, line in zip(METHODS, lines, strict=True):
         series = session.snapshot.methods[name].series
-        assert line["x"] == [1, 2, 3]
-        assert line["y"] == pytest.approx(series.accuracy, abs=1e-4)
+        assert (line["x"], line["y"]) == ([1, 2, 3], pytest.approx(series.accuracy, abs=1e-4))
     assert "fog, severity 2" in lines[0]["hovertemplate"].lower()
     assert f"{session.snapshot.methods['tent'].accuracy:.1%}" in facet["alt"]
-
-
-@pytest.mark.browser
-def test_a_change_of_settings_is_a_labelled_dashed_line(labelled, figure):
-    session = replace(labelled[0], marks=(Mark(2, "fog 5"),))
-    for drawn in (figure("accuracy", accuracy_data(session)), figure("entropy", entropy_data(session))):
+    changed = replace(session, marks=(Mark(2, "fog 5"),))
+    for drawn in (figure("accuracy", accuracy_data(changed)), figure("entropy", entropy_data(changed))):
         layout = drawn["facets"][0]["layout"]
         marks = [shape for shape in layout["shapes"] if shape["xref"] == "x"]
         assert [(mark["x0"], mark["line"]["dash"]) for mark in marks] == [(2.5, "dash")]
         assert [note["text"] for note in layout["annotations"] if note["x"] == 2.5] == ["fog 5"]
-
-
-@pytest.mark.browser
-def test_entropy_has_its_ceiling(labelled, figure):
-    layout = figure("entropy", entropy_data(labelled[0]))["facets"][0]["layout"]
     (ceiling,) = [shape for shape in layout["shapes"] if shape["line"]["dash"] == "dot"]
     assert ceiling["y0"] == pytest.approx(math.log(5))
 
 
-@pytest.mark.browser
 def test_histograms_share_axis_and_class_order(labelled, figure):
     session = labelled[0]
     facets = figure("histogram", histogram_data(session))["facets"]
@@ -101,56 +90,49 @@ def test_histograms_share_axis_and_class_order(labelled, figure):
     assert len({tuple(facet["layout"]["yaxis"]["range"]) for facet in facets}) == 1
     for name, facet in zip(METHODS, facets, strict=True):
         bars, truth = facet["data"]
-        counts = session.snapshot.methods[name].histogram
+        method = session.snapshot.methods[name]
         assert bars["x"] == list(CLASSES)
-        assert bars["y"] == pytest.approx(counts / counts.sum(), abs=1e-4)
+        assert bars["y"] == pytest.approx(method.histogram / method.histogram.sum(), abs=1e-4)
         assert sum(truth["y"]) == pytest.approx(1, abs=1e-3)
-        gauge = facet["head"]["gauge"]
-        entropy = session.snapshot.methods[name].batch.collapse_entropy
-        assert gauge["share"] == pytest.approx(entropy / math.log(5), abs=1e-4)
+        share = method.batch.collapse_entropy / math.log(5)
+        assert facet["head"]["gauge"]["share"] == pytest.approx(share, abs=1e-4)
         assert max(bars["y"]) <= facet["layout"]["yaxis"]["range"][1]
+    names = ["cat", "x" * 78, "thing number 184", "<b>", "@blue"]
+    facet = figure("histogram", histogram_data(session) | {"classes": names})["facets"][0]
+    assert facet["layout"]["xaxis"]["labelalias"] == {"x" * 78: f"{'x' * 9}…{'x' * 6}"}  # short along an axis alone
+    assert facet["data"][0]["x"] == [*names[:3], "&lt;b&gt;", "&#64;blue"]  # neither markup nor a colour's name
 
 
-@pytest.mark.browser
 def test_a_look_inside_a_batch_moves_curves_bars_and_progress(labelled, figure):
-    session, _, experiment = labelled
-    half = Session(session.recipe, experiment.start())
-    live = next(view for _, view in experiment.advance(half.state) if view is not None)
-    parts = live_stage(half, live)
+    session, (live, *_), experiment = labelled
+    parts = live_stage(Session(session.recipe, experiment.start()), live)
     traces = figure("entropy", json.loads(parts["entropy"]))["facets"][0]["data"]
-    rings = [trace for trace in traces if trace["marker"]["symbol"].endswith("-open")]
-    assert [ring["y"][0] for ring in rings] == pytest.approx(
-        [live.methods[name].collapse_entropy for name in METHODS], abs=1e-4
-    )
+    rings = [trace["y"][0] for trace in traces if trace["marker"]["symbol"].endswith("-open")]
+    assert rings == pytest.approx([live.methods[name].collapse_entropy for name in METHODS], abs=1e-4)
     assert "step 0 of 2" in parts["progress"]
     bars = figure("histogram", json.loads(parts["histogram"]))["facets"][0]["data"][0]["y"]
     assert sum(bars) == pytest.approx(1, abs=1e-3)
 
 
-def test_scores_are_there_with_strangers_alone(labelled, unlabelled):
+def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(labelled, unlabelled, open_set, figure):
     assert scores_data(labelled[0])["methods"] == scores_data(unlabelled)["methods"] == []
-
-
-@pytest.mark.browser
-def test_scores_with_strangers_show_auroc_and_fpr95(open_set, figure):
-    drawn = figure("scores", scores_data(open_set))
-    for name, facet in zip(METHODS, drawn["facets"], strict=True):
+    data = scores_data(open_set)
+    facets = figure("scores", data)["facets"]
+    for name, facet in zip(METHODS, facets, strict=True):
         method = open_set.snapshot.methods[name]
         assert facet["head"]["lines"] == [f"AUROC {method.auroc:.1%}", f"FPR95 {method.fpr95:.1%}"]
         assert [round(sum(trace["y"]), 2) for trace in facet["data"]] == [1.0, 1.0]
         assert facet["layout"]["shapes"][0]["x0"] == method.threshold
+    for axis in ("xaxis", "yaxis"):
+        assert len({tuple(facet["layout"][axis]["range"]) for facet in facets}) == 1
+    for share in (1 / 8, 3 / 8, 0.0125, 0.0375, 0.35, 0.834496, 1 / 3, 0.0, 1.0):
+        data["methods"] = [own | {"auroc": share, "fpr95": share / 2} for own in data["methods"]]
+        told = [f"AUROC {share:.1%}", f"FPR95 {share / 2:.1%}"]
+        assert [facet["head"]["lines"] for facet in figure("scores", data)["facets"]] == [told] * 3
+    drawn = figure("reliability", reliability_data(open_set)), figure("gain", gain_data(open_set))
+    assert [one["facets"][0]["layout"]["yaxis"]["range"] for one in drawn] == [[0, 1.02]] * 2
 
 
-@pytest.mark.parametrize("share", [1 / 8, 3 / 8, 0.0125, 0.0375, 0.35, 0.834496, 1 / 3, 0.0, 1.0])
-@pytest.mark.browser
-def test_scripts_round_as_the_rest_of_the_program_does(open_set, figure, share):
-    data = scores_data(open_set)
-    data["methods"] = [own | {"auroc": share, "fpr95": share / 2} for own in data["methods"]]
-    told = [f"AUROC {share:.1%}", f"FPR95 {share / 2:.1%}"]
-    assert [facet["head"]["lines"] for facet in figure("scores", data)["facets"]] == [told] * 3
-
-
-@pytest.mark.browser
 def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure, drawn):
     curves = figure("accuracy", accuracy_data(unlabelled))
     assert curves["heading"][0] == "Agreement with zero-shot"
@@ -161,12 +143,17 @@ def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure
     assert figure("entropy", entropy_data(unlabelled))["facets"]
     assert figure("histogram", histogram_data(unlabelled))["facets"][0]["data"][1:] == []
     cards = " ".join(drawn("cards", cards_data(unlabelled, METHODS), ".card"))
-    assert "mean confidence" in cards
-    assert "of 5" in cards
-    assert "fixed" not in cards
+    assert [words in cards for words in ("mean confidence", "of 5", "fixed")] == [True, True, False]
+    data = gallery_data(unlabelled)
+    assert {tile["name"] for tile in data["tiles"]} == {HOSTILE, "b.png", "c.png", "d.png", "e.png"}
+    assert data["labelled"] is False
+    for name in METHODS:
+        batch, told = unlabelled.snapshot.methods[name].batch, data["methods"][name]
+        assert told["predicted"] == batch.predicted.tolist()
+        assert told["confidence"] == pytest.approx(batch.confidence, abs=1e-3)
+        assert set(told["status"]) <= ({"same"} if name == "zero-shot" else {"same", "changed"})
 
 
-@pytest.mark.browser
 def test_a_batch_looked_at_alone_has_its_own_bars_and_ratios(labelled, unlabelled, figure):
     for session, lines in ((labelled[0], 3), (unlabelled, 1)):  # no ratios without labels
         drawn = figure("histogram", histogram_data(session), gallery_data(session))
@@ -175,18 +162,6 @@ def test_a_batch_looked_at_alone_has_its_own_bars_and_ratios(labelled, unlabelle
             assert facet["data"][0]["y"] == pytest.approx(view.histogram / view.histogram.sum())
             assert len(facet["head"]["lines"]) == (min(lines, 2) if name == "zero-shot" else lines)
         assert "alone" in drawn["note"]
-
-
-def test_gallery_data_says_what_each_method_predicts(unlabelled):
-    data = gallery_data(unlabelled)
-    assert {tile["name"] for tile in data["tiles"]} == {HOSTILE, "b.png", "c.png", "d.png", "e.png"}
-    assert data["labelled"] is False
-    for name in METHODS:
-        batch = unlabelled.snapshot.methods[name].batch
-        assert data["methods"][name]["predicted"] == batch.predicted.tolist()
-        assert data["methods"][name]["confidence"] == pytest.approx(batch.confidence, abs=1e-3)
-        assert set(data["methods"][name]["status"]) <= {"same", "changed"}
-    assert set(data["methods"]["zero-shot"]["status"]) == {"same"}
 
 
 def test_statuses_compare_with_zero_shot():
@@ -198,26 +173,20 @@ def test_statuses_compare_with_zero_shot():
     assert found == ["right", "fixed", "broken", "wrong", "left-out", "let-in", "same", "changed"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 64, 200])
-def test_the_sprite_sheet_holds_every_image_in_order(count):
-    images = np.zeros((count, 3, 16, 16), np.uint8)
-    images[:] = (np.arange(count) * 250 // max(count - 1, 1))[:, None, None, None]
-    text, columns, rows = sprite_sheet(images)
-    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("L"), np.int64)
-    tile = sheet.shape[1] // columns
-    assert count <= columns * rows < count + columns
-    for index in range(count):
-        row, column = divmod(index, columns)
-        patch = sheet[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile]
-        assert abs(patch.mean() - images[index].mean()) < 8
-
-
-def test_the_sprite_sheet_of_large_images_is_reduced():
-    text, _, _ = sprite_sheet(np.zeros((4, 3, 224, 224), np.uint8))
-    assert Image.open(io.BytesIO(base64.b64decode(text))).size == (224, 224)
-
-
-def test_a_session_keeps_no_pixels_but_a_small_sheet(labelled):
+def test_a_session_keeps_no_pixels_but_a_small_sheet_of_every_image_in_order(labelled):
+    for count in (1, 2, 5, 64, 200):
+        images = np.zeros((count, 3, 16, 16), np.uint8)
+        images[:] = (np.arange(count) * 250 // max(count - 1, 1))[:, None, None, None]
+        text, columns, rows = sprite_sheet(images)
+        sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("L"), np.int64)
+        tile = sheet.shape[1] // columns
+        assert count <= columns * rows < count + columns
+        for index in range(count):
+            row, column = divmod(index, columns)
+            patch = sheet[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile]
+            assert abs(patch.mean() - images[index].mean()) < 8
+    large, *_ = sprite_sheet(np.zeros((4, 3, 224, 224), np.uint8))
+    assert Image.open(io.BytesIO(base64.b64decode(large))).size == (224, 224)
     session = labelled[0]
     assert session.snapshot.images.size == session.snapshot.clean.size == 0
     assert session.snapshot.images.base is None
@@ -225,7 +194,6 @@ def test_a_session_keeps_no_pixels_but_a_small_sheet(labelled):
     assert len(session.sheets.seen) < 20_000
 
 
-@pytest.mark.browser
 def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled, drawn):
     session, (live, *_), _ = labelled
     data = cards_data(session, METHODS)
@@ -240,7 +208,6 @@ def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled, drawn)
     assert drawn("cards", cards_data(session, METHODS, live), ".details")[1] == at_work
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize(
     ("paired", "gain", "details"),
     [
@@ -262,38 +229,15 @@ def test_a_difference_within_the_noise_is_grey_and_has_no_arrow(labelled, drawn,
     assert ("▲" in words or "▼" in words) == (kind != "quiet")
 
 
-@pytest.mark.browser
-def test_axes_of_one_row_agree(open_set, figure):
-    layouts = [facet["layout"] for facet in figure("scores", scores_data(open_set))["facets"]]
-    assert len({tuple(layout["xaxis"]["range"]) for layout in layouts}) == 1
-    assert len({tuple(layout["yaxis"]["range"]) for layout in layouts}) == 1
-    drawn = figure("reliability", reliability_data(open_set)), figure("gain", gain_data(open_set))
-    assert [one["facets"][0]["layout"]["yaxis"]["range"] for one in drawn] == [[0, 1.02]] * 2
-
-
-@pytest.mark.browser
-def test_names_along_an_axis_are_short_and_whole_elsewhere(labelled, figure):
-    names = ["cat", "x" * 78, "thing number 184", "<b>", "@blue"]
-    facet = figure("histogram", histogram_data(labelled[0]) | {"classes": names})["facets"][0]
-    assert facet["layout"]["xaxis"]["labelalias"] == {"x" * 78: f"{'x' * 9}…{'x' * 6}"}
-    assert facet["data"][0]["x"] == [*names[:3], "&lt;b&gt;", "&#64;blue"]  # neither markup nor a colour's name
-
-
-def test_whatever_a_person_wrote_is_escaped_in_html(unlabelled):
-    drawn = stage(unlabelled, "done")
-    assert "<img" not in drawn["progress"]
+def test_whatever_a_person_wrote_is_escaped_in_html_and_messages_are_announced(unlabelled):
+    assert "<img" not in stage(unlabelled, "done")["progress"]
     note = message_html(HOSTILE, "error", (HOSTILE,))
-    assert "<img" not in note
-    assert note.count("&lt;img") == 2
-
-
-def test_messages_are_announced():
-    assert 'role="alert"' in message_html("Stop.", "error")
+    assert ("<img" in note, note.count("&lt;img"), 'role="alert"' in note) == (False, 2, True)
     assert 'role="status"' in message_html("Fine.")
     assert "note" not in message_html()
 
 
-def test_the_end_of_a_run_is_one_sentence_to_hear(labelled, unlabelled):
+def test_the_progress_and_the_end_of_a_run_are_said(labelled, unlabelled):
     accuracy = labelled[0].snapshot.methods["tent"].accuracy
     said = spoken(labelled[0], "done")
     assert said.startswith("Finished after 3 of 3 batches. Accuracy: Zero-shot ")
@@ -301,11 +245,6 @@ def test_the_end_of_a_run_is_one_sentence_to_hear(labelled, unlabelled):
     assert spoken(labelled[0], "paused").startswith("Paused after")
     assert "no labels" in spoken(unlabelled, "done")
     assert spoken(None, "idle") == ""
-
-
-def test_progress_counts_batches(labelled):
     text = progress_html(labelled[0], None, "done")
-    assert "<b>3</b> of 3 batches" in text
-    assert "finished" in text
-    assert "images/s" in text
-    assert 'aria-valuenow="100"' in text
+    for words in ("<b>3</b> of 3 batches", "finished", "images/s", 'aria-valuenow="100"'):
+        assert words in text

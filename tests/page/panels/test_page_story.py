@@ -1,13 +1,24 @@
-"""The story of a batch: numbers that other panels show too, and each loss term by term."""
+"""The story of a batch, each loss term by term; and the strip, which says what comes when, and accuracies by shift."""
 
 import html
+import json
+from dataclasses import replace
 
 import pytest
-from helpers import labelled_source
+from helpers import labelled_source, small_backbone
 from test_page_figures import METHODS, run
 
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels.curves import accuracy_data
 from cliptta_demo.page.panels.loss import STORY, matrix_data, story_data
+from cliptta_demo.page.panels.stage import planned_strip
+from cliptta_demo.page.panels.strip import strip_data, strip_of
+from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.glossary import GLOSSARY, glossary_html
+
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +26,6 @@ def labelled():
     return run(labelled_source())
 
 
-@pytest.mark.browser
 def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, drawn) -> None:
     session = labelled[0]
     story, matrix = story_data(session), matrix_data(session)
@@ -34,7 +44,6 @@ def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, dra
     assert drawn("story", story, ".when") == ["The loss at the last step of batch 3"]
 
 
-@pytest.mark.browser
 def test_inside_a_batch_the_terms_move_with_the_steps(labelled, drawn) -> None:
     session, _, experiment = labelled
     looks = [look for state, look in experiment.advance(experiment.start()) if state is None and look is not None]
@@ -45,7 +54,6 @@ def test_inside_a_batch_the_terms_move_with_the_steps(labelled, drawn) -> None:
     assert [one["losses"][-1]["terms"] for one in told] == [look.losses["cliptta"] for look in looks]
 
 
-@pytest.mark.browser
 def test_without_a_run_and_without_a_loss_there_is_a_sentence(drawn) -> None:
     assert "Press Run" in drawn("story", {}, ".empty")[0]
     idle = story_data(run(labelled_source(), methods=("zero-shot", "lame"))[0])
@@ -54,7 +62,6 @@ def test_without_a_run_and_without_a_loss_there_is_a_sentence(drawn) -> None:
     assert STORY.live
 
 
-@pytest.mark.browser
 def test_a_part_of_a_loss_says_what_it_asks_for(scripts) -> None:
     terms = scripts("() => cliptta.lossTerms")
     assert {"entropy", "contrastive", "regulariser", "oce"} <= set(terms)
@@ -69,3 +76,59 @@ def test_each_word_is_explained_once_and_can_be_pointed_at() -> None:
         assert html.escape(term.meaning) in page
         assert term.meaning.endswith(".")
     assert page.count('id="term-') == len(GLOSSARY)
+
+
+def test_one_shift_is_one_quiet_line(drawn) -> None:
+    for later, words in ((False, ""), (True, "Next run: ")):
+        data = json.loads(planned_strip(read_form({"corruption": "fog", "severity": 3, "batches": 10}), later))
+        assert (data["batches"], data["classes"], data["bursts"]) == (10, [], [])
+        text = drawn("strip", data, "p.quiet:only-child")
+        assert text == [f"{words}Fog in all 10 batches; severity 3; classes shuffled."]
+
+
+def test_blocks_classes_and_strangers_are_the_plan_s(drawn) -> None:
+    settings = StreamSettings(
+        schedule="gradual", shift_batches=1, severity=2, batches=5, order="late", ood_share=0.5, ood_bursts=True
+    )
+    data = strip_of(settings, 4)
+    walk = [("gaussian_noise", 1), ("gaussian_noise", 2), ("gaussian_noise", 1), ("shot_noise", 1), ("shot_noise", 2)]
+    assert data["shifts"] == [(shift, severity, 1) for shift, severity in walk]
+    assert (data["names"]["shot_noise"], data["families"]["shot_noise"]) == ("Shot noise", "noise")
+    assert [len(row) for row in data["classes"]] == [5] * 4
+    assert data["classes"][3][0] == "0"  # not yet
+    assert data["classes"][3].strip("0")
+    assert sum(data["bursts"]) == pytest.approx(2.5, abs=0.05)
+    assert drawn("strip", data, ".footnote") == [
+        "Gaussian noise in batches 1 to 3; Shot noise in batches 4 to 5; severity 1 to 2; half of the classes late; "
+        "50% strangers in bursts."
+    ]
+
+
+def test_a_long_plan_stays_small() -> None:
+    settings = StreamSettings(corruption="cycle", batches=1000, batch_size=512, order="rotta")
+    data = strip_of(settings, 1000)
+    assert (len(data["classes"]), len(data["classes"][0])) == (24, 200)
+    assert len(json.dumps(data)) < 50_000
+
+
+def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure, drawn) -> None:
+    stream = {"schedule": "continual", "shift_batches": 1, "batches": 3, "batch_size": 10}
+    recipe = read_form({"methods": ["tent"], "steps": 1, **stream})
+    source = labelled_source(20)  # ends before the third batch
+    recipe = replace(recipe, class_names=source.class_names)
+    experiment = Experiment(recipe.settings, small_backbone(), source)
+    session = Session(recipe, experiment.start())
+    assert strip_data(session)["at"] == 0
+    for state, snapshot in experiment.run():
+        session = session.after(state, snapshot)
+        if state.next_batch == 1:
+            assert (strip_data(session)["at"], strip_data(session)["methods"]) == (1, [])
+    data = strip_data(session)
+    assert (data["at"], data["batches"]) == (None, 2)
+    assert [entry["method"] for entry in data["methods"]] == ["zero-shot", "tent"]
+    names = drawn("strip", data, "tbody th")
+    assert names == ["Gaussian noise", "Shot noise"]
+    shown = session.snapshot.methods["tent"].shift_accuracy["shot_noise"]
+    assert drawn("strip", data, "tbody td")[3] == f"{shown:.1%}"
+    notes = figure("accuracy", accuracy_data(session))["facets"][0]["layout"]["annotations"]
+    assert [note["text"] for note in notes if note.get("textangle")] == names

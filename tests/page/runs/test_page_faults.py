@@ -1,8 +1,8 @@
-"""Faults in the middle of a run, as the page and a program see them: memory, NaN, a hub that goes away."""
+"""Faults of a run, as the page and a program see them: memory, NaN, and what ``/run`` makes of each wrong setting."""
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from hostile_values import ORDINARY, arguments, refusal_is_a_sentence, refusal_names, settings_cases
 from pressing import BACKBONE, HOST, message, press, same, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.page.runs import api, gpu
@@ -176,3 +177,25 @@ def test_tidying_up_that_fails_is_logged_and_ends_neither_the_server_nor_the_res
     runs.wait_for_stop((fail, go_on), fail)
     assert len(rounds) == 2
     assert [record.getMessage() for record in caplog.records] == ["tidying-failed"] * 3  # each second, and once idle
+
+
+def refusal(given: dict[str, Any]) -> str:
+    """What the visitor reads instead of the first batch; "" where that comes."""
+    try:
+        with closing(api.endpoint(HOST)(**given)) as answers:
+            assert next(answers)["batch"] >= 1
+    except gr.Error as error:
+        return error.message
+    return ""
+
+
+def test_each_setting_is_taken_or_refused_by_name() -> None:
+    cases, refused = settings_cases(), 0
+    for field, value in cases:
+        if error := refusal(dict(zip(ORDINARY, arguments(field, value), strict=True))):
+            refusal_is_a_sentence(error)
+            assert refusal_names(field, error), f"{field} {value!r:.150}: {error[:300]}"
+            refused += 1
+    assert len(cases) >= 400
+    assert 20 <= len(cases) - refused <= 150
+    assert len({repr(case) for case in cases}) > 0.95 * len(cases)

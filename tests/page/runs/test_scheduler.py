@@ -1,16 +1,32 @@
-"""Runs at work take turns: nobody waits for another's long run, and a heavy step is paid for by waiting."""
+"""Runs at work take turns: nobody waits for another's long run, and a heavy step is paid for by waiting.
+
+What SECURITY.md promises of turns: each is bounded in work, and reading images takes none.
+"""
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
+from unittest.mock import Mock
 
+import gradio as gr
 import pytest
+from pressing import values
+from torch.utils.flop_counter import FlopCounterMode
 
+from cliptta_demo.backend.data.sources import Source
+from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.limits import Limits
+from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.runs import handlers, registry, runner
 from cliptta_demo.page.runs import scheduler as module
-from cliptta_demo.page.runs.scheduler import Scheduler
+from cliptta_demo.page.runs.gpu import perform
+from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.runs.scheduler import Scheduler, Share
 
+NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 LONG = 60  # seconds; what is waited for comes at once
 
 
@@ -44,7 +60,7 @@ def steps_between(clock: Clock, seconds: dict[str, float], until: int) -> list[s
     """The order of steps of runs that always want the next one, until the first of them has had ``until``."""
     scheduler, order, done, together = Scheduler(), [], threading.Event(), threading.Event()
 
-    def ask(name: str, share: module.Share) -> None:
+    def ask(name: str, share: Share) -> None:
         """For the next step; the one after it is asked for when it is done, by the thread that did it."""
         if order.count(next(iter(seconds))) == until:
             done.set()
@@ -182,12 +198,93 @@ def test_a_step_ends_at_its_rest_when_nobody_wants_it_and_the_next_goes_on(clock
         assert share.call(lambda: 7) == 7
 
 
-def test_all_steps_are_done_by_one_thread() -> None:
-    scheduler = Scheduler()
+def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of the page with the real model, from the class names to the last batch, each turn counted."""
+    most = 1
+    machine = Machine(Limits(turn_gigaflops=most))
+    monkeypatch.setattr(module, "SHORTEST", 0.0)
+    turns: list[float] = []
+    call, rest = Share.call, Scheduler.rest
+    counter = FlopCounterMode(display=False)
 
-    def run(_: int) -> int:
-        with scheduler.joined() as share:
-            return share.call(threading.get_ident)
+    def count() -> None:
+        turns.append(counter.get_total_flops() / 1e9)
+        counter.flop_counts.clear()
 
-    with ThreadPoolExecutor(5) as pool:
-        assert len(set(pool.map(run, range(15)))) == 1
+    def counted(share: Share, step: Callable[[], Any]) -> Any:
+        def work() -> Any:
+            with counter:
+                result = step()
+                count()
+            return result
+
+        return call(share, work)
+
+    monkeypatch.setattr(Share, "call", counted)
+    monkeypatch.setattr(Scheduler, "rest", lambda self: (count(), rest(self)))
+    words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
+    recipe = read_form({"batches": 1, "batch_size": 24, "steps": 1, "methods": ["cliptta-oce"], "class_names": words})
+    looks = list(perform(recipe, None, None, None, machine))
+    assert looks[-1].session.state.next_batch == 1
+    assert sum(turns) > 15 * most  # much more than one turn may hold
+    assert max(turns) <= 1.05 * most
+
+
+def test_a_run_that_is_cancelled_ends_within_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a step of many pieces, with the session as it was after the last whole batch."""
+    host = Host.of(gr.Blocks(), Limits(turn_gigaflops=1))
+    monkeypatch.setattr(module, "SHORTEST", 0.0)
+    monkeypatch.setattr(registry, "present_call", lambda: "call")
+    updates, passes, batches = handlers.run(host, None, None, values(batch_size=24), None, "visitor"), [], []
+    embed = Backbone.embed
+
+    def cancelled(*given: Any, **options: Any) -> Any:
+        passes.append(host.runs.wait("visitor", 0.0))
+        return embed(*given, **options)
+
+    with host.runs.answer(updates, "visitor"):
+        for update in updates:
+            batches += [update["session"].state.next_batch] if "session" in update else []
+            if batches[-1:] == [1]:
+                break
+        monkeypatch.setattr(Backbone, "embed", cancelled)
+        with pytest.raises(GeneratorExit):
+            next(updates)
+    assert passes == [False]
+    assert not host.runs.is_busy("visitor")
+
+
+def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody's images don't come, another run goes through all of its batches."""
+    stuck, go_on = threading.Event(), threading.Event()
+    plain = runner.open_source
+
+    def take(source: Source, *arguments: Any) -> Any:
+        stuck.set()
+        assert go_on.wait(60)
+        return source.take(*arguments)
+
+    def opened(name: str, *arguments: Any, **options: Any) -> Any:
+        source = plain(name, *arguments, **options)
+        if threading.current_thread().name != "slow":
+            return source
+        return Mock(wraps=source, class_names=source.class_names, take=partial(take, source))
+
+    monkeypatch.setattr(runner, "open_source", opened)
+    recipe = read_form({"batches": 3, "batch_size": 8, "steps": 1})
+    ends: list[int] = []
+    machine = Machine()
+
+    def run() -> None:
+        ends.append(list(perform(recipe, None, None, None, machine))[-1].session.state.next_batch)
+
+    slow = threading.Thread(target=run, name="slow")
+    slow.start()
+    try:
+        assert stuck.wait(60)
+        run()
+        assert ends == [3]
+    finally:
+        go_on.set()
+        slow.join(60)
+    assert ends == [3, 3]

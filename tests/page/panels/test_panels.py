@@ -1,14 +1,16 @@
-"""The shipped example is what the engine makes, and a broken file never stops the page."""
+"""What panels hand over, plain and as their types say; the shipped example, of which a broken file stops nothing."""
 
 import json
 import re
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from claims import RECORD, rounding
-from helpers import faults
+from helpers import CLASSES, faults, labelled_source, random_images
+from test_page_figures import run
 
+from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.lessons.claim import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
@@ -19,6 +21,7 @@ from cliptta_demo.research.studies import COMBINATIONS
 from tools.make_example import example_stage, make_example
 
 EXAMPLE = example_file("example")
+DRAWN_WITH = re.compile(r"[<>@]|&\w*;|%\{|#[0-9a-f]{3,6}\b|\b\d+(px|rem|%)\b|rgba?\(|--\w")  # HTML, CSS and Plotly's
 
 
 def shares(cards: str) -> list[float]:
@@ -38,19 +41,15 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
     for new, old, deviation in zip(shares(made["cards"]), shares(shipped["cards"]), deviations, strict=True):
         assert abs(new - old) <= 5 * deviation + 0.005
     # It is the first lesson's run too, whose recorded numbers lie beyond all rounding's reach.
-    study, claims, seed = (
-        "lesson-collapse",
-        by_key("collapse").claims,
-        lesson_recipe(by_key("collapse")).settings.stream.seed,
-    )
-    assert session.recipe == lesson_recipe(by_key("collapse"))
-    recorded = RECORD.runs[study][COMBINATIONS[0].name].xs(seed, level="seed")
-    for claim in claims:
+    study, lesson = "lesson-collapse", by_key("collapse")
+    assert session.recipe == lesson_recipe(lesson)
+    recorded = RECORD.runs[study][COMBINATIONS[0].name].xs(session.recipe.settings.stream.seed, level="seed")
+    for claim in lesson.claims:
         far = claim.distance(claim.quantity.of(recorded).item())
         assert far > 5 * rounding(study, claim.quantity)
     summaries = summarise(session.snapshot)["methods"]
     fresh = {name: numbers_of(summary | {"collapsed": collapsed(summary)}) for name, summary in summaries.items()}
-    assert [claim.sentence for claim in claims if not claim.holds(claim.quantity.of(fresh))] == []
+    assert [claim.sentence for claim in lesson.claims if not claim.holds(claim.quantity.of(fresh))] == []
 
 
 def test_it_shows_every_panel_is_marked_as_an_example_and_small() -> None:
@@ -72,8 +71,32 @@ def test_a_panel_of_which_it_tells_nothing_waits_and_takes_nothing_away(tmp_path
     assert load_example(tmp_path / "example.json") == load_example() | waiting
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"progress": "x"}', '{"progress": 1}'])
-def test_a_broken_file_is_left_out(tmp_path: Path, text: str) -> None:
-    (tmp_path / "example.json").write_text(text)
-    assert load_example(tmp_path / "example.json") is None
+def test_a_broken_file_is_left_out(tmp_path: Path) -> None:
+    for text in ("", "{", "[]", '{"progress": "x"}', '{"progress": 1}'):
+        (tmp_path / "example.json").write_text(text)
+        assert load_example(tmp_path / "example.json") is None
     assert load_example(tmp_path / "missing.json") is None
+
+
+def strings(value: Any) -> list[str]:
+    """All of them, keys too."""
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value] if isinstance(value, str) else [text for part in parts for text in strings(part)]
+
+
+@pytest.mark.parametrize("kind", ["labelled", "open", "own"])
+def test_a_panels_data_are_of_its_type_and_plain(kind: str) -> None:
+    """With labels, with strangers, and without labels."""
+    strangers = GivenImages(random_images(20, seed=9), ("x",), labelled_source(20).labels * 0 + OOD_LABEL)
+    own = GivenImages(random_images(5), CLASSES, names=tuple("abcde"))
+    source, others, share = {
+        "labelled": (labelled_source(), None, 0.0),
+        "open": (labelled_source(), strangers, 0.5),
+        "own": (own, None, 0.0),
+    }[kind]
+    session, (live, *_), _ = run(source, others, share)
+    for panel in DRAWN:
+        for step in (None, live) if panel.live else (None,):
+            data = json.loads(panel.value(session, step))
+            assert faults(data, get_type_hints(panel.draw)["return"], panel.name) == []
+            assert [text for text in strings(data) if DRAWN_WITH.search(text)] == []
