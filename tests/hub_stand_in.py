@@ -7,7 +7,8 @@
     GET  /cas/v1/reconstructions/HASH, /xorb/HASH                    large files as Xet storage keeps them
 
 Headers and error codes are those that ``huggingface_hub`` reads: X-Repo-Commit, X-Linked-Size, X-Linked-Etag, ETag,
-X-Error-Code; with ``xet`` those of Xet storage too.
+X-Error-Code; with ``xet`` those of Xet storage too. There a file is one block (*xorb*) of chunks that are not
+compressed, and hashes are names only: the real client (``hf_xet``) does not check them on the way down.
 """
 
 import hashlib
@@ -21,15 +22,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from xet_stand_in import reconstruction, xorb_of
-
 COMMIT = "1234567890abcdef1234567890abcdef12345678"
 LARGE = 10_000  # bytes from which on a file lies on the CDN, as Git LFS files do
-PIECE = 64 * 1024
+PIECE = 64 * 1024  # sent at once, and a chunk of Xet storage; the real ones end where the content says
 
 
 @dataclass
@@ -72,7 +72,6 @@ class Hub:
 
     Attributes:
         repositories: ("dataset" or "model", "ORG/NAME") → repository.
-        cut_after: break the next download off after this many bytes, once.
         down_after: go down once so many more bytes of files have been sent; down: break off whatever is asked for.
         bytes_per_second: speed of downloads, None for no limit; stalled: send nothing more, and close nothing.
         xet: offer large files from Xet storage too.
@@ -82,7 +81,6 @@ class Hub:
     """
 
     repositories: dict[tuple[str, str], Repository] = field(default_factory=dict)
-    cut_after: int | None = None
     down_after: int | None = None
     down: bool = False
     bytes_per_second: float | None = None
@@ -96,6 +94,30 @@ class Hub:
 
     def asked(self, part: str) -> list[tuple[str, str, str | None]]:
         return [request for request in self.requests if part in request[1]]
+
+
+def _chunks(data: bytes) -> list[bytes]:
+    return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
+
+
+def _xorb_of(data: bytes) -> bytes:
+    """The block: of each chunk version 0, length, compression 0, length again, and the bytes."""
+    length = (len(chunk).to_bytes(3, "little") for chunk in _chunks(data))
+    return b"".join(b"\0" + size + b"\0" + size + chunk for size, chunk in zip(length, _chunks(data), strict=True))
+
+
+def _reconstruction(data: bytes, first: int, last: int, name: str, address: str) -> dict[str, Any]:
+    """How the bytes ``first`` to ``last`` of a file are put together from the block that lies at ``address``."""
+    start, end = first // PIECE, last // PIECE + 1
+    ends = [0, *accumulate(len(chunk) + 8 for chunk in _chunks(data))]
+    chunks = {"start": start, "end": end}
+    length = sum(map(len, _chunks(data)[start:end]))
+    where = {"range": chunks, "url": address, "url_range": {"start": ends[start], "end": ends[end] - 1}}
+    return {
+        "offset_into_first_range": first - start * PIECE,
+        "terms": [{"hash": name, "unpacked_length": length, "range": chunks}],
+        "fetch_info": {name: [where]},
+    }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -131,10 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(416, "")
                 return
             block = f"{self.hub.address}/xorb/{match[1]}"
-            terms = reconstruction(data, first, min(last, len(data) - 1), match[1], block)
+            terms = _reconstruction(data, first, min(last, len(data) - 1), match[1], block)
             self._answer(200, json.dumps(terms).encode(), {"Content-Type": "application/json"})
         elif match := re.fullmatch(r"/xorb/(\w+)", path):
-            self._bytes(Blob(xorb_of(self._blob(match[1]).bytes)))
+            self._bytes(Blob(_xorb_of(self._blob(match[1]).bytes)))
         else:
             self._refuse(404, "")
 
@@ -214,10 +236,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
-            if self.hub.cut_after is not None and start >= self.hub.cut_after:
-                self.hub.cut_after = None
-                self.close_connection = True
-                return
             if self.hub.down_after is not None:
                 self.hub.down_after -= min(PIECE, len(data) - start)
                 self.hub.down = self.hub.down_after < 0

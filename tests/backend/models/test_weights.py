@@ -14,7 +14,6 @@ from safetensors.torch import save
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import downloads as hub
-from cliptta_demo.backend.hub.downloads import PIECE
 from cliptta_demo.backend.hub.listing import Listing
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
@@ -48,13 +47,11 @@ def forward(backbone: Backbone) -> torch.Tensor:
 
 def test_openais_tag_comes_from_the_hub_with_progress(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(stand_in, OPENAI, {"open_clip_model.safetensors": weights(SMALL), "open_clip_pytorch_model.bin": b"old"})
-    stand_in.cut_after = 1_500_000
     seen: list[hub.Progress] = []
     with hub.watch(seen.append):
         backbone = load_backbone("ViT-B-16/openai", "cpu", precision="float32", visitor=True)
     assert len(seen) > 1
     assert seen[-1].done == seen[-1].total == len(weights(SMALL))
-    assert [request[2] for request in stand_in.asked("/cdn/")] == [None, f"bytes={23 * PIECE}-"]
     assert backbone.info.mean == pytest.approx((0.4815, 0.4578, 0.4082), abs=1e-4)  # OpenAI's, from the tag
     activations = [module for module in backbone.tower.modules() if isinstance(module, open_clip.model.QuickGELU)]
     assert activations  # the tag's weights were trained with it
