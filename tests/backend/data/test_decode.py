@@ -5,12 +5,11 @@ import io
 import re
 import struct
 import warnings
-import zlib
 
 import numpy as np
 import pytest
 import torch
-from hostile_files import KINDS, encode
+from hostile_files import KINDS, encode, png_with_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -42,12 +41,6 @@ def refusal(data: bytes, name: str = "photo.jpg", **limits: int) -> str:
         decode_image(data, name, 16, ImageLimits(**limits))
     assert re.search(r"; it was left out(: .*)?\.$", str(caught.value))
     return str(caught.value)
-
-
-def png_with_header(width: int, height: int) -> bytes:
-    real = encode(quarters(8, 8), "PNG")
-    header = b"IHDR" + struct.pack(">II", width, height) + real[24:29]
-    return real[:12] + header + struct.pack(">I", zlib.crc32(header)) + real[33:]
 
 
 def turned(orientation: int, endian: str = "<") -> bytes:

@@ -136,7 +136,7 @@ def test_what_the_page_does_not_use_is_closed(story: dict[str, Any]) -> None:
 
 def test_hostile_files_through_the_endpoint_of_uploads(story: dict[str, Any]) -> None:
     asker, folder = story["asker"], story["folder"]
-    given = cases(26, SEED + 1)[1:]  # two of each kind
+    given = cases(20, SEED + 1)  # two of each kind
 
     def send(case: Case) -> None:
         session, added = uuid.uuid4().hex, []
