@@ -21,7 +21,7 @@ from cliptta_demo.backend.data.presets import PRESETS
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import PRECISIONS, TINY, check_backbone
-from cliptta_demo.backend.plugins import any_plugins, take_plugins
+from cliptta_demo.backend.plugins import take_plugins
 from cliptta_demo.backend.settings import method_names
 from cliptta_demo.options import add_adaptation_options, add_stream_options, check_writable
 from cliptta_demo.research.commands import add_research_parsers
@@ -126,8 +126,8 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point; a :class:`UserError` ends with its sentence and exit status 2."""
     try:
         words = take_plugins(sys.argv[1:] if argv is None else argv)
-        if any_plugins():
-            import cliptta_demo.backend.methods  # noqa: F401  (which loads them: their names are among the words)
+        import cliptta_demo.backend.methods  # noqa: F401  (which loads plugins: their names are among the words)
+
         arguments = build_parser().parse_args(words)
         arguments.work(arguments)
     except UserError as error:

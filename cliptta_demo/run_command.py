@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cliptta_demo.backend.data.catalog import can_rename, check_source, open_source, open_strangers
+from cliptta_demo.backend.data.catalog import check_source, open_source, open_strangers
 from cliptta_demo.backend.models.class_names import check_templates, parse_class_names, split_renames
 from cliptta_demo.backend.models.loading import best_device, load_backbone
 from cliptta_demo.backend.models.offered import BACKBONES, PAPERS, TINY, check_backbone
@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
         check_writable(file)
     if arguments.weights:
         check_folder(arguments.weights)
-    names, words = split_renames(typed, can_rename(arguments.dataset))
+    # A folder's name may hold an "=".
+    names, words = split_renames(typed, not arguments.dataset.startswith("folder:"))
     source = open_source(arguments.dataset, names or None)
     strangers = open_strangers(arguments.ood, arguments.dataset, source.class_names) if arguments.ood else None
     backbone = load_backbone(chosen_backbone(arguments), arguments.device)

@@ -29,11 +29,6 @@ def take_plugins(words: Sequence[str]) -> list[str]:
     return rest
 
 
-def any_plugins() -> bool:
-    """Whether there is any, so that names are known only after loading."""
-    return bool(_files() or entry_points(group=GROUP))
-
-
 def load_plugins() -> None:
     """Imports them, once in a process.
 

@@ -4,21 +4,17 @@ Source: Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to 
 Perturbations". Constants are the published ones for 32, 64 and 224 px, whichever is nearest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.languages import Says, Text, say
 
+from . import blur, digital, weather
 from .constants import PUBLISHED, Constants, Setting, setting
-
-if TYPE_CHECKING:  # torch takes seconds to load, and the names below are wanted without it
-    import torch
-    from torch import Tensor
 
 CORRUPTION_CYCLE = "cycle"  # another of the 15 corruptions for every batch
 MIXED = "mixed"  # the shift of a batch in which each image has a corruption of its own
@@ -45,35 +41,28 @@ class Corruption(Says):
     words: str = ""
 
 
-def _of(module: str, name: str) -> Callable[[Tensor, Setting, torch.Generator], Tensor]:
-    """A function of one of this package's modules, which comes with torch when it is first called."""
-    return lambda *given: getattr(import_module(f"{__name__}.{module}"), name)(*given)
-
-
-CORRUPTIONS: dict[str, Corruption] = {
-    entry.name: entry
-    for entry in (
-        Corruption("gaussian_noise", "noise", _of("noise", "gaussian_noise"), Text("gaussian noise")),
-        Corruption("shot_noise", "noise", _of("noise", "shot_noise"), Text("shot noise")),
-        Corruption("impulse_noise", "noise", _of("noise", "impulse_noise"), Text("impulse noise")),
-        Corruption("defocus_blur", "blur", _of("blur", "defocus_blur"), Text("defocus blur")),
-        Corruption("glass_blur", "blur", _of("blur", "glass_blur"), Text("glass blur")),
-        Corruption("motion_blur", "blur", _of("blur", "motion_blur"), Text("motion blur")),
-        Corruption("zoom_blur", "blur", _of("blur", "zoom_blur"), Text("zoom blur")),
-        Corruption("snow", "weather", _of("weather", "snow"), Text("snow")),
-        Corruption("frost", "weather", _of("weather", "frost"), Text("frost")),
-        Corruption("fog", "weather", _of("weather", "fog"), Text("fog")),
-        Corruption("brightness", "digital", _of("digital", "brightness"), Text("brightness")),
-        Corruption("contrast", "digital", _of("digital", "contrast"), Text("contrast")),
-        Corruption("elastic_transform", "digital", _of("digital", "elastic_transform"), Text("elastic transform")),
-        Corruption("pixelate", "digital", _of("digital", "pixelate"), Text("pixelate")),
-        Corruption("jpeg_compression", "digital", _of("digital", "jpeg_compression"), Text("JPEG compression")),
-        Corruption("speckle_noise", "noise", _of("noise", "speckle_noise"), Text("speckle noise")),
-        Corruption("gaussian_blur", "blur", _of("blur", "gaussian_blur"), Text("gaussian blur")),
-        Corruption("spatter", "weather", _of("weather", "spatter"), Text("spatter")),
-        Corruption("saturate", "digital", _of("digital", "saturate"), Text("saturate")),
-    )
-}
+_ALL = (
+    Corruption("gaussian_noise", "noise", digital.gaussian_noise, Text("gaussian noise")),
+    Corruption("shot_noise", "noise", digital.shot_noise, Text("shot noise")),
+    Corruption("impulse_noise", "noise", digital.impulse_noise, Text("impulse noise")),
+    Corruption("defocus_blur", "blur", blur.defocus_blur, Text("defocus blur")),
+    Corruption("glass_blur", "blur", blur.glass_blur, Text("glass blur")),
+    Corruption("motion_blur", "blur", blur.motion_blur, Text("motion blur")),
+    Corruption("zoom_blur", "blur", blur.zoom_blur, Text("zoom blur")),
+    Corruption("snow", "weather", weather.snow, Text("snow")),
+    Corruption("frost", "weather", weather.frost, Text("frost")),
+    Corruption("fog", "weather", weather.fog, Text("fog")),
+    Corruption("brightness", "digital", digital.brightness, Text("brightness")),
+    Corruption("contrast", "digital", digital.contrast, Text("contrast")),
+    Corruption("elastic_transform", "digital", digital.elastic_transform, Text("elastic transform")),
+    Corruption("pixelate", "digital", digital.pixelate, Text("pixelate")),
+    Corruption("jpeg_compression", "digital", digital.jpeg_compression, Text("JPEG compression")),
+    Corruption("speckle_noise", "noise", digital.speckle_noise, Text("speckle noise")),
+    Corruption("gaussian_blur", "blur", blur.gaussian_blur, Text("gaussian blur")),
+    Corruption("spatter", "weather", weather.spatter, Text("spatter")),
+    Corruption("saturate", "digital", digital.saturate, Text("saturate")),
+)
+CORRUPTIONS: dict[str, Corruption] = {entry.name: entry for entry in _ALL}
 COMMON_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[:15]
 EXTRA_CORRUPTIONS: tuple[str, ...] = tuple(CORRUPTIONS)[15:]
 
@@ -102,21 +91,6 @@ def corruption_name(name: str) -> str:
     return words if name in _NO_CORRUPTIONS else f"{words[:1].upper()}{words[1:]}"
 
 
-def _check(images: Tensor, name: str, severity: int, seed: int) -> None:
-    from torch import Tensor, uint8
-
-    if not isinstance(images, Tensor) or images.dtype != uint8:
-        got = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"images: dtype {got} is not allowed; it must be a torch.uint8 tensor, values 0 to 255")
-    shape = tuple(images.shape)
-    if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) < _SMALLEST_SIDE:
-        allowed = f"(N, 3, H, W) with H and W at least {_SMALLEST_SIDE}"
-        raise ValueError(f"images: shape {shape} is not allowed; it must be {allowed}")
-    check_choice("corruption", name, ("none", *CORRUPTIONS))
-    check_number("severity", severity, 0, 5, whole=True)
-    check_number("seed", seed, 0, 2**63 - 1, whole=True)
-
-
 def corrupt(images: Tensor, name: str, severity: int, seed: int) -> Tensor:
     """Corrupt a batch of images as ImageNet-C would, every image with randomness of its own.
 
@@ -128,9 +102,13 @@ def corrupt(images: Tensor, name: str, severity: int, seed: int) -> Tensor:
     Raises ValueError, naming field, value and allowed range, for anything outside these bounds.
     Source: Hendrycks & Dietterich 2019, make_cifar_c.py, make_tinyimagenet_c.py and make_imagenet_c.py.
     """
-    import torch
-
-    _check(images, name, severity, seed)
+    right = isinstance(images, Tensor) and images.dtype == torch.uint8 and images.ndim == 4 and images.shape[1] == 3
+    if not right or min(images.shape[2:]) < _SMALLEST_SIDE:
+        allowed = f"a torch.uint8 tensor (N, 3, H, W), values 0 to 255, H and W at least {_SMALLEST_SIDE}"
+        raise ValueError(f"images: {type(images).__name__} {images.dtype} {tuple(images.shape)}; it must be {allowed}")
+    check_choice("corruption", name, ("none", *CORRUPTIONS))
+    check_number("severity", severity, 0, 5, whole=True)
+    check_number("seed", seed, 0, 2**63 - 1, whole=True)
     if name == "none" or severity == 0 or len(images) == 0:
         return images
     generator = torch.Generator(images.device).manual_seed(seed)

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from itertools import count
 
 import torch
 import torch.nn.functional as F
@@ -67,14 +68,7 @@ def box3(images: Tensor) -> Tensor:
 
 def fast_length(length: int) -> int:
     """The next length whose only prime factors are 2, 3 and 5, which the FFT likes."""
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1
+    return next(candidate for candidate in count(length) if pow(30, candidate, candidate) == 0)
 
 
 def convolve(images: Tensor, kernels: Tensor, pad: int, mode: str) -> Tensor:

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import _ops
-from ._ops import to_uint8, to_unit
+from ._ops import clipped_zoom, convolve, gaussian, to_uint8, to_unit, uniform
+from ._ops import motion_blur as blur_along
 from .constants import Setting
 
 # Sub-pixels per pixel for disks whose radius was scaled: without them nearby radii give the same disk.
@@ -44,19 +44,19 @@ def defocus_blur(images: Tensor, setting: Setting, generator: torch.Generator) -
     """Blur with a disk, mirrored at the border (make_imagenet_c.defocus_blur)."""
     radius, sigma = (value * setting.scale for value in setting.values)
     kernel = disk(radius, sigma, 1 if setting.scale == 1 else _SUBPIXELS, images.device)
-    return to_uint8(_ops.convolve(to_unit(images), kernel, kernel.shape[-1] // 2, "reflect"))
+    return to_uint8(convolve(to_unit(images), kernel, kernel.shape[-1] // 2, "reflect"))
 
 
 def gaussian_blur(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
     """Blur with a Gaussian (make_imagenet_c.gaussian_blur)."""
-    return to_uint8(_ops.gaussian(to_unit(images), setting.values[0] * setting.scale))
+    return to_uint8(gaussian(to_unit(images), setting.values[0] * setting.scale))
 
 
 def motion_blur(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
     """Blur along a random direction within 45 degrees of the horizontal (make_imagenet_c.motion_blur)."""
     radius, sigma = (value * setting.scale for value in setting.values)
-    angles = _ops.uniform((len(images),), -45, 45, generator)
-    return to_uint8(_ops.motion_blur(to_unit(images), radius, sigma, angles))
+    angles = uniform((len(images),), -45, 45, generator)
+    return to_uint8(blur_along(to_unit(images), radius, sigma, angles))
 
 
 def zoom_factors(stop: float, step: float) -> list[float]:
@@ -70,7 +70,7 @@ def zoom_blur(images: Tensor, setting: Setting, generator: torch.Generator) -> T
     images = to_unit(images)
     total = images.clone()
     for factor in factors:
-        total += _ops.clipped_zoom(images, factor)
+        total += clipped_zoom(images, factor)
     return to_uint8(total / (len(factors) + 1))
 
 
@@ -107,8 +107,8 @@ def glass_blur(images: Tensor, setting: Setting, generator: torch.Generator) -> 
     sigma *= setting.scale
     count, channels, height, width = images.shape
     reach = max(1, round(reach * setting.scale))
-    pixels = torch.floor(_ops.gaussian(to_unit(images), sigma) * 255 + 1e-3).flatten(2)
+    pixels = torch.floor(gaussian(to_unit(images), sigma) * 255 + 1e-3).flatten(2)
     for _ in range(int(passes)):
         source = _shuffle_sources((count, height, width), reach, generator)
         pixels = pixels.gather(2, source[:, None].expand(-1, channels, -1))
-    return to_uint8(_ops.gaussian(pixels.view(images.shape) / 255, sigma))
+    return to_uint8(gaussian(pixels.view(images.shape) / 255, sigma))

@@ -56,8 +56,7 @@ PUBLISHED: dict[str, Constants] = {
     },
     # (stop, step) of the zoom factors, which start at 1
     "zoom_blur": {
-        32: ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
-        64: ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+        **dict.fromkeys((32, 64), ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01))),
         224: ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
     },
     # (mean, standard deviation, zoom, threshold, blur radius in px, blur sigma in px, weight of the image)
@@ -99,14 +98,12 @@ PUBLISHED: dict[str, Constants] = {
     # (added to the HSV value,)
     "brightness": {
         32: ((0.05,), (0.1,), (0.15,), (0.2,), (0.3,)),
-        64: ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,)),
-        224: ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,)),
+        **dict.fromkeys((64, 224), ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,))),
     },
     # (share of the contrast kept,)
     "contrast": {
         32: ((0.75,), (0.5,), (0.4,), (0.3,), (0.15,)),
-        64: ((0.4,), (0.3,), (0.2,), (0.1,), (0.05,)),
-        224: ((0.4,), (0.3,), (0.2,), (0.1,), (0.05,)),
+        **dict.fromkeys((64, 224), ((0.4,), (0.3,), (0.2,), (0.1,), (0.05,))),
     },
     # (alpha, sigma, greatest move of an affine anchor), all in px. The 224 px script uses a side of 244.
     "elastic_transform": {

@@ -115,14 +115,7 @@ def fog(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
 _WATER = (175, 238, 238)
 _MUD = (63, 42, 20)
 _FARTHEST = 20  # distances to an edge are cut off here; the grey levels of the equalised map depend on it
-_EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
-
-
-def _neighbour(plane: Tensor, down: int, right: int, mode: str) -> Tensor:
-    """The (N, 1, H, W) plane of each pixel's neighbour; mode: how F.pad continues beyond the border."""
-    height, width = plane.shape[-2:]
-    padded = F.pad(plane, (1, 1, 1, 1), mode=mode)
-    return padded[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width]
+_EMBOSS = ((-2.0, -1.0, 0.0), (-1.0, 1.0, 1.0), (0.0, 1.0, 2.0))
 
 
 def canny(plane: Tensor, low: float, high: float) -> Tensor:
@@ -138,7 +131,6 @@ def canny(plane: Tensor, low: float, high: float) -> Tensor:
     smooth = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
     down = smooth[..., 2:, :] - smooth[..., :-2, :]
     strength = right.abs() + down.abs()
-
     around = F.pad(strength, (1, 1, 1, 1))
 
     def beside(dy: int, dx: int) -> Tensor:
@@ -195,12 +187,8 @@ def _water(images: Tensor, liquid: Tensor, strength: float) -> Tensor:
     liquid = torch.floor(liquid * 255).clamp_(0, 255)
     distance = edge_distance(canny(liquid, 50, 150))
     relief = equalise(torch.floor(_ops.box3(distance)))
-    embossed = sum(
-        weight * _neighbour(relief, i - 1, j - 1, "reflect")
-        for i, line in enumerate(_EMBOSS)
-        for j, weight in enumerate(line)
-        if weight
-    )
+    emboss = torch.tensor(_EMBOSS, device=images.device)[None, None]
+    embossed = F.conv2d(F.pad(relief, (1, 1, 1, 1), mode="reflect"), emboss)
     shine = liquid * torch.round(_ops.box3(embossed.clamp(0, 255)))
     shine = shine * (strength / shine.amax((1, 2, 3), keepdim=True).clamp(min=1))
     return images + shine * torch.tensor(_WATER, device=images.device).view(3, 1, 1) / 255

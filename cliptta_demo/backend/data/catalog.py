@@ -3,59 +3,51 @@
 A kind of data set is registered by the beginning of its names; from outside too, see :func:`register_source`.
 """
 
-from __future__ import annotations
-
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from cliptta_demo.backend.data.folder import find_folder, open_cifar_c, scan_folder, scan_loose
+from cliptta_demo.backend.data.hub_dataset import find_tables, open_hub_dataset, open_tables
+from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE, picture_world
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, HUB_PREFIX, PRESETS, is_hub_spec
+from cliptta_demo.backend.data.sources import PictureSource, Source
+from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import same_name
 from cliptta_demo.languages import Text
 
-if TYPE_CHECKING:  # what opens a source loads torch, which takes seconds: names are known without
-    from cliptta_demo.backend.data.pictures import PictureWorld
-    from cliptta_demo.backend.data.sources import Source
-
 
 @dataclass(frozen=True)
 class SourceKind:
-    """Data sets whose names begin alike; the attributes are what :func:`register_source` is given."""
+    """Data sets whose names begin alike.
 
-    open: Callable[..., Source]
-    place: str
-    check: Callable[[str], object] | None
-    strangers: Callable[[str], Source]
-    visitors: bool
-
-
-SOURCES: dict[str, SourceKind] = {}
-
-
-def register_source(
-    prefix: str,
-    open: Callable[..., Source],
-    *,
-    place: str = "NAME",
-    check: Callable[[str], object] | None = None,
-    strangers: Callable[[str], Source] | None = None,
-    visitors: bool = False,
-) -> None:
-    """Offers data sets of another kind everywhere, from anywhere: names that begin with ``prefix``.
-
-    Args:
-        prefix: with its colon, as ``mine:``.
+    Attributes:
         open: (what follows the prefix, class names or None for all) → a :class:`.sources.Source`; a name or class that
             it doesn't have is a :class:`UserError`.
         place: what follows the prefix, as help and messages show it.
         check: raises a :class:`UserError` for a wrong name, before anything heavy is loaded.
         strangers: (what follows the prefix) → its images as strangers; None opens them with all classes.
         visitors: whether a page's visitors may name them: in links, the API and the field for names of the hub.
+    """
+
+    open: Callable[..., Source]
+    place: str = "NAME"
+    check: Callable[[str], object] | None = None
+    strangers: Callable[[str], Source] | None = None
+    visitors: bool = False
+
+
+SOURCES: dict[str, SourceKind] = {}
+
+
+def register_source(prefix: str, open: Callable[..., Source], **about: Any) -> None:
+    """Offers data sets of another kind everywhere, from anywhere: names that begin with ``prefix``.
+
+    Args:
+        prefix: with its colon, as ``mine:``.
+        open, about: the attributes of a :class:`SourceKind`.
 
     Raises:
         ValueError: the prefix has no colon at its end, or is taken.
@@ -63,47 +55,16 @@ def register_source(
     if not prefix.endswith(":") or prefix in (HUB_PREFIX, *SOURCES):
         taken = ", ".join((HUB_PREFIX, *SOURCES))
         raise ValueError(f"prefix is {prefix!r}; it must end in a colon and be another than {taken}")
-    SOURCES[prefix] = SourceKind(open, place, check, strangers or (lambda name: open(name, None)), visitors)
+    SOURCES[prefix] = SourceKind(open, **about)
 
 
-def find_folder(path: Path | str) -> Path:
-    """The folder at a path; a leading ``~`` is the home folder. Raises :class:`UserError` where there is none."""
-    root = Path(os.path.expanduser(path))
-    shown = root.name or str(path)
-    if not str(path) or not os.path.exists(root):  # an empty path would mean the current folder
-        raise UserError(f"The folder '{shown}' does not exist: check the path.")
-    if not root.is_dir():
-        raise UserError(f"'{shown}' is a file, not a folder: give a folder with one sub-folder per class.")
-    return root
-
-
-def find_tables(name: str) -> list[Path]:
-    """The parquet files of ``PATH``, a file or a folder of them, sorted; conditions after a ``?`` are left out.
-
-    Raises:
-        UserError: there is none.
-    """
-    path = Path(name.partition("?")[0]).expanduser()
-    found = [path] if path.is_file() else sorted(path.glob("*.parquet"))
-    if not found:
-        raise UserError(f"'{path}' is no parquet file and no folder with some: check the path.")
-    return found
-
-
-def _of(module: str, name: str) -> Callable[..., Source]:
-    """A function of one of this folder's modules, which comes with torch when it is first called."""
-    return lambda *given, **about: getattr(import_module(f"cliptta_demo.backend.data.{module}"), name)(*given, **about)
-
-
-_tables = _of("hub_dataset", "open_tables")
 # These open paths of this machine: not for a page's visitors.
+register_source("folder:", scan_folder, place="PATH", check=find_folder, strangers=scan_loose)
 register_source(
-    "folder:", _of("folder", "scan_folder"), place="PATH", check=find_folder, strangers=_of("folder", "scan_loose")
+    "parquet:", open_tables, place="PATH", check=find_tables, strangers=partial(open_tables, strangers=True)
 )
-register_source("parquet:", _tables, place="PATH", check=find_tables, strangers=partial(_tables, strangers=True))
 for _prefix, _names in CIFAR_C_PREFIXES.items():
-    _open = partial(_of("folder", "open_cifar_c"), known=_names)
-    register_source(_prefix, _open, place="DIRECTORY[/CORRUPTION][:SEVERITY]")
+    register_source(_prefix, partial(open_cifar_c, known=_names), place="DIRECTORY[/CORRUPTION][:SEVERITY]")
 
 DATASETS: dict[str, str] = {
     "pictures": Text("Built-in pictures"),
@@ -125,7 +86,7 @@ DEFAULT_PICTURE_CLASSES = (
 
 def picture_class_names() -> tuple[str, ...]:
     """All class names of the built-in pictures."""
-    return tuple(_world().classes)
+    return tuple(picture_world().classes)
 
 
 def check_source(spec: str, *, strangers: bool = False, visitor: bool = False) -> None:
@@ -133,13 +94,9 @@ def check_source(spec: str, *, strangers: bool = False, visitor: bool = False) -
     kind, rest = _kind_of(spec, visitor)
     if kind and kind.check:
         kind.check(rest)
-    names = OOD_SOURCES if strangers else DATASETS
-    if kind or spec in names or is_hub_spec(spec):
-        return
-    about = {"spec": spec, "allowed": ", ".join((*names, *PRESETS, *written_names(visitor)))}
-    if strangers:
-        raise UserError("ood is {spec!r}; it must be one of: {allowed}.", **about)
-    raise UserError("dataset is {spec!r}; it must be one of: {allowed}.", **about)
+    elif not kind and not is_hub_spec(spec):
+        names = (*(OOD_SOURCES if strangers else DATASETS), *PRESETS, *written_names(visitor))
+        check_choice("ood" if strangers else "dataset", spec, names)
 
 
 def prefixes(visitor: bool = False) -> dict[str, str]:
@@ -172,11 +129,6 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
     return _opened(spec, (class_names or DEFAULT_PICTURE_CLASSES) if spec in DATASETS else class_names, visitor=visitor)
 
 
-def can_rename(spec: str) -> bool:
-    """Whether ``cat = kitten`` calls a class of this data set by another word; a folder's name may hold an "="."""
-    return not spec.startswith("folder:")
-
-
 def _kind_of(spec: str, visitor: bool) -> tuple[SourceKind | None, str]:
     """The registered kind of a name, if it has one, and what follows the prefix."""
     for prefix, kind in SOURCES.items():
@@ -189,25 +141,15 @@ def _kind_of(spec: str, visitor: bool) -> tuple[SourceKind | None, str]:
     return None, spec
 
 
-def _world() -> PictureWorld:
-    from cliptta_demo.backend.data.pictures import picture_world
-
-    return picture_world()
+def _drawn(groups: dict[str, tuple[int, ...]], spec: str) -> PictureSource:
+    return PictureSource(picture_world(), groups, (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES)
 
 
-def _drawn(groups: dict[str, tuple[int, ...]], spec: str) -> Source:
-    from cliptta_demo.backend.data.pictures import TRAINED_STYLES, UNSEEN_STYLE
-    from cliptta_demo.backend.data.sources import PictureSource
-
-    return PictureSource(_world(), groups, (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES)
-
-
-def _pictures(spec: str, names: Sequence[str] | None) -> Source:
+def _pictures(spec: str, names: Sequence[str] | None) -> PictureSource:
     """Built-in pictures of these classes; None: of all."""
-    known = {same_name(name): (name, ids) for name, ids in _world().classes.items()}
+    known = {same_name(name): (name, ids) for name, ids in picture_world().classes.items()}
     keys = list(known) if names is None else [same_name(name) for name in names]
-    missing = [name for name, key in zip(names or (), keys, strict=False) if key not in known]
-    if missing:
+    if missing := [name for name, key in zip(names or (), keys, strict=False) if key not in known]:
         text = Text("The built-in pictures have no class {missing}. They have: {known}.")
         raise UserError(text, missing=", ".join(map(repr, missing)), known=", ".join(picture_class_names()))
     return _drawn(dict(known[key] for key in keys), spec)
@@ -218,11 +160,9 @@ def _opened(spec: str, names: Sequence[str] | None, *, strangers: bool = False, 
     if spec in DATASETS:
         return _pictures(spec, names)
     if is_hub_spec(spec):
-        from cliptta_demo.backend.data.hub_dataset import open_hub_dataset
-
         return open_hub_dataset(spec, names, strangers=strangers, visitor=visitor)
     kind, rest = _kind_of(spec, visitor)
-    return kind.strangers(rest) if strangers and names is None else kind.open(rest, names)
+    return kind.strangers(rest) if strangers and names is None and kind.strangers else kind.open(rest, names)
 
 
 def open_strangers(
@@ -245,7 +185,7 @@ def open_strangers(
         return _open_others(like, class_names, visitor)
     if spec not in OOD_SOURCES:
         return _opened(spec, None, strangers=True, visitor=visitor)
-    world = _world()
+    world = picture_world()
     return _drawn(world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}, like)
 
 

@@ -9,6 +9,7 @@ Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Com
 ICLR 2019; doi 10.5281/zenodo.2535967.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ import torch
 from torch import Tensor
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
-from cliptta_demo.backend.data.catalog import find_folder
 from cliptta_demo.backend.data.decode import decode_files
 from cliptta_demo.backend.data.presets import PAPER_TEMPLATES
 from cliptta_demo.backend.data.sources import UNLABELLED, Finite, resize, select_classes
@@ -39,6 +39,17 @@ class FolderSource(Finite):
         files = [self.files[index] for index in indices]
         names = [file.name for file in files]
         return decode_files(files, names, size), names
+
+
+def find_folder(path: Path | str) -> Path:
+    """The folder at a path; a leading ``~`` is the home folder. Raises :class:`UserError` where there is none."""
+    root = Path(os.path.expanduser(path))
+    shown = root.name or str(path)
+    if not str(path) or not os.path.exists(root):  # an empty path would mean the current folder
+        raise UserError(f"The folder '{shown}' does not exist: check the path.")
+    if not root.is_dir():
+        raise UserError(f"'{shown}' is a file, not a folder: give a folder with one sub-folder per class.")
+    return root
 
 
 def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> FolderSource:

@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cliptta_demo.backend.data.catalog import find_tables
 from cliptta_demo.backend.data.parquet import ParquetSource, Rows, read_rows
 from cliptta_demo.backend.data.presets import HUB_PREFIX as PREFIX
 from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
@@ -95,6 +94,19 @@ def open_hub_dataset(
     if not all(path.is_file() for path in _open_table(dataset, visitor).files):
         _open_table.cache_clear()
     return ParquetSource(_open_table(dataset, visitor), class_names, strangers=strangers, templates=dataset.templates)
+
+
+def find_tables(name: str) -> list[Path]:
+    """The parquet files of ``PATH``, a file or a folder of them, sorted; conditions after a ``?`` are left out.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(name.partition("?")[0]).expanduser()
+    found = [path] if path.is_file() else sorted(path.glob("*.parquet"))
+    if not found:
+        raise UserError(f"'{path}' is no parquet file and no folder with some: check the path.")
+    return found
 
 
 def open_tables(name: str, class_names: Sequence[str] | None = None, *, strangers: bool = False) -> ParquetSource:

@@ -9,7 +9,7 @@ import torch
 from helpers import CLASSES, labelled_source, random_images
 from PIL import Image
 
-from cliptta_demo.backend.data.catalog import can_rename, open_source, open_strangers, picture_class_names
+from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
 from cliptta_demo.backend.data.stream import THREADS, AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
@@ -148,8 +148,6 @@ def test_what_there_is_not_is_said_in_a_sentence() -> None:
     ):
         with pytest.raises(UserError, match=says):
             asked(*given)
-    assert all(map(can_rename, ("pictures", "cifar10", "cifar10c:here")))
-    assert not can_rename("folder:here")
     others = open_strangers("others", "pictures", ("cat", "Dog"))
     assert len(others.class_names) == len(picture_class_names()) - 2
     assert not {"cat", "dog"} & set(others.class_names)
