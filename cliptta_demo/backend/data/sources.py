@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.data.decode import sort_out
-from cliptta_demo.backend.data.order import Order
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
+from cliptta_demo.backend.data.schedule import Order
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import same_name
 

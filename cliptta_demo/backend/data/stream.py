@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from cliptta_demo.backend.corruptions import corrupt
-from cliptta_demo.backend.data.order import Order, order_of
-from cliptta_demo.backend.data.schedule import mixture, plan_of
+from cliptta_demo.backend.data.schedule import Order, mixture, order_of, plan_of
 from cliptta_demo.backend.data.sources import OOD_LABEL, Images, Source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import MIXED, StreamSettings

@@ -6,8 +6,7 @@ from typing import TypedDict
 import numpy as np
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.data.order import order_of
-from cliptta_demo.backend.data.schedule import plan_of
+from cliptta_demo.backend.data.schedule import order_of, plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import Block, Method, Panel, blocks_of, entries_of

@@ -9,8 +9,7 @@ from helpers import CLASSES, labelled_source, random_images
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
-from cliptta_demo.backend.data.order import Order
-from cliptta_demo.backend.data.schedule import plan_of
+from cliptta_demo.backend.data.schedule import Order, plan_of
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.data.stream import Stream
 from cliptta_demo.backend.settings import ORDERS, SCHEDULES, StreamSettings
