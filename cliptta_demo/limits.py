@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 
-from cliptta_demo.backend.data.archive import ArchiveLimits
+from cliptta_demo.backend.data.collection import ArchiveLimits
 from cliptta_demo.backend.data.decode import ImageLimits
 from cliptta_demo.backend.data.video import VideoLimits
 from cliptta_demo.backend.declare import Declared, settings_of, whole

@@ -38,10 +38,10 @@ def photo_source(photos: Path, image_size: int, near: bool = False) -> GivenImag
     """
     named = {**PHOTO_CLASSES, **(NEAR_PHOTO_CLASSES if near else {})}
     files = sorted(path for path in photos.iterdir() if path.stem in named)
-    decoded = sort_out(decode_files(files, [file.name for file in files], image_size), image_size)
-    shown = [files[place] for place in decoded.kept]
+    images, kept, _ = sort_out(decode_files(files, [file.name for file in files], image_size), image_size)
+    shown = [files[place] for place in kept]
     labels = [CIFAR10_CLASSES.index(named[file.stem]) for file in shown]
-    return GivenImages(decoded.images, CIFAR10_CLASSES, torch.tensor(labels), tuple(file.name for file in shown))
+    return GivenImages(images, CIFAR10_CLASSES, torch.tensor(labels), tuple(file.name for file in shown))
 
 
 @torch.no_grad()

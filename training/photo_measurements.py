@@ -55,10 +55,10 @@ def known_photos(photos: Path, image_size: int, mapping: dict[str, str]) -> Give
     """The photographs that ``mapping`` names, to be told apart by its words."""
     names = tuple(dict.fromkeys(mapping.values()))
     files = sorted(path for path in photos.iterdir() if path.stem in mapping)
-    decoded = sort_out(decode_files(files, [file.name for file in files], image_size), image_size)
-    shown = [files[place] for place in decoded.kept]
+    images, kept, _ = sort_out(decode_files(files, [file.name for file in files], image_size), image_size)
+    shown = [files[place] for place in kept]
     labels = [names.index(mapping[file.stem]) for file in shown]
-    return GivenImages(decoded.images, names, torch.tensor(labels), tuple(file.name for file in shown))
+    return GivenImages(images, names, torch.tensor(labels), tuple(file.name for file in shown))
 
 
 def under_everyday_words(imagenet: Path, words: Sequence[str] = TWENTY) -> tuple[Tensor, Tensor]:

@@ -1,26 +1,23 @@
-"""What a person gave: loose files, folders, archives, videos and tables of labels → one set of images with labels."""
+"""What a person gave: loose files, folders, zip archives, videos and tables of labels → one set of images with labels.
+
+Nothing of an archive is written to disk, so a member's name is only a name. Bytes are counted as they are unpacked.
+"""
 
 import math
 import os
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import groupby, islice, takewhile
 from pathlib import Path
 
 from torch import Tensor
 
-from cliptta_demo.backend.data.archive import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, Archives, is_hidden
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
-from cliptta_demo.backend.data.labels import (
-    MAX_TABLE_BYTES,
-    TABLES,
-    LabelTable,
-    labels_from_folders,
-    labels_from_table,
-    read_table,
-)
+from cliptta_demo.backend.data.labels import MAX_TABLE_BYTES, TABLES, label_by_table, labels_from_folders, read_table
 from cliptta_demo.backend.data.video import (
     DEFAULT_VIDEO_LIMITS,
     USUAL_EVERY,
@@ -30,12 +27,29 @@ from cliptta_demo.backend.data.video import (
     is_video,
     read_video,
 )
+from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Text, say, say_count
 
 _AT_ONCE = 8  # files in memory at a time
 MOST_NOTES = 100  # sentences; who gives thousands of bad files needs no list of them
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
+_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
+_LIST_BYTES = 5  # place in the record at an archive's end
+
+
+class ArchiveLimits(Declared):
+    """What one archive may cost. Raises ValueError with field, value and range if one is out of range."""
+
+    max_archive_bytes: int = whole(200 * 2**20, 1, 2**33, "of the zip file: some hundreds of photos")
+    max_members: int = whole(2_000, 1, 100_000, "looked at, folders and files of all kinds included")
+    max_total_bytes: int = whole(500 * 2**20, 1, 2**35, "unpacked, all members together")
+    max_member_bytes: int = whole(20 * 2**20, 1, 2**30, "unpacked, each: as much as a single image may have")
+    max_directory_bytes: int = whole(2**20, 1024, 2**28, "of the list of members, which has to be in memory at once")
+
+
+DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
 
 
 @dataclass(frozen=True)
@@ -62,8 +76,8 @@ class Collection:
     images: Tensor
     names: tuple[str, ...]
     labels: tuple[str | None, ...]
-    notes: tuple[str, ...] = ()
-    frames: int = 0
+    notes: tuple[str, ...]
+    frames: int
 
 
 def collect(
@@ -76,17 +90,16 @@ def collect(
 ) -> Collection:
     """Reads everything, going on past what can't be read; one file after the other, so that memory stays small.
 
-    Of a video every ``every``-th frame is an image. Labels come from tables (``labels.csv`` and the like: see
-    :func:`.labels.read_table`), else from the folders that the images are in (see :func:`.labels.labels_from_folders`).
-    Takes the first ``limits.max_files`` images.
+    Of a video every ``every``-th frame is an image. Labels come from tables (:func:`.labels.read_table`), else from
+    folders (:func:`.labels.labels_from_folders`). Takes the first ``limits.max_files`` images.
 
     Raises:
         ValueError: ``size`` is out of range.
     """
-    given = _Given(limits, replace(archive_limits, max_member_bytes=limits.max_bytes))
+    given = _Given(limits, archive_limits)
     members = given.images(files)
-    notes, images, paths = given.notes, list[Tensor](), list[str]()
-    films = _Films(size, every, video_limits)
+    notes, images, paths, frames = given.notes, list[Tensor](), list[str](), 0
+    seconds = float(video_limits.work_seconds)  # which all videos share
     with decoders() as pool:
         for moving, group in groupby(members, lambda member: isinstance(member[1], Path)):
             while (room := limits.max_files - len(images)) > 0 and (
@@ -94,7 +107,10 @@ def collect(
             ):
                 names, content = zip(*some, strict=True)
                 if moving:
-                    names, found = films.read(content[0], names[0], room)
+                    began = time.monotonic()
+                    names, found = _film(content[0], names[0], size, every, room, video_limits, seconds)
+                    seconds -= time.monotonic() - began
+                    frames += sum(isinstance(image, Tensor) for image in found)
                 else:
                     found = pool.map(lambda data, name: decode_or_say(data, name, size, limits), content, names)
                 for name, image in zip(names, found, strict=True):
@@ -105,38 +121,36 @@ def collect(
                         notes.append(image)
             if not room:
                 break
-    rest = sum(1 for _ in members)  # tables may come after the images
-    if rest:
+    if rest := sum(1 for _ in members):  # tables may come after the images
         text = say("Only the first {most:,} images were taken; {rest:,} more were left out.")
         notes.insert(0, text.format(most=limits.max_files, rest=rest))
     labels = labels_from_folders(paths)
     for name, table in given.tables:
-        _apply(name, table, paths, labels, notes)
+        if unknown := label_by_table(table, paths, labels):
+            listed = ", ".join(f"“{' '.join(item[:60].split())}”" for item in unknown[:3]) + ", …" * (len(unknown) > 3)
+            text = say_count(
+                "{count} line of {name} names no image here, or several, or no label: {listed}.",
+                "{count} lines of {name} name no image here, or several, or no label: {listed}.",
+                len(unknown),
+                name=name,
+                listed=listed,
+            )
+            notes.append(text)
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [say("And {count:,} more of the kind.", count=len(notes) - MOST_NOTES)]
-    return Collection(sort_out(images, size).images, _shown(paths), tuple(labels), tuple(notes), films.frames)
+    return Collection(sort_out(images, size)[0], _shown(paths), tuple(labels), tuple(notes), frames)
 
 
-class _Films:
-    """The videos of one collection, which share the time for decoding; ``frames``: how many there were."""
-
-    def __init__(self, size: int, every: int, limits: VideoLimits) -> None:
-        self.size, self.every, self.limits = size, every, limits
-        self.frames, self._left = 0, float(limits.work_seconds)
-
-    def read(self, path: Path, name: str, most: int) -> tuple[list[str], list[Tensor | str]]:
-        """At most so many frames with their names, and a sentence where there is one to say."""
-        began = time.monotonic()
-        try:
-            film = read_video(path, name, self.size, self.every, most, self.limits, self._left)
-        except UserError as error:
-            return [name], [str(error)]
-        finally:
-            self._left -= time.monotonic() - began
-        self.frames += len(film.times)
-        names = [name if math.isnan(at) else f"{name} {clock_time(at)}" for at in film.times]
-        said = [film.note] * bool(film.note)
-        return [*names, *said], [*film.images, *said]
+def _film(
+    path: Path, name: str, size: int, every: int, most: int, limits: VideoLimits, seconds: float
+) -> tuple[list[str], list[Tensor | str]]:
+    """At most so many frames of a video with their names, and a sentence where there is one to say."""
+    try:
+        images, times, note = read_video(path, name, size, every, most, limits, seconds)
+    except UserError as error:
+        return [name], [str(error)]
+    names = [name if math.isnan(at) else f"{name} {clock_time(at)}" for at in times]
+    return [*names, *[note] * bool(note)], [*images, *[note] * bool(note)]
 
 
 class _Given:
@@ -144,8 +158,7 @@ class _Given:
 
     def __init__(self, limits: ImageLimits, archives: ArchiveLimits) -> None:
         self.limits, self.archives = limits, Archives(archives)
-        self.notes: list[str] = []
-        self.tables: list[tuple[str, LabelTable]] = []
+        self.notes, self.tables = list[str](), list[tuple[str, list[tuple[str, str | None]]]]()
         self._others = 0
 
     def images(self, files: Sequence[GivenFile]) -> Iterator[tuple[str, bytes | Path]]:
@@ -157,16 +170,9 @@ class _Given:
                     yield from self._file(file.path, name)
             except UserError as error:
                 self.notes.append(str(error))
-            except OSError:
-                text = say("{name} could not be opened; it was left out: add it again.")
-                self.notes.append(text.format(name=base_name(name)))
         if self._others:
-            text = say_count(
-                "{count} file that is no image went unread.",
-                "{count} files that are no image went unread.",
-                self._others,
-            )
-            self.notes.append(text)
+            one, several = "{count} file that is no image went unread.", "{count} files that are no image went unread."
+            self.notes.append(say_count(one, several, self._others))
 
     def _file(self, path: str, name: str) -> Iterator[tuple[str, bytes | Path]]:
         suffix, loose = os.path.splitext(name)[1].lower(), "/" not in name.strip("/")
@@ -180,9 +186,9 @@ class _Given:
         elif (loose or suffix in VIDEO_EXTENSIONS) and is_video(path, name):
             yield name, Path(path)
         elif suffix in TABLES:
-            yield from self._member(name, read_file(path, MAX_TABLE_BYTES))
+            yield from self._member(name, read_file(path, name, MAX_TABLE_BYTES))
         elif loose or suffix in IMAGE_EXTENSIONS:  # a file given by itself is said to be no image
-            yield name, read_file(path, self.limits.max_bytes)
+            yield name, read_file(path, name, self.limits.max_bytes)
         else:
             self._others += 1
 
@@ -205,27 +211,82 @@ class _Given:
             self._others += 1
 
 
-def _apply(name: str, table: LabelTable, paths: list[str], labels: list[str | None], notes: list[str]) -> None:
-    """Puts a table's labels over those of the folders, and says what it could not use."""
-    found, unknown = labels_from_table(table, paths)
-    for index, label in found.items():
-        labels[index] = label or None
-    if unknown:
-        listed = ", ".join(f"“{' '.join(item[:60].split())}”" for item in unknown[:3]) + (
-            ", …" if len(unknown) > 3 else ""
-        )
-        notes.append(
-            say_count(
-                "{count} line of {name} names no image, or several, of those here: {listed}.",
-                "{count} lines of {name} name no image, or several, of those here: {listed}.",
-                len(unknown),
-                name=name,
-                listed=listed,
-            )
-        )
-    if table.unreadable:
-        listed = ", ".join(map(str, table.unreadable[:5])) + (", …" if len(table.unreadable) > 5 else "")
-        notes.append(say("{name}: no file and label in line {listed}.", name=name, listed=listed))
+def is_hidden(name: str) -> bool:
+    """Files that systems leave behind: dotfiles, macOS's resource forks, Windows' thumbnails."""
+    parts = name.replace("\\", "/").split("/")
+    hidden = any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
+    return hidden or parts[-1].lower() in ("thumbs.db", "desktop.ini")
+
+
+class Archives:
+    """Zip archives, read one after the other; ``left``: bytes that they may still unpack to, all together."""
+
+    def __init__(self, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> None:
+        self.limits, self.left = limits, limits.max_total_bytes
+
+    def read(self, path: Path | str, name: str) -> Iterator[tuple[str, bytes | str]]:
+        """The files of an archive in its own order, each with its bytes, or a sentence why it has none.
+
+        Folders and hidden files are passed over. The walk ends early, with a last nameless file, at ``max_members``
+        and where nothing is ``left``. ``name`` is what people call the archive, used in the sentences.
+
+        Raises:
+            UserError: it is no zip archive, damaged, too large, or locked by a password; in one sentence.
+        """
+        limits = self.limits
+        if self.left <= 0:
+            text = Text("{name} was not opened: the archives before it unpack to all that is read at once.")
+            raise UserError(text, name=name)
+        with _opened(path, name, limits) as archive:
+            entries = archive.infolist()
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise UserError("{name} is locked by a password: pack it again without one.", name=name)
+            for entry in entries[: limits.max_members]:
+                inner = visible(entry.filename).replace("\\", "/")
+                if not inner or inner.endswith("/") or is_hidden(inner):
+                    continue
+                content = self._unpack(archive, entry, base_name(inner), name)
+                if self.left >= 0 or isinstance(content, str):  # or else a part of the file
+                    yield inner, content
+                if self.left < 0:
+                    text = say("{name} unpacks to more than may be read at once; the rest was left out: split it.")
+                    yield "", text.format(name=name)
+                    return
+        if len(entries) > limits.max_members:
+            text = say("{name} has {count:,} entries; only the first {most:,} were looked at.")
+            yield "", text.format(name=name, count=len(entries), most=limits.max_members)
+
+    def _unpack(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shown: str, name: str) -> bytes | str:
+        """One byte more than allowed at the most, whatever size the entry claims."""
+        if shown.lower().endswith(_ARCHIVES):
+            return say("{inner} is an archive inside {name}; it was left out: unpack it first.", inner=shown, name=name)
+        most, data = self.limits.max_member_bytes, None
+        with suppress(Exception):  # damage makes zipfile and zlib raise nearly any error
+            if entry.compress_type in _METHODS:
+                with archive.open(entry) as stream:
+                    data = stream.read(min(most, self.left) + 1)
+        if data is None:
+            text = say("{name} is damaged, or packed in a rare way; it was left out: pack it again as a plain zip.")
+            return text.format(name=shown)
+        self.left -= len(data)
+        if len(data) > most:
+            return say("{name} is over {size:.3g} MB; it was left out: shrink it first.", name=shown, size=most / 2**20)
+        return data
+
+
+def _opened(path: Path | str, name: str, limits: ArchiveLimits) -> zipfile.ZipFile:
+    text = Text("{name} is no zip archive, or a damaged one: pack it again.")
+    with suppress(Exception):  # a damaged list of members makes zipfile raise nearly any error
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            end = zipfile._EndRecData(file)  # says how much zipfile will read of the list of members, all at once
+        if size > limits.max_archive_bytes:
+            text = Text("{name} is over {size:.3g} MB: split it into smaller archives.")
+        elif end and end[_LIST_BYTES] > limits.max_directory_bytes:
+            text = Text("{name} lists too many files: pack at most {most:,}.")
+        else:
+            return zipfile.ZipFile(path)
+    raise UserError(text, name=name, size=limits.max_archive_bytes / 2**20, most=limits.max_members)
 
 
 def _shown(paths: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,18 +48,6 @@ class ImageLimits(Declared):
 
 
 DEFAULT_LIMITS = ImageLimits()
-
-
-@dataclass(frozen=True, eq=False)
-class DecodedImages:
-    """The images that could be read, in the order given, and a sentence for each that could not.
-
-    images: (N, 3, size, size) uint8, 0 to 255, RGB; N may be 0. kept: which of those given they are.
-    """
-
-    images: Tensor
-    kept: list[int]
-    refused: tuple[str, ...]
 
 
 def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> Tensor:
@@ -107,10 +94,12 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
         raise UserError(text, name=name) from error
 
 
-def decode_or_say(data: bytes | memoryview, name: str, size: int, limits: ImageLimits) -> Tensor | str:
-    """What `decode_image` returns, or the sentence why it can't."""
+def decode_or_say(data: bytes | Path, name: str, size: int, limits: ImageLimits) -> Tensor | str:
+    """What `decode_image` makes of bytes or a file, or the sentence why it can't."""
     try:
-        return decode_image(data, name, size, limits)
+        return decode_image(
+            data if isinstance(data, bytes) else read_file(data, name, limits.max_bytes), name, size, limits
+        )
     except UserError as error:
         return str(error)
 
@@ -119,23 +108,17 @@ def decode_files(
     paths: Sequence[Path | str], names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS
 ) -> list[Tensor | str]:
     """What `decode_image` makes of each file, side by side, or the sentence why it can't; the sentences use `names`."""
-
-    def one(path: Path | str, name: str) -> Tensor | str:
-        try:
-            return decode_or_say(read_file(path, limits.max_bytes), name, size, limits)
-        except OSError:
-            return f"{base_name(name)} could not be opened; it was left out: check that it may be read."
-
     with decoders() as pool:
-        return list(pool.map(one, paths, names))
+        return list(pool.map(lambda path, name: decode_or_say(Path(path), name, size, limits), paths, names))
 
 
-def read_file(path: Path | str, most: int) -> bytes:
-    """A file's bytes, one more than allowed at the most, which shows that it is too large. Raises OSError."""
-    if not os.path.isfile(path):  # a pipe or a device could block for ever
-        raise FileNotFoundError
-    with open(path, "rb") as file:
-        return file.read(most + 1)
+def read_file(path: Path | str, name: str, most: int) -> bytes:
+    """A file's bytes, one more than allowed at the most, which shows that it is too large. Raises UserError."""
+    with suppress(OSError):
+        if os.path.isfile(path):  # a pipe or a device could block for ever
+            with open(path, "rb") as file:
+                return file.read(most + 1)
+    raise UserError("{name} could not be opened; it was left out: add it again.", name=base_name(name))
 
 
 def decoders() -> ThreadPoolExecutor:
@@ -143,12 +126,16 @@ def decoders() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
 
 
-def sort_out(decoded: Sequence[Tensor | str], size: int) -> DecodedImages:
-    """Part the (3, size, size) images that `decode_or_say` could make from its sentences."""
+def sort_out(decoded: Sequence[Tensor | str], size: int) -> tuple[Tensor, list[int], tuple[str, ...]]:
+    """Parts the images that `decode_or_say` could make from its sentences.
+
+    Returns the images, (N, 3, size, size) uint8, 0 to 255, RGB, N may be 0; which of those given they are; the
+    sentences.
+    """
     kept = [index for index, image in enumerate(decoded) if isinstance(image, Tensor)]
     empty = torch.empty((0, 3, size, size), dtype=torch.uint8)
     images = torch.stack([decoded[index] for index in kept]) if kept else empty
-    return DecodedImages(images, kept, tuple(sentence for sentence in decoded if isinstance(sentence, str)))
+    return images, kept, tuple(sentence for sentence in decoded if isinstance(sentence, str))
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

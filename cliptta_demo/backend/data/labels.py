@@ -5,7 +5,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,21 +12,13 @@ from torch import Tensor
 from cliptta_demo.backend.data.sources import UNLABELLED
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name, visible
-from cliptta_demo.languages import Text
+from cliptta_demo.languages import Text, say
 
 MAX_TABLE_BYTES = 2 * 2**20
-FILE_HEADERS = ("file", "filename", "file_name", "name", "image", "path")
-LABEL_HEADERS = ("label", "class", "class_name", "truth")
+FILES = ("file", "filename", "file_name", "name", "image", "path")
+LABELS = ("label", "class", "class_name", "truth")
 TABLES = (".csv", ".tsv")
 _SEPARATORS = re.compile(r"[\s_,;\uff0c\uff1b\u3001\u060c\u061b]+")  # what the list of class names splits at, too
-
-
-@dataclass(frozen=True)
-class LabelTable:
-    """What a table says: (file name, label) line by line, and the numbers of the lines that say nothing."""
-
-    rows: tuple[tuple[str, str], ...]
-    unreadable: tuple[int, ...] = ()
 
 
 def comparable(label: str) -> str:
@@ -35,8 +26,11 @@ def comparable(label: str) -> str:
     return _SEPARATORS.sub(" ", visible(label)).strip().casefold()
 
 
-def read_table(data: bytes, name: str = "labels.csv") -> LabelTable:
+def read_table(data: bytes, name: str = "labels.csv") -> list[tuple[str, str | None]]:
     """A table with a column of file names and one of labels, in UTF-8, parted by comma, semicolon or tab.
+
+    Returns:
+        (file name, label) line by line; of one without them (“line 5”, None).
 
     Raises:
         UserError: too large, no text, or without these columns; in one sentence.
@@ -46,50 +40,45 @@ def read_table(data: bytes, name: str = "labels.csv") -> LabelTable:
         raise UserError(text, name=name, size=MAX_TABLE_BYTES / 2**20)
     try:
         text = data.decode("utf-8-sig")
+        delimiter = max(",;\t", key=next(filter(str.strip, text.splitlines()), "").count)
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except UnicodeDecodeError:
         raise UserError("{name} is not UTF-8 text: save it as “CSV UTF-8”.", name=name) from None
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error:
         raise UserError("{name} can't be read as a table: save it as CSV again.", name=name) from None
     filled = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
     heads = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in filled[0][1]] if filled else []
-    file_column = next((heads.index(head) for head in FILE_HEADERS if head in heads), None)
-    label_column = next((heads.index(head) for head in LABEL_HEADERS if head in heads), None)
-    if file_column is None or label_column is None:
+    found = [next((heads.index(head) for head in known if head in heads), -1) for known in (FILES, LABELS)]
+    if -1 in found:
         raise UserError("{name} needs a first line with the columns “file” and “label”.", name=name)
-    found, unreadable = [], []
-    for number, row in filled[1:]:
-        if len(row) <= max(file_column, label_column) or not row[file_column].strip():
-            unreadable.append(number)
-        else:
-            found.append((visible(row[file_column]).strip(), " ".join(visible(row[label_column]).split())))
-    return LabelTable(tuple(found), tuple(unreadable))
+    pairs = ((number, [visible(row[column]) for column in found if column < len(row)]) for number, row in filled[1:])
+    return [
+        (pair[0].strip(), " ".join(pair[1].split()))
+        if len(pair) == 2 and pair[0].strip()
+        else (say("line {number}", number=number), None)
+        for number, pair in pairs
+    ]
 
 
-def labels_from_table(table: LabelTable, paths: Sequence[str]) -> tuple[dict[int, str], list[str]]:
-    """Which image has which label: by its whole path, or by its file name where only one image has it.
+def label_by_table(table: list[tuple[str, str | None]], paths: Sequence[str], labels: list[str | None]) -> list[str]:
+    """Puts a table's labels over those of images: by the whole path, or by a file name that only one image has.
 
     Returns:
-        (position in ``paths`` → label, file names of the table that fit no image or several).
+        What the table calls images that are none, or several, and lines without a label.
     """
     by_end: dict[str, list[int]] = {}
     for index, path in enumerate(paths):
         parts = _plain(path).split("/")
         for start in range(len(parts)):
             by_end.setdefault("/".join(parts[start:]), []).append(index)
-    found: dict[int, str] = {}
     unknown = []
-    for name, label in table.rows:
+    for name, label in table:
         fits = by_end.get(_plain(name)) or by_end.get(_plain(name).rsplit("/", 1)[-1]) or []
-        if len(fits) == 1:
-            found[fits[0]] = label
-        else:
+        if label is None or len(fits) != 1:
             unknown.append(name)
-    return found, unknown
+        else:
+            labels[fits[0]] = label or None
+    return unknown
 
 
 def labels_from_folders(paths: Sequence[str]) -> list[str | None]:
@@ -117,13 +106,9 @@ def match_labels(
         (``(N,)`` int64, UNLABELLED where there is no label; how often each label that is none of the classes occurs).
     """
     number = {comparable(display_name(name)): index for index, name in enumerate(class_names)}
-    strange: Counter[str] = Counter()
-    numbers = []
-    for label in labels:
-        name = comparable(label) if label else None
-        numbers.append(UNLABELLED if name is None else number.get(name, others))
-        if name is not None and name not in number:
-            strange[label] += 1
+    keys = [comparable(label) if label else None for label in labels]
+    numbers = [UNLABELLED if key is None else number.get(key, others) for key in keys]
+    strange = Counter(label for label, key in zip(labels, keys, strict=True) if key is not None and key not in number)
     return torch.tensor(numbers, dtype=torch.int64), strange
 
 

@@ -127,9 +127,9 @@ class Finite:
     def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
         indices = self._order(order, seed)[start : start + count]
         found, names = self.read(indices, size)
-        decoded = sort_out(list(found), size)
-        labels = torch.from_numpy(self.labels[indices])[decoded.kept]
-        return Images(decoded.images, labels, tuple(names[place] for place in decoded.kept), decoded.refused)
+        images, kept, refused = sort_out(list(found), size)
+        labels = torch.from_numpy(self.labels[indices])[kept]
+        return Images(images, labels, tuple(names[place] for place in kept), refused)
 
     def _arrange(self, order: str | Order, seed: int) -> np.ndarray:
         """Positions of the stream → indices: as they are, or shuffled, in which ``order`` puts the labels."""

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any
@@ -58,21 +57,6 @@ class VideoLimits(Declared):
 DEFAULT_VIDEO_LIMITS = VideoLimits()
 
 
-@dataclass(frozen=True, eq=False)
-class VideoFrames:
-    """Some frames of a video, in their order.
-
-    Attributes:
-        images: ``(N, 3, size, size)`` uint8, 0 to 255, RGB; N is at least 1.
-        times: N times in seconds since the start, NaN where the file has none.
-        note: a sentence where there would have been more, empty where not.
-    """
-
-    images: Tensor
-    times: tuple[float, ...]
-    note: str = ""
-
-
 def is_video(path: Path | str, name: str) -> bool:
     """Whether a file is one, or claims to be: by its first bytes, whatever its name, or else by its name."""
     try:
@@ -94,12 +78,16 @@ def read_video(
     most: int = 500,
     limits: VideoLimits = DEFAULT_VIDEO_LIMITS,
     seconds: float | None = None,
-) -> VideoFrames:
+) -> tuple[Tensor, tuple[float, ...], str]:
     """Decodes every ``every``-th frame from the first on, as CLIP sees it: upright, shorter side to ``size``, centre.
 
     Args:
         name: what people call it, used in the sentences.
         most: frames to take at most. seconds: of work, where it is less than ``limits`` says.
+
+    Returns:
+        Images ``(N, 3, size, size)`` uint8, 0 to 255, RGB, N at least 1; N times in seconds since the start, NaN where
+        the file has none; a sentence where there would have been more, "" where not.
 
     Raises:
         UserError: a sentence with the file's base name where no frame can be had.
@@ -127,7 +115,7 @@ def read_video(
         text = _REFUSALS.get(report["problem"], _UNREADABLE)
         raise UserError(text, name=name, millions=limits.max_pixels / 1e6)
     images, times = torch.from_numpy(shown["pixels"].transpose(0, 3, 1, 2).copy()), tuple(shown["time"].tolist())
-    return VideoFrames(images, times, _note(name, report, times, limits))
+    return images, times, _note(name, report, times, limits)
 
 
 def _decoded(file: IO[bytes], asked: dict[str, Any], seconds: float) -> tuple[bytes, str]:

@@ -113,11 +113,12 @@ def test_decode_files_goes_on_past_bad_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     names = ["a.png", "b.txt", "missing.png", "c.gif", "d.bmp", "pipe.png"]
     paths = [tmp_path / name for name in names] + ["https://example.org/cat.png", str(tmp_path), "nul\0.png"]
-    decoded = sort_out(decode_files(paths, list(map(str, paths)), 8, ImageLimits(max_bytes=1999)), 8)
-    assert decoded.kept == [0, 3]
-    assert decoded.images[:, :, 4, 4].tolist() == [[255, 0, 0], [0, 0, 255]]
+    decoded = decode_files(paths, list(map(str, paths)), 8, ImageLimits(max_bytes=1999))
+    images, kept, refused = sort_out(decoded, 8)
+    assert kept == [0, 3]
+    assert images[:, :, 4, 4].tolist() == [[255, 0, 0], [0, 0, 255]]
     reasons = ["not an image", "not be opened", "over 0.00191 MB"] + ["not be opened"] * 4
-    for sentence, reason in zip(decoded.refused, reasons, strict=True):
+    for sentence, reason in zip(refused, reasons, strict=True):
         assert reason in sentence
         assert str(tmp_path.parent) not in sentence
 

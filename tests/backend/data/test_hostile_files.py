@@ -13,8 +13,7 @@ import torch
 from hostile_files import Case, cases, hostile_videos
 from paths import ROOT
 
-from cliptta_demo.backend.data.archive import ArchiveLimits
-from cliptta_demo.backend.data.collection import MOST_NOTES, Collection, GivenFile, collect
+from cliptta_demo.backend.data.collection import MOST_NOTES, ArchiveLimits, Collection, GivenFile, collect
 from cliptta_demo.backend.data.decode import ImageLimits
 from cliptta_demo.backend.data.labels import distinct_labels
 from cliptta_demo.backend.data.video import is_video
