@@ -15,18 +15,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from cliptta_demo.backend.data import video
 from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import MAX_TABLE_BYTES, TABLES, label_by_table, labels_from_folders, read_table
-from cliptta_demo.backend.data.video import (
-    DEFAULT_VIDEO_LIMITS,
-    USUAL_EVERY,
-    VIDEO_EXTENSIONS,
-    VideoLimits,
-    clock_time,
-    is_video,
-    read_video,
-)
 from cliptta_demo.backend.declare import Declared, whole
 from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
@@ -66,8 +58,7 @@ class Collection:
 
     Attributes:
         images: ``(N, 3, size, size)`` uint8, 0 to 255, RGB; N may be 0.
-        names: N names to show: file names, with their folder where a file name alone would be ambiguous, and their
-            time where they are frames of a video.
+        names: N file names to show, with the folder where they are ambiguous, and the time where they are frames.
         labels: N labels in words, None where nobody said.
         notes: a sentence for whatever was left out or could not be understood.
         frames: how many of them are frames of a video.
@@ -85,8 +76,8 @@ def collect(
     size: int,
     limits: ImageLimits = DEFAULT_LIMITS,
     archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
-    video_limits: VideoLimits = DEFAULT_VIDEO_LIMITS,
-    every: int = USUAL_EVERY,
+    video_limits: video.VideoLimits = video.DEFAULT_VIDEO_LIMITS,
+    every: int = video.USUAL_EVERY,
 ) -> Collection:
     """Reads everything, going on past what can't be read; one file after the other, so that memory stays small.
 
@@ -142,14 +133,14 @@ def collect(
 
 
 def _film(
-    path: Path, name: str, size: int, every: int, most: int, limits: VideoLimits, seconds: float
+    path: Path, name: str, size: int, every: int, most: int, limits: video.VideoLimits, seconds: float
 ) -> tuple[list[str], list[Tensor | str]]:
     """At most so many frames of a video with their names, and a sentence where there is one to say."""
     try:
-        images, times, note = read_video(path, name, size, every, most, limits, seconds)
+        images, times, note = video.read_video(path, name, size, every, most, limits, seconds)
     except UserError as error:
         return [name], [str(error)]
-    names = [name if math.isnan(at) else f"{name} {clock_time(at)}" for at in times]
+    names = [name if math.isnan(at) else f"{name} {video.clock_time(at)}" for at in times]
     return [*names, *[note] * bool(note)], [*images, *[note] * bool(note)]
 
 
@@ -171,8 +162,12 @@ class _Given:
             except UserError as error:
                 self.notes.append(str(error))
         if self._others:
-            one, several = "{count} file that is no image went unread.", "{count} files that are no image went unread."
-            self.notes.append(say_count(one, several, self._others))
+            text = say_count(
+                "{count} file that is no image went unread.",
+                "{count} files that are no image went unread.",
+                self._others,
+            )
+            self.notes.append(text)
 
     def _file(self, path: str, name: str) -> Iterator[tuple[str, bytes | Path]]:
         suffix, loose = os.path.splitext(name)[1].lower(), "/" not in name.strip("/")
@@ -183,7 +178,7 @@ class _Given:
                 yield from self._member(inner, content)
             if not some:
                 raise UserError("{name} holds no file that could be an image.", name=base_name(name))
-        elif (loose or suffix in VIDEO_EXTENSIONS) and is_video(path, name):
+        elif (loose or suffix in video.VIDEO_EXTENSIONS) and video.is_video(path, name):
             yield name, Path(path)
         elif suffix in TABLES:
             yield from self._member(name, read_file(path, name, MAX_TABLE_BYTES))
@@ -204,9 +199,8 @@ class _Given:
                 self.tables.append((shown, read_table(content, shown)))
             except UserError as error:
                 self.notes.append(str(error))
-        elif suffix in VIDEO_EXTENSIONS:
-            text = say("{name} is a video inside an archive; it was left out: add it by itself.")
-            self.notes.append(text.format(name=shown))
+        elif suffix in video.VIDEO_EXTENSIONS:
+            self.notes.append(say("{name} is a video in an archive; it was left out: add it by itself.", name=shown))
         else:
             self._others += 1
 
@@ -228,7 +222,7 @@ class Archives:
         """The files of an archive in its own order, each with its bytes, or a sentence why it has none.
 
         Folders and hidden files are passed over. The walk ends early, with a last nameless file, at ``max_members``
-        and where nothing is ``left``. ``name`` is what people call the archive, used in the sentences.
+        and where nothing is ``left``. ``name`` is what people call the archive.
 
         Raises:
             UserError: it is no zip archive, damaged, too large, or locked by a password; in one sentence.
