@@ -17,9 +17,8 @@ from cliptta_demo.backend.models.offered import BACKBONES, PAPERS, TINY, check_b
 from cliptta_demo.backend.run.adapted_weights import MODEL, TOWER, saved_files
 from cliptta_demo.backend.run.arithmetic import Pace, duration
 from cliptta_demo.backend.run.experiment import Experiment, RunState
-from cliptta_demo.backend.run.results import BatchResults, results_of, to_csv
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
-from cliptta_demo.backend.run.summary import format_table, full_report
+from cliptta_demo.backend.run.summary import BatchResults, format_table, full_report, results_of, to_csv
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 from cliptta_demo.languages import say
 from cliptta_demo.options import check_folder, check_writable, read_adaptation, read_own, read_stream

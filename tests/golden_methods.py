@@ -17,10 +17,10 @@ from cliptta_demo.backend.methods.adaptation import Progress, Task
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.backend.models.text_tower import TextTower
+from cliptta_demo.backend.models.towers import keep_weights_in, replace_attention
 from cliptta_demo.backend.settings import AdaptationSettings
 
 GOLDEN = TESTS / "golden"

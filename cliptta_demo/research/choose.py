@@ -12,7 +12,7 @@ import pandas as pd
 from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import check_choice
-from cliptta_demo.backend.methods.chosen import CHOSEN_FILE, Chosen
+from cliptta_demo.backend.methods.recorded import CHOSEN_FILE, Chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone

@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from cliptta_demo.backend.declare import unusual
-from cliptta_demo.backend.methods.chosen import chosen
-from cliptta_demo.backend.methods.measured import MEASURED_FILE
+from cliptta_demo.backend.methods.recorded import MEASURED_FILE, chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.settings import StreamSettings, method_names

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cliptta_demo.backend.methods.chosen import chosen
-from cliptta_demo.backend.methods.measured import Measured
+from cliptta_demo.backend.methods.recorded import Measured, chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.research.gallery_tables import TABLES
 from cliptta_demo.research.means import interval_words, is_told, margin_of, markdown, spread

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-from cliptta_demo.backend.methods.chosen import Chosen, chosen
+from cliptta_demo.backend.methods.recorded import Chosen, chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
 from cliptta_demo.research import choose as module

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from paths import ROOT
 
-from cliptta_demo.backend.methods.measured import Measured, measured
+from cliptta_demo.backend.methods.recorded import Measured, measured
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.layout.picker import build_picker

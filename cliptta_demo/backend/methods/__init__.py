@@ -7,26 +7,17 @@ decorated with :func:`.registry.register`.
 
 # isort: off
 from cliptta_demo.backend.methods import (  # noqa: F401
-    zero_shot,
     tent,
     cliptta,
     batch_statistics,
-    eta,
-    sar,
-    ostta,
-    unient,
-    clipartt,
-    watt,
+    reliable,
+    open_set,
+    captions,
     fret,
-    rotta,
-    sotta,
-    stamp,
+    replay,
     tda,
-    zero,
-    lame,
-    calip,
-    tpt,
-    rlcf,
+    training_free,
+    single,
 )
 
 from cliptta_demo.backend.plugins import load_plugins

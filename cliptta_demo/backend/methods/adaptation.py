@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cliptta_demo.backend.methods.chosen import with_chosen
+from cliptta_demo.backend.methods.recorded import with_chosen
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.pieces import NO_REST, Rest
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings

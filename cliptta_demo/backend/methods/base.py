@@ -19,10 +19,9 @@ from cliptta_demo.backend.methods.adaptation import (
     Progress,
     Task,
 )
-from cliptta_demo.backend.methods.chosen import with_chosen
+from cliptta_demo.backend.methods.recorded import with_chosen
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.device_memory import is_out_of_memory
-from cliptta_demo.backend.models.pieces import embed_in_pieces
+from cliptta_demo.backend.models.pieces import embed_in_pieces, is_out_of_memory
 from cliptta_demo.backend.settings import RunSettings
 
 T = TypeVar("T")

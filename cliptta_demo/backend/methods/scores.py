@@ -1,7 +1,7 @@
 """ID scores: how much an image looks in-distribution, and the threshold that splits ID from OOD.
 
 All scores work on the *unscaled* cosines ``(N, C)`` (or what a method has in their place, see
-:class:`.run.reading.Reading`) and are higher for in-distribution (ID) images.
+:class:`.run.snapshot.Reading`) and are higher for in-distribution (ID) images.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """One frozen CLIP, loaded once and shared by everybody who adapts it.
 
 The weights of the model never change. Whoever adapts owns a vector θ of normalisation parameters (see
-:mod:`.normalisation`), which takes the place of the tower's own for the length of one forward pass.
+:mod:`.towers`), which takes the place of the tower's own for the length of one forward pass.
 """
 
 import threading
@@ -19,10 +19,8 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.normalisation import find_normalisation, holding, mix_statistics
-from cliptta_demo.backend.models.pieces import Rest
-from cliptta_demo.backend.models.places import Look, find_look
+from cliptta_demo.backend.models.pieces import Rest, activation_bytes, free_bytes, is_out_of_memory
+from cliptta_demo.backend.models.towers import Look, find_look, find_normalisation, holding, mix_statistics
 from cliptta_demo.backend.settings import AdaptationSettings
 
 # A class name is put into each template; CLIP's plain prompt comes first.
@@ -199,7 +197,7 @@ class Backbone:
         return F.normalize(features.float(), dim=-1)
 
     def embed_with_places(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit embeddings of images and of each place in them, under the source model, in one pass; see :mod:`.places`.
+        """Unit embeddings of images and of each place in them, under the source model, in one pass; see :mod:`.towers`.
 
         Args:
             images: as in :meth:`embed`.

@@ -11,7 +11,7 @@ Names:
 - ``adapted:FILE``: what ``run --weights`` has saved of one of the others, in place of its own.
 - ``random:ARCHITECTURE``: untrained weights (seed 0), to time a model without downloading it.
 
-Which parameters adapt follows from the tower itself (:mod:`.normalisation`): LayerNorm in ViT and SigLIP, BatchNorm in
+Which parameters adapt follows from the tower itself (:mod:`.towers`): LayerNorm in ViT and SigLIP, BatchNorm in
 ResNet and MobileCLIP, both where a tower has both. BatchNorm uses the batch's own statistics while adapting, as the
 authors' release does; the running statistics of the shared model never change, so that a reset needs no repair.
 
@@ -34,9 +34,7 @@ from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, patiently
 from cliptta_demo.backend.hub.listing import check_repository
-from cliptta_demo.backend.models.attention import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.models.device_memory import keep_freed_memory
 from cliptta_demo.backend.models.offered import (
     ADAPTED_PREFIX,
     HUB_PREFIX,
@@ -44,17 +42,19 @@ from cliptta_demo.backend.models.offered import (
     PRECISIONS,
     RANDOM_PREFIX,
     TINY,
+    TINY_DIRECTORY,
     adapted_from,
     check_backbone,
     check_visitor_backbone,
 )
+from cliptta_demo.backend.models.pieces import keep_freed_memory
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
+from cliptta_demo.backend.models.towers import keep_weights_in, replace_attention
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import Text
 
-TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
 CACHE_SIZE = 2  # loaded backbones kept unless told otherwise; ViT-L/14 alone takes 1.7 GB
 
 # Tuned on the built-in pictures and on CIFAR-10 (see the model card). A small model wants larger steps than ViT-B/16;

@@ -1,21 +1,26 @@
-"""The backbones that a page offers, what each costs, and which other names a visitor may type.
+"""The backbones that a page offers, what each costs, what the built-in one knows, and which others a visitor may type.
 
 Parameters and arithmetic are counted from the architecture (a test counts them again). The pace is measured in float32
 with random weights: ``tools.measure_published`` measures it again.
 """
 
+import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.listing import REPOSITORY, known_licence
+from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded, parts_of_uploaded
 from cliptta_demo.languages import Says, Text, say
 
 TINY = "tiny"
 PAPERS = "ViT-B-16/openai"  # what the paper's numbers are of
 PRECISIONS = ("float32", "bfloat16")  # of a tower's products
+TINY_DIRECTORY = Path(__file__).parents[2] / "weights" / "tiny"
 LAPTOPS = "ViT-B-32/openai"  # the real CLIP that works without a GPU
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
@@ -246,3 +251,25 @@ def pace_of(name: str) -> float:
 def image_size_of(name: str) -> int:
     """Side in pixels of a backbone's images, as far as that is known without loading it; ViT-B/16's otherwise."""
     return entry.image_size if isinstance(name, str) and (entry := entry_of(name)) else 224
+
+
+@cache
+def known_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Those that the shipped weights met with photographs, and with drawings; in small letters, as in captions."""
+    words = json.loads((TINY_DIRECTORY / "words.json").read_text(encoding="utf-8"))  # by ``training.known_words``
+    return frozenset(words["photographs"]), frozenset(words["drawings"])
+
+
+def split_by_knowledge(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of some class names, those known from drawings alone, and those never met; both in their order.
+
+    One that is known in the singular is known in the plural.
+    """
+    photographs, drawings = known_words()
+    drawn, never = [], []
+    for name in names:
+        word = " ".join(display_name(name).lower().split())
+        forms = {word, word.removesuffix("s"), word.removesuffix("es")}
+        if not forms & photographs:
+            (drawn if forms & drawings else never).append(name)
+    return tuple(drawn), tuple(never)

@@ -27,10 +27,21 @@ from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
-from cliptta_demo.backend.run.between import Resets
-from cliptta_demo.backend.run.metrics import Tally
-from cliptta_demo.backend.run.reading import UNORDERED, Lane, read, skipped_note, terms_of, unread_note, view_of
-from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, MethodSnapshot, Series, Snapshot
+from cliptta_demo.backend.run.metrics import Resets, Tally
+from cliptta_demo.backend.run.snapshot import (
+    UNORDERED,
+    BatchView,
+    Lane,
+    LiveStep,
+    MethodSnapshot,
+    Series,
+    Snapshot,
+    read,
+    skipped_note,
+    terms_of,
+    unread_note,
+    view_of,
+)
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from cliptta_demo.backend.corruptions import corrupt
 from cliptta_demo.backend.declare import check_choice, check_number
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.run.reading import Lane, read
+from cliptta_demo.backend.run.snapshot import Lane, read
 from cliptta_demo.languages import Text
 
 DARKNESS = "darkness"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from cliptta_demo.backend.data.catalog import DATASETS
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import megabytes
-from cliptta_demo.backend.models.known_words import split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.models.offered import (
     LAPTOPS,
@@ -18,6 +17,7 @@ from cliptta_demo.backend.models.offered import (
     label_of,
     licence_of,
     repository_of,
+    split_by_knowledge,
 )
 from cliptta_demo.backend.models.uploaded_weights import base_of
 from cliptta_demo.backend.models.weights import is_fetched

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.backend.methods.looks import looks
-from cliptta_demo.backend.methods.measured import Measured, measured
+from cliptta_demo.backend.methods.recorded import Measured, measured
 from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.arithmetic import times_zero_shot

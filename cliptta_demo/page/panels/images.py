@@ -10,7 +10,7 @@ import numpy as np
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.results import rows, statuses
+from cliptta_demo.backend.run.summary import rows, statuses
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import Text
 from cliptta_demo.page.panels.declare import Method, Panel, entries_of, rounded

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.run.results import harmless
+from cliptta_demo.backend.run.summary import harmless
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query

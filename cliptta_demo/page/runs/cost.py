@@ -4,7 +4,7 @@ import html
 from functools import partial
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.chosen import chosen, with_chosen
+from cliptta_demo.backend.methods.recorded import chosen, with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.models.offered import entry_of, label_of

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.chosen import with_chosen
+from cliptta_demo.backend.methods.recorded import with_chosen
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.snapshot import Snapshot

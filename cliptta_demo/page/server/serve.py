@@ -24,8 +24,8 @@ from starlette.routing import Route
 from cliptta_demo import VERSION
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import downloading, watch
-from cliptta_demo.backend.models.device_memory import give_memory_back
 from cliptta_demo.backend.models.loading import loaded_backbones
+from cliptta_demo.backend.models.pieces import give_memory_back
 from cliptta_demo.log import log_event, start_log
 from cliptta_demo.page.form.reading import opening, read_form
 from cliptta_demo.page.framework.gradio_parts import Page, answer_in_json

@@ -11,8 +11,8 @@ from torch import Tensor
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.data.video import USUAL_EVERY
 from cliptta_demo.backend.run.experiment import RunState
-from cliptta_demo.backend.run.results import BatchResults, results_of
 from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.backend.run.summary import BatchResults, results_of
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.session.sheets import Sheets, make_sheets

@@ -14,12 +14,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods import lame
+from cliptta_demo.backend.methods import training_free
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.fret import Supports, prediction_loss
 from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.rlcf import reward_loss
+from cliptta_demo.backend.methods.single import reward_loss
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import NO_REST
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers
@@ -105,7 +105,7 @@ def test_zero_counts_the_votes_of_the_surest_views_and_breaks_ties(backbone: Bac
 def test_lames_images_follow_those_that_pull_at_them() -> None:
     own = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
     for pull, expected in ((torch.zeros(3, 3), [0, 0, 1]), (1 - torch.eye(3), [0, 0, 0])):
-        agreed = lame._agree(-own.log(), pull, NO_REST)
+        agreed = training_free._agree(-own.log(), pull, NO_REST)
         assert agreed.argmax(dim=1).tolist() == expected
         torch.testing.assert_close(agreed.sum(dim=1), torch.ones(3))
         if not pull.any():

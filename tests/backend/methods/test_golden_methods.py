@@ -16,12 +16,12 @@ import torch
 from golden_methods import LOGIT_SCALE, NEAR, STREAMS, TEMPLATE, Case, follow, golden, made
 from torch import Tensor
 
-from cliptta_demo.backend.methods import zero
+from cliptta_demo.backend.methods import training_free
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Progress, Step
+from cliptta_demo.backend.methods.captions import TEMPLATES
 from cliptta_demo.backend.methods.cliptta import Cliptta
+from cliptta_demo.backend.methods.open_set import upper_share
 from cliptta_demo.backend.methods.scores import max_log_probability
-from cliptta_demo.backend.methods.unient import upper_share
-from cliptta_demo.backend.methods.watt import TEMPLATES
 
 
 class ClipttaOld(Cliptta):
@@ -193,7 +193,7 @@ def checked(name: str, stream: str) -> tuple[list[list[int]], Tying]:
 @pytest.mark.parametrize(("name", "stream"), PLACES)
 def test_trajectory(name: str, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = iter(golden()[f"views/{stream}/boxes"])
-    monkeypatch.setattr(zero, "draw_boxes", lambda *_: torch.from_numpy(next(boxes)[:, :16]).long())
+    monkeypatch.setattr(training_free, "draw_boxes", lambda *_: torch.from_numpy(next(boxes)[:, :16]).long())
     reads, _ = checked(name, stream)
     expected = golden().get(f"{name}/{stream}/memory")
     if expected is None or name == "cliptta_old":

@@ -16,8 +16,8 @@ from cliptta_demo.backend.methods.losses import (
     pseudo_captions,
     soft_contrastive,
 )
+from cliptta_demo.backend.methods.open_set import best_cut, upper_share
 from cliptta_demo.backend.methods.scores import ID_SCORES, max_log_probability, otsu_threshold
-from cliptta_demo.backend.methods.unient import best_cut, upper_share
 from cliptta_demo.backend.models.pieces import NO_REST
 
 

@@ -11,15 +11,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods import chosen as chosen_module
+from cliptta_demo.backend.methods import recorded as chosen_module
 from cliptta_demo.backend.methods.adaptation import AdaptationState, adam_step
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.chosen import Chosen, with_chosen
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.per_image import draw_boxes
+from cliptta_demo.backend.methods.recorded import Chosen, with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.normalisation import find_normalisation
+from cliptta_demo.backend.models.towers import find_normalisation
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings

@@ -10,7 +10,7 @@ glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 
 STEPS = """
 import os, resource, torch
-from cliptta_demo.backend.models.device_memory import give_memory_back, keep_freed_memory
+from cliptta_demo.backend.models.pieces import give_memory_back, keep_freed_memory
 def step():
     layers = [torch.ones(2 * 2**20) for _ in range(8)]  # 8 MB each, all alive at once, as a step's activations are
 def resident():
@@ -56,8 +56,8 @@ def test_a_backbone_on_the_processor_keeps_memory(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cliptta_demo.backend.models import device_memory
+    from cliptta_demo.backend.models import pieces
 
-    monkeypatch.setattr(device_memory.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
-    assert device_memory.keep_freed_memory.__wrapped__() is False
-    device_memory.give_memory_back()
+    monkeypatch.setattr(pieces.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
+    assert pieces.keep_freed_memory.__wrapped__() is False
+    pieces.give_memory_back()

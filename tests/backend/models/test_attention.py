@@ -7,9 +7,9 @@ from torch import nn
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models import loading
-from cliptta_demo.backend.models.attention import PlainAttention, is_transformer, keep_weights_in, replace_attention
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import best_precision, load_backbone
+from cliptta_demo.backend.models.towers import PlainAttention, is_transformer, keep_weights_in, replace_attention
 
 
 def features_and_gradient(backbone: Backbone, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

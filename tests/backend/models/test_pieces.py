@@ -12,8 +12,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.losses import marginal_entropy, pseudo_captions, soft_contrastive
 from cliptta_demo.backend.models import backbone as backbone_module
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.device_memory import activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.pieces import Passes
+from cliptta_demo.backend.models.pieces import Passes, activation_bytes, free_bytes, is_out_of_memory
 from cliptta_demo.backend.settings import AdaptationSettings
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.chosen import chosen
+from cliptta_demo.backend.methods.recorded import chosen
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment

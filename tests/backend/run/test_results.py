@@ -12,7 +12,7 @@ from helpers import CLASSES, faults, labelled_source, random_images, small_backb
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.results import to_csv
+from cliptta_demo.backend.run.summary import to_csv
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import images as results

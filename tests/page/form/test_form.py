@@ -10,9 +10,8 @@ from pressing import HOST, press, small_model, values  # noqa: F401  (a fixture)
 from cliptta_demo import cli, run_command, web
 from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.known_words import known_words, split_by_knowledge
 from cliptta_demo.backend.models.loading import TINY
-from cliptta_demo.backend.models.offered import LAPTOPS
+from cliptta_demo.backend.models.offered import LAPTOPS, known_words, split_by_knowledge
 from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form import fields, links, reading
 from cliptta_demo.page.form.reading import read_form, read_opening, readable, usual_values

@@ -14,7 +14,7 @@ from PIL import Image
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.metrics import Paired
-from cliptta_demo.backend.run.results import statuses
+from cliptta_demo.backend.run.summary import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.panels.curves import accuracy_data, entropy_data, histogram_data
 from cliptta_demo.page.panels.declare import to_json
