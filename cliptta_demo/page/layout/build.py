@@ -80,7 +80,7 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         add_api(host)
 
         def left(request: gr.Request) -> None:
-            host.session_end.gone(request.session_hash or "")
+            host.visitors.gone(request.session_hash or "")
 
         demo.unload(left)
     demo.queue(max_size=limits.queue_size, api_open=False)

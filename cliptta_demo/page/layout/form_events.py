@@ -31,9 +31,8 @@ from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip
 from cliptta_demo.page.runs.cost import estimate_html
-from cliptta_demo.page.runs.handlers import WORDS, phase_of
+from cliptta_demo.page.runs.handlers import WORDS, phase_of, take_weights
 from cliptta_demo.page.runs.host import words_of
-from cliptta_demo.page.runs.weights import take_weights
 from cliptta_demo.page.session.state import Recipe, changed_names
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
 
@@ -213,10 +212,9 @@ def connect_uploads(wires: Wires) -> None:
     def files_came(
         value: Any, backbone: Any, typed: Any, size: Any, uploads: Any, request: gr.Request
     ) -> dict[Any, Any]:
-        key = wires.key_of(request)
+        wires.key_of(request)
         try:
             update = filling.take_uploads(wires.host.uploads, read_news(value), backbone, typed, uploads, size)
-            wires.host.memory.keep(key, uploads=update["uploads"])
         except Exception as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)

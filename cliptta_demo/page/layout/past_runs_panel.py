@@ -84,14 +84,11 @@ def connect_past(wires: Wires, ended: list[Any]) -> None:
     outputs = [*wires.named("past_runs", "past", "message"), *wires.inputs]
 
     def answer(work: Callable[[], Update], request: gr.Request) -> dict[Any, Any]:
-        key = wires.key_of(request)
+        wires.key_of(request)
         try:
-            update = work()
+            return wires.spread(work())
         except UserError as error:
             return wires.spread({"message": message_html(str(error), "error")})
-        if "past_runs" in update:
-            wires.host.memory.keep(key, past=update["past_runs"])
-        return wires.spread(update)
 
     def pinned(past: Any, session: Any, request: gr.Request) -> dict[Any, Any]:
         return answer(lambda: pin(past, session), request)

@@ -12,8 +12,8 @@ from cliptta_demo.page.panels.exports import DOWNLOADS
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.images import RESULTS, results_data
 from cliptta_demo.page.panels.panel import build_panel
+from cliptta_demo.page.runs.handlers import weights_download
 from cliptta_demo.page.runs.host import Host
-from cliptta_demo.page.runs.weights import weights_download
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
@@ -46,7 +46,7 @@ def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> N
     session, table, is_open = parts["session"], parts["results"], parts["table_open"]
 
     def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
-        lost = host.memory.advice(request.session_hash or "") if session is None else ""
+        lost = host.visitors.advice(request.session_hash or "") if session is None else ""
         value = "" if is_open else _table(session, lost)
         return value, not is_open, gr.Button(say(SHOW if is_open else HIDE))
 
@@ -72,6 +72,6 @@ def _saver(host: Host, download: Callable[[Any], str]) -> Callable[..., tuple[st
 
     def save(session: Any, request: gr.Request) -> tuple[str, str]:
         text = download(session)
-        return text, message_html("" if text else host.memory.advice(request.session_hash or "") or NOTHING_YET)
+        return text, message_html("" if text else host.visitors.advice(request.session_hash or "") or NOTHING_YET)
 
     return save

@@ -72,15 +72,14 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
     reset = reset.then(lambda *kept: wires.spread(handlers.reset(*kept)), kept, outputs, **QUIET)
     stop_first(parts["files"].clear, running)  # "Remove all" takes the results of these images away too
 
-    def cleared(session: Any, choice: Any, uploads: Any, past: Any, request: gr.Request) -> dict[Any, Any]:
-        update = filling.clear_uploads(host.uploads, session, choice, uploads, past)
-        left = {"session": update.get("session", session), "uploads": None, "past": update["past_runs"]}
-        host.memory.keep(wires.key_of(request), **left)
-        return wires.spread(update)
-
     removed = parts["files"].clear(wires.wait, **QUICK)
     filled = [*outputs, *wires.named("files", "upload_note", "propose")]
-    removed = removed.then(cleared, wires.named("session", "choice", "uploads", "past_runs"), filled, **QUICK)
+    removed = removed.then(
+        lambda *kept: wires.spread(filling.clear_uploads(host.uploads, *kept)),
+        wires.named("session", "choice", "uploads", "past_runs"),
+        filled,
+        **QUICK,
+    )
     ended = [*running, paused, removed, reset]
     connect_results(parts, host, ended)
     connect_past(wires, ended)

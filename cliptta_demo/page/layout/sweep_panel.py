@@ -12,7 +12,7 @@ from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.figures import KNOBS, SWEEP
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.panel import build_panel
-from cliptta_demo.page.runs.sweeping import sweep
+from cliptta_demo.page.runs.handlers import sweep
 
 
 def build_sweep() -> dict[str, Any]:

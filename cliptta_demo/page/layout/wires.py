@@ -43,8 +43,7 @@ class Wires:
     def key_of(self, request: gr.Request) -> str:
         """Who calls; a sign of life of theirs."""
         key = request.session_hash or "nobody"
-        self.host.session_end.here(key, asked_at(self.demo))
-        self.host.memory.touch(key)
+        self.host.visitors.here(key, asked_at(self.demo))
         return key
 
     def wait(self, request: gr.Request) -> None:

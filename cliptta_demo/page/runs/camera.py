@@ -29,12 +29,11 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
-from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.memory_budget import MemoryBudget
+from cliptta_demo.page.runs.machine import Machine, Scheduler
 from cliptta_demo.page.runs.preparing import watched
 from cliptta_demo.page.runs.registry import RunRecord, Runs
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
-from cliptta_demo.page.runs.scheduler import Scheduler
+from cliptta_demo.page.runs.visitors import Visitors
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.page.words.defaults import UPLOAD
@@ -145,8 +144,8 @@ class Camera:
 class Cameras:
     """All cameras at work, by their tokens. Thread-safe."""
 
-    def __init__(self, runs: Runs, memory: MemoryBudget, machine: Machine) -> None:
-        self._runs, self._memory, self._machine = runs, memory, machine
+    def __init__(self, runs: Runs, visitors: Visitors, machine: Machine) -> None:
+        self._runs, self._visitors, self._machine = runs, visitors, machine
         self.most = machine.limits.cameras
         self._places = threading.Semaphore(self.most)
         self._known: dict[str, Camera] = {}
@@ -168,7 +167,7 @@ class Cameras:
             record = held.enter_context(self._runs.at_work(recipe, "camera"))
             for part in watched(partial(prepare, recipe, self._machine.limits)):
                 if isinstance(part, RunSize):
-                    held.enter_context(self._memory.set_aside(key, part))
+                    held.enter_context(self._visitors.set_aside(key, part))
                 else:
                     yield RunUpdate(None, download=part)
             experiment = _open(recipe, self._machine)

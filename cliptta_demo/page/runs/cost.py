@@ -1,9 +1,10 @@
-"""What a run will take, said before it begins; and what is too much for a page that many share."""
+"""What a run will take of time and memory, said before it begins; and what is too much for a page that many share."""
 
 import html
 from functools import partial
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.methods.recorded import chosen, with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
@@ -11,9 +12,10 @@ from cliptta_demo.backend.models.offered import entry_of, label_of
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.arithmetic import Cost, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say, say_count
-from cliptta_demo.limits import GPU_TIMES
+from cliptta_demo.limits import GPU_TIMES, MB, Limits
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Recipe
 
@@ -48,6 +50,38 @@ def check_cost(experiment: Experiment, machine: Machine) -> float:
         )
     _refuse_long(backbone.info.name, cost, times, machine)
     return machine.pace.seconds(backbone.info.name, cost.total)
+
+
+def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> None:
+    """Raises :class:`UserError`, with the settings, the amount and the limit, for a run that may grow too large."""
+    stream = recipe.settings.stream
+    about = {"side": size.size, "kept": megabytes(size.kept), "batches": stream.batches, "images": stream.batch_size}
+    largest = max(size.memory, size.uploads, size.rest)
+    if size.memory == largest:
+        about |= {"shots": recipe.settings.adaptation.memory_shots, "classes": classes}
+        what = Text("{shots} shots × {classes} classes at {side} pixels keep up to {kept}", **about)
+        way = Text("fewer shots, classes or batches")
+    elif size.uploads == largest:
+        what = Text("Your images take {kept} at {side} pixels", **about)
+        way = Text("fewer images or a smaller backbone")
+    else:
+        what = Text("Results of {batches} batches of {images} images take up to {kept}", **about)
+        way = Text("fewer batches or smaller ones")
+    if size.kept > limits.session_megabytes * MB:
+        most = megabytes(limits.session_megabytes * MB)
+        raise UserError(
+            "{what}; this page keeps at most {most} per visitor: choose {way}.", what=what, most=most, way=way
+        )
+    if size.kept + size.working > limits.sessions_megabytes * MB:
+        need, most = megabytes(size.kept + size.working), megabytes(limits.sessions_megabytes * MB)
+        raise UserError(
+            "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
+            "has {most} for all visitors: choose a smaller batch size or backbone, or {way}.",
+            **about,
+            need=need,
+            most=most,
+            way=way,
+        )
 
 
 def estimate_html(machine: Machine, recipe: Recipe | None = None, device: str = "cpu") -> str:

@@ -27,9 +27,8 @@ from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import is_hub_choice
-from cliptta_demo.page.runs.cost import check_cost
+from cliptta_demo.page.runs.cost import check_cost, check_size
 from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.memory_budget import UPLOAD_BYTES, check_size
 from cliptta_demo.page.runs.preparing import Loading, watched
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
@@ -38,6 +37,7 @@ from cliptta_demo.page.words.texts import NO_MEMORY
 
 log = logging.getLogger(__name__)
 ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package spaces reads it
+UPLOAD_BYTES = 4_000  # of an upload beside its pixels: path, names, label
 
 # What a run is taken to need on ZeroGPU's card, half an RTX PRO 6000 Blackwell (48 GB): reckoned from its data sheet on
 # the safe side, not measured there. A run that needs longer pauses by itself.

@@ -112,19 +112,17 @@ def run(
                     refused = () if own is None else own.refused
                     refused = (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *refused)
                     kind = "warning" if refused else "info"
-                    words = look.begun.message or host.memory.apology(key)
+                    words = look.begun.message or host.visitors.apology(key)
                     first: Update = {"session": session, "uploads": uploads, "choice": choice, "model": recipe.backbone}
                     if look.begun.fresh:
                         first |= {**waiting_stage(recipe.settings.methods), **give_way(past, before, recipe)}
                         past = first["past_runs"]
                     seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
                     first |= {"progress": progress_html(session, None, "preparing", seconds), "changed": ""}
-                    host.memory.keep(key, session=session, uploads=uploads, past=past)
                     first |= {"message": message_html(words, kind, refused), "run_line": run_line_html(session)}
                     yield {**preparing, **first}
                 else:
                     session = look.session
-                    host.memory.keep(key, session=session, uploads=uploads, past=past)
                     update: Update = {"session": session, **stage(session, "running")}
                     if session.snapshot.notes:
                         notes = (*refused, *session.snapshot.notes)

@@ -7,23 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
-from cliptta_demo.limits import LIMITS, MB, Limits
+from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.runs.camera import Cameras
 from cliptta_demo.page.runs.gpu import device, run_here
-from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.memory_budget import MemoryBudget
+from cliptta_demo.page.runs.machine import Machine, Scheduler
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.remote_runs import ADDRESS, RemoteRuns
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
-from cliptta_demo.page.runs.scheduler import Scheduler
-from cliptta_demo.page.runs.session_end import SessionEnd, in_use, put_away
+from cliptta_demo.page.runs.visitors import Visitors
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.upload_store import UploadStore
 from cliptta_demo.page.session.uploads import NO_IMAGES
@@ -41,8 +38,7 @@ class Host:
     Attributes:
         runs: of its visitors; machine: that does them where they are not remote.
         remote: who does them, where the environment names a cluster.
-        memory: that sessions may take; uploads: on the disk.
-        session_end: forgets who has left.
+        visitors: the memory of their sessions, and their end; uploads: on the disk.
     """
 
     demo: gr.Blocks
@@ -50,28 +46,25 @@ class Host:
     runs: Runs
     machine: Machine
     remote: RemoteRuns | None
-    memory: MemoryBudget
+    visitors: Visitors
     uploads: UploadStore
     cameras: Cameras
-    session_end: SessionEnd
 
     @classmethod
     def of(cls, demo: gr.Blocks, limits: Limits = LIMITS) -> Host:
         """For the page ``demo``, which may still be built."""
         runs = Runs()
         machine = Machine(limits, scheduler=Scheduler(checker=runs.checker))
-        idle = {"busy": partial(in_use, demo, runs), "put_away": partial(put_away, demo, runs)}
-        memory = MemoryBudget(limits.sessions_megabytes * MB, **idle)
+        visitors = Visitors(demo, runs, limits)
         return cls(
             demo=demo,
             limits=limits,
             runs=runs,
             machine=machine,
             remote=RemoteRuns(ADDRESS, limits, machine.pace.told, runs.check) if ADDRESS else None,
-            memory=memory,
+            visitors=visitors,
             uploads=UploadStore(limits),
-            cameras=Cameras(runs, memory, machine),
-            session_end=SessionEnd(demo, runs, memory, limits),
+            cameras=Cameras(runs, visitors, machine),
         )
 
     def run(
@@ -108,7 +101,7 @@ class Host:
                     if look.refusal:
                         raise look.refusal
                     if look.size is not None:
-                        held.enter_context(self.memory.set_aside(key, look.size))
+                        held.enter_context(self.visitors.set_aside(key, look.size))
                         continue
                     now = time.monotonic()
                     if look.live is not None and now - shown < live_interval(self.runs.count):

@@ -19,8 +19,7 @@ from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import turn_of
-from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.scheduler import Scheduler
+from cliptta_demo.page.runs.machine import Machine, Scheduler
 from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import NO_IMAGES, decode_uploads
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD

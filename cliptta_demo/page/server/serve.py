@@ -100,7 +100,7 @@ def launch(demo: Page) -> None:
         partial(host.runs.close_abandoned, demo),
         host.cameras.sweep,
         host.uploads.sweep,
-        host.session_end.sweep,
+        host.visitors.sweep,
     )
     host.runs.wait_for_stop(tidying, give_memory_back)
     _close(host, warming, held)
@@ -118,7 +118,7 @@ def health(host: Host, request: Request) -> JSONResponse:
         "cameras_at_work": host.cameras.count,
         "loaded_backbones": list(loaded_backbones()),
         **({"workers": len(remote.reports)} if remote is not None else {}),
-        "undeleted_sessions": host.session_end.undeleted,
+        "undeleted_sessions": host.visitors.undeleted,
         "undeleted_files": host.uploads.undeleted,
     }
     return JSONResponse(body, 200 if status == "ok" else 503, {"Cache-Control": "no-store"})

@@ -115,7 +115,7 @@ class Mark:
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Session:
     """A run between two batches, with all that is needed to draw it again.
 

@@ -24,8 +24,8 @@ from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.results_panel import downloads
 from cliptta_demo.page.panels.exports import as_command, as_python, run_as_command, run_as_python
+from cliptta_demo.page.runs.handlers import take_weights, weights_download
 from cliptta_demo.page.runs.runner import open_experiment
-from cliptta_demo.page.runs.weights import take_weights, weights_download
 from cliptta_demo.page.session.state import Mark, Recipe, Session
 
 LINKS = (

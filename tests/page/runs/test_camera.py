@@ -37,7 +37,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     host = Host.of(gr.Blocks(), Limits(cameras=1))
     yield host
     host.cameras.end()
-    assert (host.cameras.count, host.runs.count, host.memory.used) == (0, 0, 0)
+    assert (host.cameras.count, host.runs.count, host.visitors.used) == (0, 0, 0)
 
 
 def begin(host: Host, key: str = "visitor", **changes: Any) -> Camera:
@@ -48,7 +48,7 @@ def begin(host: Host, key: str = "visitor", **changes: Any) -> Camera:
 def test_frames_are_answered_and_judged_over_http(host: Host) -> None:
     ours = begin(host)
     assert host.runs.count == 1
-    assert host.memory.used > 0
+    assert host.visitors.used > 0
     with TestClient(Starlette(routes=doors(host.cameras, host.uploads))) as client:
         head = {"X-Camera": ours.token}
         first = client.post("/camera", headers=head, content=PICTURE).json()
@@ -134,7 +134,7 @@ def test_what_stands_in_the_way_is_a_sentence_and_holds_nothing(host: Host, monk
     ):
         with pytest.raises(UserError, match=words):
             begin(host, **changes)
-        assert (host.runs.count, host.memory.used) == (0, 0)
+        assert (host.runs.count, host.visitors.used) == (0, 0)
     monkeypatch.setattr(camera, "ON_ZERO_GPU", True)
     with pytest.raises(UserError, match="borrows its GPU"):
         begin(host)

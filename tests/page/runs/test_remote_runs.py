@@ -18,7 +18,7 @@ from cliptta_demo.cluster import driver
 from cliptta_demo.cluster.driver import MOST_LOST
 from cliptta_demo.cluster.workers import Report
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import gpu, handlers, runner, weights
+from cliptta_demo.page.runs import gpu, handlers, runner
 from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
@@ -181,17 +181,17 @@ def test_where_memory_runs_out_another_worker_tries(enough: int) -> None:
 
 
 def test_weights_are_asked_of_a_worker_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "load_backbone", lambda name, **_: BACKBONE)
+    monkeypatch.setattr(handlers, "load_backbone", lambda name, **_: BACKBONE)
     kept, _ = press(batches=1)
     workers = Here()
     lost, other = workers.add("a", 0), workers.add("b", jobs=1)
     host = replace(HOST, remote=runs_on(workers))
-    asked = weights.weights_download(host, kept)
-    assert len(asked) == len(weights.weights_download(HOST, kept)) > 1000  # the archive tells the time, too
+    asked = handlers.weights_download(host, kept)
+    assert len(asked) == len(handlers.weights_download(HOST, kept)) > 1000  # the archive tells the time, too
     assert (lost.given, other.given) == (1, 1)
     other.left = 0
     with pytest.raises(UserError, match="None of the machines"):
-        weights.weights_download(host, kept)
+        handlers.weights_download(host, kept)
 
 
 def test_what_a_visitor_has_to_read_is_read() -> None:

@@ -20,11 +20,10 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import handlers, registry, runner
-from cliptta_demo.page.runs import scheduler as module
+from cliptta_demo.page.runs import machine as module
 from cliptta_demo.page.runs.gpu import perform
 from cliptta_demo.page.runs.host import Host
-from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.scheduler import Scheduler, Share
+from cliptta_demo.page.runs.machine import Machine, Scheduler, Share
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 LONG = 60  # seconds; what is waited for comes at once

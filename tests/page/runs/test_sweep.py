@@ -8,8 +8,8 @@ from pressing import HOST
 
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.figures import KNOBS, Sweep, sweep_data
-from cliptta_demo.page.runs import sweeping
-from cliptta_demo.page.runs.sweeping import recipes, sweep, unmoved
+from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.runs.handlers import recipes, sweep, unmoved
 
 FORM = {"methods": ("zero-shot", "tent"), "batch_size": 4, "steps": 1}
 
@@ -28,7 +28,7 @@ def test_each_run_changes_one_setting_and_reads_as_many_images() -> None:
 
 @pytest.mark.browser
 def test_a_sweep_tells_each_run_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, figure) -> None:
-    monkeypatch.setattr(sweeping, "IMAGES", 4)
+    monkeypatch.setattr(handlers, "SWEEP_IMAGES", 4)
     updates = list(sweep(HOST, "steps", None, FORM, "somebody"))
     assert ["sweep" in update for update in updates] == [True] * (len(KNOBS["steps"].values) + 1)
     data = json.loads(updates[-1]["sweep"])

@@ -1,4 +1,4 @@
-"""Bytes of sessions: counted as they are, computed before a run, bounded for all with the oldest idle one first."""
+"""Bytes of a session: counted as they are, computed before a run, which is refused where they are too many."""
 
 import pickle
 from dataclasses import replace
@@ -8,29 +8,16 @@ import numpy as np
 import pytest
 import torch
 from helpers import small_backbone
-from pressing import BACKBONE, HOST, message, press, small_model  # noqa: F401  (a fixture)
+from pressing import BACKBONE, message, press, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
 from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.runs import handlers
+from cliptta_demo.page.runs.cost import check_size
 from cliptta_demo.page.runs.host import Host
-from cliptta_demo.page.runs.memory_budget import MemoryBudget, check_size
-from cliptta_demo.page.session.state import Session, Uploads
 
 METHODS = ("zero-shot", "tent", "cliptta", "cliptta-oce")
-MB = 1_000_000
-
-
-def session_of(count: int, batches: int = 3) -> Session:
-    """A session that holds about ``count`` bytes."""
-    return Session(read_form({}), RunState(batches, {}, {}, {}, np.zeros(count // 8, np.int64)))
-
-
-def run_of(kept: int, working: int = 0) -> RunSize:
-    return RunSize(kept, 1, 1, 0, 0, working)
 
 
 def test_bytes_of_plain_data_are_about_those_of_its_pickle_and_what_is_shared_counts_once() -> None:
@@ -91,63 +78,4 @@ def test_a_refused_run_takes_no_step_and_keeps_the_session() -> None:
     assert kept is first
     assert "64 shots × 12 classes at 32 pixels keep up to" in message(updates)
     assert 'role="alert"' in message(updates)
-    assert host.memory._aside == {}
-
-
-def keeper(most: int, *busy: str) -> tuple[MemoryBudget, list[str]]:
-    gone: list[str] = []
-    return MemoryBudget(most, busy.__contains__, lambda key: gone.append(key) or 2), gone
-
-
-def test_the_oldest_idle_session_goes_first_and_never_one_at_work() -> None:
-    kept, gone = keeper(3 * MB, "bob")
-    sessions = {name: session_of(MB * 9 // 10) for name in ("bob", "ann", "eve", "kim")}
-    for name in ("bob", "ann", "eve"):
-        kept.keep(name, session=sessions[name])
-    kept.touch("ann")
-    assert gone == []
-    kept.keep("kim", session=sessions["kim"])
-    assert gone == ["eve"]
-    assert kept.used <= 3 * MB
-
-
-def test_what_a_run_may_come_to_hold_is_set_aside_when_it_starts() -> None:
-    kept, gone = keeper(3 * MB)
-    sessions = {name: session_of(MB * 9 // 10) for name in ("ann", "eve")}
-    for name, session in sessions.items():
-        kept.keep(name, session=session)
-    with kept.set_aside("kim", run_of(MB, MB // 2)):
-        assert gone == ["ann"]
-        with pytest.raises(UserError, match="try again in a minute"), kept.set_aside("joe", run_of(2 * MB)):
-            pass
-        assert gone == ["ann", "eve"]  # they made what room there was
-        assert kept.used == 3 * MB // 2
-        kept.keep("kim", session=session_of(MB // 2))
-        assert kept.used == 3 * MB // 2  # part of what was set aside
-    assert kept._aside == {}
-
-
-def test_decoded_images_count_and_what_was_let_go_elsewhere_counts_no_more() -> None:
-    kept, _ = keeper(10 * MB)
-    uploads = Uploads("key", (), 100, torch.zeros(10, 3, 100, 100, dtype=torch.uint8), ("a",), (None,), ())
-    session = session_of(MB)
-    kept.keep("ann", session=session)
-    assert MB * 9 // 10 < kept.used < 1_100_000
-    kept.keep("ann", uploads=uploads)
-    assert 1_300_000 <= kept.used < 1_400_000
-    kept.keep("ann", uploads=None)
-    assert kept.used < 1_100_000
-    del session
-    assert kept.used == 0
-
-
-def test_whose_run_was_dropped_is_told_once_it_starts_again() -> None:
-    kept, _ = keeper(MB)
-    kept.drop("visitor")
-    assert kept.advice("visitor").endswith("are still here: press Run to start it again.")
-    _, updates = press(host=replace(HOST, memory=kept))
-    words = [update["message"] for update in updates if "needed the memory" in update.get("message", "")]
-    assert "its 2 batches and their results are gone" in words[0]
-    assert "started again from the source model" in words[0]
-    assert kept.advice("visitor") == ""
-    assert handlers.phase_of(None) == "idle"
+    assert host.visitors._aside == {}
