@@ -4,11 +4,14 @@ Every text that a person could have written is escaped where it becomes HTML.
 """
 
 import html
+import time
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from cliptta_demo.backend.hub.downloads import Progress, megabytes
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import TINY
+from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
@@ -74,6 +77,34 @@ def prompts_html(done: int, total: int) -> str:
     """Bar and line of text while the class names go through the text tower."""
     words = say("Reading the class names: <b>{done:,}</b> of {total:,} captions", done=done, total=total)
     return progress_bar(done / total, words, busy=True)
+
+
+class DownloadLine:
+    """The progress bar of a download, with its pace, and the licence that it names."""
+
+    def __init__(self) -> None:
+        self.began: tuple[float, int] | None = None
+
+    def html(self, progress: Progress) -> str:
+        """Bar and line of text."""
+        name, now = html.escape(label_of(progress.name)), time.monotonic()
+        if progress.done >= progress.total:
+            self.began = None  # what comes next has a pace of its own
+            return progress_bar(1.0, say("Opening {name}…", name=name), busy=True)
+        if self.began is None or progress.done < self.began[1]:
+            self.began = (now, progress.done)
+        done, total = megabytes(progress.done), megabytes(progress.total)
+        words = [say("Downloading: <b>{done}</b> of {total}", done=done, total=total)]
+        seconds, arrived = now - self.began[0], progress.done - self.began[1]
+        if seconds > 1 and arrived:
+            left = duration((progress.total - progress.done) * seconds / arrived)
+            words.append(say("about {time} left", time=left))
+        if progress.behind:
+            words.insert(0, say("{name} comes after another download", name=html.escape(label_of(progress.behind))))
+        words.append(html.escape(progress.name))
+        if progress.licence:
+            words.append(html.escape(say("licence: {name}", name=progress.licence)))
+        return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)
 
 
 def waiting_html() -> str:

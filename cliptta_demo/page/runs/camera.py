@@ -30,9 +30,8 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.machine import Machine, Scheduler
-from cliptta_demo.page.runs.preparing import watched
 from cliptta_demo.page.runs.registry import RunRecord, Runs
-from cliptta_demo.page.runs.runner import RunUpdate, read_class_names
+from cliptta_demo.page.runs.runner import RunUpdate, read_class_names, watched
 from cliptta_demo.page.runs.visitors import Visitors
 from cliptta_demo.page.session.sheets import sprite_sheet
 from cliptta_demo.page.session.state import Recipe

@@ -29,8 +29,7 @@ from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import is_hub_choice
 from cliptta_demo.page.runs.cost import check_cost, check_size
 from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.preparing import Loading, watched
-from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, work
+from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, watched, work
 from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import NO_MEMORY
@@ -136,7 +135,7 @@ def run_here(
     Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.remote_runs`).
     How far downloads are comes first, then a look with the size, then those of :func:`perform`.
     """
-    stage, waited = Loading(), False
+    stage, waited = [""], False
     try:
         with closing(watched(partial(prepare, recipe, machine.limits, session, uploads, batches, stage))) as progress:
             for part in progress:
@@ -144,9 +143,9 @@ def run_here(
                     size = part
                 else:
                     waited = True
-                    yield RunUpdate(None, download=part, loading=stage.choice)
+                    yield RunUpdate(None, download=part, loading=stage[-1])
     except Exception as error:
-        yield RunUpdate(None, loading=stage.choice)
+        yield RunUpdate(None, loading=stage[-1])
         yield _refusal(error)
         return
     if waited:
@@ -161,11 +160,12 @@ def prepare(
     session: Session | None = None,
     uploads: Uploads | None = None,
     batches: int | None = None,
-    stage: Loading | None = None,
+    stage: list[str] | None = None,
 ) -> RunSize:
     """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
 
-    Takes what a run takes, the ``limits`` of the page, and ``stage``, which is kept up to date.
+    Takes what a run takes, the ``limits`` of the page, and ``stage``, to whose end goes
+    which choice of the form is being loaded, by the name of its field, "" for none.
 
     Returns:
         What the run may hold, which is no more than a visitor may have.
@@ -173,17 +173,17 @@ def prepare(
     Raises:
         UserError: what can't be opened, or would hold too much.
     """
-    stage = stage or Loading()
-    stage.choice = "backbone"
+    stage = stage or []
+    stage.append("backbone")
     backbone = load_backbone(recipe.backbone)
     brought = is_hub_choice(recipe.dataset)
     if brought:
-        stage.choice = "dataset"
+        stage.append("dataset")
         open_source(recipe.dataset, visitor=True)
     if recipe.settings.stream.ood_share > 0 and is_hub_spec(recipe.ood_source):
-        stage.choice = "ood_source"
+        stage.append("ood_source")
         open_strangers(recipe.ood_source, recipe.dataset, visitor=True)
-    stage.choice = ""
+    stage.append("")
     classes, length, own = len(recipe.class_names), None, 0
     if brought:
         source = open_source(recipe.dataset, recipe.source_names or None, visitor=True)

@@ -1,17 +1,34 @@
-"""What the buttons do. A run is a generator; each of its yields commits the session and the page together."""
+"""What the buttons do. A run is a generator; each of its yields commits the session and the page together.
 
+A sweep is short runs at several values of one setting, in the background; the visitor's own run is not touched.
+"""
+
+import base64
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.run.experiment import REFERENCE
+from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.recorded import with_chosen
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.models.offered import check_visitor_backbone
+from cliptta_demo.backend.models.uploaded_weights import keep_uploaded
+from cliptta_demo.backend.own_settings import name_for
+from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
+from cliptta_demo.backend.run.snapshot import Snapshot
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.reading import read_form
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.figures import KNOBS, Knob, Point, Sweep, sweep_data
 from cliptta_demo.page.panels.heads import (
+    DownloadLine,
     message_html,
     progress_html,
     prompts_html,
@@ -22,19 +39,19 @@ from cliptta_demo.page.panels.heads import (
 from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.host import Host, words_of
-from cliptta_demo.page.runs.preparing import DownloadLine
 from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
 from cliptta_demo.page.words.defaults import UPLOAD
-from cliptta_demo.page.words.texts import RESET
+from cliptta_demo.page.words.texts import RESET, SWEEP_DONE, SWEEP_PROGRESS
 
 # New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", "spoken",
 # "changed" (that the form is not that of the run shown), a button, a part of the stage, or a widget of the form.
 Update = dict[str, Any]
 
 
+SWEEP_IMAGES = 256  # of each of the short runs of a sweep
 WORDS = {  # on the button that runs
     "idle": Text("Run"),
     "loading": Text("Loading…"),
@@ -160,3 +177,100 @@ def emptied(choice: Choice, methods: Sequence[str], words: str) -> Update:
     """The page without a run: a stage that waits for one of these methods, and a message."""
     empty = {"session": None, "choice": replace(choice, idle=""), "message": message_html(words)}
     return {**empty, "changed": "", "spoken": "", **waiting_stage(methods), **buttons("idle")}
+
+
+def recipes(recipe: Recipe, knob: Knob) -> list[tuple[float, Recipe]]:
+    """The short runs: (value, recipe), each of about ``SWEEP_IMAGES`` images."""
+    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
+    found = []
+    for value in knob.values:
+        size = int(value) if knob.name == "batch_size" else stream.batch_size
+        short = replace(stream, batch_size=size, batches=max(1, math.ceil(SWEEP_IMAGES / size)))
+        own = adaptation
+        if knob.name == "learning_rate":
+            value = min(1.0, float(f"{value * adaptation.learning_rate:.3g}"))
+            own = replace(adaptation, learning_rate=value)
+        elif knob.name == "steps":
+            own = replace(adaptation, steps=int(value))
+        found.append((value, replace(recipe, settings=replace(recipe.settings, stream=short, adaptation=own))))
+    return found
+
+
+def unmoved(knob: Knob, runs: Sequence[RunSettings]) -> list[str]:
+    """Methods that go by another setting than the knob's: one of their own, what was chosen for them, or none."""
+    if knob.name == "batch_size":
+        return []
+
+    def gone_by(method: str) -> set[Any]:
+        return {with_chosen(one, method).flat().get(name_for(method, knob.name)) for one in runs}
+
+    return [method for method in runs[0].methods if method != REFERENCE and len(gone_by(method)) == 1]
+
+
+def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any], key: str) -> Iterator[Update]:
+    """What the button *Sweep* does: after each short run, the panel's data and a line on how far it is.
+
+    Args:
+        name: the knob; key: names the visitor.
+    """
+    try:
+        recipe = read_form(form, uploads)
+        knob = KNOBS.get(name if isinstance(name, str) else "")
+        if knob is None:
+            raise UserError("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS))
+        usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
+        methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
+        about = [value for value, _ in runs], usual, SWEEP_IMAGES, unmoved(knob, [own.settings for _, own in runs])
+        draw = partial(sweep_data, knob, methods, points, *about)
+        for done, (value, own) in enumerate(runs):
+            label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
+            yield _swept(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
+            last: Snapshot | None = None
+            with closing(host.follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:
+                for look in looks:
+                    if look.session is not None:
+                        last = look.session.snapshot or last
+            if last is not None:
+                points.append(_point(value, last))
+        yield _swept(draw(), SWEEP_DONE.format(all=len(runs)))
+    except Exception as error:
+        yield {"sweep_note": message_html(words_of(error), "error")}
+
+
+def _point(value: float, snapshot: Snapshot) -> Point:
+    ceiling = math.log(len(snapshot.class_names))
+    methods = snapshot.methods.items()
+    spread = {name: method.histogram_entropy / ceiling for name, method in methods}
+    return {"value": value, "accuracy": {name: method.accuracy for name, method in methods}, "spread": spread}
+
+
+def _swept(data: Sweep, words: str) -> Update:
+    return {"sweep": to_json(data), "sweep_note": message_html(words)}
+
+
+def weights_download(host: Host, session: Session | None) -> str:
+    """A zip with a file for each method that adapts the tower; empty before the first batch."""
+    if session is None or session.snapshot is None:
+        return ""
+    text = base64.b64encode(host.ask(session.recipe.backbone, _archive, session)).decode()
+    return to_json({"name": "cliptta-weights.zip", "type": "application/zip", "text": text, "packed": True})
+
+
+def _archive(session: Session) -> bytes:
+    backbone = load_backbone(session.recipe.backbone, visitor=True)
+    return as_archive(saved_files(backbone, session.recipe.settings, session.state.to(backbone.device)))
+
+
+def take_weights(host: Host, text: str) -> str:
+    """The backbone that a visitor's file of adapted weights makes, which comes in base64.
+
+    Raises:
+        UserError: no such file, or weights of a backbone that no visitor may have loaded.
+    """
+    if host.remote is not None:
+        raise UserError("Several machines work for this page, and loaded weights are on none: choose a backbone.")
+    try:
+        data = base64.b64decode(text)
+    except (ValueError, TypeError):
+        data = b""
+    return check_visitor_backbone(keep_uploaded(data))

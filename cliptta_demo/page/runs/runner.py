@@ -1,16 +1,19 @@
 """From a recipe to batches: opens the sources, loads the backbone, and works through the stream for one session."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.labels import match_labels
 from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages, Source
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import Progress
+from cliptta_demo.backend.hub.downloads import Progress, watch
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
@@ -24,6 +27,7 @@ from cliptta_demo.page.session.state import Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import NO_IMAGES, decode_uploads
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL, LIVE_RUNS, UPLOAD
 
+T = TypeVar("T")
 DONE = object()  # nothing is left to do
 
 
@@ -70,6 +74,35 @@ class RunUpdate:
 def live_interval(runs: int) -> float:
     """Seconds between two looks inside a batch, of each of so many runs."""
     return LIVE_INTERVAL * max(1.0, runs / LIVE_RUNS)
+
+
+def watched(work: Callable[[], T]) -> Iterator[Progress | T]:
+    """Runs ``work`` in a thread; yields how far its downloads are, and last what it returned (or raises its error).
+
+    Closing the iterator in between gives a download up: the waiting ends, and what has begun comes into the cache.
+    """
+    result: Future[T] = Future()
+    given_up, last = threading.Event(), []
+
+    def watcher(progress: Progress) -> None:
+        if given_up.is_set():
+            raise GeneratorExit
+        last[:] = [progress]
+
+    def target() -> None:
+        try:
+            with watch(watcher):
+                result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=target, name="preparing", daemon=True).start()
+    try:
+        while not wait([result], LIVE_INTERVAL).done:
+            yield from last
+    finally:
+        given_up.set()
+    yield result.result()
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None, machine: Machine) -> tuple[Experiment, Uploads | None]:

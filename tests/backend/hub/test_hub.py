@@ -12,7 +12,8 @@ from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import downloads as hub
 from cliptta_demo.backend.hub.listing import RemoteFile, check_repository, list_repository
-from cliptta_demo.page.runs.preparing import DownloadLine, watched
+from cliptta_demo.page.panels.heads import DownloadLine
+from cliptta_demo.page.runs.runner import watched
 
 LARGE = os.urandom(3_000_000)
 NAME, OTHER = "somebody/things", "somebody/others"
