@@ -1,4 +1,4 @@
-"""Backbones load through open_clip's real code: the built-in one, and checkpoints written to disk here."""
+"""Backbones load through open_clip's real code and adapt in both precisions; attention is torch's bit for bit."""
 
 from pathlib import Path
 
@@ -7,12 +7,15 @@ import open_clip
 import pytest
 import torch
 from checkpoints import ARCHITECTURES
-from helpers import OWN_SETTINGS, SHAPES
+from helpers import OWN_SETTINGS, SHAPES, random_images, small_backbone
+from torch import nn
 
 from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, best_precision, load_backbone
+from cliptta_demo.backend.models.towers import PlainAttention, is_transformer, keep_weights_in, replace_attention
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
@@ -78,3 +81,55 @@ def test_a_backbone_is_loaded_once_and_few_are_kept(checkpoints: dict[str, Path]
     load_backbone(names[2], "cpu")
     assert len(backbones._cache) == backbones.CACHE_SIZE
     assert load_backbone(names[0], "cpu") is not first
+
+
+def features_and_gradient(backbone: Backbone, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    parameters = backbone.source_parameters.clone().requires_grad_(True)
+    features = backbone.embed(images, parameters)
+    weights = torch.linspace(-1, 1, features.numel()).view_as(features)
+    return features.detach(), torch.autograd.grad((features * weights).sum(), parameters)[0]
+
+
+def test_it_is_torchs_own_bit_for_bit() -> None:
+    own = small_backbone()
+    plain = small_backbone()
+    assert replace_attention(plain.tower) == 2
+    assert replace_attention(plain.tower) == 0
+    images = random_images(12)
+    for ours, theirs in zip(features_and_gradient(plain, images), features_and_gradient(own, images), strict=True):
+        assert torch.equal(ours, theirs)
+    assert [*plain.tower.state_dict()] == [*own.tower.state_dict()]
+
+
+def test_bfloat16_weights_stay_near_float32_and_normalisation_keeps_its_own() -> None:
+    exact, half = small_backbone(), small_backbone()
+    replace_attention(half.tower)
+    keep_weights_in(torch.bfloat16, half.tower)
+    half.autocast = torch.bfloat16
+    assert is_transformer(half.tower)
+    kinds = {module: {p.dtype for p in module.parameters(recurse=False)} for module in half.tower.modules()}
+    for module, dtypes in kinds.items():
+        if isinstance(module, nn.Linear | PlainAttention):
+            assert dtypes == {torch.bfloat16}
+        elif isinstance(module, nn.LayerNorm | nn.Conv2d):
+            assert dtypes == {torch.float32}
+    images = random_images(12)
+    (z, gradient), (half_z, half_gradient) = features_and_gradient(exact, images), features_and_gradient(half, images)
+    assert half_z.dtype == half_gradient.dtype == torch.float32
+    assert torch.cosine_similarity(z, half_z).min() > 0.9999
+    assert torch.cosine_similarity(gradient, half_gradient, dim=0) > 0.999
+
+
+def test_bfloat16_is_for_processors_that_are_faster_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for matrix_units, instructions, maker, precision in (
+        (True, True, "GenuineIntel", "bfloat16"),
+        (False, True, "GenuineIntel", "float32"),
+        (False, True, "AuthenticAMD", "bfloat16"),
+        (False, False, "AuthenticAMD", "float32"),
+    ):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda has=matrix_units: has)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=instructions: has)
+        monkeypatch.setattr(backbones, "_processor_maker", lambda maker=maker: f"vendor_id : {maker}")
+        assert best_precision("cpu") == precision
+    with pytest.raises(UserError, match="precision is 'int8'; it must be one of: float32, bfloat16"):
+        load_backbone("tiny", "cpu", precision="int8")

@@ -1,21 +1,26 @@
-"""What a tower says of the single places in an image, kind by kind."""
+"""Towers: what an image tower says of single places, kind by kind, and prompts whose first words are learnt."""
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import open_clip.modified_resnet
 import pytest
 import timm
 import torch
-from helpers import random_images, small_backbone
+from golden_methods import golden_backbone, tokenize
+from helpers import CLASSES, random_images, small_backbone
 from open_clip.model import CLIPVisionCfg, _build_vision_tower
 from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.adaptation import Task
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.models.text_tower import TextTower
+from cliptta_demo.backend.settings import AdaptationSettings
 
 
 def images_for(backbone: Backbone, count: int = 3) -> Tensor:
@@ -104,21 +109,74 @@ def test_a_map_may_have_its_channels_last() -> None:
     check(small_backbone(tower), 16)
 
 
-CONTRASTIVE_CAPTIONER = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
+def test_a_tower_that_shows_no_places_is_named_in_a_sentence() -> None:
+    captioner = CLIPVisionCfg(
+        layers=1, width=32, head_width=16, patch_size=8, image_size=32, attentional_pool=True, attn_pooler_heads=2
+    )
+    for backbone in (
+        small_backbone(
+            nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(128, 16))
+        ),
+        small_backbone(_build_vision_tower(32, captioner)),
+        timm_backbone("test_vit", "avg", "linear"),  # a mean over all but the first token
+    ):
+        with pytest.raises(UserError, match="The image tower of small shows nothing of the single places"):
+            backbone.look()
 
 
-@pytest.mark.parametrize(
-    "tower",
-    [
-        nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(128, 16)),
-        _build_vision_tower(32, CLIPVisionCfg(**CONTRASTIVE_CAPTIONER, attentional_pool=True, attn_pooler_heads=2)),
-    ],
-)
-def test_a_tower_that_shows_no_places_is_named_in_a_sentence(tower: nn.Module) -> None:
-    with pytest.raises(UserError, match="The image tower of small shows nothing of the single places"):
-        small_backbone(tower).look()
+PROMPTS = ["a photo of a cat.", "a photo of a fire truck."]
 
 
-def test_a_pooling_that_wants_more_than_one_place_is_refused() -> None:
-    with pytest.raises(UserError, match="shows nothing"):
-        timm_backbone("test_vit", "avg", "linear").look()  # a mean over all but the first token
+@pytest.fixture(scope="module")
+def tiny() -> Backbone:
+    return load_backbone(TINY, "cpu", precision="float32")
+
+
+def test_the_words_own_vectors_change_nothing_and_gradients_reach_others(tiny: Backbone) -> None:
+    plain = tiny.encode(PROMPTS)
+    context = tiny.encode_text.words("a photo of a", 4)
+    torch.testing.assert_close(tiny.encode(PROMPTS, context), plain, atol=1e-5, rtol=0)
+    assert not plain.requires_grad
+    learnt = context.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(tiny.encode(PROMPTS, learnt)[:, 0].sum(), learnt)
+    assert slope.isfinite().all()
+    assert (slope.abs().amax(dim=1) > 0).all()  # each of the four words counts
+    assert (tiny.encode(PROMPTS, context + slope)[:, 0] > plain[:, 0]).all()
+    assert torch.equal(tiny.encode(PROMPTS), plain)  # the shared tower is as before
+
+
+def test_without_a_begin_token_the_first_words_are_learnt() -> None:
+    model = golden_backbone().encode_text.model
+    tower = TextTower(model, lambda prompts: tokenize(prompts).roll(-1, dims=1), "cpu")  # as SigLIP's tokens begin
+    prompts = ["a photo of a ant.", "a photo of a bee."]
+    context = tower.words("a photo of a", 4)
+    torch.testing.assert_close(tower(prompts, context), tower(prompts), atol=1e-5, rtol=0)
+    torch.testing.assert_close(context, golden_backbone().context("a photo of a", 4))
+    assert not torch.allclose(tower(prompts, context.flip(0)), tower(prompts), atol=1e-2)
+
+
+def test_learnt_words_that_leave_no_room_are_refused_in_a_sentence() -> None:
+    tower = golden_backbone().encode_text
+    assert tower.words("a photo of a", 13).shape == (13, 32)
+    with pytest.raises(UserError, match=r"14 learnt words do not fit .* reads 16 tokens\. Choose another backbone"):
+        tower.words("a photo of a", 14)
+
+
+def test_prototypes_of_each_template_are_made_when_asked_for_and_rest_in_between() -> None:
+    backbone, templates = small_backbone(), ("{}", "a {}", "some {}")
+    task = Task(
+        backbone=backbone,
+        prototypes=backbone.prototypes(CLASSES, templates),
+        settings=AdaptationSettings(),
+        class_names=CLASSES,
+        templates=templates,
+        prompts_at_once=4,
+        rest=Mock(),
+    )
+    each = task.template_prototypes()
+    assert torch.equal(task.template_prototypes(), each)
+    assert task.rest.call_count == 4  # 15 prompts
+    assert each.shape == (3, len(CLASSES), backbone.dimension)
+    torch.testing.assert_close(each.norm(dim=-1), torch.ones(3, len(CLASSES)))
+    torch.testing.assert_close(torch.nn.functional.normalize(each.mean(dim=0), dim=-1), task.prototypes)
+    assert torch.equal(task.backbone.encode(["some cat"])[0], each[2, CLASSES.index("cat")])
