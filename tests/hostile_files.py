@@ -108,11 +108,8 @@ def zip_bomb(draw: random.Random) -> Case:
 
 
 def broken_zip(draw: random.Random) -> Case:
-    data = bytearray(pack(draw, [(name(draw, ".png"), sound(draw)) for _ in range(2)]))
-    for _ in range(draw.randint(0, 12)):
-        data[draw.randrange(len(data))] = draw.randrange(256)
-    data = data[: draw.choice([len(data), draw.randrange(len(data))])]
-    return Case("broken zip", [(f"{draw.choice(STEMS)}{MARK}.zip", bytes(data))], None)
+    data = spoil(draw, pack(draw, [(name(draw, ".png"), sound(draw)) for _ in range(2)]))
+    return Case("broken zip", [(f"{draw.choice(STEMS)}{MARK}.zip", data)], None)
 
 
 def film(kind: str = "mp4", frames: int = 30, width: int = 64, height: int = 48) -> bytes:
@@ -168,9 +165,19 @@ def labelled(draw: random.Random) -> Case:
     return Case("table", [*files, (f"labels{MARK}.csv", rows)], None)
 
 
+def spoil(draw: random.Random, data: bytes) -> bytes:
+    """With some bytes changed, and often cut off."""
+    changed = bytearray(data)
+    for _ in range(draw.randint(0, 12)):
+        changed[draw.randrange(len(changed))] = draw.randrange(256)
+    return bytes(changed[: draw.choice([len(changed), draw.randrange(len(changed))])])
+
+
 def noise(draw: random.Random) -> Case:
+    """Any bytes, and a damaged image."""
     ending = draw.choice([*ENDINGS.values(), ".zip", ".csv", ".tsv", "", ".exe"])
-    return Case("noise", [(name(draw, ending), draw.randbytes(draw.randrange(400)))], None)
+    broken = [(name(draw, ".png"), spoil(draw, sound(draw))) for _ in range(10)]
+    return Case("noise", [(name(draw, ending), draw.randbytes(draw.randrange(400))), *broken], None)
 
 
 COMMON: tuple[Callable[[random.Random], Case], ...] = (

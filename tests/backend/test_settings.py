@@ -1,10 +1,8 @@
 """Settings refuse what is out of range, in one sentence, and survive a round trip through JSON."""
 
-import ast
 import json
 
 import pytest
-from paths import ROOT
 
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
@@ -44,29 +42,3 @@ def test_every_declared_setting_has_a_reason_and_a_place() -> None:
             assert setting.why, name
             assert bool(setting.label) == (name in FORM), name
             assert bool(setting.mark) + bool(setting.restart) == (name != "batches"), name
-
-
-def test_no_other_module_lists_settings() -> None:
-    """Values may be given by name, and a method says which it uses; no list, dict, class or signature repeats them."""
-    names = {*settings_of(AdaptationSettings), *settings_of(StreamSettings)}
-    package = ROOT / "cliptta_demo"
-    lessons = (package / "page" / "lessons").glob("*.py")  # give values
-    spared = {package / "backend" / "settings.py", *(package / "backend" / "methods").glob("*.py"), *lessons}
-    listed = []
-    for path in sorted(set(package.rglob("*.py")) - spared):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if len(names & set(_listed(node))) > 3:
-                listed.append(f"{path.name}:{node.lineno}")
-    assert listed == []
-
-
-def _listed(node: ast.AST) -> list[object]:
-    if isinstance(node, ast.List | ast.Tuple | ast.Set):
-        return [item.value for item in node.elts if isinstance(item, ast.Constant)]
-    if isinstance(node, ast.Dict):
-        return [item.value for item in node.keys if isinstance(item, ast.Constant)]
-    if isinstance(node, ast.FunctionDef):
-        return [item.arg for item in (*node.args.args, *node.args.kwonlyargs)]
-    if isinstance(node, ast.ClassDef):
-        return [item.target.id for item in node.body if isinstance(item, ast.AnnAssign)]
-    return []

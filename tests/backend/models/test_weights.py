@@ -70,16 +70,6 @@ def test_openais_tag_comes_from_the_hub_with_progress(stand_in: Hub, monkeypatch
     assert len(stand_in.requests) == asked
 
 
-def test_a_repository_in_open_clips_format_loads_by_its_name(stand_in: Hub) -> None:
-    config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
-    files = {"open_clip_config.json": json.dumps(config).encode(), "open_clip_model.safetensors": weights(SMALL)}
-    publish(stand_in, "somebody/clip", files)
-    backbone = load_backbone("hf-hub:somebody/clip", "cpu", visitor=True)
-    assert backbone.info.std == (0.25,) * 3
-    assert forward(backbone).shape == (1, 16)
-    assert backbone.prototypes(["cat", "dog"]).shape == (2, 16)
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -117,7 +107,7 @@ def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
 ) -> None:
     """The files of laion's repository, and what its card says of the licence."""
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-L-14", SMALL)
-    config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}
+    config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
     files = {
         "config.json": b"{}",
         "model.safetensors": save({"vision_model.embeddings.class_embedding": torch.zeros(20_000)}),
@@ -128,7 +118,10 @@ def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
     }
     publish(stand_in, LAION, files, card={"license": "mit", "library_name": "open_clip"})
     assert (licence_of(name), is_fetched(name)) == ("", False)
-    assert forward(load_backbone(name, "cpu", visitor=True)).shape == (1, 16)
+    backbone = load_backbone(name, "cpu", visitor=True)
+    assert forward(backbone).shape == (1, 16)
+    assert backbone.prototypes(["cat", "dog"]).shape == (2, 16)
+    assert (backbone.info.std == (0.25,) * 3) == name.startswith("hf-hub:")  # a tag brings its own
     asked = {path.rpartition("/")[2] for _, path, _ in stand_in.asked(f"{LAION}/resolve/")}
     assert asked <= {"open_clip_config.json", "open_clip_pytorch_model.safetensors"}
     assert (licence_of(name), is_fetched(name)) == ("MIT", True)  # known by now, without asking again

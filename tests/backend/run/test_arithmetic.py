@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-import torch
 from helpers import CLASSES, OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -128,17 +127,3 @@ def test_the_form_says_how_long_its_run_takes() -> None:
     assert "too-much" not in estimate(readable({"backbone": "ViT-L-14/openai", "batches": 80}), "cuda")
     assert "is said when" in estimate(readable({"backbone": "ViT-B-32/laion2b_s34b_b79k"}))
     assert "><" in estimate(readable({"batches": None}))
-
-
-def test_the_text_tower_rests_between_pieces_and_turns_hold_no_more(backbone: Backbone) -> None:
-    sizes: list[int] = []
-    encode = backbone.encode_text
-
-    def watched(prompts: list[str]) -> torch.Tensor:
-        sizes.append(len(prompts))
-        return encode(prompts)
-
-    backbone.encode_text = watched
-    experiment = Experiment(SETTINGS, backbone, labelled_source(60), turn=Towers(1.0, 1.0).turn(7))
-    list(experiment.prepare())
-    assert sizes == [7, 7, 7, 4]
