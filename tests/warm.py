@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ def fits(settings: Mapping[str, str]) -> bool:
     return hasattr(os, "fork") and not any(name.startswith(TOO_LATE) for name in settings)
 
 
-class WarmProcess:
+class WarmProcess(multiprocessing.get_context("forkserver").Process):
     """A script of the project in a process of its own; what ``subprocess.Popen`` has, as far as tests ask for it.
 
     Args:
@@ -34,36 +33,25 @@ class WarmProcess:
     def __init__(
         self, script: Path, folder: Path, environment: Mapping[str, str], log: str, words: Sequence[str] = ()
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(LIBRARIES)
-        arguments = ([str(script), *words], str(folder), dict(environment), log)
-        self._process = context.Process(target=_serve, args=arguments)
-        self._process.start()
-        self.pid = self._process.pid
+        multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
+        super().__init__(target=_serve, args=([str(script), *words], str(folder), dict(environment), log))
+        self.start()
 
     def poll(self) -> int | None:
         """Its exit status once it has ended."""
-        return self._process.exitcode
+        return self.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for its end, at most ``timeout`` seconds."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired(str(self._process), timeout)
-        return self._process.exitcode
+        self.join(timeout)
+        if self.exitcode is None:
+            raise subprocess.TimeoutExpired(str(self), timeout)
+        return self.exitcode
 
     def send_signal(self, number: int) -> None:
         """Sends it a signal, if it still runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        """Asks it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Ends it."""
-        self.send_signal(signal.SIGKILL)
 
 
 def run_code(code: str, *words: str, **settings: str) -> tuple[int, str]:
