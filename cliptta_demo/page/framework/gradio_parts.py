@@ -7,12 +7,12 @@ with a sentence, and not a visitor's run in the middle.
 import inspect
 import json
 import logging
-from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
+import re
+from collections.abc import Mapping, MutableMapping
 from copy import copy
 from importlib import import_module
 from importlib.metadata import version
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -26,57 +26,30 @@ API_PREFIX = "/gradio_api"  # before the paths of all of Gradio's own routes
 LOOK_SECONDS = 0.02  # between two looks for calls: nobody sees so short a wait
 
 
-def _page() -> gr.Blocks:
-    with gr.Blocks(analytics_enabled=False) as demo:
-        gr.on(fn=lambda: None, inputs=[], outputs=[])
-    return demo  # with a queue of its own already
-
-
-# Whose part it is, in words → an example of it, and its parts.
-PARTS: dict[str, tuple[Callable[[gr.Blocks], Any], tuple[str, ...]]] = {
-    "gradio.Blocks": (
-        lambda demo: demo,
-        ("_queue", "state_holder", "fns", "mcp_server_obj", "process_api", "validate_inputs", "postprocess_data"),
+# File of Gradio's → names in it.
+PARTS = {
+    "blocks": ("_queue", "state_holder", "fns", "mcp_server_obj", "process_api", "validate_inputs", "postprocess_data"),
+    "queueing": (
+        *("event_ids_to_events", "pending_messages_per_session", "pending_event_ids_session", "session_hash", "alive"),
+        *("sleep_when_free", "progress_update_sleep_when_free", "compute_analytics_summary", "enqueue_time", "_id"),
     ),
-    "gradio.queueing.Queue": (
-        lambda demo: demo._queue,
-        (
-            "event_ids_to_events",
-            "pending_messages_per_session",
-            "pending_event_ids_session",
-            "sleep_when_free",
-            "progress_update_sleep_when_free",
-            "compute_analytics_summary",
-        ),
-    ),
-    "gradio.queueing.Event": (
-        lambda _: import_module("gradio.queueing").Event("", SimpleNamespace(concurrency_id=""), None, None),
-        ("_id", "session_hash", "alive", "enqueue_time"),
-    ),
-    "gradio.context.LocalContext": (lambda _: import_module("gradio.context").LocalContext, ("event_id",)),
-    "gradio.state_holder.StateHolder": (
-        lambda demo: demo.state_holder,
-        ("delete_state", "session_data", "time_last_used", "lock"),
-    ),
-    "gradio.state_holder.SessionState": (lambda demo: demo.state_holder["visitor"], ("state_data",)),
-    "gradio.blocks.BlockFunction": (lambda demo: demo.fns[0], ("fn", "api_name", "inputs", "outputs")),
-    "gradio.State": (lambda _: gr.State(), ("_id", "stateful")),
-    "gradio.mcp.GradioMCPServer": (
-        lambda _: import_module("gradio.mcp").GradioMCPServer,
-        ("postprocess_output_data",),
-    ),
+    "context": ("LocalContext", "event_id"),
+    "state_holder": ("delete_state", "session_data", "time_last_used", "lock", "state_data"),
+    "block_function": ("fn", "api_name", "inputs", "outputs"),
+    "mcp": ("GradioMCPServer", "postprocess_output_data"),
 }
 
 
 def check_gradio() -> None:
-    """Ends the program with a sentence and status 1 if the installed Gradio lacks a part that the page needs."""
-    demo, missing = None, []
-    for owner, (example, names) in PARTS.items():
-        one = None
-        with suppress(Exception):  # whatever a change of Gradio's leads to on the way there
-            demo = demo or _page()
-            one = example(demo)
-        missing += [f"{name} of {owner}" for name in names if not hasattr(one, name)]
+    """Ends the program with a sentence and status 1 if the installed Gradio's source lacks a part that is needed."""
+    folder = Path(gr.__file__).parent
+    texts = {file: path.read_text("utf-8") for file in PARTS if (path := folder / f"{file}.py").exists()}
+    missing = [
+        f"{name} in gradio/{file}.py"
+        for file, names in PARTS.items()
+        for name in names
+        if not re.search(rf"\b{name}\b", texts.get(file, ""))
+    ]
     if missing:
         raise SystemExit(
             f"This page needs {', '.join(missing)}, and Gradio {version('gradio')}, which is installed, has no such "

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -67,14 +68,6 @@ class Host:
             cameras=Cameras(runs, visitors, machine),
         )
 
-    def run(
-        self, recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
-    ) -> Iterator[RunUpdate]:
-        """A run, wherever it is done: see :func:`.gpu.run_here`."""
-        if self.remote is not None:
-            return self.remote.run(recipe, session, uploads, batches)
-        return run_here(recipe, session, uploads, batches, self.machine)
-
     def follow(
         self,
         recipe: Recipe,
@@ -96,7 +89,8 @@ class Host:
             raise UserError(NO_IMAGES)
         with self.runs.at_work(recipe, by) as record, ExitStack() as held:
             before, shown = None, 0.0
-            with closing(self.run(recipe, session, uploads, batches)) as looks:
+            run = partial(run_here, machine=self.machine) if self.remote is None else self.remote.run
+            with closing(run(recipe, session, uploads, batches)) as looks:
                 for look in looks:
                     if look.refusal:
                         raise look.refusal

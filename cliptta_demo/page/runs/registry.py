@@ -43,9 +43,8 @@ class Answer:
 
 @dataclass(eq=False)
 class RunRecord:
-    """A run at work as the log knows it: a number and how many batches it has done."""
+    """A run at work: how many batches it has done."""
 
-    number: int
     batches: int = 0
 
 
@@ -54,15 +53,16 @@ class Runs:
     """Counts runs, writes their beginning and end down, and ends those that nobody waits for. Thread-safe.
 
     Attributes:
-        ready: whether the first run's one-time work is done.
+        ready: whether the first run's one-time work is done; freed: whether runs ended or sessions were forgotten
+            since memory was last given back; began: when, on the monotonic clock.
     """
 
     ready: bool = False
+    freed: bool = False
+    began: float = field(default_factory=time.monotonic)
     _answers: set[Answer] = field(default_factory=set)
     _working: set[RunRecord] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _freed: int = 0  # runs ended and sessions forgotten so far
-    _began: float = field(default_factory=time.monotonic)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -126,8 +126,8 @@ class Runs:
             UserError: the server is about to stop.
         """
         self.check()
-        record = RunRecord(next(self._numbers))
-        log_event("run-started", run=record.number, by=by, **_describe(recipe))
+        record, about = RunRecord(), {"run": next(self._numbers), "by": by}
+        log_event("run-started", **about, **_describe(recipe))
         with self._changed:
             self._working.add(record)
         began, end, level = time.monotonic(), "run-finished", logging.INFO
@@ -145,10 +145,9 @@ class Runs:
         finally:
             with self._changed:
                 self._working.discard(record)
-                self._freed += 1
+                self.freed = True
                 self._changed.notify_all()
-            seconds = round(time.monotonic() - began, 3)
-            log_event(end, level, run=record.number, by=by, batches=record.batches, seconds=seconds)
+            log_event(end, level, **about, batches=record.batches, seconds=round(time.monotonic() - began, 3))
 
     @property
     def count(self) -> int:
@@ -158,7 +157,7 @@ class Runs:
     @property
     def uptime(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self._began
+        return round(time.monotonic() - self.began, 3)
 
     @property
     def stopping(self) -> bool:
@@ -182,11 +181,6 @@ class Runs:
 
         return check
 
-    def forgot(self) -> None:
-        """A visitor's session was deleted."""
-        with self._changed:
-            self._freed += 1
-
     def stop(self) -> None:
         """Tells all runs to end at their next step."""
         self._stopping.set()
@@ -198,11 +192,10 @@ class Runs:
             now_and_then: called every second; when_idle: called, while no run is at work, after runs have ended or
                 sessions were forgotten.
         """
-        seen = 0
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
             due = [*now_and_then]
-            if not self._working and self._freed != seen:
-                seen = self._freed
+            if self.freed and not self._working:
+                self.freed = False
                 due.append(when_idle)
             for tidy_up in due:
                 try:

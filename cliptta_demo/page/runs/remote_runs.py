@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -30,67 +29,51 @@ from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
 
 
-@dataclass
-class _Journey:
-    """A run on its way from worker to worker: where it stands after the last whole batch, and what was told already."""
-
-    recipe: Recipe
-    session: Session | None
-    uploads: Uploads | None
-    batches: int | None
-    over: bool = False
-    told: set[str] = field(default_factory=set)
-    failed: dict[str, float] = field(default_factory=dict)
-
-    def left(self) -> tuple[Any, ...]:
-        """What is left to do."""
-        return run_here, self.recipe, self.session, self.uploads, self.batches, this_machine()
-
-    def take(self, look: RunUpdate) -> bool:
-        """Keeps what the next worker has to know; says whether the visitor was not told of it before."""
-        once = "size" if look.size is not None else "begun" if look.begun is not None else ""
-        news = once not in self.told
-        self.told |= {once} - {""}
-        if once == "begun":
-            self.recipe, self.session, self.uploads = look.session.recipe, look.session, look.uploads
-        elif look.session is not None:
-            self.session, self.batches = look.session, None if self.batches is None else self.batches - 1
-            self.over = self.batches == 0 or look.session.state.next_batch >= look.session.snapshot.batches
-            self.failed.clear()
-        return news
-
-
 class RemoteRuns(Cluster):
     """Those of one page, on its workers."""
 
     def run(
         self, recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
     ) -> Iterator[RunUpdate]:
-        """:func:`.gpu.run_here` on workers."""
-        run = _Journey(recipe, session, uploads, batches)
-        try:
-            while (yield from self._at_one(run)):
-                pass
-        except WorkerLost:
-            words = WORKERS_LOST if sum(run.failed.values()) >= MOST_LOST else NO_WORKERS
-            yield RunUpdate(None, refusal=UserError(words))
+        """:func:`.gpu.run_here` on workers: at one until it is over, another is better or can do more, or it is lost.
 
-    def _at_one(self, run: _Journey) -> Iterator[RunUpdate]:
-        """Until it is over, or better off elsewhere; returns whether it goes on."""
-        with closing(self.stream(run.recipe.backbone, run.failed, run.left)) as looks:
-            for worker, settled, look in looks:
-                if look is None:
-                    yield RunUpdate(None, waiting=True)
-                    continue
-                if isinstance(look.refusal, DoesNotFit):
-                    run.failed[worker] = 1.0
-                    if sum(run.failed.values()) < MOST_LOST and set(self.reports) - set(run.failed):
-                        return True
-                if run.take(look):
-                    yield look
-                if look.session is not None and look.begun is None and (run.over or not settled):
-                    return not run.over
-        return False
+        What the next worker has to know is kept after each whole batch, and nothing is told twice.
+        """
+        failed, told, moves = dict[str, float](), set[str](), True
+
+        def left() -> tuple[Any, ...]:
+            return run_here, recipe, session, uploads, batches, this_machine()
+
+        try:
+            while moves:
+                moves = False
+                with closing(self.stream(recipe.backbone, failed, left)) as looks:
+                    for worker, settled, look in looks:
+                        if look is None:
+                            yield RunUpdate(None, waiting=True)
+                            continue
+                        if isinstance(look.refusal, DoesNotFit):
+                            failed[worker] = 1.0
+                            if sum(failed.values()) < MOST_LOST and set(self.reports) - set(failed):
+                                moves = True
+                                break
+                        once = "size" if look.size is not None else "begun" if look.begun is not None else ""
+                        if once == "begun":
+                            recipe, session, uploads = look.session.recipe, look.session, look.uploads
+                        elif look.session is not None:
+                            session, batches = look.session, None if batches is None else batches - 1
+                            failed.clear()
+                        if once not in told:
+                            yield look
+                        told |= {once} - {""}
+                        if look.session is not None and not once:
+                            over = batches == 0 or session.state.next_batch >= session.snapshot.batches
+                            if over or not settled:
+                                moves = not over
+                                break
+        except WorkerLost:
+            words = WORKERS_LOST if sum(failed.values()) >= MOST_LOST else NO_WORKERS
+            yield RunUpdate(None, refusal=UserError(words))
 
     def ask(self, model: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a module's ``function`` returns: asked of a worker that has the model.

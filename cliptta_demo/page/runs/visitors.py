@@ -113,7 +113,7 @@ class Visitors:
                 states[number] = replace(value, size=0, pixels=value.pixels[:0].clone())
         for oldest in islice(list(self._lost), max(0, len(self._lost) - MOST_LOST)):
             del self._lost[oldest]
-        self._runs.forgot()
+        self._runs.freed = True
 
     def apology(self, key: str) -> str:
         """What a visitor whose run was dropped is told, once it starts again; empty for others."""
@@ -160,7 +160,7 @@ class Visitors:
             self.left[key] = 0.0
             return
         self.left.pop(key, None)
-        self._runs.forgot()
+        self._runs.freed = True
 
 
 def _sentence(batches: int, end: str) -> str:

@@ -113,7 +113,7 @@ def health(host: Host, request: Request) -> JSONResponse:
     body = {
         "status": status,
         "version": VERSION,
-        "uptime_seconds": round(runs.uptime, 1),
+        "uptime_seconds": runs.uptime,
         "runs_at_work": runs.count,
         "cameras_at_work": host.cameras.count,
         "loaded_backbones": list(loaded_backbones()),
@@ -146,7 +146,7 @@ def _get_ready(host: Host, held: ExitStack) -> None:
     if runs.stopping:
         return
     runs.ready = True
-    log_event("ready", seconds=round(runs.uptime, 3))
+    log_event("ready", seconds=runs.uptime)
     if host.remote is not None:
         return
     try:
@@ -179,7 +179,7 @@ def _close(host: Host, warming: threading.Thread, held: ExitStack) -> None:
     closing.join(CLOSE_SECONDS)
     held.close()
     host.uploads.close()
-    log_event("stopped", runs=runs.count, seconds=round(runs.uptime, 3))
+    log_event("stopped", runs=runs.count, seconds=runs.uptime)
     # A step in the middle of a kernel or a download can't be interrupted, and would crash the interpreter's end.
     if not ended or warming.is_alive() or downloading():
         sys.stderr.flush()

@@ -173,7 +173,7 @@ def test_tidying_up_that_fails_is_logged_and_ends_neither_the_server_nor_the_res
         if len(rounds) == 2:
             runs.stop()
 
-    runs.forgot()
+    runs.freed = True
     runs.wait_for_stop((fail, go_on), fail)
     assert len(rounds) == 2
     assert [record.getMessage() for record in caplog.records] == ["tidying-failed"] * 3  # each second, and once idle
