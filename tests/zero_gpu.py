@@ -76,6 +76,7 @@ def main() -> None:
 
     import app  # the whole page, built in a process without a GPU
     from cliptta_demo.page.runs import api, gpu, handlers
+    from cliptta_demo.page.session.state import Asked
 
     host = app.demo.host
     gpu.START_SECONDS = 500.0  # on a busy machine without a GPU a run must not run out of time
@@ -83,7 +84,7 @@ def main() -> None:
 
     def visit(job: str, session: Any, batches: int | None, worker: int, warm: bool) -> Any:
         Scheduler.answer = {"nvidiaIndex": worker, "idle": warm}
-        for look in host.follow(recipe_of(job), session, None, batches, "page"):
+        for look in host.follow(Asked(recipe_of(job), session, None, batches), "page"):
             session = look.session
         return session
 
@@ -95,7 +96,7 @@ def main() -> None:
     seen["devices"] = sorted({str(s.values.device) for s in first.state.adaptations.values() if s is not None})
 
     Scheduler.answer = {"nvidiaIndex": 1, "idle": True}
-    cut = host.follow(recipe_of("one"), None, None, None, "page")
+    cut = host.follow(Asked(recipe_of("one")), "page")
     next(cut)
     next(cut)
     cut.close()  # the visitor leaves in the middle of a batch
@@ -121,7 +122,7 @@ def main() -> None:
             os.kill(Scheduler.workers[-1], signal.SIGKILL)
     except Exception as error:
         seen["killed under a program"] = str(error)
-    seen["needed"] = gpu.seconds_needed(recipe_of("one"), None, None, 2, host.machine)
+    seen["needed"] = gpu.seconds_needed(Asked(recipe_of("one"), batches=2), host.machine)
     seen["durations"], seen["workers"] = Scheduler.durations, Scheduler.workers
     print(json.dumps(seen), flush=True)
     for worker in multiprocessing.active_children():  # they hold our output open

@@ -8,6 +8,7 @@ from typing import Any
 
 from cliptta_demo.page.runs import remote_runs
 from cliptta_demo.page.runs.runner import RunUpdate, live_interval
+from cliptta_demo.page.session.state import Asked
 
 SECONDS = float(os.environ.get("SLEEP_SECONDS", "1.0"))  # of a batch on a GPU of one's own
 GPUS = float(os.environ.get("SLEEP_GPUS", "1"))  # that this worker stands for
@@ -16,11 +17,11 @@ _recorded: list[RunUpdate] = []
 _at_work = [0]
 
 
-def run_asleep(recipe: Any, session: Any, uploads: Any, batches: int | None, machine: Any) -> Iterator[RunUpdate]:
+def run_asleep(asked: Any, machine: Any) -> Iterator[RunUpdate]:
     """In place of ``remote_runs.run_here``: its looks, recorded with the first run, each in its time."""
     with _lock:
         if not _recorded:
-            _recorded.extend(remote_runs.run_here(recipe, None, None, None, machine))
+            _recorded.extend(remote_runs.run_here(Asked(asked.recipe), machine))
         _at_work[0] += 1
     try:
         live = next(look for look in _recorded if look.live is not None)

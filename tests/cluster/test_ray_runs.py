@@ -21,7 +21,7 @@ from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.remote_runs import RemoteRuns
 from cliptta_demo.page.runs.runner import RunUpdate
-from cliptta_demo.page.session.state import Recipe, Session
+from cliptta_demo.page.session.state import Asked, Recipe, Session
 
 RUNS, KINDS, KILLS = 40, 4, 8
 LITTLE = 16 * 2**20  # bytes more than it has: its next batch of 256 images asks the system for ten times as much
@@ -41,17 +41,17 @@ def end_of(looks: Iterator[RunUpdate]) -> Session:
 
 
 def run(runs: RemoteRuns, recipe: Recipe, session: Session | None = None, batches: int | None = None) -> Session:
-    return end_of(runs.run(recipe, session, None, batches))
+    return end_of(runs.run(Asked(recipe, session, None, batches)))
 
 
 def alone(recipe: Recipe) -> dict[str, Any]:
-    return numbers(end_of(gpu.perform(recipe, None, None, None, Machine())))
+    return numbers(end_of(gpu.perform(Asked(recipe), Machine())))
 
 
 def begin(runs: RemoteRuns, recipe: Recipe, batches: int) -> tuple[Iterator[RunUpdate], int]:
     """A run that has done so many batches, and the process that it is at, alone."""
     until(lambda: [report.jobs for report in runs.reports.values()] == [0, 0])
-    looks = runs.run(recipe, None, None, None)
+    looks = runs.run(Asked(recipe))
     for look in looks:
         if look.session is not None and look.session.state.next_batch == batches:
             break
@@ -65,7 +65,7 @@ def test_a_node_that_joins_takes_runs_over(cluster: Cluster, runs: RemoteRuns) -
     left = threading.Event()
 
     def go_on(recipe: Recipe) -> None:
-        with closing(runs.run(recipe, None, None, None)) as looks:
+        with closing(runs.run(Asked(recipe))) as looks:
             for look in looks:
                 assert not look.refusal
                 if left.is_set():
@@ -142,6 +142,6 @@ def test_pause_step_continue_and_a_change_in_the_middle(runs: RemoteRuns) -> Non
 def test_a_refusal_is_read_and_costs_no_worker(runs: RemoteRuns) -> None:
     processes = {report.process for report in runs.reports.values()}
     recipe = read_form({"class_names": "cat, unicorn"})
-    *_, last = runs.run(recipe, None, None, None)
+    *_, last = runs.run(Asked(recipe))
     assert "no class 'unicorn'" in str(last.refusal)
     assert {report.process for report in runs.reports.values()} == processes

@@ -24,15 +24,15 @@ from cliptta_demo.page.panels.stage import shipped_run, waiting_stage
 from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads, changed_names
-from cliptta_demo.page.session.upload_store import UploadStore
 from cliptta_demo.page.session.uploads import (
-    UploadNews,
+    UploadStore,
     better_batch_size,
     class_text_for,
     decode_uploads,
     fields_for,
     forget_files,
     own_files,
+    read_news,
     ready_sentence,
     upload_value,
 )
@@ -212,7 +212,7 @@ def address_of(
 
 
 def take_uploads(
-    store: UploadStore, given: UploadNews, backbone: Any, typed: Any, uploads: Uploads | None, batch_size: Any = None
+    store: UploadStore, news: str | None, backbone: Any, typed: Any, uploads: Uploads | None, batch_size: Any = None
 ) -> Update:
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
@@ -220,16 +220,17 @@ def take_uploads(
     a video in their order. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
     Names of the update: "uploads", "files", "upload_note", "propose", and fields that change.
     """
-    added = own_files(store, given.added)
+    given, every = read_news(news)
+    added = own_files(store, given)
     before = uploads.filled if uploads is not None else ""
     files = (*(uploads.files if uploads is not None else ()), *added)
     size = image_size_of(backbone)
     try:
-        uploads = decode_uploads(files, size, before, given.every)
+        uploads = decode_uploads(files, size, before, every)
     except BaseException:
         forget_files(store, added)
         raise
-    lost = len(given.added) - len(added)
+    lost = len(given) - len(added)
     words = say("{count:,} of the files did not arrive: add them again.", count=lost)
     refused = (words,) * bool(lost) + uploads.refused
     text = class_text_for(uploads, typed, before)

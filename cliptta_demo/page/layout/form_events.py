@@ -34,7 +34,7 @@ from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import WORDS, phase_of, take_weights
 from cliptta_demo.page.runs.host import words_of
 from cliptta_demo.page.session.state import Recipe, changed_names
-from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, read_news, upload_value
+from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, upload_value
 
 TOLD = (
     *("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed"),
@@ -214,7 +214,7 @@ def connect_uploads(wires: Wires) -> None:
     ) -> dict[Any, Any]:
         wires.key_of(request)
         try:
-            update = filling.take_uploads(wires.host.uploads, read_news(value), backbone, typed, uploads, size)
+            update = filling.take_uploads(wires.host.uploads, value, backbone, typed, uploads, size)
         except Exception as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)

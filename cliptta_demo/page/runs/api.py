@@ -18,6 +18,7 @@ from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, in_group, is_
 from cliptta_demo.page.form.reading import bounded, read_form
 from cliptta_demo.page.framework.gradio_parts import api_arguments
 from cliptta_demo.page.runs.host import Host, words_of
+from cliptta_demo.page.session.state import Asked
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
 DESCRIPTION = Text("Runs an experiment and yields its numbers after every batch.")
@@ -76,7 +77,7 @@ def _run(host: Host, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
             values["class_names"] = ""
         recipe = read_form(values | _adaptation(values.pop("adaptation")))
-        with host.runs.answer(host.follow(recipe, None, None, None, "api")) as looks:
+        with host.runs.answer(host.follow(Asked(recipe), "api")) as looks:
             done = (look for look in looks if look.session and look.begun is None)
             for snapshot in (look.session.snapshot for look in done):
                 yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}

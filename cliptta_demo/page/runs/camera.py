@@ -33,8 +33,7 @@ from cliptta_demo.page.runs.machine import Machine, Scheduler
 from cliptta_demo.page.runs.registry import RunRecord, Runs
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names, watched
 from cliptta_demo.page.runs.visitors import Visitors
-from cliptta_demo.page.session.sheets import sprite_sheet
-from cliptta_demo.page.session.state import Recipe
+from cliptta_demo.page.session.state import Asked, Recipe, sprite_sheet
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import CAMERA_BORROWED, CAMERA_CLEAN, CAMERA_GONE, CAMERAS_TAKEN
 
@@ -164,7 +163,7 @@ class Cameras:
         with ExitStack() as held:
             held.callback(self._places.release)
             record = held.enter_context(self._runs.at_work(recipe, "camera"))
-            for part in watched(partial(prepare, recipe, self._machine.limits)):
+            for part in watched(partial(prepare, Asked(recipe), self._machine.limits)):
                 if isinstance(part, RunSize):
                     held.enter_context(self._visitors.set_aside(key, part))
                 else:

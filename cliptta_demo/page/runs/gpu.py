@@ -30,7 +30,7 @@ from cliptta_demo.page.form.fields import is_hub_choice
 from cliptta_demo.page.runs.cost import check_cost, check_size
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, watched, work
-from cliptta_demo.page.session.state import Recipe, Session, Uploads, plan
+from cliptta_demo.page.session.state import Asked, Session, plan
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import NO_MEMORY
 
@@ -57,14 +57,12 @@ def device() -> str:
     return "cuda" if ON_ZERO_GPU else backbones.best_device()
 
 
-def seconds_needed(
-    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, machine: Machine
-) -> int:
+def seconds_needed(asked: Asked, machine: Machine) -> int:
     """GPU seconds to ask for: those of the steps to come, at most ``gpu_seconds``. Takes what a run takes."""
-    stream = recipe.settings.stream
-    kept = plan(session, recipe).session
+    recipe, stream = asked.recipe, asked.recipe.settings.stream
+    kept = plan(asked.session, recipe).session
     left = max(1, stream.batches - (kept.state.next_batch if kept else 0))
-    left = left if batches is None else min(left, batches)
+    left = min(left, asked.batches or left)
     per_image = TINY_IMAGE_SECONDS if base_of(recipe.backbone) == backbones.TINY else IMAGE_SECONDS
     steps, passes = 0, 0.0
     for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
@@ -86,27 +84,25 @@ def _on_gpu(task: Callable[..., Iterator[RunUpdate]]) -> Callable[..., Iterator[
 
 
 @_on_gpu
-def perform(
-    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, machine: Machine
-) -> Iterator[RunUpdate]:
-    """Opens the experiment and works through ``batches`` batches (None: to the end); arguments and looks pickle.
+def perform(asked: Asked, machine: Machine) -> Iterator[RunUpdate]:
+    """Opens the experiment and works through the batches; arguments and looks pickle.
 
-    ``session`` is the visitor's last one; whether the run goes on from there is decided here, where the class names of
-    a data set are known. The first look says how it begins, with the decoded uploads; then as :func:`.runner.work`.
-    What a visitor has to read is a look too: an exception of ours would not find its way out of a worker.
+    Whether the run goes on from the visitor's session is decided here, where the class names of a data set are known.
+    The first look says how it begins, with the decoded uploads; then as :func:`.runner.work`. What a visitor has to
+    read is a look too: an exception of ours would not find its way out of a worker.
     """
-    ends = time.monotonic() + seconds_needed(recipe, session, uploads, batches, machine) if ON_ZERO_GPU else None
+    ends = time.monotonic() + seconds_needed(asked, machine) if ON_ZERO_GPU else None
     try:
-        experiment, uploads = open_experiment(recipe, uploads, machine)
+        experiment, uploads = open_experiment(asked.recipe, asked.uploads, machine)
         expected = check_cost(experiment, machine)
         yield from read_class_names(experiment, machine.scheduler)
         names = experiment.class_names
-        recipe = replace(recipe, class_names=names, source_names=recipe.source_names or names)
-        planned = plan(session, recipe)
+        recipe = replace(asked.recipe, class_names=names, source_names=asked.recipe.source_names or names)
+        planned = plan(asked.session, recipe)
         session = planned.session or Session(recipe, experiment.start().to("cpu"))
         yield RunUpdate(session, begun=Begun(planned.session is None, planned.message, expected), uploads=uploads)
         began = time.monotonic()
-        for look in work(experiment, session, machine, batches):
+        for look in work(experiment, session, machine, asked.batches):
             yield look
             if look.live is None and ends is not None:
                 now = time.monotonic()
@@ -127,9 +123,7 @@ def _refusal(error: Exception) -> RunUpdate:
     return RunUpdate(None, refusal=DoesNotFit(NO_MEMORY))
 
 
-def run_here(
-    recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None, machine: Machine
-) -> Iterator[RunUpdate]:
+def run_here(asked: Asked, machine: Machine) -> Iterator[RunUpdate]:
     """A whole run in this process, but for the GPU call where there is ZeroGPU: loads, tells its size, and performs.
 
     Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.remote_runs`).
@@ -137,7 +131,7 @@ def run_here(
     """
     stage, waited = [""], False
     try:
-        with closing(watched(partial(prepare, recipe, machine.limits, session, uploads, batches, stage))) as progress:
+        with closing(watched(partial(prepare, asked, machine.limits, stage))) as progress:
             for part in progress:
                 if isinstance(part, RunSize):
                     size = part
@@ -151,21 +145,15 @@ def run_here(
     if waited:
         yield RunUpdate(None, loading="")
     yield RunUpdate(None, size=size)
-    yield from perform(recipe, session, uploads, batches, machine)
+    yield from perform(asked, machine)
 
 
-def prepare(
-    recipe: Recipe,
-    limits: Limits,
-    session: Session | None = None,
-    uploads: Uploads | None = None,
-    batches: int | None = None,
-    stage: list[str] | None = None,
-) -> RunSize:
+def prepare(asked: Asked, limits: Limits, stage: list[str] | None = None) -> RunSize:
     """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
 
-    Takes what a run takes, the ``limits`` of the page, and ``stage``, to whose end goes
-    which choice of the form is being loaded, by the name of its field, "" for none.
+    Args:
+        limits: of the page.
+        stage: to whose end goes which choice of the form is being loaded, by the name of its field, "" for none.
 
     Returns:
         What the run may hold, which is no more than a visitor may have.
@@ -173,7 +161,7 @@ def prepare(
     Raises:
         UserError: what can't be opened, or would hold too much.
     """
-    stage = stage or []
+    recipe, uploads, stage = asked.recipe, asked.uploads, stage or []
     stage.append("backbone")
     backbone = load_backbone(recipe.backbone)
     brought = is_hub_choice(recipe.dataset)
@@ -192,8 +180,8 @@ def prepare(
         length = len(uploads.names) if recipe.dataset == UPLOAD else length
         side = backbone.info.image_size if recipe.dataset == UPLOAD else uploads.size
         own = len(uploads.names) * (3 * side**2 + UPLOAD_BYTES)
-    kept = plan(session, recipe).session
-    done = None if batches is None else (kept.state.next_batch if kept is not None else 0) + batches
+    kept = plan(asked.session, recipe).session
+    done = asked.batches and (kept.state.next_batch if kept is not None else 0) + asked.batches
     size = replace(run_size(recipe.settings, backbone, classes, length, done), uploads=own)
     check_size(size, recipe, classes, limits)
     return size

@@ -41,7 +41,7 @@ from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.host import Host, words_of
 from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.past import PastRuns
-from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads
+from cliptta_demo.page.session.state import Asked, Choice, Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import RESET, SWEEP_DONE, SWEEP_PROGRESS
@@ -107,7 +107,7 @@ def run(
         recipe = read_form(form, uploads)
         preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
         yield {**preparing, "spoken": "", "message": message_html()}
-        with closing(host.follow(recipe, session, uploads, batches, "page", key)) as looks:
+        with closing(host.follow(Asked(recipe, session, uploads, batches), "page", key)) as looks:
             line = DownloadLine()
             for look in looks:
                 if look.loading is not None:
@@ -226,7 +226,7 @@ def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any
             label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
             yield _swept(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
             last: Snapshot | None = None
-            with closing(host.follow(own, None, uploads, None, "page", f"{key} sweep")) as looks:
+            with closing(host.follow(Asked(own, None, uploads), "page", f"{key} sweep")) as looks:
                 for look in looks:
                     if look.session is not None:
                         last = look.session.snapshot or last

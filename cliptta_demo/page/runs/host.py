@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -20,11 +19,10 @@ from cliptta_demo.page.runs.gpu import device, run_here
 from cliptta_demo.page.runs.machine import Machine, Scheduler
 from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.remote_runs import ADDRESS, RemoteRuns
-from cliptta_demo.page.runs.runner import RunUpdate, live_interval
+from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.runs.visitors import Visitors
-from cliptta_demo.page.session.state import Recipe, Session, Uploads
-from cliptta_demo.page.session.upload_store import UploadStore
-from cliptta_demo.page.session.uploads import NO_IMAGES
+from cliptta_demo.page.session.state import Asked
+from cliptta_demo.page.session.uploads import NO_IMAGES, UploadStore
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import FAILED
 
@@ -68,15 +66,7 @@ class Host:
             cameras=Cameras(runs, visitors, machine),
         )
 
-    def follow(
-        self,
-        recipe: Recipe,
-        session: Session | None,
-        uploads: Uploads | None,
-        batches: int | None,
-        by: str,
-        key: str = "",
-    ) -> Iterator[RunUpdate]:
+    def follow(self, asked: Asked, by: str, key: str = "") -> Iterator[RunUpdate]:
         """A run as the page and the API see it: counted, written down, its memory set aside, ended with the server.
 
         Args:
@@ -85,22 +75,18 @@ class Host:
         Raises:
             UserError: what stands in the run's way, in a sentence.
         """
-        if recipe.dataset == UPLOAD and uploads is None:
+        if asked.recipe.dataset == UPLOAD and asked.uploads is None:
             raise UserError(NO_IMAGES)
-        with self.runs.at_work(recipe, by) as record, ExitStack() as held:
-            before, shown = None, 0.0
+        with self.runs.at_work(asked.recipe, by) as record, ExitStack() as held:
+            before = None
             run = partial(run_here, machine=self.machine) if self.remote is None else self.remote.run
-            with closing(run(recipe, session, uploads, batches)) as looks:
+            with closing(run(asked)) as looks:
                 for look in looks:
                     if look.refusal:
                         raise look.refusal
                     if look.size is not None:
                         held.enter_context(self.visitors.set_aside(key, look.size))
                         continue
-                    now = time.monotonic()
-                    if look.live is not None and now - shown < live_interval(self.runs.count):
-                        continue
-                    shown = now
                     if look.session is not None:
                         before = look.session.state.next_batch if before is None else before
                         record.batches = look.session.state.next_batch - before

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from cliptta_demo.page.form.reading import opening, read_form
 from cliptta_demo.page.runs.gpu import prepare, run_here
 from cliptta_demo.page.runs.machine import set_up, this_machine
 from cliptta_demo.page.runs.runner import RunUpdate, warm_up
-from cliptta_demo.page.session.state import Recipe, Session, Uploads
+from cliptta_demo.page.session.state import Asked
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
 ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
@@ -32,9 +33,7 @@ ADDRESS = os.environ.get(RAY_VARIABLE, "").strip()
 class RemoteRuns(Cluster):
     """Those of one page, on its workers."""
 
-    def run(
-        self, recipe: Recipe, session: Session | None, uploads: Uploads | None, batches: int | None
-    ) -> Iterator[RunUpdate]:
+    def run(self, asked: Asked) -> Iterator[RunUpdate]:
         """:func:`.gpu.run_here` on workers: at one until it is over, another is better or can do more, or it is lost.
 
         What the next worker has to know is kept after each whole batch, and nothing is told twice.
@@ -42,12 +41,12 @@ class RemoteRuns(Cluster):
         failed, told, moves = dict[str, float](), set[str](), True
 
         def left() -> tuple[Any, ...]:
-            return run_here, recipe, session, uploads, batches, this_machine()
+            return run_here, asked, this_machine()
 
         try:
             while moves:
                 moves = False
-                with closing(self.stream(recipe.backbone, failed, left)) as looks:
+                with closing(self.stream(asked.recipe.backbone, failed, left)) as looks:
                     for worker, settled, look in looks:
                         if look is None:
                             yield RunUpdate(None, waiting=True)
@@ -59,15 +58,16 @@ class RemoteRuns(Cluster):
                                 break
                         once = "size" if look.size is not None else "begun" if look.begun is not None else ""
                         if once == "begun":
-                            recipe, session, uploads = look.session.recipe, look.session, look.uploads
+                            about = {"recipe": look.session.recipe, "uploads": look.uploads}
+                            asked = replace(asked, session=look.session, **about)
                         elif look.session is not None:
-                            session, batches = look.session, None if batches is None else batches - 1
+                            asked = replace(asked, session=look.session, batches=asked.batches and asked.batches - 1)
                             failed.clear()
                         if once not in told:
                             yield look
                         told |= {once} - {""}
                         if look.session is not None and not once:
-                            over = batches == 0 or session.state.next_batch >= session.snapshot.batches
+                            over = asked.batches == 0 or look.session.state.next_batch >= look.session.snapshot.batches
                             if over or not settled:
                                 moves = not over
                                 break
@@ -103,7 +103,7 @@ def get_ready() -> None:
     set_up(machine.limits)
     with suppress(UserError):  # a run says what is wrong
         warm_up(machine)
-        opens_with = read_form(opening()), machine.limits
+        opens_with = Asked(read_form(opening())), machine.limits
         threading.Thread(target=prepare, args=opens_with, name="opening", daemon=True).start()
 
 

@@ -17,7 +17,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.page.framework.guard import IMAGES
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras, Frame, TooSoon
-from cliptta_demo.page.session.upload_store import UploadStore
+from cliptta_demo.page.session.uploads import UploadStore
 from cliptta_demo.page.words.texts import BAD_REQUEST, CAMERA_GONE, FAILED, NO_ROOM, TOO_LARGE, TOO_SLOW
 
 log = logging.getLogger(__name__)

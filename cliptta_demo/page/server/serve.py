@@ -39,6 +39,7 @@ from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.runner import warm_up
 from cliptta_demo.page.server.doors import doors
 from cliptta_demo.page.server.first_paint import JOINED_ROUTES, FirstPaint
+from cliptta_demo.page.session.state import Asked
 
 log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each
@@ -151,7 +152,7 @@ def _get_ready(host: Host, held: ExitStack) -> None:
         return
     try:
         with watch(lambda progress: runs.check()):  # a visitor who presses Run meanwhile waits for the same download
-            prepare(read_form(opening()), host.limits)
+            prepare(Asked(read_form(opening())), host.limits)
     except UserError as error:
         if not runs.stopping:
             log_event("opening-not-loaded", logging.WARNING, reason=str(error))

@@ -1,11 +1,18 @@
 """What one visitor's run is, as plain immutable data, and how it goes on when settings change.
 
-Pausing is keeping a :class:`Session`, resetting is dropping it. Nothing here touches a model.
+Pausing is keeping a :class:`Session`, resetting is dropping it. Nothing here touches a model. Of the images of a batch
+one JPEG is kept: a single small download for the page.
 """
 
+import base64
+import io
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from cliptta_demo.backend.data.collection import GivenFile
@@ -15,7 +22,50 @@ from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.run.summary import BatchResults, results_of
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say
-from cliptta_demo.page.session.sheets import Sheets, make_sheets
+
+LARGEST_TILE = 112  # pixels a side in the sheet; larger images are reduced
+MANY = 160  # images; beyond it, tiles are reduced further to keep the sheet light
+SMALL_TILE = 48
+QUALITY = 75
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The images of a batch, row by row in a grid.
+
+    Attributes:
+        seen: base64 of a JPEG, the images as the models saw them; clean: before corruption, None when there was none.
+        columns, rows: of the grid.
+    """
+
+    seen: str
+    clean: str | None
+    columns: int
+    rows: int
+
+
+def make_sheets(snapshot: Snapshot) -> Sheets:
+    """The sheets of a snapshot's images."""
+    seen, columns, rows = sprite_sheet(snapshot.images)
+    clean = None if snapshot.corruption == "none" else sprite_sheet(snapshot.clean)[0]
+    return Sheets(seen, clean, columns, rows)
+
+
+def sprite_sheet(images: NDArray[np.uint8]) -> tuple[str, int, int]:
+    """``(N, 3, S, S)`` uint8 images, N ≥ 1, in one JPEG: (its base64, columns, rows)."""
+    count, _, side, _ = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    padded = np.zeros((rows * columns, side, side, 3), np.uint8)
+    padded[:count] = images.transpose(0, 2, 3, 1)
+    grid = padded.reshape(rows, columns, side, side, 3).swapaxes(1, 2).reshape(rows * side, columns * side, 3)
+    picture = Image.fromarray(grid)
+    tile = min(side, SMALL_TILE if count > MANY else LARGEST_TILE)
+    if tile < side:
+        picture = picture.resize((columns * tile, rows * tile), Image.Resampling.BOX)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return base64.b64encode(file.getvalue()).decode("ascii"), columns, rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +202,20 @@ class Session:
             seconds=(*self.seconds, snapshot.seconds),
             results=(*self.results, results_of(snapshot)),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A run that somebody asks for; plain data.
+
+    Attributes:
+        session: the visitor's last one, from which it may go on; uploads: their images; batches: None for all.
+    """
+
+    recipe: Recipe
+    session: Session | None = None
+    uploads: Uploads | None = None
+    batches: int | None = None
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from cliptta_demo.page.panels.images import gallery_data
 from cliptta_demo.page.panels.stage import live_stage, stage
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
-from cliptta_demo.page.session.sheets import sprite_sheet
-from cliptta_demo.page.session.state import Mark, Recipe, Session
+from cliptta_demo.page.session.state import Mark, Recipe, Session, sprite_sheet
 
 pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="alert(1)">'

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from pressing import BACKBONE, HOST, message, press, same, small_model, values  # noqa: F401  (a fixture)
 
-from cliptta_demo.backend.data.collection import GivenFile
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.settings import AdaptationSettings
@@ -20,7 +19,7 @@ from cliptta_demo.page.layout import filling
 from cliptta_demo.page.runs import api, gpu, handlers, runner
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.state import Choice
-from cliptta_demo.page.session.uploads import UploadNews, better_batch_size, fields_for, read_news
+from cliptta_demo.page.session.uploads import better_batch_size, fields_for, read_news
 from cliptta_demo.page.words.defaults import LIVE_INTERVAL
 
 
@@ -127,8 +126,8 @@ def arrive(path):
 
 def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
     names = names or [path.name for path in paths]
-    files = tuple(GivenFile(arrive(path), name) for path, name in zip(paths, names, strict=True))
-    return filling.take_uploads(HOST.uploads, UploadNews(added=files), backbone, typed, uploads)
+    files = [{"path": arrive(path), "name": name} for path, name in zip(paths, names, strict=True)]
+    return filling.take_uploads(HOST.uploads, json.dumps({"added": files}), backbone, typed, uploads)
 
 
 def test_uploads_are_decoded_and_bad_files_are_named(photos):
@@ -216,8 +215,8 @@ def test_only_uploads_are_opened_whatever_a_request_says(photos):
     taken, own = take(photos[:1])["uploads"].files[0].path, arrive(photos[1])
     arriving = HOST.uploads.begin("visitor", 9)
     names = [str(photos[0]), taken, f"../{taken}", Path(taken).name, arriving, "", own, own]
-    news = UploadNews(added=tuple(GivenFile(name, f"{index}.png") for index, name in enumerate(names)))
-    update = filling.take_uploads(HOST.uploads, news, "tiny", "", None)
+    news = {"added": [{"path": name, "name": f"{index}.png"} for index, name in enumerate(names)]}
+    update = filling.take_uploads(HOST.uploads, json.dumps(news), "tiny", "", None)
     assert update["uploads"].names == ("6.png",)
     assert "7 of the files did not arrive" in update["upload_note"]
     for value in ("{", "[]", '{"added": [1]}', '{"added": [{"path": "x"}]}', '"x"', '{"added": 7}'):
@@ -248,7 +247,7 @@ def test_the_api_streams_plain_numbers_and_takes_every_setting_of_adaptation(mon
     assert set(results[-1]["methods"]) == {"zero-shot", "tent", "cliptta"}
     assert 0 <= results[-1]["methods"]["tent"]["accuracy"] <= 1
     seen = []
-    monkeypatch.setattr(Host, "follow", lambda host, recipe, *_: seen.append(recipe) or (look for look in ()))
+    monkeypatch.setattr(Host, "follow", lambda host, asked, *_: seen.append(asked.recipe) or (look for look in ()))
     given = {"rate_halves": 3, "memory_sample": 12, "symmetric": True, "tda.shots": 2}
     list(api.endpoint(HOST)(methods=["cliptta", "tda"], adaptation=given))
     (recipe,) = seen

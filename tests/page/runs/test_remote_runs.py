@@ -20,6 +20,7 @@ from cliptta_demo.cluster.workers import Report
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu, handlers, runner
 from cliptta_demo.page.runs.runner import RunUpdate
+from cliptta_demo.page.session.state import Asked
 from cliptta_demo.page.words.texts import NO_WORKERS, WORKERS_LOST
 
 BATCHES = 4
@@ -36,7 +37,7 @@ def recipe_of(**changes: Any) -> Any:
 
 
 def ask(workers: Here, batches: int | None = None, session: Any = None, **changes: Any) -> Iterator[RunUpdate]:
-    return runs_on(workers).run(recipe_of(**changes), session, None, batches)
+    return runs_on(workers).run(Asked(recipe_of(**changes), session, None, batches))
 
 
 def last_of(looks: Iterator[RunUpdate]) -> Any:
@@ -45,7 +46,7 @@ def last_of(looks: Iterator[RunUpdate]) -> Any:
 
 
 def alone(**changes: Any) -> Any:
-    return last_of(gpu.perform(recipe_of(**changes), None, None, None, HOST.machine))
+    return last_of(gpu.perform(Asked(recipe_of(**changes)), HOST.machine))
 
 
 def test_whatever_dies_when_the_numbers_are_those_of_an_undisturbed_run() -> None:
@@ -206,7 +207,7 @@ def test_a_server_that_stops_waits_for_no_worker() -> None:
         raise UserError("stopping")
 
     with pytest.raises(UserError, match="stopping"):
-        list(runs_on(Here(), check).run(recipe_of(), None, None, None))
+        list(runs_on(Here(), check).run(Asked(recipe_of())))
 
 
 def test_ray_is_imported_by_one_file_that_only_a_cluster_loads() -> None:

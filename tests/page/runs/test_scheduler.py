@@ -24,6 +24,7 @@ from cliptta_demo.page.runs import machine as module
 from cliptta_demo.page.runs.gpu import perform
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.machine import Machine, Scheduler, Share
+from cliptta_demo.page.session.state import Asked
 
 NAMES = ("cat", "dog", "horse", "bird", "fish", "flower", "tree", "car", "airplane", "ship", "house")
 LONG = 60  # seconds; what is waited for comes at once
@@ -223,7 +224,7 @@ def test_no_turn_of_a_run_holds_more_arithmetic_than_the_limit(monkeypatch: pyte
     monkeypatch.setattr(Scheduler, "rest", lambda self: (count(), rest(self)))
     words = ", ".join((*NAMES, "clock = alarm"))  # a list that no other test has had read
     recipe = read_form({"batches": 1, "batch_size": 24, "steps": 1, "methods": ["cliptta-oce"], "class_names": words})
-    looks = list(perform(recipe, None, None, None, machine))
+    looks = list(perform(Asked(recipe), machine))
     assert looks[-1].session.state.next_batch == 1
     assert sum(turns) > 15 * most  # much more than one turn may hold
     assert max(turns) <= 1.05 * most
@@ -275,7 +276,7 @@ def test_reading_a_batch_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine()
 
     def run() -> None:
-        ends.append(list(perform(recipe, None, None, None, machine))[-1].session.state.next_batch)
+        ends.append(list(perform(Asked(recipe), machine))[-1].session.state.next_batch)
 
     slow = threading.Thread(target=run, name="slow")
     slow.start()

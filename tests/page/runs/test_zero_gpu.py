@@ -15,6 +15,7 @@ from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs import gpu
 from cliptta_demo.page.runs.machine import Machine
+from cliptta_demo.page.session.state import Asked
 from cliptta_demo.page.words.texts import FAILED
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def seen() -> dict[str, Any]:
 
 def alone(job: str) -> dict[str, Any]:
     """The same run without ZeroGPU, nobody else around."""
-    *_, last = gpu.perform(recipe_of(job), None, None, None, Machine())
+    *_, last = gpu.perform(Asked(recipe_of(job)), Machine())
     return numbers(last.session)
 
 
@@ -65,7 +66,7 @@ def test_the_time_asked_for_follows_the_steps(seen: dict[str, Any]) -> None:
     assert seen["durations"][0] == seen["needed"]
 
     def needed(most: int | None, **changes: Any) -> int:
-        return gpu.seconds_needed(read_form(JOBS["one"] | changes), None, None, most, Machine())
+        return gpu.seconds_needed(Asked(read_form(JOBS["one"] | changes), batches=most), Machine())
 
     one, five, twenty, whole = (needed(most, batches=20, steps=5) for most in (1, 5, 20, None))
     assert one < five < twenty == whole
@@ -76,8 +77,8 @@ def test_the_time_asked_for_follows_the_steps(seen: dict[str, Any]) -> None:
 def test_a_call_whose_time_is_over_pauses_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "ON_ZERO_GPU", True)
     monkeypatch.setattr(gpu, "seconds_needed", lambda *_: 0)
-    *_, last = gpu.perform(recipe_of("one"), None, None, None, Machine())
+    *_, last = gpu.perform(Asked(recipe_of("one")), Machine())
     assert last.session.state.next_batch == 1
     monkeypatch.undo()
-    *_, end = gpu.perform(recipe_of("one"), last.session, None, None, Machine())
+    *_, end = gpu.perform(Asked(recipe_of("one"), last.session), Machine())
     assert numbers(end.session) == alone("one")

@@ -8,7 +8,7 @@ import pytest
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.limits import MB, Limits
-from cliptta_demo.page.session.upload_store import OVERHEAD, UploadStore
+from cliptta_demo.page.session.uploads import OVERHEAD, UploadStore
 from cliptta_demo.page.words.texts import NO_ROOM, TOO_LARGE
 
 TOO_MANY = r"the most that this server keeps for one visitor\. Press Remove all"
