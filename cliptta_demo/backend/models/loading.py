@@ -32,25 +32,23 @@ import torch
 
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.hub.downloads import announce, patiently
+from cliptta_demo.backend.hub.downloads import announce, is_intact, patiently
 from cliptta_demo.backend.hub.listing import check_repository
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
 from cliptta_demo.backend.models.offered import (
-    ADAPTED_PREFIX,
     HUB_PREFIX,
     LOCAL_PREFIX,
     PRECISIONS,
     RANDOM_PREFIX,
     TINY,
     TINY_DIRECTORY,
-    adapted_from,
     check_backbone,
     check_visitor_backbone,
 )
 from cliptta_demo.backend.models.pieces import keep_freed_memory
+from cliptta_demo.backend.models.saved_weights import SAVED_PREFIXES, base_of, find_saved, made_of
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.towers import keep_weights_in, replace_attention
-from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded
 from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import Text
@@ -134,13 +132,10 @@ def load_backbone(
     device = device or best_device()
     precision = precision or best_precision(device)
     check_choice("precision", precision, PRECISIONS)
-    if name.startswith(ADAPTED_PREFIX):
-        base = load_backbone(adapted_from(name), device, precision=precision)
-        path = Path(name.removeprefix(ADAPTED_PREFIX)).expanduser()
-        return base.adapted(read_parameters(path.read_bytes(), base), name)
-    if name.startswith(UPLOADED_PREFIX):
-        base = load_backbone(base_of(name), device, precision=precision, visitor=visitor)
-        return base.adapted(read_parameters(find_uploaded(name), base), name)
+    if name.startswith(SAVED_PREFIXES):
+        saved = find_saved(name)
+        base = load_backbone(made_of(saved)[0], device, precision=precision, visitor=visitor)
+        return base.adapted(read_parameters(saved, base), name)
     if torch.device(device).type == "cpu":
         keep_freed_memory()
     key = (name, device, precision)
@@ -213,22 +208,8 @@ def _find_weights(name: str, visitor: bool) -> Weights:
     import open_clip
 
     if weights in open_clip.list_pretrained_tags_by_model(architecture):
-        _refuse_without_transformers(name, architecture)
         return fetch_tag(architecture, weights, visitor=visitor)
     return Weights(architecture, Path(weights).expanduser())
-
-
-def _refuse_without_transformers(name: str, architecture: str) -> None:
-    """Some architectures take their text tower from a package that is not among the requirements: say so first."""
-    import importlib.util
-
-    import open_clip
-
-    needed = "hf_model_name" in open_clip.get_model_config(architecture).get("text_cfg", {})
-    if needed and importlib.util.find_spec("transformers") is None:
-        raise UserError(
-            "{name} needs the Python package transformers, which is not installed: choose another.", name=name
-        )
 
 
 def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool = False) -> Backbone:
@@ -254,7 +235,7 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
         raise
     except Exception as error:
         logging.getLogger(__name__).warning("loading %s failed", name, exc_info=True)
-        if weights.damaged():
+        if weights.file and not is_intact(weights.checkpoint, weights.file):  # it is removed
             raise UserError(
                 "The weights of {name} were damaged on this disk. Try again: they are fetched anew.", name=name
             ) from error

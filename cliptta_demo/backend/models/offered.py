@@ -14,7 +14,14 @@ from pathlib import Path
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.backend.hub.listing import REPOSITORY, known_licence
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX, base_of, find_uploaded, parts_of_uploaded
+from cliptta_demo.backend.models.saved_weights import (
+    ADAPTED_PREFIX,
+    UPLOADED_PREFIX,
+    base_of,
+    find_saved,
+    made_of,
+    parts_of_uploaded,
+)
 from cliptta_demo.languages import Says, Text, say
 
 TINY = "tiny"
@@ -25,7 +32,6 @@ LAPTOPS = "ViT-B-32/openai"  # the real CLIP that works without a GPU
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
 RANDOM_PREFIX = "random:"
-ADAPTED_PREFIX = "adapted:"  # before the path of what ``run --weights`` has saved
 _PAIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
@@ -129,7 +135,7 @@ def check_backbone(name: str) -> None:
     if name == TINY or name.startswith(HUB_PREFIX):
         return
     if name.startswith(ADAPTED_PREFIX):
-        return check_backbone(adapted_from(name))
+        return check_backbone(made_of(find_saved(name))[0])
     if name.startswith(LOCAL_PREFIX):
         if not Path(name.removeprefix(LOCAL_PREFIX)).expanduser().is_dir():
             raise UserError(f"backbone is {name!r}; there is no such folder: check the path.")
@@ -145,32 +151,11 @@ def check_backbone(name: str) -> None:
     if name.startswith(RANDOM_PREFIX):
         return
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if not weights:
-        raise UserError(
-            f"backbone is {name!r}; say which weights, as in {architecture}/TAG with a tag out of: "
-            f"{', '.join(tags) or 'none'}, or {architecture}/PATH with a checkpoint file."
-        )
     if weights not in tags and not Path(weights).expanduser().is_file():
         raise UserError(
-            f"backbone is {name!r}; {weights!r} is neither a file nor a tag of {architecture} "
+            f"backbone is {name!r}; {weights!r} is neither a checkpoint file nor a tag of {architecture} "
             f"(tags: {', '.join(tags) or 'none'})."
         )
-
-
-def adapted_from(name: str) -> str:
-    """The backbone of which what ``adapted:FILE`` names was made; raises :class:`UserError` for other files."""
-    from safetensors import SafetensorError, safe_open
-
-    path = Path(name.removeprefix(ADAPTED_PREFIX)).expanduser()
-    try:
-        with safe_open(path, framework="np") as file:
-            base = (file.metadata() or {})["backbone"]
-    except (OSError, LookupError, SafetensorError) as error:
-        text = f"backbone is {name!r}; {path.name!r} is no file of weights that a run has saved: check the path."
-        raise UserError(text) from error
-    if base.startswith(ADAPTED_PREFIX):  # none that a run would write
-        raise UserError(f"backbone is {name!r}; its weights are of {base!r}, which are weights of others themselves.")
-    return base
 
 
 def check_visitor_backbone(name: str) -> str:
@@ -184,7 +169,7 @@ def check_visitor_backbone(name: str) -> str:
         if name in BACKBONES:
             return name
         if name.startswith(UPLOADED_PREFIX):
-            find_uploaded(name)
+            find_saved(name)
             check_visitor_backbone(base_of(name))
             return name
         repository = name.removeprefix(HUB_PREFIX)
@@ -221,17 +206,14 @@ def licence_of(name: str) -> str:
     """The licence of a backbone's weights as far as it is known without asking anybody; "" otherwise."""
     if entry := entry_of(name):
         return entry.licence
-    repository = repository_of(name)
+    repository, _ = place_of(name)
     return known_licence("model", repository) if repository else ""
 
 
-def repository_of(name: str) -> str:
-    """Where the weights of a name are on the hub; "" where they are elsewhere."""
-    return place_of(name)[0]
-
-
 def place_of(name: str) -> tuple[str, str]:
-    """The same, and their file there, "" where it goes without saying."""
+    """Where the weights of a name are on the hub, "" where they are elsewhere; their file, "" where it goes without
+    saying.
+    """
     name = base_of(name)
     if name.startswith(HUB_PREFIX):
         return name.removeprefix(HUB_PREFIX), ""

@@ -16,10 +16,10 @@ from cliptta_demo.backend.models.offered import (
     entry_of,
     label_of,
     licence_of,
-    repository_of,
+    place_of,
     split_by_knowledge,
 )
-from cliptta_demo.backend.models.uploaded_weights import base_of
+from cliptta_demo.backend.models.saved_weights import base_of
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.languages import say
@@ -107,7 +107,7 @@ def _fetching(name: str) -> str:
 def _licence(name: str) -> str:
     if licence := licence_of(name):
         return html.escape(licence)
-    repository = repository_of(name)
+    repository, _ = place_of(name)
     if not repository:
         return say("see its page")
     address = html.escape(f"https://huggingface.co/{repository}", quote=True)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
-from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES
+from cliptta_demo.backend.models.saved_weights import MOST_BYTES
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, STREAM_FIELDS, form_of, in_group
 from cliptta_demo.page.form.reading import opening, readable, unusual_values, values_of

@@ -9,7 +9,7 @@ from cliptta_demo.backend.declare import Declared, settings_of
 from cliptta_demo.backend.models.class_names import join_renames
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import ADAPTED_PREFIX
-from cliptta_demo.backend.models.uploaded_weights import UPLOADED_PREFIX
+from cliptta_demo.backend.models.saved_weights import UPLOADED_PREFIX
 from cliptta_demo.backend.run.summary import full_report, to_csv
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import Text, say

@@ -22,7 +22,7 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import is_out_of_memory
-from cliptta_demo.backend.models.uploaded_weights import base_of
+from cliptta_demo.backend.models.saved_weights import base_of
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import Limits

@@ -18,7 +18,7 @@ from cliptta_demo.backend.methods.recorded import with_chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import check_visitor_backbone
-from cliptta_demo.backend.models.uploaded_weights import keep_uploaded
+from cliptta_demo.backend.models.saved_weights import keep_uploaded
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
 from cliptta_demo.backend.run.snapshot import Snapshot

@@ -100,11 +100,11 @@ def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
         return str(error.value)
 
     assert "is no file of weights that a run has saved" in refusal(values)
-    assert "has no architecture 'nothing'" in refusal(values, backbone="nothing")
-    assert "weights of others themselves" in refusal(values, backbone="adapted:x")
-    assert "are not those of tiny" in refusal({**values, first: values[first][:1]}, backbone="tiny")
-    assert "are not those of tiny" in refusal({**values, "visual.more": values[first].clone()}, backbone="tiny")
-    assert "not finite" in refusal({**values, first: values[first] * torch.nan}, backbone="tiny")
+    tent = {"backbone": "tiny", "method": "tent"}
+    assert "has no architecture 'nothing'" in refusal(values, backbone="nothing", method="tent")
+    assert "are not those of tiny" in refusal({**values, first: values[first][:1]}, **tent)
+    assert "are not those of tiny" in refusal({**values, "visual.more": values[first].clone()}, **tent)
+    assert "not finite" in refusal({**values, first: values[first] * torch.nan}, **tent)
     file.write_bytes(b"nothing")
     with pytest.raises(UserError, match="is no file of weights"):
         load_backbone(f"adapted:{file}")

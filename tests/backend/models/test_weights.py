@@ -71,22 +71,24 @@ def test_openais_tag_comes_from_the_hub_with_progress(stand_in: Hub, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    "change",
     [
-        ({"embed_dim": 10**9}, "asks for embed_dim = 1000000000"),
-        ({"vision_cfg": {**SMALL["vision_cfg"], "layers": 10**6}}, "asks for layers"),
-        ({"vision_cfg": {**SMALL["vision_cfg"], "width": 4096, "layers": 64}}, "don't fit"),
-        ({"vision_cfg": {**SMALL["vision_cfg"], "image_size": 512, "patch_size": 1}}, "more than 4096 patches"),
-        ({"vision_cfg": {"timm_model_name": "local-dir:/etc"}}, "does not load"),
-        ({"text_cfg": {"hf_model_name": "/etc"}}, "does not load"),
-        ({"text_cfg": "odd"}, "does not load"),
+        {"embed_dim": 10**9},
+        {"vision_cfg": {**SMALL["vision_cfg"], "layers": 10**6}},
+        {"vision_cfg": {**SMALL["vision_cfg"], "layers": "many"}},
+        {"vision_cfg": {**SMALL["vision_cfg"], "width": 4096, "layers": 64}},
+        {"vision_cfg": {**SMALL["vision_cfg"], "image_size": 512, "patch_size": 1}},
+        {"vision_cfg": {"timm_model_name": "local-dir:/etc"}},
+        {"text_cfg": {"hf_model_name": "/etc"}},
+        {"text_cfg": {**TEXT, "context_length": 10**6}},
+        {"text_cfg": "odd"},
     ],
 )
-def test_a_visitors_configuration_is_bounded(stand_in: Hub, change: dict, says: str) -> None:
+def test_a_visitors_configuration_is_bounded(stand_in: Hub, change: dict) -> None:
     config = {"model_cfg": {**SMALL, **change}}
     files = {"open_clip_config.json": json.dumps(config).encode(), "open_clip_model.safetensors": weights(SMALL)}
     publish(stand_in, "somebody/odd", files)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match="somebody/odd is of a kind, or of a size, that this page does not load"):
         load_backbone("hf-hub:somebody/odd", "cpu", visitor=True)
     assert not stand_in.asked("/cdn/")  # before the weights are fetched
 

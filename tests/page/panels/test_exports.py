@@ -19,7 +19,7 @@ from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
 from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
-from cliptta_demo.backend.models.uploaded_weights import MOST_BYTES, base_of, keep_uploaded
+from cliptta_demo.backend.models.saved_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.results_panel import downloads
