@@ -15,7 +15,8 @@ _HIDDEN = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     r"\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_JOINERS = "\u200c\u200d"
+_JOINERS = " \u200c\u200d"
+_UNSEEN = {"Mn", "Mc", "Me", "Cf", "Pc", "Zs"}  # a name needs more than combining marks, joiners, underscores, spaces
 MAX_TEMPLATES = 100  # ImageNet's published set has 80
 MAX_TEMPLATE_LENGTH = 200  # characters; CLIP reads 77 tokens and drops the rest
 
@@ -31,7 +32,8 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     Returns at least two names of at most `max_length` characters each. Raises UserError, one sentence, when
     there are fewer than two or more than `max_classes`, or when one is too long or appears twice.
     """
-    names = [name for name in map(_tidy, _SEPARATORS.split(visible(text))) if _can_be_seen(name)]
+    names = [" ".join(name.split()).strip(_JOINERS) for name in _SEPARATORS.split(visible(text))]
+    names = [name for name in names if any(unicodedata.category(letter) not in _UNSEEN for letter in name)]
     if not names:
         raise UserError("Type at least two class names, separated by commas or on separate lines.")
     if len(names) == 1:
@@ -42,7 +44,10 @@ def parse_class_names(text: str, max_classes: int = 1000, max_length: int = 80) 
     if too_long is not None:
         text = Text("'{start}…' has {count:,} characters: shorten this class name to at most {most}.")
         raise UserError(text, start=too_long[:40], count=len(too_long), most=max_length)
-    _refuse_duplicates(names)
+    spelt: dict[str, str] = {}
+    for name in names:
+        if (first := spelt.setdefault(same_name(name), name)) is not name:
+            raise UserError("'{name}' appears twice: keep one of each.", name=first)
     return tuple(names)
 
 
@@ -107,22 +112,3 @@ def check_templates(lines: Sequence[str]) -> tuple[str, ...]:
                 template=shown,
             )
     return templates
-
-
-def _tidy(name: str) -> str:
-    return " ".join(name.split()).strip(f" {_JOINERS}")
-
-
-def _can_be_seen(name: str) -> bool:
-    """Whether more is left than underscores, spaces, combining marks and joiners."""
-    invisible = {"Mn", "Mc", "Me", "Cf"}
-    return any(letter not in "_ " and unicodedata.category(letter) not in invisible for letter in name)
-
-
-def _refuse_duplicates(names: list[str]) -> None:
-    first_spelling: dict[str, str] = {}
-    for name in names:
-        key = same_name(name)
-        if key in first_spelling:
-            raise UserError("'{name}' appears twice: keep one of each.", name=first_spelling[key])
-        first_spelling[key] = name

@@ -146,32 +146,18 @@ def load_backbone(
         mine = _loading.setdefault(key, threading.Lock())
     announce(name)
     # Fetched before the lock: all who wait for the same download share it, and any of them can give it up.
-    weights = None if name == TINY else _find_weights(name, visitor)
+    weights = _find_weights(name, visitor)
     with patiently(mine, name):
         with _cache_lock:
             if key in _cache:  # somebody else was faster
                 return _cache[key]
-        backbone = (
-            _load_tiny(device, precision) if weights is None else _build(name, weights, device, precision, visitor)
-        )
+        backbone = _build(name, weights, device, precision, visitor)
         with _cache_lock:
             _cache[key] = backbone
             _loading.pop(key, None)
             while len(_cache) > _cache_size:
                 _cache.popitem(last=False)
         return backbone
-
-
-def _load_tiny(device: str, precision: str) -> Backbone:
-    from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
-
-    backbone = _build(TINY, Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}"), device, precision)
-    # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
-    # ViT. With the statistics of the batch, a part of the repair is done before the first step: see the model card.
-    backbone.batch_statistics = False
-    backbone.memory_format = torch.channels_last
-    backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
-    return backbone
 
 
 def _processor_is_faster_in_bfloat16() -> bool:
@@ -198,6 +184,10 @@ def _processor_maker() -> str:
 def _find_weights(name: str, visitor: bool) -> Weights:
     """The weights behind a name, fetched where they are not on this machine yet."""
     check_backbone(name)
+    if name == TINY:
+        from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
+
+        return Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}")
     if name.startswith(HUB_PREFIX):
         return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
     if name.startswith(LOCAL_PREFIX):
@@ -212,7 +202,7 @@ def _find_weights(name: str, visitor: bool) -> Weights:
     return Weights(architecture, Path(weights).expanduser())
 
 
-def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool = False) -> Backbone:
+def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool) -> Backbone:
     import open_clip
 
     untrained = name.startswith(RANDOM_PREFIX)
@@ -255,7 +245,7 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     half = precision == "bfloat16"
     if half and torch.device(device).type == "cpu":
         keep_weights_in(torch.bfloat16, model.visual)
-    return Backbone(
+    backbone = Backbone(
         info,
         model.visual,
         TextTower(model, tokenize, device),
@@ -264,12 +254,18 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
         device=device,
         autocast=torch.bfloat16 if half else None,
     )
+    if name == TINY:
+        # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
+        # ViT. With the statistics of the batch, a part of the repair is done before the first step: see the model card.
+        backbone.batch_statistics = False
+        backbone.memory_format = torch.channels_last
+        backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
+    return backbone
 
 
 def _explain(name: str, error: Exception) -> UserError:
     if isinstance(error, ModuleNotFoundError):
         text = Text("{name} needs the Python package {package}, which is not installed: pip install {package}.")
         return UserError(text, name=name, package=error.name)
-    first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    reason = first_line.rstrip(".")
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")
     return UserError("{name} could not be loaded: {reason}. Choose another backbone.", name=name, reason=reason)

@@ -165,26 +165,18 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @cache
-def keep_freed_memory() -> bool:
-    """Lets the C library keep freed memory for later steps, from now on; says whether it can."""
-    library = _glibc()
-    if library is None:
-        return False
-    settings = {_ARENA_MAX: ARENAS, _MMAP_THRESHOLD: LARGEST_KEPT_BLOCK, _TRIM_THRESHOLD: KEPT_BYTES}
-    return all([library.mallopt(number, value) == 1 for number, value in settings.items()])
+def keep_freed_memory() -> None:
+    """Lets the C library keep freed memory for later steps, from now on, where it is glibc."""
+    for number, value in ((_ARENA_MAX, ARENAS), (_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK), (_TRIM_THRESHOLD, KEPT_BYTES)):
+        _ask_glibc("mallopt", number, value)
 
 
 def give_memory_back() -> None:
     """Returns all that is free to the system now; glibc would keep it for later steps."""
     gc.collect()
-    library = _glibc()
-    if library is not None:
-        library.malloc_trim(0)
+    _ask_glibc("malloc_trim", 0)
 
 
-def _glibc() -> ctypes.CDLL | None:
-    try:
-        library = ctypes.CDLL("libc.so.6")
-    except OSError:  # another system, another C library
-        return None
-    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+def _ask_glibc(function: str, *numbers: int) -> None:
+    with suppress(OSError, AttributeError):  # another system, another C library
+        getattr(ctypes.CDLL("libc.so.6"), function)(*numbers)

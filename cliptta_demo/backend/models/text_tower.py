@@ -5,7 +5,8 @@ small core, reads the same ``tokenizer.json``.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def load_tokenizer(config: dict[str, Any], directory: Path | None, *, untrained:
         raise UserError(kind, name=repository)
     if directory is None or not (directory / "tokenizer.json").is_file():
         directory = _fetch_tokenizer(repository, visitor)
-    return HubTokenizer(directory, length, options.get("clean", "whitespace"))
+    return hub_tokenizer(directory, length, options.get("clean", "whitespace"))
 
 
 def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
@@ -111,37 +112,28 @@ def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
     return fetch(listing, files, visitor=visitor)[0].parent
 
 
-class HubTokenizer:
-    """A ``tokenizer.json`` with the padding that its model was trained with.
+def hub_tokenizer(directory: Path, context_length: int, clean: str = "whitespace") -> Tokenize:
+    """A ``tokenizer.json`` with the padding that its model was trained with: captions → ``(…, context_length)`` int64.
 
     Args:
         directory: holds ``tokenizer.json``, and ``tokenizer_config.json`` where padding is another than ``</s>``.
         context_length: tokens of every caption, after cutting and padding.
         clean: open_clip's name of how text is cleaned first: "whitespace", "lower" or "canonicalize".
     """
+    from open_clip.tokenizer import get_clean_fn
+    from tokenizers import Tokenizer
 
-    def __init__(self, directory: Path, context_length: int, clean: str = "whitespace") -> None:
-        from open_clip.tokenizer import get_clean_fn
-        from tokenizers import Tokenizer
-
-        try:
-            self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        except Exception as error:  # the library raises bare exceptions
-            raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
-        self.clean = get_clean_fn(clean)
-        pad = _pad_token(directory)
-        self.tokenizer.enable_truncation(context_length)
-        self.tokenizer.enable_padding(length=context_length, pad_id=self.tokenizer.token_to_id(pad) or 0, pad_token=pad)
-
-    def __call__(self, prompts: Sequence[str]) -> Tensor:
-        """Captions → ``(len(prompts), context_length)`` int64."""
-        encoded = self.tokenizer.encode_batch([self.clean(prompt) for prompt in prompts])
-        return torch.tensor([item.ids for item in encoded], dtype=torch.int64)
-
-
-def _pad_token(directory: Path) -> str:
     try:
-        token = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return "</s>"
-    return str(token["content"] if isinstance(token, dict) else token)
+        tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    except Exception as error:  # the library raises bare exceptions
+        raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
+    pad = "</s>"
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        pad = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"]
+        pad = str(pad["content"] if isinstance(pad, dict) else pad)
+    tokenizer.enable_truncation(context_length)
+    tokenizer.enable_padding(length=context_length, pad_id=tokenizer.token_to_id(pad) or 0, pad_token=pad)
+    cleaned = get_clean_fn(clean)
+    return lambda prompts: torch.tensor(
+        [item.ids for item in tokenizer.encode_batch(list(map(cleaned, prompts)))], dtype=torch.int64
+    )

@@ -152,21 +152,14 @@ class PlainAttention(nn.Module):
         return self.out_proj(mixed.transpose(1, 2).reshape(number, length, width)), None
 
 
-def replace_attention(model: nn.Module) -> int:
-    """Puts :class:`PlainAttention` into every transformer block of open_clip's that attends to itself; how many."""
+def replace_attention(model: nn.Module) -> None:
+    """Puts :class:`PlainAttention` into every transformer block of open_clip's that attends to itself."""
     from open_clip.transformer import ResidualAttentionBlock
 
-    blocks = [
-        block
-        for block in model.modules()
-        if isinstance(block, ResidualAttentionBlock)
-        and not hasattr(block, "ln_1_kv")
-        and isinstance(block.attn, nn.MultiheadAttention)
-        and block.attn.batch_first
-    ]
-    for block in blocks:
-        block.attn = PlainAttention(block.attn).train(block.training)
-    return len(blocks)
+    for block in model.modules():
+        own = isinstance(block, ResidualAttentionBlock) and not hasattr(block, "ln_1_kv")
+        if own and isinstance(block.attn, nn.MultiheadAttention) and block.attn.batch_first:
+            block.attn = PlainAttention(block.attn).train(block.training)
 
 
 def keep_weights_in(dtype: torch.dtype, tower: nn.Module) -> None:

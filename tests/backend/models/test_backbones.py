@@ -93,8 +93,8 @@ def features_and_gradient(backbone: Backbone, images: torch.Tensor) -> tuple[tor
 def test_it_is_torchs_own_bit_for_bit() -> None:
     own = small_backbone()
     plain = small_backbone()
-    assert replace_attention(plain.tower) == 2
-    assert replace_attention(plain.tower) == 0
+    replace_attention(plain.tower)
+    assert sum(isinstance(module, PlainAttention) for module in plain.tower.modules()) == 2
     images = random_images(12)
     for ours, theirs in zip(features_and_gradient(plain, images), features_and_gradient(own, images), strict=True):
         assert torch.equal(ours, theirs)

@@ -19,7 +19,7 @@ from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import licence_of
-from cliptta_demo.backend.models.text_tower import HubTokenizer
+from cliptta_demo.backend.models.text_tower import hub_tokenizer
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
@@ -213,7 +213,7 @@ def tokenizer_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_hub_tokenizers_cut_and_pad_as_their_models_were_trained(tokenizer_files: Path) -> None:
-    tokenize = HubTokenizer(tokenizer_files, 6, "canonicalize")
+    tokenize = hub_tokenizer(tokenizer_files, 6, "canonicalize")
     assert tokenize(["A photo of: a CAT!", "owl", "a a a a a a a a"]).tolist() == [
         [3, 4, 5, 3, 6, 1],
         [7, 1, 1, 1, 1, 1],
@@ -222,7 +222,7 @@ def test_hub_tokenizers_cut_and_pad_as_their_models_were_trained(tokenizer_files
     (tokenizer_files.parent / "broken").mkdir(exist_ok=True)
     (tokenizer_files.parent / "broken" / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match="tokenizer of this backbone is damaged"):
-        HubTokenizer(tokenizer_files.parent / "broken", 6)
+        hub_tokenizer(tokenizer_files.parent / "broken", 6)
 
 
 def test_siglips_words_come_from_the_hub(stand_in: Hub, tokenizer_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
