@@ -129,8 +129,8 @@ def hub_tokenizer(directory: Path, context_length: int, clean: str = "whitespace
         raise UserError("The tokenizer of this backbone is damaged. Choose another backbone.") from error
     pad = "</s>"
     with suppress(OSError, ValueError, LookupError, TypeError):
-        pad = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"]
-        pad = str(pad["content"] if isinstance(pad, dict) else pad)
+        token = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))["pad_token"]
+        pad = str(token["content"] if isinstance(token, dict) else token)
     tokenizer.enable_truncation(context_length)
     tokenizer.enable_padding(length=context_length, pad_id=tokenizer.token_to_id(pad) or 0, pad_token=pad)
     cleaned = get_clean_fn(clean)
