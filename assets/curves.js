@@ -72,7 +72,7 @@ const levelLabel = (cliptta.levelLabel = (y, text, side = "right") => {
 function layoutOf({ stream }, title, yaxis, limit, label) {
   const every = Math.ceil(stream.batches / 12);
   const { shapes, notes } = shiftMarks(stream);
-  for (const { batch, what } of stream.changes) {
+  for (const [batch, what] of stream.changes) {
     const [x, late] = [batch + 0.5, batch > stream.batches / 2];
     const note = { x, y: 0.16, yref: "paper", yanchor: "bottom", text: what, showarrow: false };
     shapes.push(upright(x, { color: "@muted", width: 1.5, dash: "dash" }));
@@ -96,7 +96,7 @@ function shiftMarks({ shifts, names, changes }) {
     before = shift;
     batch += batches;
   }
-  const changed = new Set(changes.map((change) => change.batch)); // such a change has a mark of its own
+  const changed = new Set(changes.map(([change]) => change)); // such a change has a mark of its own
   const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.has(first)) : [];
   const note = { y: 0.16, yref: "paper", yanchor: "bottom", xanchor: "left", textangle: -90, showarrow: false, font: { size: 10, color: "@muted" } };
   return {

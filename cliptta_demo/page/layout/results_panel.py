@@ -8,7 +8,7 @@ import gradio as gr
 
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.exports import DOWNLOADS
+from cliptta_demo.page.panels.exports import DOWNLOADS, download
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.images import RESULTS, results_data
 from cliptta_demo.page.panels.panel import build_panel
@@ -19,7 +19,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 QUICK: dict[str, Any] = {"concurrency_limit": None, **PRIVATE}
 NOTHING_YET = Text("No result yet: press Run first.")
 SHOW, HIDE = Text("Show the table"), Text("Hide the table")
-SAVED = {name: download.label for name, download in DOWNLOADS.items()} | {"weights": Text("Adapted weights")}
+SAVED = {name: label for name, (label, *_) in DOWNLOADS.items()} | {"weights": Text("Adapted weights")}
 
 
 def build_results() -> dict[str, Any]:
@@ -38,7 +38,7 @@ def build_results() -> dict[str, Any]:
 
 def downloads(host: Host) -> dict[str, Callable[[Any], str]]:
     """Button → what it saves of a session."""
-    return {name: download.of for name, download in DOWNLOADS.items()} | {"weights": partial(weights_download, host)}
+    return {name: partial(download, name) for name in DOWNLOADS} | {"weights": partial(weights_download, host)}
 
 
 def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> None:
@@ -56,8 +56,8 @@ def connect_results(parts: dict[str, Any], host: Host, finished: list[Any]) -> N
     parts["table"].click(toggle, [session, is_open], [table, is_open, parts["table"]], **QUICK)
     for event in finished:
         event.then(follow, [session, is_open], table, **QUICK)
-    for name, download in downloads(host).items():
-        parts[name].click(_saver(host, download), session, [parts["file"], parts["message"]], **QUICK).then(
+    for name, saved in downloads(host).items():
+        parts[name].click(_saver(host, saved), session, [parts["file"], parts["message"]], **QUICK).then(
             None, parts["file"], None, js="(text) => window.cliptta.saveFile(text)"
         )
 
@@ -67,11 +67,11 @@ def _table(session: Any, lost: str = "") -> str:
     return to_json(results_data(session) if session and session.results else {"words": lost or say(NOTHING_YET)})
 
 
-def _saver(host: Host, download: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
+def _saver(host: Host, saved: Callable[[Any], str]) -> Callable[..., tuple[str, str]]:
     """What a button calls: what the browser saves, and the message."""
 
     def save(session: Any, request: gr.Request) -> tuple[str, str]:
-        text = download(session)
+        text = saved(session)
         return text, message_html("" if text else host.visitors.advice(request.session_hash or "") or NOTHING_YET)
 
     return save

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import form_of
+from cliptta_demo.page.form.fields import FORM, form_of
 from cliptta_demo.page.layout.results_panel import PRIVATE
 from cliptta_demo.page.layout.wires import Wires
 from cliptta_demo.page.panels.figures import KNOBS, SWEEP
@@ -21,7 +21,7 @@ def build_sweep() -> dict[str, Any]:
     with gr.Column(elem_id="sweep-panel"):
         parts["sweep"] = build_panel(SWEEP, SWEEP.value(None))
         with gr.Row(elem_id="sweep-buttons"):
-            choices = [(knob.label, knob.name) for knob in KNOBS.values()]
+            choices = [(FORM[name].setting.label, name) for name in KNOBS]
             parts["knob"] = gr.Radio(choices, value=choices[0][1], show_label=False, label=say("Knob"), elem_id="knob")
             parts["sweep_run"] = gr.Button(say("Sweep"), size="sm", elem_id="sweep-run", min_width=0)
             parts["sweep_stop"] = gr.Button(say("Stop"), size="sm", elem_id="sweep-stop", min_width=0)

@@ -4,13 +4,29 @@ which classes each method predicts, and which it forgets.
 
 from typing import Any, TypedDict
 
+from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
+from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import Text
-from cliptta_demo.page.panels.declare import Beside, Method, Panel, Stream, entries_of, rounded, stream_of
+from cliptta_demo.page.panels.declare import Beside, Block, Method, Panel, blocks_of, entries_of, rounded
 from cliptta_demo.page.session.state import Session
+
+
+class Stream(TypedDict):
+    """What comes when.
+
+    Attributes:
+        shifts: of so many batches; names: of the shifts.
+        changes: of settings so far: before which batch (from 0), and of what.
+    """
+
+    batches: int
+    shifts: list[Block]
+    names: dict[str, str]
+    changes: list[tuple[int, str]]
 
 
 class Curves(TypedDict):
@@ -110,29 +126,30 @@ def _series(session: Session) -> dict[str, Series]:
 
 
 def _over_the_stream(session: Session, live: LiveStep | None) -> Any:
-    return {
-        "stream": stream_of(session, live),
-        "at": live.batch if live else None,
-        "classes": len(session.recipe.class_names),
-    }
+    """What a run's batches were shifted by, and what those to come will be."""
+    batches = (session.snapshot or live).batches
+    planned = plan_of(session.recipe.settings.stream)[len(session.shifts) : batches]
+    shifts = blocks_of([*session.shifts, *((batch.shift, batch.severity) for batch in planned)])
+    names = {shift: corruption_name(shift) for shift, *_ in shifts}
+    changes = [(mark.batch, mark.label) for mark in session.marks]
+    stream = {"batches": batches, "shifts": shifts, "names": names, "changes": changes}
+    return {"stream": stream, "at": live.batch if live else None, "classes": len(session.recipe.class_names)}
 
 
 ACCURACY = Panel(
-    name="accuracy",
-    title=Text("Accuracy over the stream"),
-    sentence=Text(
-        "Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work."
-    ),
-    draw=accuracy_data,
+    "accuracy",
+    Text("Accuracy over the stream"),
+    Text("Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work."),
+    accuracy_data,
     live=True,
 )
 ENTROPY = Panel(
-    name="entropy",
-    title=Text("Collapse entropy"),
-    sentence=Text(
+    "entropy",
+    Text("Collapse entropy"),
+    Text(
         "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls."
     ),
-    draw=entropy_data,
+    entropy_data,
     live=True,
 )
 
@@ -182,13 +199,13 @@ def histogram_data(session: Session, live: LiveStep | None = None) -> Histogram:
 
 
 HISTOGRAM = Panel(
-    name="histogram",
-    title=Text("Where the predictions go"),
-    sentence=Text(
+    "histogram",
+    Text("Where the predictions go"),
+    Text(
         "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
         "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
         "images that are now wrong."
     ),
-    draw=histogram_data,
+    histogram_data,
     live=True,
 )

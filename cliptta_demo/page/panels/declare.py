@@ -9,25 +9,23 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypedDict
 
-from cliptta_demo.backend.data.schedule import plan_of
 from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.run.snapshot import LiveStep
-from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import Says
 from cliptta_demo.page.session.state import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Panel(Says):
     """One panel.
 
     Attributes:
         name: its id in the page, and the name of the script that draws it (``cliptta.kinds``).
         title, sentence: heading, and one sentence of explanation.
-        waiting: data before the first batch, or for good; none where the script has the words for it.
         draw: a session whose run has begun → plain numbers for the script, as its return type says; None for a panel
             that no batch changes. Where it is ``live``, it takes the step at work as its second argument and is drawn
             inside a batch too.
+        waiting: data before the first batch, or for good; none where the script has the words for it.
         server: a function that its script calls on the server.
         folded: whether it opens when it is asked for.
     """
@@ -35,8 +33,8 @@ class Panel(Says):
     name: str
     title: str
     sentence: str
-    waiting: Any = None
     draw: Callable[..., Any] | None = None
+    waiting: Any = None
     live: bool = False
     server: Callable[..., Any] | None = None
     folded: bool = False
@@ -82,22 +80,6 @@ class Beside(TypedDict):
     fixed: int
 
 
-class Change(TypedDict):
-    """A change of settings: before which batch (from 0), and of what."""
-
-    batch: int
-    what: str
-
-
-class Stream(TypedDict):
-    """What comes when: the shifts of so many batches, what those are called, and changes of settings so far."""
-
-    batches: int
-    shifts: list[Block]
-    names: dict[str, str]
-    changes: list[Change]
-
-
 Numbers = Callable[[str], Mapping[str, Any] | None]
 
 
@@ -113,19 +95,6 @@ def entries(names: Iterable[str], numbers: Numbers = lambda name: {}) -> list[An
 def entries_of(session: Session, numbers: Numbers = lambda name: {}) -> list[Any]:
     """Those that a run compares, in the page's order."""
     return entries(session.recipe.settings.methods, numbers)
-
-
-def stream_of(session: Session, live: LiveStep | None) -> Stream:
-    """The stream of a run that has begun: what its batches were shifted by, and what those to come will be."""
-    batches = session.snapshot.batches if session.snapshot else live.batches
-    planned = plan_of(session.recipe.settings.stream)[len(session.shifts) : batches]
-    shifts = blocks_of([*session.shifts, *((batch.shift, batch.severity) for batch in planned)])
-    return {
-        "batches": batches,
-        "shifts": shifts,
-        "names": {shift: corruption_name(shift) for shift, *_ in shifts},
-        "changes": [{"batch": mark.batch, "what": mark.label} for mark in session.marks],
-    }
 
 
 def blocks_of(shifts: list[tuple[str, int]]) -> list[Block]:

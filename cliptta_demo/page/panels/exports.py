@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.declare import Declared, settings_of
@@ -60,8 +59,9 @@ for state, snapshot in experiment.run():
 '''
 
 
-def as_command(recipe: Recipe) -> str:
-    """The words of ``cliptta-demo run`` that make the same run, an option a line."""
+def as_command(session: Session) -> str:
+    """The words of ``cliptta-demo run`` that make the same run, an option a line; in front, what is to be known."""
+    recipe = session.recipe
     options = [("backbone", _backbone(recipe)), ("dataset", _dataset(recipe))]
     if recipe.class_names:
         options.append(("classes", join_renames(recipe.source_names, recipe.class_names)))
@@ -74,11 +74,12 @@ def as_command(recipe: Recipe) -> str:
     for setting, value in _changed(recipe):
         parts.append([f"--{setting.word}"] + [str(value)] * (setting.kind is not bool))
     parts += [["--set", f"{name}={_flag(value)}"] for name, value in _own(recipe).items()]
-    return " \\\n    ".join(map(shlex.join, parts))
+    return "".join(f"# {note}\n" for note in _notes(session)) + " \\\n    ".join(map(shlex.join, parts)) + "\n"
 
 
-def as_python(recipe: Recipe, notes: tuple[str, ...] = ()) -> str:
-    """A script that makes the same run with the engine; ``notes`` go into its first lines."""
+def as_python(session: Session) -> str:
+    """A script that makes the same run with the engine, likewise."""
+    recipe, notes = session.recipe, _notes(session)
     strangers = f"open_strangers({recipe.ood_source!r}, {_dataset(recipe)!r}, source.class_names)"
     names = settings_of(StreamSettings)
     changed = {setting.name: value for setting, value in _changed(recipe)}
@@ -97,16 +98,6 @@ def as_python(recipe: Recipe, notes: tuple[str, ...] = ()) -> str:
         words=recipe.class_names or None,
         templates=recipe.templates or None,
     )
-
-
-def run_as_command(session: Session) -> str:
-    """The command line, with what a person has to know of it."""
-    return "".join(f"# {note}\n" for note in _notes(session)) + as_command(session.recipe) + "\n"
-
-
-def run_as_python(session: Session) -> str:
-    """The script, likewise."""
-    return as_python(session.recipe, _notes(session))
 
 
 def run_as_page(session: Session) -> str:
@@ -147,13 +138,13 @@ def report_json(session: Session) -> str:
     return to_json(result)
 
 
-def _notes(session: Session) -> tuple[str, ...]:
+def _notes(session: Session) -> list[str]:
     """What a person has to know of the exported run, in sentences."""
     notes = [say(OWN_IMAGES)] * (session.recipe.dataset == UPLOAD)
     notes += [say(OWN_WEIGHTS)] * (_backbone(session.recipe) == WEIGHTS)
     if session.marks:
         notes.append(CHANGED.format(batches=", ".join(str(mark.batch + 1) for mark in session.marks)))
-    return tuple(notes)
+    return notes
 
 
 def _backbone(recipe: Recipe) -> str:
@@ -194,26 +185,19 @@ def _row(panels: list[Panel]) -> str:
     return f'<div class="pair">{places}</div>' if len(panels) > 1 else places
 
 
-@dataclass(frozen=True)
-class Download:
-    """What a button saves: its label, the file's name and type, and its text of a session that has a snapshot."""
-
-    label: str
-    name: str
-    type: str
-    text: Callable[[Session], str]
-
-    def of(self, session: Session | None) -> str:
-        """For ``saveFile`` in assets/results.js, as JSON text; empty before any result."""
-        if session is None or session.snapshot is None:
-            return ""
-        return to_json({"name": self.name, "type": self.type, "text": self.text(session)})
-
-
-DOWNLOADS = {
-    "csv": Download(Text("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
-    "json": Download(Text("Run as JSON"), "cliptta-run.json", "application/json", report_json),
-    "page": Download(Text("Run as a page"), "cliptta-run.html", "text/html;charset=utf-8", run_as_page),
-    "python": Download(Text("Run as Python"), "cliptta_run.py", "text/x-python", run_as_python),
-    "command": Download(Text("Run as a command"), "cliptta-run.sh", "text/x-shellscript", run_as_command),
+# What a button saves: its label, the file's name and type, and its text of a session that has a snapshot.
+DOWNLOADS: dict[str, tuple[Text, str, str, Callable[[Session], str]]] = {
+    "csv": (Text("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
+    "json": (Text("Run as JSON"), "cliptta-run.json", "application/json", report_json),
+    "page": (Text("Run as a page"), "cliptta-run.html", "text/html;charset=utf-8", run_as_page),
+    "python": (Text("Run as Python"), "cliptta_run.py", "text/x-python", as_python),
+    "command": (Text("Run as a command"), "cliptta-run.sh", "text/x-shellscript", as_command),
 }
+
+
+def download(kind: str, session: Session | None) -> str:
+    """For ``saveFile`` in assets/results.js, as JSON text; empty before any result."""
+    if session is None or session.snapshot is None:
+        return ""
+    _, name, mime, text = DOWNLOADS[kind]
+    return to_json({"name": name, "type": mime, "text": text(session)})

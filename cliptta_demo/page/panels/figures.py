@@ -3,16 +3,13 @@ each method's end depends on one turned knob.
 """
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.languages import Text
-from cliptta_demo.page.form.fields import FORM
-from cliptta_demo.page.panels.declare import Method, Panel, entries, entries_of, rounded
+from cliptta_demo.page.panels.declare import Method, Panel, entries_of, rounded
 from cliptta_demo.page.session.state import Session
 
 SCORE_BINS = 32
@@ -63,12 +60,10 @@ def scores_data(session: Session) -> Scores:
 
 
 SCORES = Panel(
-    name="scores",
-    title=Text("Known or stranger?"),
-    sentence=Text(
-        "An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."
-    ),
-    draw=scores_data,
+    "scores",
+    Text("Known or stranger?"),
+    Text("An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."),
+    scores_data,
 )
 
 
@@ -84,13 +79,7 @@ class MethodReliability(Method):
     error: float | None
 
 
-class Reliability(TypedDict):
-    """What the panel draws."""
-
-    methods: list[MethodReliability]
-
-
-def reliability_data(session: Session) -> Reliability:
+def reliability_data(session: Session) -> dict[str, list[MethodReliability]]:
     """How often a method is right, and how sure it is; no image is counted where there are no labels."""
 
     def numbers(name: str) -> dict[str, Any]:
@@ -102,12 +91,12 @@ def reliability_data(session: Session) -> Reliability:
 
 
 RELIABILITY = Panel(
-    name="reliability",
-    title=Text("Sure and right?"),
-    sentence=Text(
+    "reliability",
+    Text("Sure and right?"),
+    Text(
         "Below the diagonal a method is surer than it is right: adapting often buys accuracy with too much confidence."
     ),
-    draw=reliability_data,
+    reliability_data,
 )
 
 
@@ -125,13 +114,7 @@ class MethodGain(Method):
     kept: int
 
 
-class Gain(TypedDict):
-    """What the panel draws."""
-
-    methods: list[MethodGain]
-
-
-def gain_data(session: Session) -> Gain:
+def gain_data(session: Session) -> dict[str, list[MethodGain]]:
     """Accuracy and cost of each method so far."""
 
     def numbers(name: str) -> dict[str, Any]:
@@ -145,13 +128,13 @@ def gain_data(session: Session) -> Gain:
 
 
 GAIN = Panel(
-    name="gain",
-    title=Text("Gain and cost"),
-    sentence=Text(
+    "gain",
+    Text("Gain and cost"),
+    Text(
         "Accuracy against the time that an image takes on this machine, measured in this run; up and to the left "
         "is better."
     ),
-    draw=gain_data,
+    gain_data,
 )
 
 
@@ -178,40 +161,21 @@ def drift_data(session: Session) -> Drift:
 
 
 DRIFT = Panel(
-    name="drift",
-    title=Text("Which layers move"),
-    sentence=Text(
+    "drift",
+    Text("Which layers move"),
+    Text(
         "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model."
     ),
+    drift_data,
     folded=True,
-    draw=drift_data,
 )
 
 
-@dataclass(frozen=True)
-class Knob:
-    """A setting that can be turned.
-
-    Attributes:
-        name: the field of the form; values: to try, for a learning rate as shares of the form's.
-    """
-
-    name: str
-    values: tuple[float, ...]
-
-    @property
-    def label(self) -> str:
-        """The setting's own, in the choice."""
-        return FORM[self.name].setting.label
-
-
-KNOBS = {
-    knob.name: knob
-    for knob in (
-        Knob("learning_rate", (0.03, 0.1, 0.3, 1, 3, 10)),
-        Knob("steps", (1, 2, 3, 5, 10, 20)),
-        Knob("batch_size", (1, 2, 4, 8, 16, 32, 64, 128)),
-    )
+# Settings that can be turned, fields of the form, and the values to try, of a learning rate as shares of the form's.
+KNOBS: dict[str, tuple[float, ...]] = {
+    "learning_rate": (0.03, 0.1, 0.3, 1, 3, 10),
+    "steps": (1, 2, 3, 5, 10, 20),
+    "batch_size": (1, 2, 4, 8, 16, 32, 64, 128),
 }
 
 
@@ -245,31 +209,10 @@ class Sweep(TypedDict):
     points: list[Point]
 
 
-def sweep_data(
-    knob: Knob,
-    methods: Sequence[str],
-    points: Sequence[Point],
-    values: Sequence[float],
-    usual: float,
-    images: int,
-    unmoved: Sequence[str],
-) -> Sweep:
-    """The runs so far, see :class:`Sweep`."""
-    return {
-        "setting": FORM[knob.name].label,
-        "values": list(values),
-        "usual": usual,
-        "images": images,
-        "methods": entries(methods),
-        "unmoved": list(unmoved),
-        "points": list(points),
-    }
-
-
 SWEEP = Panel(
-    name="sweep",
-    title=Text("Turn one knob"),
-    sentence=Text(
+    "sweep",
+    Text("Turn one knob"),
+    Text(
         "A method is only as good as its luck with the settings: run all of them at several values of one, and "
         "see who survives where."
     ),

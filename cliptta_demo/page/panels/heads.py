@@ -22,7 +22,6 @@ from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.panels.declare import Beside, Method, entries, rounded
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import UPLOAD
-from cliptta_demo.page.words.texts import WAITING_FOR_WORKER
 
 SELDOM = 1.0  # seconds between two looks, from which it is worth a word
 WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word
@@ -47,14 +46,8 @@ def progress_html(
         return progress_bar(0.0, say("Ready. Press Run to watch the methods adapt."))
     snapshot = session.snapshot
     total = snapshot.batches if snapshot else live.batches
-    own = session.recipe.dataset == UPLOAD  # images that end before the batches asked for do
-    if (
-        not own
-        and session.recipe.settings.stream.batches != total
-        and snapshot
-        and not session.state.next_batch >= total
-    ):
-        total = session.recipe.settings.stream.batches
+    if snapshot and session.recipe.dataset != UPLOAD and session.state.next_batch < total:
+        total = session.recipe.settings.stream.batches  # which images of a visitor's may end before
     done = session.state.next_batch
     share = done + (live.step / live.steps if live else 0.0)
     words = [say_count("<b>{done}</b> of {count} batch", "<b>{done}</b> of {count} batches", total, done=done)]
@@ -63,13 +56,13 @@ def progress_html(
     if session.seconds:
         recent = session.seconds[-5:]
         pace = sum(recent) / len(recent)
-        images = session.state.images_done / done
-        words.append(say("{pace:,.0f} images/s", pace=images / max(pace, 1e-6)))
+        words.append(say("{pace:,.0f} images/s", pace=session.state.images_done / done / max(pace, 1e-6)))
         if state == "running" and total > share:
             words.append(say("about {time} left", time=duration((total - share) * pace)))
     if every >= SELDOM:
         words.append(say("many runs are at work: a look every {seconds:.0f} s", seconds=every))
-    words.extend({"paused": [say("paused")], "done": [say("finished")]}.get(state, []))
+    if state in ("paused", "done"):
+        words.append(say("paused") if state == "paused" else say("finished"))
     return progress_bar(share / max(total, 1), " · ".join(words), busy=state == "running")
 
 
@@ -107,11 +100,6 @@ class DownloadLine:
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)
 
 
-def waiting_html() -> str:
-    """Bar and line of text while no worker is there."""
-    return progress_bar(0.0, WAITING_FOR_WORKER, busy=True)
-
-
 def example_progress_html(corruption: str, severity: int) -> str:
     """The line above the run that the page opens with."""
     words = say(
@@ -142,11 +130,8 @@ def spoken(session: Session | None, phase: str) -> str:
         if phase == "done"
         else say("Paused after {done} of {batches} batches.", **done)
     )
-    found = [
-        f"{METHODS[name].label} {method.accuracy:.1%}"
-        for name, method in snapshot.methods.items()
-        if method.accuracy is not None
-    ]
+    known = {name: method.accuracy for name, method in snapshot.methods.items() if method.accuracy is not None}
+    found = [f"{METHODS[name].label} {accuracy:.1%}" for name, accuracy in known.items()]
     unknown = say("The images have no labels, so there is no accuracy.")
     return f"{where} {say('Accuracy: {accuracies}.', accuracies=', '.join(found)) if found else unknown}"
 

@@ -109,16 +109,16 @@ def gallery_data(session: Session) -> Gallery:
 
 
 GALLERY = Panel(
-    name="gallery",
-    title=Text("The batch, image by image"),
-    sentence=Text("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
-    draw=gallery_data,
+    "gallery",
+    Text("The batch, image by image"),
+    Text("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
+    gallery_data,
 )
 
 GLIMPSE = Panel(
-    name="glimpse",
-    title=Text("What they see, and what they say"),
-    sentence=Text(
+    "glimpse",
+    Text("What they see, and what they say"),
+    Text(
         "The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
         "adapted model's. Click one to see it large."
     ),
@@ -126,11 +126,9 @@ GLIMPSE = Panel(
 
 
 RESULTS = Panel(
-    name="results",
-    title=Text("Results, image by image"),
-    sentence=Text(
-        "What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after."
-    ),
+    "results",
+    Text("Results, image by image"),
+    Text("What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after."),
 )
 
 

@@ -4,7 +4,6 @@ batch, and a toy of three classes and two losses.
 
 import base64
 import logging
-from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
@@ -15,7 +14,7 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.insight import TOY_LOSSES, caption_matrix, toy_paths
-from cliptta_demo.backend.run.snapshot import BatchView, LiveStep, Snapshot
+from cliptta_demo.backend.run.snapshot import BatchView, LiveStep
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import Method, Panel, entries, entries_of
 from cliptta_demo.page.session.state import Session
@@ -30,8 +29,7 @@ class MethodMatrix(Method):
     Attributes:
         cells: N·N bytes in base64, row by row: the square root of how well an image fits a caption, 255 for a row's
             best.
-        captions: the class of each column; used: how many classes those are.
-        entropy: of a row, the mean in nats; own: what an image gives to its own caption, 0 to 1, the mean.
+        captions: the class of each column; used, entropy, own: see :class:`.Told`.
     """
 
     cells: str
@@ -49,88 +47,55 @@ class Matrix(TypedDict):
     methods: list[MethodMatrix]
 
 
-@dataclass(frozen=True)
-class Captions:
-    """What a batch's images make of its captions.
+def captions_of(
+    view: BatchView, logit_scale: float, order: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """What images make of their batch's captions: ``(N, N)``, each row sums to 1, and its numbers, see :class:`.Told`.
 
-    Attributes:
-        fit: ``(N, N)``, each row sums to 1, see :func:`.caption_matrix`.
-        size: N; classes: C; used: classes among the predictions.
-        entropy: of a row, the mean in nats; own: what an image gives to its own caption, the mean.
+    ``order``: of the images; None: all, as they came. The method has cosines, see :func:`.caption_matrix`.
     """
-
-    fit: NDArray[np.float32]
-    classes: int
-    used: int
-    entropy: float
-    own: float
-
-    @property
-    def size(self) -> int:
-        return len(self.fit)
-
-
-def captions_of(view: BatchView, logit_scale: float, order: NDArray[np.int64] | None = None) -> Captions:
-    """Of the images in this order (None: all, as they came). The method has cosines."""
     order = np.arange(len(view.predicted)) if order is None else order
     predicted = view.predicted[order]
     fit = caption_matrix(view.cosines[order], predicted, logit_scale)
-    return Captions(
-        fit, view.cosines.shape[1], len(set(predicted.tolist())), _entropy(fit), float(fit.diagonal().mean())
-    )
+    entropy = float(-(fit * np.log(np.maximum(fit, 1e-30))).sum(axis=1).mean())
+    batch = {"size": len(fit), "classes": view.cosines.shape[1], "used": len(np.unique(predicted))}
+    return fit, batch | {"own": float(fit.diagonal().mean()), "entropy": entropy}
 
 
 def matrix_data(session: Session) -> Matrix:
     """The batch's N×N image × pseudo-caption matrix, one for each method, images sorted by their true class."""
     snapshot = session.snapshot
-    order = _order(snapshot)
+    labels = snapshot.labels
+    if (labels == -2).all():  # where nobody gave labels, zero-shot's predictions
+        labels = snapshot.methods[REFERENCE].batch.predicted
+    strangers_last = np.where(labels < 0, len(snapshot.class_names) - labels, labels)
+    order = np.argsort(strangers_last, kind="stable")[:LARGEST_MATRIX]
 
     def numbers(name: str) -> dict[str, Any] | None:
         view = snapshot.methods[name].batch
         if view.cosines is None or not len(order):
             return None
-        captions = captions_of(view, snapshot.logit_scale, order)
-        about = {"used": captions.used, "entropy": captions.entropy, "own": captions.own}
-        return about | {"cells": _bytes(captions.fit), "captions": view.predicted[order].tolist()}
+        fit, found = captions_of(view, snapshot.logit_scale, order)
+        shares = np.sqrt(fit / fit.max(axis=1, keepdims=True))  # of a row's best; by the root small ones stay visible
+        cells = base64.b64encode(np.rint(255 * shares).astype(np.uint8).tobytes()).decode()
+        about = {name: found[name] for name in ("used", "entropy", "own")}
+        return about | {"cells": cells, "captions": view.predicted[order].tolist()}
 
     return {
-        "rows": _labels(snapshot)[order].tolist(),
+        "rows": labels[order].tolist(),
         "classes": [display_name(name) for name in snapshot.class_names],
         "methods": entries_of(session, numbers),
     }
 
 
-def _labels(snapshot: Snapshot) -> NDArray[np.int64]:
-    """True classes; zero-shot's predictions where nobody gave labels."""
-    unknown = (snapshot.labels == -2).all()
-    return snapshot.methods[REFERENCE].batch.predicted if unknown else snapshot.labels
-
-
-def _order(snapshot: Snapshot) -> NDArray[np.int64]:
-    """Images by class, strangers last."""
-    labels = _labels(snapshot)
-    keys = np.where(labels < 0, len(snapshot.class_names) - labels, labels)
-    return np.argsort(keys, kind="stable")[:LARGEST_MATRIX]
-
-
-def _bytes(fit: NDArray[np.float32]) -> str:
-    """Square root of the share of a row's best fit: small fits stay visible."""
-    scaled = np.sqrt(fit / fit.max(axis=1, keepdims=True))
-    return base64.b64encode(np.rint(255 * scaled).astype(np.uint8).tobytes()).decode()
-
-
-def _entropy(fit: NDArray[np.float32]) -> float:
-    return float(-(fit * np.log(np.maximum(fit, 1e-30))).sum(axis=1).mean())
-
-
 MATRIX = Panel(
-    name="matrix",
-    title=Text("Inside the loss: the batch matrix"),
-    sentence=Text(
+    "matrix",
+    Text("Inside the loss: the batch matrix"),
+    Text(
         "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
         "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
     ),
-    draw=matrix_data,
+    matrix_data,
 )
 
 
@@ -139,7 +104,12 @@ ALONE = "tent"
 
 
 class Told(TypedDict):
-    """A batch as CLIPTTA, or TENT, sees it: images, classes, classes among its captions; see :class:`.Captions`."""
+    """A batch as CLIPTTA, or TENT, sees it.
+
+    Attributes:
+        size: N images; classes: how many there are; used: among the predictions, so among the captions.
+        own: what an image gives to its own caption, 0 to 1; entropy: of a row, in nats; both the means.
+    """
 
     label: str
     size: int
@@ -180,9 +150,7 @@ def story_data(session: Session, live: LiveStep | None = None) -> Story:
     def seen(name: str | None) -> Told | None:
         if snapshot is None or name not in shown:
             return None
-        found = captions_of(views[name], snapshot.logit_scale)
-        numbers = {key: getattr(found, key) for key in Told.__annotations__ if key != "label"}
-        return {"label": METHODS[name].label, **numbers}
+        return {"label": METHODS[name].label, **captions_of(views[name], snapshot.logit_scale)[1]}
 
     def loss(name: str) -> dict[str, Any] | None:
         return {"sentence": METHODS[name].sentence, "terms": losses[name]} if losses.get(name) else None
@@ -198,13 +166,13 @@ def story_data(session: Session, live: LiveStep | None = None) -> Story:
 
 
 STORY = Panel(
-    name="story",
-    title=Text("What each loss asks for"),
-    sentence=Text(
+    "story",
+    Text("What each loss asks for"),
+    Text(
         "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
         "normalisation layers so that the sum falls."
     ),
-    draw=story_data,
+    story_data,
     live=True,
 )
 
@@ -220,10 +188,7 @@ def toy(question: Any) -> dict[str, Any]:
     asked = question if isinstance(question, dict) else {}
     try:
         paths = toy_paths(asked.get("points"), asked.get("steps", 40), rate=0.25)
-        return {
-            name: [[[round(p, 4) for p in row] for row in position] for position in path]
-            for name, path in paths.items()
-        }
+        return {name: np.round(path, 4).tolist() for name, path in paths.items()}
     except UserError as error:
         return {"error": str(error)}
     except Exception:
@@ -232,9 +197,9 @@ def toy(question: Any) -> dict[str, Any]:
 
 
 TOY = Panel(
-    name="toy",
-    title=Text("Three classes, two losses"),
-    sentence=Text(
+    "toy",
+    Text("Three classes, two losses"),
+    Text(
         "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
         "keys; arrows show where each loss pulls. "
         "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."

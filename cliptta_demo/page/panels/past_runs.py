@@ -65,9 +65,9 @@ class Past(TypedDict):
 
 
 PANEL = Panel(
-    name="past",
-    title=Text("Runs side by side"),
-    sentence=Text(
+    "past",
+    Text("Runs side by side"),
+    Text(
         "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
         "behind the curves of this run."
     ),
@@ -87,9 +87,7 @@ def past_value(past: PastRuns, session: Session | None, begins: Recipe | None = 
 def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> Past:
     """What the panel draws. ``begins``: settings of a run that has no numbers yet."""
     this = shown_run(past, session)
-    rows = _rows(past, this) if past.all else []
-    runs = [run for _, run in rows]
-    names, methods = _differing([run.recipe for run in runs]), methods_of(runs)
+    rows, names, methods = _table(past, this) if past.all else ([], [], [])
     return {
         "behind": _behind(past, this.recipe if this else begins),
         "methods": entries(methods),
@@ -98,27 +96,25 @@ def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = N
     }
 
 
+def _table(past: PastRuns, this: PastRun | None) -> tuple[list[tuple[str, PastRun]], list[str], list[str]]:
+    """Runs by what they are called, the settings in which they differ, and all their methods in the page's order."""
+    rows = [(say("This run"), this)] if this is not None else []
+    rows += [(say("Last run") if run.name == LAST else run.name, run) for run in past.all]
+    methods = [name for name in METHODS if any(name in run.methods for _, run in rows)]
+    return rows, _differing([run.recipe for _, run in rows]), methods
+
+
 def _differing(recipes: Sequence[Recipe]) -> list[str]:
     """The settings in which runs differ, methods apart; strangers' source counts where strangers come."""
     strangers = all(recipe.settings.stream.ood_share for recipe in recipes)
     forms = [values_of(recipe) for recipe in recipes]
-    names = [name for name in fields() if any(form[name] != forms[0][name] for form in forms)]
-    return [name for name in names if name != "methods" and (strangers or name != "ood_source")]
-
-
-def methods_of(runs: Sequence[PastRun]) -> list[str]:
-    """All methods of these runs, in the page's order."""
-    return [name for name in METHODS if any(name in run.methods for run in runs)]
-
-
-def _rows(past: PastRuns, this: PastRun | None) -> list[tuple[str, PastRun]]:
-    first = [(say("This run"), this)] if this is not None else []
-    return [*first, *((say("Last run") if run.name == LAST else run.name, run) for run in past.all)]
+    left_out = {"methods"} if strangers else {"methods", "ood_source"}
+    return [name for name in fields() if name not in left_out and any(form[name] != forms[0][name] for form in forms)]
 
 
 def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: PastRuns) -> PastRow:
     form = values_of(run.recipe)
-    own = form["methods"]
+    own = [name for name in names if "." not in name or name.split(".")[0] in form["methods"]]
     return {
         "name": name,
         "kind": "pin" if run in past.pins else "last" if run is past.last else "this",
@@ -128,9 +124,7 @@ def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: Pa
         "asked": run.recipe.settings.stream.batches,
         "changes": list(run.changes),
         "ends": [run.methods[method].end if method in run.methods else None for method in methods],
-        "settings": [
-            fields()[name].words(form[name]) if "." not in name or name.split(".")[0] in own else "" for name in names
-        ],
+        "settings": [fields()[name].words(form[name]) if name in own else "" for name in names],
     }
 
 
@@ -161,11 +155,9 @@ def past_csv(past: PastRuns, session: Session | None) -> str:
 
     Accuracy and AUROC are shares, entropy is in nats; all three are those at the end.
     """
-    rows = _rows(past, shown_run(past, session))
+    rows, names, methods = _table(past, shown_run(past, session))
     if not rows:
         return ""
-    runs = [run for _, run in rows]
-    names, methods = _differing([run.recipe for run in runs]), methods_of(runs)
     measures = ("accuracy", "collapse entropy", "AUROC")
     heads = ["run", "source", "batches", *(f"{method} {measure}" for method in methods for measure in measures)]
     file = io.StringIO(newline="")

@@ -92,22 +92,18 @@ def live_stage(session: Session, step: LiveStep, every: float = 0.0) -> dict[str
     return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}
 
 
-NEEDED = {*HEADS, "gallery"}  # whose pictures lie beside the file
-
-
 def load_example(path: Path | None = None) -> dict[str, str] | None:
     """The shipped parts; a panel of which they tell nothing waits. None where the file is missing or no example."""
     try:
-        parts = json.loads((path or example_file("example")).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = json.loads((path or example_file("example")).read_text(encoding="utf-8"))
+        gallery = json.loads(kept["gallery"])
+    except (OSError, ValueError, TypeError, LookupError):
         return None
-    if not isinstance(parts, dict) or not set(parts) >= NEEDED or not all(isinstance(v, str) for v in parts.values()):
-        return None
-    parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: parts[name] for name in PARTS if name in parts}
-    # The latter for who points at an earlier batch.
+    # Its pictures lie beside the file, and its other batches, for who points at an earlier one.
     apart = EXAMPLE_PICTURES | {"history": example_file("example-batches")}
-    found = {name: address(path) for name, path in apart.items() if path.exists()}
-    return parts | {"gallery": to_json(json.loads(parts["gallery"]) | found)}
+    gallery |= {name: address(path) for name, path in apart.items() if path.exists()}
+    parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: kept[name] for name in PARTS if name in kept}
+    return parts | {"gallery": to_json(gallery)}
 
 
 @cache

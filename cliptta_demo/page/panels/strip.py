@@ -118,8 +118,8 @@ def _classes(settings: StreamSettings, classes: int, batches: int) -> list[str]:
 
 
 PANEL = Panel(
-    name="strip",
-    title=Text("What comes when"),
-    sentence=Text("The stream, batch by batch, from left to right: shifts as high as they are severe."),
-    draw=strip_data,
+    "strip",
+    Text("What comes when"),
+    Text("The stream, batch by batch, from left to right: shifts as high as they are severe."),
+    strip_data,
 )

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -24,17 +23,18 @@ from cliptta_demo.backend.run.adapted_weights import as_archive, saved_files
 from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say
+from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.figures import KNOBS, Knob, Point, Sweep, sweep_data
+from cliptta_demo.page.panels.declare import entries, to_json
+from cliptta_demo.page.panels.figures import KNOBS, Point, Sweep
 from cliptta_demo.page.panels.heads import (
     DownloadLine,
     message_html,
+    progress_bar,
     progress_html,
     prompts_html,
     run_line_html,
     spoken,
-    waiting_html,
 )
 from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
@@ -44,7 +44,7 @@ from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Asked, Choice, Recipe, Session, Uploads
 from cliptta_demo.page.session.uploads import label_note
 from cliptta_demo.page.words.defaults import UPLOAD
-from cliptta_demo.page.words.texts import RESET, SWEEP_DONE, SWEEP_PROGRESS
+from cliptta_demo.page.words.texts import RESET, SWEEP_DONE, SWEEP_PROGRESS, WAITING_FOR_WORKER
 
 # New values by name: "session", "uploads", "choice", "model" (of the run at hand), "message", "spoken",
 # "changed" (that the form is not that of the run shown), a button, a part of the stage, or a widget of the form.
@@ -117,7 +117,7 @@ def run(
                         waiting |= {"progress": line.html(look.download), **buttons("loading")}
                     yield waiting
                 elif look.waiting:
-                    yield {"progress": waiting_html(), **buttons("running")}
+                    yield {"progress": progress_bar(0.0, WAITING_FOR_WORKER, busy=True), **buttons("running")}
                 elif look.prompts is not None:
                     yield {"progress": prompts_html(*look.prompts), **buttons("running")}
                 elif look.live is not None:
@@ -179,32 +179,45 @@ def emptied(choice: Choice, methods: Sequence[str], words: str) -> Update:
     return {**empty, "changed": "", "spoken": "", **waiting_stage(methods), **buttons("idle")}
 
 
-def recipes(recipe: Recipe, knob: Knob) -> list[tuple[float, Recipe]]:
+def recipes(recipe: Recipe, knob: str) -> list[tuple[float, Recipe]]:
     """The short runs: (value, recipe), each of about ``SWEEP_IMAGES`` images."""
     stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
     found = []
-    for value in knob.values:
-        size = int(value) if knob.name == "batch_size" else stream.batch_size
+    for value in KNOBS[knob]:
+        size = int(value) if knob == "batch_size" else stream.batch_size
         short = replace(stream, batch_size=size, batches=max(1, math.ceil(SWEEP_IMAGES / size)))
         own = adaptation
-        if knob.name == "learning_rate":
+        if knob == "learning_rate":
             value = min(1.0, float(f"{value * adaptation.learning_rate:.3g}"))
             own = replace(adaptation, learning_rate=value)
-        elif knob.name == "steps":
+        elif knob == "steps":
             own = replace(adaptation, steps=int(value))
         found.append((value, replace(recipe, settings=replace(recipe.settings, stream=short, adaptation=own))))
     return found
 
 
-def unmoved(knob: Knob, runs: Sequence[RunSettings]) -> list[str]:
+def unmoved(knob: str, runs: Sequence[RunSettings]) -> list[str]:
     """Methods that go by another setting than the knob's: one of their own, what was chosen for them, or none."""
-    if knob.name == "batch_size":
+    if knob == "batch_size":
         return []
 
     def gone_by(method: str) -> set[Any]:
-        return {with_chosen(one, method).flat().get(name_for(method, knob.name)) for one in runs}
+        return {with_chosen(one, method).flat().get(name_for(method, knob)) for one in runs}
 
     return [method for method in runs[0].methods if method != REFERENCE and len(gone_by(method)) == 1]
+
+
+def sweep_data(knob: str, settings: RunSettings, runs: Sequence[tuple[float, Recipe]]) -> Sweep:
+    """What the panel draws before the first of these runs."""
+    return {
+        "setting": FORM[knob].label,
+        "values": [value for value, _ in runs],
+        "usual": settings.flat()[knob],
+        "images": SWEEP_IMAGES,
+        "methods": entries(settings.methods),
+        "unmoved": unmoved(knob, [own.settings for _, own in runs]),
+        "points": [],
+    }
 
 
 def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any], key: str) -> Iterator[Update]:
@@ -215,24 +228,21 @@ def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any
     """
     try:
         recipe = read_form(form, uploads)
-        knob = KNOBS.get(name if isinstance(name, str) else "")
-        if knob is None:
+        if not isinstance(name, str) or name not in KNOBS:
             raise UserError("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS))
-        usual = getattr(recipe.settings.stream if knob.name == "batch_size" else recipe.settings.adaptation, knob.name)
-        methods, points, runs = recipe.settings.methods, [], recipes(recipe, knob)
-        about = [value for value, _ in runs], usual, SWEEP_IMAGES, unmoved(knob, [own.settings for _, own in runs])
-        draw = partial(sweep_data, knob, methods, points, *about)
+        runs = recipes(recipe, name)
+        data = sweep_data(name, recipe.settings, runs)
         for done, (value, own) in enumerate(runs):
-            label = say("{setting} {value}", setting=knob.label.lower(), value=f"{value:g}")
-            yield _swept(draw(), SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
+            label = say("{setting} {value}", setting=data["setting"].lower(), value=f"{value:g}")
+            yield _swept(data, SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
             last: Snapshot | None = None
             with closing(host.follow(Asked(own, None, uploads), "page", f"{key} sweep")) as looks:
                 for look in looks:
                     if look.session is not None:
                         last = look.session.snapshot or last
             if last is not None:
-                points.append(_point(value, last))
-        yield _swept(draw(), SWEEP_DONE.format(all=len(runs)))
+                data["points"].append(_point(value, last))
+        yield _swept(data, SWEEP_DONE.format(all=len(runs)))
     except Exception as error:
         yield {"sweep_note": message_html(words_of(error), "error")}
 

@@ -17,7 +17,7 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import images as results
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.exports import DOWNLOADS
+from cliptta_demo.page.panels.exports import download
 from cliptta_demo.page.panels.images import Results, results_data
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import work
@@ -114,7 +114,7 @@ def test_the_table_shows_the_newest_images_with_their_numbers(labelled, monkeypa
 
 
 def test_the_json_is_the_command_lines_with_a_link_to_the_run(labelled):
-    news = json.loads(DOWNLOADS["json"].of(labelled[-1]))
+    news = json.loads(download("json", labelled[-1]))
     result = json.loads(news["text"])
     assert set(result["methods"]) == set(METHODS)
     assert len(result["methods"]["tent"]["series"]["accuracy"]) == 3

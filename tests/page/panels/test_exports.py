@@ -23,7 +23,7 @@ from cliptta_demo.backend.models.saved_weights import MOST_BYTES, base_of, keep_
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.results_panel import downloads
-from cliptta_demo.page.panels.exports import as_command, as_python, run_as_command, run_as_python
+from cliptta_demo.page.panels.exports import as_command, as_python
 from cliptta_demo.page.runs.handlers import take_weights, weights_download
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.session.state import Mark, Recipe, Session
@@ -55,7 +55,7 @@ def told(session: Session) -> dict[str, float]:
 @pytest.mark.parametrize("query", LINKS, ids=lambda query: query["methods"])
 def test_command_line_and_python_make_the_run_again(query: dict[str, str], tmp_path: Path) -> None:
     session = whole(recipe_of(query))
-    words = shlex.split(as_command(session.recipe).replace("\\\n", ""))  # as a shell joins lines
+    words = shlex.split(as_command(session).replace("\\\n", ""))  # as a shell joins lines
     with redirect_stdout(io.StringIO()):
         main([*words[1:], "--quiet", "--json", str(tmp_path / "run.json")])
     result = json.loads((tmp_path / "run.json").read_text())
@@ -64,7 +64,7 @@ def test_command_line_and_python_make_the_run_again(query: dict[str, str], tmp_p
     assert {name: result["settings"][name] for name in settings} == settings
     given: dict[str, object] = {}
     with redirect_stdout(io.StringIO()):
-        exec(as_python(session.recipe), given)
+        exec(as_python(session), given)
     assert given["settings"] == session.recipe.settings
     assert {name: method.accuracy for name, method in given["snapshot"].methods.items()} == told(session)
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_exported_is_said() -> None:
     recipe = recipe_of(LINKS[0])
     own = replace(recipe, dataset="upload", source_names=recipe.class_names)
     session = Session(own, None, marks=(Mark(1, "fog 3"),))
-    for export in (run_as_command, run_as_python):
+    for export in (as_command, as_python):
         text = export(session)
         assert "folder:PATH" in text
         assert "Settings changed at batch 2;" in text
@@ -112,7 +112,7 @@ def test_what_was_saved_runs_again_and_predicts_the_same(saved: tuple[Session, d
     assert base_of(name) == "tiny"
     assert label_of(name) == "Tiny CLIP (built in) after cliptta"
     recipe = open_link({"backbone": name, "methods": "tent", "batch_size": "6", "batches": "1"})
-    assert "load_backbone('adapted:FILE')" in as_python(recipe)
+    assert "load_backbone('adapted:FILE')" in as_python(Session(recipe, None))
     experiment, _ = open_experiment(recipe, None, HOST.machine)
     images = experiment.batch(experiment.start()).images.pixels
     plain = load_backbone("tiny")
