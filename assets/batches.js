@@ -1,5 +1,4 @@
 // One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
-const { make, say } = cliptta;
 const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
 const CURVES = ["accuracy", "entropy"];
 const LINKED = ["gallery", "glimpse", "histogram", ...CURVES];
@@ -10,8 +9,6 @@ let shown = null; // the batch looked at; null: the latest
 let pinned = false;
 let more = null; // where the earlier batches of the opening example lie
 
-const redraw = () => cliptta.redraw(...LINKED);
-
 function forget() {
   history = new Map();
   latest = 0;
@@ -21,7 +18,7 @@ function forget() {
 }
 
 /** Called for every value of the gallery, drawn or not. */
-cliptta.arrivals.gallery = function (data) {
+arrivals.gallery = function (data) {
   if (!data.tiles) forget();
   else {
     if (data.batch < latest) forget(); // another run
@@ -31,7 +28,7 @@ cliptta.arrivals.gallery = function (data) {
     const old = history.get(data.batch - PICTURES);
     if (old) old.sheet = old.clean = null;
   }
-  cliptta.redraw(...CURVES, "glimpse");
+  redraw(...CURVES, "glimpse");
 };
 
 /** Whether there is another batch to look at. */
@@ -47,7 +44,7 @@ async function loadMore() {
   } catch (error) {
     return; // the example's earlier batches stay away; everything else works
   }
-  redraw();
+  redraw(...LINKED);
 }
 
 function look(batch, pin) {
@@ -56,7 +53,7 @@ function look(batch, pin) {
   shown = next;
   pinned = pin;
   if (next !== null) loadMore();
-  redraw();
+  redraw(...LINKED);
 }
 
 cliptta.batches = {
@@ -74,12 +71,11 @@ cliptta.batches = {
 /** Earlier, later, latest: the way through the batches for keys and thumbs. */
 function stepper() {
   const button = (className, text, label, press) =>
-    make("button", { className, textContent: text, title: label, onclick: press, "aria-label": label });
+    make("button", { className, title: label, onclick: press, "aria-label": label }, text);
   return make(
-    "div",
-    { className: "stepper", role: "group", "aria-label": say("Look at one batch") },
+    "div.stepper", { role: "group", "aria-label": say("Look at one batch") },
     button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
-    make("output", {}),
+    make("output"),
     button("later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)),
     button("latest", say("Latest"), say("Back to the latest batch"), () => look(null, false)),
   );
@@ -135,7 +131,7 @@ function drawCursor(plot) {
   const axis = plot._fullLayout?.xaxis;
   let cursor = facet.querySelector(".cursor");
   if (!cursor) {
-    cursor = make("div", { className: "cursor", ariaHidden: "true" });
+    cursor = make("div.cursor", { ariaHidden: "true" });
     facet.append(cursor);
   }
   const x = axis && shown !== null ? axis._offset + axis.d2p(shown) : -1;
@@ -151,7 +147,7 @@ function curves(name, body, data) {
   const { overlaid } = cliptta; // what lies over the figure (past.js)
   const drawer = Boolean(window.Plotly);
   const same = body.drawn === data && body.theme === theme && body.drawer === drawer && body.overlaid === overlaid;
-  if (!same) cliptta.kinds.plot(body, cliptta.withOverlays(cliptta.figures[name](data))); // pointing moves no curve
+  if (!same) kinds.plot(body, cliptta.withOverlays(figures[name](data))); // pointing moves no curve
   Object.assign(body, { drawn: data, theme, drawer, overlaid });
   drawStepper(body.querySelector(".stepper"));
   for (const plot of body.querySelectorAll(".plot")) {
@@ -159,4 +155,4 @@ function curves(name, body, data) {
     drawCursor(plot);
   }
 }
-for (const name of CURVES) cliptta.kinds[name] = (body, data) => curves(name, body, data);
+for (const name of CURVES) kinds[name] = (body, data) => curves(name, body, data);

@@ -1,10 +1,9 @@
 // One card per method: accuracy, gain over zero-shot, what it fixed and broke (cliptta_demo/page/panels/heads.py).
-const { drawn, fixed, make, percent, say } = cliptta;
 
 /** Words that stand back; `more` shows when they are pointed at. */
-const quiet = (textContent, more) => make("span", { className: "quiet", textContent, ...(more && { title: more }) });
-const numberOf = (number, unit) => [number, make("small", { textContent: unit })];
-const shareOf = (part, whole) => (whole < cliptta.FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
+const quiet = (textContent, more) => make("span.quiet", { ...(more && { title: more }) }, textContent);
+const numberOf = (number, unit) => [number, make("small", unit)];
+const shareOf = (part, whole) => (whole < FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
 
 /** The lead over zero-shot, an arrow where it is more than chance, grey with its margin where it is not. */
 function gain({ seen, fixed: better, broken }) {
@@ -22,13 +21,13 @@ function gain({ seen, fixed: better, broken }) {
     return [quiet(say("{gain} ± {margin} points vs zero-shot", { gain: `${sign}${size}`, margin }), about)];
   }
   const [sign, className] = points > 0 ? ["▲ +", "up"] : ["▼ −", "down"];
-  return [make("span", { className, textContent: say("{gain} points", { gain: `${sign}${size}` }) }), " ", quiet(say("vs zero-shot"))];
+  return [make("span", { className }, say("{gain} points", { gain: `${sign}${size}` })), " ", quiet(say("vs zero-shot"))];
 }
 
 function fixedAndBroken({ fixed: better, was_wrong, broken, was_right }) {
   const title = say("Of zero-shot's wrong images, those now right; of its right images, those now wrong");
   const shares = { fixed: shareOf(better, was_wrong), broke: shareOf(broken, was_right) };
-  return make("span", { title, textContent: say("fixed {fixed} · broke {broke}", shares) });
+  return make("span", { title }, say("fixed {fixed} · broke {broke}", shares));
 }
 
 /** Number, gain and details of a method: without labels, mean confidence and how many predictions it changed. */
@@ -55,18 +54,17 @@ function sparkline(values) {
 function card(own, data) {
   const [number, lead, details] = told(own, data);
   const place = make(
-    "article",
-    { className: "card", "data-method": own.method },
-    make("h3", { title: own.sentence }, cliptta.marker(own.mark), own.label),
-    make("p", { className: "number" }, ...number),
-    make("p", { className: "gain" }, ...lead),
-    make("p", { className: "details" }, details || "\u00a0"),
+    "article.card", { "data-method": own.method },
+    make("h3", { title: own.sentence }, marker(own.mark), own.label),
+    make("p.number", ...number),
+    make("p.gain", ...lead),
+    make("p.details", details || "\u00a0"),
     sparkline(own.spark),
   );
   return cliptta.own(own.mark, place);
 }
 
-cliptta.kinds.cards = function (body, data) {
+kinds.cards = function (body, data) {
   body.replaceChildren(...(data.methods ?? []).map((own) => card(own, data)));
   cliptta.drawBeside?.();
 };

@@ -1,5 +1,5 @@
 // Curves over the stream: the numbers of accuracy and entropy (cliptta_demo/page/panels) → figures.
-const { fixed, percent, plotText, say, sayCount } = cliptta;
+const { plotText } = cliptta;
 const MOST_SHIFTS = 20; // that are named along a curve
 const LONG_STREAM = 25; // batches; beyond it, markers would merge into a caterpillar
 
@@ -118,7 +118,7 @@ function agreement(data) {
     ...(moved.includes(own) ? [curve(own, say("{share} of its answers are zero-shot's", { share: "%{y:.0%}" }), shifts)] : []),
   ]);
   const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
-  if (moved.length) alt.push(say("Last: {shares}.", { shares: cliptta.each(moved, ({ last }) => percent(last)) }));
+  if (moved.length) alt.push(say("Last: {shares}.", { shares: each(moved, ({ last }) => percent(last)) }));
   const layout = layoutOf(data, say("agreement"), { range: [0, 1.04], tickformat: ".0%" });
   const sentence = say(
     "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are zero-shot's; faint dots: mean confidence.",
@@ -126,7 +126,7 @@ function agreement(data) {
   return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agreement with zero-shot"), sentence] });
 }
 
-cliptta.figures.accuracy = function (data) {
+figures.accuracy = function (data) {
   if (!data.methods) return { empty: say("Press Run: one curve per method grows here, batch by batch.") };
   if (!data.labelled) return agreement(data);
   const done = data.methods[0].alone.length;
@@ -141,11 +141,11 @@ cliptta.figures.accuracy = function (data) {
   const layout = layoutOf(data, say("accuracy"), { range: [0, 1.02], tickformat: ".0%" }, chance, label);
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
-  if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: cliptta.each(known, ({ last }) => percent(last, 1)) }));
+  if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
   return figure("accuracy", data, traces, layout, alt.join(" "));
 };
 
-cliptta.figures.entropy = function (data) {
+figures.entropy = function (data) {
   if (!data.methods) return { empty: say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.") };
   const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
   const shifts = shiftTexts(data.stream, data.methods[0].series.length);
@@ -154,6 +154,6 @@ cliptta.figures.entropy = function (data) {
   const ceiling = fixed(most, 2);
   const label = levelLabel(most, say("ceiling ln {classes} = {ceiling}", { classes: data.classes, ceiling }));
   const layout = layoutOf(data, say("entropy (nats)"), { range: [0, most * 1.12], tickformat: ".1f" }, most, label);
-  const entropies = cliptta.each(data.methods, ({ now }) => fixed(now, 2));
+  const entropies = each(data.methods, ({ now }) => fixed(now, 2));
   return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }));
 };

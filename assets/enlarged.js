@@ -1,7 +1,6 @@
 // One image of a batch, large: clean beside shifted, and the five likeliest classes of every method.
-const { make, mirrored, say } = cliptta;
 
-const dialog = make("dialog", { className: "enlarged", "aria-label": say("An image of the batch") });
+const dialog = make("dialog.enlarged", { "aria-label": say("An image of the batch") });
 let data = null;
 let index = 0;
 let order = []; // the images that the arrow keys go through
@@ -10,11 +9,11 @@ function likeliest(name) {
   const method = data.methods[name];
   const rows = method.likeliest[index].map((kind, rank) => {
     const share = method.likelihoods[index][rank];
-    const bar = make("i", { className: "bar", style: `width:${share}%` });
+    const bar = make("i.bar", { style: `width:${share}%` });
     const right = kind === data.tiles[index].truth ? " ✓" : "";
-    return make("li", {}, make("span", {}, make("bdi", { textContent: data.classes[kind] }), right), make("b", { textContent: `${share} %` }), bar);
+    return make("li", make("span", make("bdi", data.classes[kind]), right), make("b", `${share} %`), bar);
   });
-  return cliptta.own(method.mark, make("section", {}, make("h3", {}, ...cliptta.who(method)), make("ol", {}, ...rows)));
+  return own(method.mark, make("section", make("h3", who(method)), make("ol", ...rows)));
 }
 
 function draw() {
@@ -23,20 +22,20 @@ function draw() {
   const frames = pictures.map(([words, address]) => {
     const face = cliptta.picture(data, index);
     face.style.backgroundImage = `url("${address}")`;
-    return make("figure", {}, face, make("figcaption", { textContent: words }));
+    return make("figure", face, make("figcaption", words));
   });
   const at = order.indexOf(index);
   const go = (text, label, step) =>
-    make("button", { textContent: text, onclick: () => move(step), disabled: order[at + step] === undefined, "aria-label": label });
-  const close = make("button", { textContent: say("Close"), onclick: () => dialog.close() });
+    make("button", { onclick: () => move(step), disabled: order[at + step] === undefined, "aria-label": label }, text);
+  const close = make("button", { onclick: () => dialog.close() }, say("Close"));
   const truth = cliptta.truthOf(data, index);
   const about = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean).join(" · ");
-  const head = make("h2", { textContent: about || say("Image {number}", { number: index + 1 }) });
-  const bar = make("div", { className: "bar-of-buttons" }, go("‹", say("Image before"), -1), go("›", say("Next image"), 1), close);
+  const head = make("h2", about || say("Image {number}", { number: index + 1 }));
+  const bar = make("div.bar-of-buttons", go("‹", say("Image before"), -1), go("›", say("Next image"), 1), close);
   dialog.replaceChildren(
-    make("header", {}, head, bar),
-    make("div", { className: "frames" }, ...frames),
-    make("div", { className: "answers" }, ...Object.keys(data.methods).map(likeliest)),
+    make("header", head, bar),
+    make("div.frames", ...frames),
+    make("div.answers", ...Object.keys(data.methods).map(likeliest)),
   );
   return close;
 }
@@ -61,7 +60,7 @@ dialog.addEventListener("click", (event) => event.target === dialog && dialog.cl
 cliptta.enlarge = function (batch, one, through) {
   [data, index, order] = [batch, one, through];
   if (!data.tiles[index] || !cliptta.addresses(data).seen) return;
-  if (!dialog.isConnected) cliptta.root().append(dialog);
+  if (!dialog.isConnected) root().append(dialog);
   const close = draw();
   dialog.showModal();
   close.focus();

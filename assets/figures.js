@@ -1,5 +1,5 @@
 // Figures beside the stream's curves: the numbers of scores, reliability, gain, drift and a sweep → figures.
-const { figure, figures, fixed, hover, level, levelLabel, line, percent, say, sayCount, upright } = cliptta;
+const { figure, hover, level, levelLabel, line, upright } = cliptta;
 
 const share = { tickformat: ".0%", range: [0, 1.02] };
 
@@ -70,7 +70,7 @@ figures.reliability = function (data) {
       { x: 1, y: 0.05, xanchor: "right", text: say("too sure"), showarrow: false },
     ],
   };
-  const errors = cliptta.each(methods, ({ error }) => percent(error, 1));
+  const errors = each(methods, ({ error }) => percent(error, 1));
   const alt = say("Accuracy by confidence. Expected calibration error: {errors}.", { errors });
   const note = say("Expected calibration error, the mean gap to the diagonal: {errors}.", { errors });
   return figure("reliability", data, methods.map(reliabilityLine), layout, alt, { note });
@@ -103,7 +103,7 @@ figures.gain = function (data) {
     xaxis: { title: { text: say("milliseconds an image") }, type: "log", nticks: 6 },
     yaxis: { title: { text: say("accuracy") }, ...share },
   };
-  const sizes = cliptta.each(methods.filter(({ kept }) => kept > 0), ({ kept }) => megabytes(kept));
+  const sizes = each(methods.filter(({ kept }) => kept > 0), ({ kept }) => megabytes(kept));
   const note = sizes ? say("Kept in memory for the next batch: {sizes}.", { sizes }) : say("Nothing is kept in memory.");
   return figure("gain", data, traces, layout, `${methods.map(spoken).join("; ")}.`, { note });
 };
@@ -123,7 +123,7 @@ figures.drift = function (data) {
     xaxis: { title: { text: say("normalisation layer, from the input on") }, dtick: few ? 1 : null },
     yaxis: { title: { text: say("movement (RMS)") }, range: [0, Math.max(...methods.map(most), 1e-6) * 1.1] },
   };
-  const largest = cliptta.each(methods, (own) => fixed(most(own), 4));
+  const largest = each(methods, (own) => fixed(most(own), 4));
   return figure("drift", data, traces, layout, say("Movement of each normalisation layer. Largest: {largest}.", { largest }));
 };
 
@@ -153,7 +153,7 @@ function sweepFacet(what, { setting, values, usual, methods, points }) {
     layout.annotations.push(levelLabel(0.5, say("collapsed below"), "left"));
   }
   const known = methods.filter((own) => ends(own).at(-1) !== null);
-  const told = { count: points.length, setting, value: plain(x.at(-1)), ends: cliptta.each(known, (own) => percent(ends(own).at(-1))) };
+  const told = { count: points.length, setting, value: plain(x.at(-1)), ends: each(known, (own) => percent(ends(own).at(-1))) };
   const alt =
     what === "accuracy"
       ? say("Accuracy over {count} values. At {setting} {value}: {ends}.", told)
@@ -168,9 +168,9 @@ figures.sweep = function (data) {
   if (points.some(({ accuracy }) => Object.values(accuracy).some((value) => value !== null))) facets.unshift(sweepFacet("accuracy", data));
   const notes = [say("Each point is a run of {images} images from the source model. The dotted line is the form's value.", { images })];
   const still = methods.filter(({ method }) => unmoved.includes(method)).map(({ label }) => label);
-  if (still.length) notes.push(say("{setting} changes nothing for {methods}.", { setting: cliptta.capital(setting), methods: still.join(", ") }));
+  if (still.length) notes.push(say("{setting} changes nothing for {methods}.", { setting: capital(setting), methods: still.join(", ") }));
   return { facets, legend: methods, note: notes.join(" "), empty: say("The first run is on its way…") };
 };
 
-for (const name of ["scores", "reliability", "gain", "drift", "sweep"]) cliptta.kinds[name] = (body, data) => cliptta.kinds.plot(body, figures[name](data));
-cliptta.absent.scores = ({ methods }) => !methods?.length; // without strangers there is nothing to tell apart
+for (const name of ["scores", "reliability", "gain", "drift", "sweep"]) kinds[name] = (body, data) => kinds.plot(body, figures[name](data));
+absent.scores = ({ methods }) => !methods?.length; // without strangers there is nothing to tell apart

@@ -1,6 +1,5 @@
 // The gallery (cliptta_demo/page/panels/images.py): tiles of the batch, a filter, and a choice of the method compared;
 // and the glimpse, a row of its first images.
-const { make, percent, say } = cliptta;
 /** Sign and words of each status; the table of results uses them too. */
 const SIGNS = (cliptta.signs = {
   fixed: ["▲", say("fixed")],
@@ -43,7 +42,7 @@ const picture = (cliptta.picture = function (data, index) {
   const column = index % data.columns;
   const row = Math.floor(index / data.columns);
   const at = (position, count) => (count > 1 ? (100 * position) / (count - 1) : 0);
-  const element = make("div", { className: "picture" });
+  const element = make("div.picture");
   element.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
   element.style.backgroundPosition = `${at(column, data.columns)}% ${at(row, data.rows)}%`;
   return element;
@@ -65,17 +64,16 @@ function describe(data, index) {
 
 /** One line per method: for images without truth, where the predictions themselves are what one reads. */
 function readings(data, index) {
-  const list = make("dl", { className: "readings" });
+  const list = make("dl.readings");
   for (const method of Object.values(data.methods)) {
     const changed = method.predicted[index] !== data.methods[data.reference].predicted[index];
     list.append(
-      make("dt", { title: method.label }, cliptta.marker(method.mark)),
+      make("dt", { title: method.label }, marker(method.mark)),
       make(
-        "dd",
-        { className: changed ? "is-changed" : "" },
-        make("span", { className: "sr", textContent: `${method.label}: ` }),
-        make("b", {}, make("bdi", { textContent: data.classes[method.predicted[index]] })),
-        make("span", { className: "sure", textContent: percent(method.confidence[index]) }),
+        "dd", { className: changed ? "is-changed" : "" },
+        make("span.sr", `${method.label}: `),
+        make("b", make("bdi", data.classes[method.predicted[index]])),
+        make("span.sure", percent(method.confidence[index])),
       ),
     );
   }
@@ -87,26 +85,26 @@ function tile(data, method, index) {
   const [sign, words] = SIGNS[status];
   const before = data.classes[data.methods[data.reference].predicted[index]];
   const after = data.classes[method.predicted[index]];
-  const figure = make("figure", { className: "tile", title: describe(data, index) });
+  const figure = make("figure.tile", { title: describe(data, index) });
   figure.dataset.status = status;
   figure.dataset.index = index;
-  const spoken = make("span", { className: "sr", textContent: ` ${words}` });
+  const spoken = make("span.sr", ` ${words}`);
   const face = picture(data, index);
-  face.append(make("span", { className: "badge", title: words }, sign, spoken));
-  const caption = make("figcaption", {});
+  face.append(make("span.badge", { title: words }, sign, spoken));
+  const caption = make("figcaption");
   const { name } = data.tiles[index];
   const truth = truthOf(data, index);
   // The file's name in a data set tells nothing that its class does not.
-  if (name && (data.own || !truth)) caption.append(make("bdi", { className: "file", textContent: name }));
-  if (truth) caption.append(make("b", { className: "truth", textContent: truth }));
+  if (name && (data.own || !truth)) caption.append(make("bdi.file", name));
+  if (truth) caption.append(make("b.truth", truth));
   if (!data.labelled && data.tiles[index].truth === -2) {
     caption.append(readings(data, index));
   } else if (data.tiles[index].truth === -1) {
     const left = status === "left-out";
-    caption.append(make("span", { className: "said", textContent: left ? say("left out") : say("taken for {name}", { name: after }) }));
+    caption.append(make("span.said", left ? say("left out") : say("taken for {name}", { name: after })));
   } else {
-    const change = before === after ? [] : [make("bdi", { textContent: before }), ` ${cliptta.arrow} `];
-    caption.append(make("span", { className: "said" }, ...change, make("bdi", { className: "after", textContent: after })));
+    const change = before === after ? [] : [make("bdi", before), ` ${arrow} `];
+    caption.append(make("span.said", ...change, make("bdi.after", after)));
   }
   figure.append(face, caption);
   return figure;
@@ -130,10 +128,10 @@ function tiles(data, method, indices, className) {
 }
 
 const FIRST = 12; // of a batch's images, as many as fit into one row of them
-cliptta.kinds.glimpse = function (body) {
+kinds.glimpse = function (body) {
   const data = cliptta.batches.gallery(cliptta.batches.newest());
   if (!data?.tiles) {
-    body.replaceChildren(make("p", { className: "footnote", textContent: say("Press Run: the first images of each batch appear here.") }));
+    body.replaceChildren(make("p.footnote", say("Press Run: the first images of each batch appear here.")));
     return;
   }
   const name = data.methods[cliptta.compared] ? cliptta.compared : data.shown;
@@ -141,20 +139,20 @@ cliptta.kinds.glimpse = function (body) {
   const grid = tiles(data, method, data.tiles.map((_, index) => index).slice(0, FIRST), "tiles glimpse");
   const { seen } = cliptta.addresses(data);
   if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
-  const how = data.methods[data.reference] === method ? [] : [` ${cliptta.arrow} `, ...cliptta.who(method)];
-  const legend = make("p", { className: "legend" }, make("span", {}, ...cliptta.who(data.methods[data.reference]), ...how));
+  const how = data.methods[data.reference] === method ? [] : [` ${arrow} `, who(method)];
+  const legend = make("p.legend", make("span", who(data.methods[data.reference]), ...how));
   body.replaceChildren(legend, grid);
 };
 
-cliptta.kinds.gallery = function (body, newest) {
+kinds.gallery = function (body, newest) {
   const data = cliptta.batches.gallery(newest);
   const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
   if (!data.tiles) {
     body.replaceChildren();
-    cliptta.emptied(body, say("The images of each batch appear here, with what zero-shot and the adapted models say of them."));
+    emptied(body, say("The images of each batch appear here, with what zero-shot and the adapted models say of them."));
     return;
   }
-  cliptta.emptied(body);
+  emptied(body);
   const addresses = cliptta.addresses(data);
   const names = Object.keys(data.methods);
   if (!names.includes(state.method)) state.method = data.shown;
@@ -164,55 +162,43 @@ cliptta.kinds.gallery = function (body, newest) {
   const filter = counts[state.filter] ? state.filter : "all"; // a filter that fits nothing now is kept for later
   const again = (change) => {
     Object.assign(state, change);
-    cliptta.kinds.gallery(body, newest);
+    kinds.gallery(body, newest);
     const [key, value] = Object.entries(change)[0];
     body.querySelector(key === "clean" ? ".toggle" : key === "all" ? ".all" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
   };
-  const methods = cliptta.choices(
+  const methods = choices(
     say("Method compared with zero-shot"),
-    names.map((name) => [name, cliptta.marker(data.methods[name].mark), make("span", { textContent: data.methods[name].label })]),
+    names.map((name) => [name, marker(data.methods[name].mark), make("span", data.methods[name].label)]),
     state.method,
     (value) => again({ method: value }),
   );
   methods.dataset.group = "method";
-  const all = ["all", make("span", { textContent: say("All") }), make("small", { textContent: data.tiles.length })];
-  const filters = cliptta.choices(
+  const all = ["all", make("span", say("All")), make("small", data.tiles.length)];
+  const filters = choices(
     say("Show"),
     [all].concat(
       Object.keys(SIGNS).filter((status) => counts[status]).map((status) => {
         const [mark, words] = SIGNS[status];
-        const sign = make("i", { className: "sign", textContent: mark, ariaHidden: "true" });
+        const sign = make("i.sign", { ariaHidden: "true" }, mark);
         sign.dataset.status = status;
-        return [status, sign, make("span", { textContent: words }), make("small", { textContent: counts[status] })];
+        return [status, sign, make("span", words), make("small", counts[status])];
       }),
     ),
     filter,
     (value) => again({ filter: value }),
   );
   filters.dataset.group = "filter";
-  const clean = make("button", {
-    className: "toggle",
-    textContent: say("Show them clean"),
-    title: say("The same images before the corruption; the models never see them"),
-    hidden: !data.clean,
-    onclick: () => again({ clean: !state.clean }),
-    "aria-pressed": state.clean,
-  });
+  const clean = make("button.toggle", { title: say("The same images before the corruption; the models never see them"), hidden: !data.clean, onclick: () => again({ clean: !state.clean }), "aria-pressed": state.clean }, say("Show them clean"));
   const indices = data.tiles.map((_, index) => index).filter((index) => filter === "all" || method.status[index] === filter);
   const grid = tiles(data, method, indices, data.labelled ? "tiles" : "tiles wide");
   grid.classList.toggle("few", !state.all);
   const shown = (state.clean && addresses.clean) || addresses.seen;
   if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
-  const more = make("button", {
-    className: "toggle all",
-    textContent: state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }),
-    onclick: () => again({ all: !state.all }),
-    "aria-expanded": state.all,
-  });
-  const title = make("p", { className: "batch-title", textContent: cliptta.batchTitle(data) });
-  body.replaceChildren(make("div", { className: "toolbar" }, title, methods, filters, clean), grid, more);
+  const more = make("button.toggle.all", { onclick: () => again({ all: !state.all }), "aria-expanded": state.all }, state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }));
+  const title = make("p.batch-title", cliptta.batchTitle(data));
+  body.replaceChildren(make("div.toolbar", title, methods, filters, clean), grid, more);
   if (cliptta.compared !== state.method) {
     cliptta.compared = state.method;
-    cliptta.redraw("glimpse");
+    redraw("glimpse");
   }
 };

@@ -1,5 +1,5 @@
 // Predictions per class: the numbers of a run, or of one batch of it alone, → a figure with one small plot per method.
-const { fixed, hover, percent, plotText, say } = cliptta;
+const { hover, plotText } = cliptta;
 const TOPS = [0.2, 0.3, 0.4, 0.6, 0.8, 1]; // of the axis: few, so that it seldom jumps
 const LONGEST = 16; // letters of a name along the axis; pointing at its bar shows all of it
 const MOST = 20; // classes that have a bar of their own
@@ -37,10 +37,10 @@ function ratioLines({ method, beside }, reference) {
   if (method === reference) return [say("the yardstick of both ratios")];
   const { fixed: part, was_wrong: whole, broken, was_right: right } = beside;
   return [
-    whole < cliptta.FEW
+    whole < FEW
       ? say("improvement: {part} of zero-shot's {whole} wrong", { part, whole })
       : say("improvement: {share} of zero-shot's wrong", { share: percent(part / whole) }),
-    right < cliptta.FEW
+    right < FEW
       ? say("deterioration: {part} of zero-shot's {whole} right", { part: broken, whole: right })
       : say("deterioration: {share} of zero-shot's right", { share: percent(broken / right) }),
   ];
@@ -117,7 +117,7 @@ const highest = (plots) => Math.max(...plots.flat(2));
 const plotsOf = ({ methods, truth }) => methods.map(({ counts }) => [counts, ...(truth ? [truth] : [])].map(share));
 
 /** `batch`: one that is looked at alone; `more`: whether there is one to look at. */
-cliptta.figures.histogram = function (all, batch = null, more = false) {
+figures.histogram = function (all, batch = null, more = false) {
   if (!all.methods) return { empty: say("Press Run: see which classes each method predicts, and which it forgets.") };
   const data = batch ? alone(all, batch) : all;
   const many = data.classes.length > MOST;
@@ -142,8 +142,8 @@ cliptta.figures.histogram = function (all, batch = null, more = false) {
   return { facets, note: notes.join(" ") };
 };
 
-cliptta.kinds.histogram = function (body, data) {
+kinds.histogram = function (body, data) {
   const { looked, more } = cliptta.batches.at(); // of another run for a moment, when a run begins
   const fits = looked && data.classes?.length === looked.classes.length && data.methods.every(({ method }) => looked.methods[method]);
-  cliptta.kinds.plot(body, cliptta.withOverlays(cliptta.figures.histogram(data, fits ? looked : null, more)));
+  kinds.plot(body, cliptta.withOverlays(figures.histogram(data, fits ? looked : null, more)));
 };

@@ -1,5 +1,4 @@
 // Inside the loss: the batch matrix on a canvas, and the three-class toy with points to drag.
-const { drawn, fixed, make, percent, say } = cliptta;
 
 /** "#rrggbb" → [r, g, b]. */
 const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
@@ -7,8 +6,8 @@ const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2),
 function paint(canvas, matrix, size) {
   canvas.width = canvas.height = size;
   const cells = Uint8Array.from(atob(matrix.cells), (letter) => letter.charCodeAt(0));
-  const low = rgb(cliptta.colour("grid"));
-  const high = rgb(cliptta.colour(matrix.mark.colour));
+  const low = rgb(colour("grid"));
+  const high = rgb(colour(matrix.mark.colour));
   const context = canvas.getContext("2d");
   const image = context.createImageData(size, size);
   cells.forEach((cell, index) => {
@@ -36,12 +35,11 @@ const factsOf = ({ used, entropy, own }, { rows, classes }) =>
 
 function matrixPlace() {
   const canvas = make("canvas", { role: "img" });
-  const reading = make("p", { className: "reading" });
+  const reading = make("p.reading");
   const place = make(
-    "figure",
-    { className: "matrix" },
-    make("h3", {}),
-    make("div", { className: "frame" }, canvas, make("div", { className: "lines", ariaHidden: "true" })),
+    "figure.matrix",
+    make("h3"),
+    make("div.frame", canvas, make("div.lines", { ariaHidden: "true" })),
     reading,
   );
   canvas.addEventListener("pointermove", (event) => {
@@ -61,20 +59,20 @@ function matrixPlace() {
   return place;
 }
 
-cliptta.kinds.matrix = function (body, data) {
+kinds.matrix = function (body, data) {
   let holder = body.querySelector(".matrices");
   if (!holder) {
-    holder = make("div", { className: "matrices" });
+    holder = make("div.matrices");
     body.append(holder);
   }
   const matrices = data.methods || [];
-  cliptta.emptied(body, matrices.length ? "" : say("Press Run: the batch as the contrastive loss sees it."));
-  const places = cliptta.keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
+  emptied(body, matrices.length ? "" : say("Press Run: the batch as the contrastive loss sees it."));
+  const places = keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
   matrices.forEach((matrix, index) => {
     const place = places[index];
     const facts = factsOf(matrix, data);
     Object.assign(place, { data, matrix });
-    cliptta.own(matrix.mark, place).querySelector("h3").replaceChildren(...cliptta.who(matrix));
+    own(matrix.mark, place).querySelector("h3").replaceChildren(...who(matrix));
     const canvas = place.querySelector("canvas");
     canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", { label: matrix.label, facts }));
     paint(canvas, matrix, data.rows.length);
@@ -132,11 +130,11 @@ cliptta.toy = function (element, props, server) {
   let playing = 0;
   let asked = 0;
   let chosen = 0; // the point that the arrow keys move
-  const note = make("p", { className: "footnote", role: "status" });
+  const note = make("p.footnote", { role: "status" });
   const triangles = JSON.parse(props.value).map(({ method, label, mark }) => {
     const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "application", tabindex: 0 });
-    const figure = make("figure", { className: "triangle" }, make("h3", {}, ...cliptta.who({ label, mark })), svg);
-    return { method, label, svg, figure: cliptta.own(mark, figure) };
+    const figure = make("figure.triangle", make("h3", who({ label, mark })), svg);
+    return { method, label, svg, figure: own(mark, figure) };
   });
 
   function draw() {
@@ -255,10 +253,9 @@ cliptta.toy = function (element, props, server) {
     for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => ended.abort(), { signal: ended.signal });
   }
 
-  const button = (text, work, kind = "") => make("button", { textContent: text, className: kind, onclick: work });
+  const button = (text, work, kind = "") => make("button", { className: kind, onclick: work }, text);
   const bar = make(
-    "div",
-    { className: "toy-bar" },
+    "div.toy-bar",
     button(say("Follow the arrows"), play, "primary"),
     ...PRESETS.map(([name, preset]) => button(name, () => start(preset.map((point) => [...point])))),
   );
@@ -266,7 +263,7 @@ cliptta.toy = function (element, props, server) {
     svg.addEventListener("pointerdown", drag);
     svg.addEventListener("keydown", press);
   }
-  body.append(bar, make("div", { className: "triangles" }, ...triangles.map(({ figure }) => figure)), note);
+  body.append(bar, make("div.triangles", ...triangles.map(({ figure }) => figure)), note);
   draw();
   // The first question waits until somebody looks: a page full of visitors asks nothing at once.
   new IntersectionObserver((entries, observer) => {

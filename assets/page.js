@@ -29,15 +29,17 @@ cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`
 /** What there is to tell of each method, behind its name. */
 cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
 
-/** An element with properties, or attributes where it has no such property, and children. Text is always textContent. */
-cliptta.make = function (tag, properties, ...children) {
+/** An element, "tag.class.class", with its parts: properties, or attributes where it has no such property, as plain
+ * objects; all else are children, where lists are laid out and nothing adds nothing. Text is always textContent. */
+cliptta.make = function (words, ...parts) {
+  const [tag, ...classes] = words.split(".");
   const element = document.createElement(tag);
   if (tag === "button") element.type = tag;
-  for (const [name, value] of Object.entries(properties || {})) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
+  element.classList.add(...classes);
+  for (const part of parts.flat()) {
+    if (part?.constructor !== Object) element.append(part ?? "");
+    else for (const [name, value] of Object.entries(part)) name in element ? (element[name] = value) : element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
 };
 
@@ -304,3 +306,7 @@ window.addEventListener("beforeprint", () => {
   if (wasDark) paint(false);
 });
 window.addEventListener("afterprint", () => wasDark && paint(true));
+
+// What the scripts behind this one, each a block in the scope of this, know by name.
+const { FEW, absent, arrivals, arrow, capital, choices, colour, drawn, each, emptied, figures, fixed, keepPlaces, kinds } = cliptta;
+const { lightUp, make, marker, mirrored, own, percent, read, redraw, retitle, root, say, sayCount, table, who } = cliptta;

@@ -1,5 +1,5 @@
 // Runs side by side (cliptta_demo/page/panels/past_runs.py): a table of them, and one drawn behind the run shown.
-const { hover, make, percent, say } = cliptta;
+const { hover } = cliptta;
 
 // What scripts ask of the server, by the names of the elements that send it.
 cliptta.tell = {};
@@ -19,7 +19,7 @@ cliptta.withOverlays = (figure) => cliptta.overlays.reduce((drawn, lay) => lay(d
 /** They have changed: draws anew what they lie over, and the cards. */
 cliptta.overlay = function () {
   cliptta.overlaid += 1;
-  cliptta.redraw("accuracy", "entropy", "histogram");
+  redraw("accuracy", "entropy", "histogram");
   cliptta.drawBeside();
 };
 
@@ -70,17 +70,17 @@ cliptta.drawBeside = function () {
     const words = cliptta.beside.map((told) => told(card.dataset.method)).filter(Boolean).join(" · ");
     const line = card.querySelector(".beside");
     if (line && line.textContent !== words) line.textContent = words;
-    if (!line && words) card.querySelector(".details").before(make("p", { className: "beside", textContent: words }));
+    if (!line && words) card.querySelector(".details").before(make("p.beside", words));
   }
 };
 
-cliptta.arrivals.past = function (data) {
+arrivals.past = function (data) {
   behind = data.behind || null;
   cliptta.overlay();
 };
 
 const button = (text, label, press, more = {}) =>
-  make("button", { textContent: text, onclick: press, "aria-label": label, title: label, ...more });
+  make("button", { onclick: press, "aria-label": label, title: label, ...more }, text);
 
 function nameCell(row) {
   const cell = make("th", { scope: "row" });
@@ -88,16 +88,16 @@ function nameCell(row) {
     const field = make("input", { type: "text", value: row.name, maxLength: 40, "aria-label": say("Name of the pinned run") });
     field.addEventListener("change", () => tell({ do: "rename", name: row.name, to: field.value }));
     cell.append(field);
-  } else cell.append(make("span", { textContent: row.name }));
+  } else cell.append(make("span", row.name));
   const notes = [...(row.linked ? [say("numbers from a link")] : []), ...row.changes];
   if (row.batches < row.asked) notes.push(say("{done} of {asked} batches", { done: row.batches, asked: row.asked }));
-  for (const note of notes) cell.append(make("small", { textContent: note }));
+  for (const note of notes) cell.append(make("small", note));
   return cell;
 }
 
 function actions(row) {
   const { name } = row;
-  const cell = make("td", { className: "actions" });
+  const cell = make("td.actions");
   if (row.kind === "this") return cell;
   const pressed = { "aria-pressed": row.behind };
   cell.append(button(say("Dotted"), say("Draw {name} behind this run", { name }), () => tell({ do: "behind", name }), pressed));
@@ -107,28 +107,27 @@ function actions(row) {
   return cell;
 }
 
-cliptta.kinds.past = function (body, data) {
-  const note = (textContent) => make("p", { className: "footnote", textContent });
+kinds.past = function (body, data) {
+  const note = (textContent) => make("p.footnote", textContent);
   if (!data.rows?.length) {
     body.replaceChildren(note(say("Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to keep it for longer.")));
     return;
   }
   const held = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  const heads = make("tr", {}, make("th", { scope: "col", textContent: say("Run") }));
-  for (const method of data.methods) heads.append(make("th", { scope: "col" }, ...cliptta.who(method)));
-  for (const setting of data.settings) heads.append(make("th", { scope: "col", className: "setting", textContent: setting }));
-  heads.append(make("th", { scope: "col" }, make("span", { className: "sr", textContent: say("What to do with it") })));
+  const heads = make("tr", make("th", { scope: "col" }, say("Run")));
+  for (const method of data.methods) heads.append(make("th", { scope: "col" }, who(method)));
+  for (const setting of data.settings) heads.append(make("th.setting", { scope: "col" }, setting));
+  heads.append(make("th", { scope: "col" }, make("span.sr", say("What to do with it"))));
   const lines = data.rows.map((row) =>
     make(
-      "tr",
-      { className: row.kind },
+      "tr", { className: row.kind },
       nameCell(row),
-      ...row.ends.map((end) => make("td", { className: "number", textContent: end === null ? "–" : percent(end, 1) })),
-      ...row.settings.map((value) => make("td", { textContent: value })),
+      ...row.ends.map((end) => make("td.number", end === null ? "–" : percent(end, 1))),
+      ...row.settings.map((value) => make("td", value)),
       actions(row),
     ),
   );
-  const table = cliptta.table(say("Runs side by side"), make("thead", {}, heads), make("tbody", {}, ...lines));
+  const table = cliptta.table(say("Runs side by side"), make("thead", heads), make("tbody", ...lines));
   body.replaceChildren(table, ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
   if (held) [...body.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === held)?.focus();
 };

@@ -4,7 +4,6 @@
 // traces (data), the part of a Plotly layout that differs from the house style, a text for those who can't see it (alt),
 // and an optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark
 // both fit. A heading, [title, sentence], takes the place of the panel's.
-const { make } = cliptta;
 const touch = window.matchMedia("(pointer: coarse)").matches;
 const CONFIG = {
   displaylogo: false,
@@ -21,7 +20,7 @@ cliptta.plotText = (text) => {
 
 /** Replaces "@name" by the theme's colour, all the way down. */
 function coloured(value) {
-  if (typeof value === "string") return value.startsWith("@") ? cliptta.colour(value.slice(1)) : value;
+  if (typeof value === "string") return value.startsWith("@") ? colour(value.slice(1)) : value;
   if (Array.isArray(value)) return value.map(coloured);
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item)]));
@@ -52,7 +51,7 @@ function houseStyle(extra) {
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(cliptta.root()).fontFamily, size: 12, color: "@ink" },
+    font: { family: getComputedStyle(root()).fontFamily, size: 12, color: "@ink" },
     margin: { l: 44, r: 10, t: 10, b: 36 },
     showlegend: false,
     hovermode: "closest",
@@ -63,26 +62,26 @@ function houseStyle(extra) {
     yaxis: axis,
   };
   const layout = coloured(merge(base, extra));
-  for (const note of layout.annotations || []) note.font = { size: 11, color: cliptta.colour("muted"), ...note.font };
+  for (const note of layout.annotations || []) note.font = { size: 11, color: colour("muted"), ...note.font };
   return layout;
 }
 
 function drawHead(head, place) {
   if (!place.firstChild) {
-    place.append(make("h3", {}), make("p", { className: "facts" }));
+    place.append(make("h3"), make("p.facts"));
     if (head.gauge) {
-      const track = make("div", { className: "track" }, make("div", { className: "fill" }));
+      const track = make("div.track", make("div.fill"));
       place.insertBefore(
-        make("div", { className: "gauge" }, track, make("p", { className: "reading" })),
+        make("div.gauge", track, make("p.reading")),
         place.lastChild,
       );
     }
   }
-  const name = make("span", { className: "name", textContent: head.title });
-  place.querySelector("h3").replaceChildren(...(head.mark ? [cliptta.marker(head.mark)] : []), name);
-  if (head.mark) cliptta.own(head.mark, place);
+  const name = make("span.name", head.title);
+  place.querySelector("h3").replaceChildren(...(head.mark ? [marker(head.mark)] : []), name);
+  if (head.mark) own(head.mark, place);
   place.querySelector(".facts").replaceChildren(
-    ...head.lines.map((line) => make("span", { textContent: line })),
+    ...head.lines.map((line) => make("span", line)),
   );
   if (!head.gauge) return;
   const gauge = place.querySelector(".gauge");
@@ -108,9 +107,9 @@ cliptta.loadPlotly = function (address) {
 };
 
 function facetPlace() {
-  const plot = make("div", { className: "plot", role: "figure" });
+  const plot = make("div.plot", { role: "figure" });
   sizes.observe(plot);
-  return make("div", { className: "facet" }, make("div", { className: "head" }), plot);
+  return make("div.facet", make("div.head"), plot);
 }
 
 function leaveFacet(place) {
@@ -135,26 +134,26 @@ function drawFacet(facet, place) {
   fit(plot);
 }
 
-cliptta.kinds.plot = function (body, figure) {
+kinds.plot = function (body, figure) {
   if (!body.querySelector(".facets")) {
     body.append(
-      make("div", { className: "legend" }),
-      make("div", { className: "facets" }),
-      make("p", { className: "footnote" }),
+      make("div.legend"),
+      make("div.facets"),
+      make("p.footnote"),
     );
   }
-  cliptta.retitle(body, figure.heading);
+  retitle(body, figure.heading);
   const holder = body.querySelector(".facets");
   const facets = figure.facets || [];
-  cliptta.emptied(body, facets.length ? "" : figure.empty || cliptta.say("Press Run."));
+  emptied(body, facets.length ? "" : figure.empty || say("Press Run."));
   holder.dataset.count = facets.length;
   const key = JSON.stringify(figure.legend || []);
   const legend = body.querySelector(".legend");
   if (legend.dataset.key !== key) {
     legend.dataset.key = key;
-    legend.replaceChildren(...(figure.legend || []).map((entry) => make("span", {}, ...cliptta.who(entry))));
+    legend.replaceChildren(...(figure.legend || []).map((entry) => make("span", who(entry))));
   }
   body.querySelector(".footnote").textContent = figure.note || "";
-  const places = cliptta.keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
+  const places = keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
   facets.forEach((facet, index) => drawFacet(facet, places[index]));
 };

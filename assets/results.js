@@ -1,5 +1,4 @@
 // The table of results (cliptta_demo/page/panels/images.py): every image, sortable; and files made in the browser.
-const { make, say } = cliptta;
 // Column → its title, and of what kind its values are; texts where none is named.
 const COLUMNS = {
   image: ["#", "count"],
@@ -76,10 +75,10 @@ function sorted(data, state) {
   return lines.sort((a, b) => state.way * compare(a.row[state.column], b.row[state.column]));
 }
 
-cliptta.kinds.results = function (body, data) {
+kinds.results = function (body, data) {
   const state = (body.state = body.state || { column: null, way: 1 });
   if (!data.columns) {
-    body.replaceChildren(...(data.words ? [make("p", { className: "footnote", textContent: data.words })] : []));
+    body.replaceChildren(...(data.words ? [make("p.footnote", data.words)] : []));
     return;
   }
   const sort = (index) => {
@@ -87,36 +86,35 @@ cliptta.kinds.results = function (body, data) {
     const way = state.column === index ? -state.way : ["share", "score"].includes(kind) ? -1 : 1;
     Object.assign(state, { column: index, way });
     const at = body.querySelector(".scroll")?.scrollLeft || 0;
-    cliptta.kinds.results(body, data);
+    kinds.results(body, data);
     body.querySelector(".scroll").scrollLeft = at;
     body.querySelectorAll("thead button")[index].focus({ preventScroll: true });
   };
   const of = (method) => data.columns.filter((column) => column.method === method).length;
-  const groups = make("tr", { className: "groups" }, make("th", { colSpan: of(""), scope: "colgroup" }));
+  const groups = make("tr.groups", make("th", { colSpan: of(""), scope: "colgroup" }));
   for (const { method, label, mark } of data.methods) {
-    const who = make("span", { className: "who" }, cliptta.marker(mark), make("span", { textContent: label }));
-    groups.append(cliptta.own(mark, make("th", { colSpan: of(method), scope: "colgroup", className: "of-method" }, who)));
+    const head = make("th.of-method", { colSpan: of(method), scope: "colgroup" }, make("span.who", who({ mark, label })));
+    groups.append(own(mark, head));
   }
-  const heads = make("tr", {});
+  const heads = make("tr");
   data.columns.forEach(({ key }, index) => {
     const [title, kind] = COLUMNS[key];
     const own = state.column === index;
     const button = make(
-      "button",
-      { onclick: () => sort(index) },
-      make("span", { textContent: title }),
-      make("span", { className: "arrow", textContent: own ? (state.way > 0 ? "▲" : "▼") : "", ariaHidden: "true" }),
+      "button", { onclick: () => sort(index) },
+      make("span", title),
+      make("span.arrow", { ariaHidden: "true" }, own ? (state.way > 0 ? "▲" : "▼") : ""),
     );
     const head = make("th", { scope: "col" }, button);
     head.setAttribute("aria-sort", own ? (state.way > 0 ? "ascending" : "descending") : "none");
     if (kind) head.dataset.kind = kind;
     heads.append(head);
   });
-  const rows = make("tbody", {}, ...sorted(data, state).map(({ line }) => line));
+  const rows = make("tbody", ...sorted(data, state).map(({ line }) => line));
   const [shown, total] = [data.rows.length, data.total].map((count) => count.toLocaleString("en"));
   const all = say("Results for {total} images.", { total });
   const some = say("Results for the newest {shown} of {total} images.", { shown, total });
   const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;
-  const table = cliptta.table(caption, make("caption", { className: "sr", textContent: caption }), make("thead", {}, groups, heads), rows);
-  body.replaceChildren(make("p", { className: "footnote", textContent: caption }), table);
+  const table = cliptta.table(caption, make("caption.sr", caption), make("thead", groups, heads), rows);
+  body.replaceChildren(make("p.footnote", caption), table);
 };

@@ -1,5 +1,4 @@
 // A figure as plain SVG, at once: Plotly is large, and takes the place when it has come.
-const drawn = cliptta.drawn;
 const MARGIN = { left: 44, right: 10, top: 10, bottom: 36 };
 const SHAPES = {
   circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -11,7 +10,7 @@ const SHAPES = {
 const DASHES = { dot: "2 3", dash: "7 4", dashdot: "7 3 2 3", longdash: "10 4" };
 const FEW = 6; // numbers along an axis
 
-const paint = (colour, usual = "muted") => cliptta.colour(String(colour ?? usual).replace(/^@/, ""));
+const paint = (name, usual = "muted") => colour(String(name ?? usual).replace(/^@/, ""));
 const words = (text) => new DOMParser().parseFromString(String(text), "text/html").body.textContent;
 
 /** Value → share of the axis, and the values that have a number beside them. */

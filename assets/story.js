@@ -1,5 +1,4 @@
 // The story (cliptta_demo/page/panels/loss.py): sentences joined to the batch's numbers, losses term by term.
-const { fixed, make, percent, say } = cliptta;
 
 /** The parts of a loss by their names in the engine: how they are called, and what they ask for. */
 const TERMS = (cliptta.lossTerms = {
@@ -55,25 +54,25 @@ function sentences({ told, alone }) {
 }
 
 const number = ([text, id]) =>
-  make("button", { className: "number", textContent: text, title: say("Show where"), onclick: () => cliptta.lightUp(id) });
+  make("button.number", { title: say("Show where"), onclick: () => lightUp(id) }, text);
 
 // A comma stays with its number: a button lets a line break on either side.
 const stop = (part) => (typeof part === "string" && part.match(/^[.,;:]/)?.[0]) || "";
 const line = (parts) =>
   parts.map((part, index) => {
     if (typeof part === "string") return index ? part.slice(stop(part).length) : part;
-    return make("span", { className: "whole" }, number(part), stop(parts[index + 1]));
+    return make("span.whole", number(part), stop(parts[index + 1]));
   });
 
 function loss(own) {
-  const value = (number) => make("dd", { textContent: fixed(number, 2).replace("-", "−") });
+  const value = (number) => make("dd", fixed(number, 2).replace("-", "−"));
   const values = Object.entries(own.terms).map(([term, number]) => {
     const [name, meaning] = TERMS[term] ?? [term, ""];
-    return make("div", { title: meaning }, make("dt", { textContent: name }), value(number));
+    return make("div", { title: meaning }, make("dt", name), value(number));
   });
   const sum = Object.values(own.terms).reduce((one, other) => one + other, 0);
-  if (values.length > 1) values.push(make("div", { className: "sum" }, make("dt", { textContent: say("sum") }), value(sum)));
-  return cliptta.own(own.mark, make("section", { title: own.sentence }, make("h3", {}, ...cliptta.who(own)), make("dl", {}, ...values)));
+  if (values.length > 1) values.push(make("div.sum", make("dt", say("sum")), value(sum)));
+  return cliptta.own(own.mark, make("section", { title: own.sentence }, make("h3", who(own)), make("dl", ...values)));
 }
 
 function heading({ losses, step, batch }) {
@@ -82,21 +81,21 @@ function heading({ losses, step, batch }) {
   return say("The loss at {when}", { when });
 }
 
-cliptta.kinds.story = function (body, data) {
-  if (!body.querySelector(".story")) body.append(make("div", { className: "story" }));
+kinds.story = function (body, data) {
+  if (!body.querySelector(".story")) body.append(make("div.story"));
   const holder = body.querySelector(".story");
   holder.hidden = !data.losses;
-  cliptta.emptied(body, data.losses ? "" : say("Press Run: the terms of each loss appear here, with their values at each step."));
+  emptied(body, data.losses ? "" : say("Press Run: the terms of each loss appear here, with their values at each step."));
   const told = data.losses ? sentences(data) : [];
   const words = JSON.stringify(told);
   if (holder.dataset.words !== words) {
     holder.dataset.words = words;
     holder.querySelector("ol")?.remove();
-    const lines = told.map((parts) => make("li", {}, make("p", {}, ...line(parts))));
-    if (lines.length) holder.prepend(make("ol", {}, ...lines));
+    const lines = told.map((parts) => make("li", make("p", ...line(parts))));
+    if (lines.length) holder.prepend(make("ol", ...lines));
   }
   holder.querySelector(".losses")?.remove();
   holder.querySelector(".when")?.remove();
   if (!data.losses) return;
-  holder.append(make("h4", { className: "when", textContent: heading(data) }), make("div", { className: "losses" }, ...data.losses.map(loss)));
+  holder.append(make("h4.when", heading(data)), make("div.losses", ...data.losses.map(loss)));
 };

@@ -1,9 +1,8 @@
 // The schedule (cliptta_demo/page/panels/strip.py): blocks of shifts, classes, strangers, a marker; accuracies by shift.
-const { make, percent, say } = cliptta;
 
 const SAID = 6; // shifts that are named in the sentence
 
-const nameOf = ({ names }, shift) => cliptta.capital(names[shift]);
+const nameOf = ({ names }, shift) => capital(names[shift]);
 
 /** The strip in words, for those who can't see it and where there is little to see. */
 function sentence(plan) {
@@ -32,7 +31,7 @@ function sentence(plan) {
 }
 
 function shifts(data) {
-  const row = make("div", { className: "shifts" });
+  const row = make("div.shifts");
   let first = 0;
   let before = null;
   for (const [shift, level, length] of data.shifts) {
@@ -40,10 +39,10 @@ function shifts(data) {
     const shown = level ? say("{name}, severity {level}", { name, level }) : name;
     const place = { batch: first + 1, last: first + length };
     const batches = length > 1 ? say("batches {batch} to {last}", place) : say("batch {batch}", place);
-    const fill = make("i", {});
+    const fill = make("i");
     fill.style.height = `${20 * level || 100}%`;
     const piece = make("div", { title: `${shown}: ${batches}` }, fill);
-    if (shift !== before) piece.append(make("span", { textContent: name }));
+    if (shift !== before) piece.append(make("span", name));
     piece.dataset.family = data.families[shift];
     piece.style.flexGrow = length;
     row.append(piece);
@@ -55,9 +54,9 @@ function shifts(data) {
 
 /** A row for each class: the darker, the more of a batch's images are of it. */
 function classes(rows) {
-  const canvas = make("canvas", { className: "classes", width: rows[0].length, height: rows.length });
+  const canvas = make("canvas.classes", { width: rows[0].length, height: rows.length });
   const drawing = canvas.getContext("2d");
-  drawing.fillStyle = cliptta.colour("accent");
+  drawing.fillStyle = colour("accent");
   rows.forEach((row, y) =>
     [...row].forEach((level, x) => {
       drawing.globalAlpha = Number(level) / 9;
@@ -68,7 +67,7 @@ function classes(rows) {
 }
 
 function strangers(shares) {
-  const row = make("div", { className: "bursts" });
+  const row = make("div.bursts");
   for (const share of shares) row.append(make("i", { style: `height:${100 * share}%` }));
   return row;
 }
@@ -78,13 +77,13 @@ function picture(body, data, text) {
   const key = JSON.stringify([data.shifts, data.classes, data.bursts, document.body.className]);
   if (body.dataset.key !== key) {
     body.dataset.key = key;
-    const lanes = make("div", { className: "lanes", role: "img" });
+    const lanes = make("div.lanes", { role: "img" });
     const lane = (name, content) =>
-      lanes.append(make("b", { textContent: name }), make("div", { className: "lane" }, content));
+      lanes.append(make("b", name), make("div.lane", content));
     lane(say("shift"), shifts(data));
     if (data.classes.length) lane(say("classes"), classes(data.classes));
     if (data.bursts.length) lane(say("strangers"), strangers(data.bursts));
-    body.replaceChildren(lanes, make("p", { className: "footnote", textContent: text }));
+    body.replaceChildren(lanes, make("p.footnote", text));
   }
   const { at } = data;
   const lanes = body.querySelector(".lanes");
@@ -95,21 +94,20 @@ function picture(body, data, text) {
 }
 
 function table(data) {
-  const head = make("tr", {}, make("th", { textContent: say("shift") }));
-  for (const entry of data.methods) head.append(make("th", { scope: "col" }, ...cliptta.who(entry)));
+  const head = make("tr", make("th", say("shift")));
+  for (const entry of data.methods) head.append(make("th", { scope: "col" }, who(entry)));
   const rows = Object.entries(data.accuracies).map(([shift, values]) =>
     make(
       "tr",
-      {},
-      make("th", { scope: "row", textContent: nameOf(data, shift) }),
-      ...values.map((value) => make("td", { textContent: value === null ? "–" : percent(value, 1) })),
+      make("th", { scope: "row" }, nameOf(data, shift)),
+      ...values.map((value) => make("td", value === null ? "–" : percent(value, 1))),
     ),
   );
-  const caption = make("caption", { textContent: say("Accuracy under each shift so far") });
-  return make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
+  const caption = make("caption", say("Accuracy under each shift so far"));
+  return make("table", caption, make("thead", head), make("tbody", ...rows));
 }
 
-cliptta.kinds.strip = function (body, data) {
+kinds.strip = function (body, data) {
   const text = data?.shifts ? sentence(data) : "";
   const much = text && (data.shifts.length > 1 || data.classes.length > 0 || data.bursts.length > 0);
   const compared = Boolean(text) && data.methods.length > 0;
@@ -117,8 +115,8 @@ cliptta.kinds.strip = function (body, data) {
   if (much) picture(body, data, text);
   else {
     delete body.dataset.key;
-    body.replaceChildren(make("p", { className: "quiet", textContent: text }));
+    body.replaceChildren(make("p.quiet", text));
   }
   body.querySelector(".by-shift")?.remove();
-  if (compared) body.append(make("div", { className: "by-shift", tabIndex: 0 }, table(data)));
+  if (compared) body.append(make("div.by-shift", { tabIndex: 0 }, table(data)));
 };

@@ -17,11 +17,11 @@ def in_script(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def scoped(script: Path) -> str:
-    """A script's text; one of ``assets`` in a scope of its own, where ``cliptta`` is what all of them share."""
-    text = script.read_text(encoding="utf-8")
-    own = script.parent == ASSETS
-    return f"((cliptta) => {{\n{text}}})((window.cliptta ??= {{ kinds: {{}} }}));\n" if own else text
+def scoped(scripts: Iterable[str]) -> str:
+    """Scripts of ``assets`` as one: the first is page.js, whose names the others know, each in a block of its own."""
+    first, *others = ((ASSETS / name).read_text(encoding="utf-8") for name in scripts)
+    blocks = "".join(f"{{\n{text}}}\n" for text in others)
+    return f"((cliptta) => {{\n{first}{blocks}}})((window.cliptta ??= {{ kinds: {{}} }}));\n"
 
 
 def one_file(
@@ -30,24 +30,26 @@ def one_file(
     *,
     kind: str,
     styles: Iterable[str],
-    scripts: Iterable[str | Path],
+    scripts: Iterable[str],
     data: dict[str, Any],
     work: str,
+    library: Path | None = None,
 ) -> str:
     """The file's text.
 
     Args:
         title: plain text; body: HTML; kind: a class of its own for the style sheets.
-        styles, scripts: names of files of ``assets/``, or paths, in the order in which they are read.
+        styles, scripts: names of files of ``assets/``, in the order in which they are read, see :func:`scoped`.
+        library: a script that they need.
         data: what ``work``, a piece of script at the end, finds as ``DATA``.
     """
     text = in_script(data)
     styled = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in styles)
-    read = "".join(f"<script>{scoped(ASSETS / name)}</script>" for name in scripts)
+    needed = f"<script>{library.read_text(encoding='utf-8')}</script>" if library else ""
     return (
         f'<!doctype html><html lang="{language().code}" dir="{language().direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{styled}</style></head>"
         f'<body><script>{DARK}</script><main class="gradio-container report {kind}">{body}</main>'
-        f"{read}<script>const DATA = {text};{work}</script></body></html>"
+        f"{needed}<script>{scoped(scripts)}</script><script>const DATA = {text};{work}</script></body></html>"
     )

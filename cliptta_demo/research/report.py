@@ -84,7 +84,7 @@ def to_html(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str
     ]
     histograms = {name: histogram_figure(row, drawn, settings["class_names"]) for name, row in first.items()}
     data = {"panels": figures, "histograms": histograms}
-    inside = {"styles": STYLES, "scripts": (PLOTLY, *SCRIPTS), "data": data, "work": MOUNT}
+    inside = {"styles": STYLES, "scripts": SCRIPTS, "library": PLOTLY, "data": data, "work": MOUNT}
     return one_file(title_of(settings), "".join(body), kind="table", **inside)
 
 

@@ -57,7 +57,7 @@ def joined(name: str) -> str:
     """
     if name == "page.css":
         return "\n".join((ASSETS / f"{style}.css").read_text(encoding="utf-8") for style in STYLES)
-    return f"if (!window.cliptta) {{\n{''.join(scoped(ASSETS / f'{script}.js') for script in SCRIPTS)}}}\n"
+    return f"if (!window.cliptta) {{\n{scoped(f'{name}.js' for name in SCRIPTS)}}}\n"
 
 
 @cache
