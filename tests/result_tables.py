@@ -1,5 +1,7 @@
 """The tables of results in the README and in docs/measured.md, out of the record."""
 
+from functools import cache
+
 import pandas as pd
 from paths import ROOT
 
@@ -18,15 +20,24 @@ STREAMS = {
     "cifar10-clean": "CIFAR-10, clean",
     "lesson-collapse": "pictures, impulse noise, severity 4",
 }
-KEPT = read_streams(ROOT / "docs" / "gallery" / STREAMS_FILE)
-GAINS = gains_table(group_of(KEPT, "corruptions"))
+
+
+@cache
+def kept() -> pd.DataFrame:
+    """The streams of the gallery."""
+    return read_streams(ROOT / "docs" / "gallery" / STREAMS_FILE)
+
+
+def gains() -> pd.DataFrame:
+    """Of each method over zero-shot, table by table."""
+    return gains_table(group_of(kept(), "corruptions"))
 
 
 def statistics_sentence() -> str:
     """What the batch's statistics gain without a step, beside CLIPTTA, on each table of the ranking."""
     parts = [
-        f"{gains['batch-statistics']} points on {title} (CLIPTTA {gains['cliptta']})"
-        for title, gains in GAINS.drop(columns="method").items()
+        f"{gain['batch-statistics']} points on {title} (CLIPTTA {gain['cliptta']})"
+        for title, gain in gains().drop(columns="method").items()
     ]
     return f"The batch's statistics alone, without a step: {', '.join(parts)}."
 
@@ -35,8 +46,8 @@ def tent_sentence(record: Record) -> str:
     """What joins TENT's two numbers, that with one setting for all and that in the ranking."""
     lost = mean_and_error(record.read("cifar10-5", Claim(sentence="", quantity=lead("zero-shot", "tent"))))
     own = chosen()["tent"]
-    everywhere = ranking(group_of(KEPT, "corruptions")).words["tent"]
-    there = GAINS["CIFAR-10, severity 5"]["tent"]
+    everywhere = ranking(group_of(kept(), "corruptions")).words["tent"]
+    there = gains()["CIFAR-10, severity 5"]["tent"]
     return (
         f"TENT's {lost} points below zero-shot here and its {everywhere} in the ranking are of two settings: there it "
         f"has {own.rate:g} of this rate and {own.steps} step a batch, and hardly moves ({there} under the same "

@@ -1,5 +1,6 @@
 """Processes that start warm: copies of one that has the large libraries loaded, which takes most of a start."""
 
+import importlib
 import multiprocessing
 import os
 import runpy
@@ -9,12 +10,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from huggingface_hub import constants
 from paths import ROOT
 
 # As app.py loads them; the first says how their threads wait.
 LIBRARIES = ["cliptta_demo", "torch", "torchvision", "open_clip", "gradio", "pyarrow.parquet", "plotly.graph_objects"]
 SECONDS = 600  # for a process that is waited for to its end
-TOO_LATE = ("HF_", "OMP_", "PYTHON", "SPACES_")  # variables that libraries read once, when they are loaded
+TOO_LATE = ("OMP_", "PYTHON", "SPACES_")  # variables that libraries read once, when they are loaded
 
 
 def fits(settings: Mapping[str, str]) -> bool:
@@ -85,6 +87,8 @@ def _serve(command: list[str], folder: str, environment: Mapping[str, str], log:
         os.dup2(file.fileno(), 2)
     os.environ.clear()
     os.environ.update(environment)
+    if "HF_ENDPOINT" in environment:
+        importlib.reload(constants)  # which reads the variables that begin with HF_
     os.chdir(folder)
     tempfile.tempdir = None  # TMPDIR may be another
     sys.argv, sys.path[0] = command, str(Path(command[0]).parent)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
+from warm import run_code
 
 from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS
@@ -47,7 +48,8 @@ def test_texts_are_found_in_python_and_in_scripts() -> None:
 
 
 def test_nothing_is_said_while_the_package_is_imported() -> None:
-    subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True)
+    status, text = run_code(IMPORTS)
+    assert status == 0, text[-3000:]
 
 
 def test_words_are_chosen_when_they_are_shown() -> None:
@@ -97,9 +99,9 @@ def test_a_file_that_is_no_translation_is_refused_in_a_sentence(tmp_path: Path) 
         read_language("nowhere")
 
 
-@pytest.mark.parametrize("command", [["app.py"], ["-m", "cliptta_demo"], ["-m", "cliptta_demo", "run", "--help"]])
-def test_a_language_that_there_is_not_ends_the_program_with_its_sentence(command: list[str]) -> None:
+def test_a_language_that_there_is_not_ends_the_program_with_its_sentence() -> None:
     environment = {**os.environ, "CLIPTTA_LANGUAGE": "xx"}
-    ended = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert ended.stderr.startswith("error: CLIPTTA_LANGUAGE is xx; there are ")
+    for command in (["app.py"], ["-m", "cliptta_demo"], ["-m", "cliptta_demo", "run", "--help"]):
+        ended = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+        assert ended.stderr.startswith("error: CLIPTTA_LANGUAGE is xx; there are ")

@@ -160,14 +160,6 @@ def test_the_installed_command_serves_the_page(installed: Installation, address:
         assert CONTENT_TYPES[place.suffix] in head["Content-Type"]
 
 
-def test_a_table_knows_methods_from_outside(installed: Installation) -> None:
-    sizes = ("--batches=1", "--batch-size=4", "--corruptions=none", "--out=table")
-    plugin = ("--plugin", str(ROOT / "tests" / "outside.py"))
-    told = installed.run("cliptta-demo", *plugin, "table", "--methods=information@lr=0.001,feature-cache", *sizes)
-    assert "Information maximisation, lr 0.001" in told
-    assert "Feature cache" in told
-
-
 @pytest.mark.browser
 def test_the_page_offers_runs_and_draws_methods_from_outside(address: str, browser: Browser) -> None:
     query = "?methods=tent,cliptta,information,feature-cache,sharp&corruption=night&score=margin"

@@ -35,7 +35,7 @@ Story = tuple[Asker, Server, Path]
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("uploads").resolve()
-    settings = {**LIMITS, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+    settings = {**LIMITS, "GRADIO_TEMP_DIR": str(folder), "TMPDIR": str(folder)}
     with serve_process("tests/watched_server.py", **settings) as (address, process, log):
         asker = Asker(address)
         wait_until(lambda: asker.health()["status"] == "ok")

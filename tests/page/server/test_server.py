@@ -10,14 +10,12 @@ import socket
 import time
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio_client
 import httpx
 import pytest
-from hub_stand_in import Repository, serve_hub
-from hub_tables import ANIMALS, table
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
@@ -52,6 +50,8 @@ def story() -> dict[str, Any]:
         told["rests"] = server.rests() - before
         told["tools"], told["called"] = run_apart(_as_tool(address))
         told["documented"] = [_documented(address, **change) for change in ({}, {"batches=3": "batches=-1"})]
+        client = gradio_client.Client(address, verbose=False)
+        told["endpoints"] = {*client.view_api(return_format="dict", print_info=False)["named_endpoints"]}
         run_apart(_stopped(server, process, told))
         told["status"] = process.wait(PATIENCE)
         log.seek(0)
@@ -128,6 +128,7 @@ def test_it_is_a_tool_with_the_same_limits(story: dict[str, Any]) -> None:
 def test_the_documented_loop_ends_with_the_servers_sentence(story: dict[str, Any]) -> None:
     (batches, nothing), (none, sentence) = story["documented"]
     assert (batches, nothing, none) == ([1, 2, 3], "", [])
+    assert story["endpoints"] == {"/run"}
     assert "batches is -1; it must be a whole number from 1 to" in sentence
 
 
@@ -190,20 +191,12 @@ def test_told_to_stop_it_ends_the_step_and_then_itself(story: dict[str, Any]) ->
     assert all(later >= earlier for earlier, later in pairwise(story["cut"].batches))
 
 
-@pytest.mark.parametrize("download", [False, True], ids=["before it is ready", "in the middle of a download"])
-def test_told_to_stop_it_waits_for_nothing_else(download: bool, tmp_path: Path) -> None:
-    files = {"data/test-0.parquet": table([0, 1, 2] * 1500, names=ANIMALS)}
-    with serve_hub({("dataset", "zoo/animals"): Repository(files)}) as hub:
-        hub.xet, hub.bytes_per_second = True, 10_000  # its client has threads of its own
-        place = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
-        wanted = {**place, "CLIPTTA_DATASET": "hf:zoo/animals"} if download else {}
-        with serve_process(**wanted) as (_, process, log):
-            while wanted and not hub.sending:
-                time.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE) == 0
-            log.seek(0)
-            events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
+def test_told_to_stop_before_it_is_ready_it_waits_for_nothing() -> None:
+    with serve_process() as (_, process, log):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        log.seek(0)
+        events = [json.loads(line)["event"] for line in log.read().decode().splitlines() if line.startswith("{")]
     assert events[0] == "start"
     assert events[-2:] == ["stopping", "stopped"]  # it was ready before, or never
 
