@@ -20,7 +20,7 @@ from test_browser_run import PROGRESS, choose, done, small, step, wait_done
 from visitors import API
 
 pytestmark = pytest.mark.browser
-OWN = 200  # images, each a batch
+OWN = 100  # images, each a batch
 ROOM = 2**20  # bytes on the disk for uploads
 IMAGES = {"headers": {"X-Visitor": "a program"}, "timeout": PATIENCE}
 SETTINGS: dict[str, Any] = {"batch_size": 4, "adaptation": {"steps": 1}, "api_name": "/run"}
@@ -83,7 +83,8 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         told["form"] = {name: page.input_value(f"#{name} input[type=number]") for name in ("batch-size", "batches")}
         if not mounted:  # then no file may be larger, which is another error of the system's
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM, ROOM))
-        yield told | {"page": page, "address": address, "program": program, "folder": folder, "log": log}
+        told |= {"page": page, "address": address, "port": port, "process": process}
+        yield told | {"program": program, "folder": folder, "log": log}
     page.close()
 
 
@@ -114,39 +115,6 @@ def test_a_lost_run_is_told_of_and_its_settings_are_in_the_form_and_the_address(
     assert story["form"] == {"batch-size": "4", "batches": "200"}
     assert parse_qs(urlsplit(story["link"]).query) == {"batch_size": ["4"], "batches": ["200"]}
     assert page.url == story["link"]
-
-
-def test_own_images_have_to_be_added_again_after_a_restart(browser: Browser, tmp_path: Path) -> None:
-    """Told to stop in the middle of a run, and started again."""
-    for number in range(OWN):
-        Image.new("RGB", (8, 8), (number, 255 - number, 99)).save(tmp_path / f"{number}.png")
-    port, page = free_port(), browser.new_page(viewport={"width": 1440, "height": 900})
-    be_patient(page)
-    with serve_process(GRADIO_SERVER_PORT=port) as (address, process, _):
-        opened(page, address)
-        choose(page, "dataset", "Your images")
-        page.wait_for_selector("#files input[type=file]", state="attached")
-        page.set_input_files("#files input[type=file]", [str(path) for path in tmp_path.iterdir()])
-        page.wait_for_selector(f"#upload-note .note:has-text('{OWN} images ready')")
-        page.fill("#class-names textarea", "a red square, the sea")
-        small(page, batch_size=1, batches=OWN)
-        page.click("#run")
-        wait_done(page, 1)
-        process.terminate()
-        page.wait_for_selector("#message .note:has-text('being restarted')")
-        assert "nothing of it is kept" in page.inner_text("#message")
-        process.wait(PATIENCE)
-        page.click("#run")  # Gradio looks for its server from now on, if it does not already
-        page.wait_for_selector(".toast-body")
-    with serve_process(GRADIO_SERVER_PORT=port):
-        page.wait_for_selector("#message .note:has-text('was restarted')")
-        assert "add your images again" in page.inner_text("#message")
-        assert page.input_value("#class-names textarea") == "a red square, the sea"
-        page.wait_for_selector("#files")
-        page.reload()
-        page.wait_for_selector("#message .note")  # the link's, which is in the address
-        assert "was restarted" not in page.inner_text("#message")
-    page.close()
 
 
 def test_a_program_goes_on_with_the_server_that_came_after(story: dict[str, Any]) -> None:
@@ -209,3 +177,32 @@ def test_whoever_leaves_in_the_middle_of_an_upload_leaves_nothing(story: dict[st
     while new() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not new()
+
+
+def test_own_images_have_to_be_added_again_after_a_restart(story: dict[str, Any], tmp_path: Path) -> None:
+    """Told to stop in the middle of a run, and started again."""
+    page, process = story["page"], story["process"]
+    for number in range(OWN):
+        Image.new("RGB", (8, 8), (number, 255 - number, 99)).save(tmp_path / f"{number}.png")
+    page.click("#files button:has-text('Remove all')")
+    page.wait_for_selector("#upload-note .note", state="detached")
+    page.set_input_files("#files input[type=file]", [str(path) for path in tmp_path.iterdir()])
+    page.wait_for_selector(f"#upload-note .note:has-text('{OWN} images ready')")
+    small(page, batch_size=1, batches=OWN)
+    page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
+    page.click("#run")
+    wait_done(page, 1)
+    process.terminate()
+    page.wait_for_selector("#message .note:has-text('being restarted')")
+    assert "nothing of it is kept" in page.inner_text("#message")
+    process.wait(PATIENCE)
+    page.click("#run")  # Gradio looks for its server from now on, if it does not already
+    page.wait_for_selector(".toast-body")
+    with serve_process(GRADIO_SERVER_PORT=story["port"]):
+        page.wait_for_selector("#message .note:has-text('was restarted')")
+        assert "add your images again" in page.inner_text("#message")
+        assert page.input_value("#class-names textarea") == "a red square, the sea"
+        page.wait_for_selector("#files")
+        page.reload()
+        page.wait_for_selector("#message .note")  # the link's, which is in the address
+        assert "was restarted" not in page.inner_text("#message")

@@ -1,4 +1,7 @@
-"""A person's own images in a real browser: folders, archives, labels, the table, files to save, what is left after."""
+"""A person's own images in a real browser: folders, archives, videos, labels, the table, files to save, what is left.
+
+Names that try to be markup, code or formulas are shown as text everywhere, and run nowhere.
+"""
 
 import csv
 import io
@@ -8,13 +11,39 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hostile_files import film
 from PIL import Image
 from serving import PATIENCE
 from test_browser_run import PROGRESS
 
 pytestmark = pytest.mark.browser
 QUERY = "?dataset=upload&steps=2"
-HOSTILE = "=<img src=x onerror=alert(1)>.png"
+ATTACK = "<img src=x onerror=window.hacked=1>"
+CLASSES = (
+    ATTACK,
+    '<a href="javascript:window.hacked=2">press here</a>',
+    "<b>bold</b> & <i>more</i> &lt",
+    "<svg onload=window.hacked=3>",
+    "=HYPERLINK(1)",
+    "@SUM(A1)",
+    "{{7*7}} ${7*7} %{x}",
+    "كلب",
+    "👩‍🚀",
+)
+FILES = (
+    f"{ATTACK}.png",
+    "=1+1.png",
+    "+2.png",
+    "-3.png",
+    "@x.png",
+    "<script>window.hacked=4<script>.png",
+    "\u202egnp.exe.png",
+    '"><iframe src=about:blank>.png',
+)
+# Elements that only a name turned into markup would have made.
+INJECTED = (
+    "img[src=x], iframe[src='about:blank'], [onerror], [onload], a[href^='javascript'], #stage a *, .plot b, .plot i"
+)
 
 
 def draw(path: Path, colour: str) -> Path:
@@ -47,6 +76,12 @@ def finish(page) -> None:
     page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
     page.click("#run")
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+
+
+def saved_rows(page) -> list[dict[str, str]]:
+    with page.expect_download() as saved:
+        page.click("#save-csv")
+    return list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text(encoding="utf-8-sig"))))
 
 
 def drop(page, path: Path) -> None:
@@ -85,9 +120,7 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     assert page.evaluate(values) == sorted(page.evaluate(values))
     assert page.locator("#results th[aria-sort=ascending]").count() == 1
 
-    with page.expect_download() as saved:
-        page.click("#save-csv")
-    rows = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text(encoding="utf-8-sig"))))
+    rows = saved_rows(page)
     assert sorted(row["file"] for row in rows) == sorted(names)
     assert {row["truth"] for row in rows} == {"cat", "polar bear"}
     with page.expect_download() as saved:
@@ -98,31 +131,109 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     assert result["link"].startswith("?dataset=upload")
 
 
-def test_a_zip_with_a_table_and_hostile_names(page, pets, tmp_path):
+def png(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (24, 24), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def untouched(page) -> None:
+    assert page.evaluate("window.hacked") is None
+    assert page.locator(INJECTED).count() == 0
+
+
+def shown(text: str) -> str:
+    """What is left of a name: nothing that turns the text."""
+    return text.replace("\u202e", "")
+
+
+def give(page, files: dict[str, bytes], words: str) -> str:
+    payload = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files.items()]
+    page.set_input_files("#files input[multiple]:not([webkitdirectory])", payload)
+    page.wait_for_selector(f"#upload-note .note:has-text('{words}')")
+    return page.inner_text("#upload-note")
+
+
+def formulas(rows: list[dict[str, str]]) -> list[str]:
+    """Cells of text that a spreadsheet would run; a number may be negative."""
+    texts = [row[name] for row in rows for name in row if name in ("file", "truth") or "prediction" in name]
+    return [text for text in texts if text.lstrip().startswith(("=", "+", "-", "@"))]
+
+
+def test_hostile_names_inside_a_zip_become_labels_and_stay_text(page) -> None:
     remove_all(page)
-    path = tmp_path / "mine.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.write(pets / "cat" / "0.png", HOSTILE)
-        archive.write(pets / "cat" / "1.png", "../../up.png")
-        archive.writestr("labels.csv", f"file;label\n{HOSTILE};fox\nup.png;owl\ngone.png;owl\n")
-        archive.writestr("more.zip", b"PK")
-    drop(page, path)
-    noted(page, "2 images ready, all with labels of 2 classes")
-    note = page.inner_text("#upload-note")
-    assert "more.zip is an archive inside mine.zip" in note
-    assert "“gone.png”" in note
-    page.fill("#class-names textarea", "fox, hare")  # the visitor's own words: owl is none of them
+    members = {f"{ATTACK}/1.png": "red", "=cmd()/2.png": "blue", "../../+up/3.png": "gold", f"x/{ATTACK}.png": "gray"}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, colour in members.items():
+            archive.writestr(name, png(colour))
+        archive.writestr(f"{ATTACK}.zip", b"PK")
+        archive.writestr("labels.csv", f"file,label\n3.png,@{ATTACK}\ngone{ATTACK}.png,y\n")
+    note = give(page, {f"a{ATTACK}.zip": file.getvalue()}, "4 images ready, all with labels of 4 classes")
+    assert f"{ATTACK}.zip is an archive inside a{ATTACK}.zip" in note
+    assert f"“gone{ATTACK}.png”" in note
+    assert set(page.input_value("#class-names textarea").split(", ")) == {ATTACK, "=cmd()", f"@{ATTACK}", "x"}
     finish(page)
-    assert "1 image has a label outside the class names (“owl”)" in page.inner_text("#message")
-    page.wait_for_function("name => document.querySelector('#results').innerText.includes(name)", arg=HOSTILE)
-    assert page.locator("#results img, #gallery img").count() == 0
-    with page.expect_download() as saved:
-        page.click("#save-csv")
-    assert f"'{HOSTILE}" in Path(saved.value.path()).read_text(encoding="utf-8-sig")
+    untouched(page)
+    assert f"@{ATTACK}" in page.inner_text("#results")
+    rows = saved_rows(page)
+    assert {row["truth"] for row in rows} == {ATTACK, "'=cmd()", f"'@{ATTACK}", "x"}
+    assert formulas(rows) == []
+
+
+def test_hostile_class_and_file_names_are_text_in_every_panel(page) -> None:
     remove_all(page)
-    drop(page, pets)  # a folder, with its paths
-    noted(page, "6 images ready, all with labels of 2 classes")
-    assert page.input_value("#class-names textarea") == "fox, hare"
+    given = {name: png(colour) for name, colour in zip(FILES, ("red", "blue", "gold", "gray") * 2, strict=True)}
+    note = give(page, {**given, f"bad {ATTACK}.png": b"no image"}, f"{len(FILES)} images ready")
+    assert f"bad {ATTACK}.png" in note
+    page.fill("#class-names textarea", "\n".join(CLASSES))
+    finish(page)
+    untouched(page)
+    tiles = page.locator("#gallery .file").all_inner_texts()
+    assert sorted(tiles) == sorted(map(shown, FILES))
+    page.wait_for_function(
+        "names => names.every(name => document.querySelector('#results').innerText.includes(name))",
+        arg=[shown(name) for name in FILES],
+    )
+    page.locator("#histogram").scroll_into_view_if_needed()
+    page.wait_for_selector("#histogram .xtick text", state="attached")
+    ticks = page.evaluate("[...document.querySelectorAll('#histogram .xtick text')].map(text => text.textContent)")
+    short = {name if len(name) <= 16 else f"{name[:9].rstrip()}…{name[-6:].lstrip()}" for name in CLASSES}
+    assert short == set(ticks)  # letter by letter, tags and entities too
+    for name in ("tent", "cliptta"):
+        bars = page.locator(f"#histogram [data-id=histogram-{name}] .plot .points path")
+        heights = bars.evaluate_all("bars => bars.map(bar => bar.getBoundingClientRect().height)")
+        bars.nth(heights.index(max(heights))).hover(force=True)  # a class without predictions has nothing to point at
+        untouched(page)
+    page.hover("#gallery .tile >> nth=0")
+    page.hover("#matrix canvas >> nth=0")
+    rows = saved_rows(page)
+    assert len(rows) == len(FILES)
+    assert formulas(rows) == []
+    assert {row["file"].lstrip("'") for row in rows} == {shown(name) for name in FILES}
+    untouched(page)
+
+
+def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
+    remove_all(page)
+    clip = tmp_path / "clip.webm"
+    clip.write_bytes(film("webm", 60))
+    page.set_input_files("#files input[type=file]", [str(clip)])
+    noted(page, "6 frames ready, in their order")
+    page.click("#stream-fold > button")
+    assert page.input_value("#order input") == "As given"
+    page.fill("#files .every input", "3")
+    page.press("#files .every input", "Enter")
+    noted(page, "20 frames ready, in their order")
+    assert page.input_value("#batches input") == "2"
+    page.fill("#class-names textarea", "a red thing, a green thing")
+    finish(page)
+    names = page.locator("#gallery .file").all_inner_texts()
+    assert names == [f"clip.webm 0:0{index // 10}.{10 * index % 100:02}" for index in range(16, 20)]  # the last batch
+    assert page.inner_text("#accuracy h2") == "Agreement with zero-shot"
+    assert page.locator("#accuracy .plot svg").count() > 0
+    assert "% sure" in page.inner_text("#cards")
+    assert page.locator("#gallery [data-group=filter] [data-value=same], [data-value=changed]").count() > 0
 
 
 def stored(folder: Path) -> int:
@@ -140,7 +251,7 @@ def wait_stored(folder: Path, count: int) -> None:
 def test_images_are_their_owners_and_gone_when_that_one_has_left(page, visit, uploads, pets):
     remove_all(page)
     wait_stored(uploads, 0)  # whoever was here before has left
-    page.set_input_files("#files input[webkitdirectory]", str(pets))
+    drop(page, pets)  # with its paths
     noted(page, "6 images ready")
     other = visit(query="?dataset=upload&class_names=cat,polar+bear")
     other.wait_for_selector("#message:has-text('add yours')")

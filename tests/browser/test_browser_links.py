@@ -1,17 +1,20 @@
-"""Links in a real browser: an address fills the form, the run is the sender's, and Share makes such an address."""
+"""Links in a real browser: an address fills the form, the run is the sender's, and Share makes such an address.
+
+A schedule that a link opens is drawn on the strip; and what calls do whose answers come late on a slow line.
+"""
 
 from itertools import cycle
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from serving import be_patient
-from test_browser_run import PROGRESS, picture, set_number, wait_idle
+from serving import be_patient, wait_for_streams, watch_streams
+from test_browser_run import PROGRESS, done, picture, set_number, step, wait_done, wait_idle
 
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.words.defaults import DEFAULTS
 
 pytestmark = pytest.mark.browser
-ANSWERS = "**/queue/data*"
+JOIN, ANSWERS = "**/queue/join*", "**/queue/data*"
 LINK = (
     "?corruption=fog&severity=2&batch_size=8&batches=2&steps=2&seed=7"
     "&methods=zero-shot,cliptta&class_names=cat, car, tree"
@@ -20,6 +23,33 @@ LINK = (
 # The page's experiment with another seed: a link says how long its stream is.
 CHANGED = urlencode({"batch_size": DEFAULTS.stream.batch_size, "batches": DEFAULTS.stream.batches, "seed": 11})
 HOSTILE = ("<img src=x onerror=window.hacked=1>", "<script>window.hacked=1</script>", '"><svg onload=window.hacked=1>')
+
+# The end of each stream comes only when the page is told so; all before it comes at once.
+SLOW_ENDS = """(() => {
+    const fetched = window.fetch
+    const END = 'data: {"msg":"close_stream"'
+    window.held = 0
+    window.fetch = async (...request) => {
+        const response = await fetched(...request)
+        if (!window.slow || !String(request[0].url ?? request[0]).includes("/queue/data")) return response
+        const slow = new TransformStream({
+            async transform(text, out) {
+                const [before, ...end] = text.split(END)
+                out.enqueue(before)
+                if (!end.length) return
+                window.held += 1
+                while (window.slow) await new Promise(done => setTimeout(done, 50))
+                out.enqueue(END + end.join(END))
+            },
+        })
+        const late = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(slow)
+        return new Response(late.pipeThrough(new TextEncoderStream()), response)
+    }
+})()"""
+SCHEDULE = (
+    "?schedule=continual&shift_batches=1&batches=3&batch_size=8&order=rotta&ood_share=0.25&ood_bursts=1"
+    "&methods=zero-shot,tent&steps=1"
+)
 
 
 def open_link(visit, query):
@@ -93,3 +123,58 @@ def test_a_bad_link_says_so_runs_nothing_and_leaves_a_page_whose_changes_make_an
     page.wait_for_selector("#message .note:has-text('seed is -1; it must be a whole number')")
     page.wait_for_timeout(300)
     assert urlsplit(page.input_value(".link-note input")).query == CHANGED  # the last good one
+
+
+def step_before_the_end(page, batch_size, meanwhile=lambda: None):
+    """Presses Step after the server has ended the stream, and before the page knows of that."""
+    wait_for_streams(page)
+    page.evaluate("[window.slow, window.held] = [true, 0]")
+    set_number(page, "batch-size", batch_size)  # which asks for another estimate
+    page.wait_for_function("window.held === 1")
+    meanwhile()
+    with page.expect_response(JOIN):
+        page.click("#step")
+    page.evaluate("window.slow = false")
+
+
+def test_a_call_made_before_the_end_of_the_stream_has_come_is_answered_or_its_loss_is_said(browser, server) -> None:
+    page = browser.new_page()
+    be_patient(page)
+    watch_streams(page)
+    page.add_init_script(SLOW_ENDS)
+    page.goto(server)
+    page.wait_for_selector("#gallery .body > *", state="attached")
+    step_before_the_end(page, 4)
+    page.wait_for_selector("[data-testid=progress]:has-text('paused')")
+    assert done(page) == 1
+    step_before_the_end(page, 8, lambda: page.route(ANSWERS, lambda route: route.fulfill(status=503), times=1))
+    page.wait_for_selector(".toast-body:has-text('Connection to the server was lost')")
+    page.close()
+
+
+def test_a_schedule_is_drawn_before_during_and_after_its_run(visit) -> None:
+    page = visit(390, 844, SCHEDULE, phone=True)
+    lanes = page.locator("#strip .lanes")
+    # The page opens with one shift. While the link fills the form, plans of a part of it may come before its own.
+    page.wait_for_function(
+        """([shifts, names, label]) => document.querySelectorAll('#strip .shifts > div').length === shifts
+            && [...document.querySelectorAll('#strip .lanes b')].map(b => b.innerText).join() === names
+            && document.querySelector('#strip .lanes').ariaLabel.startsWith(label)""",
+        arg=[3, "shift,classes,strangers", "Gaussian noise in batch 1; Shot noise in batch 2; Impulse"],
+    )
+    assert page.locator("#strip .is-marked, #strip table").count() == 0
+    step(page)
+    page.wait_for_selector("#strip .is-marked")
+    assert lanes.get_attribute("aria-label").endswith("At batch 2.")
+    page.click("#run")
+    wait_done(page, 3)
+    page.wait_for_selector("#strip table")
+    assert page.locator("#strip tbody th").all_inner_texts() == ["Gaussian noise", "Shot noise", "Impulse noise"]
+    assert page.locator("#strip tbody td").count() == 6
+    notes = page.evaluate("document.querySelector('#accuracy .plot').layout.annotations.map((note) => note.text)")
+    assert notes[:3] == ["Gaussian noise", "Shot noise", "Impulse noise"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#settings")
+    set_number(page, "batches", 4)  # another plan: the form's, which no run is at
+    page.wait_for_function("document.querySelectorAll('#strip .shifts > div').length === 4")
+    assert page.locator("#strip .is-marked, #strip table").count() == 0

@@ -1,6 +1,8 @@
 """A page that opens with its owner's model and data, and what a visitor can do while another model is on its way."""
 
 import json
+import signal
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +14,7 @@ from checkpoints import SMALL, weights
 from hub_stand_in import Repository, serve_hub
 from hub_tables import ANIMALS, table
 from playwright.sync_api import Browser, Page
-from serving import be_patient, result_of, serve_process, watch_streams
+from serving import PATIENCE, be_patient, result_of, serve_process, watch_streams
 from test_browser_batches import wait_title
 from test_browser_run import PROGRESS, picture, set_number, small, step, wait_idle
 
@@ -27,8 +29,9 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     config = {"model_cfg": SMALL, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
     files = {"open_clip_config.json": json.dumps(config).encode(), "open_clip_model.safetensors": weights(SMALL)}
     repositories = {("model", name): Repository(files, {"license": "mit"}) for name in ("zoo/clip", "zoo/slow")}
-    pictures = {"data/test-0.parquet": table([0, 1, 2] * 20, names=ANIMALS)}
-    repositories["dataset", "zoo/animals"] = Repository(pictures)
+    for name, times in {"animals": 20, "many": 1500}.items():
+        pictures = {"data/test-0.parquet": table([0, 1, 2] * times, names=ANIMALS)}
+        repositories["dataset", f"zoo/{name}"] = Repository(pictures)
     with (
         serve_hub(repositories) as hub,
         serve_process(
@@ -36,14 +39,14 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             HF_HOME=str(tmp_path_factory.mktemp("home")),
             HF_HUB_OFFLINE="0",
             **{f"CLIPTTA_{name.upper()}": value for name, value in OPENING.items()},
-        ) as (address, _, log),
+        ) as (address, process, log),
     ):
         page = browser.new_page(viewport={"width": 1440, "height": 1400})
         be_patient(page)
         watch_streams(page)
         page.goto(address)
         page.wait_for_selector("#gallery .body > *", state="attached")
-        yield SimpleNamespace(page=page, hub=hub, address=address, log=log)
+        yield SimpleNamespace(page=page, hub=hub, address=address, process=process, log=log)
         page.close()
 
 
@@ -164,3 +167,18 @@ def test_a_model_or_data_that_fails_is_put_back_and_one_that_comes_begins_anew(s
     says(page, "#backbone-note", "kept here")
     story.log.seek(0)
     assert b"Traceback" not in story.log.read()
+
+
+def test_told_to_stop_in_the_middle_of_a_download_the_server_waits_for_nothing(story: SimpleNamespace) -> None:
+    """Over Xet, whose client has threads of its own."""
+    hub, process = story.hub, story.process
+    hub.xet, hub.bytes_per_second = True, 10_000
+    visitor = gradio_client.Client(story.address, verbose=False)
+    visitor.submit(dataset="hf:zoo/many", batches=1, api_name="/run")
+    while not hub.sending:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    story.log.seek(0)
+    lines = [json.loads(line) for line in story.log.read().decode().splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines if not line["event"].startswith("run-")][-2:] == ["stopping", "stopped"]

@@ -1,0 +1,71 @@
+"""What people give to the form: saved weights, and what can't work, which is a sentence after which all goes on."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from test_browser_run import choose, done, set_number, small, step, wait_idle
+
+pytestmark = pytest.mark.browser
+QUERY = "?steps=1&methods=cliptta"
+
+
+def load(page: Page, file: Path) -> None:
+    with page.expect_file_chooser() as asking:
+        page.click("#load-weights")
+    asking.value.set_files(file)
+
+
+def test_saved_weights_are_loaded_and_run(page: Page, tmp_path: Path) -> None:
+    small(page, batch_size=4, batches=1)
+    step(page)
+    with page.expect_download() as coming:
+        page.click("#save-weights")
+    with zipfile.ZipFile(coming.value.path()) as archive:
+        file = Path(archive.extract("cliptta.safetensors", tmp_path))
+    load(page, file)
+    page.wait_for_function("document.querySelector('#backbone input').value.startsWith('uploaded:tiny:cliptta:')")
+    step(page)
+    page.wait_for_function("document.querySelector('.model-line').textContent.includes('after cliptta')")
+    file.write_bytes(b"nothing")
+    load(page, file)
+    page.wait_for_selector("text=This is no file of weights that a run has saved.")
+
+
+def test_bad_class_names_are_one_sentence_and_the_session_goes_on(page):
+    small(page, batch_size=8, batches=4)
+    for names, words in (
+        ("", "at least two class names"),
+        ("cat", "nothing to choose between"),
+        ("cat, dog, Cat", "appears twice"),
+        ("cat, unicorn", "no class 'unicorn'"),
+    ):
+        page.fill("#class-names textarea", names)
+        page.click("#step")
+        page.wait_for_selector(f'#message [data-testid=message].error:has-text("{words}")')
+        assert page.get_attribute("#message .messages", "role") == "alert"
+        wait_idle(page)
+    page.fill("#class-names textarea", "cat, dog, car")
+    step(page)
+    assert done(page) == 1
+    assert page.locator("#message .error").count() == 0
+
+
+def test_bad_numbers_and_bad_files_are_one_sentence(page, tmp_path):
+    set_number(page, "batch-size", 9999)
+    page.click("#step")
+    page.wait_for_selector("#message .error:has-text('from 1 to 512')")
+    set_number(page, "batch-size", 1)
+    wait_idle(page)
+    step(page)
+    assert page.locator("#gallery .tile").count() == 1
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"nonsense")
+    choose(page, "dataset", "Your images")
+    page.wait_for_selector("#files input[type=file]", state="attached")
+    page.set_input_files("#files input[type=file]", str(bad))
+    page.wait_for_selector("#upload-note .note")
+    assert "bad.png" in page.inner_text("#upload-note")
+    page.click("#step")
+    page.wait_for_selector("#message .error:has-text('None of these files can be used')")
