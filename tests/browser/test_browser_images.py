@@ -16,6 +16,8 @@ from PIL import Image
 from serving import PATIENCE
 from test_browser_run import PROGRESS
 
+from cliptta_demo.page.layout.results_panel import SHOW
+
 pytestmark = pytest.mark.browser
 QUERY = "?dataset=upload&steps=2"
 ATTACK = "<img src=x onerror=window.hacked=1>"
@@ -78,6 +80,12 @@ def finish(page) -> None:
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
 
 
+def show_table(page):
+    if page.inner_text("#show-table") == SHOW:
+        page.click("#show-table")
+    page.wait_for_selector("#results tbody tr")
+
+
 def saved_rows(page) -> list[dict[str, str]]:
     with page.expect_download() as saved:
         page.click("#save-csv")
@@ -106,8 +114,7 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     assert sorted(names) == [f"{label}/{index}.png" for label in ("cat", "polar_bear") for index in range(3)]
 
     assert page.locator("#results tbody tr").count() == 0
-    page.click("#show-table")
-    page.wait_for_selector("#results tbody tr")
+    show_table(page)
     assert page.locator("#results tbody tr").count() == 6
     heads = page.locator("#results thead tr:nth-child(2) th").all_inner_texts()
     assert heads[:4] == ["#", "file", "batch", "truth"]
@@ -162,6 +169,7 @@ def formulas(rows: list[dict[str, str]]) -> list[str]:
 
 def test_hostile_names_inside_a_zip_become_labels_and_stay_text(page) -> None:
     remove_all(page)
+    page.fill("#class-names textarea", "")
     members = {f"{ATTACK}/1.png": "red", "=cmd()/2.png": "blue", "../../+up/3.png": "gold", f"x/{ATTACK}.png": "gray"}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -174,6 +182,7 @@ def test_hostile_names_inside_a_zip_become_labels_and_stay_text(page) -> None:
     assert f"“gone{ATTACK}.png”" in note
     assert set(page.input_value("#class-names textarea").split(", ")) == {ATTACK, "=cmd()", f"@{ATTACK}", "x"}
     finish(page)
+    show_table(page)
     untouched(page)
     assert f"@{ATTACK}" in page.inner_text("#results")
     rows = saved_rows(page)
@@ -188,6 +197,7 @@ def test_hostile_class_and_file_names_are_text_in_every_panel(page) -> None:
     assert f"bad {ATTACK}.png" in note
     page.fill("#class-names textarea", "\n".join(CLASSES))
     finish(page)
+    show_table(page)
     untouched(page)
     tiles = page.locator("#gallery .file").all_inner_texts()
     assert sorted(tiles) == sorted(map(shown, FILES))
