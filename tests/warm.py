@@ -24,7 +24,10 @@ def fits(settings: Mapping[str, str]) -> bool:
     return hasattr(os, "fork") and not any(name.startswith(TOO_LATE) for name in settings)
 
 
-class WarmProcess(multiprocessing.get_context("forkserver").Process):
+CONTEXT = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else None)
+
+
+class WarmProcess(CONTEXT.Process):
     """A script of the project in a process of its own; what ``subprocess.Popen`` has, as far as tests ask for it.
 
     Args:
@@ -35,7 +38,7 @@ class WarmProcess(multiprocessing.get_context("forkserver").Process):
     def __init__(
         self, script: Path, folder: Path, environment: Mapping[str, str], log: str, words: Sequence[str] = ()
     ) -> None:
-        multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
+        CONTEXT.set_forkserver_preload(LIBRARIES)
         super().__init__(target=_serve, args=([str(script), *words], str(folder), dict(environment), log))
         self.start()
 

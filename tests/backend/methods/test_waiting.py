@@ -2,16 +2,14 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pytest
 import torch
-from helpers import EMBEDDING, WordEncoder, method_of, random_images, small_backbone
+from helpers import EMBEDDING, WordEncoder, last, method_of, random_images, small_backbone
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
@@ -71,22 +69,6 @@ class Reads(TorchFunctionMode):
         return func(*args, **kwargs or {})
 
 
-class Copies(TorchDispatchMode):
-    """Counts copies to the device that the host would wait for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **kwargs or {})
-        if "copy" in func.__name__ and isinstance(result, Tensor) and result.is_meta:
-            waits = not (kwargs or {}).get("non_blocking") and not (func.__name__.startswith("copy_") and args[2:])
-            given = [value for value in tree_leaves(args) if isinstance(value, Tensor)]
-            self.count += waits and any(not value.is_meta for value in given)
-        return result
-
-
 def made(name: str, device: str, steps: int) -> Method:
     usual = small_backbone()
     kind = Numberless if device == "meta" else Backbone
@@ -97,61 +79,53 @@ def made(name: str, device: str, steps: int) -> Method:
     return method_of(name, backbone, prototypes, settings)
 
 
-@contextmanager
-def counted(device: str) -> Iterator[list[int]]:
-    """Yields a list that at the end has two numbers: what was read back, and copies there that are waited for."""
-    counts: list[int] = []
-    if device == "meta":
-        with Copies() as copies, Reads() as reads:
-            yield counts
-        counts += [reads.count, copies.count]
-        return
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            yield counts
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    counts += [sum("synchroniz" in str(warning.message) for warning in told), 0]
-
-
-def waits(name: str, device: str, steps: int) -> list[int]:
-    """Of ``BATCHES`` batches, the second with what the first has left in memory."""
+def work(name: str, device: str, steps: int, counting: AbstractContextManager[Any]) -> None:
+    """On ``BATCHES`` batches, the second with what the first has left in memory."""
     method = made(name, device, steps)
     batches = [random_images(IMAGES, seed=seed).to(device) for seed in range(BATCHES)]
     state = method.start()
-    with counted(device) as counts:
+    with counting:
         for seed, images in enumerate(batches):
-            *_, last = method.adapt(images, state, seed)
-            state = last.state
-    return counts
+            state = last(method, images, state, seed).state
+
+
+def reads(name: str, steps: int) -> int:
+    work(name, "meta", steps, counting := Reads())
+    return counting.count
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_nothing_is_waited_for_between_a_batchs_first_step_and_its_last(name: str) -> None:
-    few = waits(name, "meta", 2)
+    few = reads(name, 2)
     if name in READS:
-        assert few[0] > 0  # else it has no place in that list
+        assert few > 0  # else it has no place in that list
     elif name in READS_ONCE:
-        assert few == waits(name, "meta", 3) == [BATCHES, 0]
+        assert few == reads(name, 3) == BATCHES
     else:
-        assert few == [0, 0]
+        assert few == 0
+
+
+@contextmanager
+def told_of_waits() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("warn")
+    yield
+    torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU whose waits could be counted")
 def test_nothing_is_waited_for_on_a_gpu() -> None:
     for name in (name for name in METHODS if name not in READS):
-        waits(name, "cuda", 2)  # what is done once: kernels chosen, handles made
-        assert waits(name, "cuda", 4) == [BATCHES * (name in READS_ONCE), 0], name
+        work(name, "cuda", 2, nullcontext())  # what is done once: kernels chosen, handles made
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            work(name, "cuda", 4, told_of_waits())
+        count = sum("synchroniz" in str(warning.message) for warning in told)
+        assert count == BATCHES * (name in READS_ONCE), name
 
 
 def test_what_is_read_is_noticed() -> None:
-    with counted("meta") as counts:
+    with Reads() as counting:
         values = torch.ones(3, device="meta")
         float(values.sum())
         values[values > 0].tolist()
-        torch.ones(3).to("meta")
-        torch.ones(3).to("meta", non_blocking=True)
-        values.copy_(torch.ones(3))
-    assert counts == [3, 2]
+    assert counting.count == 3
