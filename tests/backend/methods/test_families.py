@@ -63,21 +63,13 @@ def test_supports_are_the_surest_of_each_class() -> None:
     assert supports.features[:, 0].tolist() == [3, 4, 0]  # an entropy that is no number is left out
     assert supports.centres(3).tolist() == [[2, 0], [0, 1], [0, 0]]
     assert supports.add(features[1:2] * 7, torch.tensor([1]), torch.tensor([0.9]), 1).features.tolist()[-1] == [0, 1]
-
-
-def test_no_image_that_the_centres_agree_with_gives_no_prediction_loss() -> None:
+    # No image that the centres agree with gives no prediction loss.
     features = torch.eye(2, requires_grad=True)
     logits = 100 * features
     loss = prediction_loss(features, logits, torch.eye(2).flip(0), logits.detach())
     assert loss.item() == 0
     assert not torch.autograd.grad(loss, features)[0].any()
     assert prediction_loss(features, logits, torch.eye(2), logits.detach()).item() > 0
-
-
-def test_lames_other_affinities_stay_finite(backbone: Backbone) -> None:
-    for affinity, count in product(("rbf", "linear"), (1, 8)):
-        alike = random_images(1).expand(count, -1, -1, -1)
-        assert last(make("lame", backbone, affinity=affinity), alike).probabilities.isfinite().all()
 
 
 def test_tda_takes_images_in_their_order_across_batches(backbone: Backbone) -> None:
@@ -102,7 +94,7 @@ def test_zero_counts_the_votes_of_the_surest_views_and_breaks_ties(backbone: Bac
     ]
 
 
-def test_lames_images_follow_those_that_pull_at_them() -> None:
+def test_lames_images_follow_those_that_pull_at_them_and_stay_finite(backbone: Backbone) -> None:
     own = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
     for pull, expected in ((torch.zeros(3, 3), [0, 0, 1]), (1 - torch.eye(3), [0, 0, 0])):
         agreed = training_free._agree(-own.log(), pull, NO_REST)
@@ -110,6 +102,9 @@ def test_lames_images_follow_those_that_pull_at_them() -> None:
         torch.testing.assert_close(agreed.sum(dim=1), torch.ones(3))
         if not pull.any():
             torch.testing.assert_close(agreed, own)
+    for affinity, count in product(("rbf", "linear"), (1, 8)):
+        alike = random_images(1).expand(count, -1, -1, -1)
+        assert last(make("lame", backbone, affinity=affinity), alike).probabilities.isfinite().all()
 
 
 def test_tda_and_calip_without_weights_are_zero_shot(backbone: Backbone) -> None:
@@ -179,8 +174,5 @@ def test_a_reward_makes_the_better_guess_likelier() -> None:
     for nothing in (torch.tensor([[-0.1, -0.3, 0.9]]), torch.tensor([[0.2, 0.2, 0.9]])):  # cut at 0; all alike
         assert reward_loss(logits, nothing, 2).item() == 0
     assert reward_loss(logits[:, :1], torch.tensor([[0.5]]), 3).item() == 0  # one class
-
-
-def test_what_the_steps_learn_from_is_rounded_down_to_one_view_at_least() -> None:
-    own = METHODS["tpt"].own()
+    own = METHODS["tpt"].own()  # what the steps learn from is rounded down to one view at least
     assert [replace(own, views=views).chosen for views in (2, 9, 32, 64)] == [1, 1, 3, 6]

@@ -1,5 +1,6 @@
 """The losses' defined behaviour in the corner cases: never NaN, and a gradient that means something."""
 
+import itertools
 import math
 
 import numpy as np
@@ -55,15 +56,11 @@ def test_full_collapse_stops_the_row_form_but_not_the_column_form() -> None:
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_one_image_and_none_that_is_kept_give_zero(symmetric: bool) -> None:
-    for count, keep in ((1, None), (6, torch.zeros(6, dtype=torch.bool))):
-        loss, gradient = loss_and_gradient(unit(count), unit(count, seed=1), keep=keep, symmetric=symmetric)
+def test_filter_equals_dropping_the_images_and_nothing_left_gives_zero(symmetric: bool) -> None:
+    for count, none in ((1, None), (6, torch.zeros(6, dtype=torch.bool))):
+        loss, gradient = loss_and_gradient(unit(count), unit(count, seed=1), keep=none, symmetric=symmetric)
         assert loss == 0
         assert not gradient.any()
-
-
-@pytest.mark.parametrize("symmetric", [False, True])
-def test_filter_equals_dropping_the_images(symmetric: bool) -> None:
     keep = torch.tensor([True, False, True, True, False, True])
     features, captions = unit(6), unit(6, seed=1)
     loss, gradient = loss_and_gradient(features, captions, keep=keep, symmetric=symmetric)
@@ -73,39 +70,28 @@ def test_filter_equals_dropping_the_images(symmetric: bool) -> None:
     assert not gradient[~keep].any()
 
 
-def oce(scores: Tensor, threshold: float) -> tuple[float, Tensor]:
-    scores = scores.clone().requires_grad_(True)
-    loss = outlier_contrastive_exposure(scores, torch.tensor(threshold), gamma=0.005)
-    (gradient,) = torch.autograd.grad(loss, scores)
-    return loss.item(), gradient
-
-
-@pytest.mark.parametrize("threshold", [-50.0, 50.0])
-def test_oce_with_an_empty_side_is_zero(threshold: float) -> None:
-    loss, gradient = oce(torch.tensor([-1.0, -1.1, -2.0]), threshold)
-    assert loss == 0
-    assert not gradient.any()
-
-
-def test_otsu_of_constant_scores_is_that_constant() -> None:
+def test_oce_with_an_empty_side_is_zero_and_otsu_of_constant_scores_that_constant() -> None:
+    for threshold in (-50.0, 50.0):
+        scores = torch.tensor([-1.0, -1.1, -2.0], requires_grad=True)
+        loss = outlier_contrastive_exposure(scores, torch.tensor(threshold), gamma=0.005)
+        assert loss.item() == 0
+        assert not torch.autograd.grad(loss, scores)[0].any()
     assert otsu_threshold(torch.full((7,), -1.25)).item() == -1.25
     assert otsu_threshold(torch.tensor([0.5])).item() == 0.5
 
 
-@pytest.mark.parametrize("name", ID_SCORES)
-def test_scores_are_higher_for_a_clear_match(name: str) -> None:
+def test_scores_are_higher_for_a_clear_match() -> None:
     clear, vague = torch.tensor([[0.9, 0.1, 0.1]]), torch.tensor([[0.2, 0.2, 0.2]])
-    assert ID_SCORES[name](clear).item() > ID_SCORES[name](vague).item()
+    for name, score in ID_SCORES.items():
+        assert score(clear).item() > score(vague).item(), name
 
 
-def apart(values: np.ndarray, upper: np.ndarray) -> float:
-    """Summed squared distances from the own group's mean."""
-    return sum(((part - part.mean()) ** 2).sum() for part in (values[upper], values[~upper]))
+def test_no_other_cut_is_better() -> None:
+    def apart(values: np.ndarray, upper: np.ndarray) -> float:
+        """Summed squared distances from the own group's mean."""
+        return sum(((part - part.mean()) ** 2).sum() for part in (values[upper], values[~upper]))
 
-
-@pytest.mark.parametrize("count", [2, 3, 30])
-def test_no_other_cut_is_better(count: int) -> None:
-    for seed in range(20):
+    for seed, count in itertools.product(range(20), (2, 3, 30)):
         values = np.random.default_rng(seed).random(count)
         cuts = [values >= edge for edge in np.sort(values)[1:]]
         assert apart(values, best_cut(values)) == pytest.approx(min(apart(values, cut) for cut in cuts))
@@ -119,11 +105,8 @@ def test_two_heaps_are_told_apart_and_what_lies_between_belongs_to_both() -> Non
     assert shares[40:60].min() > 0.99
     assert 0 < shares[-1] < 1
     assert upper_share(values, ~best_cut(values)) == pytest.approx(shares)  # which one is the upper is found out
-
-
-def test_values_on_two_points_stay_finite() -> None:
-    values = np.array([0.0, 0.0, 1.0])
-    assert upper_share(values, best_cut(values)).tolist() == [0, 0, 1]
+    points = np.array([0.0, 0.0, 1.0])  # these stay finite
+    assert upper_share(points, best_cut(points)).tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("name", ["soft_contrastive", "tent", "marginal_entropy", "oce"])
@@ -145,12 +128,9 @@ def test_loss_value_and_gradient(name: str) -> None:
     np.testing.assert_allclose(features.grad, golden()[f"loss/{name}/grad"], atol=1e-5, rtol=1e-4)
 
 
-def test_otsu_equals_scikit_image() -> None:
+def test_otsu_equals_scikit_image_and_the_text_side_gives_the_prototypes_of_the_file() -> None:
     threshold = otsu_threshold(torch.from_numpy(golden()["otsu/scores"]))
     assert float(threshold) == pytest.approx(float(golden()["otsu/threshold"]), abs=1e-5)
-
-
-def test_text_side_gives_the_prototypes_of_the_file() -> None:
     templates, names = (tuple(golden()[f"text/{key}"]) for key in ("templates", "class_names"))
     text = golden_backbone().template_prototypes(names, templates, 256, NO_REST).transpose(0, 1)
     np.testing.assert_allclose(text, golden()["text/template_prototypes"], atol=1e-5)
