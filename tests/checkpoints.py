@@ -1,4 +1,4 @@
-"""Small checkpoints of three kinds of models, written to disk."""
+"""Small checkpoints of five kinds of models, written to disk."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save, save_file
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+LINEAR = {"timm_proj": "linear"}
 ARCHITECTURES = {
     "test-vit": {"vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8}},
     "test-resnet": {"vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}},
@@ -18,13 +19,16 @@ ARCHITECTURES = {
         "init_logit_bias": -10.0,
         "custom_text": True,
     },
+    # As SigLIP's image tower is, and as MobileCLIP2-S0's.
+    "test-timm": {"vision_cfg": {"image_size": 64, "timm_model_name": "test_vit3", "timm_pool": "", **LINEAR}},
+    "test-timm-bn": {"vision_cfg": {"image_size": 32, "timm_model_name": "test_byobnet", "timm_pool": "", **LINEAR}},
 }
 SMALL = {"embed_dim": 16, "text_cfg": TEXT, **ARCHITECTURES["test-vit"]}
 
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Randomly initialised models of three kinds, registered with open_clip and saved as files."""
+    """Randomly initialised models of five kinds, registered with open_clip and saved as files."""
     folder = tmp_path_factory.mktemp("models")
     paths = {}
     for name, config in ARCHITECTURES.items():
