@@ -20,7 +20,7 @@ ARCHITECTURES = {
         "custom_text": True,
     },
     # As SigLIP's image tower is, and as MobileCLIP2-S0's.
-    "test-timm": {"vision_cfg": {"image_size": 64, "timm_model_name": "test_vit3", "timm_pool": "", **LINEAR}},
+    "test-timm": {"vision_cfg": {"image_size": 160, "timm_model_name": "test_vit3", "timm_pool": "", **LINEAR}},
     "test-timm-bn": {"vision_cfg": {"image_size": 32, "timm_model_name": "test_byobnet", "timm_pool": "", **LINEAR}},
 }
 SMALL = {"embed_dim": 16, "text_cfg": TEXT, **ARCHITECTURES["test-vit"]}
