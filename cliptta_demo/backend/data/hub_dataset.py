@@ -57,7 +57,7 @@ def read_hub_spec(spec: str) -> HubDataset:
         if preset.repository == name:  # its columns, names and captions are known
             config, split = config or preset.config, split or preset.split
             return replace(preset, config=config, split=split, where=where, label=name, megabytes=0)
-    return HubDataset(repository=name, config=config, split=split, label=name, where=where)
+    return HubDataset(name, split, name, config=config, templates=None, where=where)
 
 
 def _parted(spec: str) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -116,49 +116,54 @@ def open_tables(name: str, class_names: Sequence[str] | None = None, *, stranger
         UserError: no such files, damaged ones, or what :func:`open_hub_dataset` refuses of a table.
     """
     (path, where), paths = _parted(name), find_tables(name)
-    dataset = HubDataset(repository=Path(path).name, where=where)
+    dataset = HubDataset(Path(path).name, templates=None, where=where)
     rows = _read_table(paths, dataset, Text("'{name}' can't be read as parquet: check the file."))
-    return ParquetSource(replace(rows, class_names=readable(rows.class_names)), class_names, strangers=strangers)
+    return ParquetSource(rows, class_names, strangers=strangers)
 
 
 @lru_cache(OPEN_TABLES)
 def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     announce(dataset.repository)
     listing = list_repository("dataset", dataset.repository, visitor=visitor)
-    files = choose_files(listing, dataset)
-    if not files:
+    if not (files := choose_files(listing, dataset)):
         with suppress(UserError):
             listing = list_repository("dataset", listing.name, CONVERTED, visitor=visitor)
         files = choose_files(listing, dataset)
     if not files:
-        raise _no_files(listing, dataset)
+        wanted = "/".join(filter(None, (dataset.config, dataset.split)))
+        known = ", ".join(f"{config}/{split}" for config, split in parts_of(listing))
+        text = Text("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
+        text = Text("{name} has no part {wanted}. It has: {known}.") if known else text
+        raise listing.without(UserError(text, name=dataset.repository, wanted=wanted, known=known[:300]))
     paths = fetch(listing, files, visitor=visitor)
     rows = _read_table(paths, dataset, Text("A file of {name} is damaged. Try again: it is fetched anew."), forget)
-    mended = dict(dataset.mended_names)
-    names = readable(tuple(mended.get(name, name) for name in rows.class_names))
     name = dataset.label or dataset.repository
     partial = any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1])
     note = Text("The hub's copy of {name} is a part of the whole: the first gigabytes.", name=name) if partial else ""
-    return replace(rows, name=name, class_names=names, note=note)
+    return replace(rows, name=name, note=note)
 
 
 def _read_table(
-    paths: list[Path], dataset: HubDataset, damaged: str, give_up: Callable[[Path], None] | None = None
+    paths: list[Path], dataset: HubDataset, damaged: str, give_up: Callable[[Path], None] = lambda path: None
 ) -> Rows:
     """Labels and layout; ``damaged``: what is said of files that can't be read, which are then given up."""
     try:
         schema = pq.read_schema(paths[0])
         features = features_of_file(schema)
         image, labels = split_columns(schema, features, dataset)
-        names = dataset.class_names or tuple(features.get(labels, ()) or ())
-        where = [(column, _stored(value, features.get(column))) for column, value in dataset.where]
-        return read_rows(paths, image, labels, names, where, dataset.repository)
+        names = dataset.class_names or features.get(labels) or ()
+        # A column of class labels holds their numbers.
+        kinds = ((column, value, features.get(column) or ()) for column, value in dataset.where)
+        where = [(column, str(known.index(value)) if value in known else value) for column, value, known in kinds]
+        rows = read_rows(paths, image, labels, names, where, dataset.repository)
     except UserError:
         raise
     except Exception as error:  # whatever pyarrow makes of a damaged file
-        for path in paths if give_up else ():
+        for path in paths:
             give_up(path)
         raise UserError(damaged, name=dataset.repository) from error
+    mended = dict(dataset.mended_names)
+    return replace(rows, class_names=readable(tuple(mended.get(name, name) for name in rows.class_names)))
 
 
 def split_columns(schema: pa.Schema, features: Mapping[str, Any], dataset: HubDataset) -> tuple[str, str]:
@@ -202,11 +207,6 @@ def features_of_file(schema: pa.Schema) -> dict[str, tuple[str, ...] | None]:
     return found
 
 
-def _stored(value: str, names: tuple[str, ...] | None) -> str:
-    """How a column has this value: a column of class labels holds their numbers."""
-    return str(names.index(value)) if names and value in names else value
-
-
 def choose_files(listing: Listing, dataset: HubDataset) -> list[RemoteFile]:
     """The parquet files of the config and split that are wanted, in order."""
     parts = parts_of(listing)
@@ -234,19 +234,6 @@ def parts_of(listing: Listing) -> dict[tuple[str, str], list[RemoteFile]]:
         if name.endswith(".parquet"):
             parts.setdefault((config, split), []).append(file)
     if not listing.whole:  # a part of a part is none
-        parts = {part: files for part, files in parts.items() if len(files) >= _shards(files[0].path)}
+        told = {part: re.search(r"-of-(\d+)", files[0].path) for part, files in parts.items()}  # how many there are
+        parts = {part: files for part, files in parts.items() if len(files) >= int((told[part] or "01")[1])}
     return parts
-
-
-def _shards(path: str) -> int:
-    """How many files there are, as one's name says."""
-    told = re.search(r"-of-(\d+)", path)
-    return int(told[1]) if told else 1
-
-
-def _no_files(listing: Listing, dataset: HubDataset) -> UserError:
-    wanted = "/".join(filter(None, (dataset.config, dataset.split)))
-    known = ", ".join(f"{config}/{split}" for config, split in parts_of(listing))
-    text = Text("{name} has no parquet files. Choose a data set that the hub shows as a table of images.")
-    text = Text("{name} has no part {wanted}. It has: {known}.") if known else text
-    return listing.without(UserError(text, name=dataset.repository, wanted=wanted, known=known[:300]))

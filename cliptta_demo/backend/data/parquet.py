@@ -30,11 +30,9 @@ WINDOW_BYTES = 256 * 2**20  # of compressed images; at worst, so much is read fo
 MAX_ROWS = 1_500_000  # ImageNet's training images are 1.28 million; some 30 bytes of each stay in memory
 MAX_COLUMNS = 1000  # of a table of images; nested ones count at every level
 MAX_LABEL_BYTES = 64 * 2**20  # of a file, unpacked
-ROWS_AT_ONCE = 256  # a row group of small images in few steps; more is no faster
-BYTES_AT_ONCE = 32 * 2**20  # of images; a single one may be larger
-_CELLS_AT_ONCE = 32  # encoded images in memory
+ROWS_AT_ONCE = 32  # encoded images in memory; more is hardly faster
 _BUFFER_BYTES = 65_536  # read from the disk at once; without it Arrow reads a whole column of a row group
-_GROUP = np.dtype([("file", int), ("number", int), ("bytes", int), ("rows", int)])
+_GROUP = np.dtype([("file", int), ("number", int), ("bytes", int)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +41,7 @@ class Rows:
 
     Attributes:
         files: the files; image_column: of encoded images, bare bytes or a struct of ``bytes`` and perhaps ``path``.
-        groups: ``(G,)`` records of row groups: file, number there, bytes, rows to read at once.
+        groups: ``(G,)`` records of row groups: file, number there, bytes.
         row_group, row_in_group: ``(N,)`` int32 for each row its row group and place there.
         labels: ``(N,)`` int64 into ``class_names``, or ``UNLABELLED``.
         name: of the data set, for messages; note: a sentence about it for the person, "" where there is nothing to say.
@@ -80,7 +78,7 @@ def read_rows(
         UserError: beyond the limits, a label that has no name, or no row at all.
         OSError, ValueError, LookupError: a damaged file.
     """
-    groups: list[tuple[int, int, int, int]] = []
+    groups: list[tuple[int, int, int]] = []
     counts, tables = [], []
     wanted = list(dict.fromkeys((label_column, *(column for column, _ in where))))
     for index, path in enumerate(files):
@@ -94,10 +92,8 @@ def read_rows(
                 if count > most:
                     text = Text("{name} has {count:,} {what}; at most {most:,} can be read. Choose another.")
                     raise UserError(text, name=name, count=count, what=what, most=most)
-            for number, group in enumerate(told):
-                packed, unpacked = _column_bytes(group, image_column)
-                at_once = BYTES_AT_ONCE * group.num_rows // max(unpacked, 1)
-                groups.append((index, number, packed, min(max(at_once, 1), ROWS_AT_ONCE)))
+            sizes = (_column_bytes(group, image_column)[0] for group in told)
+            groups += [(index, number, size) for number, size in enumerate(sizes)]
             tables.append(file.read(wanted, use_threads=False))
     table = pa.concat_tables(tables)
     fits = np.ones(len(table), bool)
@@ -173,7 +169,7 @@ class ParquetSource(Finite):
         try:
             cells = self._cells(rows)
             with decoders() as pool:
-                while some := list(islice(cells, _CELLS_AT_ONCE)):
+                while some := list(islice(cells, ROWS_AT_ONCE)):
                     for place, _, path in some:
                         names[place] = os.path.basename(path) or names[place]
                     images = pool.map(lambda cell: decode_or_say(cell[1], names[cell[0]], size, DEFAULT_LIMITS), some)
@@ -192,9 +188,8 @@ class ParquetSource(Finite):
             with pq.ParquetFile(self.rows.files[number], buffer_size=_BUFFER_BYTES) as file:
                 for group in of_file:
                     left, start = set(np.flatnonzero(groups == group).tolist()), 0
-                    _, inner, _, at_once = self.rows.groups[group].item()
-                    columns, batches = [self.rows.image_column], file.iter_batches
-                    for batch in batches(at_once, row_groups=[inner], columns=columns, use_threads=False):
+                    inner, column = int(self.rows.groups["number"][group]), [self.rows.image_column]
+                    for batch in file.iter_batches(ROWS_AT_ONCE, [inner], column, use_threads=False):
                         for place in [place for place in left if inside[place] < start + len(batch)]:
                             left.remove(place)
                             cell = batch.column(0)[int(inside[place]) - start].as_py()

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from cliptta_demo.languages import Says, Text
 
@@ -42,39 +41,31 @@ _WORDNET = re.compile(r"n\d{8}")
 _OWN_WORDS = {"n04008634": "projectile", "n04355933": "sunglass"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HubDataset(Says):
     """A labelled image data set on the hub: parquet files with a column of images and one of labels.
 
     Attributes:
-        repository: ORGANISATION/NAME; config, split: which part, "" for the repository's default and its test split.
+        repository: ORGANISATION/NAME; split, config: which part, "" for its test split and the repository's default.
         label: as a person reads it; megabytes: rough size of the split, which a page offers within its limit;
             ``UNCOUNTED`` keeps it for the command line and Python.
         label_column: "" to find it.
         class_names: in the order of the labels; () takes those that the data set brings.
         mended_names: (name that it brings, the right one).
-        templates: captions that suit it; None leaves the choice to the backbone.
+        templates: captions that suit it, the paper's; None leaves the choice to the backbone.
         where: (column, value) of texts or whole numbers: only the rows that have all of them.
     """
 
     repository: str
-    config: str = ""
     split: str = ""
     label: str = ""
     megabytes: int = UNCOUNTED
     label_column: str = ""
+    config: str = ""
     class_names: tuple[str, ...] = ()
     mended_names: tuple[tuple[str, str], ...] = ()
-    templates: tuple[str, ...] | None = None
+    templates: tuple[str, ...] | None = PAPER_TEMPLATES
     where: tuple[tuple[str, str], ...] = ()
-
-
-def _preset(
-    repository: str, split: str, label: str, megabytes: int, label_column: str = "", **about: Any
-) -> HubDataset:
-    """With the paper's caption, unless another is given."""
-    given = {"split": split, "label": label, "megabytes": megabytes, "label_column": label_column}
-    return HubDataset(repository=repository, **{"templates": PAPER_TEMPLATES, **given, **about})
 
 
 def _domain(whole: HubDataset, domain: str, label: str) -> HubDataset:
@@ -94,12 +85,12 @@ _SATELLITE = tuple(f"a centered satellite photo of {word}{{}}." for word in ("",
 _CIFAR10_C = (("corruption_name", "gaussian_noise"), ("corruption_level", "5"))
 _FOOD, _NUMBER = ("a photo of {}, a type of food.",), ('a photo of the number: "{}".',)
 # Their only split, "train", holds all images: 9,991 and 15,588.
-_PACS = _preset("flwrlabs/pacs", "train", Text("PACS, all four styles"), 191, "label", class_names=PACS_CLASSES)
-_OFFICE_HOME = _preset("flwrlabs/office-home", "train", Text("OfficeHome, all four domains"), 1159, "label")
+_PACS = HubDataset("flwrlabs/pacs", "train", Text("PACS, all four styles"), 191, "label", class_names=PACS_CLASSES)
+_OFFICE_HOME = HubDataset("flwrlabs/office-home", "train", Text("OfficeHome, all four domains"), 1159, "label")
 
 PRESETS: dict[str, HubDataset] = {
-    "cifar10": _preset("uoft-cs/cifar10", "test", "CIFAR-10", 24, class_names=CIFAR10_CLASSES),
-    "cifar100": _preset("uoft-cs/cifar100", "test", "CIFAR-100", 24, "fine_label", class_names=CIFAR100_CLASSES),
+    "cifar10": HubDataset("uoft-cs/cifar10", "test", "CIFAR-10", 24, class_names=CIFAR10_CLASSES),
+    "cifar100": HubDataset("uoft-cs/cifar100", "test", "CIFAR-100", 24, "fine_label", class_names=CIFAR100_CLASSES),
     "pacs": _PACS,
     "pacs-art": _domain(_PACS, "art_painting", Text("PACS, art paintings")),
     "pacs-cartoon": _domain(_PACS, "cartoon", Text("PACS, cartoons")),
@@ -110,26 +101,26 @@ PRESETS: dict[str, HubDataset] = {
     "office-home-clipart": _domain(_OFFICE_HOME, "Clipart", Text("OfficeHome, clipart")),
     "office-home-product": _domain(_OFFICE_HOME, "Product", Text("OfficeHome, product photos")),
     "office-home-real": _domain(_OFFICE_HOME, "Real World", Text("OfficeHome, ordinary photos")),
-    "svhn": _preset(
+    "svhn": HubDataset(
         "ufldl-stanford/svhn", "test", Text("SVHN, house numbers"), 47,
         config="cropped_digits", class_names=DIGITS, templates=_NUMBER,
     ),
-    "eurosat": _preset(
+    "eurosat": HubDataset(
         "timm/eurosat-rgb", "test", Text("EuroSAT, satellite photos"), 18,
         class_names=EUROSAT_CLASSES, templates=_SATELLITE,
     ),
-    "food101": _preset("ethz/food101", "validation", "Food-101", 1275, templates=_FOOD),
-    "tiny-imagenet": _preset("zh-plus/tiny-imagenet", "valid", "Tiny ImageNet", 15, mended_names=_MENDED),
-    "imagenet-a": _preset("barkermrl/imagenet-a", "train", Text("ImageNet-A, hard photos"), 682),  # its only split
-    "imagenet-r": _preset("axiong/imagenet-r", "test", Text("ImageNet-R, renditions"), 2149, "wnid"),
-    "imagenet": _preset("ILSVRC/imagenet-1k", "validation", Text("ImageNet (needs a token)"), 6700),
+    "food101": HubDataset("ethz/food101", "validation", "Food-101", 1275, templates=_FOOD),
+    "tiny-imagenet": HubDataset("zh-plus/tiny-imagenet", "valid", "Tiny ImageNet", 15, mended_names=_MENDED),
+    "imagenet-a": HubDataset("barkermrl/imagenet-a", "train", Text("ImageNet-A, hard photos"), 682),  # its only split
+    "imagenet-r": HubDataset("axiong/imagenet-r", "test", Text("ImageNet-R, renditions"), 2149, "wnid"),
+    "imagenet": HubDataset("ILSVRC/imagenet-1k", "validation", Text("ImageNet (needs a token)"), 6700),
     # For the command line: the size of the first is unknown, the second's both splits together are far over the page's.
     # The only split of the first has 10,000 images for each of 19 corruptions at 5 levels.
-    "cifar10-c": _preset(
+    "cifar10-c": HubDataset(
         "robro/cifar10-c-parquet", "train", "CIFAR-10-C", UNCOUNTED, "label",
         class_names=CIFAR10_CLASSES, where=_CIFAR10_C,
     ),
-    "domainnet": _preset("wltjr1007/DomainNet", "test", "DomainNet", 18_500, "label"),
+    "domainnet": HubDataset("wltjr1007/DomainNet", "test", "DomainNet", 18_500, "label"),
 }  # fmt: skip
 
 

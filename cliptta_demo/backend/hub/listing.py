@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import huggingface_hub
@@ -99,21 +98,21 @@ def cached_listing(kind: str, name: str, revision: str | None = None) -> Listing
 
     Who names no commit's branch leaves none in the cache: a ``revision`` is any that is not known to be "main".
     """
-    folder = Path(constants.HF_HUB_CACHE) / f"{kind}s--{name.replace('/', '--')}"
-    main = folder / "refs" / "main"
-    known = main.read_text().strip() if revision and main.is_file() else None
-    commits = [commit for commit in folder.glob("snapshots/*") if commit.name != known]
-    if not commits or not REPOSITORY.fullmatch(name):
+    try:
+        repositories = huggingface_hub.scan_cache_dir(constants.HF_HUB_CACHE).repos
+    except errors.CacheNotFound:
         return None
-    best = max(commits, key=lambda commit: (len(list(commit.rglob("*"))), commit.stat().st_mtime))
-    found = ((path, path.resolve()) for path in sorted(best.rglob("*")))
+    own = (repository for repository in repositories if (repository.repo_type, repository.repo_id) == (kind, name))
+    commits = [commit for known in own for commit in known.revisions if not (revision and "main" in commit.refs)]
+    if not commits:
+        return None
+    best = max(commits, key=lambda commit: (len(commit.files), commit.last_modified))
     # The cache calls a large file by its sha256.
-    files = tuple(
-        RemoteFile(path.relative_to(best).as_posix(), content.stat().st_size, content.name)
-        for path, content in found
-        if content.is_file()
+    files = (
+        RemoteFile(file.file_path.relative_to(best.snapshot_path).as_posix(), file.size_on_disk, file.blob_path.name)
+        for file in best.files
     )
-    return Listing(kind, name, best.name, files, whole=False)
+    return Listing(kind, name, best.commit_hash, tuple(sorted(files, key=lambda file: file.path)), whole=False)
 
 
 def known_licence(kind: str, name: str) -> str:
