@@ -27,10 +27,9 @@ def check_number(name: str, value: Any, low: float, high: float, *, whole: bool 
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if right_type and low <= value <= high:  # NaN is in no range
         return
-    about = {"name": name, "value": quoted(value), "low": low, "high": high}
-    if whole:
-        raise UserError("{name} is {value}; it must be a whole number from {low} to {high}.", **about)
-    raise UserError("{name} is {value}; it must be a number from {low:g} to {high:g}.", **about)
+    about = {"name": name, "value": quoted(value), "kind": _KINDS[int if whole else float]}
+    about |= {"low": low, "high": high} if whole else {"low": f"{low:g}", "high": f"{high:g}"}
+    raise UserError("{name} is {value}; it must be {kind} from {low} to {high}.", **about)
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:

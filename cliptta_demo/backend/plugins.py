@@ -36,8 +36,6 @@ def load_plugins() -> None:
         UserError: one that there is not, or that can't be imported.
     """
     for file in _files():
-        if not file.is_file():
-            raise UserError(f"The plugin '{file}' does not exist: check the path.")
         name = f"cliptta_plugin_{file.stem}"
         spec = spec_from_file_location(name, file)
         sys.modules[name] = module = module_from_spec(spec)  # where pickle finds what it defines

@@ -8,7 +8,7 @@ CLIPTTA's regulariser, the fair opponent.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cliptta_demo.backend.declare import Declared, Setting, check_choice, settings_of
+from cliptta_demo.backend.declare import Declared, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.own_settings import build_own, own_declared
 from cliptta_demo.backend.registry import REFERENCE, all_methods
@@ -51,7 +51,8 @@ def parse_variant(text: str) -> Variant:
     """Reads one column; raises :class:`UserError` that names what is wrong."""
     method, *changes = ALIASES.get(text, (text,))[0].split("@")
     check_choice("methods", method, method_names())
-    known = words_of(method)
+    own = {name: setting for name, setting in own_declared().items() if name.startswith(f"{method}.")}
+    known = {setting.word: (name, setting) for name, setting in (settings_of(AdaptationSettings) | own).items()}
     values: dict[str, Any] = {}
     for change in changes:
         word, equals, value = change.partition("=")
@@ -70,13 +71,6 @@ def parse_variant(text: str) -> Variant:
     variant = Variant(text, title, method, values)
     _ = variant.settings(AdaptationSettings()), variant.own  # out-of-range values are refused here, before any work
     return variant
-
-
-def words_of(method: str) -> dict[str, tuple[str, Setting]]:
-    """Option without dashes → (name, declaration) of each setting that a column of a method may change."""
-    found = {setting.word: (name, setting) for name, setting in settings_of(AdaptationSettings).items()}
-    own = {name: setting for name, setting in own_declared().items() if name.startswith(f"{method}.")}
-    return found | {setting.word: (name, setting) for name, setting in own.items()}
 
 
 def parse_variants(text: str) -> tuple[Variant, ...]:

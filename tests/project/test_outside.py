@@ -146,7 +146,7 @@ def test_a_plugin_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "broken.py").write_text("import nothing_of_this_name")
     for name, says in (
         ("broken.py", "broken.py' can't be loaded: ModuleNotFoundError: No module named 'nothing_of_this_name'"),
-        ("absent.py", "absent.py' does not exist: check the path."),
+        ("absent.py", "absent.py' can't be loaded: FileNotFoundError: "),
     ):
         monkeypatch.setenv("CLIPTTA_PLUGINS", str(tmp_path / name))
         with pytest.raises(UserError, match=re.escape(says)):

@@ -19,32 +19,21 @@ def to_uint8(images: Tensor) -> Tensor:
     return (images * 255).add_(1e-3).clamp_(0, 255).to(torch.uint8)
 
 
-def to_grey(images: Tensor) -> Tensor:
-    """(N, 3, H, W) RGB to (N, 1, H, W) luma with the weights of ITU-R BT.601."""
-    red, green, blue = images.split(1, dim=1)
-    return red * 0.299 + green * 0.587 + blue * 0.114
-
-
-def fold(index: Tensor, size: int, mode: str) -> Tensor:
-    """Bring indices outside 0..size-1 back inside.
-
-    mode "nearest" repeats the edge pixel; "reflect" mirrors about the pixel's outer edge (d c b a | a b c d),
-    as scipy.ndimage calls it, as often as needed.
-    """
-    if mode == "nearest":
-        return index.clamp(0, size - 1)
-    index = index % (2 * size)
-    return torch.minimum(index, 2 * size - 1 - index)
-
-
 @lru_cache(maxsize=64)
 def gaussian_matrix(size: int, sigma: float, truncate: float, mode: str, device: torch.device) -> Tensor:
-    """(size, size) float32 matrix that blurs a column of `size` pixels; the kernel is scipy.ndimage's."""
+    """(size, size) float32 matrix that blurs a column of `size` pixels; the kernel is scipy.ndimage's.
+
+    mode: "nearest" repeats the edge pixel; "reflect" mirrors about the pixel's outer edge (d c b a | a b c d), as often
+    as needed; as scipy.ndimage calls them.
+    """
     radius = int(truncate * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
     weights /= weights.sum()
-    columns = fold(torch.arange(size)[:, None] + offsets, size, mode)
+    columns = torch.arange(size)[:, None] + offsets
+    mirrored = columns % (2 * size)
+    mirrored = torch.minimum(mirrored, 2 * size - 1 - mirrored)
+    columns = columns.clamp(0, size - 1) if mode == "nearest" else mirrored
     matrix = torch.zeros(size, size, dtype=torch.float64).scatter_add_(1, columns, weights.expand(size, -1))
     return matrix.float().to(device)
 
@@ -66,18 +55,14 @@ def box3(images: Tensor) -> Tensor:
     return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
 
 
-def fast_length(length: int) -> int:
-    """The next length whose only prime factors are 2, 3 and 5, which the FFT likes."""
-    return next(candidate for candidate in count(length) if pow(30, candidate, candidate) == 0)
-
-
 def convolve(images: Tensor, kernels: Tensor, pad: int, mode: str) -> Tensor:
     """Convolve (N, C, H, W) images with kernels that reach at most `pad` pixels, by FFT.
 
     kernels: (N or 1, 1, 2 pad + 1, 2 pad + 1), centre in the middle. mode: how F.pad continues the image.
     """
     height, width = images.shape[-2:]
-    tall, wide = fast_length(height + 2 * pad), fast_length(width + 2 * pad)
+    # The next lengths whose only prime factors are 2, 3 and 5, which the FFT likes.
+    tall, wide = (next(n for n in count(side + 2 * pad) if pow(30, n, n) == 0) for side in (height, width))
     padded = F.pad(images, (pad, pad, pad, pad), mode=mode)
     spectrum = torch.fft.rfft2(padded, s=(tall, wide))
     spectrum *= torch.fft.rfft2(kernels, s=(tall, wide))

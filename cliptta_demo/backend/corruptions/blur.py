@@ -59,14 +59,11 @@ def motion_blur(images: Tensor, setting: Setting, generator: torch.Generator) ->
     return to_uint8(blur_along(to_unit(images), radius, sigma, angles))
 
 
-def zoom_factors(stop: float, step: float) -> list[float]:
-    """np.arange(1, stop, step), bit for bit: rounding decides whether it ends at or before `stop`."""
-    return [1 + i * ((1 + step) - 1) for i in range(math.ceil((stop - 1) / step))]
-
-
 def zoom_blur(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor:
     """Mean of ever larger copies (make_imagenet_c.zoom_blur)."""
-    factors = zoom_factors(*setting.values)
+    stop, step = setting.values
+    # np.arange(1, stop, step), bit for bit: rounding decides whether it ends at or before `stop`.
+    factors = [1 + i * ((1 + step) - 1) for i in range(math.ceil((stop - 1) / step))]
     images = to_unit(images)
     total = images.clone()
     for factor in factors:

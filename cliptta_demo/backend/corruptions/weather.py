@@ -22,20 +22,14 @@ FROST_FILE = Path(__file__).with_name("frost.webp")  # one picture below the oth
 SIDE = 512  # pixels of each
 
 
-@lru_cache(maxsize=1)
-def _pictures() -> Tensor:
-    """(6, 3, S, S) uint8 at full size, on the CPU."""
-    with Image.open(FROST_FILE) as column:
-        return torch.from_numpy(np.array(column)).view(-1, SIDE, SIDE, 3).permute(0, 3, 1, 2)
-
-
 @lru_cache(maxsize=8)
 def frost_textures(reduction: float, device: torch.device) -> Tensor:
     """(6, S, S, 3) uint8 seamless frost pictures, S = 512 * reduction pixels a side; do not write to them.
 
     reduction: 0 < reduction <= 1, without smoothing first, as the scripts' cv2.resize does it.
     """
-    pictures = _pictures()
+    with Image.open(FROST_FILE) as column:
+        pictures = torch.from_numpy(np.array(column)).view(-1, SIDE, SIDE, 3).permute(0, 3, 1, 2)
     if reduction < 1:
         side = max(8, round(SIDE * reduction))
         reduced = F.interpolate(pictures.float(), size=(side, side), mode="bilinear")
@@ -53,7 +47,9 @@ def snow(images: Tensor, setting: Setting, generator: torch.Generator) -> Tensor
     angles = _ops.uniform((count,), -135, -45, generator)
     flakes = _ops.motion_blur(flakes, radius * setting.scale, sigma * setting.scale, angles)
     images = to_unit(images)
-    whitened = torch.maximum(images, _ops.to_grey(images) * 1.5 + 0.5)
+    red, green, blue = images.split(1, dim=1)
+    grey = red * 0.299 + green * 0.587 + blue * 0.114  # ITU-R BT.601
+    whitened = torch.maximum(images, grey * 1.5 + 0.5)
     return to_uint8(torch.lerp(whitened, images, kept) + (flakes + flakes.flip(2, 3)))
 
 

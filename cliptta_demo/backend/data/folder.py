@@ -119,15 +119,12 @@ def open_cifar_c(name: str, class_names: Sequence[str] | None, known: tuple[str,
     labels = _open(directory, "labels")
     part = slice((severity - 1) * len(labels) // SEVERITIES, severity * len(labels) // SEVERITIES)
     files = {name: _open(directory, name) for name in names}
-    for name, images in files.items():
-        if images.dtype != np.uint8 or images.shape != (len(labels), 32, 32, 3):
-            raise UserError(
-                f"{name}.npy holds {images.dtype} {images.shape}; CIFAR-10-C has uint8 ({len(labels)}, 32, 32, 3). "
-                "Download it again."
-            )
+    shape = (len(labels), 32, 32, 3)
+    odd = [name for name, images in files.items() if images.dtype != np.uint8 or images.shape != shape]
     repeated = np.tile(np.asarray(labels[part], np.int64), len(names))
-    if not len(repeated) or not 0 <= repeated.min() <= repeated.max() < len(known):
-        raise UserError(f"labels.npy does not hold labels from 0 to {len(known) - 1}. Download it again.")
+    if odd or not len(repeated) or not 0 <= repeated.min() <= repeated.max() < len(known):
+        holds = f"images are uint8 {shape} and labels from 0 to {len(known) - 1}"
+        raise UserError(f"{(*odd, 'labels')[0]}.npy is not what it should be: {holds}. Download it again.")
     images = {name: images[part] for name, images in files.items()}
     return CifarCSource(images, *select_classes(known, repeated, class_names, directory.name))
 
@@ -159,9 +156,6 @@ class CifarCSource(Finite):
 def _open(directory: Path, name: str) -> np.ndarray:
     try:
         return np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no file {name}.npy in {directory.name!r}. Give CIFAR-10-C's directory, with labels.npy in it."
-        ) from None
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{name}.npy is damaged or no numpy file. Download it again.") from error
+        problem = f"There is no file {name}.npy in {directory.name!r}, or a damaged one"
+        raise UserError(f"{problem}. Give CIFAR-10-C's directory, with labels.npy in it.") from error

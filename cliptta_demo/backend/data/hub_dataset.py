@@ -93,7 +93,7 @@ def open_hub_dataset(
     dataset = read_hub_spec(spec)
     if not all(path.is_file() for path in _open_table(dataset, visitor).files):
         _open_table.cache_clear()
-    return ParquetSource(_open_table(dataset, visitor), class_names, strangers=strangers, templates=dataset.templates)
+    return ParquetSource(_open_table(dataset, visitor), class_names, strangers)
 
 
 def find_tables(name: str) -> list[Path]:
@@ -118,7 +118,7 @@ def open_tables(name: str, class_names: Sequence[str] | None = None, *, stranger
     (path, where), paths = _parted(name), find_tables(name)
     dataset = HubDataset(Path(path).name, templates=None, where=where)
     rows = _read_table(paths, dataset, Text("'{name}' can't be read as parquet: check the file."))
-    return ParquetSource(rows, class_names, strangers=strangers)
+    return ParquetSource(rows, class_names, strangers)
 
 
 @lru_cache(OPEN_TABLES)
@@ -140,7 +140,7 @@ def _open_table(dataset: HubDataset, visitor: bool) -> Rows:
     name = dataset.label or dataset.repository
     partial = any(part.startswith(PARTIAL) for file in files for part in file.path.split("/")[:-1])
     note = Text("The hub's copy of {name} is a part of the whole: the first gigabytes.", name=name) if partial else ""
-    return replace(rows, name=name, note=note)
+    return replace(rows, name=name, note=note, templates=dataset.templates)
 
 
 def _read_table(

@@ -45,6 +45,7 @@ class Rows:
         row_group, row_in_group: ``(N,)`` int32 for each row its row group and place there.
         labels: ``(N,)`` int64 into ``class_names``, or ``UNLABELLED``.
         name: of the data set, for messages; note: a sentence about it for the person, "" where there is nothing to say.
+        templates: captions that suit it.
     """
 
     files: tuple[Path, ...]
@@ -56,6 +57,7 @@ class Rows:
     class_names: tuple[str, ...]
     name: str = "The data set"
     note: str = ""
+    templates: tuple[str, ...] | None = None
 
 
 def read_rows(
@@ -144,20 +146,12 @@ class ParquetSource(Finite):
         class_names: only these of the classes, in this order; None takes all. Where the data set brings no names,
             names for its labels 0, 1, ….
         strangers: nobody asks for their classes, so they need no names.
-        templates: captions that suit the data set.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        class_names: Sequence[str] | None = None,
-        *,
-        strangers: bool = False,
-        templates: tuple[str, ...] | None = None,
-    ) -> None:
+    def __init__(self, rows: Rows, class_names: Sequence[str] | None = None, strangers: bool = False) -> None:
         names, self.chosen, labels = _choose_classes(rows, class_names, strangers)
         super().__init__(names, labels)
-        self.rows, self.templates, self.note = rows, templates, rows.note
+        self.rows, self.templates, self.note = rows, rows.templates, rows.note
 
     def shuffle(self, seed: int) -> np.ndarray:
         return windowed_shuffle(self.rows.row_group[self.chosen], self.rows.groups["bytes"], seed)

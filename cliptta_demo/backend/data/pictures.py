@@ -10,10 +10,8 @@
 import functools
 import json
 import math
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -76,19 +74,11 @@ class PictureWorld:
     cells: dict[str, int]
     may_flip: Tensor
     _levels: dict[tuple[str, int], Tensor] = field(default_factory=dict, repr=False)
-    _lock: Any = field(default_factory=threading.RLock, repr=False)  # many sessions, one decoding
 
     @classmethod
     def load(cls, folder: Path = PICTURE_FOLDER) -> "PictureWorld":
-        """Read the index; pixels follow when needed. Raises ``UserError`` when the files are missing."""
-        try:
-            index: dict[str, Any] = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            lists: dict[str, Any] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise UserError(
-                "The built-in pictures are missing ({file}). Install the project anew, or get a complete copy of it.",
-                file=error.filename,
-            ) from error
+        """Read the index; pixels follow when needed."""
+        index, lists = (json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("index", "classes"))
         sprites = tuple(
             Sprite(i, codepoint, name, tuple(words.split(",")) if words else (), group, split)
             for i, (codepoint, name, words, group, split) in enumerate(index["sprites"])
@@ -116,14 +106,12 @@ class PictureWorld:
     def level(self, style: str, side: int) -> Tensor:
         """(sprites, 4, side, side) uint8, colour multiplied by alpha; ``side`` is one of ``level_sides``."""
         key = (style, side)
-        with self._lock:
-            if key not in self._levels:
-                if side == self.cells[style]:
-                    self._levels[key] = self._decode(style)
-                else:
-                    full = self.level(style, self.cells[style])
-                    self._levels[key] = torch.cat([_reduce(part, side) for part in full.split(256)])
-            return self._levels[key]
+        if key not in self._levels and side == self.cells[style]:
+            self._levels[key] = self._decode(style)
+        elif key not in self._levels:
+            full = self.level(style, self.cells[style])
+            self._levels[key] = torch.cat([_reduce(part, side) for part in full.split(256)])
+        return self._levels[key]
 
     def _decode(self, style: str) -> Tensor:
         side, columns = self.cells[style], self.columns
@@ -210,9 +198,8 @@ def compose(
         UserError: a size out of range.
     """
     if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise UserError(
-            "size: {size} is not between {low} and {high}.", size=size, low=SMALLEST_SIZE, high=LARGEST_SIZE
-        )
+        about = {"size": size, "low": SMALLEST_SIZE, "high": LARGEST_SIZE}
+        raise UserError("size: {size} is not between {low} and {high}.", **about)
     if not len(sprite_ids):
         return torch.empty(0, 3, size, size, dtype=torch.uint8)
     sprite_ids, style_ids = sprite_ids.cpu(), style_ids.cpu()

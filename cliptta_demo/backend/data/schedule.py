@@ -9,7 +9,7 @@ slot lists its classes as blocks, in random order. A large concentration is no s
 after class.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -63,11 +63,6 @@ def plan_of(settings: StreamSettings) -> tuple[Planned, ...]:
     )
 
 
-def recurring(count: int) -> tuple[str, ...]:
-    """So many of the 15 corruptions, evenly spread over their list: of different families where they are few."""
-    return tuple(COMMON_CORRUPTIONS[index * len(COMMON_CORRUPTIONS) // count] for index in range(count))
-
-
 def mixture(seed: int, index: int, count: int) -> tuple[str, ...]:
     """The corruption of each of ``count`` images of a batch, each of the 15 as likely as another.
 
@@ -88,7 +83,9 @@ def _shift(settings: StreamSettings, index: int) -> tuple[str, int]:
     if settings.schedule == "continual":
         name = COMMON_CORRUPTIONS[step % len(COMMON_CORRUPTIONS)]
     elif settings.schedule == "recurring":
-        name = recurring(settings.recurring_shifts)[step % settings.recurring_shifts]
+        # So many of the 15, evenly spread over their list: of different families where they are few.
+        place = step % settings.recurring_shifts * len(COMMON_CORRUPTIONS) // settings.recurring_shifts
+        name = COMMON_CORRUPTIONS[place]
     elif settings.schedule == "mixed":
         name = MIXED
     elif settings.corruption == CORRUPTION_CYCLE:
@@ -122,7 +119,7 @@ def _bursts(settings: StreamSettings) -> np.ndarray:
     return np.concatenate(stream).reshape(settings.batches, settings.batch_size).sum(axis=1)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Order:
     """An order of the images of one source.
 
@@ -134,29 +131,12 @@ class Order:
     kind: str
     concentration: float
     domains: tuple[int, ...]
-    _made: dict[tuple[int, int], Places] = field(default_factory=dict)
 
     def arrange(self, labels: NDArray[np.integer], seed: int) -> Places:
         """Positions of the stream → positions in ``labels`` ``(N,)``, which are those of all images, shuffled.
 
         Fewer than N where the stream does not need them all.
         """
-        key = (seed, len(labels))
-        if key not in self._made:  # one source, so the labels are the same each time
-            self._made[key] = self._arrange(np.asarray(labels), seed)
-        return self._made[key]
-
-    def labels(self, classes: int, seed: int) -> NDArray[np.int64]:
-        """The classes of a stream from an endless source of ``classes`` classes, each as frequent as another."""
-        length = sum(self.domains)
-        rng = np.random.default_rng((seed, 17))
-        if self.kind == "late":
-            early = rng.integers(-(-classes // 2), size=length // 2)
-            return np.concatenate([early, rng.integers(classes, size=length - length // 2)])
-        shuffled = rng.permutation(np.arange(length) % classes)
-        return shuffled[self.arrange(shuffled, seed)]
-
-    def _arrange(self, labels: NDArray[np.integer], seed: int) -> Places:
         if self.kind == "late":
             early = np.flatnonzero(labels < -(-(labels.max(initial=0) + 1) // 2))[: sum(self.domains) // 2]
             rest = np.setdiff1d(np.arange(len(labels)), early)
@@ -175,6 +155,18 @@ class Order:
         blocks = split(classes, self.concentration, rng)
         slots = range(len(blocks[0]))
         return np.concatenate([blocks[place][slot] for slot in slots for place in rng.permutation(len(classes))])
+
+
+@lru_cache(maxsize=64)
+def endless_labels(order: Order, classes: int, seed: int) -> NDArray[np.int64]:
+    """The classes of a stream from an endless source of ``classes`` classes, each as frequent as another."""
+    length = sum(order.domains)
+    rng = np.random.default_rng((seed, 17))
+    if order.kind == "late":
+        early = rng.integers(-(-classes // 2), size=length // 2)
+        return np.concatenate([early, rng.integers(classes, size=length - length // 2)])
+    shuffled = rng.permutation(np.arange(length) % classes)
+    return shuffled[order.arrange(shuffled, seed)]
 
 
 def order_of(settings: StreamSettings, plan: tuple[Planned, ...]) -> str | Order:

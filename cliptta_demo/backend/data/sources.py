@@ -16,10 +16,11 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.decode import sort_out
 from cliptta_demo.backend.data.pictures import STYLES, PictureWorld, compose
-from cliptta_demo.backend.data.schedule import Order
+from cliptta_demo.backend.data.schedule import Order, endless_labels
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import same_name
 
+Names = Sequence[str]
 OOD_LABEL = -1  # a stranger: its class is not in the list
 UNLABELLED = -2  # the label of an image whose class nobody gave
 ORDERS_KEPT = 2  # permutations remembered by a source
@@ -84,12 +85,13 @@ class PictureSource:
         return None
 
     def take(self, start: int, count: int, size: int, order: str | Order, seed: int, horizon: int) -> Images:
-        generator = torch.Generator().manual_seed(_mix(seed, start))
+        mixed = np.random.SeedSequence((seed, start)).generate_state(1, np.uint64)[0] >> 1
+        generator = torch.Generator().manual_seed(int(mixed))
         if order == "sorted":
             positions = torch.arange(start, start + count)
             labels = (positions * len(self.class_names) // max(horizon, 1)).clamp(max=len(self.class_names) - 1)
         elif isinstance(order, Order):
-            labels = torch.from_numpy(order.labels(len(self.class_names), seed)[start : start + count])
+            labels = torch.tensor(endless_labels(order, len(self.class_names), seed)[start : start + count])
         else:
             labels = torch.randint(len(self.class_names), (count,), generator=generator)
         pick = torch.rand(count, generator=generator)
@@ -149,18 +151,12 @@ class GivenImages(Finite):
         pixels: ``(N, 3, S, S)`` uint8; labels: ``(N,)`` int64 or None when nobody said; names: N display names.
     """
 
-    def __init__(
-        self,
-        pixels: Tensor,
-        class_names: tuple[str, ...],
-        labels: Tensor | None = None,
-        names: tuple[str, ...] | None = None,
-    ) -> None:
+    def __init__(self, pixels: Tensor, class_names: Names, labels: Tensor | None = None, names: Names = ()) -> None:
         if not len(pixels):
             raise UserError("There is no image to work on. Add at least one image file and try again.")
         super().__init__(class_names, np.full(len(pixels), UNLABELLED) if labels is None else np.asarray(labels))
         self.pixels = pixels
-        self.names = names if names is not None else ("",) * len(pixels)
+        self.names = names or ("",) * len(pixels)
 
     def read(self, indices: np.ndarray, size: int) -> tuple[Iterable[Tensor | str], Sequence[str]]:
         return resize(self.pixels[torch.from_numpy(indices)], size), [self.names[index] for index in indices]
@@ -206,8 +202,3 @@ def select_classes(
     moved = np.where(labels >= 0, new[np.clip(labels, 0, None)], labels)
     chosen = np.flatnonzero((labels < 0) | (moved >= 0))
     return tuple(wanted), chosen, moved[chosen]
-
-
-def _mix(*numbers: int) -> int:
-    """One well-spread 63-bit seed out of several numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

@@ -95,7 +95,9 @@ class Stream:
             strangers = self._take(self.strangers, self._unknown, index, order, settings.seed + 1)
             parts.append(replace(strangers, labels=torch.full_like(strangers.labels, OOD_LABEL)))
         clean = _shuffle(*parts, settings.seed, index) if len(parts) > 1 else parts[0]
-        pixels = self._on_device(clean.pixels)
+        # A copy to a GPU is from pinned memory, so that nobody waits for it.
+        pixels = clean.pixels.pin_memory() if self.device.type == "cuda" else clean.pixels
+        pixels = pixels.to(self.device, non_blocking=True)
         mixed = mixture(settings.seed, index, len(clean)) if planned.shift == MIXED else ()
         if mixed:
             pixels = self._mix(pixels, mixed, planned.severity, index)
@@ -114,12 +116,6 @@ class Stream:
             return torch.empty(0, 3, self.image_size, self.image_size, dtype=torch.uint8)
         seed = int(np.random.SeedSequence((self.settings.seed, 11)).generate_state(1)[0])
         return self.source.take(start, CLEAN_BATCH, self.image_size, "shuffled", seed, CLEAN_BATCH).pixels
-
-    def _on_device(self, pixels: torch.Tensor) -> torch.Tensor:
-        """A copy to a GPU is from pinned memory, so that nobody waits for it."""
-        if self.device.type != "cuda":
-            return pixels.to(self.device)
-        return pixels.pin_memory().to(self.device, non_blocking=True)
 
     def _take(self, source: Source, begins: np.ndarray, index: int, order: str | Order, seed: int) -> Images:
         start, end = int(begins[index]), int(begins[index + 1])

@@ -6,7 +6,7 @@ from typing import TypedDict
 import numpy as np
 
 from cliptta_demo.backend.corruptions import CORRUPTIONS
-from cliptta_demo.backend.data.schedule import order_of, plan_of
+from cliptta_demo.backend.data.schedule import endless_labels, order_of, plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import Block, Method, Panel, blocks_of, entries_of
@@ -106,7 +106,7 @@ def _classes(settings: StreamSettings, classes: int, batches: int) -> list[str]:
     if order == "sorted":
         labels = np.arange(sum(known)) * classes // sum(known)
     else:
-        labels = order.labels(classes, settings.seed)
+        labels = endless_labels(order, classes, settings.seed)
     rows, columns = min(classes, MOST_ROWS), min(batches, MOST_COLUMNS)
     place = np.repeat(np.arange(len(plan)) * columns // batches, known)
     shown = place < columns
