@@ -73,14 +73,10 @@ def _shift(stream: "StreamSettings") -> str:
     return f"{words} {severity}"
 
 
-def _every(adaptation: "AdaptationSettings") -> str:
-    every = adaptation.reset_every
-    return say("anew every {count}", count=every) if every else say("never anew")
-
-
 def _anew(adaptation: "AdaptationSettings") -> str:
+    every = adaptation.reset_every
     others = {"shift": say("anew at new shifts"), "astray": say("anew when astray")}
-    return others.get(adaptation.reset) or _every(adaptation)
+    return others.get(adaptation.reset) or (say("anew every {count}", count=every) if every else say("never anew"))
 
 
 def _falls(adaptation: "AdaptationSettings") -> str:
@@ -122,7 +118,7 @@ class AdaptationSettings(Declared):
     reset_every: int = whole(
         0, 0, 1000, "never, as in the paper; RDumb (Press et al. 2023) does after a while",
         label=Text("Start anew every … batches"), help=Text("0: never. Forgets what was learnt, good and bad."),
-        spoken="batches after which methods start anew; 0: never", mark=_every,
+        spoken="batches after which methods start anew; 0: never", mark=_anew,
     )
     window: int = whole(
         1, 1, 512, "each batch by itself, as in the paper; small batches want a longer one",
@@ -278,12 +274,8 @@ class RunSettings:
             raise UserError("own has settings for {names} that are another method's.", names=", ".join(wrong))
         object.__setattr__(self, "own", own)
         if self.images_together > (most := settings_of(StreamSettings)["batch_size"].high):
-            raise UserError(
-                "window is {window} batches of {size} images; together they may be at most {most} images.",
-                window=self.adaptation.window,
-                size=self.stream.batch_size,
-                most=most,
-            )
+            text = Text("window is {window} batches of {size} images; together they may be at most {most} images.")
+            raise UserError(text, window=self.adaptation.window, size=self.stream.batch_size, most=most)
 
     @property
     def images_together(self) -> int:

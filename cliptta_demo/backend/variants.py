@@ -5,6 +5,7 @@ its dashes: ``tent@lr=0.0001``, ``cliptta@steps=3@memory-shots=0``. ``tent-regul
 CLIPTTA's regulariser, the fair opponent.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,22 +54,21 @@ def parse_variant(text: str) -> Variant:
     check_choice("methods", method, method_names())
     own = {name: setting for name, setting in own_declared().items() if name.startswith(f"{method}.")}
     known = {setting.word: (name, setting) for name, setting in (settings_of(AdaptationSettings) | own).items()}
-    values: dict[str, Any] = {}
+    values, spoken = dict[str, Any](), [label_of(method)]
     for change in changes:
-        word, equals, value = change.partition("=")
-        name, setting = known.get(word.strip().lstrip("-").replace("_", "-"), ("", None))
+        word, equals, value = (part.strip() for part in change.partition("="))
+        spoken.append(f"{re.sub('[-_]', ' ', word)} {value}")
+        name, setting = known.get(word.lstrip("-").replace("_", "-"), ("", None))
         if setting is None or not equals:
             allowed = ", ".join(known)
             raise UserError(f"methods has {text!r}; after an @ write WORD=VALUE with a word out of: {allowed}.")
         try:
-            value = value.strip()
             values[name] = setting.parse(value.lower() if setting.kind is bool else value)
         except ValueError as error:
             raise UserError(f"methods has {text!r}; {name} is {value!r}, it must be {error}.") from None
     if text in ALIASES:
         return Variant(text, label_of(text), method, values)
-    title = ", ".join([label_of(method), *(_spoken(change) for change in changes)])
-    variant = Variant(text, title, method, values)
+    variant = Variant(text, ", ".join(spoken), method, values)
     _ = variant.settings(AdaptationSettings()), variant.own  # out-of-range values are refused here, before any work
     return variant
 
@@ -83,8 +83,3 @@ def parse_variants(text: str) -> tuple[Variant, ...]:
     if len(set(titles)) < len(titles):
         raise UserError(f"methods names one column twice: {text}.")
     return variants
-
-
-def _spoken(change: str) -> str:
-    word, _, value = change.partition("=")
-    return f"{word.strip().replace('-', ' ').replace('_', ' ')} {value.strip()}"

@@ -71,11 +71,11 @@ def convolve(images: Tensor, kernels: Tensor, pad: int, mode: str) -> Tensor:
     return blurred[..., 2 * pad : 2 * pad + height, 2 * pad : 2 * pad + width]
 
 
-def motion_kernels(radius: float, sigma: float, angles: Tensor) -> Tensor:
-    """Motion blur kernels, one per angle: a half Gaussian along a line of whole-pixel steps.
+def motion_blur(images: Tensor, radius: float, sigma: float, angles: Tensor) -> Tensor:
+    """Blur each image along its own angle, (N,) degrees; the border pixel is repeated outside the image.
 
-    angles: (N,) in degrees. Returns (N, 1, K, K) with K = 2 width - 1 and width at most 2 radius + 1 steps.
-    Source: ImageMagick's MagickMotionBlurImage, which the published scripts call.
+    The kernel is a half Gaussian along a line of whole-pixel steps. Source: ImageMagick's MagickMotionBlurImage, which
+    the published scripts call.
     """
     # What lies beyond 4.5 sigma weighs less than a hundredth of a grey level and would only widen the FFT.
     width = min(2 * math.ceil(radius), math.ceil(4.5 * sigma)) + 1
@@ -89,13 +89,7 @@ def motion_kernels(radius: float, sigma: float, angles: Tensor) -> Tensor:
     on_row = (rows[..., None] == axis).float() * weights[:, None]
     on_column = (columns[..., None] == axis).float()
     # A product of one-hot rows and columns: no scatter with repeated targets, so repeatable on a GPU as well.
-    return (on_row.transpose(1, 2) @ on_column)[:, None]
-
-
-def motion_blur(images: Tensor, radius: float, sigma: float, angles: Tensor) -> Tensor:
-    """Blur each image along its own angle, (N,) degrees; the border pixel is repeated outside the image."""
-    kernels = motion_kernels(radius, sigma, angles)
-    return convolve(images, kernels, kernels.shape[-1] // 2, "replicate")
+    return convolve(images, (on_row.transpose(1, 2) @ on_column)[:, None], width - 1, "replicate")
 
 
 def clipped_zoom(images: Tensor, factor: float) -> Tensor:

@@ -15,6 +15,13 @@ def _pixels(side: int, *shares: tuple[float, ...]) -> tuple[tuple[float, ...], .
     return tuple(tuple(side * share for share in level) for level in shares)
 
 
+_FLAKES = (  # snow's constants but the last, of both small sides
+    (0.1, 0.2, 1, 0.6, 8, 3),
+    (0.1, 0.2, 1, 0.5, 10, 4),
+    (0.15, 0.3, 1.75, 0.55, 10, 4),
+    (0.25, 0.3, 2.25, 0.6, 12, 6),
+    (0.3, 0.3, 1.25, 0.65, 14, 12),
+)
 # name -> published side -> the constants of severities 1 to 5, in the order in which the script unpacks them.
 Constants = dict[int, tuple[tuple[float, ...], ...]]  # side → severity → values
 PUBLISHED: dict[str, Constants] = {
@@ -61,20 +68,8 @@ PUBLISHED: dict[str, Constants] = {
     },
     # (mean, standard deviation, zoom, threshold, blur radius in px, blur sigma in px, weight of the image)
     "snow": {
-        32: (
-            (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
-            (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
-            (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
-            (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
-            (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
-        ),
-        64: (
-            (0.1, 0.2, 1, 0.6, 8, 3, 0.8),
-            (0.1, 0.2, 1, 0.5, 10, 4, 0.8),
-            (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7),
-            (0.25, 0.3, 2.25, 0.6, 12, 6, 0.65),
-            (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
-        ),
+        32: tuple((*flakes, kept) for flakes, kept in zip(_FLAKES, (0.95, 0.9, 0.9, 0.85, 0.8), strict=True)),
+        64: tuple((*flakes, kept) for flakes, kept in zip(_FLAKES, (0.8, 0.8, 0.7, 0.65, 0.6), strict=True)),
         224: (
             (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
             (0.2, 0.3, 2, 0.5, 12, 4, 0.7),

@@ -131,14 +131,12 @@ def open_source(spec: str, class_names: Sequence[str] | None = None, *, visitor:
 
 def _kind_of(spec: str, visitor: bool) -> tuple[SourceKind | None, str]:
     """The registered kind of a name, if it has one, and what follows the prefix."""
-    for prefix, kind in SOURCES.items():
-        if spec.startswith(prefix):
-            if visitor and not kind.visitors:
-                raise UserError(
-                    "Paths of this machine can be opened on the command line only. Choose another data set."
-                )
-            return kind, spec.removeprefix(prefix)
-    return None, spec
+    prefix = next(filter(spec.startswith, SOURCES), None)
+    if prefix is None:
+        return None, spec
+    if visitor and not SOURCES[prefix].visitors:
+        raise UserError("Paths of this machine can be opened on the command line only. Choose another data set.")
+    return SOURCES[prefix], spec.removeprefix(prefix)
 
 
 def _drawn(groups: dict[str, tuple[int, ...]], spec: str) -> PictureSource:
@@ -181,16 +179,14 @@ def open_strangers(
         UserError: unknown spec, no class left for "others", or a data set that can't be fetched.
     """
     check_source(spec, strangers=True, visitor=visitor)
-    if spec == "others":
-        return _open_others(like, class_names, visitor)
-    if spec not in OOD_SOURCES:
-        return _opened(spec, None, strangers=True, visitor=visitor)
     world = picture_world()
-    return _drawn(world.near_strangers if spec == "near-strangers" else {spec: world.strangers[spec]}, like)
-
-
-def _open_others(like: str, class_names: Sequence[str] | None, visitor: bool) -> Source:
-    """The classes of ``like`` that the run leaves out, as in open-set recognition by splitting a data set's classes."""
+    if spec == "near-strangers":
+        return _drawn(world.near_strangers, like)
+    if spec in world.strangers:
+        return _drawn({spec: world.strangers[spec]}, like)
+    if spec != "others":
+        return _opened(spec, None, strangers=True, visitor=visitor)
+    # As in open-set recognition by splitting a data set's classes.
     if like not in DATASETS and not is_hub_spec(like) and not _kind_of(like, visitor)[0]:
         raise UserError("Only built-in pictures and data sets of the hub know their other classes. Choose other OOD.")
     listed = {same_name(name) for name in (class_names or open_source(like, visitor=visitor).class_names)}

@@ -82,10 +82,10 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
         tensor = tensor.transpose(1, 2) if orientation in (5, 6, 7, 8) else tensor
         return tensor.flip(_FLIPS.get(orientation, ())).contiguous()
     except UnidentifiedImageError:
-        raise UserError(
-            "{name} is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out.",
-            name=name,
-        ) from None
+        text = Text(
+            "{name} is not an image that can be read (JPEG, PNG, WebP, BMP, GIF and TIFF work); it was left out."
+        )
+        raise UserError(text, name=name) from None
     except Image.DecompressionBombError:
         text = Text("{name} has more than {millions:g} million pixels; it was left out: shrink it first.")
         raise UserError(text, name=name, millions=limits.max_pixels / 1e6) from None

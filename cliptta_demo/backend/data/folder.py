@@ -45,10 +45,8 @@ def find_folder(path: Path | str) -> Path:
     """The folder at a path; a leading ``~`` is the home folder. Raises :class:`UserError` where there is none."""
     root = Path(os.path.expanduser(path))
     shown = root.name or str(path)
-    if not str(path) or not os.path.exists(root):  # an empty path would mean the current folder
-        raise UserError(f"The folder '{shown}' does not exist: check the path.")
-    if not root.is_dir():
-        raise UserError(f"'{shown}' is a file, not a folder: give a folder with one sub-folder per class.")
+    if not str(path) or not os.path.isdir(root):  # an empty path would mean the current folder
+        raise UserError(f"'{shown}' is no folder: check the path.")
     return root
 
 
@@ -77,13 +75,9 @@ def scan_folder(root: Path | str, class_names: Sequence[str] | None = None) -> F
         labels = np.repeat(np.arange(len(by_class)), [len(group) for group in by_class.values()])
         names, chosen, labels = select_classes(tuple(by_class), labels, class_names, f"'{shown}'")
         return FolderSource(names, [files[place] for place in chosen], labels)
-    if not loose:
-        raise UserError(f"The folder '{shown}' has no class sub-folders with images: make one per class.")
-    if class_names is None:
-        raise UserError(
-            f"The folder '{shown}' has images but no class sub-folders: give the class names, or sort the"
-            " images into one sub-folder per class."
-        )
+    if not loose or class_names is None:
+        remedy = "sort images into one per class, or give the class names of loose images"
+        raise UserError(f"The folder '{shown}' has no class sub-folders with images: {remedy}.")
     return FolderSource(class_names, loose, np.full(len(loose), UNLABELLED))
 
 

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cliptta_demo.backend.data.parquet import ParquetSource, Rows, read_rows
-from cliptta_demo.backend.data.presets import HUB_PREFIX as PREFIX
-from cliptta_demo.backend.data.presets import PRESETS, HubDataset, readable
+from cliptta_demo.backend.data.presets import HUB_PREFIX, PRESETS, HubDataset, readable
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, fetch, forget
 from cliptta_demo.backend.hub.listing import Listing, RemoteFile, check_repository, list_repository
@@ -46,7 +45,7 @@ def read_hub_spec(spec: str) -> HubDataset:
         preset = PRESETS[rest]
         label = ", ".join((preset.label, *(value for _, value in where)))
         return replace(preset, label=label, where=tuple({**dict(preset.where), **dict(where)}.items()))
-    name, colon, part = rest.removeprefix(PREFIX).partition(":")
+    name, colon, part = rest.removeprefix(HUB_PREFIX).partition(":")
     check_repository(name)
     match = _PART.fullmatch(part)
     if colon and not match:
@@ -66,12 +65,11 @@ def _parted(spec: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     parts = text.split("&") if mark else []
     found = [match.groups() for part in parts if (match := _CONDITION.fullmatch(part))]
     if len(found) < len(parts) or len(found) > MAX_CONDITIONS or len(dict(found)) < len(found):
-        raise UserError(
-            "{given!r} is no condition; after ? come at most {most} of COLUMN=VALUE, joined by &, each with a "
-            "column of its own, as in ?domain=sketch.",
-            given=text[:80],
-            most=MAX_CONDITIONS,
+        refusal = Text(
+            "{given!r} is no condition; after ? come at most {most} of COLUMN=VALUE, joined by &, each with a column "
+            "of its own, as in ?domain=sketch."
         )
+        raise UserError(refusal, given=text[:80], most=MAX_CONDITIONS)
     return rest, tuple(found)
 
 

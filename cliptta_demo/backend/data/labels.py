@@ -42,10 +42,8 @@ def read_table(data: bytes, name: str = "labels.csv") -> list[tuple[str, str | N
         text = data.decode("utf-8-sig")
         delimiter = max(",;\t", key=next(filter(str.strip, text.splitlines()), "").count)
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except UnicodeDecodeError:
-        raise UserError("{name} is not UTF-8 text: save it as “CSV UTF-8”.", name=name) from None
-    except csv.Error:
-        raise UserError("{name} can't be read as a table: save it as CSV again.", name=name) from None
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError("{name} is no table in UTF-8: save it as “CSV UTF-8”.", name=name) from None
     filled = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
     heads = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in filled[0][1]] if filled else []
     found = [next((heads.index(head) for head in known if head in heads), -1) for known in (FILES, LABELS)]

@@ -129,12 +129,10 @@ def _numbered(column: pa.ChunkedArray, names: tuple[str, ...], name: str) -> tup
     found = np.asarray(numbers.fill_null(-1))
     wrong = found[(found < -1) | (found >= (len(names) or np.inf))]  # -1 is a test split without labels
     if len(wrong):
-        raise UserError(
-            "A label is {label}, but there are {count} class names in {name}. Choose another split or data set.",
-            label=wrong[0],
-            count=len(names),
-            name=name,
+        text = Text(
+            "A label is {label}, but there are {count} class names in {name}. Choose another split or data set."
         )
+        raise UserError(text, label=wrong[0], count=len(names), name=name)
     return names, np.where(found < 0, UNLABELLED, found)
 
 

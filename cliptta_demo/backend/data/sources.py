@@ -193,11 +193,9 @@ def select_classes(
     keys, place = [same_name(text) for text in known], {same_name(text): index for index, text in enumerate(wanted)}
     missing = [text for text in wanted if same_name(text) not in keys]
     if missing and not place.keys() >= set(keys):
-        about = {
-            "missing": ", ".join(map(repr, missing[:5])),
-            "known": ", ".join(known[:30]) + ", …" * (len(known) > 30),
-        }
-        raise UserError("{name} has no class {missing}. It has: {known}.", name=name, **about)
+        about = {"name": name, "missing": ", ".join(map(repr, missing[:5]))}
+        shown = ", ".join(known[:30]) + ", …" * (len(known) > 30)
+        raise UserError("{name} has no class {missing}. It has: {known}.", known=shown, **about)
     new = np.array([place.get(key, -1) for key in keys], np.int64)
     moved = np.where(labels >= 0, new[np.clip(labels, 0, None)], labels)
     chosen = np.flatnonzero((labels < 0) | (moved >= 0))

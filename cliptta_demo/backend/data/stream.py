@@ -95,9 +95,7 @@ class Stream:
             strangers = self._take(self.strangers, self._unknown, index, order, settings.seed + 1)
             parts.append(replace(strangers, labels=torch.full_like(strangers.labels, OOD_LABEL)))
         clean = _shuffle(*parts, settings.seed, index) if len(parts) > 1 else parts[0]
-        # A copy to a GPU is from pinned memory, so that nobody waits for it.
-        pixels = clean.pixels.pin_memory() if self.device.type == "cuda" else clean.pixels
-        pixels = pixels.to(self.device, non_blocking=True)
+        pixels = clean.pixels.to(self.device)
         mixed = mixture(settings.seed, index, len(clean)) if planned.shift == MIXED else ()
         if mixed:
             pixels = self._mix(pixels, mixed, planned.severity, index)
@@ -134,15 +132,11 @@ class Stream:
 
 
 class AheadOfTime:
-    """A stream whose next batch is usually ready. Batches are the same as without; errors come when asked for.
-
-    On a GPU the next one is copied and corrupted in a CUDA stream of its own, beside the steps on the present one.
-    """
+    """A stream whose next batch is usually ready. Batches are the same as without; errors come when asked for."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._next: dict[int, Future[Batch]] = {}
-        self._beside = torch.cuda.Stream(stream.device) if stream.device.type == "cuda" else None
 
     def batch(self, index: int) -> Batch:
         """The batch with this number; work on the one after it begins."""
@@ -151,18 +145,10 @@ class AheadOfTime:
             other.cancel()
         self._next = {}
         # One that has yet to begin is made here instead: nobody waits for another stream's slow disk.
-        batch = self._made(index) if future is None or future.cancel() else future.result()
-        if self._beside is not None:  # the steps' stream waits, and the host does not
-            steps = torch.cuda.current_stream(self.stream.device)
-            steps.wait_stream(self._beside)
-            batch.images.pixels.record_stream(steps)
+        batch = self.stream.batch(index) if future is None or future.cancel() else future.result()
         if index + 1 < len(self.stream):
-            self._next = {index + 1: _POOL.submit(self._made, index + 1)}
+            self._next = {index + 1: _POOL.submit(self.stream.batch, index + 1)}
         return batch
-
-    def _made(self, index: int) -> Batch:
-        with torch.cuda.stream(self._beside):  # None: as it is
-            return self.stream.batch(index)
 
 
 def _shuffle(first: Images, second: Images, seed: int, index: int) -> Images:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,13 +186,11 @@ def megabytes(count: float) -> str:
 
 def _refuse_too_much(listing: Listing, wanted: int) -> None:
     if wanted > VISITOR_MAX_DOWNLOAD:
-        raise UserError(
+        text = Text(
             "{name} is a download of {size}; on this page {most} is the most. Choose a smaller one, or run the demo on "
-            "your own machine, where the command line has no limit.",
-            name=listing.name,
-            size=megabytes(wanted),
-            most=megabytes(VISITOR_MAX_DOWNLOAD),
+            "your own machine, where the command line has no limit."
         )
+        raise UserError(text, name=listing.name, size=megabytes(wanted), most=megabytes(VISITOR_MAX_DOWNLOAD))
     os.makedirs(constants.HF_HUB_CACHE, exist_ok=True)
     if wanted and shutil.disk_usage(constants.HF_HUB_CACHE).free - wanted < FREE_DISK:
         raise UserError("The disk of this machine has no room for {name}. Choose what is built in.", name=listing.name)
@@ -208,11 +205,10 @@ def _bring_watched(
     while not mine:
         with _lock:
             if not downloading():
-                new = _Download(wanted, _begun(listing, missing))
+                _download = _Download(wanted, _begun(listing, missing))
                 # Nobody waits for its end: a thread in the middle of a transfer can't be made to give it up.
-                work = partial(new.work, listing, missing, visitor)
-                threading.Thread(target=work, name="download", daemon=True).start()
-                _download = new
+                work, given = _download.work, (listing, missing, visitor)
+                threading.Thread(target=work, args=given, name="download", daemon=True).start()
             download = _download
         mine = download.wanted == wanted
         while not download.ended.wait(LOOK_SECONDS):

@@ -1,8 +1,7 @@
 """What a repository of the Hugging Face hub holds, asked, or found in its cache; what it refuses, as sentences."""
 
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import huggingface_hub
 from huggingface_hub import constants, errors
@@ -32,25 +31,16 @@ class Listing:
 
     Attributes:
         kind: "model" or "dataset"; name: ORGANISATION/NAME; revision: the commit.
-        files: all of them; card: the front matter of its README.
-        whole: whether the hub was asked; else only the files in its cache are listed, without a card.
+        files: all of them; licence: in words where we know some, "" where its README names none that can be shown.
+        whole: whether the hub was asked; else only the files in its cache are listed, without a licence.
     """
 
     kind: str
     name: str
     revision: str
     files: tuple[RemoteFile, ...]
-    card: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
     whole: bool = True
-
-    @property
-    def licence(self) -> str:
-        """As the front matter has it, in words where we know some; "" where it names none that can be shown."""
-        name = self.card.get("license")
-        if name == "other":
-            name = self.card.get("license_name")
-        name = name[0] if isinstance(name, list) and len(name) == 1 else name
-        return say(_LICENCES.get(name, name)) if isinstance(name, str) and _SHOWN.fullmatch(name) else ""
 
     def find(self, path: str) -> RemoteFile | None:
         """The file with this path, None when there is none."""
@@ -88,9 +78,12 @@ def list_repository(kind: str, name: str, revision: str | None = None, *, visito
         RemoteFile(item.rfilename, int(item.size or 0), item.lfs.sha256 if item.lfs else None)
         for item in info.siblings or ()
     )
-    listing = Listing(kind, name, info.sha, files, info.card_data.to_dict() if info.card_data is not None else {})
-    _licences[kind, name] = listing.licence
-    return listing
+    card = info.card_data or {}
+    licence = card.get("license_name" if card.get("license") == "other" else "license")
+    licence = licence[0] if isinstance(licence, list) and len(licence) == 1 else licence
+    licence = _LICENCES.get(licence, licence) if isinstance(licence, str) and _SHOWN.fullmatch(licence) else ""
+    _licences[kind, name] = licence
+    return Listing(kind, name, info.sha, files, licence)
 
 
 def cached_listing(kind: str, name: str, revision: str | None = None) -> Listing | None:
@@ -117,7 +110,7 @@ def cached_listing(kind: str, name: str, revision: str | None = None) -> Listing
 
 def known_licence(kind: str, name: str) -> str:
     """What a repository's card says of its licence, if it was listed since the start; "" where nothing is known."""
-    return _licences.get((kind, name), "")
+    return say(_licences.get((kind, name), ""))
 
 
 def status_of(error: BaseException) -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliptta_demo.backend.data.catalog import DATASETS, OOD_SOURCES, check_source, prefixes, written_names
-from cliptta_demo.backend.data.hub_dataset import PREFIX, read_hub_spec
-from cliptta_demo.backend.data.presets import PRESETS, HubDataset
+from cliptta_demo.backend.data.hub_dataset import read_hub_spec
+from cliptta_demo.backend.data.presets import HUB_PREFIX, PRESETS, HubDataset
 from cliptta_demo.backend.declare import Setting, check_choice, settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import label_of
@@ -36,7 +36,7 @@ def dataset_choices() -> list[tuple[str, str]]:
     presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
     built_in = [(say(label), name) for name, label in DATASETS.items()]
     own = [own_dataset()] if is_typed(own_dataset()) else []
-    return [*built_in, (say(UPLOAD_LABEL), UPLOAD), *presets, *((name.removeprefix(PREFIX), name) for name in own)]
+    return [*built_in, (say(UPLOAD_LABEL), UPLOAD), *presets, *((name.removeprefix(HUB_PREFIX), name) for name in own)]
 
 
 def own_dataset() -> str:
@@ -87,7 +87,7 @@ def read_dataset(dataset: Any, own: str | None = None) -> str:
     if not is_typed(dataset):
         check_choice("dataset", dataset, (*DATASETS, *PAGE_PRESETS, UPLOAD, *written_names(visitor=True)))
         return dataset
-    if dataset.startswith(PREFIX):
+    if dataset.startswith(HUB_PREFIX):
         read_hub_spec(dataset)
         if not LIMITS.any_dataset and dataset != (own_dataset() if own is None else own):
             text = Text("This page takes data sets of its list only: choose one. Its owner can allow any: {name}.")
@@ -98,7 +98,7 @@ def read_dataset(dataset: Any, own: str | None = None) -> str:
 
 def _images(name: Any) -> str:
     known = {known: label for label, known in (*dataset_choices(), *stranger_choices())}
-    return known.get(name, str(name).removeprefix(PREFIX))
+    return known.get(name, str(name).removeprefix(HUB_PREFIX))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

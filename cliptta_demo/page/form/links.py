@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from cliptta_demo.backend.data.catalog import DATASETS, open_source
-from cliptta_demo.backend.data.hub_dataset import PREFIX
+from cliptta_demo.backend.data.presets import HUB_PREFIX
 from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError, quoted
 from cliptta_demo.languages import Text, say
@@ -71,7 +71,7 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     given = {name: item.parse(query[name]) for name, item in fields().items() if name in query}
     if given.get("dataset") == "hub" and "hub_dataset" in query:
         name = query["hub_dataset"].strip()
-        given["dataset"] = name if is_typed(name) else f"{PREFIX}{name}"
+        given["dataset"] = name if is_typed(name) else f"{HUB_PREFIX}{name}"
     return given
 
 

@@ -148,9 +148,9 @@ def test_tables_of_many_kinds() -> None:
     for data, words in (
         (b"", "needs a first line"),
         (b"a.png,cat\n", "needs a first line"),
-        ("file,label\nä.png,x\n".encode("latin-1"), "not UTF-8"),
+        ("file,label\nä.png,x\n".encode("latin-1"), "no table in UTF-8"),
         (b"file,label\n" + b"x" * 3_000_000, "over 2 MB"),
-        (b'file,label\n"' + b"x" * 200_000, "can't be read as a table"),
+        (b'file,label\n"' + b"x" * 200_000, "no table in UTF-8"),
     ):
         with pytest.raises(UserError, match=words):
             read_table(data)

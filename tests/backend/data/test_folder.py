@@ -77,11 +77,11 @@ def test_each_failure_has_its_sentence(tmp_path: Path) -> None:
     for name in ("cat", "Snow_Owl", "dog"):
         picture(known / name / "1.png")
     for root, names, says in (
-        (tmp_path / "gone", None, r"The folder 'gone' does not exist: check the path\.$"),
-        ("", None, "does not exist"),
-        ("nul\0byte", None, "does not exist"),
-        (loose / "a.png", None, r"'a\.png' is a file, not a folder"),
-        (loose, None, "has images but no class sub-folders: give the class names"),
+        (tmp_path / "gone", None, r"'gone' is no folder: check the path\.$"),
+        ("", None, "is no folder"),
+        ("nul\0byte", None, "is no folder"),
+        (loose / "a.png", None, r"'a\.png' is no folder"),
+        (loose, None, "or give the class names of loose images"),
         (bare, None, "'bare' has no class sub-folders with images"),
         (known, ["cat", "dgo"], r"'known' has no class 'dgo'\. It has: Snow_Owl, cat, dog\."),
     ):
