@@ -1,7 +1,6 @@
 """Visitors of a real server over plain HTTP, as a browser makes them: page, heartbeat, queue, stream of updates."""
 
 import json
-import os
 import sys
 import time
 import uuid
@@ -57,29 +56,11 @@ class Server:
         ]
         self.cards = self.page["outputs"].index(parts["cards"])
 
-    def memory(self) -> float:
-        """Resident memory in MB."""
-        lines = (self.process / "status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
-
-    def processor(self) -> float:
-        """Seconds of processor time so far, of this process alone: workers of a cluster are others."""
-        fields = (self.process / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def rests(self) -> int:
         """How often one of its threads had nothing to do so far: each time it was woken before."""
         word = "\nvoluntary_ctxt_switches:"
         stories = [(thread / "status").read_text() for thread in (self.process / "task").iterdir()]
         return sum(int(story.partition(word)[2].split(maxsplit=1)[0]) for story in stories)
-
-    def threads(self) -> int:
-        """Threads of the process."""
-        return len(list((self.process / "task").iterdir()))
-
-    def files(self) -> int:
-        """Open files and connections."""
-        return len(list((self.process / "fd").iterdir()))
 
 
 def request(server: Server, by_page: bool, **settings: Any) -> tuple[int, list[Any]]:

@@ -14,6 +14,7 @@ Linux only: memory, threads and open files are read from /proc.
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -32,7 +33,29 @@ LONG_BATCHES = 3  # of a long run that may pass while somebody waits for a batch
 SAMPLES = 40  # lines of a soak's table
 
 
-async def crowd(server: Server, arguments: argparse.Namespace) -> list[str]:
+class Process(Server):
+    """The server, and what its process takes."""
+
+    def memory(self) -> float:
+        """Resident memory in MB."""
+        lines = (self.process / "status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+    def processor(self) -> float:
+        """Seconds of processor time so far, of this process alone: workers of a cluster are others."""
+        fields = (self.process / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def threads(self) -> int:
+        """Threads of the process."""
+        return len(list((self.process / "task").iterdir()))
+
+    def files(self) -> int:
+        """Open files and connections."""
+        return len(list((self.process / "fd").iterdir()))
+
+
+async def crowd(server: Process, arguments: argparse.Namespace) -> list[str]:
     """Everybody at once. Returns what is not as it should be."""
     short = {"batches": arguments.batches, "batch_size": arguments.batch_size, "steps": arguments.steps}
     print(f"{arguments.clients} visitors, {short}", flush=True)
@@ -93,7 +116,7 @@ def _held(one: Visit, slow: Visit) -> int:
     return max(sum(begin < moment < end for moment in slow.batches) for begin, end in pairs)
 
 
-async def _peak(server: Server, tasks: list[asyncio.Task]) -> float:
+async def _peak(server: Process, tasks: list[asyncio.Task]) -> float:
     peak = 0.0
     while not all(task.done() for task in tasks):
         peak = max(peak, server.memory())
@@ -101,14 +124,14 @@ async def _peak(server: Server, tasks: list[asyncio.Task]) -> float:
     return peak
 
 
-async def _settled(server: Server, before: float) -> float:
+async def _settled(server: Process, before: float) -> float:
     began = time.monotonic()
     while server.memory() > (1 + SLACK) * before and time.monotonic() - began < MEMORY_WAIT:
         await asyncio.sleep(1)
     return server.memory()
 
 
-async def soak(server: Server, arguments: argparse.Namespace) -> list[str]:
+async def soak(server: Process, arguments: argparse.Namespace) -> list[str]:
     """A visitor every few seconds; prints memory, threads and open files over time, and their growth."""
     short = {"batches": arguments.batches, "batch_size": arguments.batch_size, "steps": arguments.steps}
     seconds = 60 * arguments.soak
@@ -158,7 +181,7 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="between two visitors of a soak")
     arguments = parser.parse_args()
     with serve_process() as (address, process, log):
-        server = Server(address, process.pid)
+        server = Process(address, process.pid)
         while httpx.get(f"{address}/health", timeout=60).json()["status"] == "starting":
             time.sleep(1)
         wrong = asyncio.run((soak if arguments.soak else crowd)(server, arguments))

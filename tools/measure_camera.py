@@ -10,7 +10,8 @@ import time
 
 from playwright.sync_api import Page
 from serving import be_patient, chromium, serve_process
-from visitors import Server
+
+from tools.load import Process
 
 ANSWERED = "#camera .answer .share:not(:empty)"
 PACES = (1, 2, 4)
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=10)
     minutes = parser.parse_args().minutes
     with serve_process() as (address, process, _), chromium() as browser:
-        server = Server(address, process.pid)
+        server = Process(address, process.pid)
         page = browser.new_page()
         be_patient(page)
         page.goto(address)

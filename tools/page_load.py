@@ -18,7 +18,9 @@ import uuid
 
 import httpx
 from serving import ROOT, serve_process
-from visitors import API, Server, heartbeat, request
+from visitors import API, heartbeat, request
+
+from tools.load import Process
 
 BATCHES = 20  # of a run
 RUN = {"batches": BATCHES, "batch_size": 16, "steps": 2}
@@ -32,7 +34,7 @@ class Crowd:
     def __init__(self) -> None:
         self.bytes = self.updates = self.refused = 0
 
-    async def stay(self, server: Server, delay: float) -> None:
+    async def stay(self, server: Process, delay: float) -> None:
         """One visitor, until cancelled."""
         session = uuid.uuid4().hex[:12]
         await asyncio.sleep(delay)
@@ -56,7 +58,7 @@ class Crowd:
                             break
 
 
-async def measure(server: Server, visitors: int, seconds: float) -> None:
+async def measure(server: Process, visitors: int, seconds: float) -> None:
     """So many visitors at once, for so long; prints a line."""
     crowd = Crowd()
     tasks = [asyncio.create_task(crowd.stay(server, SPREAD * number / visitors)) for number in range(visitors)]
@@ -90,7 +92,7 @@ async def all_of_them(address: str, process: int, arguments: argparse.Namespace)
         if time.monotonic() - began > START:
             raise SystemExit("No worker has come.")
         await asyncio.sleep(1)
-    server = Server(address, process)
+    server = Process(address, process)
     print("visitors  at work    cores  mcores/visitor  kB/s each  updates/s each  /health ms  longest  failed")
     for visitors in arguments.visitors:
         await measure(server, visitors, arguments.seconds)

@@ -14,14 +14,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods import training_free
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.fret import Supports, prediction_loss
+from cliptta_demo.backend.methods.fret import prediction_loss
 from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.methods.single import reward_loss
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.pieces import NO_REST
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
@@ -53,17 +51,7 @@ def test_the_authors_forget_each_batch(backbone: Backbone) -> None:
         assert after.state.updates.item() == method.steps(method.task.outline) * (1 + stays)
 
 
-def test_supports_are_the_surest_of_each_class() -> None:
-    none = torch.zeros(0)
-    supports = Supports(none.view(0, 2), none.long(), none)
-    features = torch.tensor([[2.0, 0], [0, 1], [3, 0], [4, 0], [0, 5]])
-    entropies = torch.tensor([0.3, 0.9, 0.1, 0.2, float("nan")])
-    supports = supports.add(features, torch.tensor([0, 1, 0, 0, 1]), entropies, 2)
-    assert supports.labels.tolist() == [0, 0, 1]
-    assert supports.features[:, 0].tolist() == [3, 4, 0]  # an entropy that is no number is left out
-    assert supports.centres(3).tolist() == [[2, 0], [0, 1], [0, 0]]
-    assert supports.add(features[1:2] * 7, torch.tensor([1]), torch.tensor([0.9]), 1).features.tolist()[-1] == [0, 1]
-    # No image that the centres agree with gives no prediction loss.
+def test_no_image_that_the_centres_agree_with_gives_no_prediction_loss() -> None:
     features = torch.eye(2, requires_grad=True)
     logits = 100 * features
     loss = prediction_loss(features, logits, torch.eye(2).flip(0), logits.detach())
@@ -94,23 +82,10 @@ def test_zero_counts_the_votes_of_the_surest_views_and_breaks_ties(backbone: Bac
     ]
 
 
-def test_lames_images_follow_those_that_pull_at_them_and_stay_finite(backbone: Backbone) -> None:
-    own = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
-    for pull, expected in ((torch.zeros(3, 3), [0, 0, 1]), (1 - torch.eye(3), [0, 0, 0])):
-        agreed = training_free._agree(-own.log(), pull, NO_REST)
-        assert agreed.argmax(dim=1).tolist() == expected
-        torch.testing.assert_close(agreed.sum(dim=1), torch.ones(3))
-        if not pull.any():
-            torch.testing.assert_close(agreed, own)
+def test_lames_other_affinities_stay_finite(backbone: Backbone) -> None:
     for affinity, count in product(("rbf", "linear"), (1, 8)):
         alike = random_images(1).expand(count, -1, -1, -1)
         assert last(make("lame", backbone, affinity=affinity), alike).probabilities.isfinite().all()
-
-
-def test_tda_and_calip_without_weights_are_zero_shot(backbone: Backbone) -> None:
-    for name, weights in (("tda", ("weight", "negative_weight")), ("calip", ("seen_weight", "told_weight"))):
-        progress = last(make(name, backbone, **dict.fromkeys(weights, 0.0)), random_images(8))
-        assert torch.equal(progress.logits, backbone.logits(progress.cosines))
 
 
 def test_a_backbone_without_places_is_refused_before_the_run() -> None:
@@ -156,15 +131,6 @@ def test_alone_an_image_keeps_the_sources_statistics() -> None:
     source = backbone.embed(images)
     torch.testing.assert_close(backbone.embed(images, backbone.source_parameters, alone=True), source)
     assert not torch.allclose(backbone.embed(images, backbone.source_parameters), source)
-
-
-def test_equal_views_count_alike_and_likeness_counts_more(backbone: Backbone) -> None:
-    method = make("r-tpt", backbone)
-    one, other = torch.eye(EMBEDDING)[:2]
-    assert method.weights(one.expand(5, -1)).tolist() == pytest.approx([0.2] * 5)
-    alike = method.weights(torch.stack([one, one, one, other]))
-    assert alike[:3].tolist() == pytest.approx([1 / 3] * 3)
-    assert alike[3] < 1e-6
 
 
 def test_a_reward_makes_the_better_guess_likelier() -> None:
