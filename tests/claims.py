@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cliptta_demo.page.lessons.claim import Quantity
+from cliptta_demo.page.lessons.lesson import Quantity
 from cliptta_demo.research.record import load_record
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ import pandas as pd
 from paths import ROOT
 
 from cliptta_demo.backend.methods.recorded import chosen
-from cliptta_demo.page.lessons.claim import Claim, lead, measure
+from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.research.gallery import STREAMS_FILE
 from cliptta_demo.research.means import markdown
 from cliptta_demo.research.paper import PAPER_ACCURACY

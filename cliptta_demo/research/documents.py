@@ -3,7 +3,7 @@
 A test holds each sentence to its document, and each document to have no other sentence that compares methods.
 """
 
-from cliptta_demo.page.lessons.claim import Claim, lead, measure
+from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.research.studies import Study, table_study
 
 _SIX = "airplane,automobile,ship,truck,horse,frog"  # of CIFAR-10's ten; the other four are the strangers

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cliptta_demo.page.lessons.claim import Claim, numbers_of
+from cliptta_demo.page.lessons.lesson import Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.documents import DOCUMENTS
 from cliptta_demo.research.means import LEVEL, markdown, t_quantile
@@ -50,7 +50,7 @@ class Record:
     Attributes:
         fingerprint: what it was measured with; digests: study → digest of its settings.
         runs: study → combination's name → its streams: a frame by corruption and seed, whose columns are a method's
-            column and its measure, so that it is a :data:`.claim.Columns` of many streams.
+            column and its measure, so that it is a :data:`.lesson.Columns` of many streams.
     """
 
     fingerprint: dict[str, Any]

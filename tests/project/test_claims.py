@@ -12,7 +12,7 @@ from claims import RECORD, ROOT
 
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.cli import main
-from cliptta_demo.page.lessons.claim import Claim, lead, measure
+from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key
 from cliptta_demo.research import fingerprint as prints
 from cliptta_demo.research import measure as claims_command

@@ -10,12 +10,59 @@ from collections.abc import Mapping
 
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.languages import Text
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.lessons import losses, own_images, streams
-from cliptta_demo.page.lessons.lesson import Lesson
+from cliptta_demo.page.lessons import losses, streams
+from cliptta_demo.page.lessons.lesson import Lesson, Told
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.words.texts import LINK_LESSON_ALONE
+from cliptta_demo.page.words.defaults import PHOTOGRAPHED, UPLOAD
+
+ON_A_DESK = "bottle, spoon, keyboard, phone, remote, book, shoe, sunglasses, banana, lemon, orange"
+
+OWN_PHOTOS = Lesson(
+    key="photos",
+    title=Text("Your own photos"),
+    changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(PHOTOGRAPHED)},
+    explains=(
+        Told(
+            "The built-in model knows two hundred kinds of things in photographs; “Class names” marks words "
+            "new to it. Add photos, press Run.",
+            "files",
+        ),
+        Told(
+            "Here is what zero-shot and the adapted models call each photo. A handful is not much to adapt "
+            "on: expect few changes.",
+            "gallery",
+        ),
+    ),
+    runs=False,
+)
+
+CAMERA = Lesson(
+    key="camera",
+    title=Text("Your camera"),
+    changes={"dataset": UPLOAD, "corruption": "none", "class_names": ON_A_DESK},
+    explains=(
+        Told(
+            "“Class names” holds things that may lie on your desk; change them if you like. Then press “Open "
+            "the camera”, and show it one of them.",
+            "camera",
+        ),
+        Told(
+            "Zero-shot and the adapted models name each frame. They learn from the last sixteen: turn the thing, "
+            "change the background, wait.",
+            "camera",
+        ),
+        Told(
+            "Lay frost or noise over it, or hold thin paper before the lens. Whose words change first, and who "
+            "finds back?",
+            "camera",
+        ),
+        Told("Press the number of what is really there, and accuracy appears: now you know who is right.", "camera"),
+    ),
+    runs=False,
+)
 
 # In the order of their numbers in links: what is added goes behind.
 LESSONS: tuple[Lesson, ...] = (
@@ -25,8 +72,8 @@ LESSONS: tuple[Lesson, ...] = (
     streams.STRANGERS,
     streams.STYLE,
     losses.CLEAN,
-    own_images.OWN_PHOTOS,
-    own_images.CAMERA,
+    OWN_PHOTOS,
+    CAMERA,
     streams.TURNS,
     streams.RUNS,
     losses.FAIR,
@@ -59,5 +106,6 @@ def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:
     check_choice("lesson", said, tuple(keys))
     check_choice("start", start, ("0", "1"))
     if others := [name for name in fields() if name in query]:
-        raise UserError(LINK_LESSON_ALONE.format(name=others[0]))
+        words = Text("A link opens a lesson or an experiment, not both: this one says lesson and {name}.")
+        raise UserError(words, name=others[0])
     return keys[said], start == "1" and by_key(keys[said]).runs

@@ -1,8 +1,7 @@
 """Lessons on what a loss does to the model."""
 
 from cliptta_demo.languages import Text
-from cliptta_demo.page.lessons.claim import Claim, lead, measure
-from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
+from cliptta_demo.page.lessons.lesson import Change, Claim, Lesson, Told, lead, measure
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest, Swallows
 
 COLLAPSE = Lesson(
@@ -27,9 +26,7 @@ COLLAPSE = Lesson(
         ),
     ),
     change=Change(
-        text=Text("Is it the noise that TENT does not survive? Make it milder."),
-        button=Text("Severity 1: run"),
-        settings={"severity": 1},
+        Text("Is it the noise that TENT does not survive? Make it milder."), Text("Severity 1: run"), {"severity": 1}
     ),
     claims=(
         Claim(Text("TENT's bars pile onto one class"), measure("largest_share", "tent"), above=0.6),
@@ -53,9 +50,9 @@ PATIENCE = Lesson(
         ),
     ),
     change=Change(
-        text=Text("Is there a rate in between, at which both learn?"),
-        button=Text("Learning rate 0.0003: run"),
-        settings={"learning_rate": 3e-4},
+        Text("Is there a rate in between, at which both learn?"),
+        Text("Learning rate 0.0003: run"),
+        {"learning_rate": 3e-4},
     ),
     claims=(
         Claim(Text("it no longer collapses"), measure("entropy_share", "tent"), above=0.5),
@@ -74,9 +71,9 @@ BATCH = Lesson(
         Told("CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident ones."),
     ),
     change=Change(
-        text=Text("And without the memory, with nothing but four images to lean on?"),
-        button=Text("Memory 0 shots: run"),
-        settings={"memory_shots": 0},
+        Text("And without the memory, with nothing but four images to lean on?"),
+        Text("Memory 0 shots: run"),
+        {"memory_shots": 0},
     ),
     claims=(Claim(Text("CLIPTTA still climbs above zero-shot"), lead("cliptta"), above=0),),
 )
@@ -85,13 +82,7 @@ CLEAN = Lesson(
     key="clean",
     title=Text("Nothing to repair"),
     changes={"corruption": "none"},
-    asks=(
-        Goes(
-            Text("Clean images: there is hardly anything to repair. CLIPTTA …"),
-            "cliptta",
-            0.02,
-        ),
-    ),
+    asks=(Goes(Text("Clean images: there is hardly anything to repair. CLIPTTA …"), "cliptta", 0.02),),
     explains=(
         Told(
             "There is nothing to win: zero-shot reads them almost without error. Three curves at the top; "
@@ -99,9 +90,7 @@ CLEAN = Lesson(
         ),
     ),
     change=Change(
-        text=Text("And with twenty steps on each batch, in place of three?"),
-        button=Text("20 steps: run"),
-        settings={"steps": 20},
+        Text("And with twenty steps on each batch, in place of three?"), Text("20 steps: run"), {"steps": 20}
     ),
     claims=(
         Claim(Text("zero-shot reads them almost without error"), measure("accuracy", "zero-shot"), above=0.95),
@@ -131,9 +120,7 @@ FAIR = Lesson(
         ),
     ),
     change=Change(
-        text=Text("And if all three run at ten times the rate?"),
-        button=Text("Learning rate 0.014: run"),
-        settings={"learning_rate": 0.014},
+        Text("And if all three run at ten times the rate?"), Text("Learning rate 0.014: run"), {"learning_rate": 0.014}
     ),
     claims=(
         Claim(Text("climbs above zero-shot"), lead("tent-reg"), above=0.05),

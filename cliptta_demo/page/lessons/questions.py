@@ -4,7 +4,7 @@ Nothing here knows an answer: each is computed from a run's own numbers, with th
 """
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,26 +19,30 @@ Data = dict[str, Any]
 WAYS = {"falls": Text("falls below zero-shot"), "stays": Text("stays close"), "climbs": Text("climbs above it")}
 
 
-class Question(Protocol):
-    """Something to guess. ``text``: what is asked; ``panel``: the part of the page that will show it."""
+@dataclass(frozen=True)
+class Question(Says):
+    """Something to guess.
+
+    Attributes:
+        text: what is asked; method: whom it is about; panel: the part of the page that will show it.
+    """
 
     text: str
-    panel: str
+    method: str = ""
+    _: KW_ONLY
+    panel: str = "accuracy"
 
     def asked(self, recipe: Recipe) -> Data:
         """``{"choices": [{"value", "label"}]}`` or ``{"slider": label}``; "marks": where a guess is marked."""
+        raise NotImplementedError
 
     def answer(self, session: Session) -> Data:
         """``{"words": sentence, "right": [values]}``; of a number "truth" and "margin", in %, in place of "right"."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class Lowest(Says):
+class Lowest(Question):
     """Which method ends lowest?"""
-
-    text: str
-    _: KW_ONLY
-    panel: str = "accuracy"
 
     def asked(self, recipe: Recipe) -> Data:
         """One choice a method; the guess is marked on its card."""
@@ -48,7 +52,7 @@ class Lowest(Says):
 
     def answer(self, session: Session) -> Data:
         """The lowest; with it those that so few images don't tell from it."""
-        ends = {name: _accuracy(session, name) for name in session.recipe.settings.methods}
+        ends = {name: method.accuracy for name, method in session.snapshot.methods.items()}
         first = min(ends, key=ends.get)
         tied = [name for name in ends if name == first or paired_between(session, name, first).is_noise]
         if len(tied) == 1:
@@ -58,14 +62,8 @@ class Lowest(Says):
         return {"words": say("{methods} are too close to tell apart on so few images.", methods=named), "right": tied}
 
 
-@dataclass(frozen=True)
-class Ends(Says):
+class Ends(Question):
     """At which accuracy does a method end?"""
-
-    text: str
-    method: str
-    _: KW_ONLY
-    panel: str = "accuracy"
 
     def asked(self, recipe: Recipe) -> Data:
         """A slider, whose value is marked across the accuracies and on the card."""
@@ -75,41 +73,36 @@ class Ends(Says):
 
     def answer(self, session: Session) -> Data:
         """The accuracy, and two standard errors of that of so many images (a share's, binomial)."""
-        end, seen = _accuracy(session, self.method), session.snapshot.methods[self.method].seen
-        margin = 200 * (end * (1 - end) / max(seen, 1)) ** 0.5
+        own = session.snapshot.methods[self.method]
+        end, margin = own.accuracy, 200 * (own.accuracy * (1 - own.accuracy) / max(own.seen, 1)) ** 0.5
         label = METHODS[self.method].label
         words = say("{method} ends at {share:.1%} (noise ± {margin:.1f}).", method=label, share=end, margin=margin)
         return {"words": words, "truth": round(100 * end, 1), "margin": round(max(margin, 1.0), 1)}
 
 
 @dataclass(frozen=True)
-class Swallows(Says):
+class Swallows(Question):
     """Which class takes most of a method's predictions?"""
 
-    text: str
-    method: str
-    _: KW_ONLY
     panel: str = "histogram"
 
     def asked(self, recipe: Recipe) -> Data:
         """One choice a class; the guess is marked above its bar."""
-        names = [display_name(name) for name in recipe.class_names]
-        choices = [{"value": name, "label": name} for name in names]
+        choices = [{"value": name, "label": name} for name in map(display_name, recipe.class_names)]
         return {"choices": choices, "marks": {"bar": say("your guess"), "method": self.method}}
 
     def answer(self, session: Session) -> Data:
         """The class, with its share of all predictions so far, as the panel has it."""
         counts = session.state.tallies[self.method].histogram
-        names = [display_name(name) for name in session.recipe.class_names]
-        most = int(counts.max())
-        right = [name for name, count in zip(names, counts.tolist(), strict=True) if count == most]
+        names, most = session.recipe.class_names, int(counts.max())
+        right = [display_name(names[index]) for index in np.flatnonzero(counts == most)]
         named = say(" and ").join(f"“{name}”" for name in right)
         about = {"method": METHODS[self.method].label, "share": most / max(int(counts.sum()), 1), "classes": named}
         return {"words": say("{method} calls {share:.0%} of them {classes}.", **about), "right": right}
 
 
 @dataclass(frozen=True)
-class Goes(Says):
+class Goes(Question):
     """Where does a method end beside zero-shot?
 
     Attributes:
@@ -117,12 +110,9 @@ class Goes(Says):
         measure: "accuracy" or "auroc".
     """
 
-    text: str
-    method: str
-    within: float
+    within: float = 0.05
     _: KW_ONLY
     measure: str = "accuracy"
-    panel: str = "accuracy"
 
     def asked(self, recipe: Recipe) -> Data:
         """Below, close or above; the guess is marked on the method's card."""
@@ -134,15 +124,10 @@ class Goes(Says):
     def answer(self, session: Session) -> Data:
         """Which of the three, and of accuracies whether chance alone often gives such a difference."""
         own, before = (session.snapshot.methods[name] for name in (self.method, REFERENCE))
-        label = METHODS[self.method].label
-        if self.measure == "auroc":
-            end, start = own.auroc, before.auroc
-            words = say("The AUROC of {method} is {share:.1%}", method=label, share=end)
-        else:
-            end, start = own.accuracy, before.accuracy
-            words = say("{method} ends at {share:.1%}", method=label, share=end)
-        words = f"{words}, {_beside(end, start)}"
-        if self.measure == "accuracy" and own.paired.is_noise:
+        auroc, (end, start) = self.measure == "auroc", (getattr(each, self.measure) for each in (own, before))
+        words = Text("The AUROC of {method} is {share:.1%}") if auroc else Text("{method} ends at {share:.1%}")
+        words = f"{words.format(method=METHODS[self.method].label, share=end)}, {_beside(end, start)}"
+        if not auroc and own.paired.is_noise:
             words += "; " + say("on so few images ± {margin:.1f} is noise", margin=100 * own.paired.margin)
         way = "stays" if abs(end - start) <= self.within else "falls" if end < start else "climbs"
         return {"words": f"{words}.", "right": [way]}
@@ -150,19 +135,15 @@ class Goes(Says):
 
 def paired_between(session: Session, name: str, other: str) -> Paired:
     """Two methods of a run on the very same labelled images, ``other`` in the place of zero-shot."""
-    right = {
-        each: np.concatenate([(batch.methods[each].predicted == batch.labels)[batch.labels >= 0] for batch in results])
-        for results in (session.results,)
-        for each in (name, other)
-    }
-    own, before = right[name], right[other]
+
+    def right(method: str) -> np.ndarray:
+        batches = session.results
+        return np.concatenate([(b.methods[method].predicted == b.labels)[b.labels >= 0] for b in batches])
+
+    own, before = right(name), right(other)
     was_right = int(before.sum())
     broken, fixed = int((before & ~own).sum()), int((own & ~before).sum())
     return Paired(len(own), was_right, broken, len(own) - was_right, fixed)
-
-
-def _accuracy(session: Session, name: str) -> float:
-    return session.snapshot.methods[name].accuracy
 
 
 def _beside(end: float, start: float) -> str:
@@ -170,6 +151,8 @@ def _beside(end: float, start: float) -> str:
     points = f"{abs(100 * (end - start)):.1f}"
     if points == "0.0":
         return say("the same as zero-shot's {share:.1%}", share=start)
-    if end > start:
-        return say("{points} points above zero-shot's {share:.1%}", points=points, share=start)
-    return say("{points} points below zero-shot's {share:.1%}", points=points, share=start)
+    above, below = (
+        Text("{points} points above zero-shot's {share:.1%}"),
+        Text("{points} points below zero-shot's {share:.1%}"),
+    )
+    return (above if end > start else below).format(points=points, share=start)

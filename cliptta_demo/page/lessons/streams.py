@@ -2,8 +2,7 @@
 
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.languages import Text
-from cliptta_demo.page.lessons.claim import Claim, lead, measure
-from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
+from cliptta_demo.page.lessons.lesson import Change, Claim, Lesson, Told, lead, measure
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
 
 STRANGERS = Lesson(
@@ -33,12 +32,7 @@ STRANGERS = Lesson(
             "scores",
         ),
     ),
-    change=Change(
-        text=Text("And if strangers are rare?"),
-        button=Text("OOD share 0.1: run"),
-        settings={"ood_share": 0.1},
-        panel="scores",
-    ),
+    change=Change(Text("And if strangers are rare?"), Text("OOD share 0.1: run"), {"ood_share": 0.1}, "scores"),
     claims=(Claim(Text("AUROC rises"), lead("cliptta-oce", name="auroc"), above=0),),
 )
 
@@ -68,9 +62,7 @@ STYLE = Lesson(
         ),
     ),
     change=Change(
-        text=Text("And with noise on top of the style?"),
-        button=Text("Gaussian noise: run"),
-        settings={"corruption": "gaussian_noise"},
+        Text("And with noise on top of the style?"), Text("Gaussian noise: run"), {"corruption": "gaussian_noise"}
     ),
     claims=(
         Claim(Text("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
@@ -106,9 +98,7 @@ TURNS = Lesson(
         ),
     ),
     change=Change(
-        text=Text("And if each shift passes twice as fast?"),
-        button=Text("2 batches a shift: run"),
-        settings={"shift_batches": 2},
+        Text("And if each shift passes twice as fast?"), Text("2 batches a shift: run"), {"shift_batches": 2}
     ),
     claims=(
         Claim(Text("TENT falls below zero-shot"), lead("tent"), below=0),
@@ -134,11 +124,7 @@ RUNS = Lesson(
             "histogram",
         ),
     ),
-    change=Change(
-        text=Text("And if the same images come in any order?"),
-        button=Text("Shuffled: run"),
-        settings={"order": "shuffled"},
-    ),
+    change=Change(Text("And if the same images come in any order?"), Text("Shuffled: run"), {"order": "shuffled"}),
     claims=(
         Claim(Text("CLIPTTA still ends above zero-shot"), lead("cliptta"), above=0),
         Claim(Text("TENT ends below zero-shot"), lead("tent"), below=0),

@@ -7,7 +7,7 @@ import gradio as gr
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.form.fields import fields
-from cliptta_demo.page.lessons.claim import Claim, numbers_of
+from cliptta_demo.page.lessons.lesson import Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, changed_recipe, lesson_recipe
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import scripted

@@ -55,8 +55,6 @@ PAST_GONE = Text("This run is not pinned any more.")
 PAST_LOADED = Text("The settings of “{name}” are in the form: press Run.")
 PAST_LEFT_OUT = Text("Left out of the link, because their settings are too long: {names}.")
 
-LINK_LESSON_ALONE = Text("A link opens a lesson or an experiment, not both: this one says lesson and {name}.")
-
 SWEEP_PROGRESS = Text("{done} of {all} runs done; now {now}.")
 SWEEP_DONE = Text("All {all} runs are done.")
 

@@ -11,8 +11,7 @@ from pressing import press, small_model  # noqa: F401  (a fixture)
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS
 from cliptta_demo.page.form.reading import values_of
 from cliptta_demo.page.layout.filling import address_of, change_one, open_address, open_lesson
-from cliptta_demo.page.lessons.claim import Claim, lead, measure
-from cliptta_demo.page.lessons.lesson import Change, Lesson, Told
+from cliptta_demo.page.lessons.lesson import Change, Claim, Lesson, Told, lead, measure
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest, Swallows
 from cliptta_demo.page.panels import lesson as stepper

@@ -12,7 +12,7 @@ from test_page_figures import run
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.run.summary import collapsed, summarise
-from cliptta_demo.page.lessons.claim import measure, numbers_of
+from cliptta_demo.page.lessons.lesson import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.panels.heads import Cards
 from cliptta_demo.page.panels.panel import example_file
