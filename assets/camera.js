@@ -1,4 +1,4 @@
-// The visitor's camera (cliptta_demo/page/layout/camera_panel.py): its live picture, frames on their way to the server one at
+// The visitor's camera (cliptta_demo/page/layout/own_widgets.py): its live picture, frames on their way to the server one at
 // a time, and beside them what each method says. Nothing is asked for, sent or kept before the button is pressed.
 const { make, percent, say, sayCount } = cliptta;
 const PACES = [1, 2, 4]; // frames a second

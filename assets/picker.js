@@ -1,4 +1,4 @@
-// Choosing the methods (cliptta_demo/page/layout/picker.py): the chosen ones as a row of names, all of them behind a button.
+// Choosing the methods (cliptta_demo/page/layout/own_widgets.py): the chosen ones as a row of names, all of them behind a button.
 const { say } = cliptta;
 
 cliptta.picker = function (element, props, watch, trigger, server) {

@@ -1,4 +1,4 @@
-// The place for a visitor's own files (cliptta_demo/page/layout/uploader.py): files, folders, archives, videos.
+// The place for a visitor's own files (cliptta_demo/page/layout/own_widgets.py): files, folders, archives, videos.
 const { say, sayCount } = cliptta;
 const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
 const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;

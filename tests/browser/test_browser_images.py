@@ -16,7 +16,7 @@ from PIL import Image
 from serving import PATIENCE
 from test_browser_run import PROGRESS
 
-from cliptta_demo.page.layout.results_panel import SHOW
+from cliptta_demo.page.layout.panels_with_buttons import SHOW
 
 pytestmark = pytest.mark.browser
 QUERY = "?dataset=upload&steps=2"

@@ -12,7 +12,7 @@ from paths import ROOT
 from cliptta_demo.backend.methods.recorded import Measured, measured
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
-from cliptta_demo.page.layout.picker import build_picker
+from cliptta_demo.page.layout.own_widgets import build_picker
 from cliptta_demo.research import gallery
 from cliptta_demo.research.gallery import ranking_picture
 from cliptta_demo.research.means import interval_words, is_told

@@ -28,7 +28,6 @@ from cliptta_demo.page.form.fields import class_text_and_corruption, fields, is_
 from cliptta_demo.page.form.reading import opening, read_form, unusual_values, usual_values, values_of
 from cliptta_demo.page.session.past import MOST_PINNED, PastMethod, PastRun, PastRuns
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.words.texts import LINK_UNKNOWN
 
 NAMED = 5  # unknown words of an address; beyond them a number stands
 UNSAID = {"batch_size": 64, "batches": 10}  # what links mean from before they said it: the opening experiment then
@@ -82,12 +81,14 @@ def unknown_words(query: Mapping[str, str]) -> str:
     """
     known = (*fields(), *PINS, "lesson", "start")
     strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
+    if not strange:
+        return ""
     named = []
     for name in strange[:NAMED]:
         near = difflib.get_close_matches(name, known, 1)
         named.append(say("{name} (is it {near}?)", name=quoted(name), near=near[0]) if near else quoted(name))
     names = ", ".join((*named, *["…"] * (len(strange) > NAMED)))
-    return LINK_UNKNOWN.format(names=names) if strange else ""
+    return say("The link also says {names}, which this page doesn't know and leaves out.", names=names)
 
 
 def pins_query(past: PastRuns) -> tuple[dict[str, str], list[str]]:

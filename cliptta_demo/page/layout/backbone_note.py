@@ -22,18 +22,10 @@ from cliptta_demo.backend.models.offered import (
 from cliptta_demo.backend.models.saved_weights import base_of
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.arithmetic import duration
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Text, say
 from cliptta_demo.page.runs.cost import seconds_per_batch
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.session.state import Recipe
-from cliptta_demo.page.words.texts import (
-    BACKBONE_KEPT,
-    BACKBONE_UNLISTED,
-    GPU_ADVICE,
-    WORDS_DRAWN,
-    WORDS_NEVER,
-    WORDS_OFFER,
-)
 
 NAMED = 6  # words; beyond them a number stands
 
@@ -49,36 +41,31 @@ def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None
     except UserError:
         return ""
     entry = entry_of(name)
-    about = html.escape(entry.about if entry else say(BACKBONE_UNLISTED))
-    facts = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in _facts(machine, name, recipe))
-    kept = "" if name == before else f"<p>{html.escape(say(BACKBONE_KEPT))}</p>"
-    return f'<div class="model-note" data-testid="backbone-note"><p>{about}</p><dl>{facts}</dl>{kept}</div>'
+    unlisted = say("Not in the list: its size is shown when you press Run, its time once it is loaded.")
+    about = html.escape(entry.about if entry else unlisted)
+    facts = [_download(name), (say("Licence"), _licence(name))]
+    if recipe and (time := time_per_batch(machine, recipe)):
+        facts.append((say("Batch of {count}", count=recipe.settings.stream.batch_size), say("about {time}", time=time)))
+    told = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in facts)
+    stays = say(
+        "Images and settings stay; Advanced takes this model's values. What you see stays until it has loaded, then a "
+        "fresh run begins: adapted weights belong to their model."
+    )
+    kept = "" if name == before else f"<p>{html.escape(stays)}</p>"
+    return f'<div class="model-note" data-testid="backbone-note"><p>{about}</p><dl>{told}</dl>{kept}</div>'
 
 
 def model_line_html(backbone: str) -> str:
     """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
-    entry = entry_of(backbone)
-    name = html.escape(label_of(backbone))
-    runs = (
-        say("Runs <b>{name}</b>, trained on {data}.", name=name, data=html.escape(entry.trained))
-        if entry
-        else say("Runs <b>{name}</b>.", name=name)
-    )
-    more = ""
+    entry, name, more = entry_of(backbone), html.escape(label_of(backbone)), ""
+    words = Text("Runs <b>{name}</b>, trained on {data}.") if entry else Text("Runs <b>{name}</b>.")
+    runs = words.format(name=name, data=html.escape(entry.trained) if entry else "")
     if backbone != PAPERS:
         choose = f'<button type="button" data-shows="#backbone input">{say("choose it")}</button>'
         about = {"name": html.escape(label_of(PAPERS)), "cost": _fetching(PAPERS), "choose": choose}
         words = say("The paper's is {name} ({cost}): {choose}.", **about)
         more = f'<span class="more"> {words}</span>'
     return f'<p class="model-line">{runs}{more}</p>'
-
-
-def _facts(machine: Machine, name: str, recipe: Recipe | None) -> list[tuple[str, str]]:
-    """(what, HTML) of each fact."""
-    facts = [_download(name), (say("Licence"), _licence(name))]
-    if recipe and (time := time_per_batch(machine, recipe)):
-        facts.append((say("Batch of {count}", count=recipe.settings.stream.batch_size), say("about {time}", time=time)))
-    return facts
 
 
 def time_per_batch(machine: Machine, recipe: Recipe) -> str:
@@ -90,11 +77,11 @@ def time_per_batch(machine: Machine, recipe: Recipe) -> str:
 
 
 def _download(name: str) -> tuple[str, str]:
-    entry = entry_of(name)
     if base_of(name) == TINY:
         return say("Download"), say("none")
     if is_fetched(name):
         return say("Download"), say("kept here")
+    entry = entry_of(name)
     return say("Fetched once"), megabytes(entry.download) if isinstance(entry, BackboneEntry) else say("size on Run")
 
 
@@ -121,20 +108,25 @@ def words_offer(machine: Machine, recipe: Recipe | None) -> str:
     cost = [_fetching(LAPTOPS)]
     if time := time_per_batch(machine, replace(recipe, backbone=LAPTOPS)):
         cost.append(say("a batch about {time}", time=time))
-    return WORDS_OFFER.format(label=label_of(LAPTOPS), cost="; ".join(cost))
+    return say("{label} knows most words: {cost}", label=label_of(LAPTOPS), cost="; ".join(cost))
 
 
 def gpu_advice(backbone: object, device: str) -> str:
     """What to choose where there is a GPU and the built-in model, made for processors, is chosen; "" otherwise."""
-    return GPU_ADVICE.format(label=label_of(PAPERS)) if device == "cuda" and backbone == TINY else ""
+    if device != "cuda" or backbone != TINY:
+        return ""
+    return say("There is a GPU here: choose {label}, the paper's model", label=label_of(PAPERS))
 
 
 def words_note_html(recipe: Recipe | None) -> str:
     """A line or two; empty where there is nothing to say."""
     drawn, never = unmet_words(recipe)
-    lines = [f'<p class="never">{WORDS_NEVER.format(_listed(never))}</p>'] if never else []
-    lines += [f"<p>{WORDS_DRAWN.format(_listed(drawn))}</p>"] if drawn else []
-    return f'<div class="words-note" data-testid="words-note" role="status">{"".join(lines)}</div>'
+    told = (
+        ("never", Text("Never met in training, so a guess at best: {}."), never),
+        ("drawn", Text("Known from drawings, not from photographs: {}."), drawn),
+    )
+    lines = "".join(f'<p class="{kind}">{words.format(_listed(names))}</p>' for kind, words, names in told if names)
+    return f'<div class="words-note" data-testid="words-note" role="status">{lines}</div>'
 
 
 def unmet_words(recipe: Recipe | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,6 +1,7 @@
-"""The page: sidebar left, stage right. What its widgets call is in run_events and form_events."""
+"""The page: sidebar left, stage right. What its widgets call is in wires and form_events."""
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -10,21 +11,22 @@ from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.reading import opening, readable, usual_values
 from cliptta_demo.page.framework.gradio_parts import Page, check_gradio
 from cliptta_demo.page.layout.backbone_note import model_line_html
-from cliptta_demo.page.layout.camera_panel import build_camera
 from cliptta_demo.page.layout.form_events import connect_address, connect_form, connect_lessons, connect_uploads
-from cliptta_demo.page.layout.past_runs_panel import build_past
-from cliptta_demo.page.layout.results_panel import build_results
-from cliptta_demo.page.layout.run_events import connect_runs
+from cliptta_demo.page.layout.own_widgets import build_camera, connect_camera
+from cliptta_demo.page.layout.panels_with_buttons import (
+    build_past,
+    build_results,
+    build_sweep,
+    connect_past,
+    connect_results,
+    connect_sweep,
+)
 from cliptta_demo.page.layout.sidebar import build_sidebar
-from cliptta_demo.page.layout.sweep_panel import build_sweep
-from cliptta_demo.page.layout.wires import Wires
+from cliptta_demo.page.layout.wires import Wires, connect_runs, pill, place
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.page.panels.figures import SWEEP
 from cliptta_demo.page.panels.heads import cards_place, message_html
-from cliptta_demo.page.panels.images import RESULTS
 from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken, mounted, scripted
-from cliptta_demo.page.panels.past_runs import PANEL as PAST
 from cliptta_demo.page.panels.stage import ROWS, example_run, opening_stage
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.host import Host
@@ -58,8 +60,8 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
 
         session = gr.State(None, time_to_live=lives)
         uploads = gr.State(None, time_to_live=lives, delete_callback=forget)
-        gr.HTML(header(), apply_default_css=False, elem_id="masthead")
-        model_line = gr.HTML(about_model, apply_default_css=False, elem_id="model-line")
+        place(header(), "masthead")
+        model_line = place(about_model, "model-line")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="sidebar", scale=0, min_width=320):
                 widgets, fields = build_sidebar(form, host.device, host.machine)
@@ -72,6 +74,10 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         parts |= {name: gr.State(value) for name, value in states.items()}
         wires = Wires(host, parts, widgets)
         running, ended = connect_runs(wires)
+        connect_results(wires, ended)
+        connect_past(wires, ended)
+        connect_sweep(wires)
+        connect_camera(wires)
         connect_form(wires, ended)
         connect_lessons(wires, running, ended)
         connect_uploads(wires)
@@ -99,36 +105,30 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
             parts["reset"] = gr.Button(say("Reset"), elem_id="start-over", min_width=0)
             parts["link"] = gr.Button(say("Share"), elem_id="share", min_width=0)
             parts["settings"] = gr.Button(say("Settings"), elem_id="settings", min_width=0)
-        parts["progress"] = gr.HTML(values["progress"], apply_default_css=False, elem_id="progress")
+        parts["progress"] = place(values["progress"], "progress")
         with gr.Row(elem_id="of-run"):
-            parts["run_line"] = gr.HTML(values["run_line"], apply_default_css=False, elem_id="run-line")
-            parts["changed"] = gr.HTML("", apply_default_css=False, elem_id="changed")
+            parts["run_line"] = place(values["run_line"], "run-line")
+            parts["changed"] = place("", "changed")
         parts["lesson"] = build_stepper()
         with gr.Row(elem_classes="unseen"):  # pressed by the stepper's script
             parts["leave"] = gr.Button(elem_id="leave")
             parts["what_if"] = gr.Button(elem_id="what-if")
     with gr.Row(elem_id="lessons"):
-        gr.HTML(f"<h2>{say('Lessons')}</h2>", apply_default_css=False, elem_id="lessons-title")
-        parts["lessons"] = {
-            lesson.key: gr.Button(lesson.title, size="sm", elem_id=f"lesson-{lesson.key}", min_width=0)
-            for lesson in LESSONS
-        }
-        parts["your_camera"] = gr.Button(say("Open the camera"), size="sm", elem_id="your-camera", min_width=0)
+        place(f"<h2>{say('Lessons')}</h2>", "lessons-title")
+        parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}
+        parts["your_camera"] = pill(say("Open the camera"), "your-camera")
     parts |= build_camera()
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
-    parts["link_note"] = gr.HTML(link_note(), apply_default_css=False, elem_id="link-note")
-    parts["message"] = gr.HTML(message_html(), apply_default_css=False, elem_id="message")
+    parts["link_note"] = place(link_note(), "link-note")
+    parts["message"] = place(message_html(), "message")
     parts["spoken"] = build_spoken()
     parts["cards"] = scripted("cards", cards_place(), mounted("cards"), values["cards"])
+    own = {"past": partial(build_past, past), "results": build_results, "sweep": build_sweep}
     for row in ROWS:
         with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
             for panel in row:
-                if panel is PAST:
-                    parts |= build_past(past)
-                elif panel is RESULTS:
-                    parts |= build_results()
-                elif panel is SWEEP:
-                    parts |= build_sweep()
+                if panel.name in own:
+                    parts |= own[panel.name]()
                 else:
                     parts[panel.name] = build_panel(panel, values.get(panel.name) or panel.value(None))
     return parts

@@ -12,7 +12,7 @@ import gradio as gr
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, fields
 from cliptta_demo.page.form.links import open_link, pins_query, read_pins, to_query, unknown_words
 from cliptta_demo.page.form.reading import opening, read_form, readable, values_of
@@ -37,22 +37,32 @@ from cliptta_demo.page.session.uploads import (
     upload_value,
 )
 from cliptta_demo.page.words.defaults import UPLOAD
-from cliptta_demo.page.words.texts import (
-    LESSON_LEFT,
-    LINK_CHANGES,
-    LINK_LOST,
-    LINK_LOST_UPLOAD,
-    LINK_OF_FORM,
-    LINK_OPENED,
-    LINK_OPENED_UPLOAD,
-    PAST_LEFT_OUT,
-    PROPOSE,
-    REMOVED,
-    RESTORED,
-)
 
 # What names a choice that is loaded → the fields that came with it.
 _COME_WITH = {"backbone": ("backbone", *ADAPTATION_FIELDS), "dataset": ("dataset", "class_names", "corruption")}
+# What is said of a link that is opened, of a run on images of the page or somebody's own; and of a lost run's.
+_OPENED = (
+    Text("This link's experiment is in the form, seed included: press Run to get the very same numbers."),
+    Text("This link's experiment is in the form. It was about images of somebody's own: add yours, then press Run."),
+)
+_LOST = (
+    Text(
+        "The server was restarted, and your runs on it are gone. The settings of the last one are in the form, seed "
+        "included, and its link is here: press Run to get the very same numbers, unless you had changed it on its way."
+    ),
+    Text(
+        "The server was restarted, and your runs and images on it are gone. The settings of the last run are in the "
+        "form, and its link is here: add your images again, then press Run."
+    ),
+)
+_OTHER_RUN = Text(
+    "The link is to the settings in the form, which are not those of the run shown: run again to share its numbers."
+)
+_CHANGED = Text(
+    "The link can't hold changes in the middle of a run, and this one has some ({changes}): whoever opens it runs with "
+    "the settings in the form from the start."
+)
+_TOO_LONG = Text("Left out of the link, because their settings are too long: {names}.")
 
 
 def open_lesson(
@@ -105,12 +115,12 @@ def _fresh(recipe: Recipe, past: PastRuns) -> Update:
 
 def leave_lesson(before: Mapping[str, Any] | None) -> Update:
     """The form as it was before the lesson; the run stays."""
-    return _filled(before or opening(), LESSON_LEFT)
+    return _filled(before or opening(), Text("The lesson is closed: the settings are as they were before it."))
 
 
 def restore_defaults() -> Update:
     """The form as the page opens, the visitor's images apart; the run stays."""
-    return _filled(opening(), RESTORED)
+    return _filled(opening(), Text("All settings are as the page opens with them. Your images stay."))
 
 
 def _filled(values: Mapping[str, Any], words: str) -> Update:
@@ -142,9 +152,8 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
     Args:
         lost: whether it is that of a run which ended with the server that the page had before.
     """
-    past, unknown = past or PastRuns(), unknown_words(query)
-    update: Update = {}
-    words = []
+    past, update, words = past or PastRuns(), {}, []
+    unknown = [sentence] if (sentence := unknown_words(query)) else []
     try:
         if "lesson" in query:
             key, starts = read_lesson(query)
@@ -165,17 +174,15 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
             )
         if lost or any(name in query for name in fields()):
             recipe = open_link(query)
-            told = (LINK_LOST, LINK_LOST_UPLOAD) if lost else (LINK_OPENED, LINK_OPENED_UPLOAD)
-            words.insert(0, say(told[recipe.dataset == UPLOAD]))
+            words.insert(0, say((_LOST if lost else _OPENED)[recipe.dataset == UPLOAD]))
             update |= {"choice": Choice(readable(opening())), "changed": "", **values_of(recipe)}
             # The example that the page opens with is another experiment.
             update |= waiting_stage(recipe.settings.methods) | give_way(past, None, recipe)
     except UserError as error:
-        more = (unknown,) * bool(unknown)
         sentence = say("This link can't be opened as it is: {reason}", reason=error)
-        return {"message": message_html(sentence, "error", more)}
+        return {"message": message_html(sentence, "error", unknown)}
     if words or unknown:
-        update["message"] = message_html(" ".join(words), "warning" if unknown else "info", (unknown,) * bool(unknown))
+        update["message"] = message_html(" ".join(words), "warning" if unknown else "info", unknown)
     return update
 
 
@@ -203,11 +210,13 @@ def address_of(
         query = "&".join(filter(None, (settings, urlencode(pins))))
     except UserError as error:
         return "", message_html(str(error), "error")
-    words = [PAST_LEFT_OUT.format(names=", ".join(left_out))] * bool(left_out)
+    words = []
     if shown is not None and changed_names(shown, recipe):
-        words.insert(0, LINK_OF_FORM)
+        words.append(_OTHER_RUN)
     elif session is not None and session.marks:
-        words.insert(0, LINK_CHANGES.format(changes=", ".join(session.changes)))
+        words.append(_CHANGED.format(changes=", ".join(session.changes)))
+    if left_out:
+        words.append(_TOO_LONG.format(names=", ".join(left_out)))
     return f"?{query}", message_html(kind="warning" if words else "info", more=words)
 
 
@@ -235,22 +244,18 @@ def take_uploads(
     refused = (words,) * bool(lost) + uploads.refused
     text = class_text_for(uploads, typed, before)
     uploads = replace(uploads, filled=text or before)
-    update: Update = {"uploads": uploads, "files": upload_value(uploads)}
-    update |= {"propose": proposal(0 if uploads.frames else len(uploads.names), batch_size)}
-    if not uploads.names:
+    images = len(uploads.names)
+    propose = gr.Button(visible=False)
+    if better := better_batch_size(0 if uploads.frames else images, batch_size):
+        about = {"size": better, "batches": -(-images // better), "now": -(-images // int(batch_size))}
+        words = say("Use batches of {size}: {batches} batches instead of {now}", **about)
+        propose = gr.Button(words, visible=True)
+    update: Update = {"uploads": uploads, "files": upload_value(uploads), "propose": propose}
+    if not images:
         return update | {"upload_note": message_html(say("None of these files can be used."), "error", refused)}
     note = message_html(ready_sentence(uploads, bool(text)), "warning" if refused else "info", refused)
     fields = {"class_names": text} if text else {}
     return update | {"upload_note": note} | fields | fields_for(uploads, batch_size)
-
-
-def proposal(images: int, batch_size: Any) -> gr.Button:
-    """The button that sets a batch size which makes several batches of so few images; hidden where there is none."""
-    size = better_batch_size(images, batch_size)
-    if not size:
-        return gr.Button("", visible=False)
-    words = PROPOSE.format(size=size, batches=-(-images // size), now=-(-images // int(batch_size)))
-    return gr.Button(words, visible=True)
 
 
 def clear_uploads(
@@ -267,7 +272,8 @@ def clear_uploads(
     gone |= {"propose": gr.Button(visible=False), "past_runs": past, "past": past_value(past, None if own else session)}
     if not own:
         return {**pause(session, choice), **gone}
-    return {**gone, **emptied(choice, session.recipe.settings.methods, REMOVED)}
+    words = Text("Your images are deleted, and with them their results and what the methods had learnt of them.")
+    return {**gone, **emptied(choice, session.recipe.settings.methods, words)}
 
 
 def take_backbone(name: Any) -> Update:

@@ -13,7 +13,6 @@ from cliptta_demo.backend.models.saved_weights import MOST_BYTES
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, STREAM_FIELDS, form_of, in_group
 from cliptta_demo.page.form.reading import opening, readable, unusual_values, values_of
-from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.backbone_note import (
     backbone_note_html,
@@ -22,10 +21,8 @@ from cliptta_demo.page.layout.backbone_note import (
     words_note_html,
     words_offer,
 )
-from cliptta_demo.page.layout.results_panel import PRIVATE, QUICK
-from cliptta_demo.page.layout.run_events import OUTPUTS, stop_first
-from cliptta_demo.page.layout.sidebar import ADVANCED, QUIET, STREAM
-from cliptta_demo.page.layout.wires import Wires
+from cliptta_demo.page.layout.sidebar import ADVANCED, STREAM
+from cliptta_demo.page.layout.wires import OUTPUTS, QUIET, Wires
 from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
@@ -87,38 +84,33 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         update = filling.put_form_back(choice, form)
         return wires.spread(update | {"changed": note_of(session, choice, readable(form, uploads))})
 
-    changes = {name: widget.change for name, widget in widgets.items()}
     inputs = [*wires.named("session", "choice", "uploads"), *wires.inputs]
-    newest = {"trigger_mode": "always_last", **QUIET}
-    gr.on(
-        [wires.demo.load, *(changes[name] for name in ("class_names", *STREAM_FIELDS))],
-        planned,
-        inputs,
-        parts["strip"],
-        **newest,
-    )
-    told = [wires.demo.load, parts["model"].change, parts["files"].change, *changes.values()]
-    gr.on(told, tell, [parts["model"], *inputs], wires.named(*TOLD), **newest)
+    load, newest = host.demo.load, QUIET | {"trigger_mode": "always_last"}
+    of_stream = [load, *(widgets[name].change for name in ("class_names", *STREAM_FIELDS))]
+    gr.on(of_stream, planned, inputs, parts["strip"], **newest)
+    changes = [load, *(part.change for part in (parts["model"], parts["files"], *wires.inputs))]
+    gr.on(changes, tell, [parts["model"], *inputs], wires.named(*TOLD), **newest)
     for event in ended:
         event.then(put_back, inputs, [*wires.named("message", "changed", "choice"), *wires.inputs], **QUIET)
     ended[-1].then(planned, inputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
 
-    backbone, read = widgets["backbone"], f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
+    backbone = widgets["backbone"]
     filled = [parts["message"], backbone, *(widgets[name] for name in ADAPTATION_FIELDS)]
 
-    def take(name: str) -> dict[Any, Any]:
-        return wires.spread(filling.take_backbone(name) | {"backbone": name})
+    def take(name: str) -> dict[str, Any]:
+        return filling.take_backbone(name) | {"backbone": name}
 
-    def load_weights(text: str) -> dict[Any, Any]:
+    def load_weights(text: str) -> dict[str, Any]:
         try:
-            return take(take_weights(host, text)) if text else {parts["message"]: gr.skip()}
+            return take(take_weights(host, text)) if text else {"message": gr.skip()}
         except UserError as error:
-            return {parts["message"]: message_html(str(error), "error")}
+            return {"message": message_html(str(error), "error")}
 
-    backbone.input(lambda name: wires.spread(filling.take_backbone(name)), backbone, filled, **QUIET)
-    parts["load_weights"].click(load_weights, parts["file"], filled, js=read, **QUIET)
+    read = f"() => window.cliptta.readFile('.safetensors', {MOST_BYTES + 1})"
+    backbone.input(wires.spreads(filling.take_backbone), backbone, filled, **QUIET)
+    parts["load_weights"].click(wires.spreads(load_weights), parts["file"], filled, js=read, **QUIET)
     for button, name in (("words_offer", LAPTOPS), ("gpu_advice", PAPERS)):
-        parts[button].click(partial(take, name), None, filled, **QUIET)
+        parts[button].click(wires.spreads(partial(take, name)), None, filled, **QUIET)
 
 
 def changed_html(shown: Recipe | None, asked: Recipe | None, press: str) -> str:
@@ -158,7 +150,7 @@ def connect_address(wires: Wires) -> None:
 
     filled = [*wires.named(*OUTPUTS, *LESSON_PARTS), *wires.inputs]
     asked = "(past) => [past, window.cliptta.lostRun()]"
-    filling_form = wires.demo.load(opened, wires.named("past_runs", "query"), filled, js=asked, **PRIVATE)
+    filling_form = wires.host.demo.load(opened, wires.named("past_runs", "query"), filled, js=asked, **QUIET)
     filling_form.then(None, None, None, js="() => window.cliptta.opened()")
     inputs = [*wires.named("session", "choice", "uploads", "past_runs", "lesson_key"), *wires.inputs]
     shared = parts["link"].click(share, inputs, wires.named("query", "message"), **QUIET)
@@ -171,43 +163,40 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
     Args:
         running: the events that are runs; ended: those after which none is at work.
     """
-    parts, kept = wires.parts, wires.named("session", "past_runs")
+    parts, lesson = wires.parts, wires.named("lesson_key", "session", "past_runs")
 
-    def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[Any, Any]:
-        return wires.spread(filling.open_lesson(key, before or form_of(values), session, past))
+    def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[str, Any]:
+        return filling.open_lesson(key, before or form_of(values), session, past)
 
-    def change_one(key: str, session: Any, past: Any) -> dict[Any, Any]:
-        update = filling.change_one(key, session, past) if key else {}
-        return wires.spread(update | {"go": f"{key} {time.monotonic()}"} if update else {"go": gr.skip()})
+    def change_one(key: str, session: Any, past: Any) -> dict[str, Any]:
+        if not key:
+            return {"go": gr.skip()}
+        return filling.change_one(key, session, past) | {"go": f"{key} {time.monotonic()}"}
 
     def tell(key: str, session: Any, past: Any) -> Any:
         return lesson_value(by_key(key), session, past.last) if key else gr.skip()
 
     outputs = [*wires.named(*OUTPUTS, *LESSON_PARTS), *wires.inputs]
+    inputs = [*wires.named("before", "session", "past_runs"), *wires.inputs]
     for key, button in parts["lessons"].items():
-        stop_first(button.click, running)
-        inputs = [parts["before"], *kept, *wires.inputs]
-        button.click(wires.wait, **QUICK).then(partial(open_lesson, key), inputs, outputs, **QUIET)
-    stop_first(parts["what_if"].click, running)
-    waited = parts["what_if"].click(wires.wait, **QUICK)
-    waited.then(change_one, [parts["lesson_key"], *kept], outputs, **QUIET)
+        waited = wires.after_runs(button.click, running)
+        waited.then(wires.spreads(partial(open_lesson, key)), inputs, outputs, **QUIET)
+    waited = wires.after_runs(parts["what_if"].click, running)
+    waited.then(wires.spreads(change_one), lesson, outputs, **QUIET)
     for event in ended:
-        event.then(tell, [parts["lesson_key"], *kept], parts["lesson"], **QUIET)
+        event.then(tell, lesson, parts["lesson"], **QUIET)
     filled = [*wires.named("message", *LESSON_PARTS), *wires.inputs]
-    parts["leave"].click(lambda before: wires.spread(filling.leave_lesson(before)), parts["before"], filled, **QUIET)
-    parts["restore"].click(lambda: wires.spread(filling.restore_defaults()), None, filled, **QUIET)
+    parts["leave"].click(wires.spreads(filling.leave_lesson), parts["before"], filled, **QUIET)
+    parts["restore"].click(wires.spreads(filling.restore_defaults), None, filled, **QUIET)
 
 
 def connect_uploads(wires: Wires) -> None:
     """A visitor's own files on their way in."""
-    parts, widgets = wires.parts, wires.widgets
+    parts, widgets, size = wires.parts, wires.widgets, wires.widgets["batch_size"]
 
     def use(uploads: Any, size: Any) -> tuple[Any, Any]:
         images = len(uploads.names) if uploads is not None else 0
         return better_batch_size(images, size) or gr.skip(), gr.Button(visible=False)
-
-    size = widgets["batch_size"]
-    parts["propose"].click(use, [parts["uploads"], size], [size, parts["propose"]], **QUIET)
 
     def files_came(
         value: Any, backbone: Any, typed: Any, size: Any, uploads: Any, request: gr.Request
@@ -219,11 +208,10 @@ def connect_uploads(wires: Wires) -> None:
             update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)
 
+    parts["propose"].click(use, [parts["uploads"], size], [size, parts["propose"]], **QUIET)
     parts["files"].upload(
         files_came,
         [parts["files"], *(widgets[name] for name in ("backbone", "class_names", "batch_size")), parts["uploads"]],
         [*wires.named("upload_note", "uploads", "files", "propose"), *(widgets[name] for name in FILLED_BY_FILES)],
-        concurrency_limit=2,
-        **RAW,
-        **PRIVATE,
+        **QUIET | {"concurrency_limit": 2},
     )

@@ -1,7 +1,7 @@
 """The sidebar: a widget for each of the form's fields. Those of declared settings are made from their declarations."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import gradio as gr
@@ -13,33 +13,19 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.offered import BACKBONES
 from cliptta_demo.languages import Text, say
 from cliptta_demo.limits import LIMITS
-from cliptta_demo.page.form.fields import (
-    FORM,
-    PAGE_PRESETS,
-    class_text_and_corruption,
-    dataset_choices,
-    fields,
-    in_group,
-    is_hub_choice,
-    is_typed,
-    stranger_choices,
-    takes_typed,
-)
+from cliptta_demo.page.form import fields as form
+from cliptta_demo.page.form.fields import FORM, class_text_and_corruption, fields, in_group, is_hub_choice
 from cliptta_demo.page.form.reading import readable
-from cliptta_demo.page.framework.guard import RAW
 from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_note_html, words_offer
-from cliptta_demo.page.layout.picker import build_picker
-from cliptta_demo.page.layout.uploader import build_uploader, show_uploader
+from cliptta_demo.page.layout.own_widgets import build_picker, build_uploader
+from cliptta_demo.page.layout.wires import QUIET, pill, place
 from cliptta_demo.page.panels.heads import message_html
-from cliptta_demo.page.panels.panel import scripts
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
-from cliptta_demo.page.words.texts import HELP
 
 STREAM, ADVANCED = Text("Stream"), Text("Advanced")  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, **RAW}
 
 
 def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -52,111 +38,99 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> t
     """
     parts: dict[str, Any] = {}
     made: dict[str, Any] = {}
-    recipe = readable(values)
-    own, hub = values["dataset"] == UPLOAD, is_hub_choice(values["dataset"])
-    with gr.Group(elem_classes="fieldset"):
-        gr.HTML(f"<h2>{say('Images')}</h2>", apply_default_css=False)
+    dataset, backbone, recipe = values["dataset"], values["backbone"], readable(values)
+    with _group(say("Images")):
         made["dataset"] = gr.Dropdown(
-            dataset_choices(),
-            value=values["dataset"],
+            form.dataset_choices(),
+            value=dataset,
             label=say("Data"),
-            info=images_note(values["dataset"]) or _typing(),
-            allow_custom_value=takes_typed(),
+            info=images_note(dataset) or _typing(),
+            allow_custom_value=form.takes_typed(),
             elem_id="dataset",
         )
-        parts["files"] = build_uploader(scripts(), own)
-        parts["upload_note"] = gr.HTML(message_html(), apply_default_css=False, elem_id="upload-note")
-        parts["propose"] = _offer("", "propose")
-        made["class_names"] = gr.Textbox(
-            values["class_names"],
-            label=say("Class names"),
-            info=class_names_help(values["dataset"]),
-            lines=3,
-            max_lines=8,
-            elem_id="class-names",
-        )
+        parts["files"] = build_uploader(dataset == UPLOAD)
+        parts["upload_note"] = place(message_html(), "upload-note")
+        parts["propose"] = offer("", elem_id="propose")
+        about = {"info": class_names_help(dataset), "lines": 3, "max_lines": 8, "elem_id": "class-names"}
+        made["class_names"] = gr.Textbox(values["class_names"], label=say("Class names"), **about)
         made |= build_widgets(in_group("images"), values)
-        made["strangers_by_label"].visible = own
-        parts["words_note"] = gr.HTML(words_note_html(recipe), apply_default_css=False, elem_id="words-note")
-        parts["words_offer"] = _offer(words_offer(machine, recipe), "words-offer")
-        with gr.Row(elem_classes="shortcuts"):
-            pictures = not own and not hub
-            twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes", visible=pictures)
-            words = say("All {count}", count=len(picture_class_names()))
-            every = gr.Button(words, size="sm", elem_id="all-classes", visible=pictures)
-    with gr.Group(elem_classes="fieldset"):
-        gr.HTML(f"<h2>{say('Shift')}</h2>", apply_default_css=False)
+        made["strangers_by_label"].visible = dataset == UPLOAD
+        parts["words_note"] = place(words_note_html(recipe), "words-note")
+        parts["words_offer"] = offer(words_offer(machine, recipe), elem_id="words-offer")
+        with gr.Row(elem_classes="shortcuts", visible=_has_pictures(dataset)) as shortcuts:
+            twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes")
+            every = gr.Button(say("All {count}", count=len(picture_class_names())), size="sm", elem_id="all-classes")
+    with _group(say("Shift")):
         made |= build_widgets(in_group("shift"), values)
-        made["ood_source"] = gr.Dropdown(
-            stranger_choices(), value=values["ood_source"], label=say("OOD source"), elem_id="ood-source"
-        )
-    with gr.Group(elem_classes="fieldset"):
-        gr.HTML(f"<h2>{say('Methods')}</h2>", apply_default_css=False)
+        about = {"label": say("OOD source"), "elem_id": "ood-source"}
+        made["ood_source"] = gr.Dropdown(form.stranger_choices(), value=values["ood_source"], **about)
+    with _group(say("Methods")):
         made["methods"] = build_picker(values["methods"])
         made["backbone"] = gr.Dropdown(
             [(entry.label, name) for name, entry in BACKBONES.items()],
-            value=values["backbone"],
+            value=backbone,
             label=say("Backbone"),
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
         with gr.Row(elem_classes="shortcuts"):
-            parts["load_weights"] = gr.Button(
-                say("Load adapted weights"), size="sm", elem_id="load-weights", min_width=0
-            )
-        parts["gpu_advice"] = _offer(gpu_advice(values["backbone"], device), "gpu-advice")
-        note = backbone_note_html(machine, values["backbone"], recipe, values["backbone"])
-        parts["backbone_note"] = gr.HTML(note, apply_default_css=False, elem_id="backbone-note")
-        parts["estimate"] = gr.HTML(estimate_html(machine), apply_default_css=False, elem_id="estimate")
+            parts["load_weights"] = pill(say("Load adapted weights"), "load-weights")
+        parts["gpu_advice"] = offer(gpu_advice(backbone, device), elem_id="gpu-advice")
+        parts["backbone_note"] = place(backbone_note_html(machine, backbone, recipe, backbone), "backbone-note")
+        parts["estimate"] = place(estimate_html(machine), "estimate")
     with gr.Accordion(say(STREAM), open=False, elem_id="stream-fold") as parts["stream_fold"]:
         first, *rest = in_group("schedule")
         for names in ([first], rest, in_group("stream")):
             made |= build_widgets(names, values)
+    groups: dict[str, gr.Group] = {}  # method → its own settings, where it has some
     with gr.Accordion(say(ADVANCED), open=False, elem_id="advanced") as parts["advanced_fold"]:
         made |= build_widgets(in_group("advanced"), values)
-        groups: dict[str, gr.Group] = {}
-        for method, names in _own_fields().items():
-            with gr.Group(visible=method in values["methods"], elem_classes="fieldset") as groups[method]:
-                gr.HTML(f"<h2>{METHODS[method].label}</h2>", apply_default_css=False)
-                made |= build_widgets(names, values)
-        made["templates"] = gr.Textbox(
-            values["templates"],
-            label=say("Prompt templates"),
-            info=say(HELP["templates"]),
-            lines=2,
-            max_lines=6,
-            elem_id="templates",
-        )
-    parts["restore"] = gr.Button(say("Restore defaults"), size="sm", visible=False, elem_id="restore", min_width=0)
+        for method in METHODS:
+            if names := [name for name in fields() if name not in FORM and name.split(".")[0] == method]:
+                with _group(METHODS[method].label, visible=method in values["methods"]) as groups[method]:
+                    made |= build_widgets(names, values)
+        words = say("One a line, {} for the class name. Empty: the backbone's own.")
+        about = {"info": words, "lines": 2, "max_lines": 6, "elem_id": "templates"}
+        made["templates"] = gr.Textbox(values["templates"], label=say("Prompt templates"), **about)
+    parts["restore"] = pill(say("Restore defaults"), "restore", visible=False)
     made = {name: made[name] for name in fields()}
-    _connect(made, parts["files"], twelve, every)
+
+    # What the widgets do to one another; no run is touched here.
+    data, strangers, methods, names = (made[name] for name in ("dataset", "ood_source", "methods", "class_names"))
+    # A visitor's own choice; a link brings its own class names.
+    data.input(class_text_and_corruption, data, [names, made["corruption"]], **QUIET)
+    data.change(fit_widgets, data, [data, parts["files"], names, made["strangers_by_label"], shortcuts], **QUIET)
+    strangers.change(lambda name: gr.Dropdown(info=images_note(name)), strangers, strangers, **QUIET)
+    twelve.click(lambda: DEFAULTS.class_text, None, names, **QUIET)
+    every.click(lambda: ", ".join(picture_class_names()), None, names, **QUIET)
     if groups:
-        made["methods"].change(
+        methods.change(
             lambda chosen: {group: gr.Group(visible=method in chosen) for method, group in groups.items()},
-            made["methods"],
+            methods,
             list(groups.values()),
             **QUIET,
         )
     return made, parts
 
 
-def _offer(advice: str, name: str) -> gr.Button:
-    return gr.Button(advice, size="sm", visible=bool(advice), elem_id=name, elem_classes="offer", min_width=0)
+def offer(words: str, **about: Any) -> gr.Button:
+    """A button that proposes what the words say; hidden where there are none."""
+    return gr.Button(words, visible=bool(words), size="sm", min_width=0, elem_classes="offer", **about)
 
 
-def _own_fields() -> dict[str, list[str]]:
-    """Method → the fields of its own settings, where it has some."""
-    names = [name for name in fields() if name not in FORM]
-    return {method: own for method in METHODS if (own := [name for name in names if name.split(".")[0] == method])}
+@contextmanager
+def _group(title: str, **about: Any) -> Iterator[gr.Group]:
+    with gr.Group(elem_classes="fieldset", **about) as group:
+        gr.HTML(f"<h2>{title}</h2>", apply_default_css=False)
+        yield group
 
 
 def build_widgets(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, gr.components.Component]:
     """The widgets of declared settings; plain whole numbers share the first row."""
     settings = {name: fields()[name].setting for name in names}
     narrow = [name for name, item in settings.items() if item.kind is int and not item.slider]
-    made: dict[str, gr.components.Component] = {}
     with gr.Row() if len(narrow) > 1 else nullcontext():
-        made |= {name: build_widget(name, settings[name], values[name]) for name in narrow}
+        made = {name: build_widget(name, settings[name], values[name]) for name in narrow}
     return made | {name: build_widget(name, item, values[name]) for name, item in settings.items() if name not in made}
 
 
@@ -175,48 +149,41 @@ def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Compo
     return gr.Number(value, step=setting.step, **about)
 
 
-def _connect(widgets: dict[str, Any], files: gr.HTML, twelve: gr.Button, every: gr.Button) -> None:
-    """What the widgets do to one another; no run is touched here."""
-    widgets["dataset"].input(  # a visitor's own choice; a link brings its own class names
-        class_text_and_corruption, widgets["dataset"], [widgets["class_names"], widgets["corruption"]], **QUIET
-    )
-    shown = [widgets["dataset"], files, widgets["class_names"], widgets["strangers_by_label"]]
-    widgets["dataset"].change(fit_widgets, widgets["dataset"], [*shown, twelve, every], **QUIET)
-    widgets["ood_source"].change(
-        lambda name: gr.Dropdown(info=images_note(name)), widgets["ood_source"], widgets["ood_source"], **QUIET
-    )
-    twelve.click(lambda: DEFAULTS.class_text, None, widgets["class_names"], **QUIET)
-    every.click(lambda: ", ".join(picture_class_names()), None, widgets["class_names"], **QUIET)
-
-
 def fit_widgets(dataset: str) -> tuple[Any, ...]:
     """The widgets that fit a data set: files, shortcuts for built-in pictures, and what to know of each."""
-    own, hub = dataset == UPLOAD, is_hub_choice(dataset)
+    own = dataset == UPLOAD
     return (
         gr.Dropdown(info=images_note(dataset) or _typing()),
-        show_uploader(own),
+        gr.HTML(visible=own),
         gr.Textbox(info=class_names_help(dataset)),
         gr.Checkbox(visible=own),
-        gr.Button(visible=not own and not hub),
-        gr.Button(visible=not own and not hub),
+        gr.Row(visible=_has_pictures(dataset)),
     )
+
+
+def _has_pictures(dataset: str) -> bool:
+    return dataset != UPLOAD and not is_hub_choice(dataset)
 
 
 def images_note(name: Any) -> str:
     """What choosing these images or strangers costs; empty where it costs nothing."""
-    preset = PAGE_PRESETS.get(name) if isinstance(name, str) else None
+    preset = form.PAGE_PRESETS.get(name) if isinstance(name, str) else None
     if preset is not None:
         return say("{size} from the Hugging Face hub, once.", size=megabytes(preset.megabytes * 1e6))
     most = megabytes(LIMITS.download_megabytes * 1e6)
-    return say("Fetched from the hub once; at most {size}.", size=most) if is_typed(name) else ""
+    return say("Fetched from the hub once; at most {size}.", size=most) if form.is_typed(name) else ""
 
 
 def _typing() -> str:
     """That another name can be typed, where it can."""
-    return say(HELP["dataset"]) if takes_typed() else ""
+    words = Text("Or type one of the Hugging Face hub: hf:ORGANISATION/NAME, NAME:SPLIT or NAME?domain=sketch.")
+    return say(words) if form.takes_typed() else ""
 
 
 def class_names_help(dataset: str) -> str:
     """What to write as class names of these images."""
-    hub = "class_names_hub" if is_hub_choice(dataset) else "class_names"
-    return say(HELP["class_names_upload" if dataset == UPLOAD else hub])
+    if dataset == UPLOAD:
+        return say("Any words. The built-in model has met these in photos; new words are marked below.")
+    if is_hub_choice(dataset):
+        return say("Some of the data set's own names, or empty for all of them; “cat = kitten” renames.")
+    return say("Commas or lines. For built-in pictures, “cat = kitten” shows cats and calls them kittens.")

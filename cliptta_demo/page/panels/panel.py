@@ -86,7 +86,7 @@ def spoken_language() -> str:
     return f"<script>window.clipttaLanguage = {in_script(about)};</script>"
 
 
-def scripted(name: str, template: str, work: str, value: str = "", **about: Any) -> gr.HTML:
+def scripted(name: str, template: str, work: str, value: Any = "", **about: Any) -> gr.HTML:
     """A part of the page that a script looks after: ``work`` is run once, its ``element`` stays as the template has it.
 
     Args:

@@ -22,7 +22,7 @@ from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
 from cliptta_demo.backend.models.saved_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
-from cliptta_demo.page.layout.results_panel import downloads
+from cliptta_demo.page.layout.panels_with_buttons import downloads
 from cliptta_demo.page.panels.exports import as_command, as_python
 from cliptta_demo.page.runs.handlers import take_weights, weights_download
 from cliptta_demo.page.runs.runner import open_experiment

@@ -19,7 +19,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.layout.camera_panel import start_camera
+from cliptta_demo.page.layout.own_widgets import start_camera
 from cliptta_demo.page.runs import camera
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, Camera, Frame, TooSoon
 from cliptta_demo.page.runs.host import Host

@@ -124,10 +124,10 @@ def arrive(path):
     return name
 
 
-def take(paths, names=None, uploads=None, typed="", backbone="tiny"):
+def take(paths, names=None, uploads=None, typed="", backbone="tiny", size=None):
     names = names or [path.name for path in paths]
     files = [{"path": arrive(path), "name": name} for path, name in zip(paths, names, strict=True)]
-    return filling.take_uploads(HOST.uploads, json.dumps({"added": files}), backbone, typed, uploads)
+    return filling.take_uploads(HOST.uploads, json.dumps({"added": files}), backbone, typed, uploads, size)
 
 
 def test_uploads_are_decoded_and_bad_files_are_named(photos):
@@ -190,9 +190,9 @@ def test_more_files_join_those_before_and_new_labels_replace_filled_names(photos
 def test_a_batch_size_that_gives_several_batches_is_proposed_and_all_images_come(photos):
     for images, size, better in ((48, 64, 12), (48, 12, 0), (9, 64, 4), (4, 64, 0), (300, 64, 0), (48, None, 0)):
         assert better_batch_size(images, size) == better
-        button = filling.proposal(images, size)
-        assert button.visible == bool(better)
-        assert not better or f"batches of {better}: " in button.value
+    nine = take(photos[:3] * 3, [f"{index}.png" for index in range(9)], size=64)["propose"]
+    assert (nine.visible, nine.value) == (True, "Use batches of 4: 3 batches instead of 1")
+    assert not take(photos[:3], size=64)["propose"].visible
     uploads = replace(take(photos[:1])["uploads"], names=("red.png",) * 170)
     assert fields_for(uploads, 20) == {"batches": 9}  # although the opening experiment is shorter
     assert fields_for(uploads, 24) == fields_for(uploads, None) == {}

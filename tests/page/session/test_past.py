@@ -14,7 +14,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.run.size import nbytes
 from cliptta_demo.page.form.links import LONGEST_PIN, read_pins
 from cliptta_demo.page.layout.filling import address_of, clear_uploads, open_address, open_lesson
-from cliptta_demo.page.layout.past_runs_panel import asked, pin
+from cliptta_demo.page.layout.panels_with_buttons import asked, pin
 from cliptta_demo.page.panels.past_runs import Past, past_csv, past_data
 from cliptta_demo.page.panels.stage import example_run, load_example
 from cliptta_demo.page.runs import handlers
