@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,13 +24,13 @@ from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.size import RunSize
-from cliptta_demo.backend.run.window import Window
+from cliptta_demo.backend.run.window import Seen, Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
 from cliptta_demo.page.runs.cost import turn_of
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.machine import Machine, Scheduler
-from cliptta_demo.page.runs.registry import RunRecord, Runs
+from cliptta_demo.page.runs.registry import Runs
 from cliptta_demo.page.runs.runner import RunUpdate, read_class_names, watched
 from cliptta_demo.page.runs.visitors import Visitors
 from cliptta_demo.page.session.state import Asked, Recipe, sprite_sheet
@@ -43,25 +43,10 @@ FRAME_LIMITS = ImageLimits(max_bytes=2**18, max_pixels=1_000_000)  # the script 
 TOP = 3  # classes told of each answer
 PERMISSION_SECONDS = 60.0  # until the first frame: the visitor reads what the browser asks
 IDLE_SECONDS = 15.0  # without a frame: the page is closed, or its line is dead
-SHORTEST = 0.04  # seconds from an answer to the work on the next frame
-
-
-class TooSoon(Exception):
-    """A frame came while another one is at work."""
 
 
 class CameraGone(UserError):
     """A camera that has ended, or that never was."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What comes of a visitor's browser, unchecked: a picture, what is laid over it, and the class that it shows."""
-
-    data: bytes
-    overlay: str = "none"
-    severity: int = 3
-    truth: int = -1
 
 
 class Camera:
@@ -73,55 +58,49 @@ class Camera:
     """
 
     def __init__(
-        self, key: str, experiment: Experiment, scheduler: Scheduler, record: RunRecord, held: ExitStack
+        self, key: str, experiment: Experiment, scheduler: Scheduler, record: dict[str, Any], held: ExitStack
     ) -> None:
         self.key, self.token = key, secrets.token_hex(16)
         self.experiment, self._scheduler = experiment, scheduler
-        self._window = Window(experiment.methods, WINDOW)
+        self._window: Window | None = Window(experiment.methods, WINDOW)
         self._record, self._held = record, held
         self._lock = threading.Lock()
-        self._closed = False
         self._due = time.monotonic() + PERMISSION_SECONDS
-        self._next = 0.0
         self._judged, self._right = 0, dict.fromkeys(experiment.methods, 0)
 
-    def answer(self, frame: Frame) -> dict[str, Any]:
-        """Works on one frame.
+    def answer(self, data: bytes, overlay: str = "none", severity: int = 3, truth: int = -1) -> dict[str, Any] | None:
+        """Works on one frame, as a browser sends it: a picture, what is laid over it, and the class that it shows.
 
         Returns:
             ``{"answers": {method: {"top": [[class, share], …], "seconds", "right"}}, "seen": base64 of a JPEG,
-            "judged": frames whose truth was told, "frames"}``.
+            "judged": frames whose truth was told, "frames"}``; None while another frame is at work.
 
         Raises:
-            TooSoon: another frame is at work.
             CameraGone: it has ended.
             UserError: no picture, numbers out of range, or a server that is about to stop.
         """
         if not self._lock.acquire(blocking=False):
-            raise TooSoon
+            return None
         try:
-            if self._closed:
+            if self._window is None:
                 raise CameraGone(CAMERA_GONE)
-            time.sleep(max(0.0, self._next - time.monotonic()))
-            return self._answer(frame)
+            check_number("truth", truth, -1, len(self.experiment.class_names) - 1, whole=True)
+            image = decode_image(data, say("The frame"), self.experiment.backbone.info.image_size, FRAME_LIMITS)
+            # Between two frames it has no share: nobody's step waits for a frame that may not come.
+            with self._scheduler.joined() as share:
+                seen = share.call(partial(self._window.see, image, overlay, severity))
+            self._record["batches"] = self._window.seen
+            return self._told(seen, truth)
         finally:
-            self._next = time.monotonic() + SHORTEST
             self._due = time.monotonic() + IDLE_SECONDS
             self._lock.release()
 
-    def _answer(self, frame: Frame) -> dict[str, Any]:
-        check_number("truth", frame.truth, -1, len(self.experiment.class_names) - 1, whole=True)
-        size = self.experiment.backbone.info.image_size
-        image = decode_image(frame.data, say("The frame"), size, FRAME_LIMITS)
-        # Between two frames it has no share: nobody's step waits for a frame that may not come.
-        with self._scheduler.joined() as share:
-            seen = share.call(partial(self._window.see, image, frame.overlay, frame.severity))
-        self._record.batches = self._window.seen
-        self._judged += frame.truth >= 0
+    def _told(self, seen: Seen, truth: int) -> dict[str, Any]:
+        self._judged += truth >= 0
         answers = {}
         for name, answer in seen.answers.items():
             order = answer.probabilities.argsort()[::-1]
-            self._right[name] += int(frame.truth == order[0])
+            self._right[name] += int(truth == order[0])
             top = [[int(place), round(float(answer.probabilities[place]), 4)] for place in order[:TOP]]
             answers[name] = {"top": top, "seconds": round(answer.seconds, 4), "right": self._right[name]}
         picture = sprite_sheet(seen.image[None].numpy())[0]
@@ -134,7 +113,6 @@ class Camera:
     def close(self) -> None:
         """Ends it, after the frame at work; all that it held is let go."""
         with self._lock:
-            self._closed = True
             self._window = None
             self._held.close()
 
@@ -146,7 +124,7 @@ class Cameras:
         self._runs, self._visitors, self._machine = runs, visitors, machine
         self.most = machine.limits.cameras
         self._places = threading.Semaphore(self.most)
-        self._known: dict[str, Camera] = {}
+        self.known: dict[str, Camera] = {}
 
     def begin(self, recipe: Recipe, key: str) -> Iterator[RunUpdate | Camera]:
         """Opens a camera with these methods, model and class names, in place of the visitor's last one.
@@ -171,17 +149,13 @@ class Cameras:
             experiment = _open(recipe, self._machine)
             yield from read_class_names(experiment, self._machine.scheduler)
             camera = Camera(key, experiment, self._machine.scheduler, record, held.pop_all())
-        self._known[camera.token] = camera
+        self.known[camera.token] = camera
         yield camera
-
-    def find(self, token: str) -> Camera | None:
-        """The camera of that token."""
-        return self._known.get(token)
 
     def end(self, ends: Callable[[Camera], bool] = lambda camera: True) -> None:
         """Ends those of which it is asked for; all, where the server stops."""
-        for camera in list(self._known.values()):
-            if ends(camera) and self._known.pop(camera.token, None) is not None:
+        for camera in list(self.known.values()):
+            if ends(camera) and self.known.pop(camera.token, None) is not None:
                 camera.close()
 
     def sweep(self) -> None:
@@ -191,7 +165,7 @@ class Cameras:
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self._known)
+        return len(self.known)
 
 
 def camera_recipe(recipe: Recipe) -> Recipe:

@@ -55,16 +55,9 @@ class Host:
         runs = Runs()
         machine = Machine(limits, scheduler=Scheduler(checker=runs.checker))
         visitors = Visitors(demo, runs, limits)
-        return cls(
-            demo=demo,
-            limits=limits,
-            runs=runs,
-            machine=machine,
-            remote=RemoteRuns(ADDRESS, limits, machine.pace.told, runs.check) if ADDRESS else None,
-            visitors=visitors,
-            uploads=UploadStore(limits),
-            cameras=Cameras(runs, visitors, machine),
-        )
+        remote = RemoteRuns(ADDRESS, limits, machine.pace.told, runs.check) if ADDRESS else None
+        cameras = Cameras(runs, visitors, machine)
+        return cls(demo, limits, runs, machine, remote, visitors, UploadStore(limits), cameras)
 
     def follow(self, asked: Asked, by: str, key: str = "") -> Iterator[RunUpdate]:
         """A run as the page and the API see it: counted, written down, its memory set aside, ended with the server.
@@ -89,7 +82,7 @@ class Host:
                         continue
                     if look.session is not None:
                         before = look.session.state.next_batch if before is None else before
-                        record.batches = look.session.state.next_batch - before
+                        record["batches"] = look.session.state.next_batch - before
                     yield look
                     self.runs.check()
 

@@ -42,26 +42,19 @@ class Answer:
 
 
 @dataclass(eq=False)
-class RunRecord:
-    """A run at work: how many batches it has done."""
-
-    batches: int = 0
-
-
-@dataclass(eq=False)
 class Runs:
     """Counts runs, writes their beginning and end down, and ends those that nobody waits for. Thread-safe.
 
     Attributes:
         ready: whether the first run's one-time work is done; freed: whether runs ended or sessions were forgotten
-            since memory was last given back; began: when, on the monotonic clock.
+            since memory was last given back; count: of those at work; began: when, on the monotonic clock.
     """
 
     ready: bool = False
     freed: bool = False
+    count: int = 0
     began: float = field(default_factory=time.monotonic)
     _answers: set[Answer] = field(default_factory=set)
-    _working: set[RunRecord] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _stopping: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -116,8 +109,8 @@ class Runs:
             return self._changed.wait_for(lambda: not self.is_busy(visitor), seconds)
 
     @contextmanager
-    def at_work(self, recipe: Recipe, by: str) -> Iterator[RunRecord]:
-        """While inside, a run counts as at work; its end is written down whatever it is.
+    def at_work(self, recipe: Recipe, by: str) -> Iterator[dict[str, Any]]:
+        """While inside, a run counts as at work; its end is written down whatever it is, with what is yielded.
 
         Args:
             recipe: what is run; by: "page" or "api".
@@ -126,10 +119,11 @@ class Runs:
             UserError: the server is about to stop.
         """
         self.check()
-        record, about = RunRecord(), {"run": next(self._numbers), "by": by}
-        log_event("run-started", **about, **_describe(recipe))
+        record: dict[str, Any] = {"run": next(self._numbers), "by": by}
+        log_event("run-started", **record, **_describe(recipe))
+        record["batches"] = 0
         with self._changed:
-            self._working.add(record)
+            self.count += 1
         began, end, level = time.monotonic(), "run-finished", logging.INFO
         try:
             yield record
@@ -144,15 +138,10 @@ class Runs:
             raise
         finally:
             with self._changed:
-                self._working.discard(record)
+                self.count -= 1
                 self.freed = True
                 self._changed.notify_all()
-            log_event(end, level, **about, batches=record.batches, seconds=round(time.monotonic() - began, 3))
-
-    @property
-    def count(self) -> int:
-        """Runs at work."""
-        return len(self._working)
+            log_event(end, level, **record, seconds=round(time.monotonic() - began, 3))
 
     @property
     def uptime(self) -> float:
@@ -194,7 +183,7 @@ class Runs:
         """
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
             due = [*now_and_then]
-            if self.freed and not self._working:
+            if self.freed and not self.count:
                 self.freed = False
                 due.append(when_idle)
             for tidy_up in due:
@@ -206,7 +195,7 @@ class Runs:
     def wait_for_end(self, seconds: float) -> bool:
         """Returns True when no run is at work, False when the time is over."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._working, seconds)
+            return self._changed.wait_for(lambda: not self.count, seconds)
 
 
 def _describe(recipe: Recipe) -> dict[str, object]:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -200,6 +199,4 @@ def warm_up(machine: Machine) -> None:
     """
     recipe = read_form({"batches": 1, "steps": 2})
     experiment, _ = open_experiment(recipe, None, machine)
-    with closing(work(experiment, Session(recipe, experiment.start()), machine)) as looks:
-        for _ in looks:
-            pass
+    list(work(experiment, Session(recipe, experiment.start()), machine))

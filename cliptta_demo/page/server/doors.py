@@ -16,7 +16,7 @@ from starlette.routing import Route
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import say
 from cliptta_demo.page.framework.guard import IMAGES
-from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras, Frame, TooSoon
+from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras
 from cliptta_demo.page.session.uploads import UploadStore
 from cliptta_demo.page.words.texts import BAD_REQUEST, CAMERA_GONE, FAILED, NO_ROOM, TOO_LARGE, TOO_SLOW
 
@@ -43,7 +43,7 @@ async def _camera(cameras: Cameras, threads: Callable[[], anyio.CapacityLimiter]
     if request.method == "DELETE":
         await anyio.to_thread.run_sync(cameras.end, lambda camera: camera.token == token, limiter=threads())
         return Response(status_code=204)
-    if (found := cameras.find(token)) is None:
+    if (found := cameras.known.get(token)) is None:
         return _refusal(CAMERA_GONE, 404)
     data = bytearray()
     async for piece in request.stream():
@@ -53,13 +53,12 @@ async def _camera(cameras: Cameras, threads: Callable[[], anyio.CapacityLimiter]
     asked = request.query_params
     try:
         numbers = int(asked.get("severity", "3")), int(asked.get("truth", "-1"))
-        frame = Frame(bytes(data), asked.get("overlay", "none"), *numbers)
+        work = partial(found.answer, bytes(data), asked.get("overlay", "none"), *numbers)
     except ValueError:
         return _refusal(BAD_REQUEST, 400)
     try:
-        return JSONResponse(await anyio.to_thread.run_sync(found.answer, frame, limiter=threads()))
-    except TooSoon:
-        return _refusal("", 429)
+        answer = await anyio.to_thread.run_sync(work, limiter=threads())
+        return JSONResponse(answer) if answer is not None else _refusal("", 429)
     except UserError as error:
         return _refusal(str(error), 404 if isinstance(error, CameraGone) else 400)
     except Exception:

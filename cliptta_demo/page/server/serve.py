@@ -44,7 +44,6 @@ from cliptta_demo.page.session.state import Asked
 log = logging.getLogger(__name__)
 SPARE_THREADS = 24  # for everything short, while as many runs as allowed hold a thread each
 LAST_WORD_SECONDS = 0.5  # for the sentence that ends a run to reach its visitor
-CLOSE_SECONDS = 6  # Gradio gives its server five to close
 
 
 def launch(demo: Page) -> None:
@@ -175,9 +174,7 @@ def _close(host: Host, warming: threading.Thread, held: ExitStack) -> None:
     ended = runs.wait_for_end(host.limits.stop_seconds)
     if count:
         time.sleep(LAST_WORD_SECONDS)
-    closing = threading.Thread(target=host.demo.close, kwargs={"verbose": False}, daemon=True)
-    closing.start()
-    closing.join(CLOSE_SECONDS)
+    host.demo.close(verbose=False)
     held.close()
     host.uploads.close()
     log_event("stopped", runs=runs.count, seconds=runs.uptime)
