@@ -79,14 +79,12 @@ def run(arguments: argparse.Namespace) -> None:
         if (arguments.weights / TOWER.name).exists():  # the built-in model, whose rest is nowhere else to be had
             (arguments.weights / MODEL.name).write_bytes(MODEL.read_bytes())
     if arguments.csv:
-        arguments.csv.parent.mkdir(parents=True, exist_ok=True)
         text = to_csv(results, experiment.class_names, with_scores=settings.stream.ood_share > 0)
         arguments.csv.write_text(text, encoding="utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
 
 
 def write_json(path: Path, result: dict) -> None:
     """Writes results; NaN is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 

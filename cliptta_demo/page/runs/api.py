@@ -35,25 +35,19 @@ ARGUMENTS = {  # of those that are no settings of the engine, which bring their 
 }
 
 
-def _signature() -> inspect.Signature:
-    """Arguments and their defaults: the form's, with the settings of the adaptation together in one.
-
-    Those of the schedule come last: programs that know none of them keep their arguments' places.
-    """
-    late = in_group("schedule")
-    known = [name for name in FORM if name not in (*ADAPTATION_FIELDS, *late, "strangers_by_label")]
-    kinds = {"methods": list[str], "adaptation": dict[str, Any] | None}
-    kinds |= {name: item.setting.kind for name, item in FORM.items() if item.setting}
-    usual = {name: item.default for name, item in FORM.items()} | {"adaptation": None}
-    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    taken = [
-        inspect.Parameter(name, either, default=usual[name], annotation=kinds.get(name, str))
-        for name in (*known, "adaptation", *late)
-    ]
-    return inspect.Signature(taken, return_annotation=Iterator[dict[str, Any]])
-
-
-SIGNATURE = _signature()
+# Arguments and their defaults: the form's, with the settings of the adaptation together in one. Those of the schedule
+# come last: programs that know none of them keep their arguments' places.
+_LATE = in_group("schedule")
+_KNOWN = [name for name in FORM if name not in (*ADAPTATION_FIELDS, *_LATE, "strangers_by_label")]
+_KINDS = {"methods": list[str], "adaptation": dict[str, Any] | None}
+_KINDS |= {name: item.setting.kind for name, item in FORM.items() if item.setting}
+_USUAL = {name: item.default for name, item in FORM.items()} | {"adaptation": None}
+_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_TAKEN = [
+    inspect.Parameter(name, _EITHER, default=_USUAL[name], annotation=_KINDS.get(name, str))
+    for name in (*_KNOWN, "adaptation", *_LATE)
+]
+SIGNATURE = inspect.Signature(_TAKEN, return_annotation=Iterator[dict[str, Any]])
 
 
 def endpoint(host: Host) -> Callable[..., Iterator[dict[str, Any]]]:
@@ -62,27 +56,24 @@ def endpoint(host: Host) -> Callable[..., Iterator[dict[str, Any]]]:
     def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
         given = SIGNATURE.bind(*arguments, **named)
         given.apply_defaults()
-        yield from _run(host, given.arguments)
+        values = given.arguments
+        try:
+            if values["dataset"] == UPLOAD:
+                raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
+            if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
+                values["class_names"] = ""
+            recipe = read_form(values | _adaptation(values.pop("adaptation")))
+            with host.runs.answer(host.follow(Asked(recipe), "api")) as looks:
+                done = (look for look in looks if look.session and look.begun is None)
+                for snapshot in (look.session.snapshot for look in done):
+                    yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
+        except Exception as error:
+            raise gr.Error(words_of(error), print_exception=False) from error
 
     run.__doc__ = _described()
     run.__signature__ = SIGNATURE
     run.__annotations__ = {name: item.annotation for name, item in SIGNATURE.parameters.items()}
     return run
-
-
-def _run(host: Host, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    try:
-        if values["dataset"] == UPLOAD:
-            raise UserError("dataset is 'upload'; images of your own are added on the page, not here.")
-        if is_hub_choice(values["dataset"]) and values["class_names"] == DEFAULTS.class_text:
-            values["class_names"] = ""
-        recipe = read_form(values | _adaptation(values.pop("adaptation")))
-        with host.runs.answer(host.follow(Asked(recipe), "api")) as looks:
-            done = (look for look in looks if look.session and look.begun is None)
-            for snapshot in (look.session.snapshot for look in done):
-                yield {"batch": snapshot.batch + 1, "batches": snapshot.batches, **summarise(snapshot)}
-    except Exception as error:
-        raise gr.Error(words_of(error), print_exception=False) from error
 
 
 def _settings() -> dict[str, Setting]:

@@ -56,39 +56,35 @@ def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> N
     """Raises :class:`UserError`, with the settings, the amount and the limit, for a run that may grow too large."""
     stream = recipe.settings.stream
     about = {"side": size.size, "kept": megabytes(size.kept), "batches": stream.batches, "images": stream.batch_size}
+    about |= {"shots": recipe.settings.adaptation.memory_shots, "classes": classes}
     largest = max(size.memory, size.uploads, size.rest)
     if size.memory == largest:
-        about |= {"shots": recipe.settings.adaptation.memory_shots, "classes": classes}
         what = Text("{shots} shots × {classes} classes at {side} pixels keep up to {kept}", **about)
         way = Text("fewer shots, classes or batches")
     elif size.uploads == largest:
-        what = Text("Your images take {kept} at {side} pixels", **about)
-        way = Text("fewer images or a smaller backbone")
+        what, way = (
+            Text("Your images take {kept} at {side} pixels", **about),
+            Text("fewer images or a smaller backbone"),
+        )
     else:
         what = Text("Results of {batches} batches of {images} images take up to {kept}", **about)
         way = Text("fewer batches or smaller ones")
-    if size.kept > limits.session_megabytes * MB:
-        most = megabytes(limits.session_megabytes * MB)
-        raise UserError(
-            "{what}; this page keeps at most {most} per visitor: choose {way}.", what=what, most=most, way=way
-        )
-    if size.kept + size.working > limits.sessions_megabytes * MB:
-        need, most = megabytes(size.kept + size.working), megabytes(limits.sessions_megabytes * MB)
-        raise UserError(
-            "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
-            "has {most} for all visitors: choose a smaller batch size or backbone, or {way}.",
-            **about,
-            need=need,
-            most=most,
-            way=way,
-        )
+    alone = Text("{what}; this page keeps at most {most} per visitor: choose {way}.")
+    at_work = Text(
+        "Batches of {images} images at {side} pixels need up to {need} while the run is at work; this server "
+        "has {most} for all visitors: choose a smaller batch size or backbone, or {way}."
+    )
+    most, most_of_all = limits.session_megabytes * MB, limits.sessions_megabytes * MB
+    for need, bound, words in ((size.kept, most, alone), (size.kept + size.working, most_of_all, at_work)):
+        if need > bound:
+            raise UserError(words, **about, what=what, way=way, need=megabytes(need), most=megabytes(bound))
 
 
 def estimate_html(machine: Machine, recipe: Recipe | None = None, device: str = "cpu") -> str:
     """A line on how long the form's run will take on this machine; empty where the form makes no sense yet."""
     if recipe is None:
         return _line("")
-    cost = _listed_cost(recipe)
+    cost = listed_cost(recipe)
     if cost is None:
         return _line(say(UNKNOWN))
     try:
@@ -119,11 +115,11 @@ def chosen_words(settings: RunSettings) -> str:
 
 def seconds_per_batch(machine: Machine, recipe: Recipe) -> float | None:
     """How long a run's batches will take on this machine, about; None where that can't be told."""
-    cost = _listed_cost(recipe)
+    cost = listed_cost(recipe)
     return machine.pace.seconds(recipe.backbone, cost.batch) if cost is not None else None
 
 
-def _listed_cost(recipe: Recipe) -> Cost | None:
+def listed_cost(recipe: Recipe) -> Cost | None:
     """None for a backbone whose arithmetic is counted when it is loaded."""
     entry = entry_of(recipe.backbone)
     if entry is None:

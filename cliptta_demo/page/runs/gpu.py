@@ -21,13 +21,12 @@ from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.offered import PAPERS
 from cliptta_demo.backend.models.pieces import is_out_of_memory
-from cliptta_demo.backend.models.saved_weights import base_of
-from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK
 from cliptta_demo.backend.run.size import RunSize, run_size
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import is_hub_choice
-from cliptta_demo.page.runs.cost import check_cost, check_size
+from cliptta_demo.page.runs.cost import check_cost, check_size, listed_cost
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import Begun, RunUpdate, open_experiment, read_class_names, watched, work
 from cliptta_demo.page.session.state import Asked, Session, plan
@@ -43,8 +42,7 @@ UPLOAD_BYTES = 4_000  # of an upload beside its pixels: path, names, label
 START_SECONDS = 10.0  # the worker's start and the model's way to the GPU
 BATCH_SECONDS = 0.5  # drawing, corrupting, sending the snapshot
 STEP_SECONDS = 0.03  # starting the kernels of one step of one method
-IMAGE_SECONDS = 0.002  # forward and backward of ViT-B/16: 53 GFLOP, at a tenth of the card's pace in bfloat16
-TINY_IMAGE_SECONDS = 0.0002
+GIGAFLOPS = 26_000.0  # a second: a tenth of the card's pace in bfloat16
 
 
 def load_backbone(name: str) -> Backbone:
@@ -63,14 +61,10 @@ def seconds_needed(asked: Asked, machine: Machine) -> int:
     kept = plan(asked.session, recipe).session
     left = max(1, stream.batches - (kept.state.next_batch if kept else 0))
     left = min(left, asked.batches or left)
-    per_image = TINY_IMAGE_SECONDS if base_of(recipe.backbone) == backbones.TINY else IMAGE_SECONDS
-    steps, passes = 0, 0.0
-    for kind in map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods))):
-        outline = kind.outline(recipe.settings, len(recipe.class_names))
-        cost = kind.cost(outline, stream.batch_size)
-        steps += 1 + kind.steps(outline)
-        passes += cost.trained + cost.trained_prompts + (cost.forward + cost.prompts) / THERE_AND_BACK
-    seconds = START_SECONDS + left * (BATCH_SECONDS + steps * STEP_SECONDS + passes * per_image)
+    cost = listed_cost(recipe) or listed_cost(replace(recipe, backbone=PAPERS))
+    kinds = map(METHODS.get, dict.fromkeys((REFERENCE, *recipe.settings.methods)))
+    steps = sum(1 + kind.steps(kind.outline(recipe.settings, len(recipe.class_names))) for kind in kinds)
+    seconds = START_SECONDS + left * (BATCH_SECONDS + steps * STEP_SECONDS + cost.batch / GIGAFLOPS)
     return min(machine.limits.gpu_seconds, round(seconds))
 
 

@@ -64,7 +64,7 @@ class Scheduler:
 
     Attributes:
         processes: that do the runs of one page, this one among them.
-        checker: makes the ``check`` of a run that brings none.
+        checker: makes the ``check`` of a run.
     """
 
     processes: int = 1
@@ -81,10 +81,10 @@ class Scheduler:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def joined(self, check: Callable[[], None] | None = None) -> Iterator[Share]:
-        """A share of the machine, for as long as the run lasts; ``check`` as :attr:`Share.check`."""
+    def joined(self) -> Iterator[Share]:
+        """A share of the machine, for as long as the run lasts."""
         with self._changed:
-            share = Share(self, check or self.checker(), min((other.used for other in self._shares), default=0.0))
+            share = Share(self, self.checker(), min((other.used for other in self._shares), default=0.0))
             self._shares.add(share)
         try:
             yield share

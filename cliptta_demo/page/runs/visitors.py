@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 LONGEST_STEP = 60.0  # seconds until a run counts as ended that was told to end: each of its steps keeps the session
 KEPT = (Session, Uploads, PastRuns)  # what weighs of a session
 LITTLE = 100_000  # bytes: taking a session that holds less from its visitor would make no room
-MOST_LOST = 10_000  # visitors to be told; older ones have left
 
 
 class Visitors:
@@ -111,8 +110,6 @@ class Visitors:
                 states[number] = PastRuns()
             elif isinstance(value, Uploads):
                 states[number] = replace(value, size=0, pixels=value.pixels[:0].clone())
-        for oldest in islice(list(self._lost), max(0, len(self._lost) - MOST_LOST)):
-            del self._lost[oldest]
         self._runs.freed = True
 
     def apology(self, key: str) -> str:
@@ -144,6 +141,7 @@ class Visitors:
             late = now - left - self._limits.leave_seconds
             if late >= 0 and not (end_events(self._demo, key) and late < LONGEST_STEP):
                 self._forget(key)
+                self._lost.pop(key, None)
         known = sessions_known(self._demo)
         idle = (key for key in known if not self._in_use(key))
         for key in islice(idle, max(0, len(known) - self._limits.sessions)):

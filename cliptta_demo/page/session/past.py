@@ -1,6 +1,7 @@
 """Runs beside the one shown: the last one, and those that the visitor has pinned. Few numbers each, no image."""
 
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,11 +139,9 @@ class PastRuns:
     def _free(self, name: str) -> str:
         """That name, short and on one line, with a number behind it where another run has it."""
         name = " ".join(printable(name).split())[:LONGEST_NAME].strip() or say("Run")
-        taken, number, free = {LAST, *(run.name for run in self.all)}, 2, name
-        while free in taken:
-            free = f"{name[: LONGEST_NAME - 4].rstrip()} ({number})"
-            number += 1
-        return free
+        taken = {LAST, *(run.name for run in self.all)}
+        numbered = (f"{name[: LONGEST_NAME - 4].rstrip()} ({number})" for number in count(2))
+        return next(free for free in chain([name], numbered) if free not in taken)
 
 
 def past_run(session: Session | None) -> PastRun | None:
@@ -151,7 +150,6 @@ def past_run(session: Session | None) -> PastRun | None:
         return None
     methods = {}
     for name, method in session.snapshot.methods.items():
-        series = method.series
-        accuracy = np.array([np.nan if value is None else value for value in series.accuracy], np.float64)
-        methods[name] = PastMethod(accuracy, np.array(series.collapse_entropy, np.float64), method.auroc)
+        numbers = (np.array(found, np.float64) for found in (method.series.accuracy, method.series.collapse_entropy))
+        methods[name] = PastMethod(*numbers, method.auroc)
     return PastRun(session.recipe, session.state.next_batch, methods, tuple(session.changes))

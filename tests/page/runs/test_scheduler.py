@@ -189,7 +189,8 @@ def test_a_step_ends_at_its_rest_when_nobody_wants_it_and_the_next_goes_on(clock
         scheduler.rest()
         done.append(1)
 
-    with scheduler.joined(check) as share:
+    scheduler.checker = lambda: check
+    with scheduler.joined() as share:
         for step in (work, lambda: done.append(2)):
             with pytest.raises(ZeroDivisionError):
                 share.call(step)
