@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import open_clip.model
 import torch
+from helpers import method_of
 from paths import TESTS
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cliptta_demo.backend.methods.adaptation import Progress, Task
+from cliptta_demo.backend.methods.adaptation import Progress
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
@@ -87,17 +88,14 @@ def made(case: Case, stream: str) -> Method:
     """The method on the golden tower."""
     kind = METHODS[case.kind] if isinstance(case.kind, str) else type("Given", (case.kind,), {"stream": stream})
     prototypes, clean = golden()[case.prototypes], golden()["closed/images"]
-    return kind(
-        Task(
-            backbone=golden_backbone(),
-            prototypes=torch.from_numpy(prototypes[0] if case.prototypes == TEMPLATE else prototypes),
-            settings=AdaptationSettings(**{"learning_rate": 1e-3, "steps": 5, **case.settings}),
-            own=kind.own(**case.own) if kind.own else None,
-            class_names=tuple(golden()["text/class_names"]),
-            templates=("a photo of a {}.",),
-            clean_images=lambda index: torch.from_numpy(clean[index]).float(),
-        )
-    )
+    settings = AdaptationSettings(**{"learning_rate": 1e-3, "steps": 5, **case.settings})
+    prototypes = torch.from_numpy(prototypes[0] if case.prototypes == TEMPLATE else prototypes)
+    about = {
+        "class_names": tuple(golden()["text/class_names"]),
+        "templates": ("a photo of a {}.",),
+        "clean_images": lambda index: torch.from_numpy(clean[index]).float(),
+    }
+    return method_of(kind, golden_backbone(), prototypes, settings, about=about, **case.own)
 
 
 def follow(method: Method, stream: str) -> Iterator[tuple[list[Progress], list[float]]]:

@@ -69,25 +69,27 @@ def small_backbone(tower: nn.Module | None = None, seed: int = 0) -> Backbone:
 
 
 def method_of(
-    name: str,
+    name: str | type[Method],
     backbone: Backbone,
     prototypes: Tensor,
     settings: AdaptationSettings,
     at_once: int | None = None,
+    about: dict[str, Any] | None = None,
     **own: Any,
 ) -> Method:
-    """A method for classes whose names don't matter; ``own``: of its own settings, those that are not the defaults."""
-    kind = METHODS[name]
-    task = Task(
-        backbone=backbone,
-        prototypes=prototypes,
-        settings=settings,
-        own=kind.own(**{**OWN.get(name, {}), **own}) if kind.own else None,
-        class_names=tuple(f"class {number}" for number in range(len(prototypes))),
-        templates=backbone.info.templates,
-        images_at_once=at_once,
-    )
-    return kind(task)
+    """A method for classes whose names don't matter. A name brings ``OWN``, a class its own defaults.
+
+    ``about``: the rest of its task; ``own``: of its own settings, those that are not the defaults.
+    """
+    kind, usual = (METHODS[name], OWN.get(name, {})) if isinstance(name, str) else (name, {})
+    task = {
+        "class_names": tuple(f"class {number}" for number in range(len(prototypes))),
+        "templates": backbone.info.templates,
+        "images_at_once": at_once,
+        "own": kind.own(**{**usual, **own}) if kind.own else None,
+        **(about or {}),
+    }
+    return kind(Task(backbone=backbone, prototypes=prototypes, settings=settings, **task))
 
 
 def last(method: Method, images: Tensor, state: AdaptationState | None = None, seed: int = 0) -> Progress:

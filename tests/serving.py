@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 
 from gradio_client.client import Job
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 from playwright.sync_api import TimeoutError as TooLate
 from warm import WarmProcess, fits
 
@@ -59,13 +59,6 @@ def result_of(job: Job) -> Any:
             return job.result(timeout=PATIENCE)
         except TimeoutError:
             still.look(len(job.outputs()))
-
-
-@contextmanager
-def serve() -> Iterator[str]:
-    """Starts ``app.py`` on a free port of this machine and yields its address once it answers."""
-    with serve_process() as (address, _, _):
-        yield address
 
 
 def free_port() -> str:
@@ -200,13 +193,6 @@ def profile() -> Iterator[BrowserContext]:
         launch = driver.chromium.launch_persistent_context
         with launch(folder, executable_path=executable, args=[*BROWSER_FLAGS, *camera_flags(folder)]) as context:
             yield context
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The same browser; each context of it starts with an empty cache."""
-    with profile() as context:
-        yield context.browser
 
 
 # Gradio's own upload widget warns about this; nothing on the page depends on it.

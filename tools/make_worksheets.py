@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 from paths import ROOT
-from serving import chromium
+from serving import profile
 
 FOLDER = ROOT / "docs" / "worksheets"
 STYLE = """
@@ -45,7 +45,8 @@ def main() -> None:
     """Writes a PDF beside each whose text has changed."""
     if not (old := [sheet for sheet in sheets() if is_old(sheet)]):
         return
-    with chromium() as browser:
+    with profile() as context:
+        browser = context.browser
         page = browser.new_page()
         for sheet in old:
             page.set_content(page_of(sheet.read_text(encoding="utf-8")))

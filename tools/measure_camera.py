@@ -9,7 +9,7 @@ import argparse
 import time
 
 from playwright.sync_api import Page
-from serving import be_patient, chromium, serve_process
+from serving import be_patient, profile, serve_process
 
 from tools.load import Process
 
@@ -28,7 +28,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, default=10)
     minutes = parser.parse_args().minutes
-    with serve_process() as (address, process, _), chromium() as browser:
+    with serve_process() as (address, process, _), profile() as context:
+        browser = context.browser
         server = Process(address, process.pid)
         page = browser.new_page()
         be_patient(page)

@@ -10,7 +10,7 @@ import statistics
 import time
 
 from playwright.sync_api import Page
-from serving import be_patient, chromium, serve_process
+from serving import be_patient, profile, serve_process
 
 PROGRESS = "[data-testid=progress]"
 WATCH = """() => {
@@ -36,7 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=157)
     batches = parser.parse_args().batches
-    with serve_process() as (address, _, _), chromium() as browser:
+    with serve_process() as (address, _, _), profile() as context:
+        browser = context.browser
         page = browser.new_page(viewport={"width": 1440, "height": 1400})
         be_patient(page)
         page.goto(f"{address}/?batches={batches}")

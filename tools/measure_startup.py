@@ -11,7 +11,7 @@ import statistics
 import time
 
 from playwright.sync_api import Browser
-from serving import chromium, serve
+from serving import profile, serve_process
 
 ROUNDS = 5
 SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
@@ -42,7 +42,7 @@ WATCH = """
 def measure(browser: Browser) -> tuple[float, float, float]:
     """(server answers, page usable, first live update after the click), each in seconds."""
     began = time.monotonic()
-    with serve() as address:
+    with serve_process() as (address, _, _):
         answers = time.monotonic() - began
         page = browser.new_page()
         page.goto(address)
@@ -83,11 +83,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phone", action="store_true", help="first paint of a slow phone and a desktop")
     if parser.parse_args().phone:
-        with chromium() as browser, serve() as address:
+        with profile() as context, serve_process() as (address, _, _):
+            browser = context.browser
             for phone in (True, False):
                 first_paint(browser, address, phone)
         return
-    with chromium() as browser:
+    with profile() as context:
+        browser = context.browser
         rounds = [measure(browser) for _ in range(ROUNDS)]
     names = ("server answers", "page usable", "click to first live update")
     for name, values in zip(names, zip(*rounds, strict=True), strict=True):

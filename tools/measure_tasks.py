@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
-from serving import be_patient, chromium, serve
+from serving import be_patient, profile, serve_process
 
 FINISHED = "#progress:has-text('finished')"
 PHOTOS = {"cat.png": "gold", "dog.png": "navy", "ship.png": "tomato", "frog.png": "olive"}
@@ -122,7 +122,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phone", action="store_true", help="on a small screen, by touch")
     phone = parser.parse_args().phone
-    with chromium() as browser, serve() as address:
+    with profile() as context, serve_process() as (address, _, _):
+        browser = context.browser
         for name in TASKS:
             do(browser, address, name, phone)
 

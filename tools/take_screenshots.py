@@ -8,7 +8,7 @@ import io
 
 from PIL import Image
 from playwright.sync_api import Browser
-from serving import ROOT, chromium, serve
+from serving import ROOT, profile, serve_process
 
 FRAMES = 36  # of the moving picture, at most about so many
 FINISHED = "() => /finished/.test(document.querySelector('#progress').innerText)"
@@ -67,7 +67,8 @@ def _frame(png: bytes, shown: int) -> Image.Image:
 
 def main() -> None:
     """Still and moving."""
-    with chromium() as browser, serve() as address:
+    with profile() as context, serve_process() as (address, _, _):
+        browser = context.browser
         shoot(browser, address, "screenshot.png", 1440, 1180)
         film(browser, address, "run.gif", 1280, 1000, shown=860)
 

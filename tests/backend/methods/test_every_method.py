@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from golden_methods import LOGIT_SCALE, golden, golden_backbone
-from helpers import OWN, last, random_images
+from helpers import last, method_of, random_images
 from torch import Tensor, nn
 
-from cliptta_demo.backend.methods.adaptation import Progress, Task
+from cliptta_demo.backend.methods.adaptation import Progress
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
@@ -52,19 +52,11 @@ def tower(normed: bool, precision: str = "float32") -> Backbone:
 
 
 def made(name: str, names: Sequence[str] = NAMES, precision: str = "float32", **changes: Any) -> Method:
-    backbone, kind = tower(name in BY_BATCH, precision), METHODS[name]
+    backbone = tower(name in BY_BATCH, precision)
     limits = {key: changes.pop(key) for key in ("images_at_once", "prompts_at_once") if key in changes}
     few = {"learning_rate": 1e-3, "steps": 2, "memory_shots": 2, "memory_sample": 6, **changes}
-    task = Task(
-        backbone=backbone,
-        prototypes=backbone.prototypes(names, TEMPLATES),
-        settings=AdaptationSettings(**few),
-        own=kind.own(**OWN.get(name, {})) if kind.own else None,
-        class_names=tuple(names),
-        templates=TEMPLATES,
-        **limits,
-    )
-    return kind(task)
+    about = {"class_names": tuple(names), "templates": TEMPLATES, **limits}
+    return method_of(name, backbone, backbone.prototypes(names, TEMPLATES), AdaptationSettings(**few), about=about)
 
 
 class Noted(AdaptationSettings):
