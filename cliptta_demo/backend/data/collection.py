@@ -16,7 +16,7 @@ from pathlib import Path
 from torch import Tensor
 
 from cliptta_demo.backend.data import video
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, ImageLimits, decode_or_say, decoders, read_file, sort_out
+from cliptta_demo.backend.data.decode import AT_ONCE, DEFAULT_LIMITS, ImageLimits, decode_each, read_file, sort_out
 from cliptta_demo.backend.data.folder import IMAGE_EXTENSIONS
 from cliptta_demo.backend.data.labels import MAX_TABLE_BYTES, TABLES, label_by_table, labels_from_folders, read_table
 from cliptta_demo.backend.declare import Declared, whole
@@ -24,7 +24,6 @@ from cliptta_demo.backend.errors import UserError, base_name, printable
 from cliptta_demo.backend.models.class_names import visible
 from cliptta_demo.languages import Text, say, say_count
 
-_AT_ONCE = 8  # files in memory at a time
 MOST_NOTES = 100  # sentences; who gives thousands of bad files needs no list of them
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need any amount of memory
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -83,35 +82,31 @@ def collect(
 
     Of a video every ``every``-th frame is an image. Labels come from tables (:func:`.labels.read_table`), else from
     folders (:func:`.labels.labels_from_folders`). Takes the first ``limits.max_files`` images.
-
-    Raises:
-        ValueError: ``size`` is out of range.
     """
     given = _Given(limits, archive_limits)
     members = given.images(files)
     notes, images, paths, frames = given.notes, list[Tensor](), list[str](), 0
     seconds = float(video_limits.work_seconds)  # which all videos share
-    with decoders() as pool:
-        for moving, group in groupby(members, lambda member: isinstance(member[1], Path)):
-            while (room := limits.max_files - len(images)) > 0 and (
-                some := list(islice(group, 1 if moving else min(_AT_ONCE, room)))
-            ):
-                names, content = zip(*some, strict=True)
-                if moving:
-                    began = time.monotonic()
-                    names, found = _film(content[0], names[0], size, every, room, video_limits, seconds)
-                    seconds -= time.monotonic() - began
-                    frames += sum(isinstance(image, Tensor) for image in found)
+    for moving, group in groupby(members, lambda member: isinstance(member[1], Path)):
+        while (room := limits.max_files - len(images)) > 0 and (
+            some := list(islice(group, 1 if moving else min(AT_ONCE, room)))
+        ):
+            names, content = zip(*some, strict=True)
+            if moving:
+                began = time.monotonic()
+                names, found = _film(content[0], names[0], size, every, room, video_limits, seconds)
+                seconds -= time.monotonic() - began
+                frames += sum(isinstance(image, Tensor) for image in found)
+            else:
+                found = decode_each(zip(content, names, strict=True), size, limits)
+            for name, image in zip(names, found, strict=True):
+                if isinstance(image, Tensor):
+                    images.append(image)
+                    paths.append(name)
                 else:
-                    found = pool.map(lambda data, name: decode_or_say(data, name, size, limits), content, names)
-                for name, image in zip(names, found, strict=True):
-                    if isinstance(image, Tensor):
-                        images.append(image)
-                        paths.append(name)
-                    else:
-                        notes.append(image)
-            if not room:
-                break
+                    notes.append(image)
+        if not room:
+            break
     if rest := sum(1 for _ in members):  # tables may come after the images
         text = say("Only the first {most:,} images were taken; {rest:,} more were left out.")
         notes.insert(0, text.format(most=limits.max_files, rest=rest))

@@ -10,9 +10,10 @@ import re
 import struct
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,6 @@ from cliptta_demo.languages import Text
 
 # Raster formats only: decoding SVG, EPS or PDF can run code or fetch other files.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MAX_SIZE = 1024  # no image tower in reach asks for more pixels a side
 # To set an image of an EXIF orientation upright, after a transposition for 5 to 8: the axes to flip.
 _FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
 # A large picture takes hundreds of megabytes while it is converted: one at a time, whoever asks.
@@ -34,6 +34,7 @@ _LARGE_PIXELS = 8_000_000
 _LARGE_IMAGE_LOCK = threading.Lock()
 _MAX_SCANS = 100  # a progressive JPEG has about 10; each further one costs a pass over all pixels
 _MAX_STRIPS = 100_000  # a TIFF of one row per strip stays below this
+AT_ONCE = 16  # encoded images in memory
 _EXIF, _MAX_EXIF = b"Exif\0\0", 2**16 + 6  # a segment of JPEG can't be longer
 _GIF_BLOCK = re.compile(rb"[!,;]")
 _TIFF_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
@@ -55,10 +56,8 @@ def decode_image(data: bytes, name: str, size: int, limits: ImageLimits = DEFAUL
 
     EXIF rotation is applied, transparency laid on white, 16-bit and floating-point grey scaled to 8 bits.
     Returns (3, size, size) uint8, 0 to 255, RGB. Raises UserError, a sentence with the file's base name, for
-    what can't be read or exceeds `limits`; ValueError if `size` is out of range.
+    what can't be read or exceeds `limits`.
     """
-    if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise ValueError(f"size is {size!r}; it must be a whole number from 1 to {MAX_SIZE}")
     name = base_name(name)
     if not data:
         raise UserError("{name} is empty (0 bytes); it was left out: copy it again from where it came from.", name=name)
@@ -108,8 +107,20 @@ def decode_files(
     paths: Sequence[Path | str], names: Sequence[str], size: int, limits: ImageLimits = DEFAULT_LIMITS
 ) -> list[Tensor | str]:
     """What `decode_image` makes of each file, side by side, or the sentence why it can't; the sentences use `names`."""
-    with decoders() as pool:
-        return list(pool.map(lambda path, name: decode_or_say(Path(path), name, size, limits), paths, names))
+    return list(decode_each(zip(map(Path, paths), names, strict=True), size, limits))
+
+
+def decode_each(
+    given: Iterable[tuple[bytes | Path, str]], size: int, limits: ImageLimits = DEFAULT_LIMITS
+) -> Iterator[Tensor | str]:
+    """The same of bytes or files with their names as they come, some in memory at a time.
+
+    Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
+    """
+    given = iter(given)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        while some := list(islice(given, AT_ONCE)):
+            yield from pool.map(lambda one: decode_or_say(*one, size, limits), some)
 
 
 def read_file(path: Path | str, name: str, most: int) -> bytes:
@@ -119,11 +130,6 @@ def read_file(path: Path | str, name: str, most: int) -> bytes:
             with open(path, "rb") as file:
                 return file.read(most + 1)
     raise UserError("{name} could not be opened; it was left out: add it again.", name=base_name(name))
-
-
-def decoders() -> ThreadPoolExecutor:
-    """Threads are enough: Pillow lets go of the interpreter while it decodes and resizes."""
-    return ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
 
 
 def sort_out(decoded: Sequence[Tensor | str], size: int) -> tuple[Tensor, list[int], tuple[str, ...]]:

@@ -11,7 +11,7 @@ seed and the files alone.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from cliptta_demo.backend.data.decode import DEFAULT_LIMITS, decode_or_say, decoders
+from cliptta_demo.backend.data.decode import decode_each
 from cliptta_demo.backend.data.sources import UNLABELLED, Finite, select_classes
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.languages import Text, say
@@ -147,7 +147,14 @@ class ParquetSource(Finite):
     """
 
     def __init__(self, rows: Rows, class_names: Sequence[str] | None = None, strangers: bool = False) -> None:
-        names, self.chosen, labels = _choose_classes(rows, class_names, strangers)
+        if rows.class_names or strangers:
+            names, self.chosen, labels = select_classes(rows.class_names, rows.labels, class_names, rows.name)
+        else:
+            names, self.chosen, labels = class_names or (), np.arange(len(rows.labels)), rows.labels
+            last = max(int(labels.max()), 1)
+            if len(names) <= last:
+                text = Text("{name} brings no class names: name its labels 0 to {last}, in that order ({given} given).")
+                raise UserError(text, name=rows.name, last=last, given=len(names))
         super().__init__(names, labels)
         self.rows, self.templates, self.note = rows, rows.templates, rows.note
 
@@ -159,20 +166,15 @@ class ParquetSource(Finite):
         found: list[Tensor | str] = [""] * len(rows)
         names = [say("image {number}", number=int(row)) for row in rows]
         try:
-            cells = self._cells(rows)
-            with decoders() as pool:
-                while some := list(islice(cells, ROWS_AT_ONCE)):
-                    for place, _, path in some:
-                        names[place] = os.path.basename(path) or names[place]
-                    images = pool.map(lambda cell: decode_or_say(cell[1], names[cell[0]], size, DEFAULT_LIMITS), some)
-                    for (place, _, _), image in zip(some, images, strict=True):
-                        found[place] = image
+            places: list[int] = []  # grows while images are decoded
+            for image, place in zip(decode_each(self._cells(rows, names, places), size), places, strict=False):
+                found[place] = image
         except (OSError, ValueError, LookupError) as error:  # pyarrow's errors derive from these
             raise UserError("{name} can't be read any more: press Run to open it anew.", name=self.rows.name) from error
         return found, names
 
-    def _cells(self, rows: np.ndarray) -> Iterator[tuple[int, bytes, str]]:
-        """(place in ``rows``, encoded image, its path), file by file, row group by row group."""
+    def _cells(self, rows: np.ndarray, names: list[str], places: list[int]) -> Iterator[tuple[bytes, str]]:
+        """(encoded image, its name), file by file, row group by row group; with their places in ``rows``."""
         groups, inside = self.rows.row_group[rows], self.rows.row_in_group[rows]
         for number, of_file in groupby(np.unique(groups), lambda group: self.rows.groups["file"][group]):
             # An object of its own for every call: batches are read by several threads. Not mapped into memory, where
@@ -186,7 +188,9 @@ class ParquetSource(Finite):
                             left.remove(place)
                             cell = batch.column(0)[int(inside[place]) - start].as_py()
                             about = cell if isinstance(cell, dict) else {"bytes": cell}
-                            yield place, about["bytes"] or b"", about.get("path") or ""
+                            names[place] = os.path.basename(about.get("path") or "") or names[place]
+                            places.append(place)
+                            yield about["bytes"] or b"", names[place]
                         if not left:
                             break
                         start += len(batch)
@@ -205,18 +209,3 @@ def windowed_shuffle(groups: np.ndarray, group_bytes: np.ndarray, seed: int) -> 
         filled += group_bytes[group]
     mixed = generator.permutation(len(groups))
     return mixed[np.argsort(window[groups[mixed]], kind="stable")]
-
-
-def _choose_classes(
-    rows: Rows, class_names: Sequence[str] | None, strangers: bool
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """(class names, rows that show one of them, their labels)."""
-    known = rows.class_names
-    if known or strangers:
-        return select_classes(known, rows.labels, class_names, rows.name)
-    needed = max(int(rows.labels.max()) + 1, 2)
-    if class_names is None or len(class_names) < needed:
-        given = 0 if class_names is None else len(class_names)
-        text = Text("{name} brings no class names: name its labels 0 to {last}, in that order ({given} given).")
-        raise UserError(text, name=rows.name, last=needed - 1, given=given)
-    return tuple(class_names), np.arange(len(rows.labels)), rows.labels

@@ -63,11 +63,8 @@ class Stream:
     ) -> None:
         if settings.ood_share > 0 and strangers is None:
             raise UserError("ood_share is above 0, but no OOD source is chosen. Choose one, or set the share to 0.")
-        self.source = source
-        self.strangers = strangers
-        self.settings = settings
-        self.image_size = image_size
-        self.device = torch.device(device)
+        self.source, self.strangers, self.settings = source, strangers, settings
+        self.image_size, self.device = image_size, torch.device(device)
         self.plan = plan_of(settings)
         self.order = order_of(settings, self.plan)
         unknown = np.array([batch.strangers for batch in self.plan])

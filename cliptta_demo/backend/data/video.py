@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +27,7 @@ MOST_EVERY = 1000
 USUAL_EVERY = 10  # three frames a second: more differ little
 _GIF_DELAY = b"!\xf9\x04"  # begins each picture of a GIF that moves
 _CHILD = Path(__file__).with_name("video_child.py")
-_REPORT = 256  # bytes of JSON at the end of what it writes
+_REPORT = 16  # bytes at the end of what it writes: why there are no more frames
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # variables of the process: no token, no name
 _ONE_AT_A_TIME = threading.Lock()  # each may take all the memory of the limits
 _REFUSALS = {
@@ -108,14 +107,15 @@ def read_video(
             raise UserError(text, name=name, size=limits.max_bytes / 2**20)
         with _ONE_AT_A_TIME:
             output, problem = _decoded(file, asked, allowed)
-    report = {"problem": problem} if problem else json.loads(output[-_REPORT:])
+    told = b"" if problem else output[-_REPORT:]
+    problem = problem or told.decode().strip()
     kind = np.dtype([("time", "f8"), ("pixels", "u1", (size, size, 3))])
-    shown = np.frombuffer(output, kind, (len(output) - _REPORT * (not problem)) // kind.itemsize)
+    shown = np.frombuffer(output, kind, (len(output) - len(told)) // kind.itemsize)
     if not len(shown):
-        text = _REFUSALS.get(report["problem"], _UNREADABLE)
+        text = _REFUSALS.get(problem, _UNREADABLE)
         raise UserError(text, name=name, millions=limits.max_pixels / 1e6)
     images, times = torch.from_numpy(shown["pixels"].transpose(0, 3, 1, 2).copy()), tuple(shown["time"].tolist())
-    return images, times, _note(name, report, times, limits)
+    return images, times, _note(name, problem, times[-1], limits)
 
 
 def _decoded(file: IO[bytes], asked: dict[str, Any], seconds: float) -> tuple[bytes, str]:
@@ -141,14 +141,9 @@ def clock_time(seconds: float) -> str:
     return f"{int(seconds // 60)}:{seconds % 60:05.2f}"
 
 
-def _note(name: str, report: dict[str, Any], times: Sequence[float], limits: VideoLimits) -> str:
-    problem, last = report["problem"], times[-1]
+def _note(name: str, problem: str, last: float, limits: VideoLimits) -> str:
     if not problem:
-        end, length = report.get("end"), report.get("length")
-        if end is None or length is None or end >= 0.8 * length - 1:
-            return ""
-        text = say("{name} ends after {end} of {length}: it is cut short.")
-        return text.format(name=name, end=clock_time(end), length=clock_time(length))
+        return ""
     if math.isnan(last):
         only = say("Of {name} only the first ones of its frames were taken", name=name)
     else:

@@ -1,7 +1,7 @@
 """Decodes one video; a process of its own, started by :mod:`.video`.
 
 The video is standard input, an open file: this process is told no path, and can open no file once it has begun. What
-it writes are frames, each after its time (a double, NaN where unknown), and last a report.
+it writes are frames, each after its time (a double, NaN where unknown), and last why there are no more.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 
-REPORT = 256  # bytes of JSON at the end of the output
+REPORT = 16  # bytes at the end of the output
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif"  # no playlist or script, which would name other files
 CODECS = "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4,mjpeg,gif"
 MOST_ERRORS = 100  # damaged pieces that are passed over
@@ -23,35 +23,31 @@ TINY = bytes.fromhex("47494638396101000100800000ffffff00000021f90400000000002c00
 
 def main(asked: dict[str, Any]) -> None:
     """Works on standard input; ``asked``: size, every, most, max_pixels, max_seconds, memory, seconds."""
-    _decode(io.BytesIO(TINY), asked, {}, io.BytesIO())  # what PyAV imports late it can't import later
+    _decode(io.BytesIO(TINY), asked, io.BytesIO())  # what PyAV imports late it can't import later
     _bound(asked["memory"], asked["seconds"])
-    report: dict[str, Any] = {}
     try:
-        _decode(sys.stdin.buffer, asked, report, sys.stdout.buffer)
+        problem = _decode(sys.stdin.buffer, asked, sys.stdout.buffer)
     except MemoryError:
-        report["problem"] = "memory"
+        problem = "memory"
     except Exception:  # FFmpeg has an error for everything, PyAV nearly
-        report["problem"] = report["problem"] or "damaged"
-    sys.stdout.buffer.write(json.dumps(report).encode().ljust(REPORT))
+        problem = "damaged"
+    sys.stdout.buffer.write(problem.encode().ljust(REPORT))
 
 
-def _decode(file: BinaryIO, asked: dict[str, Any], report: dict[str, Any], output: BinaryIO) -> None:
-    report |= {"problem": "", "frames": 0, "end": None, "length": None}
+def _decode(file: BinaryIO, asked: dict[str, Any], output: BinaryIO) -> str:
+    """Writes the frames; why there are no more, "" at the video's end."""
     # Whoever opens a container looks into its streams, too: the lists hold there and in the decoder of its own.
     lists = {"format_whitelist": FORMATS, "codec_whitelist": CODECS}
     with av.open(file, options=lists) as container:
         if not container.streams.video:
-            report["problem"] = "no video"
-            return
+            return "no video"
         stream = container.streams.best("video") or container.streams.video[0]
         context = stream.codec_context
         if context.width * context.height > asked["max_pixels"]:
-            report["problem"] = "pixels"
-            return
+            return "pixels"
         context.options = {"max_pixels": str(asked["max_pixels"]), "codec_whitelist": CODECS}
         context.thread_count = 1
-        report["length"] = container.duration and container.duration / av.time_base
-        kept = errors = 0
+        place = kept = errors = 0
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -61,20 +57,18 @@ def _decode(file: BinaryIO, asked: dict[str, Any], report: dict[str, Any], outpu
                     raise
                 continue
             for frame in frames:
-                report["end"] = frame.time if frame.time is not None else report["end"]
-                if report["frames"] % asked["every"] == 0:
+                if place % asked["every"] == 0:
                     late = frame.time is not None and frame.time > asked["max_seconds"]
                     if late or kept == asked["most"]:
-                        report["problem"] = "long" if late else "many"
-                        return
+                        return "long" if late else "many"
                     if frame.width * frame.height > asked["max_pixels"]:  # it may change on the way
-                        report["problem"] = "pixels"
-                        return
+                        return "pixels"
                     time = float("nan") if frame.time is None else frame.time
                     output.write(np.float64(time).tobytes() + _square(frame, asked["size"]).tobytes())
                     output.flush()
                     kept += 1
-                report["frames"] += 1
+                place += 1
+    return ""
 
 
 def _square(frame: av.VideoFrame, size: int) -> np.ndarray:
