@@ -3,13 +3,13 @@
 from functools import cache
 
 import pandas as pd
+from cliptta_demo.research.paper import PAPER_ACCURACY
 from paths import ROOT
 
 from cliptta_demo.backend.methods.recorded import chosen
 from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.research.gallery import STREAMS_FILE
 from cliptta_demo.research.means import markdown
-from cliptta_demo.research.paper import PAPER_ACCURACY
 from cliptta_demo.research.ranking import gains_table, group_of, ranking, read_streams
 from cliptta_demo.research.record import Record, mean_and_error
 from cliptta_demo.research.studies import COMBINATIONS

@@ -34,7 +34,6 @@ TEXTS: dict[Path, Callable[[], str]] = {
     DOCS / "claims.md": lambda: record.to_markdown(record.load_record(DOCS / "claims.json")),
     DOCS / "ablation.md": lambda: ablation.ablation_page(ablation.read_outcomes(DOCS / "ablation.csv")),
     GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
-    GALLERY / "ranking.svg": lambda: gallery.picture_of(streams()),
     gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),
 }
 

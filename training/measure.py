@@ -17,7 +17,7 @@ from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the towers with timm)
 from cliptta_demo.backend.models.loading import TINY, load_backbone
-from cliptta_demo.research.means import markdown, percent
+from cliptta_demo.research.means import in_points, markdown
 from training.measurements import cifar_source, clean_accuracies, open_vocabulary
 from training.photo_measurements import imagenet_source, lost_to_corruption, photo_accuracies
 
@@ -42,7 +42,7 @@ def main() -> None:
     for name, source in corrupted.items():
         accuracy[f"{name}, severity 3"] = lost_to_corruption(backbone, source(), arguments.corrupted)
     for part, values in accuracy.items():
-        print(markdown(pd.DataFrame({part: values.keys(), "accuracy": map(percent, values.values())})), "\n")
+        print(markdown(pd.DataFrame({part: values.keys(), "accuracy": map(in_points, values.values())})), "\n")
     if arguments.json:
         settings = {"images": arguments.images, "corrupted": arguments.corrupted}
         arguments.json.write_text(json.dumps({"settings": settings, "accuracy": accuracy}, indent=2) + "\n")

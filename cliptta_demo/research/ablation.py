@@ -1,7 +1,6 @@
 """The work of the ``ablation`` command: which term of CLIPTTA's loss does what."""
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -11,12 +10,11 @@ import pandas as pd
 
 from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
 from cliptta_demo.backend.methods.registry import REFERENCE
-from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.research.means import LEVEL, is_told, margin_of, markdown
-from cliptta_demo.research.runs import TableSettings, run_here
+from cliptta_demo.research.means import LEVEL, in_points, is_told, margin_of, markdown
+from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
 
 # Data set and batch size, as on the command line: in words, and how many batches.
 SETTINGS = {
@@ -80,9 +78,7 @@ def variant(terms: Terms, rate: float, usual: AdaptationSettings) -> Variant:
 
 def run_ablation(arguments: argparse.Namespace) -> None:
     """The ``ablation`` command, its words checked."""
-    backbone = load_backbone(TINY)
-    lines = [line for name in arguments.settings.split(",") for line in measure(name, backbone, arguments.out)]
-    outcomes = pd.DataFrame(lines)
+    outcomes = pd.concat([measure(name, arguments.out) for name in arguments.settings])
     page = ablation_page(outcomes)
     print(page)
     if arguments.record:
@@ -91,45 +87,39 @@ def run_ablation(arguments: argparse.Namespace) -> None:
         (arguments.record / "ablation.csv").write_text(csv, encoding="utf-8")
 
 
-def measure(name: str, backbone: Backbone, out: Path) -> Iterable[dict[str, object]]:
+def measure(name: str, out: Path) -> pd.DataFrame:
     """Chooses a rate for each combination on the held-out corruptions, then runs it on the reported ones.
 
-    Yields the lines of ``ablation.csv``: the setting in words; the terms, and the rate that was chosen, as a share of
+    Returns the lines of ``ablation.csv``: the setting in words; the terms, and the rate that was chosen, as a share of
     the model's own; the stream; accuracy, its own and zero-shot's on the same images; whether it ended in a collapse.
     """
-    (dataset, _, size), (title, batches) = name.rpartition("-"), SETTINGS[name]
+    (dataset, _, size), (title, batches), backbone = name.rpartition("-"), SETTINGS[name], load_backbone(TINY)
     tried = {(c, rate): variant(c, rate, backbone.info.adaptation) for c in COMBINATIONS for rate in rates_for(c)}
-    reference = Variant(REFERENCE, REFERENCE, REFERENCE)
     stream = StreamSettings(severity=4, batch_size=int(size), batches=batches)
     table = TableSettings(
         backbone=TINY,
         dataset=dataset,
-        variants=(reference, *tried.values()),
+        variants=(ZERO_SHOT, *tried.values()),
         corruptions=EXTRA_CORRUPTIONS,
         seeds=SEEDS[:1],
         stream=stream,
     )
-    rows = run_here(table, backbone, out / name / "held-out", f"{title}, held out: ").rows()
-    chosen = {}
-    for terms in COMBINATIONS:
-        names = {rate: tried[terms, rate].name for rate in rates_for(terms)}
-        means = {rate: sum(row.columns[name]["accuracy"] for row in rows) for rate, name in names.items()}
-        chosen[terms] = max(means, key=lambda rate, means=means: (means[rate], -rate))
-    columns = (reference, *(tried[of] for of in chosen.items()))
-    table = replace(table, variants=columns, corruptions=REPORTED, seeds=SEEDS, stream=replace(stream, severity=5))
-    for row in run_here(table, backbone, out / name / "reported", f"{title}: ").rows():
-        for terms, rate in chosen.items():
-            own = row.columns[tried[terms, rate].name]
-            yield {
-                "setting": title,
-                **terms._asdict(),
-                "rate": rate,
-                "corruption": row.corruption,
-                "seed": row.seed,
-                "accuracy": round(own["accuracy"], 5),
-                "before": round(row.columns[REFERENCE]["accuracy"], 5),
-                "collapsed": int(own["collapsed"]),
-            }
+    means = gains_of(run_here(table, backbone, out / name / "held-out", f"{title}, held out: ").frame()).mean()
+    best = {c: max(rates_for(c), key=lambda rate, c=c: (means[tried[c, rate].name], -rate)) for c in COMBINATIONS}
+    columns = {tried[of].name: of for of in best.items()}
+    table = replace(
+        table,
+        variants=(ZERO_SHOT, *(tried[of] for of in best.items())),
+        corruptions=REPORTED,
+        seeds=SEEDS,
+        stream=replace(stream, severity=5),
+    )
+    frame = run_here(table, backbone, out / name / "reported", f"{title}: ").frame()
+    before = frame[frame.method == REFERENCE].set_index(STREAM).accuracy.round(5)
+    found = frame[frame.method != REFERENCE].join(before.rename("before"), on=STREAM)
+    found[[*TERMS, "rate"]] = [(*terms, rate) for terms, rate in found.method.map(columns)]
+    found = found.round({"accuracy": 5}).assign(setting=title, collapsed=found.collapsed.astype(int))
+    return found[["setting", *TERMS, "rate", *STREAM, "accuracy", "before", "collapsed"]].infer_objects()
 
 
 def read_outcomes(path: Path) -> pd.DataFrame:
@@ -185,41 +175,38 @@ def ablation_page(outcomes: pd.DataFrame) -> str:
 
 def answer(outcomes: pd.DataFrame) -> str:
     """The one answer, as documents give it: sizes, and only what can be told from 0."""
-    alone = gains(outcomes).xs(tuple(BARE), level=TERMS)
     pulled = outcomes[outcomes.regulariser == 1].collapsed
-    found = [
-        what_adds(outcomes, subject, *pair)
-        for subject, pair in {
-            "To it, the regulariser": (PULLED, BARE),
-            "In its place, the contrast": (Terms("contrastive"), BARE),
-            "Beside the regulariser, the contrast in the place of entropy": (CONTRAST, PULLED),
-            "To contrast and regulariser, the memory": (WHOLE, CONTRAST),
-            "So to TENT + regulariser all of CLIPTTA": (WHOLE, PULLED),
-        }.items()
-    ]
-    found.insert(2, f"With the regulariser {pulled.sum()} of {len(pulled)} streams end in a collapse.")
-    return " ".join([f"Entropy alone gains {_span(alone)} points over zero-shot at the best of its rates.", *found])
+    pairs = {
+        "To it, the regulariser": (PULLED, BARE),
+        "In its place, the contrast": (Terms("contrastive"), BARE),
+        "Beside the regulariser, the contrast in the place of entropy": (CONTRAST, PULLED),
+        "To contrast and regulariser, the memory": (WHOLE, CONTRAST),
+        "So to TENT + regulariser all of CLIPTTA": (WHOLE, PULLED),
+    }
+    alone = _span(gains(outcomes).xs(tuple(BARE), level=TERMS))
+    found = [f"Entropy alone gains {alone} points over zero-shot at the best of its rates."]
+    found += [f"{subject} adds {what_adds(added(outcomes, *pair))}." for subject, pair in pairs.items()]
+    found.insert(3, f"With the regulariser {pulled.sum()} of {len(pulled)} streams end in a collapse.")
+    return " ".join(found)
 
 
-def what_adds(outcomes: pd.DataFrame, subject: str, with_it: Terms, without: Terms) -> str:
-    """What one has more than the other, in a sentence."""
-    apart = added(outcomes, with_it, without)
+def what_adds(apart: pd.DataFrame) -> str:
+    """What one has more than the other (:func:`added`), in words."""
     told = apart.apply(is_told, axis=1)
     if told.all():
-        return f"{subject} adds {_span(apart)}."
-    rest = f"nothing that can be told from 0 ({_span(apart[~told])})."
+        return _span(apart)
+    rest = f"nothing that can be told from 0 ({_span(apart[~told])})"
     where = "; ".join(f"{points(apart.loc[name]).strip('*')} on {name}" for name in apart.index[told])
-    return f"{subject} adds {where}; elsewhere {rest}" if where else f"{subject} adds {rest}"
+    return f"{where}; elsewhere {rest}" if where else rest
 
 
 def _span(several: pd.DataFrame) -> str:
     """The least and the largest of several means, in points."""
     means = 100 * several.mean(axis=1)
-    least, most = f"{means.min():+.1f}", f"{means.max():+.1f}"
-    return least if least == most else f"{least} to {most}"
+    return " to ".join(dict.fromkeys(f"{end:+.1f}" for end in (means.min(), means.max())))
 
 
 def points(values: pd.Series) -> str:
     """Mean and half of its interval, in points; bold where it can be told from 0."""
-    text = f"{100 * values.mean():+.1f} ± {100 * margin_of(values):.1f}"
+    text = in_points(values.mean(), margin_of(values), "+")
     return f"**{text}**" if is_told(values) else text

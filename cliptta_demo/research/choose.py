@@ -13,16 +13,15 @@ from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import picture_class_names
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.methods.recorded import CHOSEN_FILE, Chosen
-from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.research.commands import RATES, STEPS
 from cliptta_demo.research.gallery import FORGETFUL, shortened
 from cliptta_demo.research.means import markdown
-from cliptta_demo.research.runs import TableSettings, read_numbers, run_here
+from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
 
 Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method has another way to count them
 
@@ -30,7 +29,7 @@ Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method
 def choose_all(arguments: argparse.Namespace) -> None:
     """The ``choose`` command."""
     varied = tuple(name for name in method_names() if name_for(name, "learning_rate"))
-    names = arguments.methods.split(",") if arguments.methods else varied
+    names = arguments.methods or varied
     for name in names:
         check_choice("methods", name, varied)
     backbone = load_backbone(TINY)
@@ -45,7 +44,7 @@ def choose_all(arguments: argparse.Namespace) -> None:
         CHOSEN_FILE.write_text(json.dumps({"backbone": TINY, "methods": kept}, indent=1) + "\n", encoding="utf-8")
 
 
-def candidates(method: str, rates: tuple[float, ...] = RATES, steps: tuple[int, ...] = STEPS) -> list[Candidate]:
+def candidates(method: str, rates: tuple[float, ...], steps: tuple[int, ...]) -> list[Candidate]:
     """What a method is tried with."""
     return list(product(rates, steps if name_for(method, "steps") else (None,)))
 
@@ -59,44 +58,41 @@ def _variant(method: str, candidate: Candidate, common: AdaptationSettings) -> V
     return Variant(f"{method}@{candidate[0]:g}@{candidate[1]}", _words(candidate), method, changes)
 
 
-def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> dict[Candidate, list[float]]:
+def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> dict[Candidate, pd.Series]:
     """Accuracy over zero-shot's of each candidate, in points: a number for each data set, corruption and seed."""
-    tried = candidates(method, read_numbers(arguments, "rates", float), read_numbers(arguments, "steps", int))
+    tried = candidates(method, arguments.rates, arguments.steps)
     named = {candidate: _variant(method, candidate, backbone.info.adaptation) for candidate in tried}
     stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
-    gains: dict[Candidate, list[float]] = {candidate: [] for candidate in tried}
+    found = []
     for dataset in arguments.datasets.split(","):
         settings = TableSettings(
             backbone=backbone.info.name,
             dataset=dataset,
-            variants=(Variant(REFERENCE, REFERENCE, REFERENCE), *named.values()),
+            variants=(ZERO_SHOT, *named.values()),
             corruptions=EXTRA_CORRUPTIONS,
-            seeds=read_numbers(arguments, "seeds", int),
+            seeds=arguments.seeds,
             stream=shortened(stream, method),
             names=picture_class_names() if dataset == "pictures" else None,
         )
         folder = arguments.out / Path(dataset).name.replace(":", "-") / method
-        for row in run_here(settings, backbone, folder, f"{method} on {dataset}: ").rows():
-            before = row.columns[REFERENCE]["accuracy"]
-            for candidate, variant in named.items():
-                gains[candidate].append(100 * (row.columns[variant.name]["accuracy"] - before))
-    return gains
+        found.append(gains_of(run_here(settings, backbone, folder, f"{method} on {dataset}: ").frame()))
+    gains = 100 * pd.concat(found)
+    return {candidate: gains[variant.name] for candidate, variant in named.items()}
 
 
-def choose(gains: dict[Candidate, list[float]]) -> Chosen:
+def choose(gains: dict[Candidate, pd.Series]) -> Chosen:
     """The best candidate on average; of equals the one with fewer steps, then with the rate nearest to the usual one.
 
     A cheaper one within the noise is not preferred: gains differ so much from corruption to corruption that most
     methods would get next to no rate.
     """
-    of = {candidate: pd.Series(values, dtype=float) for candidate, values in gains.items()}
-    best = min(of, key=lambda one: (-round(of[one].mean(), 6), one[1], abs(math.log(one[0]))))
-    error = of[best].sem()
-    return Chosen(*best, round(of[best].mean(), 2), 0.0 if math.isnan(error) else round(error, 2))
+    best = min(gains, key=lambda one: (-round(gains[one].mean(), 6), one[1], abs(math.log(one[0]))))
+    error = gains[best].sem()
+    return Chosen(*best, round(gains[best].mean(), 2), 0.0 if math.isnan(error) else round(error, 2))
 
 
 def chosen_page(
-    found: dict[str, Chosen], gains: dict[str, dict[Candidate, list[float]]], arguments: argparse.Namespace
+    found: dict[str, Chosen], gains: dict[str, dict[Candidate, pd.Series]], arguments: argparse.Namespace
 ) -> str:
     """What was chosen and why, as Markdown."""
     lines = [
@@ -106,16 +102,17 @@ def chosen_page(
             "steps": "" if one.steps is None else f"{one.steps}",
             "gain over zero-shot, points": f"{one.gain:+.1f} ± {one.error:.1f}",
             "all that was tried (rate × steps: gain)": ", ".join(
-                f"{_words(candidate)}: {pd.Series(values).mean():+.1f}" for candidate, values in gains[name].items()
+                f"{_words(candidate)}: {values.mean():+.1f}" for candidate, values in gains[name].items()
             ),
         }
         for name, one in found.items()
     ]
+    seeds = ", ".join(map(str, arguments.seeds))
     short = ", ".join(METHODS[name].label for name in found if name in FORGETFUL)
     return (
         "# Rates and steps, chosen on held-out corruptions\n\n"
         f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
-        f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {arguments.seeds}. "
+        f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {seeds}. "
         "The best mean counts; of equals the fewest steps, then the rate nearest to the usual. That is the built-in "
         "model's, and for methods that change the prompt their authors'. WATT counts its steps in another way."
         + (f" {short}, which forget each batch, ran on one." if short else "")

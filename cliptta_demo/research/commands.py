@@ -4,7 +4,8 @@ What does the work (with pandas, Plotly and the page's lessons) is loaded after 
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,30 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.catalog import check_source
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.offered import PRECISIONS
 from cliptta_demo.backend.registry import REFERENCE
 from cliptta_demo.backend.settings import method_names
 from cliptta_demo.backend.variants import ALIASES
 from cliptta_demo.options import add_stream_options, check_folder
 from cliptta_demo.research.gallery_tables import TABLES
-from cliptta_demo.research.paper import PRESETS
 
 ALL, NONE = "all", "none"
-RATES = (0.3, 1.0, 3.0, 10.0)  # as shares of the usual one; below, next to nothing is learnt in so few batches
-STEPS = (1, 3)  # the page's own at most: ten would take three times as long
 DEFAULT_METHODS = "zero-shot,tent,tent-regularised,cliptta"
 DEFAULT_OPEN_METHODS = "zero-shot,tent,cliptta,cliptta-oce"
 ABLATED = ("pictures-4", "pictures-16", "cifar10-64", "tiny-imagenet-64")  # data set and batch size
-SEEDS = {str(seed): seed for seed in range(1000)}
-COMPUTED: dict[str, dict[str, Any]] = {"threads": {"1": 1, "2": 2}, "precisions": {name: name for name in PRECISIONS}}
+# ``table --preset NAME``: option → value. Those given after it on the command line hold.
+PRESETS: dict[str, dict[str, Any]] = {
+    # The authors' script for CIFAR-10-C: all 10,000 images, memory of 4 shots, ten steps; TENT at their rate for it,
+    # which is ten times CLIPTTA's, and at CLIPTTA's own.
+    "paper": {
+        "backbone": "ViT-B-16/openai",
+        "dataset": "cifar10-c",
+        "severity": 5,
+        "batch_size": 128,
+        "batches": 79,
+        "seeds": "0,1,2",
+        "methods": "zero-shot,tent@lr=1e-3@steps=10,tent@lr=1e-4@steps=10,cliptta@lr=1e-4@steps=10@memory-shots=4",
+    },
+}
 
 
 class _Preset(argparse.Action):
@@ -42,12 +51,45 @@ class _Preset(argparse.Action):
 
 def add_research_parsers(commands: argparse._SubParsersAction) -> None:
     """Adds all of them."""
-    for add in (add_table_parser, _add_choose_parser, _add_gallery_parser, _add_ablation_parser, _add_claims_parser):
-        add(commands)
+    add_table_parser(commands)
+    adapting = [name for name in method_names() if name != REFERENCE]
+    lists = {"methods": adapting, "rates": float, "steps": int, "seeds": int}
+    choose = _parser(commands, choose_command, "each method's rate and steps, on held-out corruptions", lists)
+    choose.add_argument("--datasets", default="pictures,cifar10", help="separated by commas; as for run")
+    choose.add_argument("--methods", help="separated by commas; default: all that have a rate")
+    # Below, next to nothing is learnt in so few batches. Of steps the page's own at most: ten take three times as long.
+    choose.add_argument("--rates", default="0.3,1,3,10", help="shares of the usual rate")
+    choose.add_argument("--steps", default="1,3")
+    choose.add_argument("--seeds", default="0")
+    choose.add_argument("--severity", type=int, default=4, help="between the two that tables report")
+    choose.add_argument("--batches", type=int, default=8)
+    choose.add_argument("--batch-size", type=int, default=64)
+    choose.add_argument("--record", action="store_true", help="keep the choice for everybody")
+    lists = {"tables": TABLES, "methods": adapting}
+    gallery = _parser(commands, gallery_command, "all methods on all corruptions and schedules", lists)
+    gallery.add_argument("--tables", default=",".join(TABLES), help="separated by commas; default: all")
+    gallery.add_argument("--methods", default=",".join(adapting), help="separated by commas; default: all")
+    lists = {"settings": ABLATED}
+    ablation = _parser(commands, ablation_command, "CLIPTTA's terms on and off, each with each", lists)
+    ablation.add_argument("--settings", default=",".join(ABLATED), help=f"default: all of {', '.join(ABLATED)}")
+    about = "measure what lessons and documents claim"
+    claims = _parser(commands, claims_command, about, {"seeds": int}, Path("results/claims"))
+    claims.add_argument("--lessons", help="keys of the lessons to measure, separated by commas, or none; default: all")
+    claims.add_argument("--tables", help="tables to measure, as their folders in docs/tables, or none; default: all")
+    claims.add_argument("--seeds", help="these alone, separated by commas; default: 20 of a lesson, 3 or 5 of a table")
+    for parser in (gallery, ablation, claims):
+        parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the page and all outcomes there")
+
+
+Lists = dict[str, Iterable[str] | type]  # option → the names that it may have, or the kind of its numbers
 
 
 def _parser(
-    commands: argparse._SubParsersAction, work: Callable[[argparse.Namespace], None], help: str, out: Path | None = None
+    commands: argparse._SubParsersAction,
+    work: Callable[[argparse.Namespace], None],
+    help: str,
+    lists: Lists,
+    out: Path | None = None,
 ) -> argparse.ArgumentParser:
     """A command, named after the function that does its work and described by it; ``out``: its default."""
     name, about = work.__name__.removesuffix("_command"), work.__doc__ or ""
@@ -56,13 +98,38 @@ def _parser(
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     where = "of the runs; they are resumed"
     parser.add_argument("--out", type=Path, default=out, required=out is None, metavar="DIRECTORY", help=where)
-    parser.set_defaults(work=work)
+    parser.set_defaults(work=partial(_checked, work, lists))
     return parser
+
+
+def _checked(work: Callable[[argparse.Namespace], None], lists: Lists, arguments: argparse.Namespace) -> None:
+    """The work, once its folders can be written and its lists are read."""
+    for folder in vars(arguments).values():
+        if isinstance(folder, Path):
+            check_folder(folder)
+    for name, known in lists.items():
+        if (text := getattr(arguments, name)) is not None:
+            setattr(arguments, name, read_list(name, text, known))
+    work(arguments)
+
+
+def read_list(setting: str, text: str, known: Iterable[str] | type) -> tuple[Any, ...]:
+    """The numbers of a kind, or names out of those known, of an option, each once; raises :class:`UserError`."""
+    words = tuple(dict.fromkeys(text.split(",")))
+    if not isinstance(known, type):
+        for word in words:
+            check_choice(setting, word, tuple(known))
+        return words
+    try:
+        return tuple(dict.fromkeys(map(known, words)))
+    except ValueError:
+        numbers = "whole numbers" if known is int else "numbers"
+        raise UserError(f"{setting} is {text!r}; it must be {numbers}, separated by commas.") from None
 
 
 def add_table_parser(commands: argparse._SubParsersAction) -> None:
     """Adds ``table`` and its options."""
-    table = _parser(commands, table_command, "methods × corruptions × seeds, resumable, with tables and a report")
+    table = _parser(commands, table_command, "methods × corruptions × seeds, resumable, with tables and a report", {})
     columns = (
         f"{', '.join(method_names())}, {', '.join(ALIASES)}; METHOD@WORD=VALUE changes a setting, as in tent@lr=1e-4"
     )
@@ -92,23 +159,9 @@ def table_command(arguments: argparse.Namespace) -> None:
     writes ``runs.jsonl`` (a line per finished stream), ``table.csv``, ``table.md`` and ``report.html`` into the
     directory, after every stream. Started again with the same words it goes on where it was stopped.
     """
-    check_folder(arguments.out)
     from cliptta_demo.research.report import make_table
 
     make_table(arguments)
-
-
-def _add_choose_parser(commands: argparse._SubParsersAction) -> None:
-    parser = _parser(commands, choose_command, "each method's rate and steps, on held-out corruptions")
-    parser.add_argument("--datasets", default="pictures,cifar10", help="separated by commas; as for run")
-    parser.add_argument("--methods", help="separated by commas; default: all that have a rate")
-    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="shares of the usual rate")
-    parser.add_argument("--steps", default=",".join(map(str, STEPS)))
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--severity", type=int, default=4, help="between the two that tables report")
-    parser.add_argument("--batches", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--record", action="store_true", help="keep the choice for everybody")
 
 
 def choose_command(arguments: argparse.Namespace) -> None:
@@ -121,20 +174,11 @@ def choose_command(arguments: argparse.Namespace) -> None:
     writes the choice where methods find it (``backend/methods/chosen.json``), and ``chosen.md`` beside the results says
     what was chosen and why.
     """
-    check_folder(arguments.out)
-    _check_names("methods", arguments.methods, _adapting())
     for dataset in arguments.datasets.split(","):
         check_source(dataset)
     from cliptta_demo.research.choose import choose_all
 
     choose_all(arguments)
-
-
-def _add_gallery_parser(commands: argparse._SubParsersAction) -> None:
-    parser = _parser(commands, gallery_command, "all methods on all corruptions and schedules")
-    parser.add_argument("--tables", default=",".join(TABLES), help="separated by commas; default: all")
-    parser.add_argument("--methods", help="separated by commas; default: all")
-    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the ranking and all outcomes there")
 
 
 def gallery_command(arguments: argparse.Namespace) -> None:
@@ -150,18 +194,9 @@ def gallery_command(arguments: argparse.Namespace) -> None:
 
     The tables: {tables}.
     """
-    _check_folders(arguments)
-    _check_names("methods", arguments.methods, _adapting())
-    _check_names("tables", arguments.tables, TABLES)
     from cliptta_demo.research.gallery import run_gallery
 
     run_gallery(arguments)
-
-
-def _add_ablation_parser(commands: argparse._SubParsersAction) -> None:
-    parser = _parser(commands, ablation_command, "CLIPTTA's terms on and off, each with each")
-    parser.add_argument("--settings", default=",".join(ABLATED), help=f"default: all of {', '.join(ABLATED)}")
-    parser.add_argument("--record", type=Path, metavar="DIRECTORY", help="keep the page and all outcomes there")
 
 
 def ablation_command(arguments: argparse.Namespace) -> None:
@@ -174,23 +209,9 @@ def ablation_command(arguments: argparse.Namespace) -> None:
     regulariser TENT + regulariser. Each combination has a learning rate of its own, the best on the four held-out
     corruptions. ``--record`` writes ``ablation.md`` and, a line for each stream, ``ablation.csv``.
     """
-    _check_folders(arguments)
-    _check_names("settings", arguments.settings, ABLATED)
     from cliptta_demo.research.ablation import run_ablation
 
     run_ablation(arguments)
-
-
-def _add_claims_parser(commands: argparse._SubParsersAction) -> None:
-    parser = _parser(commands, claims_command, "measure what lessons and documents claim", Path("results/claims"))
-    parser.add_argument("--lessons", help="keys of the lessons to measure, separated by commas, or none; default: all")
-    parser.add_argument("--tables", help="tables to measure, as their folders in docs/tables, or none; default: all")
-    parser.add_argument("--seeds", help="these alone, separated by commas; default: 20 of a lesson, 3 or 5 of a table")
-    parser.add_argument("--threads", default="1,2", help="default: 1,2")
-    parser.add_argument("--precisions", default="bfloat16,float32", help="default: bfloat16,float32")
-    parser.add_argument(
-        "--record", type=Path, metavar="DIRECTORY", help="write everything there; takes no choice above"
-    )
 
 
 def claims_command(arguments: argparse.Namespace) -> None:
@@ -201,46 +222,13 @@ def claims_command(arguments: argparse.Namespace) -> None:
 
     runs each claim's streams with one and two threads, in bfloat16 and in float32, and prints its mean, standard error
     and margin, and where it would fail. A stopped one goes on where it was. ``--record`` keeps what was measured:
-    numbers (``claims.json``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to.
-    What was recorded there of streams that are still the same, with the weights and methods of today, is not run again.
+    numbers (``claims.csv``), margins (``claims.md``) and the tables (``tables/``), which the tests hold the texts to.
+    Studies whose streams, weights and images are still those recorded there are not run again.
     """
-    threads, precisions = (pick(name, getattr(arguments, name), known) for name, known in COMPUTED.items())
-    if 1 not in threads or "bfloat16" not in precisions:
-        raise UserError(
-            "Margins are those of 1 thread and bfloat16, and how far the others are from them: "
-            "leave 1 among --threads and bfloat16 among --precisions."
-        )
-    chosen = arguments.lessons or arguments.tables or arguments.seeds or len(threads) * len(precisions) < 4
-    if arguments.record and chosen:
-        raise UserError("--record keeps everything: leave out --lessons, --tables, --seeds, --threads, --precisions.")
-    if arguments.seeds and len(pick("seeds", arguments.seeds, SEEDS)) < 2:
-        raise UserError(f"seeds is {arguments.seeds!r}: one seed shows no spread, so no margin. Give two or more.")
-    check_folder(arguments.record or arguments.out)
-    from cliptta_demo.research.measure import measure
+    if arguments.record and (arguments.lessons or arguments.tables or arguments.seeds):
+        raise UserError("--record keeps everything: leave out --lessons, --tables and --seeds.")
+    if arguments.seeds and len(arguments.seeds) < 2:
+        raise UserError(f"seeds is {arguments.seeds[0]}: one seed shows no spread, so no margin. Give two or more.")
+    from cliptta_demo.research.claims import measure
 
     measure(arguments)
-
-
-def pick(name: str, text: str | None, known: Mapping[str, Any]) -> list[Any]:
-    """What the words of an option stand for, each once; all that is known where there are none."""
-    if text is None:
-        return list(known.values())
-    words = [word.strip() for word in text.split(",") if word.strip() and word.strip() != NONE]
-    for word in words:
-        if word not in known:
-            raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(list(known)[:40])}.")
-    return [known[word] for word in dict.fromkeys(words)]
-
-
-def _adapting() -> list[str]:
-    return [name for name in method_names() if name != REFERENCE]
-
-
-def _check_folders(arguments: argparse.Namespace) -> None:
-    for folder in filter(None, (arguments.out, arguments.record)):
-        check_folder(folder)
-
-
-def _check_names(setting: str, words: str | None, known: Iterable[str]) -> None:
-    for name in words.split(",") if words else ():
-        check_choice(setting, name, tuple(known))

@@ -9,7 +9,6 @@ from cliptta_demo.backend.methods.recorded import Measured, chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.research.gallery_tables import TABLES
 from cliptta_demo.research.means import interval_words, is_told, margin_of, markdown, spread
-from cliptta_demo.research.runs import Row
 
 LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
 SHOWN = 6  # methods in the README
@@ -36,37 +35,36 @@ README = (
     "of four picture styles, never from a corrupted image: on pictures and CIFAR-10 under the fifteen corruptions of "
     "ImageNet-C at severities 3 and 5, in streams of 640 images (\\*: the first 64 alone), each method with the rate "
     "and the steps [that did best](docs/gallery/chosen.md) on four others; `cliptta-demo gallery` makes "
-    "[all numbers](docs/gallery/ranking.md), with the machines that the times are of, and "
-    "[their picture](docs/gallery/ranking.svg)."
+    "[all numbers](docs/gallery/ranking.md), with the machines that the times are of."
 )
 
 
-def outcome_of(row: Row, method: str) -> dict[str, object]:
-    """What is kept of a method on a finished stream.
+def outcomes_of(frame: pd.DataFrame, method: str) -> dict[str, pd.Series]:
+    """What is kept of a method on finished streams (:func:`.runs.frame_of`).
 
     accuracy, before: the method's, and zero-shot's on the same images; collapsed: whether it ends so; calibration,
     calibration_before: expected calibration error, and zero-shot's; seconds: for an image; kept: bytes that it
     remembers, beside the model; images: of the stream; machine: what it ran on, with the precision and the threads.
     """
-    own, before = row.columns[method], row.columns[REFERENCE]
-    images = sum(own["histogram"])
+    own, before = (frame[frame.method == name].reset_index() for name in (method, REFERENCE))
+    images, batches = own.histogram.map(sum), own.series.map(lambda series: len(series["seconds"]))
     return {
-        "corruption": row.corruption,
-        "seed": row.seed,
-        "accuracy": round(own["accuracy"], 5),
-        "before": round(before["accuracy"], 5),
-        "collapsed": int(own["collapsed"]),
-        "calibration": round(own["calibration_error"] or 0.0, 5),
-        "calibration_before": round(before["calibration_error"] or 0.0, 5),
-        "seconds": round(own["seconds_per_batch"] * len(own["series"]["seconds"]) / images, 6),
-        "kept": own["kept_bytes"],
+        "corruption": own.corruption,
+        "seed": own.seed,
+        "accuracy": own.accuracy.round(5),
+        "before": before.accuracy.round(5),
+        "collapsed": own.collapsed.astype(int),
+        "calibration": own.calibration_error.fillna(0.0).round(5),
+        "calibration_before": before.calibration_error.fillna(0.0).round(5),
+        "seconds": (own.seconds_per_batch * batches / images).round(6),
+        "kept": own.kept_bytes,
         "images": images,
-        "machine": row.device,
+        "machine": own.device,
     }
 
 
 def read_streams(path: Path) -> pd.DataFrame:
-    """What was kept of all streams: table, method, a digest of all that defines its streams, and :func:`outcome_of`."""
+    """What was kept of all streams: table, method, a digest of what defines its streams, and :func:`outcomes_of`."""
     if not path.exists():
         return pd.DataFrame(columns=["table", "method", "settings"])
     return pd.read_csv(path, dtype={"settings": str}).round(6)  # as they were written, to the bit

@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
@@ -25,14 +26,16 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.offered import TINY, check_backbone
+from cliptta_demo.backend.registry import REFERENCE
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant, parse_variants
 from cliptta_demo.options import read_stream
-from cliptta_demo.research.commands import ALL, DEFAULT_METHODS, DEFAULT_OPEN_METHODS, NONE
-from cliptta_demo.research.means import percent
+from cliptta_demo.research.commands import ALL, DEFAULT_METHODS, DEFAULT_OPEN_METHODS, NONE, read_list
+from cliptta_demo.research.means import in_points
 
+ZERO_SHOT = Variant(REFERENCE, REFERENCE, REFERENCE)  # the column beside which others are measured
 RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
 
 Job = tuple[str, int]  # of a stream: its corruption and seed
@@ -98,7 +101,7 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
         raise UserError("corruptions is empty; name at least one, or all.")
     for name in corruptions:
         check_choice("corruptions", name, (NONE, *CORRUPTIONS))
-    seeds = read_numbers(arguments, "seeds", int)
+    seeds = read_list("seeds", arguments.seeds, int)
     for seed in seeds:
         check_number("seeds", seed, 0, 2**31 - 1, whole=True)
     stream = read_stream(arguments)
@@ -131,16 +134,6 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
     )
 
 
-def read_numbers(arguments: argparse.Namespace, name: str, kind: type) -> tuple[Any, ...]:
-    """The numbers of an option, each once; raises :class:`UserError`."""
-    text = getattr(arguments, name)
-    try:
-        return tuple(dict.fromkeys(kind(word) for word in text.split(",")))
-    except ValueError:
-        numbers = "whole numbers" if kind is int else "numbers"
-        raise UserError(f"{name} is {text!r}; it must be {numbers}, separated by commas.") from None
-
-
 _images = lru_cache(maxsize=2)(open_source)  # the streams of a data set, and the tables of many methods, share it
 _strangers = lru_cache(maxsize=1)(open_strangers)
 
@@ -158,7 +151,7 @@ class Row:
     @property
     def words(self) -> str:
         """In a line."""
-        cells = [f"{name} {percent(own['accuracy'])}{'*' * own['collapsed']}" for name, own in self.columns.items()]
+        cells = [f"{name} {in_points(own['accuracy'])}{'*' * own['collapsed']}" for name, own in self.columns.items()]
         on = f" on {self.device}" if "," in self.device else ""  # one of several workers
         return f"{self.corruption}, seed {self.seed}: {', '.join(cells)} ({self.seconds:.0f} s{on})"
 
@@ -277,6 +270,21 @@ class Table:
             print(words, file=sys.stderr, flush=True)
             yield row
 
+    def frame(self) -> pd.DataFrame:
+        """The finished streams, see :func:`frame_of`."""
+        return frame_of(self.rows())
+
+
+def frame_of(rows: Iterable[Row]) -> pd.DataFrame:
+    """A line for each stream and column: corruption, seed, method (the column's name), device, and its summary."""
+    return pd.DataFrame(
+        [
+            {"corruption": row.corruption, "seed": row.seed, "method": name, "device": row.device, **own}
+            for row in rows
+            for name, own in row.columns.items()
+        ]
+    )
+
 
 def run_here(settings: TableSettings, backbone: Backbone, directory: Path, about: str) -> Table:
     """A table with all its streams: what is missing is run in this process."""
@@ -284,3 +292,9 @@ def run_here(settings: TableSettings, backbone: Backbone, directory: Path, about
     for _ in table.run(cells_here(settings, backbone), about):
         pass
     return table
+
+
+def gains_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Stream (corruption and seed) × column: accuracy over zero-shot's on the same images, a share."""
+    accuracy = frame.pivot(index=["corruption", "seed"], columns="method", values="accuracy")
+    return accuracy.sub(accuracy[REFERENCE], axis=0)

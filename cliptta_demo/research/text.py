@@ -1,6 +1,7 @@
-"""A table's rows as numbers, CSV and Markdown."""
+"""The streams of a table as numbers, CSV and Markdown, beside the paper's (ViT-B/16, arXiv 2507.14312)."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,8 +9,6 @@ import pandas as pd
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import Variant, label_of
 from cliptta_demo.research.means import in_points, markdown, spread
-from cliptta_demo.research.paper import PAPER_ACCURACY, PAPER_NAMES, PAPER_OPEN_SET
-from cliptta_demo.research.runs import Row
 
 MEASURES = [
     "accuracy",
@@ -30,19 +29,28 @@ CLEAN = "none"
 CELL = ["corruption", "method"]
 
 
-def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """A line for each stream and column: corruption, seed, method and every measure, as they are (None: not there)."""
-    lines = [
-        [row.corruption, row.seed, name, *map(summary.get, MEASURES)]
-        for row in rows
-        for name, summary in row.columns.items()
-    ]
-    return pd.DataFrame(lines, columns=["corruption", "seed", "method", *MEASURES], dtype=object)
+# a data set, by the word before any ":", → what the paper calls it, with 15 corruptions at severity 5
+PAPER_NAMES = {
+    **dict.fromkeys(("cifar10", "cifar10-c", "cifar10c"), "CIFAR-10-C"),
+    **dict.fromkeys(("cifar100", "cifar100c"), "CIFAR-100-C"),
+    "imagenet": "ImageNet-C",
+    "pacs": "PACS",
+}
+PAPER_ACCURACY = {  # their mean, in %
+    "CIFAR-10-C": {"zero-shot": 60.2, "tent": 56.4, "cliptta": 80.7},
+    "CIFAR-100-C": {"zero-shot": 35.2, "tent": 31.4, "cliptta": 52.6},
+    "ImageNet-C": {"zero-shot": 25.5, "tent": 17.6, "cliptta": 41.1},
+    "PACS": {"zero-shot": 96.1, "tent": 96.6, "cliptta": 97.5},
+}
+PAPER_OPEN_SET = {  # against whom; AUROC / FPR95 of clean images, half of them strangers
+    "CIFAR-10-C": ("CIFAR-10 against SVHN", ("98.5 / 5.2", "42.3 / 89.3", "99.8 / 0.4")),
+    "ImageNet-C": ("ImageNet against Places", ("90.1 / 43.8", "49.9 / 89.4", "97.7 / 9.7")),
+}
 
 
-def numbers_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """The same as numbers, clean streams first."""
-    frame = frame_of(rows).astype(dict.fromkeys(MEASURES, float))
+def numbers_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The streams (:func:`.runs.frame_of`) with each measure as a number, clean ones first."""
+    frame = frame.assign(**frame.reindex(columns=MEASURES).astype(float))
     return frame.sort_values("corruption", key=lambda names: names != CLEAN, kind="stable")
 
 
@@ -52,43 +60,35 @@ def shifted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if under.empty else under
 
 
-def totals(frame: pd.DataFrame) -> pd.DataFrame:
-    """A line for each column, over all corruptions but clean.
-
-    The means of accuracy, auroc and fpr95, and of the gain over zero-shot, ``_error``: their standard errors over the
-    seeds that have every corruption; the worst gain; how many streams collapsed, of how many.
-    """
-    frame = shifted(frame)
-    found = frame.groupby("method", sort=False).collapsed.agg(["sum", "size"]).astype(int)
-    for measure in ("accuracy", "auroc", "fpr95"):
-        of_corruptions = frame.groupby(CELL, sort=False)[measure].mean().unstack("method")
-        cells = frame.pivot(index="seed", columns=["method", "corruption"], values=measure)
-        of_seeds = pd.DataFrame({name: cells[name].mean(axis=1, skipna=False) for name in found.index})
-        found[measure], found[f"{measure}_error"] = of_corruptions.mean(), of_seeds.sem()
-        if measure == "accuracy" and REFERENCE in found.index:
-            gains = of_corruptions.sub(of_corruptions[REFERENCE], axis=0)
-            errors = of_seeds.sub(of_seeds[REFERENCE], axis=0).sem()
-            found = found.assign(gain=gains.mean(), worst=gains.min(), gain_error=errors.drop(REFERENCE))
-    return found
+def means_of(frame: pd.DataFrame, measure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Column by column: a measure's means under each corruption, and of each seed that has all of them."""
+    cells = shifted(frame).pivot(index="seed", columns=["corruption", "method"], values=measure)
+    return cells.mean().unstack("method"), cells.dropna().T.groupby("method").mean().T
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def in_words(of_corruptions: pd.DataFrame, of_seeds: pd.DataFrame, sign: str = "") -> pd.Series:
+    """The mean over all corruptions with its standard error over seeds."""
+    errors = of_seeds.sem()
+    return pd.Series({name: in_points(mean, errors[name], sign) for name, mean in of_corruptions.mean().items()})
+
+
+def to_csv(frame: pd.DataFrame) -> str:
     """A line for each stream and column, every measure beside it.
 
     With several seeds also the mean over them and its standard error, with these words in the place of the seed.
     """
-    parts = [frame_of(rows)]
-    if len({row.seed for row in rows}) > 1:
-        cells = numbers_of(rows).groupby(CELL, sort=False)[MEASURES]
+    parts = [frame.reindex(columns=["corruption", "seed", "method", *MEASURES])]
+    if frame.seed.nunique() > 1:
+        cells = numbers_of(frame).groupby(CELL, sort=False)[MEASURES]
         both = {"mean": cells.mean(), "standard error": cells.sem()}
         over = pd.concat([part.round(6).reset_index().assign(seed=word) for word, part in both.items()])
         parts.append(over.sort_index(kind="stable"))
     return pd.concat([part.astype(object) for part in parts]).to_csv(index=False, lineterminator="\n")
 
 
-def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict[str, Any]) -> str:
+def to_markdown(frame: pd.DataFrame, variants: Sequence[Variant], settings: dict[str, Any]) -> str:
     """Settings, tables, the paper's numbers of the same data. ``settings``: :attr:`.runs.Table.described`."""
-    frame = numbers_of(rows)
+    frame = numbers_of(frame)
     seeds = frame.seed.nunique()
     over = f", mean ± standard error over {seeds} seeds" if seeds > 1 else ""
     parts = [
@@ -97,13 +97,12 @@ def to_markdown(rows: Sequence[Row], variants: Sequence[Variant], settings: dict
         f"Accuracy in %{over}; a star marks a collapse, with one seed at least: over the last four batches the "
         "predictions have less than half of the entropy that all classes would give.",
         titled(accuracy_table(frame), variants),
-        _shift_table(rows, variants),
+        _shift_table(frame, variants),
         collapse_sentence(frame),
     ]
     if settings["ood"]:
         parts += ["AUROC / FPR95 in %, known images against strangers.", titled(_open_set_table(frame), variants)]
-    parts.append(_paper(settings))
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return "\n\n".join(filter(None, [*parts, *_paper(settings)])) + "\n"
 
 
 def titled(table: pd.DataFrame, variants: Sequence[Variant]) -> str:
@@ -119,39 +118,34 @@ def cells_of(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def accuracy_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Corruption → accuracy of each column, in words, a star at a collapse; sums below."""
-    sums = totals(frame)
+    """Corruption → accuracy of each column, in words, a star at a collapse; sums over all but clean below."""
+    table, means = cells_of(frame, "accuracy"), means_of(frame, "accuracy")
     fallen = frame.groupby(CELL, sort=False).collapsed.any().unstack("method")
-    table = cells_of(frame, "accuracy")
     table += fallen.loc[table.index].map(lambda fell: "*" * fell)
-    count = shifted(frame).corruption.nunique()
-    table.loc[f"**mean of {count}**"] = sums.apply(lambda one: in_points(one.accuracy, one.accuracy_error), axis=1)
-    if "gain" in sums:
-        table.loc["mean gain over zero-shot"] = sums.apply(lambda one: in_points(one.gain, one.gain_error, "+"), axis=1)
-        table.loc["worst of them"] = sums.worst.map(lambda gain: in_points(gain, None, "+"))
-    table.loc["collapsed"] = sums["sum"].map(str) + " of " + sums["size"].map(str)
+    table.loc[f"**mean of {len(means[0])}**"] = in_words(*means)
+    if REFERENCE in table:
+        gains, of_seeds = (part.sub(part[REFERENCE], axis=0) for part in means)
+        table.loc["mean gain over zero-shot"] = in_words(gains, of_seeds.assign(**{REFERENCE: math.nan}), "+")
+        table.loc["worst of them"] = gains.min().map("{:+.1%}".format).str.rstrip("%")
+    ends = shifted(frame).groupby("method").collapsed
+    table.loc["collapsed"] = ends.sum().astype(int).map(str) + " of " + ends.size().map(str)
     return table
 
 
-def _shift_table(rows: Sequence[Row], variants: Sequence[Variant]) -> str:
+def _shift_table(frame: pd.DataFrame, variants: Sequence[Variant]) -> str:
     """Accuracy under each shift of streams that have several; empty where none has."""
-    lines = [
-        (shift, name, value)
-        for row in rows
-        for name, summary in row.columns.items()
-        if len(own := summary.get("shift_accuracy", {})) > 1
-        for shift, value in own.items()
-    ]
+    shifts = frame[frame.shift_accuracy.map(len) > 1].set_index("method").shift_accuracy
+    lines = [(shift, name, value) for name, own in shifts.items() for shift, value in own.items()]
     if not lines:
         return ""
-    frame = pd.DataFrame(lines, columns=[*CELL, "accuracy"])
-    return "Accuracy in % under each shift of the streams.\n\n" + titled(cells_of(frame, "accuracy"), variants)
+    cells = cells_of(pd.DataFrame(lines, columns=[*CELL, "accuracy"]), "accuracy")
+    return "Accuracy in % under each shift of the streams.\n\n" + titled(cells, variants)
 
 
 def _open_set_table(frame: pd.DataFrame) -> pd.DataFrame:
     table = cells_of(frame, "auroc") + " / " + cells_of(frame, "fpr95")
-    both = [totals(frame).apply(lambda s, m=m: in_points(s[m], s[f"{m}_error"]), axis=1) for m in ("auroc", "fpr95")]
-    table.loc["**mean of the corruptions**"] = both[0] + " / " + both[1]
+    means = [in_words(*means_of(frame, measure)) for measure in ("auroc", "fpr95")]
+    table.loc["**mean of the corruptions**"] = means[0] + " / " + means[1]
     return table
 
 
@@ -197,23 +191,19 @@ def sentence_of(settings: dict[str, Any]) -> str:
     )
 
 
-def _paper(settings: dict[str, Any]) -> str:
-    """What the paper has of the same data set; empty where it has nothing."""
+def _paper(settings: dict[str, Any]) -> Iterator[str]:
+    """What the paper has of the same data set."""
     known = PAPER_NAMES.get(settings["dataset"].partition(":")[0])
-    accuracy = {name: of for name, of in PAPER_ACCURACY.items() if name.removesuffix("-C") == known}
-    open_set = {name: of for name, of in PAPER_OPEN_SET.items() if name.partition(" against ")[0] == known}
-    if not accuracy:
-        return ""
-    domains = "its domains" if known == "PACS" else "15 corruptions at severity 5"
-    text = (
-        f"The paper, for comparison: ViT-B/16, batches of 128, whole data sets, mean of {domains}, accuracy in %.\n\n"
-        + _published(accuracy)
-    )
-    if settings["ood"] and open_set:
-        text += "\n\nIts open set, AUROC / FPR95 in %.\n\n" + _published(open_set)
-    return text
+    if known:
+        domains = "its domains" if known == "PACS" else "15 corruptions at severity 5"
+        words = f"ViT-B/16, batches of 128, whole data sets, mean of {domains}, accuracy in %."
+        yield f"The paper, for comparison: {words}"
+        yield _published(known, PAPER_ACCURACY[known])
+    if settings["ood"] and known in PAPER_OPEN_SET:
+        title, values = PAPER_OPEN_SET[known]
+        yield "Its open set, AUROC / FPR95 in %."
+        yield _published(title, dict(zip(("zero-shot", "tent", "cliptta-oce"), values, strict=True)))
 
 
-def _published(values: dict[str, dict[str, Any]]) -> str:
-    frame = pd.DataFrame(values).T.map(lambda value: str(value).strip("()").replace(", ", " / "))
-    return markdown(frame.rename(columns=label_of).reset_index(names=""))
+def _published(title: str, values: Mapping[str, object]) -> str:
+    return markdown(pd.DataFrame([values], [title]).rename(columns=label_of).reset_index(names=""))
