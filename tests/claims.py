@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cliptta_demo.page.lessons.lesson import Quantity
-from cliptta_demo.research.record import load_record
+from cliptta_demo.research.record import Record, read_streams
 
 ROOT = Path(__file__).parents[1]
 _METHOD = re.compile(r"\b(TENT|CLIPTTA|OCE|[Zz]ero-shot|[Aa]dapting|regulariser)\b")
@@ -32,11 +32,12 @@ def comparing_sentences(words: str) -> list[str]:
     return [sentence for sentence in sentences if _METHOD.search(sentence) and _COMPARES.search(sentence)]
 
 
-RECORD = load_record(ROOT / "docs" / "claims.json")
+STREAMS = read_streams(ROOT / "docs" / "claims.csv")
+RECORD = Record(STREAMS)
 
 
 def rounding(study: str, quantity: Quantity) -> float:
     """Standard deviation of what a combination changes on one and the same stream: threads and precision alone."""
-    first, *others = (RECORD.runs[study][combination.name] for combination in RECORD.combinations(study))
+    first, *others = RECORD.runs[study].values()
     changes = pd.concat([(quantity.of(runs) - quantity.of(first)).dropna() for runs in others])
     return math.sqrt((changes**2).mean())

@@ -11,9 +11,9 @@ from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.research.gallery import STREAMS_FILE
 from cliptta_demo.research.means import markdown
 from cliptta_demo.research.ranking import gains_table, group_of, ranking, read_streams
-from cliptta_demo.research.record import Record, mean_and_error
+from cliptta_demo.research.record import Record
 from cliptta_demo.research.studies import COMBINATIONS
-from cliptta_demo.research.text import CLEAN
+from cliptta_demo.research.text import CLEAN, PAPER_ACCURACY
 
 STREAMS = {
     "cifar10-5": "CIFAR-10, severity 5",
@@ -44,7 +44,7 @@ def statistics_sentence() -> str:
 
 def tent_sentence(record: Record) -> str:
     """What joins TENT's two numbers, that with one setting for all and that in the ranking."""
-    lost = mean_and_error(record.read("cifar10-5", Claim(sentence="", quantity=lead("zero-shot", "tent"))))
+    lost = record.read("cifar10-5", Claim(sentence="", quantity=lead("zero-shot", "tent"))).words
     own = chosen()["tent"]
     everywhere = ranking(group_of(kept(), "corruptions")).words["tent"]
     there = gains()["CIFAR-10, severity 5"]["tent"]
@@ -81,7 +81,7 @@ def strangers_table(record: Record) -> str:
 
 
 def _cell(record: Record, study: str, column: str, name: str) -> str:
-    return mean_and_error(record.read(study, Claim(sentence="", quantity=measure(name, column))))
+    return record.read(study, Claim(sentence="", quantity=measure(name, column))).words
 
 
 def _accuracy(record: Record, study: str, column: str) -> str:

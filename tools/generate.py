@@ -14,7 +14,8 @@ import pandas as pd
 from paths import ROOT
 
 from cliptta_demo.languages import FOLDER, gather
-from cliptta_demo.research import ablation, gallery, ranking, record
+from cliptta_demo.research import ablation, claims, gallery, ranking
+from cliptta_demo.research.record import Record, read_streams
 from cliptta_demo.settings_table import settings_page
 from tools import make_example, make_worksheets
 
@@ -31,7 +32,7 @@ def streams() -> pd.DataFrame:
 TEXTS: dict[Path, Callable[[], str]] = {
     FOLDER / "en.json": gather.english,
     DOCS / "settings.md": settings_page,
-    DOCS / "claims.md": lambda: record.to_markdown(record.load_record(DOCS / "claims.json")),
+    DOCS / "claims.md": lambda: claims.to_markdown(Record(read_streams(DOCS / claims.RECORD_FILE))),
     DOCS / "ablation.md": lambda: ablation.ablation_page(ablation.read_outcomes(DOCS / "ablation.csv")),
     GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
     gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),

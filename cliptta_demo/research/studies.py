@@ -1,4 +1,7 @@
-"""The streams behind the claims, and the combinations of threads and precision in which each is run."""
+"""The streams behind the claims, the combinations of threads and precision in which each is run, and what is claimed.
+
+A test holds each sentence to its document, and each document to have no other sentence that compares methods.
+"""
 
 import argparse
 import hashlib
@@ -6,15 +9,19 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 
+from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
 from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.variants import Variant, label_of
+from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.page.lessons.lessons import Lesson, lesson_recipe
 from cliptta_demo.research.commands import add_table_parser
+from cliptta_demo.research.gallery import weights_digest
 from cliptta_demo.research.runs import TableSettings, read_settings
 
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
@@ -75,12 +82,12 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """Of all that defines its streams, the tuned settings included; known without opening the data.
+        """Of all that defines its streams but the code: settings, weights, pictures; known without opening the data.
 
         A setting at its default is left out: one that is offered later changes no stream.
         """
         table = self.settings.plain() | {"stream": unusual(self.settings.stream)}
-        about = [table, self.settings.names, self.sample, unusual(TINY_ADAPTATION)]
+        about = [table, self.settings.names, self.sample, unusual(TINY_ADAPTATION), weights_digest(), pictures_digest()]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
     def settings_in(self, combination: Combination) -> TableSettings:
@@ -92,6 +99,13 @@ class Study:
     def with_seeds(self, seeds: tuple[int, ...]) -> "Study":
         """The study with these seeds alone in every combination: what is compared has run on the same streams."""
         return replace(self, settings=replace(self.settings, seeds=seeds), sample=(self.sample[0], seeds))
+
+
+@cache
+def pictures_digest() -> str:
+    """Of the built-in pictures' files."""
+    files = sorted(path for path in PICTURE_FOLDER.iterdir() if path.suffix in (".webp", ".json"))
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def lesson_study(lesson: Lesson) -> Study:
@@ -118,3 +132,75 @@ def table_study(name: str, words: str, corruptions: tuple[str, ...], seeds: tupl
     add_table_parser(parser.add_subparsers())
     arguments = parser.parse_args(["table", "--out", name, *words.split()])
     return Study(name, read_settings(arguments), (corruptions, seeds), words)
+
+
+_SIX = "airplane,automobile,ship,truck,horse,frog"  # of CIFAR-10's ten; the other four are the strangers
+_FIVE = "gaussian_noise,glass_blur,frost,contrast,pixelate"  # of each of ImageNet-C's kinds one, and two digital ones
+_SAMPLE = ("gaussian_noise", "frost", "contrast"), (0,)  # a noise, a weather, a digital one, with the first seed alone
+_METHODS = "--methods zero-shot,tent,tent-regularised,cliptta"
+_STRANGERS = f"--classes {_SIX} --ood others"
+
+TABLES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        table_study("cifar10-5", f"--dataset cifar10 --severity 5 {_METHODS} --seeds 0,1,2", *_SAMPLE),
+        table_study(
+            "cifar10-clean",
+            "--dataset cifar10 --corruptions none --methods zero-shot,tent,cliptta --seeds 0,1,2,3,4",
+            ("none",),
+            (0, 1),
+        ),
+        table_study(
+            "cifar10-5-others",
+            f"--dataset cifar10 --corruptions {_FIVE} --severity 5 {_STRANGERS} --seeds 0,1,2",
+            *_SAMPLE,
+        ),
+    )
+}
+
+README: dict[str, tuple[Claim, ...]] = {
+    "lesson-collapse": (
+        Claim("TENT collapses", measure("collapsed", "tent"), above=0.5),
+        Claim("CLIPTTA recovers", lead("cliptta"), above=0),
+    ),
+}
+MEASURED: dict[str, tuple[Claim, ...]] = {
+    "lesson-collapse": (
+        Claim("TENT ends {} points below zero-shot", lead("zero-shot", "tent"), above=0),
+        Claim("CLIPTTA {} points above it", lead("cliptta"), above=0),
+    ),
+    "lesson-strangers": (
+        Claim(
+            "OCE parts them better than zero-shot, by {} points of AUROC",
+            lead("cliptta-oce", name="auroc"),
+            above=0,
+        ),
+        Claim("OCE parts them better than CLIPTTA alone, by {}", lead("cliptta-oce", "cliptta", name="auroc"), above=0),
+    ),
+    "cifar10-5-others": (
+        Claim("OCE is {} points of AUROC above CLIPTTA alone", lead("cliptta-oce", "cliptta", name="auroc"), above=0),
+        Claim("{} above zero-shot", lead("cliptta-oce", name="auroc"), above=0),
+    ),
+    "cifar10-5": (
+        Claim("TENT loses {} points against zero-shot", lead("zero-shot", "tent"), above=0),
+        Claim("CLIPTTA gains {}", lead("cliptta"), above=0),
+        Claim(
+            "TENT with CLIPTTA's regulariser stays within two points of it",
+            lead("cliptta", "tent-regularised"),
+            above=-0.02,
+            below=0.02,
+        ),
+        Claim(
+            "TENT collapses on most streams of which zero-shot reads less than half",
+            measure("collapsed", "tent"),
+            where=lambda columns: columns["zero-shot"]["accuracy"] < 0.5,
+            above=0.5,
+        ),
+    ),
+    "cifar10-clean": (
+        Claim("CLIPTTA costs {} points", lead("zero-shot", "cliptta"), above=0),
+        Claim("TENT {}", lead("zero-shot", "tent"), above=0),
+    ),
+}
+MODEL_CARD: dict[str, tuple[Claim, ...]] = {}
+DOCUMENTS = {"README": README, "What was measured": MEASURED, "Model card": MODEL_CARD}

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from paths import ROOT
 
@@ -15,7 +16,9 @@ from cliptta_demo.research.choose import candidates, choose
 
 def test_the_best_mean_counts_and_of_equals_the_cheapest() -> None:
     gains = {(1.0, 3): [10.0, 12.0, 11.0], (1.0, 1): [10.0, 12.0, 10.5], (0.3, 1): [8.0, 9.0, 8.5]}
-    assert choose(gains) == Chosen(rate=1.0, steps=3, gain=11.0, error=0.58)
+    assert choose({name: pd.Series(own) for name, own in gains.items()}) == Chosen(
+        rate=1.0, steps=3, gain=11.0, error=0.58
+    )
     equals = {
         (3.0, 1): [-0.5, 0.5],
         (0.3, 1): [0.0, 0.0],
@@ -23,15 +26,16 @@ def test_the_best_mean_counts_and_of_equals_the_cheapest() -> None:
         (1.0, 1): [-1.0, 1.0],
         (10.0, 1): [-3.0, -1.0],
     }
-    assert choose(equals) == Chosen(rate=1.0, steps=1, gain=0.0, error=1.0)
+    assert choose({name: pd.Series(own) for name, own in equals.items()}) == Chosen(
+        rate=1.0, steps=1, gain=0.0, error=1.0
+    )
 
 
-def test_only_what_a_method_uses_is_varied() -> None:
-    assert len(candidates("tent")) == len(candidates("tpt")) == 8
-    assert candidates("watt-p", rates=(1.0, 3.0)) == [(1.0, None), (3.0, None)]
-
-
-def test_the_command_writes_what_it_chose_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_varies_what_a_method_uses_and_writes_what_it_chose_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert candidates("tent", (1.0,), (1, 3)) == candidates("tpt", (1.0,), (1, 3)) == [(1.0, 1), (1.0, 3)]
+    assert candidates("watt-p", (1.0, 3.0), (1, 3)) == [(1.0, None), (3.0, None)]
     monkeypatch.setattr(module, "CHOSEN_FILE", tmp_path / "chosen.json")
     said = "choose --datasets pictures --methods tent --rates 0.1,1 --steps 1 --batches 1 --batch-size 4 --record --out"
     main([*said.split(), str(tmp_path)])

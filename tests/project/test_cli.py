@@ -58,11 +58,8 @@ WRONG = {
     "choose --out x --methods zero-shot": "methods is 'zero-shot'",
     "claims --out /dev/null/x": "can't be written",
     "claims --lessons colapse": "lessons has 'colapse'; it must be out of: collapse",
-    "claims --threads 7": "threads has '7'; it must be out of: 1, 2",
-    "claims --precisions float32": "leave 1 among --threads and bfloat16 among --precisions",
-    "claims --threads 2": "leave 1 among --threads",
-    "claims --seeds 0": "seeds is '0': one seed shows no spread",
-    "claims --seeds 0,no": "seeds has 'no'",
+    "claims --seeds 0": "seeds is 0: one seed shows no spread",
+    "claims --seeds 0,no": "seeds is '0,no'; it must be whole numbers",
     "claims --seeds 0,1 --record x": "--record keeps everything",
 }
 PROMISED = {

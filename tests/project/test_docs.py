@@ -14,10 +14,8 @@ from warm import run_code
 
 from cliptta_demo.page.words.glossary import GLOSSARY
 from cliptta_demo.research.ablation import answer, read_outcomes
-from cliptta_demo.research.documents import DOCUMENTS, TABLES
 from cliptta_demo.research.ranking import readme
-from cliptta_demo.research.record import mean_and_error
-from cliptta_demo.research.studies import COMBINATIONS
+from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES
 from cliptta_demo.research.text import collapse_sentence
 
 CELLS = json.loads((ROOT / "docs" / "adapt_a_folder.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -131,7 +129,7 @@ def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(documen
     for measured_apart in apart:
         words = words.replace(measured_apart, "")
     claimed = [
-        claim.sentence.replace("{}", mean_and_error(RECORD.read(study, claim)))
+        claim.sentence.replace("{}", RECORD.read(study, claim).words)
         for study, claims in DOCUMENTS[document].items()
         for claim in claims
     ]

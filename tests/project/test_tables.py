@@ -18,8 +18,8 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.backend.variants import parse_variant, parse_variants
 from cliptta_demo.cli import main
 from cliptta_demo.research.report import to_html
-from cliptta_demo.research.runs import Row, Table, TableSettings, cells_here, run_stream
-from cliptta_demo.research.text import collapse_sentence, numbers_of, to_csv, to_markdown, totals
+from cliptta_demo.research.runs import Row, Table, TableSettings, cells_here, frame_of, run_stream
+from cliptta_demo.research.text import collapse_sentence, numbers_of, to_csv, to_markdown
 
 STREAM = StreamSettings(batches=2, batch_size=8, severity=3)
 
@@ -122,7 +122,7 @@ def test_a_stopped_table_goes_on_and_equals_an_unbroken_one(
 def row(corruption: str, seed: int, zero_shot: float, cliptta: float, collapsed: bool = False) -> Row:
     def summary(value: float, fallen: bool) -> dict:
         entropies = dict.fromkeys(("collapse_entropy", "histogram_entropy", "collapse_entropy_ceiling"), 1.0)
-        about = {"histogram": [3, 2, 1], "series": {"collapse_entropy": [1.0, 1.0]}}
+        about = {"histogram": [3, 2, 1], "series": {"collapse_entropy": [1.0, 1.0]}, "shift_accuracy": {}}
         return {"accuracy": value, "collapsed": fallen, **entropies, **about}
 
     return Row(corruption, seed, 1.0, {"zero-shot": summary(zero_shot, False), "cliptta": summary(cliptta, collapsed)})
@@ -134,20 +134,21 @@ ROWS = [row("none", 0, 0.9, 0.91), row("fog", 0, 0.5, 0.7), row("fog", 1, 0.4, 0
 def test_csv_and_markdown_say_the_same() -> None:
     variants = parse_variants("zero-shot,cliptta")
     described = settings_of().plain() | {"adaptation": vars(TINY_ADAPTATION), "class_names": ["a", "b", "c"]}
-    sums = totals(numbers_of(ROWS)).loc["cliptta"]  # over seeds, then corruptions; clean streams are left out
-    assert (sums.accuracy, sums.gain, sums.worst) == pytest.approx(((0.75 + 0.5) / 2, (0.3 - 0.1) / 2, -0.1))
-    assert (sums["sum"], sums["size"]) == (1, 3)
-    lines = list(csv.DictReader(io.StringIO(to_csv(ROWS))))
+    frame = frame_of(ROWS)
+    lines = list(csv.DictReader(io.StringIO(to_csv(frame))))
     assert len(lines) == 8 + 3 * 2 * 2  # mean and standard error of three corruptions and two columns
     fog = [line for line in lines if (line["corruption"], line["method"]) == ("fog", "zero-shot")]
     assert [(line["seed"], line["accuracy"]) for line in fog[2:]] == [("mean", "0.45"), ("standard error", "0.05")]
     assert lines[3] == lines[3] | {"corruption": "fog", "method": "cliptta", "accuracy": "0.7", "auroc": ""}
-    text = to_markdown(ROWS, variants, described)
+    text = to_markdown(frame, variants, described)
     assert "| none | 90.0 | 91.0 |" in text
     assert "| snow | 60.0 | 50.0* |" in text
     assert "| fog | 45.0 ± 5.0 | 75.0 ± 5.0 |" in text
+    assert "| **mean of 2** | 52.5 | 62.5 |" in text  # over seeds, then corruptions; clean streams are left out
     assert "| mean gain over zero-shot | +0.0 | +10.0 |" in text  # one seed alone has every corruption
-    both = [*ROWS, row("snow", 1, 0.7, 0.5)]
+    assert "| worst of them | +0.0 | -10.0 |" in text
+    assert "| collapsed | 0 of 3 | 1 of 3 |" in text
+    both = frame_of([*ROWS, row("snow", 1, 0.7, 0.5)])
     text = to_markdown(both, variants, described)
     assert "| **mean of 2** | 55.0 ± 0.0 | 62.5 ± 2.5 |" in text  # 55 and 55, 60 and 65 with the two seeds
     assert "| mean gain over zero-shot | +0.0 | +7.5 ± 2.5 |" in text
@@ -158,10 +159,9 @@ def test_csv_and_markdown_say_the_same() -> None:
         assert "ImageNet" not in text
     assert "paper" not in to_markdown(both, variants, described | {"dataset": "folder:cifar10"})
     hostile = {"class_names": ["</script><b>", "b", "c"], "dataset": "<img src=x>"}
-    text = to_html(ROWS, variants, described | hostile)  # which the report escapes
+    text = to_html(frame, variants, described | hostile)  # which the report escapes
     assert "<img src=x>" not in text
-    data = text[text.index("const DATA = ") :]
-    assert data.count("</script>") == 1  # its own end, none from a class name
+    assert "</script><b>" not in text
 
 
 def test_the_command_writes_it_all_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,8 +212,10 @@ def test_where_tent_collapses_is_told_against_how_often_zero_shot_is_right() -> 
 
     weak = [stream("fog", 0.4, True), stream("snow", 0.49, False)]
     strong = [stream("frost", 0.5, True), stream("contrast", 0.8, False)]
-    assert collapse_sentence(numbers_of([stream("none", 0.3, True), *weak, *strong])) == (
+    assert collapse_sentence(numbers_of(frame_of([stream("none", 0.3, True), *weak, *strong]))) == (
         "TENT collapses on 1 of the 2 shifted streams in which zero-shot reads less than half of the images, and on "
         "1 of the 2 others."
     )
-    assert collapse_sentence(numbers_of([stream("none", 0.9, False), stream("snow", None, True), ROWS[1]])) == ""
+    assert (
+        collapse_sentence(numbers_of(frame_of([stream("none", 0.9, False), stream("snow", None, True), ROWS[1]]))) == ""
+    )
