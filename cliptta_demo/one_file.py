@@ -3,7 +3,6 @@
 import html
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from cliptta_demo.languages import language
@@ -33,23 +32,20 @@ def one_file(
     scripts: Iterable[str],
     data: dict[str, Any],
     work: str,
-    library: Path | None = None,
 ) -> str:
     """The file's text.
 
     Args:
         title: plain text; body: HTML; kind: a class of its own for the style sheets.
         styles, scripts: names of files of ``assets/``, in the order in which they are read, see :func:`scoped`.
-        library: a script that they need.
         data: what ``work``, a piece of script at the end, finds as ``DATA``.
     """
     text = in_script(data)
     styled = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in styles)
-    needed = f"<script>{library.read_text(encoding='utf-8')}</script>" if library else ""
     return (
         f'<!doctype html><html lang="{language().code}" dir="{language().direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{styled}</style></head>"
         f'<body><script>{DARK}</script><main class="gradio-container report {kind}">{body}</main>'
-        f"{needed}<script>{scoped(scripts)}</script><script>const DATA = {text};{work}</script></body></html>"
+        f"<script>{scoped(scripts)}</script><script>const DATA = {text};{work}</script></body></html>"
     )

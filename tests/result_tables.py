@@ -3,7 +3,6 @@
 from functools import cache
 
 import pandas as pd
-from cliptta_demo.research.paper import PAPER_ACCURACY
 from paths import ROOT
 
 from cliptta_demo.backend.methods.recorded import chosen
