@@ -48,7 +48,7 @@ class Quantity:
     @property
     def words(self) -> str:
         """What it is, for people."""
-        name, label = _WORDS[self.name], label_of(self.column)
+        name, label = MEASURES[self.name], label_of(self.column)
         return f"{name}, {label} − {label_of(self.other)}" if self.other else f"{name} of {label}"
 
     @property
@@ -70,7 +70,7 @@ def lead(column: str, other: str = REFERENCE, name: str = "accuracy") -> Quantit
     return Quantity(name, column, other)
 
 
-_WORDS = {
+MEASURES = {
     "accuracy": "accuracy",
     "auroc": "AUROC",
     "fpr95": "FPR95",
