@@ -55,6 +55,9 @@ class Camera:
     Args:
         key: names the visitor; experiment: with its class names read.
         scheduler: gives it turns; record: of the run; held: what ends with it.
+
+    Attributes:
+        lock: held while a frame is at work; due: when the next one has to have come, on the monotonic clock.
     """
 
     def __init__(
@@ -64,8 +67,8 @@ class Camera:
         self.experiment, self._scheduler = experiment, scheduler
         self._window: Window | None = Window(experiment.methods, WINDOW)
         self._record, self._held = record, held
-        self._lock = threading.Lock()
-        self._due = time.monotonic() + PERMISSION_SECONDS
+        self.lock = threading.Lock()
+        self.due = time.monotonic() + PERMISSION_SECONDS
         self._judged, self._right = 0, dict.fromkeys(experiment.methods, 0)
 
     def answer(self, data: bytes, overlay: str = "none", severity: int = 3, truth: int = -1) -> dict[str, Any] | None:
@@ -79,7 +82,7 @@ class Camera:
             CameraGone: it has ended.
             UserError: no picture, numbers out of range, or a server that is about to stop.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self.lock.acquire(blocking=False):
             return None
         try:
             if self._window is None:
@@ -92,8 +95,8 @@ class Camera:
             self._record["batches"] = self._window.seen
             return self._told(seen, truth)
         finally:
-            self._due = time.monotonic() + IDLE_SECONDS
-            self._lock.release()
+            self.due = time.monotonic() + IDLE_SECONDS
+            self.lock.release()
 
     def _told(self, seen: Seen, truth: int) -> dict[str, Any]:
         self._judged += truth >= 0
@@ -106,13 +109,9 @@ class Camera:
         picture = sprite_sheet(seen.image[None].numpy())[0]
         return {"answers": answers, "seen": picture, "judged": self._judged, "frames": self._window.seen}
 
-    def overdue(self) -> bool:
-        """Whether no frame has come for too long."""
-        return not self._lock.locked() and time.monotonic() > self._due
-
     def close(self) -> None:
         """Ends it, after the frame at work; all that it held is let go."""
-        with self._lock:
+        with self.lock:
             self._window = None
             self._held.close()
 
@@ -160,7 +159,8 @@ class Cameras:
 
     def sweep(self) -> None:
         """Ends those that send no more."""
-        self.end(Camera.overdue)
+        now = time.monotonic()
+        self.end(lambda camera: not camera.lock.locked() and now > camera.due)
 
     @property
     def count(self) -> int:

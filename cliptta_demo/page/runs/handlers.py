@@ -111,7 +111,7 @@ def run(
             line = DownloadLine()
             for look in looks:
                 if look.loading is not None:
-                    choice = choice.trying(recipe, look.loading)
+                    choice = replace(choice, tried=recipe, loading=look.loading, said="")
                     waiting: Update = {"choice": choice}
                     if look.download is not None:
                         waiting |= {"progress": line.html(look.download), **buttons("loading")}

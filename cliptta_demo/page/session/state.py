@@ -143,10 +143,6 @@ class Choice:
     said: str = ""
     idle: str = ""
 
-    def trying(self, recipe: Recipe, loading: str) -> "Choice":
-        """A run of these settings is being got ready."""
-        return replace(self, tried=recipe, loading=loading, said="")
-
     def shown(self, has_session: bool) -> Recipe | None:
         """The settings of the run shown, which is a session's or what the page opened with; None where none is."""
         return self.worked if has_session or self.idle else None

@@ -1,6 +1,6 @@
 """A visitor's own images on their way in: counted before they are written, taken by one session, deleted in time.
 
-The browser (assets/upload.js) sends one file after the other to a door of ours (page/server/doors.py), and tells the
+The browser (assets/upload.js) sends one file after the other to a door of ours (page/server/serve.py), and tells the
 page what they are called. They stay in the server's own folder until the visitor takes them away or leaves. A visitor
 is known here by what that script draws by chance; uploads without it count as one visitor's, and whoever makes many up
 meets the bound of all.

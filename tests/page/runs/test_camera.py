@@ -23,7 +23,7 @@ from cliptta_demo.page.layout.own_widgets import start_camera
 from cliptta_demo.page.runs import camera
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, Camera
 from cliptta_demo.page.runs.host import Host
-from cliptta_demo.page.server.doors import doors
+from cliptta_demo.page.server.serve import doors
 from cliptta_demo.page.words.texts import CAMERAS_TAKEN
 
 FORM = {"class_names": "cat, dog, car", "batch_size": 512}  # what it says of a stream is of another one
@@ -82,7 +82,7 @@ def test_frames_are_answered_and_judged_over_http(host: Host) -> None:
 def test_one_frame_at_a_time_and_one_camera_for_a_visitor(host: Host) -> None:
     first = begin(host, class_names="cat = kitten, dog")
     assert first.experiment.class_names == ("kitten", "dog")
-    with first._lock:
+    with first.lock:
         assert first.answer(PICTURE) is None
     second = begin(host)
     with pytest.raises(UserError, match="Press Start"):
