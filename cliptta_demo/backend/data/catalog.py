@@ -143,20 +143,15 @@ def _drawn(groups: dict[str, tuple[int, ...]], spec: str) -> PictureSource:
     return PictureSource(picture_world(), groups, (UNSEEN_STYLE,) if spec == "unseen-style" else TRAINED_STYLES)
 
 
-def _pictures(spec: str, names: Sequence[str] | None) -> PictureSource:
-    """Built-in pictures of these classes; None: of all."""
-    known = {same_name(name): (name, ids) for name, ids in picture_world().classes.items()}
-    keys = list(known) if names is None else [same_name(name) for name in names]
-    if missing := [name for name, key in zip(names or (), keys, strict=False) if key not in known]:
-        text = Text("The built-in pictures have no class {missing}. They have: {known}.")
-        raise UserError(text, missing=", ".join(map(repr, missing)), known=", ".join(picture_class_names()))
-    return _drawn(dict(known[key] for key in keys), spec)
-
-
 def _opened(spec: str, names: Sequence[str] | None, *, strangers: bool = False, visitor: bool = False) -> Source:
     """What a checked name stands for, with these of its classes; None: with all."""
     if spec in DATASETS:
-        return _pictures(spec, names)
+        known = {same_name(name): (name, ids) for name, ids in picture_world().classes.items()}
+        wanted = picture_class_names() if names is None else names
+        if missing := [name for name in wanted if same_name(name) not in known]:
+            text = Text("The built-in pictures have no class {missing}. They have: {known}.")
+            raise UserError(text, missing=", ".join(map(repr, missing)), known=", ".join(picture_class_names()))
+        return _drawn(dict(known[same_name(name)] for name in wanted), spec)
     if is_hub_spec(spec):
         return open_hub_dataset(spec, names, strangers=strangers, visitor=visitor)
     kind, rest = _kind_of(spec, visitor)

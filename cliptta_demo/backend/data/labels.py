@@ -88,11 +88,9 @@ def labels_from_folders(paths: Sequence[str]) -> list[str | None]:
 
 def distinct_labels(labels: Sequence[str | None]) -> tuple[str, ...]:
     """The labels in alphabetical order, each in its first spelling and fit for a list of class names."""
-    spelling: dict[str, str] = {}
-    for label in labels:
-        if label and comparable(label):
-            spelling.setdefault(comparable(label), re.sub(r"[\s,;\uff0c\uff1b\u3001\u060c\u061b]+", " ", label).strip())
-    return tuple(spelling[key] for key in sorted(spelling))
+    spelling = {comparable(label): label for label in reversed(labels) if label and comparable(label)}
+    parts = re.compile(r"[\s,;\uff0c\uff1b\u3001\u060c\u061b]+")
+    return tuple(parts.sub(" ", spelling[key]).strip() for key in sorted(spelling))
 
 
 def match_labels(

@@ -11,7 +11,7 @@ after class.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,11 +171,10 @@ def endless_labels(order: Order, classes: int, seed: int) -> NDArray[np.int64]:
 
 def order_of(settings: StreamSettings, plan: tuple[Planned, ...]) -> str | Order:
     """How a source is asked for the known images of such a stream: by name, or by an order that says it all."""
-    domains: dict[int, int] = {}
-    for batch in plan:
-        domains[batch.domain] = domains.get(batch.domain, 0) + settings.batch_size - batch.strangers
+    stretches = groupby(plan, lambda batch: batch.domain)
+    domains = tuple(sum(settings.batch_size - batch.strangers for batch in batches) for _, batches in stretches)
     plain = not settings.ordered or (settings.order == "sorted" and len(domains) == 1)
-    return settings.order if plain else Order(settings.order, settings.concentration, tuple(domains.values()))
+    return settings.order if plain else Order(settings.order, settings.concentration, domains)
 
 
 def _rotta(classes: list[Places], concentration: float, rng: np.random.Generator) -> list[list[Places]]:

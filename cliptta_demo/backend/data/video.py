@@ -99,9 +99,6 @@ def read_video(
         raise UserError("{name} could not be opened; it was left out: add it again.", name=name)
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
-        if not length:
-            text = Text("{name} is empty (0 bytes); it was left out: copy it again from where it came from.")
-            raise UserError(text, name=name)
         if length > limits.max_bytes:
             text = Text("{name} is over {size:.3g} MB; it was left out: cut it first.")
             raise UserError(text, name=name, size=limits.max_bytes / 2**20)
