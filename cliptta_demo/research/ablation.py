@@ -152,7 +152,6 @@ def ablation_page(outcomes: pd.DataFrame) -> str:
         "at severity 4, one seed; the steps on a batch are the page's three. Points of accuracy over zero-shot on the "
         f"same images, {corruptions} at severity 5, mean over {outcomes.seed.nunique()} seeds "
         f"± half of its {100 * LEVEL:.0f} % interval (Student's t). **Bold**: the interval leaves 0 out.",
-        answer(outcomes),
         "## What each term adds",
         markdown(pd.DataFrame(apart).T.reset_index(names="added")),
         "## All combinations",
@@ -171,39 +170,6 @@ def ablation_page(outcomes: pd.DataFrame) -> str:
         table[TERMS] = table[TERMS].replace({1: "on", 0: "–", "none": "–"})
         parts += [f"### {setting[0].upper()}{setting[1:]}", markdown(table)]
     return "\n\n".join(parts) + "\n"
-
-
-def answer(outcomes: pd.DataFrame) -> str:
-    """The one answer, as documents give it: sizes, and only what can be told from 0."""
-    pulled = outcomes[outcomes.regulariser == 1].collapsed
-    pairs = {
-        "To it, the regulariser": (PULLED, BARE),
-        "In its place, the contrast": (Terms("contrastive"), BARE),
-        "Beside the regulariser, the contrast in the place of entropy": (CONTRAST, PULLED),
-        "To contrast and regulariser, the memory": (WHOLE, CONTRAST),
-        "So to TENT + regulariser all of CLIPTTA": (WHOLE, PULLED),
-    }
-    alone = _span(gains(outcomes).xs(tuple(BARE), level=TERMS))
-    found = [f"Entropy alone gains {alone} points over zero-shot at the best of its rates."]
-    found += [f"{subject} adds {what_adds(added(outcomes, *pair))}." for subject, pair in pairs.items()]
-    found.insert(3, f"With the regulariser {pulled.sum()} of {len(pulled)} streams end in a collapse.")
-    return " ".join(found)
-
-
-def what_adds(apart: pd.DataFrame) -> str:
-    """What one has more than the other (:func:`added`), in words."""
-    told = apart.apply(is_told, axis=1)
-    if told.all():
-        return _span(apart)
-    rest = f"nothing that can be told from 0 ({_span(apart[~told])})"
-    where = "; ".join(f"{points(apart.loc[name]).strip('*')} on {name}" for name in apart.index[told])
-    return f"{where}; elsewhere {rest}" if where else rest
-
-
-def _span(several: pd.DataFrame) -> str:
-    """The least and the largest of several means, in points."""
-    means = 100 * several.mean(axis=1)
-    return " to ".join(dict.fromkeys(f"{end:+.1f}" for end in (means.min(), means.max())))
 
 
 def points(values: pd.Series) -> str:

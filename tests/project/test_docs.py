@@ -13,7 +13,6 @@ from result_tables import kept, statistics_sentence, strangers_table, streams_ta
 from warm import run_code
 
 from cliptta_demo.page.words.glossary import GLOSSARY
-from cliptta_demo.research.ablation import answer, read_outcomes
 from cliptta_demo.research.ranking import readme
 from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES
 from cliptta_demo.research.text import collapse_sentence
@@ -66,7 +65,6 @@ TEXTS = {
 }
 # Sentences that name a method beside a word of comparison and claim nothing that a run of the tiny model could show
 # (the reason beside each).
-ABLATION = read_outcomes(ROOT / "docs" / "ablation.csv")
 NOT_CLAIMED = {
     "TENT and CLIPTTA work on the very same batches": "what the page does",
     "TENT makes each prediction more certain": "its loss, by definition",
@@ -106,7 +104,6 @@ def test_the_tables_of_results_are_the_records() -> None:
     table, sentences = readme(kept()).split("\n\n")
     assert table in TEXTS["README"]
     assert words_of(sentences) in words_of(TEXTS["README"])
-    assert answer(ABLATION) in words_of(TEXTS["What was measured"])
     assert statistics_sentence() in words_of(TEXTS["Model card"])
     for document in ("README", "What was measured"):
         assert tent_sentence(RECORD) in words_of(TEXTS[document])
@@ -125,7 +122,7 @@ def test_what_zero_shot_has_learnt_from_is_said_beside_the_ranking_and_behind_th
 def test_every_sentence_that_compares_methods_is_a_claim_with_its_number(document: str) -> None:
     words = words_of(TEXTS[document])
     ranked = words_of(readme(kept()))
-    apart = (ranked, statistics_sentence(), tent_sentence(RECORD), answer(ABLATION))
+    apart = (ranked, statistics_sentence(), tent_sentence(RECORD))
     for measured_apart in apart:
         words = words.replace(measured_apart, "")
     claimed = [
