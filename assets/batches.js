@@ -3,25 +3,20 @@ const PICTURES = 40; // batches whose images are kept, the newest ones; the numb
 const CURVES = ["accuracy", "entropy"];
 const LINKED = ["gallery", "glimpse", "histogram", ...CURVES];
 
-let history = new Map(); // number → data of the gallery
-let latest = 0;
-let shown = null; // the batch looked at; null: the latest
-let pinned = false;
-let more = null; // where the earlier batches of the opening example lie
+let history, latest, pinned;
+let shown; // the batch looked at; null: the latest
+let more; // where the earlier batches of the opening example lie
 
 function forget() {
-  history = new Map();
-  latest = 0;
-  shown = null;
-  pinned = false;
-  more = null;
+  history = new Map(); // number → data of the gallery
+  [latest, shown, pinned, more] = [0, null, false, null];
 }
+forget();
 
 /** Called for every value of the gallery, drawn or not. */
 arrivals.gallery = function (data) {
-  if (!data.tiles) forget();
-  else {
-    if (data.batch < latest) forget(); // another run
+  if (!data.tiles || data.batch < latest) forget(); // another run
+  if (data.tiles) {
     latest = data.batch;
     if (data.history) more = data.history;
     history.set(data.batch, data);
@@ -56,22 +51,18 @@ function look(batch, pin) {
   redraw(...LINKED);
 }
 
+/** The batch looked at, or null. */
+const looked = () => (shown !== null && history.get(shown)) || null;
+
 cliptta.batches = {
-  /** What the gallery draws: the batch looked at, or the latest. */
-  gallery(data) {
-    return (shown !== null && history.get(shown)) || data;
-  },
-
+  gallery: (data) => looked() || data, // what the gallery draws
   newest: () => history.get(latest),
-
-  /** The batch looked at, null for none, and whether there is another to look at. */
-  at: () => ({ looked: (shown !== null && history.get(shown)) || null, more: earlier() }),
+  at: () => ({ looked: looked(), more: earlier() }), // and whether there is another to look at
 };
 
 /** Earlier, later, latest: the way through the batches for keys and thumbs. */
 function stepper() {
-  const button = (className, text, label, press) =>
-    make("button", { className, title: label, onclick: press, "aria-label": label }, text);
+  const button = (name, text, label, press) => make(`button.${name}`, { title: label, onclick: press, "aria-label": label }, text);
   return make(
     "div.stepper", { role: "group", "aria-label": say("Look at one batch") },
     button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
@@ -84,11 +75,11 @@ function stepper() {
 function drawStepper(place) {
   place.hidden = !earlier();
   const now = shown ?? latest;
-  const words = shown === null ? say("batch {batch}", { batch: now }) : say("batch {batch} of {latest}", { batch: now, latest });
-  place.querySelector("output").textContent = words;
-  place.querySelector(".earlier").disabled = now <= 1;
-  place.querySelector(".later").disabled = now >= latest;
-  place.querySelector(".latest").hidden = shown === null;
+  const part = (name) => place.querySelector(name);
+  part("output").textContent = shown === null ? say("batch {batch}", { batch: now }) : say("batch {batch} of {latest}", { batch: now, latest });
+  part(".earlier").disabled = now <= 1;
+  part(".later").disabled = now >= latest;
+  part(".latest").hidden = shown === null;
   place.classList.toggle("is-looking", shown !== null);
 }
 
@@ -129,16 +120,12 @@ document.addEventListener("keydown", (event) => {
 function drawCursor(plot) {
   const facet = plot.parentElement;
   const axis = plot._fullLayout?.xaxis;
-  let cursor = facet.querySelector(".cursor");
-  if (!cursor) {
-    cursor = make("div.cursor", { ariaHidden: "true" });
-    facet.append(cursor);
-  }
+  if (!facet.querySelector(".cursor")) facet.append(make("div.cursor", { ariaHidden: "true" }));
+  const cursor = facet.querySelector(".cursor");
   const x = axis && shown !== null ? axis._offset + axis.d2p(shown) : -1;
   cursor.hidden = !axis || x < axis._offset || x > axis._offset + axis._length;
-  cursor.style.left = `${plot.offsetLeft + x}px`;
-  cursor.style.top = `${plot.offsetTop + (plot._fullLayout?.yaxis?._offset || 0)}px`;
-  cursor.style.height = `${plot._fullLayout?.yaxis?._length || 0}px`;
+  const { _offset: above = 0, _length: high = 0 } = plot._fullLayout?.yaxis ?? {};
+  Object.assign(cursor.style, { left: `${plot.offsetLeft + x}px`, top: `${plot.offsetTop + above}px`, height: `${high}px` });
 }
 
 function curves(name, body, data) {

@@ -29,37 +29,39 @@ function curve(own, text, shifts) {
   const { label: method, series } = own;
   const alike = new Set(shifts).size === 1;
   const shift = alike ? plotText(shifts[0]) : "%{text}"; // a long stream's words once, not for each batch
-  const more = { ...hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift })) };
+  const more = hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift }));
   if (series.length > LONG_STREAM) more.mode = "lines";
   if (!alike) more.text = shifts;
   return line(own, batchesOf(series), series, more, 2.5);
 }
 
-/** Single batches of a method, faint. */
-const dots = ({ label, mark, alone }, text) => ({
+/** A method's markers; `look`: more of them; `words` stand where one is pointed at. */
+const points = (cliptta.points = ({ mark }, x, y, look, words) => ({
   type: "scatter",
   mode: "markers",
-  x: batchesOf(alone),
-  y: alone,
-  marker: { symbol: mark.symbol, size: 4, color: `@${mark.colour}`, opacity: 0.4 },
-  ...hover(`${label}, ${text}`),
-});
+  x,
+  y,
+  marker: { symbol: mark.symbol, color: `@${mark.colour}`, ...look },
+  ...hover(words),
+}));
 
-/** The batch at work, hollow. */
-const ring = ({ label, mark, at_work }, at, text) => ({
-  type: "scatter",
-  mode: "markers",
-  x: [at + 1],
-  y: [at_work],
-  marker: { symbol: `${mark.symbol}-open`, size: 12, color: `@${mark.colour}`, line: { width: 2 } },
-  ...hover(say("{method} at work: {text}", { method: label, text })),
-});
+/** Single batches of a method, faint; and the batch at work, hollow, if there is one. */
+const dots = (own, text) => points(own, batchesOf(own.alone), own.alone, { size: 4, opacity: 0.4 }, `${own.label}, ${text}`);
+function ring(own, at, text) {
+  if (own.at_work === null) return [];
+  const look = { symbol: `${own.mark.symbol}-open`, size: 12, line: { width: 2 } };
+  return [points(own, [at + 1], [own.at_work], look, say("{method} at work: {text}", { method: own.label, text }))];
+}
 
 /** A line from the foot of a plot to its top, and a dotted one across it. */
-const upright = (cliptta.upright = (x, line) => ({ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line }));
-const level = (cliptta.level = (y) => {
-  const line = { color: "@muted", width: 1.2, dash: "dot" };
-  return { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line };
+const DOTTED = (cliptta.DOTTED = { color: "@muted", width: 1.2, dash: "dot" });
+const upright = (cliptta.upright = (x, line = DOTTED) => ({ type: "line", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line }));
+const level = (cliptta.level = (y) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: DOTTED }));
+
+/** A note behind an upright line, or before it where it stands too far right. */
+const noteAt = (cliptta.noteAt = (x, text, before, more) => {
+  const side = before ? { xanchor: "right", xshift: -4 } : { xanchor: "left", xshift: 4 };
+  return { x, yref: "paper", text, showarrow: false, ...side, ...more };
 });
 
 /** On that side of the plot; a collapsing method ends near chance, so its label stands where streams begin. */
@@ -73,10 +75,8 @@ function layoutOf({ stream }, title, yaxis, limit, label) {
   const every = Math.ceil(stream.batches / 12);
   const { shapes, notes } = shiftMarks(stream);
   for (const [batch, what] of stream.changes) {
-    const [x, late] = [batch + 0.5, batch > stream.batches / 2];
-    const note = { x, y: 0.16, yref: "paper", yanchor: "bottom", text: what, showarrow: false };
-    shapes.push(upright(x, { color: "@muted", width: 1.5, dash: "dash" }));
-    notes.push({ ...note, xanchor: late ? "right" : "left", xshift: late ? -4 : 4 });
+    shapes.push(upright(batch + 0.5, { color: "@muted", width: 1.5, dash: "dash" }));
+    notes.push(noteAt(batch + 0.5, what, batch > stream.batches / 2, { y: 0.16, yanchor: "bottom" }));
   }
   return {
     xaxis: { range: [0.5, stream.batches + 0.5], title: { text: say("batch") }, tick0: every, dtick: every },
@@ -90,18 +90,16 @@ function layoutOf({ stream }, title, yaxis, limit, label) {
 function shiftMarks({ shifts, names, changes }) {
   const firsts = [];
   let batch = 0;
-  let before = null;
-  for (const [shift, , batches] of shifts) {
-    if (shift !== before) firsts.push([batch, shift]);
-    before = shift;
+  for (const [index, [shift, , batches]] of shifts.entries()) {
+    if (shift !== shifts[index - 1]?.[0]) firsts.push([batch, shift]);
     batch += batches;
   }
-  const changed = new Set(changes.map(([change]) => change)); // such a change has a mark of its own
-  const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.has(first)) : [];
-  const note = { y: 0.16, yref: "paper", yanchor: "bottom", xanchor: "left", textangle: -90, showarrow: false, font: { size: 10, color: "@muted" } };
+  const changed = changes.map(([change]) => change); // such a change has a mark of its own
+  const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.includes(first)) : [];
+  const look = { y: 0.16, yanchor: "bottom", xshift: 0, textangle: -90, font: { size: 10, color: "@muted" } };
   return {
     shapes: shown.map(([first]) => ({ ...upright(first + 0.5, { color: "@grid", width: 1 }), layer: "below" })),
-    notes: shown.map(([first, shift]) => ({ ...note, x: first + 0.5, text: plotText(names[shift]) })),
+    notes: shown.map(([first, shift]) => noteAt(first + 0.5, plotText(names[shift]), false, look)),
   };
 }
 
@@ -134,7 +132,7 @@ figures.accuracy = function (data) {
   const traces = data.methods.flatMap((own) => [
     dots(own, say("this batch alone {share}", { share: "%{y:.1%}" })),
     curve(own, say("so far {share}", { share: "%{y:.1%}" }), shifts),
-    ...(own.at_work === null ? [] : [ring(own, data.at, "%{y:.1%}")]),
+    ...ring(own, data.at, "%{y:.1%}"),
   ]);
   const chance = 1 / data.classes;
   const label = levelLabel(chance, say("chance {share}", { share: percent(chance) }), "left");
@@ -149,7 +147,7 @@ figures.entropy = function (data) {
   if (!data.methods) return { empty: say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.") };
   const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
   const shifts = shiftTexts(data.stream, data.methods[0].series.length);
-  const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...(own.at_work === null ? [] : [ring(own, data.at, nats)])]);
+  const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...ring(own, data.at, nats)]);
   const most = Math.log(data.classes);
   const ceiling = fixed(most, 2);
   const label = levelLabel(most, say("ceiling ln {classes} = {ceiling}", { classes: data.classes, ceiling }));

@@ -28,9 +28,7 @@ function draw() {
   const go = (text, label, step) =>
     make("button", { onclick: () => move(step), disabled: order[at + step] === undefined, "aria-label": label }, text);
   const close = make("button", { onclick: () => dialog.close() }, say("Close"));
-  const truth = cliptta.truthOf(data, index);
-  const about = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean).join(" · ");
-  const head = make("h2", about || say("Image {number}", { number: index + 1 }));
+  const head = make("h2", cliptta.about(data, index).join(" · ") || say("Image {number}", { number: index + 1 }));
   const bar = make("div.bar-of-buttons", go("‹", say("Image before"), -1), go("›", say("Next image"), 1), close);
   dialog.replaceChildren(
     make("header", head, bar),

@@ -1,5 +1,5 @@
 // Figures beside the stream's curves: the numbers of scores, reliability, gain, drift and a sweep → figures.
-const { figure, hover, level, levelLabel, line, upright } = cliptta;
+const { DOTTED, figure, hover, level, levelLabel, line, noteAt, points, upright } = cliptta;
 
 const share = { tickformat: ".0%", range: [0, 1.02] };
 
@@ -28,15 +28,14 @@ figures.scores = function (data) {
   );
   const highest = Math.max(...traces.flat().flatMap((trace) => trace.y));
   const facets = data.methods.map((own, index) => {
-    const [x, left] = [own.threshold, own.threshold > (data.low + data.high) / 2];
-    const note = { x, y: 1, yref: "paper", yanchor: "top", text: say("threshold"), showarrow: false };
+    const x = own.threshold;
     const layout = {
       barmode: "overlay",
       bargap: 0.04,
       xaxis: { title: { text: say("ID score") }, nticks: 5, range: [data.low, data.high] },
       yaxis: { tickformat: ".0%", nticks: 4, range: [0, 1.2 * highest] }, // one scale for all, with room for the label
       shapes: [upright(x, { color: "@ink", width: 1.5, dash: "dash" })],
-      annotations: [{ ...note, xanchor: left ? "right" : "left", xshift: left ? -4 : 4 }],
+      annotations: [noteAt(x, say("threshold"), x > (data.low + data.high) / 2, { y: 1, yanchor: "top" })],
     };
     const lines = own.auroc === null || own.fpr95 === null ? [] : [`AUROC ${percent(own.auroc, 1)}`, `FPR95 ${percent(own.fpr95, 1)}`];
     const alt = say("{method}: ID scores. {measures}.", { method: own.label, measures: lines.join(", ") });
@@ -64,7 +63,7 @@ figures.reliability = function (data) {
   const layout = {
     xaxis: { title: { text: say("confidence") }, ...share },
     yaxis: { title: { text: say("accuracy") }, ...share },
-    shapes: [{ type: "line", x0: 0, x1: 1, y0: 0, y1: 1, line: { color: "@muted", width: 1.2, dash: "dot" } }],
+    shapes: [{ type: "line", x0: 0, x1: 1, y0: 0, y1: 1, line: DOTTED }],
     annotations: [
       { x: 0.02, y: 0.95, xanchor: "left", text: say("modest"), showarrow: false },
       { x: 1, y: 0.05, xanchor: "right", text: say("too sure"), showarrow: false },
@@ -90,15 +89,8 @@ figures.gain = function (data) {
   if (methods.some(({ accuracy }) => accuracy === null)) return { empty: say("These images have no labels, so there is no gain to set against the cost.") };
   const spoken = ({ label, accuracy, milliseconds }) =>
     say("{method}: {accuracy} at {cost} ms an image", { method: label, accuracy: percent(accuracy, 1), cost: Number(milliseconds.toPrecision(2)) });
-  const traces = methods.map((own) => ({
-    type: "scatter",
-    mode: "markers",
-    cliponaxis: false,
-    x: [own.milliseconds],
-    y: [own.accuracy],
-    marker: { color: `@${own.mark.colour}`, symbol: own.mark.symbol, size: 12 },
-    ...hover(spoken(own)),
-  }));
+  const point = (own) => points(own, [own.milliseconds], [own.accuracy], { size: 12 }, spoken(own));
+  const traces = methods.map((own) => ({ ...point(own), cliponaxis: false }));
   const layout = {
     xaxis: { title: { text: say("milliseconds an image") }, type: "log", nticks: 6 },
     yaxis: { title: { text: say("accuracy") }, ...share },
@@ -145,7 +137,7 @@ function sweepFacet(what, { setting, values, usual, methods, points }) {
       ticktext: values.map(plain),
     },
     yaxis: { title: { text: title }, range: [0, 1.04], tickformat: ".0%" },
-    shapes: [upright(usual, { color: "@muted", width: 1.2, dash: "dot" })],
+    shapes: [upright(usual)],
     annotations: [],
   };
   if (what === "spread") {

@@ -32,89 +32,79 @@ cliptta.addresses = function (data) {
 };
 
 /** Which batch it is, and what shifted it. */
-cliptta.batchTitle = function ({ batch, batches, shift, severity }) {
-  const title = [say("Batch {number} of {batches}", { number: batch, batches })];
-  if (shift) title.push(say("{corruption}, severity {severity}", { corruption: shift, severity }));
-  return title.join(" · ");
-};
+cliptta.batchTitle = ({ batch, batches, shift, severity }) =>
+  [
+    say("Batch {number} of {batches}", { number: batch, batches }),
+    ...(shift ? [say("{corruption}, severity {severity}", { corruption: shift, severity })] : []),
+  ].join(" · ");
 
 const picture = (cliptta.picture = function (data, index) {
-  const column = index % data.columns;
-  const row = Math.floor(index / data.columns);
-  const at = (position, count) => (count > 1 ? (100 * position) / (count - 1) : 0);
+  const { columns, rows } = data;
+  const at = (position, count) => `${count > 1 ? (100 * position) / (count - 1) : 0}%`;
   const element = make("div.picture");
-  element.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
-  element.style.backgroundPosition = `${at(column, data.columns)}% ${at(row, data.rows)}%`;
+  element.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
+  element.style.backgroundPosition = `${at(index % columns, columns)} ${at(Math.floor(index / columns), rows)}`;
   return element;
 });
 
-const truthOf = (cliptta.truthOf = function (data, index) {
-  const truth = data.tiles[index].truth;
-  return truth >= 0 ? data.classes[truth] : truth === -1 ? say("a stranger") : "";
+const truthOf = ({ tiles, classes }, index) => classes[tiles[index].truth] ?? (tiles[index].truth === -1 ? say("a stranger") : "");
+
+/** An image's name and its true class, where they are known. */
+const about = (cliptta.about = function (data, index) {
+  const truth = truthOf(data, index);
+  return [data.tiles[index].name, truth && say("Truth: {truth}", { truth })].filter(Boolean);
 });
 
 function describe(data, index) {
-  const truth = truthOf(data, index);
-  const lines = [data.tiles[index].name, truth && say("Truth: {truth}", { truth })];
-  for (const method of Object.values(data.methods)) {
-    lines.push(`${method.label}: ${data.classes[method.predicted[index]]} ${percent(method.confidence[index])}`);
-  }
-  return lines.filter(Boolean).join("\n");
+  const told = ({ label, predicted, confidence }) => `${label}: ${data.classes[predicted[index]]} ${percent(confidence[index])}`;
+  return [...about(data, index), ...Object.values(data.methods).map(told)].join("\n");
 }
 
 /** One line per method: for images without truth, where the predictions themselves are what one reads. */
 function readings(data, index) {
-  const list = make("dl.readings");
-  for (const method of Object.values(data.methods)) {
-    const changed = method.predicted[index] !== data.methods[data.reference].predicted[index];
-    list.append(
-      make("dt", { title: method.label }, marker(method.mark)),
-      make(
-        "dd", { className: changed ? "is-changed" : "" },
-        make("span.sr", `${method.label}: `),
-        make("b", make("bdi", data.classes[method.predicted[index]])),
-        make("span.sure", percent(method.confidence[index])),
-      ),
-    );
-  }
-  return list;
+  const usual = data.methods[data.reference].predicted[index];
+  const lines = Object.values(data.methods).map(({ label, mark, predicted, confidence }) => [
+    make("dt", { title: label }, marker(mark)),
+    make(
+      predicted[index] === usual ? "dd" : "dd.is-changed",
+      make("span.sr", `${label}: `),
+      make("b", make("bdi", data.classes[predicted[index]])),
+      make("span.sure", percent(confidence[index])),
+    ),
+  ]);
+  return make("dl.readings", ...lines);
 }
 
 function tile(data, method, index) {
   const status = method.status[index];
   const [sign, words] = SIGNS[status];
-  const before = data.classes[data.methods[data.reference].predicted[index]];
-  const after = data.classes[method.predicted[index]];
-  const figure = make("figure.tile", { title: describe(data, index) });
-  figure.dataset.status = status;
-  figure.dataset.index = index;
-  const spoken = make("span.sr", ` ${words}`);
-  const face = picture(data, index);
-  face.append(make("span.badge", { title: words }, sign, spoken));
-  const caption = make("figcaption");
-  const { name } = data.tiles[index];
+  const [before, after] = [data.methods[data.reference], method].map(({ predicted }) => data.classes[predicted[index]]);
+  const { name, truth: kind } = data.tiles[index];
   const truth = truthOf(data, index);
+  const face = picture(data, index);
+  face.append(make("span.badge", { title: words }, sign, make("span.sr", ` ${words}`)));
+  const caption = make("figcaption");
   // The file's name in a data set tells nothing that its class does not.
   if (name && (data.own || !truth)) caption.append(make("bdi.file", name));
   if (truth) caption.append(make("b.truth", truth));
-  if (!data.labelled && data.tiles[index].truth === -2) {
+  if (!data.labelled && kind === -2) {
     caption.append(readings(data, index));
-  } else if (data.tiles[index].truth === -1) {
-    const left = status === "left-out";
-    caption.append(make("span.said", left ? say("left out") : say("taken for {name}", { name: after })));
+  } else if (kind === -1) {
+    caption.append(make("span.said", status === "left-out" ? say("left out") : say("taken for {name}", { name: after })));
   } else {
     const change = before === after ? [] : [make("bdi", before), ` ${arrow} `];
-    caption.append(make("span.said", ...change, make("bdi.after", after)));
+    caption.append(make("span.said", change, make("bdi.after", after)));
   }
-  figure.append(face, caption);
-  return figure;
+  return make("figure.tile", { title: describe(data, index), "data-status": status, "data-index": index }, face, caption);
 }
 
 /** Tiles of these images of a batch, in a group that a click, or Enter, opens. */
 function tiles(data, method, indices, className) {
-  const about = { role: "group", "aria-label": say("Images of the batch"), "aria-description": say("Enter shows one large") };
-  const grid = make("div", { className, tabIndex: 0, ...about });
-  grid.append(...indices.map((index) => tile(data, method, index)));
+  const grid = make(
+    className,
+    { tabIndex: 0, role: "group", "aria-label": say("Images of the batch"), "aria-description": say("Enter shows one large") },
+    indices.map((index) => tile(data, method, index)),
+  );
   grid.addEventListener("click", (event) => {
     const chosen = event.target.closest(".tile");
     if (chosen) cliptta.enlarge(data, Number(chosen.dataset.index), indices);
@@ -127,6 +117,13 @@ function tiles(data, method, indices, className) {
   return grid;
 }
 
+/** Tells a group of tiles where the pictures of its batch lie. */
+function inPicture(grid, data, clean = false) {
+  const addresses = cliptta.addresses(data);
+  const shown = (clean && addresses.clean) || addresses.seen;
+  if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
+}
+
 const FIRST = 12; // of a batch's images, as many as fit into one row of them
 kinds.glimpse = function (body) {
   const data = cliptta.batches.gallery(cliptta.batches.newest());
@@ -134,14 +131,12 @@ kinds.glimpse = function (body) {
     body.replaceChildren(make("p.footnote", say("Press Run: the first images of each batch appear here.")));
     return;
   }
-  const name = data.methods[cliptta.compared] ? cliptta.compared : data.shown;
-  const method = data.methods[name];
-  const grid = tiles(data, method, data.tiles.map((_, index) => index).slice(0, FIRST), "tiles glimpse");
-  const { seen } = cliptta.addresses(data);
-  if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
-  const how = data.methods[data.reference] === method ? [] : [` ${arrow} `, who(method)];
-  const legend = make("p.legend", make("span", who(data.methods[data.reference]), ...how));
-  body.replaceChildren(legend, grid);
+  const method = data.methods[cliptta.compared] ?? data.methods[data.shown];
+  const grid = tiles(data, method, data.tiles.map((_, index) => index).slice(0, FIRST), "div.tiles.glimpse");
+  inPicture(grid, data);
+  const reference = data.methods[data.reference];
+  const how = reference === method ? [] : [` ${arrow} `, who(method)];
+  body.replaceChildren(make("p.legend", make("span", who(reference), ...how)), grid);
 };
 
 kinds.gallery = function (body, newest) {
@@ -153,7 +148,6 @@ kinds.gallery = function (body, newest) {
     return;
   }
   emptied(body);
-  const addresses = cliptta.addresses(data);
   const names = Object.keys(data.methods);
   if (!names.includes(state.method)) state.method = data.shown;
   const method = data.methods[state.method];
@@ -179,8 +173,7 @@ kinds.gallery = function (body, newest) {
     [all].concat(
       Object.keys(SIGNS).filter((status) => counts[status]).map((status) => {
         const [mark, words] = SIGNS[status];
-        const sign = make("i.sign", { ariaHidden: "true" }, mark);
-        sign.dataset.status = status;
+        const sign = make("i.sign", { ariaHidden: "true", "data-status": status }, mark);
         return [status, sign, make("span", words), make("small", counts[status])];
       }),
     ),
@@ -188,15 +181,22 @@ kinds.gallery = function (body, newest) {
     (value) => again({ filter: value }),
   );
   filters.dataset.group = "filter";
-  const clean = make("button.toggle", { title: say("The same images before the corruption; the models never see them"), hidden: !data.clean, onclick: () => again({ clean: !state.clean }), "aria-pressed": state.clean }, say("Show them clean"));
+  const clean = make(
+    "button.toggle",
+    { title: say("The same images before the corruption; the models never see them"), hidden: !data.clean },
+    { onclick: () => again({ clean: !state.clean }), "aria-pressed": state.clean },
+    say("Show them clean"),
+  );
   const indices = data.tiles.map((_, index) => index).filter((index) => filter === "all" || method.status[index] === filter);
-  const grid = tiles(data, method, indices, data.labelled ? "tiles" : "tiles wide");
+  const grid = tiles(data, method, indices, data.labelled ? "div.tiles" : "div.tiles.wide");
   grid.classList.toggle("few", !state.all);
-  const shown = (state.clean && addresses.clean) || addresses.seen;
-  if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
-  const more = make("button.toggle.all", { onclick: () => again({ all: !state.all }), "aria-expanded": state.all }, state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }));
-  const title = make("p.batch-title", cliptta.batchTitle(data));
-  body.replaceChildren(make("div.toolbar", title, methods, filters, clean), grid, more);
+  inPicture(grid, data, state.clean);
+  const more = make(
+    "button.toggle.all",
+    { onclick: () => again({ all: !state.all }), "aria-expanded": state.all },
+    state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }),
+  );
+  body.replaceChildren(make("div.toolbar", make("p.batch-title", cliptta.batchTitle(data)), methods, filters, clean), grid, more);
   if (cliptta.compared !== state.method) {
     cliptta.compared = state.method;
     redraw("glimpse");

@@ -6,16 +6,12 @@ const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2),
 function paint(canvas, matrix, size) {
   canvas.width = canvas.height = size;
   const cells = Uint8Array.from(atob(matrix.cells), (letter) => letter.charCodeAt(0));
-  const low = rgb(colour("grid"));
-  const high = rgb(colour(matrix.mark.colour));
+  const [low, high] = ["grid", matrix.mark.colour].map((name) => rgb(colour(name)));
   const context = canvas.getContext("2d");
   const image = context.createImageData(size, size);
   cells.forEach((cell, index) => {
-    const share = cell / 255;
-    for (let channel = 0; channel < 3; channel++) {
-      image.data[4 * index + channel] = low[channel] + share * (high[channel] - low[channel]);
-    }
-    image.data[4 * index + 3] = 255;
+    const mixed = low.map((value, channel) => value + (cell / 255) * (high[channel] - value));
+    image.data.set([...mixed, 255], 4 * index);
   });
   context.putImageData(image, 0, 0);
 }
@@ -36,19 +32,15 @@ const factsOf = ({ used, entropy, own }, { rows, classes }) =>
 function matrixPlace() {
   const canvas = make("canvas", { role: "img" });
   const reading = make("p.reading");
-  const place = make(
-    "figure.matrix",
-    make("h3"),
-    make("div.frame", canvas, make("div.lines", { ariaHidden: "true" })),
-    reading,
-  );
+  const frame = make("div.frame", canvas, make("div.lines", { ariaHidden: "true" }));
+  const place = make("figure.matrix", make("h3"), frame, reading);
   canvas.addEventListener("pointermove", (event) => {
     const { data, matrix: own } = place;
     const box = canvas.getBoundingClientRect();
     const size = data.rows.length;
-    const row = Math.floor(((event.clientY - box.top) / box.height) * size);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * size);
-    if (row < 0 || column < 0 || row >= size || column >= size) return;
+    const at = (part) => Math.floor(part * size);
+    const [row, column] = [at((event.clientY - box.top) / box.height), at((event.clientX - box.left) / box.width)];
+    if (Math.min(row, column) < 0 || Math.max(row, column) >= size) return;
     const share = (atob(own.cells).charCodeAt(row * size + column) / 255) ** 2;
     const cell = { group: nameOf(data, row), caption: data.classes[own.captions[column]], share: Math.round(100 * share) };
     reading.textContent = say("row: {group} · column: “{caption}” · {share} % of the row's best fit", cell);
@@ -60,14 +52,10 @@ function matrixPlace() {
 }
 
 kinds.matrix = function (body, data) {
-  let holder = body.querySelector(".matrices");
-  if (!holder) {
-    holder = make("div.matrices");
-    body.append(holder);
-  }
+  if (!body.querySelector(".matrices")) body.append(make("div.matrices"));
   const matrices = data.methods || [];
   emptied(body, matrices.length ? "" : say("Press Run: the batch as the contrastive loss sees it."));
-  const places = keepPlaces(holder, matrices, (matrix) => matrix.method, matrixPlace);
+  const places = keepPlaces(body.querySelector(".matrices"), matrices, (matrix) => matrix.method, matrixPlace);
   matrices.forEach((matrix, index) => {
     const place = places[index];
     const facts = factsOf(matrix, data);
@@ -79,10 +67,8 @@ kinds.matrix = function (body, data) {
     place.querySelector(".lines").replaceChildren(
       ...bordersOf(data).flatMap((row) => {
         const at = `${(100 * row) / data.rows.length}%`;
-        return [
-          make("i", { style: `top:${at};left:0;right:0;height:1px` }),
-          make("i", { style: `left:${at};top:0;bottom:0;width:1px` }),
-        ];
+        const across = make("i", { style: `top:${at};left:0;right:0;height:1px` });
+        return [across, make("i", { style: `left:${at};top:0;bottom:0;width:1px` })];
       }),
     );
     place.querySelector(".reading").textContent = facts;
@@ -152,9 +138,8 @@ cliptta.toy = function (element, props, server) {
         if (path) {
           const trail = path.slice(frame, frame + TRAIL).map((position) => place(position[index]));
           const line = trail.map((position) => position.map((value) => value.toFixed(1)).join()).join(" ");
-          const [start, end] = [trail[0], trail[trail.length - 1]];
-          const length = Math.hypot(end[0] - start[0], end[1] - start[1]);
-          parts.push(drawn("polyline", { points: line, class: "trail", "marker-end": length > 4 ? `url(#tip-${method})` : "" }));
+          const far = Math.hypot(...[0, 1].map((axis) => trail.at(-1)[axis] - trail[0][axis])) > 4;
+          parts.push(drawn("polyline", { points: line, class: "trail", "marker-end": far ? `url(#tip-${method})` : "" }));
         }
         const [x, y] = place(at);
         const own = index === chosen ? "point chosen" : "point";
@@ -171,9 +156,8 @@ cliptta.toy = function (element, props, server) {
 
   function describe(method) {
     const last = paths?.[method]?.[Math.min(frame, paths[method].length - 1)] || points;
-    const counts = [0, 0, 0];
-    for (const row of last) counts[row.indexOf(Math.max(...row))] += 1;
-    return counts.map((count, index) => `${count} ${NAMES[index]}`).join(", ");
+    const count = (kind) => last.filter((row) => row.indexOf(Math.max(...row)) === kind).length;
+    return NAMES.map((name, kind) => `${count(kind)} ${name}`).join(", ");
   }
 
   async function ask() {
@@ -187,8 +171,7 @@ cliptta.toy = function (element, props, server) {
 
   function stop() {
     cancelAnimationFrame(playing);
-    playing = 0;
-    frame = 0;
+    playing = frame = 0;
   }
 
   function start(next) {
@@ -253,17 +236,16 @@ cliptta.toy = function (element, props, server) {
     for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => ended.abort(), { signal: ended.signal });
   }
 
-  const button = (text, work, kind = "") => make("button", { className: kind, onclick: work }, text);
   const bar = make(
     "div.toy-bar",
-    button(say("Follow the arrows"), play, "primary"),
-    ...PRESETS.map(([name, preset]) => button(name, () => start(preset.map((point) => [...point])))),
+    make("button.primary", { onclick: play }, say("Follow the arrows")),
+    PRESETS.map(([name, preset]) => make("button", { onclick: () => start(preset.map((point) => [...point])) }, name)),
   );
   for (const { svg } of triangles) {
     svg.addEventListener("pointerdown", drag);
     svg.addEventListener("keydown", press);
   }
-  body.append(bar, make("div.triangles", ...triangles.map(({ figure }) => figure)), note);
+  body.append(bar, make("div.triangles", triangles.map(({ figure }) => figure)), note);
   draw();
   // The first question waits until somebody looks: a page full of visitors asks nothing at once.
   new IntersectionObserver((entries, observer) => {

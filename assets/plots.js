@@ -22,9 +22,7 @@ cliptta.plotText = (text) => {
 function coloured(value) {
   if (typeof value === "string") return value.startsWith("@") ? colour(value.slice(1)) : value;
   if (Array.isArray(value)) return value.map(coloured);
-  if (value && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item)]));
-  }
+  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item)]));
   return value;
 }
 
@@ -69,20 +67,12 @@ function houseStyle(extra) {
 function drawHead(head, place) {
   if (!place.firstChild) {
     place.append(make("h3"), make("p.facts"));
-    if (head.gauge) {
-      const track = make("div.track", make("div.fill"));
-      place.insertBefore(
-        make("div.gauge", track, make("p.reading")),
-        place.lastChild,
-      );
-    }
+    const track = () => make("div.gauge", make("div.track", make("div.fill")), make("p.reading"));
+    if (head.gauge) place.lastChild.before(track());
   }
-  const name = make("span.name", head.title);
-  place.querySelector("h3").replaceChildren(...(head.mark ? [marker(head.mark)] : []), name);
+  place.querySelector("h3").replaceChildren(...(head.mark ? [marker(head.mark)] : []), make("span.name", head.title));
   if (head.mark) own(head.mark, place);
-  place.querySelector(".facts").replaceChildren(
-    ...head.lines.map((line) => make("span", line)),
-  );
+  place.querySelector(".facts").replaceChildren(...head.lines.map((line) => make("span", line)));
   if (!head.gauge) return;
   const gauge = place.querySelector(".gauge");
   gauge.classList.toggle("low", head.gauge.low);
@@ -113,8 +103,9 @@ function facetPlace() {
 }
 
 function leaveFacet(place) {
-  sizes.unobserve(place.querySelector(".plot"));
-  window.Plotly?.purge(place.querySelector(".plot"));
+  const plot = place.querySelector(".plot");
+  sizes.unobserve(plot);
+  window.Plotly?.purge(plot);
 }
 
 /** On paper the drawing is as wide as there is room (print.css), and keeps its shape. */
@@ -135,13 +126,7 @@ function drawFacet(facet, place) {
 }
 
 kinds.plot = function (body, figure) {
-  if (!body.querySelector(".facets")) {
-    body.append(
-      make("div.legend"),
-      make("div.facets"),
-      make("p.footnote"),
-    );
-  }
+  if (!body.querySelector(".facets")) body.append(make("div.legend"), make("div.facets"), make("p.footnote"));
   retitle(body, figure.heading);
   const holder = body.querySelector(".facets");
   const facets = figure.facets || [];

@@ -25,17 +25,16 @@ function scale(axis, values) {
   const ends = [Math.min(...numbers), Math.max(...numbers)];
   const room = 0.06 * (ends[1] - ends[0] || 1);
   const [low, high] = axis?.range ?? [ends[0] - room, ends[1] + room];
+  const at = (value) => (plain(value) - low) / (high - low);
+  const steps = (from, to, every = 1) => Array.from({ length: Math.floor((to - from) / every + 1e-9) + 1 }, (_, index) => from + index * every);
   if (log) {
-    const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, index) => 10 ** (Math.floor(low) + index));
-    const ticks = decades.flatMap((decade) => [decade, 2 * decade, 5 * decade]);
-    return { at: (value) => (plain(value) - low) / (high - low), ticks: ticks.filter((tick) => plain(tick) >= low && plain(tick) <= high) };
+    const ticks = steps(Math.floor(low), Math.ceil(high)).flatMap((decade) => [1, 2, 5].map((many) => many * 10 ** decade));
+    return { at, ticks: ticks.filter((tick) => at(tick) >= 0 && at(tick) <= 1) };
   }
   const rough = (high - low) / FEW;
   const unit = 10 ** Math.floor(Math.log10(rough));
   const every = axis?.dtick ?? unit * [1, 2, 5, 10].find((many) => many * unit >= rough);
-  const ticks = [];
-  for (let tick = Math.ceil(low / every) * every; tick <= high + 1e-9; tick += every) ticks.push(tick);
-  return { at: (value) => (value - low) / (high - low), ticks };
+  return { at, ticks: steps(Math.ceil(low / every) * every, high, every) };
 }
 
 function number(axis, value) {
@@ -49,52 +48,44 @@ cliptta.sketch = function (place, { data, layout }) {
   const [width, height] = [place.clientWidth, place.clientHeight];
   if (!width || !height) return;
   const { xaxis, yaxis } = layout;
-  const upright = xaxis?.tickangle ? 34 : 0; // names of classes need more room
-  const box = { left: MARGIN.left, top: MARGIN.top, wide: width - MARGIN.left - MARGIN.right, high: height - MARGIN.top - MARGIN.bottom - upright };
+  const turn = xaxis?.tickangle;
+  const { left, top } = MARGIN;
+  const [right, foot] = [width - MARGIN.right, height - MARGIN.bottom - (turn ? 34 : 0)]; // names of classes need more room
   const [xs, ys] = ["x", "y"].map((axis) => data.flatMap((trace) => trace[axis] ?? []).filter((value) => value !== null));
   if (!xs.length) return;
   const [across, up] = [scale(xaxis, [...new Set(xs)]), scale(yaxis, ys)];
-  const x = (value) => box.left + box.wide * across.at(value);
-  const y = (value) => box.top + box.high * (1 - up.at(value));
+  const [fromLeft, fromFoot] = [(share) => left + (right - left) * share, (share) => foot + (top - foot) * share];
+  const [x, y] = [(value) => fromLeft(across.at(value)), (value) => fromFoot(up.at(value))];
   const svg = drawn("svg", { class: "sketch", width, height, "aria-hidden": "true", "font-size": 11, fill: paint("@muted") });
+  const put = (...shape) => svg.append(drawn(...shape));
   for (const tick of up.ticks) {
-    svg.append(
-      drawn("line", { x1: box.left, x2: box.left + box.wide, y1: y(tick), y2: y(tick), stroke: paint("@grid") }),
-      drawn("text", { x: box.left - 6, y: y(tick) + 4, "text-anchor": "end" }, number(yaxis, tick)),
-    );
+    put("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), stroke: paint("@grid") });
+    put("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, number(yaxis, tick));
   }
   for (const tick of across.ticks) {
-    const [left, top] = [x(tick), box.top + box.high + 15];
-    const turned = xaxis?.tickangle ? { transform: `rotate(${xaxis.tickangle} ${left} ${top})`, "text-anchor": "end" } : { "text-anchor": "middle" };
-    svg.append(drawn("text", { x: left, y: top, ...turned }, number(xaxis, tick)));
+    const at = { x: x(tick), y: foot + 15, "text-anchor": turn ? "end" : "middle" };
+    put("text", { ...at, ...(turn && { transform: `rotate(${turn} ${at.x} ${at.y})` }) }, number(xaxis, tick));
   }
-  for (const shape of layout.shapes ?? []) {
-    const end = (axis, value, at) => (shape[`${axis}ref`] === "paper" ? (axis === "x" ? box.left + box.wide * value : box.top + box.high * (1 - value)) : at(value));
-    const ends = { x1: end("x", shape.x0, x), x2: end("x", shape.x1, x), y1: end("y", shape.y0, y), y2: end("y", shape.y1, y) };
-    svg.append(drawn("line", { ...ends, stroke: paint(shape.line?.color), "stroke-dasharray": DASHES[shape.line?.dash] ?? "" }));
+  const stroke = (line, colour) => ({ stroke: paint(line?.color, colour), "stroke-dasharray": DASHES[line?.dash] ?? "" });
+  for (const { xref, yref, x0, x1, y0, y1, line } of layout.shapes ?? []) {
+    const [toX, toY] = [xref === "paper" ? fromLeft : x, yref === "paper" ? fromFoot : y];
+    put("line", { x1: toX(x0), x2: toX(x1), y1: toY(y0), y2: toY(y1), ...stroke(line) });
   }
-  for (const trace of data) {
+  for (const { type, mode = "", marker = {}, line, ...trace } of data) {
     const points = (trace.x ?? []).map((value, index) => [value, trace.y[index]]).filter(([, value]) => value !== null);
-    if (trace.type === "bar") {
-      const wide = (0.7 * box.wide) / Math.max(across.ticks.length, points.length);
-      for (const [left, high] of points) {
-        svg.append(drawn("rect", { x: x(left) - wide / 2, y: y(high), width: wide, height: Math.max(0, box.top + box.high - y(high)), fill: paint(trace.marker?.color), opacity: trace.marker?.opacity ?? 1 }));
-      }
-      continue;
+    const { symbol = "circle", color, opacity = 1 } = marker;
+    const fill = { fill: paint(Array.isArray(color) ? color[0] : color), opacity };
+    if (type === "bar") {
+      const wide = (0.7 * (right - left)) / Math.max(across.ticks.length, points.length);
+      for (const [at, high] of points) put("rect", { x: x(at) - wide / 2, y: y(high), width: wide, height: Math.max(0, foot - y(high)), ...fill });
     }
-    if (trace.mode?.includes("lines")) {
-      const line = points.map(([left, high]) => `${x(left).toFixed(1)},${y(high).toFixed(1)}`).join(" ");
-      svg.append(drawn("polyline", { points: line, fill: "none", stroke: paint(trace.line?.color), "stroke-width": trace.line?.width ?? 2, "stroke-dasharray": DASHES[trace.line?.dash] ?? "" }));
-    }
-    if (trace.mode?.includes("markers")) {
-      const { symbol = "circle", size = 7, color, opacity = 1, line } = trace.marker ?? {};
-      const dash = symbol.startsWith("line-ew");
-      for (const [left, high] of points) {
-        const look = dash ? { d: `M${-size / 2} 0h${size}`, stroke: paint(line?.color, "ink"), "stroke-width": 2 } : { d: SHAPES[symbol] ?? SHAPES.circle, fill: paint(Array.isArray(color) ? color[0] : color), opacity };
-        const scaled = dash ? 1 : (typeof size === "number" ? size : 7) / 8;
-        svg.append(drawn("path", { ...look, transform: `translate(${x(left).toFixed(1)} ${y(high).toFixed(1)}) scale(${scaled})` }));
-      }
-    }
+    const places = points.map((point) => [x(point[0]).toFixed(1), y(point[1]).toFixed(1)]);
+    if (mode.includes("lines")) put("polyline", { points: places.join(" "), fill: "none", "stroke-width": line?.width ?? 2, ...stroke(line) });
+    if (!mode.includes("markers")) continue;
+    const size = typeof marker.size === "number" ? marker.size : 7;
+    const dash = symbol.startsWith("line-ew");
+    const look = dash ? { d: `M${-size / 2} 0h${size}`, "stroke-width": 2, ...stroke(marker.line, "ink") } : { d: SHAPES[symbol] ?? SHAPES.circle, ...fill };
+    for (const at of places) put("path", { ...look, transform: `translate(${at.join(" ")}) scale(${dash ? 1 : size / 8})` });
   }
   place.replaceChildren(svg);
 };
