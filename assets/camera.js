@@ -1,6 +1,5 @@
 // The visitor's camera (cliptta_demo/page/layout/own_widgets.py): its live picture, frames on their way to the server one at
 // a time, and beside them what each method says. Nothing is asked for, sent or kept before the button is pressed.
-const { make, percent, say, sayCount } = cliptta;
 const PACES = [1, 2, 4]; // frames a second
 const RECENT = 10; // answers on which the real pace is measured
 const SHOWN = 30; // classes that have a button; the first nine have a key
@@ -178,7 +177,7 @@ camera.mount = function (element, props, watch) {
 
   /** What the server tells of the camera: its words while it gets ready, an error, or its token and all names. */
   function told() {
-    const about = cliptta.read(props.value);
+    const about = read(props.value);
     if (about.token && (!run || run.token)) {
       if (about.token !== run?.token) leave(about.token); // stopped meanwhile
       return;
@@ -189,22 +188,21 @@ camera.mount = function (element, props, watch) {
     else if (about.token) {
       Object.assign(run, { token: about.token, about });
       for (const entry of about.methods) {
-        const bar = make("div", { className: "track" }, make("div", { className: "fill" }));
+        const bar = make("div.track", make("div.fill"));
         const row = make(
-          "div",
-          { className: "answer" },
-          make("h3", {}, ...cliptta.who(entry)),
-          make("p", { className: "said" }, make("b", { className: "word", textContent: "…" }), make("span", { className: "share" })),
+          "div.answer",
+          make("h3", who(entry)),
+          make("p.said", make("b.word", "…"), make("span.share")),
           bar,
-          make("p", { className: "others" }),
-          make("p", { className: "right" }),
+          make("p.others"),
+          make("p.right"),
         );
         row.dataset.method = entry.method;
-        answers.append(cliptta.own(entry.mark, row));
+        answers.append(tinted(entry.mark, row));
       }
       truths.append(
         ...about.classes.slice(0, SHOWN).map((name, place) => {
-          const key = place < 9 ? make("kbd", { textContent: place + 1 }) : null;
+          const key = place < 9 ? make("kbd", place + 1) : null;
           return make("button", { onclick: () => setTruth(place), "data-value": place, "aria-pressed": false }, key, name);
         }),
       );
@@ -213,8 +211,8 @@ camera.mount = function (element, props, watch) {
   }
 
   const overlays = Object.entries(JSON.parse(panel.dataset.overlays));
-  find(".overlays").append(cliptta.choices(say("Laid over the picture"), overlays, "none", (overlay) => Object.assign(chosen, { overlay })));
-  find(".paces").append(cliptta.choices(say("Frames a second"), PACES.map((pace) => [pace, pace]), chosen.pace, setPace));
+  find(".overlays").append(choices(say("Laid over the picture"), overlays, "none", (overlay) => Object.assign(chosen, { overlay })));
+  find(".paces").append(choices(say("Frames a second"), PACES.map((pace) => [pace, pace]), chosen.pace, setPace));
   const strength = find(".strength input");
   strength.addEventListener("input", () => Object.assign(chosen, { severity: Number(strength.value) }));
   button.addEventListener("click", () => (run ? stop() : document.querySelector("#your-camera").click()));

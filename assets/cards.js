@@ -61,7 +61,7 @@ function card(own, data) {
     make("p.details", details || "\u00a0"),
     sparkline(own.spark),
   );
-  return cliptta.own(own.mark, place);
+  return tinted(own.mark, place);
 }
 
 kinds.cards = function (body, data) {

@@ -26,4 +26,4 @@ if (shown.length) {
   rules.push(`.pair:not(:has(${named})), #words { display: none !important; }`);
 }
 if (asked.get("type") === "large") rules.push("html { font-size: 125%; }");
-if (rules.length) document.head.append(cliptta.make("style", { textContent: rules.join("\n") }));
+if (rules.length) document.head.append(make("style", rules.join("\n")));

@@ -13,7 +13,7 @@ function likeliest(name) {
     const right = kind === data.tiles[index].truth ? " ✓" : "";
     return make("li", make("span", make("bdi", data.classes[kind]), right), make("b", `${share} %`), bar);
   });
-  return own(method.mark, make("section", make("h3", who(method)), make("ol", ...rows)));
+  return tinted(method.mark, make("section", make("h3", who(method)), make("ol", ...rows)));
 }
 
 function draw() {

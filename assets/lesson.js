@@ -1,6 +1,5 @@
 // The stepper of the open lesson (cliptta_demo/page/panels/lesson.py): predict, run, see, explain, change one thing.
 // Guesses and answers stay in this browser.
-const { make, say } = cliptta;
 const STEPS = { ask: say("Predict"), see: say("See"), told: say("Explain"), change: say("Change one thing") };
 // Before the lesson's own run is done: what the run shown is, by the outcome's state.
 const STATES = {
@@ -72,7 +71,7 @@ const guessed = () =>
 cliptta.beside.push((method) =>
   guessed()
     .filter((ask) => ask.marks.card && (ask.marks.method || guesses[ask.id]) === method)
-    .map((ask) => cliptta.filled(ask.marks.card, { guess: said(ask) }))
+    .map((ask) => filled(ask.marks.card, { guess: said(ask) }))
     .join(" · "),
 );
 
@@ -89,7 +88,7 @@ cliptta.overlays.push((figure) => {
         const y = guess / 100;
         const line = { color: `@${ask.marks.colour}`, width: 1.5, dash: "longdash" };
         shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
-        const text = cliptta.filled(ask.marks.line, { guess: said(ask) });
+        const text = filled(ask.marks.line, { guess: said(ask) });
         annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
       }
       if (ask.marks.bar && facet.id === `histogram-${ask.marks.method}`) {
@@ -111,7 +110,7 @@ const press = (id) => document.querySelector(id)?.click();
 function go(to) {
   step = to;
   draw();
-  cliptta.lightUp(data.steps[step].panel);
+  lightUp(data.steps[step].panel);
 }
 
 function guess(ask, value) {
@@ -128,25 +127,25 @@ function next() {
   go(step + 1);
 }
 
-const button = (text, onclick, more = {}) => make("button", { textContent: text, onclick, ...more });
+const button = (text, onclick, more = {}) => make("button", { onclick, ...more }, text);
 
 /** How an answer is given; once the run has answered, none is changed. */
 function choices(ask) {
   const disabled = Boolean(outcome);
   if (ask.slider) {
     const value = guesses[ask.id] ?? 50;
-    const shown = make("output", { textContent: guesses[ask.id] === undefined ? "–" : `${value}%` });
+    const shown = make("output", guesses[ask.id] === undefined ? "–" : `${value}%`);
     const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, "aria-label": ask.text });
     range.addEventListener("input", () => {
       guesses[ask.id] = Number(range.value);
       shown.textContent = `${range.value}%`;
       cliptta.overlay();
     });
-    return [make("label", { className: "guess" }, make("span", { textContent: ask.slider }), range, shown)];
+    return [make("label.guess", make("span", ask.slider), range, shown)];
   }
   if (ask.choices.length > FEW) {
-    const list = make("select", { disabled, "aria-label": ask.text }, make("option", { value: "", textContent: say("Choose…") }));
-    list.append(...ask.choices.map((choice) => make("option", { value: choice.value, textContent: choice.label })));
+    const list = make("select", { disabled, "aria-label": ask.text }, make("option", { value: "" }, say("Choose…")));
+    list.append(...ask.choices.map((choice) => make("option", { value: choice.value }, choice.label)));
     list.value = guesses[ask.id] ?? "";
     list.addEventListener("change", () => guess(ask, list.value || undefined));
     return [list];
@@ -155,17 +154,17 @@ function choices(ask) {
     const pressed = guesses[ask.id] === choice.value;
     const one = button("", () => guess(ask, choice.value), { className: "choice", disabled });
     one.setAttribute("aria-pressed", pressed);
-    one.append(...(choice.mark ? cliptta.who(choice) : [make("span", { textContent: choice.label })]));
+    one.append(...(choice.mark ? who(choice) : [make("span", choice.label)]));
     return one;
   });
 }
 
 function results() {
   const runs = say("It runs: watch the curves. Your guesses are drawn beside them.");
-  if (!outcome) return [make("span", { textContent: running() ? runs : STATES[data.outcome.state] })];
+  if (!outcome) return [make("span", running() ? runs : STATES[data.outcome.state])];
   return asks().map((ask) => {
     const [sign, sentence, right] = verdict(ask);
-    const line = make("span", { className: "verdict" }, make("b", { textContent: sign }), ` ${sentence} `);
+    const line = make("span.verdict", make("b", sign), ` ${sentence} `);
     line.dataset.right = right;
     return line;
   });
@@ -179,9 +178,9 @@ function claimed(text) {
     const at = rest.indexOf(sentence);
     if (at < 0) continue;
     const [sign, words] = CLAIMS[state];
-    const mark = make("mark", { textContent: sentence, title: words });
+    const mark = make("mark", { title: words }, sentence);
     mark.dataset.state = state;
-    parts.push(rest.slice(0, at), mark, make("small", { textContent: ` ${sign}`, "aria-label": words, role: "img" }));
+    parts.push(rest.slice(0, at), mark, make("small", { "aria-label": words, role: "img" }, ` ${sign}`));
     rest = rest.slice(at + sentence.length);
   }
   return [...parts, rest];
@@ -217,7 +216,7 @@ function draw() {
   if (!data) return;
   place.dataset.lesson = data.key;
   place.setAttribute("aria-label", say("Lesson {number}: {title}", data));
-  place.querySelector("h2").replaceChildren(make("span", { textContent: data.number }), data.title);
+  place.querySelector("h2").replaceChildren(make("span", data.number), data.title);
   place.previousElementSibling.textContent = `${say("Set by this lesson:")} ${data.sets || say("the settings that the page comes with")}`;
   const numbers = place.querySelector("ol");
   numbers.replaceChildren(
@@ -225,7 +224,7 @@ function draw() {
       const dot = button(index + 1, () => go(index), { title: STEPS[one.kind] });
       dot.setAttribute("aria-label", say("Step {number}: {name}", { number: index + 1, name: STEPS[one.kind] }));
       if (index === step) dot.setAttribute("aria-current", "step");
-      return make("li", {}, dot);
+      return make("li", dot);
     }),
   );
   const now = data.steps[step];
@@ -247,7 +246,7 @@ function draw() {
 }
 
 function arrive(value) {
-  const came = value ? cliptta.read(value) : null;
+  const came = value ? read(value) : null;
   const opened = came && (came.opened || came.key !== data?.key);
   data = came;
   if (!came || opened) {
@@ -265,11 +264,11 @@ function arrive(value) {
   if (came?.outcome.state === "changed") changed = came.outcome.words;
   draw();
   cliptta.overlay();
-  const look = () => data && cliptta.lightUp(data.steps[step].panel);
+  const look = () => data && lightUp(data.steps[step].panel);
   if (opened || answered) look();
   // While the page is being loaded, its parts still grow.
   if (opened && document.readyState !== "complete") window.addEventListener("load", look, { once: true });
-  if (!came) cliptta.lightUp("");
+  if (!came) lightUp("");
 }
 
 /** Called once for the stepper's element. */

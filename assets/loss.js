@@ -60,7 +60,7 @@ kinds.matrix = function (body, data) {
     const place = places[index];
     const facts = factsOf(matrix, data);
     Object.assign(place, { data, matrix });
-    own(matrix.mark, place).querySelector("h3").replaceChildren(...who(matrix));
+    tinted(matrix.mark, place).querySelector("h3").replaceChildren(...who(matrix));
     const canvas = place.querySelector("canvas");
     canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", { label: matrix.label, facts }));
     paint(canvas, matrix, data.rows.length);
@@ -120,7 +120,7 @@ cliptta.toy = function (element, props, server) {
   const triangles = JSON.parse(props.value).map(({ method, label, mark }) => {
     const svg = drawn("svg", { viewBox: `0 0 ${SIDE} 268`, role: "application", tabindex: 0 });
     const figure = make("figure.triangle", make("h3", who({ label, mark })), svg);
-    return { method, label, svg, figure: own(mark, figure) };
+    return { method, label, svg, figure: tinted(mark, figure) };
   });
 
   function draw() {

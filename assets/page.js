@@ -1,37 +1,38 @@
 // What every panel shares: its language, mounting, colours of the theme, small DOM helpers.
-cliptta.figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
-cliptta.absent = {}; // a panel's name → whether it has no place on the page with these numbers
+const { kinds } = cliptta;
+const figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
+const absent = {}; // a panel's name → whether it has no place on the page with these numbers
 
 const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
 const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
 speak();
-cliptta.mirrored = language.direction === "rtl";
-cliptta.arrow = cliptta.mirrored ? "←" : "→"; // from before to after
-const filled = (cliptta.filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place));
+const mirrored = language.direction === "rtl";
+const arrow = mirrored ? "←" : "→"; // from before to after
+const filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 
 /** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
-cliptta.say = (text, values = {}) => filled(language.words[text] ?? text, values);
+const say = (text, values = {}) => filled(language.words[text] ?? text, values);
 
 /** The same for a text that counts: `{count}` decides between the two. */
-cliptta.sayCount = (one, several, count, values = {}) =>
+const sayCount = (one, several, count, values = {}) =>
   filled((language.words[one] ?? [one, several])[count === 1 ? 0 : 1], { count: count.toLocaleString("en"), ...values });
 
 /** A number with so many digits, as the rest of the program writes it: a tie goes to the even digit. */
-cliptta.fixed = function (value, digits) {
+function fixed(value, digits) {
   const exact = value.toFixed(digits + 25);
   return /[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits);
-};
-cliptta.FEW = 20; // images: a share of fewer is told as a number of them
-cliptta.percent = (share, digits = 0) => `${cliptta.fixed(100 * share, digits)}%`;
+}
+const FEW = 20; // images: a share of fewer is told as a number of them
+const percent = (share, digits = 0) => `${fixed(100 * share, digits)}%`;
 
-cliptta.capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+const capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 
 /** What there is to tell of each method, behind its name. */
-cliptta.each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
+const each = (methods, tell) => methods.map((own) => `${own.label} ${tell(own)}`).join(", ");
 
 /** An element, "tag.class.class", with its parts: properties, or attributes where it has no such property, as plain
  * objects; all else are children, where lists are laid out and nothing adds nothing. Text is always textContent. */
-cliptta.make = function (words, ...parts) {
+function make(words, ...parts) {
   const [tag, ...classes] = words.split(".");
   const element = document.createElement(tag);
   if (tag === "button") element.type = tag;
@@ -41,86 +42,86 @@ cliptta.make = function (words, ...parts) {
     else for (const [name, value] of Object.entries(part)) name in element ? (element[name] = value) : element.setAttribute(name, value);
   }
   return element;
-};
+}
 
 /** An element of an SVG drawing, with its attributes and text. */
-cliptta.drawn = function (tag, attributes, text = "") {
+function drawn(tag, attributes, text = "") {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.textContent = text;
   return element;
-};
+}
 
 /** Gives an element the colour of a method, from its `mark`: symbol and colour by their names in the style sheet. */
-cliptta.own = function ({ colour }, element) {
+function tinted({ colour }, element) {
   element.style.setProperty("--own", `var(--m-${colour})`);
   return element;
-};
+}
 
 /** Its marker. */
-cliptta.marker = (mark) => cliptta.own(mark, cliptta.make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" }));
+const marker = (mark) => tinted(mark, make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" }));
 
 /** A method's marker and name. */
-cliptta.who = (entry) => [cliptta.marker(entry.mark), cliptta.make("span", { textContent: entry.label })];
+const who = (entry) => [marker(entry.mark), make("span", { textContent: entry.label })];
 
 /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
-cliptta.root = () => document.querySelector(".gradio-container") || document.body;
+const root = () => document.querySelector(".gradio-container") || document.body;
 
 /** The value of the style sheet's variable `--name` (`--m-name` for a method's colour) under the present theme. */
-cliptta.colour = function (name) {
-  const style = getComputedStyle(cliptta.root());
+function colour(name) {
+  const style = getComputedStyle(root());
   return (style.getPropertyValue(`--m-${name}`) || style.getPropertyValue(`--${name}`)).trim() || "#888";
-};
+}
 
 /** Other words in the place of a panel's title and sentence, or its own again. */
-cliptta.retitle = function (body, words = []) {
+function retitle(body, words = []) {
   body.closest(".panel").querySelectorAll("header h2, header .sentence").forEach((place, index) => {
     place.usual ??= place.textContent;
     const text = words[index] ?? place.usual;
     if (place.textContent !== text) place.textContent = text;
   });
-};
+}
 
 /** Says in a panel what will come there; without a text, takes that away. */
-cliptta.emptied = function (body, text) {
+function emptied(body, text) {
   body.querySelector(".empty")?.remove();
   body.classList.toggle("is-empty", Boolean(text));
   if (!text) return;
-  const bars = [38, 62, 47, 78, 55, 70, 44].map((height) => cliptta.make("i", { style: `height:${height}%` }));
-  const ghost = cliptta.make("div", { className: "ghost", ariaHidden: "true" }, ...bars);
-  body.append(cliptta.make("div", { className: "empty" }, ghost, cliptta.make("p", { textContent: text })));
-};
+  const bars = [38, 62, 47, 78, 55, 70, 44].map((height) => make("i", { style: `height:${height}%` }));
+  const ghost = make("div", { className: "ghost", ariaHidden: "true" }, ...bars);
+  body.append(make("div", { className: "empty" }, ghost, make("p", { textContent: text })));
+}
 
 /** Buttons of which one is pressed; `entries`: value and content of each; `choose` gets the value of the next. */
-cliptta.choices = function (label, entries, chosen, choose) {
-  const group = cliptta.make("div", { className: "choices", role: "group", "aria-label": label });
+function choices(label, entries, chosen, choose) {
+  const group = make("div", { className: "choices", role: "group", "aria-label": label });
   for (const [value, ...content] of entries) {
     const onclick = () => {
       for (const other of group.children) other.ariaPressed = other === button;
       choose(value);
     };
-    const button = cliptta.make("button", { onclick, "data-value": value, "aria-pressed": value === chosen }, ...content);
+    const button = make("button", { onclick, "data-value": value, "aria-pressed": value === chosen }, ...content);
     group.append(button);
   }
   return group;
-};
+}
 
 /** A table in a box that scrolls; `label` says what it shows. */
-cliptta.table = (label, ...parts) =>
-  cliptta.make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, cliptta.make("table", {}, ...parts));
+const table = (label, ...parts) =>
+  make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, make("table", {}, ...parts));
 
 /** JSON text as what it says; nothing where there is none, or no JSON. */
-cliptta.read = function (text) {
+function read(text) {
   try {
     return JSON.parse(text || "{}");
   } catch (error) {
     console.error("This can't be read:", text, error);
     return {};
   }
-};
+}
 
 /** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
-cliptta.keepPlaces = function (holder, items, id, make, leave = () => {}) {
+function keepPlaces(holder, items, id, make, leave = () => {}) {
   const wanted = new Set(items.map(id));
   for (const child of [...holder.children]) {
     if (wanted.has(child.dataset.id)) continue;
@@ -137,7 +138,7 @@ cliptta.keepPlaces = function (holder, items, id, make, leave = () => {}) {
     if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
     return place;
   });
-};
+}
 
 /** Puts the address of the experiment into the address bar, and shows it: the field that it stands in. */
 function showLink(query) {
@@ -151,12 +152,12 @@ function showLink(query) {
   const field = note.querySelector("input");
   field.value = address.href;
   note.hidden = false;
-  note.querySelector("span").textContent = cliptta.say("Copy this link");
+  note.querySelector("span").textContent = say("Copy this link");
   return field;
 }
 
 /** The same, and puts it into the clipboard. */
-cliptta.copyLink = async function (query) {
+async function copyLink(query) {
   if (!query) return; // the form has an error, which the message tells
   const field = showLink(query);
   let copied = false;
@@ -167,8 +168,8 @@ cliptta.copyLink = async function (query) {
     field.select(); // a frame or a plain http page may not write to the clipboard
     copied = document.execCommand("copy");
   }
-  if (copied) field.parentElement.querySelector("span").textContent = cliptta.say("Link copied");
-};
+  if (copied) field.parentElement.querySelector("span").textContent = say("Link copied");
+}
 
 // A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
 // that it showed: this tab keeps which one that was, and whose.
@@ -182,17 +183,17 @@ window.addEventListener("pagehide", () => {
 });
 
 /** The query of the run that this tab has lost with its server; empty where there is none. */
-cliptta.lostRun = function () {
+function lostRun() {
   try {
     const [whose, address, query] = JSON.parse(sessionStorage.getItem(SHOWN) || "[]");
     return address === location.href && whose !== server() ? query : "";
   } catch (error) {
     return "";
   }
-};
+}
 
 /** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */
-cliptta.lightUp = function (id) {
+function lightUp(id) {
   for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
   const panel = document.getElementById(id);
   if (!panel?.offsetParent) return;
@@ -201,10 +202,10 @@ cliptta.lightUp = function (id) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   window.scrollTo({ top: scrollY + panel.getBoundingClientRect().top - above, behavior: still ? "auto" : "smooth" });
   panel.classList.add("lit");
-};
+}
 
 // An address, or a lost run, fills the form. Whoever presses before it has means what that says: the press waits for it.
-let opening = window.location.search.length > 1 || cliptta.lostRun() !== "";
+let opening = window.location.search.length > 1 || lostRun() !== "";
 let pressed = null;
 window.addEventListener(
   "click",
@@ -216,8 +217,8 @@ window.addEventListener(
   },
   true,
 );
-cliptta.opened = () => {
-  if (cliptta.lostRun()) showLink(cliptta.lostRun());
+const opened = () => {
+  if (lostRun()) showLink(lostRun());
   opening = false;
   pressed?.click();
   pressed = null;
@@ -227,28 +228,28 @@ const mounted = new Set();
 const SELDOM = 2000; // figures are dear to draw: out of sight, only every two seconds
 const NEAR = "300px"; // beyond its edge, all is drawn as if it were in sight
 const schedules = {}; // kind → what draws each panel of it anew
-cliptta.arrivals = {}; // kind → who wants to know every value that comes, drawn or not
+const arrivals = {}; // kind → who wants to know every value that comes, drawn or not
 
 /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
-cliptta.mount = function (kind, element, props, watch) {
+function mount(kind, element, props, watch) {
   speak(); // Gradio, which starts after this script, has set its own
   const body = element.querySelector(".body");
   let waiting = false;
-  let read = null;
+  let known = null;
   let data = {};
   const arrive = () => {
-    if (props.value === read) return;
-    read = props.value;
-    data = cliptta.read(props.value);
-    cliptta.arrivals[kind]?.(data);
+    if (props.value === known) return;
+    known = props.value;
+    data = read(props.value);
+    arrivals[kind]?.(data);
   };
   const fold = element.querySelector("details");
   const draw = () => {
     waiting = false;
     later = clearTimeout(later);
     arrive();
-    element.hidden = Boolean(cliptta.absent[kind]?.(data));
-    if (!fold || fold.open) cliptta.kinds[kind](body, data);
+    element.hidden = Boolean(absent[kind]?.(data));
+    if (!fold || fold.open) kinds[kind](body, data);
   };
   fold?.addEventListener("toggle", draw);
   let near = true;
@@ -266,31 +267,31 @@ cliptta.mount = function (kind, element, props, watch) {
     clearTimeout(later);
     requestAnimationFrame(draw);
   };
-  if (kind === "plot" || cliptta.figures[kind]) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
+  if (kind === "plot" || figures[kind]) new IntersectionObserver(watchSight, { rootMargin: NEAR }).observe(element);
   watch("value", () => {
-    if (cliptta.arrivals[kind]) arrive();
+    if (arrivals[kind]) arrive();
     schedule();
   });
   mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && draw() }));
   (schedules[kind] ??= []).push(schedule);
   draw();
-};
+}
 
 /** Draws the panels of these kinds again. */
-cliptta.redraw = (...kinds) => kinds.forEach((kind) => schedules[kind]?.forEach((schedule) => schedule()));
+const redraw = (...kinds) => kinds.forEach((kind) => schedules[kind]?.forEach((schedule) => schedule()));
 
 /** Draws at once what waits to be drawn. */
-cliptta.catchUp = () => mounted.forEach((schedule) => schedule.catchUp());
+const catchUp = () => mounted.forEach((schedule) => schedule.catchUp());
 
 /** Draws all panels again, with the values that they have. */
-cliptta.drawAnew = () => mounted.forEach((schedule) => schedule());
+const drawAnew = () => mounted.forEach((schedule) => schedule());
 
 let dark = null;
 const themeChanged = () => {
   const now = document.body.classList.contains("dark");
   if (now === dark) return;
   dark = now;
-  cliptta.drawAnew();
+  drawAnew();
 };
 new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 themeChanged();
@@ -307,6 +308,5 @@ window.addEventListener("beforeprint", () => {
 });
 window.addEventListener("afterprint", () => wasDark && paint(true));
 
-// What the scripts behind this one, each a block in the scope of this, know by name.
-const { FEW, absent, arrivals, arrow, capital, choices, colour, drawn, each, emptied, figures, fixed, keepPlaces, kinds } = cliptta;
-const { lightUp, make, marker, mirrored, own, percent, read, redraw, retitle, root, say, sayCount, table, who } = cliptta;
+// What is called from elsewhere. The scripts behind this one, each a block in its scope, know all names of it.
+Object.assign(cliptta, { absent, arrivals, catchUp, copyLink, drawAnew, figures, lostRun, make, marker, mount, opened, say });

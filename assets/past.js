@@ -127,7 +127,7 @@ kinds.past = function (body, data) {
       actions(row),
     ),
   );
-  const table = cliptta.table(say("Runs side by side"), make("thead", heads), make("tbody", ...lines));
-  body.replaceChildren(table, ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
+  const parts = [make("thead", heads), make("tbody", ...lines)];
+  body.replaceChildren(table(say("Runs side by side"), ...parts), ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
   if (held) [...body.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === held)?.focus();
 };

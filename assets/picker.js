@@ -1,5 +1,4 @@
 // Choosing the methods (cliptta_demo/page/layout/own_widgets.py): the chosen ones as a row of names, all of them behind a button.
-const { say } = cliptta;
 
 cliptta.picker = function (element, props, watch, trigger, server) {
   const picker = element.querySelector(".picker");
@@ -10,12 +9,12 @@ cliptta.picker = function (element, props, watch, trigger, server) {
 
   function chip(box, mark) {
     const name = box.closest(".method").querySelector("b").textContent;
-    const children = cliptta.who({ mark, label: name });
+    const children = who({ mark, label: name });
     if (box !== first) {
       const out = { textContent: "×", ariaLabel: say("Leave out {name}", { name }) };
-      children.push(cliptta.make("button", { ...out, onclick: () => leave(box) }));
+      children.push(make("button", { ...out, onclick: () => leave(box) }));
     }
-    return cliptta.make("li", {}, ...children);
+    return make("li", ...children);
   }
 
   let drawing = 0;

@@ -71,7 +71,7 @@ function drawHead(head, place) {
     if (head.gauge) place.lastChild.before(track());
   }
   place.querySelector("h3").replaceChildren(...(head.mark ? [marker(head.mark)] : []), make("span.name", head.title));
-  if (head.mark) own(head.mark, place);
+  if (head.mark) tinted(head.mark, place);
   place.querySelector(".facts").replaceChildren(...head.lines.map((line) => make("span", line)));
   if (!head.gauge) return;
   const gauge = place.querySelector(".gauge");
@@ -90,7 +90,7 @@ cliptta.loadPlotly = function (address) {
   if (cliptta.plotlyAsked) return;
   cliptta.plotlyAsked = true;
   const script = make("script", { src: address });
-  script.addEventListener("load", () => cliptta.drawAnew());
+  script.addEventListener("load", () => drawAnew());
   const load = () => document.head.append(script);
   if (document.readyState === "complete") load();
   else window.addEventListener("load", load);

@@ -94,7 +94,7 @@ kinds.results = function (body, data) {
   const groups = make("tr.groups", make("th", { colSpan: of(""), scope: "colgroup" }));
   for (const { method, label, mark } of data.methods) {
     const head = make("th.of-method", { colSpan: of(method), scope: "colgroup" }, make("span.who", who({ mark, label })));
-    groups.append(own(mark, head));
+    groups.append(tinted(mark, head));
   }
   const heads = make("tr");
   data.columns.forEach(({ key }, index) => {
@@ -115,6 +115,6 @@ kinds.results = function (body, data) {
   const all = say("Results for {total} images.", { total });
   const some = say("Results for the newest {shown} of {total} images.", { shown, total });
   const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;
-  const table = cliptta.table(caption, make("caption.sr", caption), make("thead", groups, heads), rows);
-  body.replaceChildren(make("p.footnote", caption), table);
+  const parts = [make("caption.sr", caption), make("thead", groups, heads), rows];
+  body.replaceChildren(make("p.footnote", caption), table(caption, ...parts));
 };

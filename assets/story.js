@@ -72,7 +72,7 @@ function loss(own) {
   });
   const sum = Object.values(own.terms).reduce((one, other) => one + other, 0);
   if (values.length > 1) values.push(make("div.sum", make("dt", say("sum")), value(sum)));
-  return cliptta.own(own.mark, make("section", { title: own.sentence }, make("h3", who(own)), make("dl", ...values)));
+  return tinted(own.mark, make("section", { title: own.sentence }, make("h3", who(own)), make("dl", ...values)));
 }
 
 function heading({ losses, step, batch }) {

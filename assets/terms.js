@@ -1,5 +1,4 @@
 // Words of the field: where one stands in a text, pointing at it, a tap or Enter shows its sentence from the glossary.
-const { make, mirrored, say } = cliptta;
 const PLACES = ".masthead > p, .sentence:not(summary *), .facts, .footnote, .matrix .reading, .story p, .lesson p, #sidebar .block [class*=info]:not(span)";
 const SOON = 300; // milliseconds that a pointer rests before a sentence comes or goes
 
@@ -31,7 +30,7 @@ function mark(place) {
       const entry = words.get(word);
       if (seen.has(entry)) continue;
       seen.add(entry);
-      const term = make("a", { className: "term", textContent: word, href: `#${entry.id}`, "aria-expanded": false });
+      const term = make("a.term", { href: `#${entry.id}`, "aria-expanded": false }, word);
       parts.push(text.data.slice(from, index), term);
       from = index + word.length;
     }
@@ -56,15 +55,15 @@ new MutationObserver(() => {
   waiting = waiting || setTimeout(pass, 200);
 }).observe(document, { subtree: true, childList: true, characterData: true });
 
-const bubble = make("div", { className: "bubble", popover: "auto", role: "status" });
+const bubble = make("div.bubble", { popover: "auto", role: "status" });
 let shown = null; // the word whose sentence is shown
 let timer = 0;
 
 function show(term) {
   const entry = document.querySelector(term.getAttribute("href"));
-  if (!bubble.isConnected) cliptta.root().append(bubble);
-  const all = make("a", { href: "#words", textContent: say("All words"), onclick: toGlossary });
-  bubble.replaceChildren(make("b", { textContent: entry.querySelector("dt").textContent }), make("p", { textContent: entry.querySelector("dd").textContent }), all);
+  if (!bubble.isConnected) root().append(bubble);
+  const all = make("a", { href: "#words", onclick: toGlossary }, say("All words"));
+  bubble.replaceChildren(make("b", entry.querySelector("dt").textContent), make("p", entry.querySelector("dd").textContent), all);
   bubble.showPopover();
   const at = term.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = bubble;

@@ -1,5 +1,4 @@
 // The place for a visitor's own files (cliptta_demo/page/layout/own_widgets.py): files, folders, archives, videos.
-const { say, sayCount } = cliptta;
 const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
 const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;
 const TABLES = /\.(csv|tsv)$/i;
@@ -46,7 +45,7 @@ cliptta.uploader = function (element, props, watch, trigger) {
   // The server counts by it what one visitor sends.
   const token = crypto.getRandomValues(new Uint32Array(4)).join("-");
 
-  const value = () => cliptta.read(props.value);
+  const value = () => read(props.value);
 
   function draw() {
     const { images, frames = 0 } = value();

@@ -20,7 +20,7 @@ def scoped(scripts: Iterable[str]) -> str:
     """Scripts of ``assets`` as one: the first is page.js, whose names the others know, each in a block of its own."""
     first, *others = ((ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     blocks = "".join(f"{{\n{text}}}\n" for text in others)
-    return f"((cliptta) => {{\n{first}{blocks}}})((window.cliptta ??= {{ kinds: {{}} }}));\n"
+    return f'((cliptta) => {{\n"use strict";\n{first}{blocks}}})((window.cliptta ??= {{ kinds: {{}} }}));\n'
 
 
 def one_file(
