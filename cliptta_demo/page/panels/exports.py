@@ -14,7 +14,7 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.links import to_query
-from cliptta_demo.page.panels.declare import Panel, to_json
+from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.heads import cards_data, cards_place, run_line_html
 from cliptta_demo.page.panels.images import GLIMPSE, with_scores
 from cliptta_demo.page.panels.panel import DRAWING, STYLES, panel_html, spoken_language
@@ -73,7 +73,8 @@ def as_command(session: Session) -> str:
         parts.append(["--templates", *recipe.templates])
     for setting, value in _changed(recipe):
         parts.append([f"--{setting.word}"] + [str(value)] * (setting.kind is not bool))
-    parts += [["--set", f"{name}={_flag(value)}"] for name, value in _own(recipe).items()]
+    for name, value in _own(recipe).items():
+        parts.append(["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"])
     return "".join(f"# {note}\n" for note in _notes(session)) + " \\\n    ".join(map(shlex.join, parts)) + "\n"
 
 
@@ -103,12 +104,15 @@ def as_python(session: Session) -> str:
 def run_as_page(session: Session) -> str:
     """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
     rows = [[panel for panel in row if panel in DRAWN or panel is GLIMPSE] for row in ROWS]
-    drawn = [panel for row in rows for panel in row]
+    places = ["".join(f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in row) for row in rows]
     body = [spoken_language(), header(), f'<p class="sentence">{KEPT_RUN}</p>']
     body += [run_line_html(session), f'<div id="cards">{cards_place()}</div>']
-    body += [_row(row) for row in rows if row] + [glossary_html()]
+    body += [
+        f'<div class="pair">{place}</div>' if len(row) > 1 else place for row, place in zip(rows, places, strict=True)
+    ]
+    body.append(glossary_html())
     cards = ["cards", to_json(cards_data(session, session.recipe.settings.methods))]
-    data = {"panels": [cards, *([panel.name, panel.value(session)] for panel in drawn)]}
+    data = {"panels": [cards, *([panel.name, panel.value(session)] for row in rows for panel in row)]}
     scripts = [f"{name}.js" for name in DRAWING]
     styles = [f"{name}.css" for name in (*STYLES, "report")]
     return one_file(
@@ -174,15 +178,6 @@ def _own(recipe: Recipe) -> dict[str, Any]:
         for name, setting, part in recipe.settings.declared()
         if "." in name and getattr(part, setting.name) != setting.default
     }
-
-
-def _flag(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _row(panels: list[Panel]) -> str:
-    places = "".join(f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in panels)
-    return f'<div class="pair">{places}</div>' if len(panels) > 1 else places
 
 
 # What a button saves: its label, the file's name and type, and its text of a session that has a snapshot.

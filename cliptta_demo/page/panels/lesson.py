@@ -37,18 +37,15 @@ def lesson_value(
     if lesson is None:
         return ""
     number = LESSONS.index(lesson) + 1
-    return to_json(
-        {
-            "opened": opened,
-            "key": lesson.key,
-            "number": number,
-            "title": lesson.title,
-            "next": LESSONS[number].key if number < len(LESSONS) else "",
-            "sets": ", ".join(fields()[name].phrase(value) for name, value in lesson.changes.items()),
-            "steps": _steps(lesson),
-            "outcome": _outcome(lesson, session, before),
-        }
-    )
+    shown = {
+        "opened": opened,
+        "key": lesson.key,
+        "number": number,
+        "title": lesson.title,
+        "next": LESSONS[number].key if number < len(LESSONS) else "",
+        "sets": ", ".join(fields()[name].phrase(value) for name, value in lesson.changes.items()),
+    }
+    return to_json(shown | {"steps": _steps(lesson), "outcome": _outcome(lesson, session, before)})
 
 
 def _steps(lesson: Lesson) -> list[dict[str, Any]]:
@@ -89,21 +86,22 @@ def _claims(claims: tuple[Claim, ...], session: Session) -> list[list[str]]:
     """What the run at hand says of each claim; a lead over zero-shot that chance alone often gives is noise."""
     summaries = summarise(session.snapshot)["methods"].items()
     numbers = {name: numbers_of(summary | {"collapsed": collapsed(summary)}) for name, summary in summaries}
-    found = []
-    for claim in claims:
-        holds = claim.holds(claim.quantity.of(numbers))
+    methods = session.snapshot.methods
+
+    def comes_out(claim: Claim) -> str:
         leads = claim.quantity.leads  # whose accuracy is compared with zero-shot's
-        near_nothing = 0 in (claim.above, claim.below)
-        noise = bool(leads) and near_nothing and session.snapshot.methods[leads].paired.is_noise
-        found.append([claim.sentence, "noise" if noise else "holds" if holds else "fails"])
-    return found
+        if leads and 0 in (claim.above, claim.below) and methods[leads].paired.is_noise:
+            return "noise"
+        return "holds" if claim.holds(claim.quantity.of(numbers)) else "fails"
+
+    return [[claim.sentence, comes_out(claim)] for claim in claims]
 
 
 def _compared(session: Session, before: PastRun | None) -> str:
     """Each method's accuracy before and after the change."""
-    parts = []
-    for name, method in session.snapshot.methods.items():
-        old = before.methods[name].end if before is not None and name in before.methods else None
-        if old is not None and method.accuracy is not None:
-            parts.append(f"{METHODS[name].label} {old:.1%} → {method.accuracy:.1%}")
-    return ", ".join(parts)
+    ends = {name: run.end for name, run in before.methods.items()} if before is not None else {}
+    return ", ".join(
+        f"{METHODS[name].label} {ends[name]:.1%} → {method.accuracy:.1%}"
+        for name, method in session.snapshot.methods.items()
+        if ends.get(name) is not None and method.accuracy is not None
+    )
