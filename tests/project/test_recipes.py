@@ -51,7 +51,7 @@ def counted_data(session: Session) -> Counted:
 
 PANEL = Panel(name="counted", title=Text("Images so far"), sentence=Text("How many have come."), draw=counted_data)
 '''
-SCRIPT = """cliptta.kinds.counted = function (body, { images }) {
+SCRIPT = """kinds.counted = function (body, { images }) {
   body.textContent = images === undefined ? say("Press Run: they are counted.") : say("{images} images", { images });
 };
 """
@@ -87,7 +87,7 @@ CHANGED = (
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
     ("page/panels/stage.py", "counted, ", "curves, figures,"),
     ("page/panels/stage.py", "    (counted.PANEL,),\n", "    (figures.DRIFT,)"),
-    ("../assets/figures.js", SCRIPT, "cliptta.absent.scores"),
+    ("../assets/figures.js", SCRIPT, "absent.scores"),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),
     ("page/lessons/lessons.py", "    streams.FOGGY,\n", "    losses.FAIR,"),
 )
