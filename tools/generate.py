@@ -15,7 +15,7 @@ from paths import ROOT
 
 from cliptta_demo.languages import FOLDER, gather
 from cliptta_demo.research import ablation, claims, gallery, ranking
-from cliptta_demo.research.record import Record, read_streams
+from cliptta_demo.research.claims import Record, read_streams
 from cliptta_demo.settings_table import settings_page
 from tools import make_example, make_worksheets
 

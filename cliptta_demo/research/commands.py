@@ -176,7 +176,7 @@ def choose_command(arguments: argparse.Namespace) -> None:
     """
     for dataset in arguments.datasets.split(","):
         check_source(dataset)
-    from cliptta_demo.research.choose import choose_all
+    from cliptta_demo.research.gallery import choose_all
 
     choose_all(arguments)
 

@@ -1,8 +1,9 @@
-"""Every method on every corruption, and on streams that change: the work of the ``gallery`` command."""
+"""The ``choose`` and ``gallery`` commands: rate and steps for each method, and every method with them on all tables."""
 
 import argparse
 import hashlib
 import json
+import math
 from dataclasses import asdict, replace
 from functools import cache
 from itertools import product
@@ -10,15 +11,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from cliptta_demo.backend.declare import unusual
-from cliptta_demo.backend.methods.recorded import MEASURED_FILE, chosen
+from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
+from cliptta_demo.backend.data.catalog import picture_class_names
+from cliptta_demo.backend.declare import check_choice, unusual
+from cliptta_demo.backend.methods.recorded import CHOSEN_FILE, MEASURED_FILE, Chosen, chosen
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
-from cliptta_demo.backend.settings import StreamSettings
+from cliptta_demo.backend.own_settings import name_for
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.research import ranking
 from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
-from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, run_here
+from cliptta_demo.research.means import markdown
+from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
@@ -98,3 +104,105 @@ def run(name: str, method: str, digest: str, out: Path) -> pd.DataFrame:
 def weights_digest() -> str:
     """Of the built-in model's file."""
     return hashlib.sha256((TINY_DIRECTORY / "open_clip_model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method has another way to count them
+
+
+def choose_all(arguments: argparse.Namespace) -> None:
+    """The ``choose`` command."""
+    varied = tuple(name for name in method_names() if name_for(name, "learning_rate"))
+    names = arguments.methods or varied
+    for name in names:
+        check_choice("methods", name, varied)
+    backbone = load_backbone(TINY)
+    gains = {name: measure(backbone, name, arguments) for name in names}
+    found = {name: choose(of_candidates) for name, of_candidates in gains.items()}
+    text = chosen_page(found, gains, arguments)
+    (arguments.out / "chosen.md").write_text(text, encoding="utf-8")
+    print(text)
+    if arguments.record:
+        kept = json.loads(CHOSEN_FILE.read_text())["methods"] if CHOSEN_FILE.exists() else {}
+        kept |= {name: asdict(one) for name, one in found.items()}
+        CHOSEN_FILE.write_text(json.dumps({"backbone": TINY, "methods": kept}, indent=1) + "\n", encoding="utf-8")
+
+
+def candidates(method: str, rates: tuple[float, ...], steps: tuple[int, ...]) -> list[Candidate]:
+    """What a method is tried with."""
+    return list(product(rates, steps if name_for(method, "steps") else (None,)))
+
+
+def _variant(method: str, candidate: Candidate, common: AdaptationSettings) -> Variant:
+    """A candidate as a column of a table; ``common``: the backbone's own settings."""
+    settings = RunSettings(methods=(method,), adaptation=common)
+    after = Chosen(*candidate, gain=0.0, error=0.0).put_into(settings, method).flat()
+    names = (name_for(method, "learning_rate"), name_for(method, "steps"))
+    changes = {name: after[name] for name in names if name}
+    return Variant(f"{method}@{candidate[0]:g}@{candidate[1]}", _words(candidate), method, changes)
+
+
+def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> dict[Candidate, pd.Series]:
+    """Accuracy over zero-shot's of each candidate, in points: a number for each data set, corruption and seed."""
+    tried = candidates(method, arguments.rates, arguments.steps)
+    named = {candidate: _variant(method, candidate, backbone.info.adaptation) for candidate in tried}
+    stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
+    found = []
+    for dataset in arguments.datasets.split(","):
+        settings = TableSettings(
+            backbone=backbone.info.name,
+            dataset=dataset,
+            variants=(ZERO_SHOT, *named.values()),
+            corruptions=EXTRA_CORRUPTIONS,
+            seeds=arguments.seeds,
+            stream=shortened(stream, method),
+            names=picture_class_names() if dataset == "pictures" else None,
+        )
+        folder = arguments.out / Path(dataset).name.replace(":", "-") / method
+        found.append(gains_of(run_here(settings, backbone, folder, f"{method} on {dataset}: ").frame()))
+    gains = 100 * pd.concat(found)
+    return {candidate: gains[variant.name] for candidate, variant in named.items()}
+
+
+def choose(gains: dict[Candidate, pd.Series]) -> Chosen:
+    """The best candidate on average; of equals the one with fewer steps, then with the rate nearest to the usual one.
+
+    A cheaper one within the noise is not preferred: gains differ so much from corruption to corruption that most
+    methods would get next to no rate.
+    """
+    best = min(gains, key=lambda one: (-round(gains[one].mean(), 6), one[1], abs(math.log(one[0]))))
+    error = gains[best].sem()
+    return Chosen(*best, round(gains[best].mean(), 2), 0.0 if math.isnan(error) else round(error, 2))
+
+
+def chosen_page(
+    found: dict[str, Chosen], gains: dict[str, dict[Candidate, pd.Series]], arguments: argparse.Namespace
+) -> str:
+    """What was chosen and why, as Markdown."""
+    lines = [
+        {
+            "method": METHODS[name].label,
+            "rate, of the usual one": f"{one.rate:g}",
+            "steps": "" if one.steps is None else f"{one.steps}",
+            "gain over zero-shot, points": f"{one.gain:+.1f} ± {one.error:.1f}",
+            "all that was tried (rate × steps: gain)": ", ".join(
+                f"{_words(candidate)}: {values.mean():+.1f}" for candidate, values in gains[name].items()
+            ),
+        }
+        for name, one in found.items()
+    ]
+    seeds = ", ".join(map(str, arguments.seeds))
+    short = ", ".join(METHODS[name].label for name in found if name in FORGETFUL)
+    return (
+        "# Rates and steps, chosen on held-out corruptions\n\n"
+        f"{', '.join(EXTRA_CORRUPTIONS).replace('_', ' ')}, severity {arguments.severity}; {arguments.datasets}; "
+        f"streams of {arguments.batches} batches of {arguments.batch_size}, seeds {seeds}. "
+        "The best mean counts; of equals the fewest steps, then the rate nearest to the usual. That is the built-in "
+        "model's, and for methods that change the prompt their authors'. WATT counts its steps in another way."
+        + (f" {short}, which forget each batch, ran on one." if short else "")
+        + f"\n\n{markdown(pd.DataFrame(lines))}\n"
+    )
+
+
+def _words(candidate: Candidate) -> str:
+    rate, steps = candidate
+    return f"{rate:g}" if steps is None else f"{rate:g} × {steps}"

@@ -10,8 +10,8 @@ from paths import ROOT
 from cliptta_demo.backend.methods.recorded import Chosen, chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.cli import main
-from cliptta_demo.research import choose as module
-from cliptta_demo.research.choose import candidates, choose
+from cliptta_demo.research import gallery as module
+from cliptta_demo.research.gallery import candidates, choose
 
 
 def test_the_best_mean_counts_and_of_equals_the_cheapest() -> None:

@@ -14,8 +14,7 @@ from cliptta_demo.cli import main
 from cliptta_demo.page.lessons.lesson import MEASURES, Claim, lead, measure
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key
 from cliptta_demo.research import claims as module
-from cliptta_demo.research.claims import MARGIN, RECORD_FILE, all_studies
-from cliptta_demo.research.record import Record
+from cliptta_demo.research.claims import MARGIN, RECORD_FILE, Record, all_studies
 from cliptta_demo.research.runs import run_job
 from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, LESSON_SEEDS, Combination, lesson_study
 
