@@ -1,14 +1,11 @@
 """The processes that a program has started, from /proc, how much memory one may take more, and waiting: Linux only."""
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 240  # seconds, for what takes ten on an idle machine
-# Where control groups bound memory, and the file of the bound: their first version, and the second.
-GROUPS = ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max"))
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -17,40 +14,6 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() - began < PATIENCE
         time.sleep(0.2)
-
-
-def _made() -> tuple[Path, str] | None:
-    """A control group of our own, and the name of its bound; None where none can be made."""
-    for folder, bound in GROUPS:
-        group = folder / f"cliptta-{os.getpid()}"
-        with suppress(OSError):
-            group.mkdir()
-            if (group / bound).exists():
-                return group, bound
-            group.rmdir()
-    return None
-
-
-def has_memory_groups() -> bool:
-    """Whether this process may bound another one's memory."""
-    made = _made()
-    if made is not None:
-        made[0].rmdir()
-    return made is not None
-
-
-@contextmanager
-def little_memory(process: int, count: int) -> Iterator[None]:
-    """While inside, the kernel kills that process once it takes ``count`` bytes more than it has."""
-    group, bound = _made()
-    (group / bound).write_text(str(count))
-    (group / "cgroup.procs").write_text(str(process))
-    yield
-    while True:  # until the process has left it, dead
-        with suppress(OSError):
-            group.rmdir()
-            return
-        time.sleep(0.1)
 
 
 def workers_of(process: int) -> list[int]:

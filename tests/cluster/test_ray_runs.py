@@ -11,8 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-import pytest
-from processes import has_memory_groups, little_memory, until
+from processes import until
 from ray.cluster_utils import Cluster
 from zero_gpu_visits import numbers
 
@@ -24,7 +23,6 @@ from cliptta_demo.page.runs.runner import RunUpdate
 from cliptta_demo.page.session.state import Asked, Recipe, Session
 
 RUNS, KINDS, KILLS = 40, 4, 8
-LITTLE = 16 * 2**20  # bytes more than it has: its next batch of 256 images asks the system for ten times as much
 
 
 def recipe_of(seed: int = 0, **changes: Any) -> Recipe:
@@ -114,18 +112,6 @@ def test_a_worker_that_hangs_is_replaced_and_its_run_goes_on(runs: RemoteRuns) -
     print(f"ended {time.monotonic() - began:.0f} s after the worker was stopped")
     until(lambda: len(runs.reports) == 2)
     assert stopped not in [report.process for report in runs.reports.values()]
-
-
-@pytest.mark.skipif(not has_memory_groups(), reason="only root, on Linux with control groups, can bound a process")
-def test_a_worker_whose_memory_runs_out_in_a_batch_is_killed_and_its_run_goes_on(runs: RemoteRuns) -> None:
-    """For real: the kernel kills it, as it does in a container that is full."""
-    recipe = recipe_of(seed=3, batches=3, batch_size=256)
-    looks, full = begin(runs, recipe, 1)
-    with little_memory(full, LITTLE):
-        last = end_of(looks)
-        until(lambda: full not in [report.process for report in runs.reports.values()])
-    assert numbers(last) == alone(recipe)
-    until(lambda: len(runs.reports) == 2)
 
 
 def test_pause_step_continue_and_a_change_in_the_middle(runs: RemoteRuns) -> None:

@@ -63,17 +63,9 @@ WRONG = {
     "claims --seeds 0,1 --record x": "--record keeps everything",
 }
 PROMISED = {
-    "accuracy",
-    "histogram",
-    "histogram_entropy",
-    "collapse_entropy",
-    "deterioration",
-    "improvement",
-    "auroc",
-    "fpr95",
-    "seconds_per_batch",
-    "series",
-}
+    "accuracy", "histogram", "histogram_entropy", "collapse_entropy", "deterioration", "improvement", "auroc", "fpr95",
+    "seconds_per_batch", "series",
+}  # fmt: skip
 
 
 def run(*words: str, path: Path) -> dict:

@@ -52,15 +52,6 @@ class Installation:
     scripts: Path
     elsewhere: Path
 
-    def run(self, command: str, *words: str) -> str:
-        """What a command of the environment prints."""
-        environment = {**os.environ, "PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(
-            [self.scripts / command, *words], cwd=self.elsewhere, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
 
 def call(*command: str | Path, folder: Path = ROOT) -> str:
     """Runs a command and returns what it prints; fails with its output."""
@@ -136,15 +127,9 @@ def test_the_wheel_holds_all_that_is_needed_and_no_more(installed: Installation)
     shown = {n for n in installed.files if n.startswith("assets/") and not n.endswith((".png", ".gif"))}
     with zipfile.ZipFile(installed.wheel) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert installed.wheel.name.startswith(f"cliptta_demo-{VERSION}-")
     assert names == code | {f"cliptta_demo/{name}" for name in shown}
     assert "cliptta_demo/weights/tiny/open_clip_model.safetensors" in names
-
-
-def test_the_installed_code_is_what_runs(installed: Installation) -> None:
-    code = "import cliptta_demo, cliptta_demo.places as p; print(cliptta_demo.__file__, p.ASSETS, sep='\\n')"
-    package = installed.site / "cliptta_demo"
-    assert installed.run("python", "-P", "-c", code).splitlines() == [str(package / "__init__.py"), f"{package}/assets"]
-    assert installed.wheel.name.startswith(f"cliptta_demo-{VERSION}-")
 
 
 def test_the_installed_command_serves_the_page(installed: Installation, address: str) -> None:
