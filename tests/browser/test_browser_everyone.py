@@ -1,7 +1,5 @@
 """The page for everyone: axe-core's rules for WCAG 2.1 AA, a visit without a mouse, and one with a camera."""
 
-import re
-
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -35,43 +33,32 @@ def violations(page: Page) -> list[str]:
     return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
-def check(page: Page) -> None:
-    """In both schemes, of which a class of the body is all that is told apart."""
-    for scheme in ("dark", "light"):
-        page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
-        page.wait_for_timeout(500)  # colours glide
-        assert violations(page) == [], scheme
-
-
-def test_nothing_breaks_a_rule_of_wcag(visit) -> None:
-    """In a narrow and in a wide window, after a run with strangers, and beside an error, in both schemes."""
-    page = visit(390, 844)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str) -> None:
+    """In a narrow and in a wide window, after a run with strangers, and beside an error."""
+    page = visit(390, 844, scheme=scheme)
     page.wait_for_selector("#run:enabled")
     for fold in ("#drift", "#words"):
         page.click(f"{fold} summary")
     page.wait_for_selector("#drift .plot .main-svg", state="attached")
-    check(page)
+    assert violations(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
     page.wait_for_selector("#sidebar", state="visible")
-    check(page)
+    assert violations(page) == []
     small(page, batch_size=16, batches=1)
     set_number(page, "ood-share", 0.5)
     page.click("#methods summary")
     page.check("#methods [value=cliptta-oce]")
-    page.click("#methods [aria-label='Leave out TENT']")
-    page.wait_for_selector("#methods .chosen li:nth-child(3):has-text('OCE')")
+    page.wait_for_selector("#methods .chosen li:has-text('OCE')")
     page.click("#methods summary")
     page.click("#run")
     page.wait_for_function(FINISHED)
-    wait_idle(page)
-    facts = page.locator("#scores .facts").all_inner_texts()
-    assert [bool(re.search(r"AUROC \d+\.\d%\s*FPR95 \d+\.\d%", text)) for text in facts] == [True] * 3
-    check(page)
+    assert violations(page) == []
     page.fill("#class-names textarea", "cat")
     wait_idle(page)
     page.click("#run")
     page.wait_for_selector("[data-testid=message].error")
-    check(page)
+    assert violations(page) == []
 
 
 def test_a_visit_without_a_mouse(page: Page) -> None:

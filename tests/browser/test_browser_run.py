@@ -254,6 +254,22 @@ def look_at_one(page):
     page.wait_for_selector("#histogram.lit")
 
 
+def test_strangers_bring_auroc_and_fpr95(page):
+    set_number(page, "ood-share", 0.5)
+    page.click("#methods summary")
+    page.check("#methods [value=cliptta-oce]")
+    page.click("#methods [aria-label='Leave out TENT']")
+    page.wait_for_selector("#methods .chosen li:nth-child(3):has-text('OCE')")
+    step(page)
+    facts = page.locator("#scores .facts").all_inner_texts()
+    assert len(facts) == 3
+    assert all(re.search(r"AUROC \d+\.\d%\s*FPR95 \d+\.\d%", text) for text in facts), facts
+    status = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
+    assert sum(item in ("left-out", "let-in") for item in status) == 8
+    thresholds = page.evaluate("[...document.querySelectorAll('#scores .plot')].map(p => p.layout.shapes[0].x0)")
+    assert all(isinstance(value, float) for value in thresholds)
+
+
 def test_a_lesson_fills_the_form_and_another_takes_over_in_the_middle_of_its_run(page):
     page.click("#lesson-strangers")
     page.wait_for_selector("[data-lesson=strangers]")
