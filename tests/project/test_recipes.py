@@ -81,13 +81,13 @@ SETTING = """    patience: int = whole(
 NEW = {"backend/methods/diverse.py": METHOD, "page/panels/counted.py": PANEL}
 # File, and what is put before what stands there.
 CHANGED = (
-    ("backend/methods/__init__.py", "    diverse,\n", "    rlcf,\n)"),
+    ("backend/methods/__init__.py", "    diverse,\n", "    single,\n)"),
     ("backend/settings.py", SETTING, "    steps: int"),
-    ("backend/data/presets.py", '    "mini": _preset("somebody/mini", "test", "Mini", 3),\n', '    "cifar10": _preset'),
+    ("backend/data/presets.py", '    "mini": HubDataset("somebody/mini", "test", "Mini", 3),\n', '    "cifar10": Hub'),
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
     ("page/panels/stage.py", "counted, ", "curves, figures,"),
     ("page/panels/stage.py", "    (counted.PANEL,),\n", "    (figures.DRIFT,)"),
-    ("../assets/figures.js", SCRIPT, "absent.scores"),
+    ("../assets/figures.js", SCRIPT, "absent.scores = "),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),
     ("page/lessons/lessons.py", "    streams.FOGGY,\n", "    losses.FAIR,"),
 )
