@@ -1,7 +1,8 @@
 // One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
 const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
 const CURVES = ["accuracy", "entropy"];
-const LINKED = ["gallery", "glimpse", "histogram", ...CURVES];
+const WATCHED = ["sentence", "words", "answers"];
+const LINKED = ["gallery", ...WATCHED, ...CURVES];
 
 let history, latest, pinned;
 let shown; // the batch looked at; null: the latest
@@ -23,7 +24,7 @@ arrivals.gallery = function (data) {
     const old = history.get(data.batch - PICTURES);
     if (old) old.sheet = old.clean = null;
   }
-  redraw(...CURVES, "glimpse");
+  redraw(...CURVES, ...WATCHED);
 };
 
 /** Whether there is another batch to look at. */
@@ -57,7 +58,6 @@ const looked = () => (shown !== null && history.get(shown)) || null;
 cliptta.batches = {
   gallery: (data) => looked() || data, // what the gallery draws
   newest: () => history.get(latest),
-  at: () => ({ looked: looked(), more: earlier() }), // and whether there is another to look at
 };
 
 /** Earlier, later, latest: the way through the batches for keys and thumbs. */

@@ -70,20 +70,31 @@ const levelLabel = (cliptta.levelLabel = (y, text, side = "right") => {
   return { ...place, text, showarrow: false, font: { color: "@muted" } };
 });
 
-/** Axes over the batches of the stream, with a mark at each shift and each change of settings. */
-function layoutOf({ stream }, title, yaxis, limit, label) {
+/** Axes over the batches of the stream, with a mark at each shift and each change of settings; room for the ends. */
+function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
   const every = Math.ceil(stream.batches / 12);
   const { shapes, notes } = shiftMarks(stream);
   for (const [batch, what] of stream.changes) {
     shapes.push(upright(batch + 0.5, { color: "@muted", width: 1.5, dash: "dash" }));
-    notes.push(noteAt(batch + 0.5, what, batch > stream.batches / 2, { y: 0.16, yanchor: "bottom" }));
+    notes.push(noteAt(batch + 0.5, what, batch > stream.batches / 2, { y: 0, yanchor: "bottom" }));
   }
   return {
-    xaxis: { range: [0.5, stream.batches + 0.5], title: { text: say("batch") }, tick0: every, dtick: every },
-    yaxis: { title: { text: title }, ...yaxis },
+    xaxis: { range: [0.5, stream.batches + 0.5], tick0: every, dtick: every, showticklabels: numbered, automargin: false, showline: false },
+    yaxis: { automargin: false, ...yaxis },
+    margin: { l: 44, r: cliptta.endsWide(methods.length), t: 8, b: numbered ? 22 : 8 },
+    dragmode: false,
     shapes: limit === undefined ? shapes : [...shapes, level(limit)],
     annotations: label ? [...notes, label] : notes,
   };
+}
+
+/** The next fifth above the highest value, and a tick at each. */
+function fifths(methods) {
+  const highest = Math.max(0.15, ...methods.flatMap(({ series, alone, at_work }) => [...series, ...alone, at_work ?? 0]));
+  const top = Math.min(1, Math.ceil(highest * 5 + 0.05) / 5);
+  const tickvals = Array.from({ length: Math.round(top * 5) + 1 }, (_, index) => index / 5);
+  const ticktext = tickvals.map((value, index) => `${fixed(100 * value, 0)}${index === tickvals.length - 1 ? " %" : ""}`);
+  return { range: [0, top * 1.02], tickvals, ticktext };
 }
 
 /** A line where each shift begins, and its name; none where there is only one, or so many that names would mix. */
@@ -96,7 +107,7 @@ function shiftMarks({ shifts, names, changes }) {
   }
   const changed = changes.map(([change]) => change); // such a change has a mark of its own
   const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.includes(first)) : [];
-  const look = { y: 0.16, yanchor: "bottom", xshift: 0, textangle: -90, font: { size: 10, color: "@muted" } };
+  const look = { y: 0.16, yanchor: "bottom", xshift: 0, textangle: -90, font: { color: "@muted" } };
   return {
     shapes: shown.map(([first]) => ({ ...upright(first + 0.5, { color: "@grid", width: 1 }), layer: "below" })),
     notes: shown.map(([first, shift]) => noteAt(first + 0.5, plotText(names[shift]), false, look)),
@@ -105,6 +116,12 @@ function shiftMarks({ shifts, names, changes }) {
 
 /** A figure of one plot. */
 const figure = (cliptta.figure = (id, { methods }, data, layout, alt, more) => ({ facets: [{ id, data, layout, alt }], legend: methods, ...more }));
+
+/** Whether the batches are numbered below accuracy: below entropy they are, whose place the scores of strangers take. */
+const numbered = () => document.body.classList.contains("has-strangers");
+
+/** What stands at the ends of the lines: a number, and what it gained. */
+const endsOf = (methods, tell) => methods.filter(({ series }) => series.length).map((own) => ({ own, value: own.series.at(-1), ...tell(own) }));
 
 function agreement(data) {
   const done = data.methods[0].alone.length;
@@ -117,11 +134,20 @@ function agreement(data) {
   ]);
   const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
   if (moved.length) alt.push(say("Last: {shares}.", { shares: each(moved, ({ last }) => percent(last)) }));
-  const layout = layoutOf(data, say("agreement"), { range: [0, 1.04], tickformat: ".0%" });
+  const layout = layoutOf(data, fifths(moved), undefined, null, numbered());
   const sentence = say(
     "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are zero-shot's; faint dots: mean confidence.",
   );
-  return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agreement with zero-shot"), sentence] });
+  const ends = endsOf(moved, ({ last }) => ({ number: fixed(100 * last, 1), unit: "%" }));
+  return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agrees with zero-shot"), sentence], ends });
+}
+
+/** The lead over zero-shot in points, ± two standard errors. */
+function gained({ beside }) {
+  if (!beside || !(beside.fixed + beside.broken)) return "";
+  const { seen, fixed: better, broken } = beside;
+  const points = (100 * (better - broken)) / seen;
+  return `${points < 0 ? "−" : "+"}${fixed(Math.abs(points), 1)}\n± ${fixed((200 * Math.sqrt(better + broken)) / seen, 1)}`;
 }
 
 figures.accuracy = function (data) {
@@ -135,12 +161,13 @@ figures.accuracy = function (data) {
     ...ring(own, data.at, "%{y:.1%}"),
   ]);
   const chance = 1 / data.classes;
-  const label = levelLabel(chance, say("chance {share}", { share: percent(chance) }), "left");
-  const layout = layoutOf(data, say("accuracy"), { range: [0, 1.02], tickformat: ".0%" }, chance, label);
+  const label = levelLabel(chance, say("chance"), "left");
+  const layout = layoutOf(data, fifths(data.methods), chance, label, numbered());
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
-  return figure("accuracy", data, traces, layout, alt.join(" "));
+  const ends = endsOf(data.methods, (own) => ({ number: fixed(100 * own.last, 1), unit: "%", gain: gained(own) }));
+  return figure("accuracy", data, traces, layout, alt.join(" "), { ends });
 };
 
 figures.entropy = function (data) {
@@ -150,8 +177,9 @@ figures.entropy = function (data) {
   const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...ring(own, data.at, nats)]);
   const most = Math.log(data.classes);
   const ceiling = fixed(most, 2);
-  const label = levelLabel(most, say("ceiling ln {classes} = {ceiling}", { classes: data.classes, ceiling }));
-  const layout = layoutOf(data, say("entropy (nats)"), { range: [0, most * 1.12], tickformat: ".1f" }, most, label);
+  const yaxis = { range: [0, most * 1.04], tickvals: [0, most], ticktext: ["0", ceiling], showgrid: false };
+  const layout = layoutOf(data, yaxis, most, null, true);
   const entropies = each(data.methods, ({ now }) => fixed(now, 2));
-  return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }));
+  const ends = endsOf(data.methods, ({ series }) => ({ number: fixed(series.at(-1), 2), small: true }));
+  return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }), { ends });
 };

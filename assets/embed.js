@@ -1,29 +1,33 @@
-// A part of the page, for slides and notebooks: ?view=curves&hide=settings,title&type=large. docs/teaching.md has the words.
+// A part of the page, for slides and notebooks: ?view=words&hide=settings,title&type=large. docs/teaching.md has the words.
 const VIEWS = {
+  words: ["words"],
+  chart: ["accuracy"],
+  spread: ["entropy"],
   curves: ["accuracy", "entropy"],
-  images: ["glimpse"],
-  all: ["gallery"],
-  predictions: ["histogram"],
-  loss: ["story", "matrix", "toy"],
-  strangers: ["scores"],
+  answers: ["answers"],
+  scores: ["scores"],
   schedule: ["strip"],
+  triangles: ["toy"],
+  matrix: ["matrix"],
+  loss: ["story", "matrix", "toy"],
+  gallery: ["gallery"],
 };
+const OLD = { images: "words", predictions: "answers", strangers: "scores", all: "gallery", cards: "sentence" };
 const HIDDEN = {
-  title: "#masthead, #model-line, footer, .colophon, #words",
-  settings: "#sidebar, #settings",
-  lessons: "#lessons, #lesson-box",
-  cards: "#cards",
-  controls: "#controls",
+  title: "#top, .colophon",
+  settings: "#knobs > :not(#run, #pause, #step, #start-over), #settings, #model-line, #your-images",
+  lessons: "#lessons-open, #lesson",
+  sentence: "#lead",
+  controls: "#knobs",
 };
-const asked = new URLSearchParams(window.location.search);
-const words = (name) => (asked.get(name) || "").split(",").filter(Boolean);
-const rules = words("hide").filter((word) => HIDDEN[word]).map((word) => `${HIDDEN[word]} { display: none !important; }`);
-if (words("hide").includes("settings")) rules.push("#page { grid-template-columns: minmax(0, 1fr) !important; }");
-const shown = words("view").flatMap((word) => VIEWS[word] || []);
+const query = new URLSearchParams(window.location.search);
+const named = (name) => (query.get(name) || "").split(",").map((word) => OLD[word] ?? word);
+const rules = named("hide").filter((word) => HIDDEN[word]).map((word) => `${HIDDEN[word]} { display: none !important; }`);
+const shown = named("view").flatMap((word) => VIEWS[word] || []);
 if (shown.length) {
-  const named = shown.map((id) => `#${id}`).join();
-  rules.push(`#stage :is(.block:has(.panel), #results-panel, #sweep-panel):not(${named}) { display: none !important; }`);
-  rules.push(`.pair:not(:has(${named})), #words { display: none !important; }`);
+  const places = shown.map((id) => `#${id}`).join();
+  rules.push(`.depth { grid-template: none / minmax(0, 1fr) !important; gap: 16px !important; } .depth:has(${places}) { display: grid !important; } .depth:not(:has(${places})) { display: none !important; }`);
+  rules.push(`.depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
 }
-if (asked.get("type") === "large") rules.push("html { font-size: 125%; }");
+if (query.get("type") === "large") rules.push(":root, .gradio-container { --t1: 16px !important; --t2: 18px !important; --t3: 28px !important; --t4: 44px !important; }");
 if (rules.length) document.head.append(make("style", rules.join("\n")));

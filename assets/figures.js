@@ -32,8 +32,9 @@ figures.scores = function (data) {
     const layout = {
       barmode: "overlay",
       bargap: 0.04,
-      xaxis: { title: { text: say("ID score") }, nticks: 5, range: [data.low, data.high] },
-      yaxis: { tickformat: ".0%", nticks: 4, range: [0, 1.2 * highest] }, // one scale for all, with room for the label
+      margin: { l: 0, r: 0, t: 4, b: 4 },
+      xaxis: { showticklabels: false, range: [data.low, data.high] },
+      yaxis: { showticklabels: false, showgrid: false, range: [0, 1.2 * highest] }, // one scale for all, with room for the label
       shapes: [upright(x, { color: "@ink", width: 1.5, dash: "dash" })],
       annotations: [noteAt(x, say("threshold"), x > (data.low + data.high) / 2, { y: 1, yanchor: "top" })],
     };
@@ -41,15 +42,15 @@ figures.scores = function (data) {
     const alt = say("{method}: ID scores. {measures}.", { method: own.label, measures: lines.join(", ") });
     return { id: `scores-${own.method}`, data: traces[index], layout, alt, head: { method: own.method, mark: own.mark, title: own.label, lines } };
   });
-  return { facets, note: say("Solid bars are images of known classes (ID), hatched bars strangers (OOD); further apart is better.") };
+  return { facets, note: say("Solid: known (ID). Hatched: strangers (OOD). Further apart is better.") };
 };
 
 // ---- accuracy over confidence; on the diagonal a method is as sure as it should be
 
-const FEW = 5; // images in a bin: fewer say nothing of how often a method is right
+const LEAST = 5; // images in a bin: fewer say nothing of how often a method is right
 
 function reliabilityLine(own) {
-  const bins = own.count.map((_, bin) => bin).filter((bin) => own.count[bin] >= FEW);
+  const bins = own.count.map((_, bin) => bin).filter((bin) => own.count[bin] >= LEAST);
   const of = (sums) => bins.map((bin) => sums[bin] / own.count[bin]);
   const text = bins.map((bin) => sayCount("{count} image", "{count} images", own.count[bin]));
   const told = { method: own.label, images: "%{text}", confidence: "%{x:.0%}", accuracy: "%{y:.0%}" };
@@ -96,7 +97,16 @@ figures.gain = function (data) {
     yaxis: { title: { text: say("accuracy") }, ...share },
   };
   const sizes = each(methods.filter(({ kept }) => kept > 0), ({ kept }) => megabytes(kept));
-  const note = sizes ? say("Kept in memory for the next batch: {sizes}.", { sizes }) : say("Nothing is kept in memory.");
+  const shareOf = (part, whole) => (whole < FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
+  const changed = methods.filter(({ beside: { fixed: better, broken } }) => better + broken).map(({ label, beside }) =>
+    say("{method} fixed {fixed} of zero-shot's wrong images and broke {broken} of its right ones.", {
+      method: label,
+      fixed: shareOf(beside.fixed, beside.was_wrong),
+      broken: shareOf(beside.broken, beside.was_right),
+    }),
+  );
+  const kept = sizes ? say("Kept in memory for the next batch: {sizes}.", { sizes }) : say("Nothing is kept in memory.");
+  const note = [...changed, kept].join(" ");
   return figure("gain", data, traces, layout, `${methods.map(spoken).join("; ")}.`, { note });
 };
 

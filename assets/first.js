@@ -6,12 +6,14 @@
   const dark = theme === "dark" || (theme !== "light" && window.matchMedia("(prefers-color-scheme: dark)").matches);
   document.body.classList.toggle("dark", dark); // as Gradio will
 
-  /** Cards and curves are drawn by the page's own scripts, which are here before Gradio's. */
+  /** All is drawn by the page's own scripts, which are here before Gradio's. */
   function draw() {
     const told = first.querySelector("script[type='application/json']");
     if (!told || !window.cliptta) return;
-    for (const [name, data] of Object.entries(JSON.parse(told.textContent))) {
-      window.cliptta.kinds[name](first.querySelector(`[data-name=${name}] .body`), data);
+    const { gallery, ...figures } = JSON.parse(told.textContent);
+    window.cliptta.arrivals.gallery(gallery);
+    for (const name of [...Object.keys(figures), "sentence", "words", "answers"]) {
+      window.cliptta.kinds[name](first.querySelector(`[data-name=${name}] .body`), figures[name]);
     }
   }
   first.querySelector("script[src]")?.addEventListener("load", draw);

@@ -1,5 +1,4 @@
 // The gallery (cliptta_demo/page/panels/images.py): tiles of the batch, a filter, and a choice of the method compared;
-// and the glimpse, a row of its first images.
 /** Sign and words of each status; the table of results uses them too. */
 const SIGNS = (cliptta.signs = {
   fixed: ["▲", say("fixed")],
@@ -124,21 +123,6 @@ function inPicture(grid, data, clean = false) {
   if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
 }
 
-const FIRST = 12; // of a batch's images, as many as fit into one row of them
-kinds.glimpse = function (body) {
-  const data = cliptta.batches.gallery(cliptta.batches.newest());
-  if (!data?.tiles) {
-    body.replaceChildren(make("p.footnote", say("Press Run: the first images of each batch appear here.")));
-    return;
-  }
-  const method = data.methods[cliptta.compared] ?? data.methods[data.shown];
-  const grid = tiles(data, method, data.tiles.map((_, index) => index).slice(0, FIRST), "div.tiles.glimpse");
-  inPicture(grid, data);
-  const reference = data.methods[data.reference];
-  const how = reference === method ? [] : [` ${arrow} `, who(method)];
-  body.replaceChildren(make("p.legend", make("span", who(reference), ...how)), grid);
-};
-
 kinds.gallery = function (body, newest) {
   const data = cliptta.batches.gallery(newest);
   const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
@@ -197,8 +181,4 @@ kinds.gallery = function (body, newest) {
     state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }),
   );
   body.replaceChildren(make("div.toolbar", make("p.batch-title", cliptta.batchTitle(data)), methods, filters, clean), grid, more);
-  if (cliptta.compared !== state.method) {
-    cliptta.compared = state.method;
-    redraw("glimpse");
-  }
 };

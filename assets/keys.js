@@ -45,14 +45,14 @@ new MutationObserver(() => {
 document.addEventListener("click", (event) => {
   const field = document.querySelector(event.target.closest?.("[data-shows]")?.dataset.shows || null);
   if (!field) return;
-  if (getComputedStyle(settings()).display !== "none") cliptta.showSettings(true);
+  if (field.closest("#sidebar")) cliptta.showSettings(true);
   field.scrollIntoView({ block: "center" });
   field.focus();
 });
 
-// Space runs and pauses, the right arrow steps, wherever they have no other meaning.
+// On Watch space runs and pauses, the right arrow steps, wherever they have no other meaning.
 document.addEventListener("keydown", (event) => {
-  const free = event.target === document.body && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const free = event.target === document.body && document.body.dataset.depth === "watch" && !event.ctrlKey && !event.metaKey && !event.altKey;
   if (!free || ![" ", "ArrowRight"].includes(event.key)) return;
   const button = event.key === " " ? pair().find((one) => !one.disabled) : document.querySelector("#step:enabled");
   if (!button) return;
@@ -65,19 +65,4 @@ const ABOUT = { "start-over": say("Drops the results and what the methods have l
 document.addEventListener("mouseover", (event) => {
   const button = event.target.closest?.("button");
   if (button && ABOUT[button.id]) button.title = ABOUT[button.id];
-});
-
-// On a phone the settings are a sheet over the page.
-const settings = () => document.querySelector("#settings");
-cliptta.showSettings = function (show = !document.body.classList.contains("settings-open")) {
-  document.body.classList.toggle("settings-open", show);
-  settings().setAttribute("aria-expanded", show);
-  const sheet = document.querySelector("#sidebar");
-  sheet.tabIndex = -1;
-  if (show) sheet.focus({ preventScroll: true });
-  else settings().focus({ preventScroll: true });
-};
-document.addEventListener("keydown", (event) => {
-  const open = document.body.classList.contains("settings-open");
-  if (event.key === "Escape" && open && !event.target.matches?.("[aria-expanded=true]")) cliptta.showSettings(false);
 });

@@ -75,7 +75,7 @@ cliptta.beside.push((method) =>
     .join(" · "),
 );
 
-/** The marks of guesses in a figure: a line across the accuracies, a word above a bar. */
+/** The marks of guesses in a figure: a line across the accuracies. */
 cliptta.overlays.push((figure) => {
   const marks = guessed();
   if (!marks.length || !figure.facets?.length) return figure;
@@ -91,16 +91,14 @@ cliptta.overlays.push((figure) => {
         const text = filled(ask.marks.line, { guess: said(ask) });
         annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
       }
-      if (ask.marks.bar && facet.id === `histogram-${ask.marks.method}`) {
-        const at = facet.data[0].x.indexOf(guess);
-        const y = Math.max(...facet.data.map((trace) => trace.y[at] ?? 0)); // above the bar, and above the truth
-        if (at >= 0) annotations.push({ x: guess, y, yanchor: "bottom", yshift: 2, text: `${ask.marks.bar}<br>▼`, showarrow: false });
-      }
     }
     return { ...facet, layout: { ...facet.layout, shapes, annotations } };
   });
   return { ...figure, facets };
 });
+
+/** The classes that were guessed, and what marks them among the answers. */
+cliptta.guessedClasses = () => new Map(guessed().filter((ask) => ask.marks.bar).map((ask) => [guesses[ask.id], ask.marks.bar]));
 
 // ---- the stepper
 

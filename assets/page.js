@@ -55,6 +55,7 @@ function drawn(tag, attributes, text = "") {
 /** Gives an element the colour of a method, from its `mark`: symbol and colour by their names in the style sheet. */
 function tinted({ colour }, element) {
   element.style.setProperty("--own", `var(--m-${colour})`);
+  element.style.setProperty("--own-t", `var(--m-${colour}-t)`);
   return element;
 }
 
@@ -176,7 +177,7 @@ async function copyLink(query) {
 const SHOWN = "cliptta-run";
 const server = () => document.querySelector("meta[name=cliptta-server]")?.content;
 window.addEventListener("pagehide", () => {
-  const line = document.querySelector("#controls:not(:has(.example)) .run-line");
+  const line = document.querySelector("#lead:not(:has(.example)) .run-line");
   try {
     sessionStorage.setItem(SHOWN, JSON.stringify(line ? [server(), location.href, `?${line.dataset.link}`] : []));
   } catch (error) {} // a frame may have no storage
@@ -192,15 +193,13 @@ function lostRun() {
   }
 }
 
-/** Scrolls a part of the page into sight, beside the controls, and lights it up until another one is. */
+/** Lights a part of the page up until another one is, in its depth. */
 function lightUp(id) {
   for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
   const panel = document.getElementById(id);
-  if (!panel?.offsetParent) return;
-  const bar = document.querySelector("#controls")?.getBoundingClientRect();
-  const above = bar && bar.top < innerHeight / 2 ? bar.height + 20 : 12; // on a phone it is at the foot
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  window.scrollTo({ top: scrollY + panel.getBoundingClientRect().top - above, behavior: still ? "auto" : "smooth" });
+  if (!panel) return;
+  cliptta.show(panel.closest(".depth").id);
+  panel.scrollIntoView({ block: "nearest" });
   panel.classList.add("lit");
 }
 
@@ -258,6 +257,7 @@ function mount(kind, element, props, watch) {
   const schedule = () => {
     if (waiting) return;
     waiting = true;
+    if (element.closest(".depth")?.checkVisibility?.() === false) return; // it draws when its tab is opened
     if (near || element.hidden) requestAnimationFrame(draw);
     else later = setTimeout(draw, SELDOM);
   };

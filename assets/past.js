@@ -16,11 +16,10 @@ cliptta.overlays = [];
 cliptta.overlaid = 0; // counts their changes
 cliptta.withOverlays = (figure) => cliptta.overlays.reduce((drawn, lay) => lay(drawn), figure);
 
-/** They have changed: draws anew what they lie over, and the cards. */
+/** They have changed: draws anew what they lie over. */
 cliptta.overlay = function () {
   cliptta.overlaid += 1;
-  redraw("accuracy", "entropy", "histogram");
-  cliptta.drawBeside();
+  redraw("accuracy", "entropy", "answers");
 };
 
 let behind = null; // the run drawn behind the one shown
@@ -59,21 +58,12 @@ cliptta.overlays.push((figure) => {
   return { ...figure, facets, note: drawn ? noteBehind() : figure.note };
 });
 
-/** In each method's card, what came of it in the run behind, and what else is to be said (lessons.js). */
+/** At the end of each method's line, what came of it in the run behind, and what else is to be said (lessons.js). */
 cliptta.beside = []; // (method's name) => words
 cliptta.beside.push((method) => {
   const end = behind?.methods[method]?.end ?? null;
   return end === null ? "" : say("{name} {end}", { name: nameBehind(), end: percent(end, 1) });
 });
-cliptta.drawBeside = function () {
-  for (const card of document.querySelectorAll("#cards .card")) {
-    const words = cliptta.beside.map((told) => told(card.dataset.method)).filter(Boolean).join(" · ");
-    const line = card.querySelector(".beside");
-    if (line && line.textContent !== words) line.textContent = words;
-    if (!line && words) card.querySelector(".details").before(make("p.beside", words));
-  }
-};
-
 arrivals.past = function (data) {
   behind = data.behind || null;
   cliptta.overlay();
@@ -110,7 +100,7 @@ function actions(row) {
 kinds.past = function (body, data) {
   const note = (textContent) => make("p.footnote", textContent);
   if (!data.rows?.length) {
-    body.replaceChildren(note(say("Run again with one thing changed: the run before stays as dotted curves, and in the cards. Pin a run to keep it for longer.")));
+    body.replaceChildren(note(say("Run again with one thing changed: the run before stays as dotted curves, and its end beside the new one. Pin a run to keep it for longer.")));
     return;
   }
   const held = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;

@@ -7,8 +7,7 @@
 const touch = window.matchMedia("(pointer: coarse)").matches;
 const CONFIG = {
   displaylogo: false,
-  displayModeBar: touch ? false : "hover",
-  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  displayModeBar: false,
   showTips: false,
 };
 
@@ -35,32 +34,35 @@ function merge(base, extra) {
   return result;
 }
 
+/** The smallest size of type, which all of a plot has. */
+const small = () => parseFloat(getComputedStyle(root()).getPropertyValue("--t1")) || 13;
+
 /** The house style; a facet's layout is laid over it. */
 function houseStyle(extra) {
   const axis = {
     gridcolor: "@grid",
     linecolor: "@grid",
     zeroline: false,
-    tickfont: { size: 11, color: "@muted" },
-    title: { font: { size: 12, color: "@muted" }, standoff: 6 },
+    tickfont: { size: small(), color: "@muted" },
+    title: { font: { size: small(), color: "@muted" }, standoff: 6 },
     automargin: true,
     fixedrange: touch,
   };
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(root()).fontFamily, size: 12, color: "@ink" },
+    font: { family: getComputedStyle(root()).fontFamily, size: small(), color: "@ink" },
     margin: { l: 44, r: 10, t: 10, b: 36 },
     showlegend: false,
     hovermode: "closest",
-    hoverlabel: { bgcolor: "@panel", bordercolor: "@line", font: { color: "@ink", size: 12 } },
+    hoverlabel: { bgcolor: "@panel", bordercolor: "@line", font: { color: "@ink", size: small() } },
     dragmode: touch ? false : "zoom",
     uirevision: "kept",
     xaxis: { ...axis, showgrid: false, showline: true },
     yaxis: axis,
   };
   const layout = coloured(merge(base, extra));
-  for (const note of layout.annotations || []) note.font = { size: 11, color: colour("muted"), ...note.font };
+  for (const note of layout.annotations || []) note.font = { size: small(), color: colour("muted"), ...note.font };
   return layout;
 }
 
@@ -141,4 +143,5 @@ kinds.plot = function (body, figure) {
   body.querySelector(".footnote").textContent = figure.note || "";
   const places = keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
   facets.forEach((facet, index) => drawFacet(facet, places[index]));
+  if (figure.ends) cliptta.drawEnds(places[0], figure);
 };

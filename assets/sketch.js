@@ -56,7 +56,7 @@ cliptta.sketch = function (place, { data, layout }) {
   const [across, up] = [scale(xaxis, [...new Set(xs)]), scale(yaxis, ys)];
   const [fromLeft, fromFoot] = [(share) => left + (right - left) * share, (share) => foot + (top - foot) * share];
   const [x, y] = [(value) => fromLeft(across.at(value)), (value) => fromFoot(up.at(value))];
-  const svg = drawn("svg", { class: "sketch", width, height, "aria-hidden": "true", "font-size": 11, fill: paint("@muted") });
+  const svg = drawn("svg", { class: "sketch", width, height, "aria-hidden": "true", "font-size": 13, fill: paint("@muted") });
   const put = (...shape) => svg.append(drawn(...shape));
   for (const tick of up.ticks) {
     put("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), stroke: paint("@grid") });

@@ -19,7 +19,7 @@ const TERMS = (cliptta.lossTerms = {
   reward: [say("reward"), say("Asks for answers that another CLIP finds fitting.")],
 });
 
-const used = (told) => [say("{part} of {whole}", { part: told.used, whole: told.classes }), "histogram"];
+const used = (told) => [say("{part} of {whole}", { part: told.used, whole: told.classes }), "answers"];
 
 /** How CLIPTTA works, in three sentences with a batch's numbers, each words or [a number, the panel that shows it]. */
 function sentences({ told, alone }) {

@@ -16,7 +16,6 @@ from typing import Any
 
 from PIL import Image
 
-from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.heads import example_progress_html
@@ -40,9 +39,7 @@ def make_example() -> list[Session]:
 
 def example_stage(session: Session) -> dict[str, str]:
     """Every part of the stage as after that run, marked as an example."""
-    shift = session.recipe.settings.stream
-    words = example_progress_html(corruption_name(shift.corruption), shift.severity)
-    return stage(session, "done") | {"progress": words}
+    return stage(session, "done") | {"progress": example_progress_html()}
 
 
 def light_gallery(session: Session) -> dict[str, Any]:

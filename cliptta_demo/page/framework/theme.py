@@ -1,4 +1,4 @@
-"""Gradio's theme in the page's own colours; everything finer is in assets/page.css."""
+"""Gradio's theme in the page's own colours; everything finer is in assets/look.css."""
 
 import gradio as gr
 
@@ -18,8 +18,8 @@ COLOURS = {
     "checkbox_border_color_selected": "var(--accent)",
     "checkbox_label_background_fill": "transparent",
     "button_primary_background_fill": "var(--accent)",
-    "button_primary_background_fill_hover": "color-mix(in srgb, var(--accent) 82%, black)",
-    "button_primary_text_color": "white",
+    "button_primary_background_fill_hover": "var(--accent)",
+    "button_primary_text_color": "var(--on-accent)",
     "button_secondary_background_fill": "var(--panel)",
     "button_secondary_border_color": "var(--line)",
 }

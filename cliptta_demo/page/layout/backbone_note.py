@@ -48,24 +48,20 @@ def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None
         facts.append((say("Batch of {count}", count=recipe.settings.stream.batch_size), say("about {time}", time=time)))
     told = "".join(f"<div><dt>{what}</dt><dd>{value}</dd></div>" for what, value in facts)
     stays = say(
-        "Images and settings stay; Advanced takes this model's values. What you see stays until it has loaded, then a "
+        "Images and settings stay; Adapting takes this model's values. What you see stays until it has loaded, then a "
         "fresh run begins: adapted weights belong to their model."
     )
     kept = "" if name == before else f"<p>{html.escape(stays)}</p>"
+    if name != PAPERS:
+        words = say("The paper's is {name} ({cost}).", name=html.escape(label_of(PAPERS)), cost=_fetching(PAPERS))
+        kept = f"<p>{words}</p>{kept}"
     return f'<div class="model-note" data-testid="backbone-note"><p>{about}</p><dl>{told}</dl>{kept}</div>'
 
 
 def model_line_html(backbone: str) -> str:
-    """Under the page's title: which model runs, on what it was trained, and how to get the paper's."""
-    entry, name, more = entry_of(backbone), html.escape(label_of(backbone)), ""
-    words = Text("Runs <b>{name}</b>, trained on {data}.") if entry else Text("Runs <b>{name}</b>.")
-    runs = words.format(name=name, data=html.escape(entry.trained) if entry else "")
-    if backbone != PAPERS:
-        choose = f'<button type="button" data-shows="#backbone input">{say("choose it")}</button>'
-        about = {"name": html.escape(label_of(PAPERS)), "cost": _fetching(PAPERS), "choose": choose}
-        words = say("The paper's is {name} ({cost}): {choose}.", **about)
-        more = f'<span class="more"> {words}</span>'
-    return f'<p class="model-line">{runs}{more}</p>'
+    """Which model runs: a button that leads to the others."""
+    name = html.escape(label_of(backbone))
+    return f'<button type="button" data-shows="#backbone input">{name} <i aria-hidden="true">⌄</i></button>'
 
 
 def time_per_batch(machine: Machine, recipe: Recipe) -> str:

@@ -1,6 +1,8 @@
-"""The page: sidebar left, stage right. What its widgets call is in wires and form_events."""
+"""The page: the top, the knobs, the sentence, three depths, and the drawer of all settings.
 
-from contextlib import nullcontext
+What its widgets call is in wires and form_events.
+"""
+
 from functools import partial
 from typing import Any
 
@@ -21,20 +23,21 @@ from cliptta_demo.page.layout.panels_with_buttons import (
     connect_results,
     connect_sweep,
 )
-from cliptta_demo.page.layout.sidebar import build_sidebar
+from cliptta_demo.page.layout.sidebar import build_knobs, build_sidebar
 from cliptta_demo.page.layout.wires import Wires, connect_runs, pill, place
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.page.panels.heads import cards_place, message_html
+from cliptta_demo.page.panels import stage
+from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken, mounted, scripted
-from cliptta_demo.page.panels.stage import ROWS, example_run, opening_stage
 from cliptta_demo.page.runs.api import add_api
 from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Uploads
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import TITLE, footer, header, link_note
+from cliptta_demo.page.words.texts import TITLE, footer, header, link_note, sentence_html
 
 
 def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -> Page:
@@ -45,8 +48,7 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
     """
     form, recipe = opening(), readable(opening())
     check_gradio()
-    shown = example if example and form == usual_values() else opening_stage(recipe)
-    about_model = model_line_html(form["backbone"])
+    shown = example if example and form == usual_values() else stage.opening_stage(recipe)
     with Page(
         title=say("{name}: test-time adaptation, live", name=TITLE),
         analytics_enabled=False,
@@ -60,15 +62,19 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
 
         session = gr.State(None, time_to_live=lives)
         uploads = gr.State(None, time_to_live=lives, delete_callback=forget)
-        place(header(), "masthead")
-        model_line = place(about_model, "model-line")
-        with gr.Row(elem_id="page"):
-            with gr.Column(elem_id="sidebar", scale=0, min_width=320):
-                widgets, fields = build_sidebar(form, host.device, host.machine)
-            with gr.Column(elem_id="stage", scale=1, min_width=280):
-                parts = _build_stage(shown, PastRuns(shown=example_run(shown) if shown is example else None))
-                gr.HTML(glossary_html() + footer(), apply_default_css=False)
-        parts |= fields | {"session": session, "uploads": uploads, "model_line": model_line}
+        parts = _build_top(form["backbone"])
+        with gr.Row(elem_id="knobs"):
+            parts |= _build_buttons()
+            knobs = build_knobs(form)
+        parts |= _build_lead(shown) | build_camera()
+        with gr.Column(elem_id="stage"):
+            past = PastRuns(shown=stage.example_run(shown) if shown is example else None)
+            parts |= _build_stage(shown, past)
+        place(footer(), "colophon")
+        with gr.Column(elem_id="sidebar"):
+            widgets, fields = build_sidebar(form, host.device, host.machine, knobs)
+            place(glossary_html(), "glossary")
+        parts |= fields | {"session": session, "uploads": uploads}
         states = {"go": "", "model": form["backbone"], "before": None, "lesson_key": ""}
         states |= {"choice": Choice(recipe, idle=shown["progress"])}
         parts |= {name: gr.State(value) for name, value in states.items()}
@@ -82,7 +88,6 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         connect_lessons(wires, running, ended)
         connect_uploads(wires)
         connect_address(wires)
-        parts["settings"].click(None, js="() => window.cliptta.showSettings()")
         add_api(host)
 
         def left(request: gr.Request) -> None:
@@ -90,45 +95,77 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
 
         demo.unload(left)
     demo.queue(max_size=limits.queue_size, api_open=False)
-    demo.opening = shown | {"model_line": about_model}
+    demo.opening = shown
     return demo
 
 
-def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
-    """Controls and panels, by the names that :mod:`.runs.handlers` uses."""
+def _build_top(backbone: str) -> dict[str, Any]:
+    """Name and tabs; what leads elsewhere; the menu of lessons."""
     parts: dict[str, Any] = {}
-    with gr.Column(elem_id="controls"):
-        with gr.Row(elem_id="buttons"):
-            parts["run"] = gr.Button(say("Run"), variant="primary", elem_id="run", min_width=0)
-            parts["pause"] = gr.Button(say("Pause"), interactive=False, elem_id="pause", min_width=0)
-            parts["step"] = gr.Button(say("Step"), elem_id="step", min_width=0)
-            parts["reset"] = gr.Button(say("Reset"), elem_id="start-over", min_width=0)
-            parts["link"] = gr.Button(say("Share"), elem_id="share", min_width=0)
-            parts["settings"] = gr.Button(say("Settings"), elem_id="settings", min_width=0)
-        parts["progress"] = place(values["progress"], "progress")
-        with gr.Row(elem_id="of-run"):
-            parts["run_line"] = place(values["run_line"], "run-line")
-            parts["changed"] = place("", "changed")
+    with gr.Row(elem_id="top"):
+        scripted("masthead", header(len(LESSONS)), "window.cliptta.depths(element);")
+        parts["your_camera"] = gr.Button(say("Camera"), elem_id="your-camera", min_width=0)
+        parts["your_images"] = gr.Button(say("Your images"), elem_id="your-images", min_width=0)
+        parts["model_line"] = place(model_line_html(backbone), "model-line")
+        parts["settings"] = gr.Button(say("All settings"), elem_id="settings", min_width=0)
+        parts["link"] = gr.Button(say("Share"), elem_id="share", min_width=0)
+    with gr.Column(elem_id="lessons"):
+        scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons(element);")
+        parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}
+    parts["settings"].click(None, js="() => window.cliptta.showSettings()")
+    return parts
+
+
+def _build_buttons() -> dict[str, Any]:
+    parts = {
+        "run": gr.Button(say("Run"), variant="primary", elem_id="run", min_width=0),
+        "pause": gr.Button(say("Pause"), interactive=False, elem_id="pause", min_width=0),
+        "step": gr.Button(say("Step"), elem_id="step", min_width=0),
+        "reset": gr.Button(say("Reset"), elem_id="start-over", min_width=0),
+    }
+    # On a phone, where the knobs are a sheet.
+    scripted("knobs-more", '<button type="button" aria-expanded="false"></button>', "window.cliptta.sheet(element);")
+    return parts
+
+
+def _build_lead(values: dict[str, str]) -> dict[str, Any]:
+    """What leads: the sentence of the batch on show, how far the run is, what there is to say; the open lesson."""
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_id="lead"):
+        scripted("sentence", sentence_html(), mounted("sentence"))
+        with gr.Row(elem_id="small-line"):
+            parts |= {name: place(values[name], name.replace("_", "-")) for name in ("progress", "run_line")}
+            parts |= {name: place("", name) for name in ("changed", "estimate")}
+        parts["message"] = place(message_html(), "message")
+        parts["link_note"] = place(link_note(), "link-note")
         parts["lesson"] = build_stepper()
         with gr.Row(elem_classes="unseen"):  # pressed by the stepper's script
             parts["leave"] = gr.Button(elem_id="leave")
             parts["what_if"] = gr.Button(elem_id="what-if")
-    with gr.Row(elem_id="lessons"):
-        place(f"<h2>{say('Lessons')}</h2>", "lessons-title")
-        parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}
-        parts["your_camera"] = pill(say("Open the camera"), "your-camera")
-    parts |= build_camera()
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard
-    parts["link_note"] = place(link_note(), "link-note")
-    parts["message"] = place(message_html(), "message")
     parts["spoken"] = build_spoken()
-    parts["cards"] = scripted("cards", cards_place(), mounted("cards"), values["cards"])
+    return parts
+
+
+def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
+    """The panels of all depths, by the names that :mod:`.runs.handlers` uses."""
+    parts: dict[str, Any] = {}
     own = {"past": partial(build_past, past), "results": build_results, "sweep": build_sweep}
-    for row in ROWS:
-        with gr.Row(elem_classes="pair") if len(row) > 1 else nullcontext():
-            for panel in row:
-                if panel.name in own:
-                    parts |= own[panel.name]()
-                else:
-                    parts[panel.name] = build_panel(panel, values.get(panel.name) or panel.value(None))
+
+    def add(*panels: Panel) -> None:
+        for panel in panels:
+            if panel.name in own:
+                parts.update(own[panel.name]())
+            else:
+                parts[panel.name] = build_panel(panel, values.get(panel.name) or panel.value(None))
+
+    words, *middle, answers = stage.WATCH
+    with gr.Row(elem_id="watch", elem_classes="depth"):
+        add(words)
+        with gr.Column(elem_id="middle"):
+            add(*middle)
+        add(answers)
+    for name, panels in (("why", stage.WHY), ("explore", stage.EXPLORE)):
+        with gr.Column(elem_id=name, elem_classes="depth"):
+            add(*panels)
     return parts

@@ -108,7 +108,7 @@ def _fresh(recipe: Recipe, past: PastRuns) -> Update:
         "past_runs": past,
         "past": past_value(past, None, recipe),
         **values_of(recipe),
-        **waiting_stage(recipe.settings.methods),
+        **waiting_stage(),
         **buttons("idle"),
     }
 
@@ -177,7 +177,7 @@ def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: b
             words.insert(0, say((_LOST if lost else _OPENED)[recipe.dataset == UPLOAD]))
             update |= {"choice": Choice(readable(opening())), "changed": "", **values_of(recipe)}
             # The example that the page opens with is another experiment.
-            update |= waiting_stage(recipe.settings.methods) | give_way(past, None, recipe)
+            update |= waiting_stage() | give_way(past, None, recipe)
     except UserError as error:
         sentence = say("This link can't be opened as it is: {reason}", reason=error)
         return {"message": message_html(sentence, "error", unknown)}

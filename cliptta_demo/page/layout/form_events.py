@@ -1,6 +1,7 @@
 """What follows a change of the form, a lesson, an address or an upload."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,8 +12,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.saved_weights import MOST_BYTES
 from cliptta_demo.languages import say
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, STREAM_FIELDS, form_of, in_group
-from cliptta_demo.page.form.reading import opening, readable, unusual_values, values_of
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, STREAM_FIELDS, form_of
+from cliptta_demo.page.form.reading import opening, readable, values_of
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.backbone_note import (
     backbone_note_html,
@@ -21,7 +22,6 @@ from cliptta_demo.page.layout.backbone_note import (
     words_note_html,
     words_offer,
 )
-from cliptta_demo.page.layout.sidebar import ADVANCED, STREAM
 from cliptta_demo.page.layout.wires import OUTPUTS, QUIET, Wires
 from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.heads import message_html
@@ -35,7 +35,7 @@ from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size
 
 TOLD = (
     *("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed"),
-    *("stream_fold", "advanced_fold", "restore"),
+    "restore",
 )
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
 
@@ -57,8 +57,8 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
         form, busy = form_of(values), host.runs.is_busy(request.session_hash or "nobody")
         recipe, backbone = readable(form, uploads), form["backbone"]
-        stream, advanced = fold_labels(recipe)
         advice, offer = gpu_advice(backbone, host.device), words_offer(host.machine, recipe)
+        restore = restoring(recipe, opened)
         told = {
             "estimate": estimate_html(host.machine, recipe, host.device),
             "backbone_note": backbone_note_html(host.machine, backbone, recipe, model),
@@ -67,9 +67,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
             "words_offer": gr.Button(offer, visible=bool(offer)),
             "gpu_advice": gr.Button(advice, visible=bool(advice)),
             "changed": note_of(session, choice, recipe, busy),
-            "stream_fold": gr.Accordion(label=stream),
-            "advanced_fold": gr.Accordion(label=advanced),
-            "restore": gr.Button(visible=recipe is None or values_of(recipe) != opened),
+            "restore": gr.Button(restore, visible=bool(restore)),
         }
         return wires.spread(told)
 
@@ -124,15 +122,11 @@ def changed_html(shown: Recipe | None, asked: Recipe | None, press: str) -> str:
     return f'<p class="changed" role="status">{words}</p>' if differs else ""
 
 
-def fold_labels(recipe: Recipe | None) -> tuple[str, str]:
-    """The titles of the folds, Stream and Advanced, with how many of their settings are not the backbone's usual."""
-    names = unusual_values(recipe) if recipe is not None else ()
-    advanced = [name for name in names if name not in FORM or name in ("templates", *in_group("advanced"))]
-    stream = [name for name in names if name in STREAM_FIELDS]
-    return tuple(
-        say("{title} · {count} changed", title=title, count=len(changed)) if changed else say(title)
-        for title, changed in ((STREAM, stream), (ADVANCED, advanced))
-    )
+def restoring(recipe: Recipe | None, opened: Mapping[str, Any] | None) -> str:
+    """The words on the button that restores defaults, with how many settings it does; empty where there is none."""
+    changed = sum(opened[name] != value for name, value in values_of(recipe).items()) if recipe and opened else None
+    words = say("{count} changed: restore defaults", count=changed) if changed else ""
+    return say("Restore defaults") if changed is None else words
 
 
 def connect_address(wires: Wires) -> None:

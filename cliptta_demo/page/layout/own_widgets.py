@@ -35,7 +35,7 @@ LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where t
 def build_picker(chosen: Sequence[str]) -> gr.HTML:
     """The widget; its value is the list of the chosen methods' names."""
     work = "window.cliptta.picker(element, props, watch, trigger, server);"
-    return scripted("methods", _picker(), work, list(chosen), server_functions=[marks_of])
+    return scripted("methods", _picker(), work, list(chosen), server_functions=[marks_of], elem_classes="knob")
 
 
 def marks_of(names: Any) -> dict[str, dict[str, str]]:
@@ -57,10 +57,9 @@ def _picker() -> str:
         "corruptions, each method at its own rate. “10 ×” is ten times its work on a batch."
     )
     return (
-        f'<div class="picker" data-most="{LIMITS.max_methods}"><p class="head">{say("Compare")}</p>'
-        f'<ul class="chosen" aria-label="{say("Methods of the run")}"></ul>'
-        f"<details><summary><span>{say('All methods')}</span> <small></small></summary>"
-        f'<p class="hint">{hint}</p>{families}</details></div>'
+        f'<div class="picker" data-most="{LIMITS.max_methods}"><p class="knob-name">{say("Methods")} <b></b></p>'
+        f'<div class="chosen" role="group" aria-label="{say("Methods of the run")}"></div>'
+        f'<div class="floating"><p class="hint">{hint}</p>{families}</div></div>'
     )
 
 

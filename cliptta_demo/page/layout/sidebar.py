@@ -1,5 +1,9 @@
-"""The sidebar: a widget for each of the form's fields. Those of declared settings are made from their declarations."""
+"""A widget for each of the form's fields: the knobs above the stage, all others in a drawer.
 
+Those of declared settings are made from their declarations.
+"""
+
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -17,41 +21,51 @@ from cliptta_demo.page.form import fields as form
 from cliptta_demo.page.form.fields import FORM, class_text_and_corruption, fields, in_group, is_hub_choice
 from cliptta_demo.page.form.reading import readable
 from cliptta_demo.page.layout.backbone_note import backbone_note_html, gpu_advice, words_note_html, words_offer
+from cliptta_demo.page.layout.knobs import turning_knobs
 from cliptta_demo.page.layout.own_widgets import build_picker, build_uploader
 from cliptta_demo.page.layout.wires import QUIET, pill, place
 from cliptta_demo.page.panels.heads import message_html
-from cliptta_demo.page.runs.cost import estimate_html
+from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.words.defaults import DEFAULTS, UPLOAD
 
-STREAM, ADVANCED = Text("Stream"), Text("Advanced")  # the folds
 BUTTONS = 4  # choices that are all shown; more of them are a list that opens
+DRAWER = (
+    '<div class="drawer-head"><h2></h2><button type="button" class="close"></button></div>'
+    '<input type="search" class="find">'
+)
 
 
-def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Builds the widgets inside the present layout, with these values; ``device``: where runs work.
+def build_knobs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The widgets above the stage: images, corruption, severity, learning rate, methods."""
+    about = {"value": values["dataset"], "label": say("Images"), "info": images_note(values["dataset"]) or _typing()}
+    about |= {"allow_custom_value": form.takes_typed(), "elem_id": "dataset", "elem_classes": "knob"}
+    made: dict[str, Any] = {"dataset": gr.Dropdown(form.dataset_choices(), **about)}
+    return made | turning_knobs(values) | {"methods": build_picker(values["methods"])}
+
+
+def build_sidebar(
+    values: Mapping[str, Any], device: str, machine: Machine, made: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Builds all other widgets inside the present layout, with these values; ``device``: where runs work.
 
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
+
+    Args:
+        made: the knobs.
 
     Returns:
         The fields' widgets by their names, in the order of :func:`.fields.fields`; the other parts by theirs.
     """
     parts: dict[str, Any] = {}
-    made: dict[str, Any] = {}
     dataset, backbone, recipe = values["dataset"], values["backbone"], readable(values)
+    scripted("drawer-head", DRAWER, "window.cliptta.drawer(element);")
+    parts["restore"] = pill(say("Restore defaults"), "restore", visible=False)
     with _group(say("Images")):
-        made["dataset"] = gr.Dropdown(
-            form.dataset_choices(),
-            value=dataset,
-            label=say("Data"),
-            info=images_note(dataset) or _typing(),
-            allow_custom_value=form.takes_typed(),
-            elem_id="dataset",
-        )
         parts["files"] = build_uploader(dataset == UPLOAD)
         parts["upload_note"] = place(message_html(), "upload-note")
         parts["propose"] = offer("", elem_id="propose")
-        about = {"info": class_names_help(dataset), "lines": 3, "max_lines": 8, "elem_id": "class-names"}
+        about = {"info": class_names_help(dataset), "lines": 2, "max_lines": 8, "elem_id": "class-names"}
         made["class_names"] = gr.Textbox(values["class_names"], label=say("Class names"), **about)
         made |= build_widgets(in_group("images"), values)
         made["strangers_by_label"].visible = dataset == UPLOAD
@@ -60,12 +74,6 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> t
         with gr.Row(elem_classes="shortcuts", visible=_has_pictures(dataset)) as shortcuts:
             twelve = gr.Button(say("Twelve classes"), size="sm", elem_id="twelve-classes")
             every = gr.Button(say("All {count}", count=len(picture_class_names())), size="sm", elem_id="all-classes")
-    with _group(say("Shift")):
-        made |= build_widgets(in_group("shift"), values)
-        about = {"label": say("OOD source"), "elem_id": "ood-source"}
-        made["ood_source"] = gr.Dropdown(form.stranger_choices(), value=values["ood_source"], **about)
-    with _group(say("Methods")):
-        made["methods"] = build_picker(values["methods"])
         made["backbone"] = gr.Dropdown(
             [(entry.label, name) for name, entry in BACKBONES.items()],
             value=backbone,
@@ -73,26 +81,29 @@ def build_sidebar(values: Mapping[str, Any], device: str, machine: Machine) -> t
             allow_custom_value=True,  # any tag of open_clip, any model of the hub; checked on the server
             elem_id="backbone",
         )
-        with gr.Row(elem_classes="shortcuts"):
-            parts["load_weights"] = pill(say("Load adapted weights"), "load-weights")
         parts["gpu_advice"] = offer(gpu_advice(backbone, device), elem_id="gpu-advice")
         parts["backbone_note"] = place(backbone_note_html(machine, backbone, recipe, backbone), "backbone-note")
-        parts["estimate"] = place(estimate_html(machine), "estimate")
-    with gr.Accordion(say(STREAM), open=False, elem_id="stream-fold") as parts["stream_fold"]:
-        first, *rest = in_group("schedule")
-        for names in ([first], rest, in_group("stream")):
-            made |= build_widgets(names, values)
-    groups: dict[str, gr.Group] = {}  # method → its own settings, where it has some
-    with gr.Accordion(say(ADVANCED), open=False, elem_id="advanced") as parts["advanced_fold"]:
-        made |= build_widgets(in_group("advanced"), values)
-        for method in METHODS:
-            if names := [name for name in fields() if name not in FORM and name.split(".")[0] == method]:
-                with _group(METHODS[method].label, visible=method in values["methods"]) as groups[method]:
-                    made |= build_widgets(names, values)
+        with gr.Row(elem_classes="shortcuts"):
+            parts["load_weights"] = pill(say("Load adapted weights"), "load-weights")
         words = say("One a line, {} for the class name. Empty: the backbone's own.")
-        about = {"info": words, "lines": 2, "max_lines": 6, "elem_id": "templates"}
+        about = {"info": words, "lines": 1, "max_lines": 6, "elem_id": "templates"}
         made["templates"] = gr.Textbox(values["templates"], label=say("Prompt templates"), **about)
-    parts["restore"] = pill(say("Restore defaults"), "restore", visible=False)
+    first, *rest = in_group("schedule")
+    with _group(say("Stream")):
+        for names in (in_group("stream"), [first], rest, ["ramp"]):
+            made |= build_widgets(names, values)
+    with _group(say("Strangers")):
+        made |= build_widgets(["ood_share"], values)
+        about = {"label": say("OOD source"), "elem_id": "ood-source"}
+        made["ood_source"] = gr.Dropdown(form.stranger_choices(), value=values["ood_source"], **about)
+    with _group(say("Adapting")):
+        made |= build_widgets([name for name in in_group("advanced") if name not in made], values)
+    groups: dict[str, gr.Group] = {}  # method → its own settings, where it has some
+    for method in METHODS:
+        if names := [name for name in fields() if name not in FORM and name.split(".")[0] == method]:
+            title = say("{method}'s own", method=METHODS[method].label)
+            with _group(title, visible=method in values["methods"]) as groups[method]:
+                made |= build_widgets(names, values)
     made = {name: made[name] for name in fields()}
 
     # What the widgets do to one another; no run is touched here.
@@ -121,7 +132,7 @@ def offer(words: str, **about: Any) -> gr.Button:
 @contextmanager
 def _group(title: str, **about: Any) -> Iterator[gr.Group]:
     with gr.Group(elem_classes="fieldset", **about) as group:
-        gr.HTML(f"<h2>{title}</h2>", apply_default_css=False)
+        gr.HTML(f"<h3>{html.escape(title)}</h3>", apply_default_css=False)
         yield group
 
 

@@ -17,7 +17,7 @@ COLLAPSE = Lesson(
         Told(
             "TENT's bars pile onto one class, its entropy falls to the floor and its accuracy below "
             "zero-shot's: each wrong guess feeds the next.",
-            "histogram",
+            "answers",
         ),
         Told(
             "CLIPTTA's entropy stays near the ceiling, and its accuracy climbs above zero-shot's: it asks the "
@@ -116,7 +116,7 @@ FAIR = Lesson(
         Told(
             "TENT by itself falls below zero-shot. In the scripts of CLIPTTA's authors it runs so, and at ten "
             "times CLIPTTA's rate.",
-            "histogram",
+            "answers",
         ),
     ),
     change=Change(

@@ -84,10 +84,10 @@ class Ends(Question):
 class Swallows(Question):
     """Which class takes most of a method's predictions?"""
 
-    panel: str = "histogram"
+    panel: str = "answers"
 
     def asked(self, recipe: Recipe) -> Data:
-        """One choice a class; the guess is marked above its bar."""
+        """One choice a class; the guess is marked in its row."""
         choices = [{"value": name, "label": name} for name in map(display_name, recipe.class_names)]
         return {"choices": choices, "marks": {"bar": say("your guess"), "method": self.method}}
 

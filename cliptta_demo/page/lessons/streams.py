@@ -121,7 +121,7 @@ RUNS = Lesson(
         ),
         Told(
             "TENT ends below zero-shot. The bars show where its answers have gone, the dashes where they belong.",
-            "histogram",
+            "answers",
         ),
     ),
     change=Change(Text("And if the same images come in any order?"), Text("Shuffled: run"), {"order": "shuffled"}),

@@ -5,7 +5,6 @@ which classes each method predicts, and which it forgets.
 from typing import Any, TypedDict
 
 from cliptta_demo.backend.data.schedule import plan_of
-from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
@@ -49,6 +48,7 @@ class MethodAccuracy(Method):
     series: list[float | None]
     alone: list[float | None]
     last: float | None
+    beside: Beside | None
     at_work: float | None
 
 
@@ -91,10 +91,17 @@ def accuracy_data(session: Session, live: LiveStep | None = None) -> Accuracy:
             "series": rounded(line, 4),
             "alone": rounded(own.batch_accuracy if labelled else own.confidence, 4),
             "last": line[-1] if line else None,
+            "beside": _beside(session, name),
             "at_work": work[name],
         }
 
     return _over_the_stream(session, live) | {"labelled": labelled, "methods": entries_of(session, numbers)}
+
+
+def _beside(session: Session, name: str) -> Beside | None:
+    """A method beside zero-shot so far; None without labels."""
+    method = session.snapshot.methods[name] if session.snapshot else None
+    return vars(method.paired) if method is not None and method.accuracy is not None else None
 
 
 def entropy_data(session: Session, live: LiveStep | None = None) -> Entropy:
@@ -138,74 +145,15 @@ def _over_the_stream(session: Session, live: LiveStep | None) -> Any:
 
 ACCURACY = Panel(
     "accuracy",
-    Text("Accuracy over the stream"),
-    Text("Share of images named rightly so far; faint dots are single batches, hollow marks the batch at work."),
+    Text("Right so far"),
+    Text("accuracy; gains ± two standard errors"),
     accuracy_data,
     live=True,
 )
 ENTROPY = Panel(
     "entropy",
-    Text("Collapse entropy"),
-    Text(
-        "How evenly a batch's predictions spread over the classes: when a model collapses into a few, the curve falls."
-    ),
+    Text("Spread of the answers"),
+    Text("collapse entropy; 0: all one class"),
     entropy_data,
-    live=True,
-)
-
-
-class MethodHistogram(Method):
-    """One method's.
-
-    Attributes:
-        counts: predictions per class so far, strangers left out; entropy: collapse entropy of the batch at hand, in
-            nats.
-        beside: None without labels.
-    """
-
-    counts: list[int]
-    entropy: float
-    beside: Beside | None
-
-
-class Histogram(TypedDict):
-    """What the panel draws; ``truth``: images per class so far, None without labels; ``reference``: zero-shot's key."""
-
-    classes: list[str]
-    truth: list[int] | None
-    reference: str
-    methods: list[MethodHistogram]
-
-
-def histogram_data(session: Session, live: LiveStep | None = None) -> Histogram:
-    """Predictions per class of a run that has begun."""
-    truth, snapshot = session.state.true_histogram, session.snapshot
-
-    def numbers(name: str) -> dict[str, Any]:
-        counts = session.state.tallies[name].histogram
-        known = snapshot is not None and snapshot.methods[name].accuracy is not None
-        return {
-            "counts": (counts + live.methods[name].histogram if live else counts).tolist(),
-            "entropy": entropy_now(session, live, name),
-            "beside": vars(snapshot.methods[name].paired) if known else None,
-        }
-
-    return {
-        "classes": [display_name(name) for name in session.recipe.class_names],
-        "truth": truth.tolist() if truth.any() else None,
-        "reference": REFERENCE,
-        "methods": entries_of(session, numbers),
-    }
-
-
-HISTOGRAM = Panel(
-    "histogram",
-    Text("Where the predictions go"),
-    Text(
-        "Bars are predictions per class, dashes the truth; a collapsing method piles its bars onto a few classes. "
-        "Improvement is the share of zero-shot's wrong images that are now right, deterioration the share of its right "
-        "images that are now wrong."
-    ),
-    histogram_data,
     live=True,
 )

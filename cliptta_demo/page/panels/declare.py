@@ -32,7 +32,7 @@ class Panel(Says):
 
     name: str
     title: str
-    sentence: str
+    sentence: str = ""
     draw: Callable[..., Any] | None = None
     waiting: Any = None
     live: bool = False

@@ -14,15 +14,16 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.links import to_query
+from cliptta_demo.page.panels import images
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.heads import cards_data, cards_place, run_line_html
-from cliptta_demo.page.panels.images import GLIMPSE, with_scores
+from cliptta_demo.page.panels.heads import run_line_html
+from cliptta_demo.page.panels.images import with_scores
 from cliptta_demo.page.panels.panel import DRAWING, STYLES, panel_html, spoken_language
-from cliptta_demo.page.panels.stage import DRAWN, ROWS
+from cliptta_demo.page.panels.stage import DRAWN, EXPLORE, WATCH, WHY
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import KEPT_RUN, header
+from cliptta_demo.page.words.texts import KEPT_RUN, header, sentence_html
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
 OWN_IMAGES = Text("The images were your own: put the path of their folder in the place of PATH.")
@@ -103,16 +104,15 @@ def as_python(session: Session) -> str:
 
 def run_as_page(session: Session) -> str:
     """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
-    rows = [[panel for panel in row if panel in DRAWN or panel is GLIMPSE] for row in ROWS]
-    places = ["".join(f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in row) for row in rows]
+    drawn = [panel for panel in (*WATCH, *WHY, *EXPLORE) if panel in DRAWN or (not panel.server and panel in WATCH)]
     body = [spoken_language(), header(), f'<p class="sentence">{KEPT_RUN}</p>']
-    body += [run_line_html(session), f'<div id="cards">{cards_place()}</div>']
-    body += [
-        f'<div class="pair">{place}</div>' if len(row) > 1 else place for row, place in zip(rows, places, strict=True)
-    ]
-    body.append(glossary_html())
-    cards = ["cards", to_json(cards_data(session, session.recipe.settings.methods))]
-    data = {"panels": [cards, *([panel.name, panel.value(session)] for row in rows for panel in row)]}
+    body += [f'<div id="sentence">{sentence_html()}</div>', run_line_html(session)]
+    places = {panel: f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in drawn}
+    middle = "".join(places[panel] for panel in WATCH[1:-1])
+    body.append(f'<div id="watch">{places[WATCH[0]]}<div id="middle">{middle}</div>{places[WATCH[-1]]}</div>')
+    body += [*(places[panel] for panel in drawn if panel not in WATCH), glossary_html()]
+    values = [(panel.name, panel.value(session)) for panel in drawn]
+    data = {"panels": [*sorted(values, key=lambda named: named[0] != images.GALLERY.name), ("sentence", "{}")]}
     scripts = [f"{name}.js" for name in DRAWING]
     styles = [f"{name}.css" for name in (*STYLES, "report")]
     return one_file(
@@ -178,6 +178,10 @@ def _own(recipe: Recipe) -> dict[str, Any]:
         for name, setting, part in recipe.settings.declared()
         if "." in name and getattr(part, setting.name) != setting.default
     }
+
+
+def _flag(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # What a button saves: its label, the file's name and type, and its text of a session that has a snapshot.

@@ -9,7 +9,7 @@ import numpy as np
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.languages import Text
-from cliptta_demo.page.panels.declare import Method, Panel, entries_of, rounded
+from cliptta_demo.page.panels.declare import Beside, Method, Panel, entries_of, rounded
 from cliptta_demo.page.session.state import Session
 
 SCORE_BINS = 32
@@ -62,7 +62,7 @@ def scores_data(session: Session) -> Scores:
 SCORES = Panel(
     "scores",
     Text("Known or stranger?"),
-    Text("An ID score says how familiar an image looks; images left of the threshold are taken for strangers (OOD)."),
+    Text("ID score: how familiar; left of the line: stranger"),
     scores_data,
 )
 
@@ -106,12 +106,13 @@ class MethodGain(Method):
     Attributes:
         accuracy: 0 to 1, None without labels.
         milliseconds: of an image: the median over the batches, so that a first one that warms up does not count.
-        kept: bytes that it keeps for the next batch.
+        kept: bytes that it keeps for the next batch; beside: what it fixed and broke, None without labels.
     """
 
     accuracy: float | None
     milliseconds: float
     kept: int
+    beside: Beside | None
 
 
 def gain_data(session: Session) -> dict[str, list[MethodGain]]:
@@ -122,7 +123,8 @@ def gain_data(session: Session) -> dict[str, list[MethodGain]]:
         seconds = method.series.seconds
         images = max(session.snapshot.images_done / len(seconds), 1)
         milliseconds = 1000 * statistics.median(seconds) / images
-        return {"accuracy": method.accuracy, "milliseconds": milliseconds, "kept": method.kept_bytes}
+        beside = None if method.accuracy is None else vars(method.paired)
+        return {"accuracy": method.accuracy, "milliseconds": milliseconds, "kept": method.kept_bytes, "beside": beside}
 
     return {"methods": entries_of(session, numbers)}
 

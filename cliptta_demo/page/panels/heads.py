@@ -1,4 +1,4 @@
-"""What stands over the panels: how far a run is, and which one; the cards; messages. Pure.
+"""What stands over the panels: how far a run is, and which one; messages. Pure.
 
 Every text that a person could have written is escaped where it becomes HTML.
 """
@@ -6,20 +6,17 @@ Every text that a person could have written is escaped where it becomes HTML.
 import html
 import time
 from collections.abc import Sequence
-from typing import Any, TypedDict
 
 from cliptta_demo.backend.hub.downloads import Progress, megabytes
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.arithmetic import duration
-from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.snapshot import LiveStep, Series
+from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.links import to_query
-from cliptta_demo.page.panels.declare import Beside, Method, entries, rounded
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import UPLOAD
 
@@ -100,12 +97,13 @@ class DownloadLine:
         return progress_bar(progress.done / max(progress.total, 1), " · ".join(words), busy=True)
 
 
-def example_progress_html(corruption: str, severity: int) -> str:
-    """The line above the run that the page opens with."""
+def example_progress_html() -> str:
+    """The line below the sentence of the run that the page opens with."""
     words = say(
-        "{corruption} at severity {severity}. Press Run to watch it happen.", corruption=corruption, severity=severity
+        "A model meets noise it was never trained on, and goes on learning without labels. All see the same images."
     )
-    return progress_bar(1.0, f'<span class="example">{html.escape(say("Example"))}</span> {html.escape(words)}')
+    example = html.escape(say("Recorded example"))
+    return progress_bar(1.0, f'{html.escape(words)} <span class="example">{example}</span>')
 
 
 def progress_bar(share: float, text: str, busy: bool = False) -> str:
@@ -159,72 +157,6 @@ def run_line_html(session: Session | None = None) -> str:
     parts.append(say_count("{count} batch of {size}", "{count} batches of {size}", batches, size=stream.batch_size))
     words, link = html.escape(" · ".join((*parts, *session.changes))), html.escape(to_query(recipe))
     return f'<p class="run-line" data-testid="run-line" data-link="{link}" title="{words}">{words}</p>'
-
-
-class Card(Method):
-    """One method's; shares are 0 to 1.
-
-    Attributes:
-        sentence: that describes it; accuracy: so far; at_work: of the batch at work; beside: None without labels.
-        confidence: mean, of the last batch; changed: how many of its predictions are not zero-shot's.
-        spark: accuracy of each batch, without labels mean confidence.
-    """
-
-    sentence: str
-    accuracy: float | None
-    at_work: float | None
-    beside: Beside | None
-    confidence: float | None
-    changed: int | None
-    spark: list[float]
-
-
-class Cards(TypedDict):
-    """What the cards show.
-
-    Attributes:
-        reference: zero-shot's key; begun: whether a batch is done; working: whether one is at work; images: of the last
-            batch.
-    """
-
-    reference: str
-    begun: bool
-    working: bool
-    images: int
-    methods: list[Card]
-
-
-def cards_data(session: Session | None, methods: Sequence[str], live: LiveStep | None = None) -> Cards:
-    """Accuracy, gain over zero-shot, and what each method fixed and broke."""
-    snapshot = session.snapshot if session else None
-
-    def numbers(name: str) -> dict[str, Any]:
-        method = snapshot.methods[name] if snapshot else None
-        series = method.series if method else Series()
-        known = [value for value in series.batch_accuracy if value is not None]
-        changed = method.batch.predicted != snapshot.methods[REFERENCE].batch.predicted if method else None
-        return {
-            "sentence": METHODS[name].sentence,
-            "accuracy": method.accuracy if method else None,
-            "at_work": live.methods[name].accuracy if live and name in live.methods else None,
-            "beside": vars(method.paired) if method and method.accuracy is not None else None,
-            "confidence": float(method.batch.confidence.mean()) if method else None,
-            "changed": int(changed.sum()) if method else None,
-            "spark": rounded(known or series.confidence, 4),
-        }
-
-    return {
-        "reference": REFERENCE,
-        "begun": snapshot is not None,
-        "working": live is not None,
-        "images": len(snapshot.labels) if snapshot else 0,
-        "methods": entries(methods, numbers),
-    }
-
-
-def cards_place() -> str:
-    """Where a script draws them."""
-    return f'<div class="cards body" role="group" aria-label="{html.escape(say("Results so far"))}"></div>'
 
 
 def message_html(text: str = "", kind: str = "info", more: Sequence[str] = ()) -> str:

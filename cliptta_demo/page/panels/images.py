@@ -1,4 +1,4 @@
-"""The panels that go image by image: the gallery of the batch at hand, its first images, and the table of results.
+"""The panels that go image by image: words and answers of the batch at hand, its gallery, and the table of results.
 
 The browser builds tiles and cells with ``textContent`` only (assets/gallery.js), so no name can become markup.
 """
@@ -115,14 +115,9 @@ GALLERY = Panel(
     gallery_data,
 )
 
-GLIMPSE = Panel(
-    "glimpse",
-    Text("What they see, and what they say"),
-    Text(
-        "The first images of the batch as the models saw them, the truth below, then zero-shot's word and the "
-        "adapted model's. Click one to see it large."
-    ),
-)
+WORDS = Panel("words", Text("What each says"))
+
+ANSWERS = Panel("answers", Text("Where the answers go"), Text("classes in use"))
 
 
 RESULTS = Panel(

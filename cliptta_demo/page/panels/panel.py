@@ -23,12 +23,13 @@ from cliptta_demo.places import ASSETS
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 # Of the scripts, those that draw what a run shows, wherever it is kept; and all.
 DRAWING = (
-    *("page", "sketch", "cards", "plots", "curves", "histogram", "figures", "batches", "gallery", "enlarged", "loss"),
-    *("story", "terms", "strip", "past"),
+    *("page", "sketch", "ends", "plots", "curves", "figures", "batches", "gallery", "watch", "enlarged"),
+    *("loss", "story", "terms", "strip", "past"),
 )
-SCRIPTS = (*DRAWING, "embed", "keys", "upload", "picker", "results", "answers", "lesson", "camera")
-STYLES = ("page", "panels", "tables", "images", "lesson", "print")
+SCRIPTS = (*DRAWING, "embed", "keys", "top", "knobs", "upload", "picker", "results", "answers", "lesson", "camera")
+STYLES = ("look", "watch", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
+CORRUPTIONS = ASSETS / "corruptions.jpg"  # a column for each, "none" first; a row for each severity
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
 
 
@@ -40,7 +41,7 @@ def example_file(name: str) -> Path:
 
 def static_files() -> list[Path]:
     """The files that the browser loads from this server as they lie there; no others are made public."""
-    return [PLOTLY, example_file("example-batches"), *EXAMPLE_PICTURES.values()]
+    return [PLOTLY, CORRUPTIONS, example_file("example-batches"), *EXAMPLE_PICTURES.values()]
 
 
 def address(path: Path) -> str:

@@ -4,7 +4,6 @@ the page opens with: made by the engine, shipped as data, drawn before any model
 
 import html
 import json
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,37 +16,27 @@ from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels import curves, figures, images, loss, past_runs, strip
-from cliptta_demo.page.panels.declare import Panel, to_json
-from cliptta_demo.page.panels.heads import cards_data, progress_bar, progress_html, run_line_html
+from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.heads import progress_bar, progress_html, run_line_html
 from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, address, example_file
 from cliptta_demo.page.session.past import PastMethod, PastRun
 from cliptta_demo.page.session.state import Recipe, Session
-from cliptta_demo.page.words.defaults import DEFAULTS
 
-# To add a panel: write its file, add it here, `make generate`. Those of one row stand side by side.
-ROWS: tuple[tuple[Panel, ...], ...] = (
-    (figures.SCORES,),
-    (images.GLIMPSE,),
-    (strip.PANEL,),
-    (curves.ACCURACY, curves.ENTROPY),
-    (past_runs.PANEL,),
-    (curves.HISTOGRAM,),
-    (loss.STORY, loss.TOY),
-    (loss.MATRIX,),
-    (figures.RELIABILITY, figures.GAIN),
-    (images.GALLERY,),
-    (figures.SWEEP,),
-    (images.RESULTS,),
-    (figures.DRIFT,),
+# To add a panel: write its file, add it here, `make generate`. Watch is the first screen; the others are behind tabs.
+WATCH = (images.WORDS, curves.ACCURACY, strip.PANEL, curves.ENTROPY, figures.SCORES, images.ANSWERS)
+WHY = (loss.STORY, loss.TOY, loss.MATRIX)
+EXPLORE = (
+    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, images.GALLERY, past_runs.PANEL),
+    *(images.RESULTS, figures.DRIFT),
 )
-DRAWN = tuple(panel for row in ROWS for panel in row if panel.draw)
-HEADS = ("progress", "run_line", "cards")
+DRAWN = tuple(panel for panel in (*WATCH, *WHY, *EXPLORE) if panel.draw)
+HEADS = ("progress", "run_line")
 PARTS = (*HEADS, *(panel.name for panel in DRAWN))
 
 
-def waiting_stage(methods: Sequence[str] = DEFAULTS.methods) -> dict[str, str]:
+def waiting_stage() -> dict[str, str]:
     """The stage before the first run: it says what will appear where. The strip goes on showing the form's plan."""
-    heads = {"progress": progress_html(None), "run_line": run_line_html(), "cards": to_json(cards_data(None, methods))}
+    heads = {"progress": progress_html(None), "run_line": run_line_html()}
     return heads | {panel.name: panel.value(None) for panel in DRAWN if panel is not strip.PANEL}
 
 
@@ -61,7 +50,7 @@ def opening_stage(recipe: Recipe | None) -> dict[str, str]:
     images = FORM["dataset"].words(recipe.dataset)
     words = say("Ready: {model} on {images}. Press Run.", model=label_of(recipe.backbone), images=images)
     heads = {"progress": progress_bar(0.0, html.escape(words)), "strip": planned_strip(recipe)}
-    return waiting_stage(recipe.settings.methods) | heads
+    return waiting_stage() | heads
 
 
 def planned_strip(recipe: Recipe, later: bool = False) -> str:
@@ -71,11 +60,9 @@ def planned_strip(recipe: Recipe, later: bool = False) -> str:
 
 def stage(session: Session, phase: str) -> dict[str, str]:
     """Everything, after a whole batch. ``phase``: running, paused, done."""
-    methods = session.recipe.settings.methods
     if session.snapshot is None:
-        return waiting_stage(methods)
+        return waiting_stage()
     heads = {"progress": progress_html(session, None, phase), "run_line": run_line_html(session)}
-    heads |= {"cards": to_json(cards_data(session, methods))}
     return heads | {panel.name: panel.value(session) for panel in DRAWN}
 
 
@@ -85,10 +72,7 @@ def live_stage(session: Session, step: LiveStep, every: float = 0.0) -> dict[str
     Args:
         every: seconds between two such looks.
     """
-    heads = {
-        "progress": progress_html(session, step, "running", every=every),
-        "cards": to_json(cards_data(session, session.recipe.settings.methods, step)),
-    }
+    heads = {"progress": progress_html(session, step, "running", every=every)}
     return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}
 
 

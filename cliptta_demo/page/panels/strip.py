@@ -120,6 +120,5 @@ def _classes(settings: StreamSettings, classes: int, batches: int) -> list[str]:
 PANEL = Panel(
     "strip",
     Text("What comes when"),
-    Text("The stream, batch by batch, from left to right: shifts as high as they are severe."),
-    strip_data,
+    draw=strip_data,
 )

@@ -132,7 +132,7 @@ def run(
                     words = look.begun.message or host.visitors.apology(key)
                     first: Update = {"session": session, "uploads": uploads, "choice": choice, "model": recipe.backbone}
                     if look.begun.fresh:
-                        first |= {**waiting_stage(recipe.settings.methods), **give_way(past, before, recipe)}
+                        first |= {**waiting_stage(), **give_way(past, before, recipe)}
                         past = first["past_runs"]
                     seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
                     first |= {"progress": progress_html(session, None, "preparing", seconds), "changed": ""}

@@ -1,6 +1,6 @@
 """What a visitor sees before Gradio's scripts have come and drawn the page, which takes a slow phone some seconds.
 
-The page's own HTML brings its title, its model line, and the cards and curves of its opening example, drawn by the
+The page's own HTML brings its title, and the words, curves and answers of its opening example, drawn by the
 page's style sheets and scripts where they will stay. assets/first.js takes all of it away as soon as the page itself
 stands; until then the page is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, and the page's
 own scripts and style sheets, which never change under their address, are kept by the browser.
@@ -22,8 +22,6 @@ from cliptta_demo.languages import Text, language
 from cliptta_demo.one_file import in_script
 from cliptta_demo.page.framework.gradio_parts import Page
 from cliptta_demo.page.panels import curves
-from cliptta_demo.page.panels.heads import cards_place
-from cliptta_demo.page.panels.images import GLIMPSE
 from cliptta_demo.page.panels.panel import (
     JOINED,
     joined,
@@ -32,13 +30,12 @@ from cliptta_demo.page.panels.panel import (
     spoken_language,
     stylesheet,
 )
-from cliptta_demo.page.panels.strip import PANEL as STRIP
-from cliptta_demo.page.words.texts import header
+from cliptta_demo.page.panels.stage import WATCH
+from cliptta_demo.page.words.texts import header, sentence_html
 from cliptta_demo.places import ASSETS
 
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
 DRAW = 'document.getElementById("first-paint").draw()'
-CURVES = (curves.ACCURACY, curves.ENTROPY)
 FOR_GOOD = "public, max-age=31536000, immutable"
 NO_SCRIPTS = Text(
     "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
@@ -114,22 +111,17 @@ def _first(parts: Mapping[str, str]) -> str:
     head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
     page = f'{header()}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
-        bar = f'<div class="bar">{parts["progress"]}{parts["run_line"]}</div>'
-        cards = _place("cards", cards_place())
-        stage = f'<div>{bar}<div class="row"></div>{cards}{panel_html(GLIMPSE)}{_figures(parts)}</div>'
-        page += f'{parts["model_line"]}<div class="columns"><div class="side"></div>{stage}</div>'
+        drawn = (WATCH[0], curves.ACCURACY, curves.ENTROPY, WATCH[-1])
+        words, *figures, answers = (_place(panel.name, panel_html(panel)) for panel in drawn)
+        page += f'<div class="knobs"></div><div id="lead">{_place("sentence", sentence_html())}'
+        page += f'<div id="small-line">{parts["progress"]}</div></div>'
+        page += f'<div id="watch">{words}<div id="middle">{"".join(figures)}</div>{answers}</div>'
+        data = {name: json.loads(parts[name]) for name in ("gallery", "accuracy", "entropy")}
+        ends = [f"{own['label']} {own['last']:.1%}" for own in data["accuracy"]["methods"] if own["last"] is not None]
+        page += f"<noscript><p>{', '.join(ends)}</p></noscript>"
+        page += f'<script type="application/json">{in_script(data)}</script><script>{DRAW}</script>'
     spoken = language()
     return f'<div id="first-paint" lang="{spoken.code}" dir="{spoken.direction}">{head}<div>{page}</div></div>'
-
-
-def _figures(parts: Mapping[str, str]) -> str:
-    """The places of the figures behind the first images, and what first.js draws there and in the cards."""
-    strip, *figures = (_place(panel.name, panel_html(panel)) for panel in (STRIP, *CURVES))
-    data = {name: json.loads(parts[name]) for name in ("cards", *(panel.name for panel in (STRIP, *CURVES)))}
-    told = f'<script type="application/json">{in_script(data)}</script>'
-    ends = [f"{own['label']} {own['accuracy']:.1%}" for own in data["cards"]["methods"] if own["accuracy"] is not None]
-    said = f"<noscript><p>{', '.join(ends)}</p></noscript>"
-    return f'{said}{strip}<div class="pair">{"".join(figures)}</div>{told}<script>{DRAW}</script>'
 
 
 def _place(name: str, content: str) -> str:

@@ -14,15 +14,31 @@ _ABOUT = Text(
 )
 
 
-def header() -> str:
-    """The page's beginning."""
+DEPTHS = {"watch": Text("Watch"), "why": Text("Why"), "explore": Text("Explore")}
+
+
+def header(lessons: int = 0) -> str:
+    """The page's beginning: its name, the tabs of its depths, and where there are some the menu of lessons."""
+    tabs = "".join(
+        f'<button type="button" role="tab" id="tab-{name}" aria-controls="{name}">{say(words)}</button>'
+        for name, words in DEPTHS.items()
+    )
+    count = say("{count}, from 3 minutes", count=lessons)
+    menu = f'<button type="button" id="lessons-open"><b>{say("Lessons")}</b> <span>{count}</span></button>'
     return f"""
 <header class="masthead">
   <a class="skip" href="#run">{say("Skip to Run")}</a>
-  <h1>{TITLE} <span>{say("watch a vision-language model adapt while it is used")}</span></h1>
-  <p>{_ABOUT.format(link=_LINK)}</p>
+  <h1>{TITLE}</h1>
+  <nav role="tablist" aria-label="{escape(say("Depth"))}">{tabs}</nav>
+  {menu if lessons else ""}
 </header>
 """
+
+
+def sentence_html() -> str:
+    """The place of the sentence that leads."""
+    waits = say("Press Run: who reads the noisy images, and who calls them all one name?")
+    return f'<p class="body" data-waits="{escape(waits)}"></p>'
 
 
 PAST_FULL = Text("{most} runs are pinned, which is all there is room for: unpin one first.")
@@ -98,6 +114,7 @@ def footer() -> str:
     """The page's end."""
     return f"""
 <footer class="colophon">
+  <p>{_ABOUT.format(link=_LINK)}</p>
   <p>{_LINK}CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation</a>, NeurIPS 2025.</p>
   <p class="credits">{_CREDITS}</p>
 </footer>

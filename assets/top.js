@@ -1,0 +1,84 @@
+// The top of the page: its depths, the menu of lessons, the theme; and the drawer of all settings.
+const DEPTHS = ["watch", "why", "explore"];
+const asked = () => (DEPTHS.includes(location.hash.slice(1)) ? location.hash.slice(1) : DEPTHS[0]);
+
+/** Shows one depth, and draws what waited for it. */
+cliptta.show = function (depth, told = true) {
+  document.body.dataset.depth = depth;
+  for (const tab of document.querySelectorAll("[role=tab]")) {
+    const here = tab.id === `tab-${depth}`;
+    tab.ariaSelected = here;
+    tab.tabIndex = here ? 0 : -1;
+  }
+  if (told && asked() !== depth) history.replaceState(history.state, "", depth === DEPTHS[0] ? location.pathname + location.search : `#${depth}`);
+  catchUp();
+};
+document.body.dataset.depth = asked();
+
+cliptta.depths = function (element) {
+  const tabs = [...element.querySelectorAll("[role=tab]")];
+  const open = (tab) => {
+    cliptta.show(tab.getAttribute("aria-controls"));
+    tab.focus({ preventScroll: true });
+  };
+  element.querySelector("[role=tablist]").addEventListener("click", (event) => event.target.closest("[role=tab]") && open(event.target.closest("[role=tab]")));
+  element.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step || !tabs.includes(event.target)) return;
+    event.preventDefault();
+    open(tabs[(tabs.indexOf(event.target) + (mirrored ? -step : step) + tabs.length) % tabs.length]);
+  });
+  addEventListener("hashchange", () => cliptta.show(asked(), false));
+  cliptta.show(asked(), false);
+};
+
+/** The menu of lessons: its button stands in the top, its lessons come after that. */
+cliptta.lessons = function (element) {
+  const lessons = element.closest("#lessons");
+  cliptta.menu(document.querySelector("#lessons-open"), lessons);
+  lessons.addEventListener("click", (event) => event.target.closest("button") && lessons.hidePopover());
+};
+
+/** On a phone the knobs are a sheet, which Run closes. */
+cliptta.sheet = function (element) {
+  const button = element.querySelector("button");
+  const knobs = element.closest("#knobs");
+  const fold = (open) => {
+    knobs.classList.toggle("open", open);
+    button.ariaExpanded = open;
+    button.textContent = open ? say("Close") : say("Knobs");
+  };
+  button.addEventListener("click", () => fold(!knobs.classList.contains("open")));
+  document.addEventListener("click", (event) => event.target.closest?.("#run") && fold(false));
+  fold(false);
+};
+
+/** The head of the drawer: closes it, and finds settings by their words. */
+cliptta.drawer = function (element) {
+  const [title, close, find] = ["h2", ".close", ".find"].map((selector) => element.querySelector(selector));
+  title.textContent = say("All settings");
+  Object.assign(close, { textContent: "✕", ariaLabel: say("Close"), onclick: () => cliptta.showSettings(false) });
+  Object.assign(find, { placeholder: say("Find a setting"), ariaLabel: say("Find a setting") });
+  find.addEventListener("input", () => {
+    const words = find.value.trim().toLowerCase();
+    for (const block of document.querySelectorAll("#sidebar .fieldset .block:not(:has(.block))")) {
+      block.classList.toggle("is-elsewhere", Boolean(words) && !block.textContent.toLowerCase().includes(words));
+    }
+  });
+};
+
+cliptta.showSettings = function (show = !document.body.classList.contains("settings-open")) {
+  document.body.classList.toggle("settings-open", show);
+  const [button, drawer] = ["#settings", "#sidebar"].map((selector) => document.querySelector(selector));
+  button.setAttribute("aria-expanded", show);
+  if (show) drawer.querySelector(".find").focus({ preventScroll: true });
+  else button.focus({ preventScroll: true });
+};
+document.addEventListener("keydown", (event) => {
+  const open = document.body.classList.contains("settings-open");
+  if (event.key === "Escape" && open && !event.target.matches?.("[aria-expanded=true]")) cliptta.showSettings(false);
+});
+document.addEventListener("pointerdown", (event) => {
+  const open = document.body.classList.contains("settings-open");
+  if (open && !event.target.closest("#sidebar, #settings, [data-shows], [role=listbox], #your-images")) cliptta.showSettings(false);
+});

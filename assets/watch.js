@@ -1,0 +1,287 @@
+// Watch: the sentence of the batch on show, what each method says of its first images, and where all its answers go.
+const WORDS = 15; // images that have room on a wide page; the style sheet leaves out what doesn't fit
+const ROWS = 12; // classes that have a row of their own
+const HIGH = 5; // squares that stand on one another: their length counts
+const LEAST = 4; // pixels of a square; smaller ones are bars
+const MOST = 128; // images of a batch; of more, bars too
+const COLLAPSED = 0.6; // of a batch's answers in one class
+
+const onShow = () => cliptta.batches.gallery(cliptta.batches.newest());
+const methodsOf = (data) => Object.values(data.methods);
+const sizeOf = (data) => data.tiles.length;
+const known = (data) => data.tiles.map(({ truth }, index) => [truth, index]).filter(([truth]) => truth !== -1);
+
+/** What a method calls an image, and whether that is right: null where nobody knows. */
+function answer(data, own, index) {
+  const { truth } = data.tiles[index];
+  const outside = truth === -1 && own.status[index] === "left-out";
+  const text = outside ? say("stranger") : data.classes[own.predicted[index]];
+  return { text, right: truth === -2 ? null : truth === -1 ? outside : truth === own.predicted[index] };
+}
+
+// ---- what each says
+
+function word(data, own, index) {
+  const { text, right } = answer(data, own, index);
+  const mark = marker(own.mark);
+  mark.classList.toggle("hollow", right === false);
+  const spoken = make("span", { className: "sr", textContent: `${own.label}: ` });
+  const line = make("span", { className: right ? "word right" : "word", title: `${own.label}: ${text}` }, mark, spoken, make("bdi", { textContent: text }));
+  if (right && data.tiles[index].truth >= 0) line.append(make("span", { className: "tick", textContent: "✓" }));
+  return tinted(own.mark, line);
+}
+
+function tile(data, index) {
+  const { truth, name } = data.tiles[index];
+  const text = truth === -1 ? say("stranger") : cliptta.truthOf(data, index) || name;
+  const title = make("b", { className: truth === -1 ? "truth stranger" : "truth", title: text }, make("bdi", { textContent: text }));
+  const words = make("span", { className: "words" }, ...methodsOf(data).map((own) => word(data, own, index)));
+  const button = make("button", { className: "tile", "data-index": index }, cliptta.picture(data, index), title, words);
+  button.dataset.kinds = [truth, ...methodsOf(data).map((own) => own.predicted[index])].join(" ");
+  return button;
+}
+
+kinds.words = function (body) {
+  const data = onShow();
+  const small = body.closest(".panel").querySelector(".sentence");
+  if (!data?.tiles) {
+    small.textContent = "";
+    const places = Array.from({ length: WORDS }, () => make("i", { className: "tile waits" }, make("i", { className: "picture" })));
+    return body.replaceChildren(make("div", { className: "saying" }, ...places));
+  }
+  const indices = data.tiles.map((_, index) => index);
+  const grid = make("div", { className: "saying" }, ...indices.slice(0, WORDS).map((index) => tile(data, index)));
+  grid.dataset.methods = methodsOf(data).length;
+  const { seen } = cliptta.addresses(data);
+  if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
+  grid.addEventListener("click", (event) => {
+    const chosen = event.target.closest(".tile");
+    if (chosen) cliptta.enlarge(data, Number(chosen.dataset.index), indices);
+  });
+  const focused = body.querySelector(".tile:focus")?.dataset.index;
+  body.replaceChildren(grid);
+  if (focused) body.querySelector(`[data-index="${focused}"]`)?.focus({ preventScroll: true });
+  const shown = [...grid.children].filter((child) => child.offsetParent).length || Math.min(WORDS, sizeOf(data));
+  small.textContent = sayCount("{shown} of {count} image", "{shown} of {count} images", sizeOf(data), { shown });
+};
+
+// ---- where the answers go
+
+/** Of each class: answers that are right, wrong, and its images that went elsewhere; all count as right without labels. */
+function counts(data, own) {
+  const rows = data.classes.map(() => ({ right: 0, wrong: 0, missed: 0 }));
+  for (const [truth, index] of known(data)) {
+    const kind = own.predicted[index];
+    const right = truth < 0 || truth === kind;
+    rows[kind][right ? "right" : "wrong"] += 1;
+    if (!right) rows[truth].missed += 1;
+  }
+  return rows;
+}
+
+const total = ({ right, wrong }) => right + wrong;
+const added = (one, other) => ({ right: one.right + other.right, wrong: one.wrong + other.wrong, missed: one.missed + other.missed });
+
+/** The classes that get a row, in their order; of many the largest of any method, and the others together. */
+function rowsOf(data, tables, whole) {
+  const all = data.classes.map((name, kind) => ({ name, kinds: [kind] }));
+  if (all.length <= ROWS || whole) return all;
+  const size = (kind) => Math.max(...tables.map((table) => total(table[kind])));
+  const largest = all.map((_, kind) => kind).sort((one, other) => size(other) - size(one) || one - other);
+  const kept = new Set(largest.slice(0, ROWS - 1));
+  const others = all.map((_, kind) => kind).filter((kind) => !kept.has(kind));
+  return [...all.filter(({ kinds: [kind] }) => kept.has(kind)), { name: say("{count} others", { count: others.length }), kinds: others, others: true }];
+}
+
+/** The squares, or bars, of one class and method, from left to right: right, wrong, missed. */
+function shapes(row, x, y, { pitch, squares }) {
+  const parts = [];
+  let before = 0;
+  for (const kind of ["right", "wrong", "missed"]) {
+    if (!squares && row[kind]) {
+      const [from, wide] = [x + (before * pitch) / HIGH, (row[kind] * pitch) / HIGH];
+      parts.push(drawn("rect", { class: kind, x: from, y: y - 10, width: Math.max(1, wide), height: 20 }));
+    }
+    for (let index = before; squares && index < before + row[kind]; index += 1) {
+      const [left, top] = [x + Math.floor(index / HIGH) * pitch, y + ((index % HIGH) - HIGH / 2) * pitch];
+      parts.push(drawn("rect", { class: kind, x: left, y: top, width: pitch - 1, height: pitch - 1 }));
+    }
+    before += row[kind];
+  }
+  return parts;
+}
+
+function columnHead(own, rows, classes, x, wide, many) {
+  const used = rows.filter((row) => total(row)).length;
+  const mark = marker(own.mark);
+  const count = make("b", { className: "count", textContent: used });
+  const place = make(
+    "div",
+    { className: "column", title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 6}px` },
+    make("span", { className: "name" }, mark, make("span", { className: many ? "sr" : "", textContent: own.label })),
+    make("span", {}, count, many ? "" : make("small", { textContent: ` ${say("of {count}", { count: classes })}` })),
+  );
+  return tinted(own.mark, place);
+}
+
+kinds.answers = function (body) {
+  const data = onShow();
+    if (!data?.tiles) return body.replaceChildren(make("p", { className: "hint", textContent: say("Press Run: see which classes each method answers, and which it forgets.") }));
+  const methods = methodsOf(data);
+  const tables = methods.map((own) => counts(data, own));
+  const rows = rowsOf(data, tables, body.whole);
+  const guesses = cliptta.guessedClasses?.() ?? new Map();
+  const wide = body.clientWidth || 372;
+  const names = Math.min(110, Math.max(62, 8 + 7 * Math.max(...rows.map(({ name }) => Math.min(14, name.length)))));
+  const column = (wide - names) / methods.length;
+  const head = methods.length > 3 ? 50 : 60;
+  const rowHigh = Math.min(33, Math.max(26, cliptta.answersHigh() / ROWS));
+  const high = rowHigh * rows.length;
+  const merged = rows.map(({ kinds }) => tables.map((table) => kinds.map((kind) => table[kind]).reduce(added)));
+  const longest = Math.max(...merged.flat().map((row) => total(row) + row.missed), 1);
+  const narrow = methods.length > 3;
+  const pitch = Math.min(5.5, (rowHigh - 5) / HIGH, (column - 34) / Math.ceil(longest / HIGH));
+  const squares = pitch >= LEAST && sizeOf(data) <= MOST;
+  const size = { squares, pitch: squares ? pitch : ((column - (narrow ? 8 : 34)) / longest) * HIGH };
+  const svg = drawn("svg", { width: wide, height: high, role: "img", "aria-label": spokenAnswers(data, tables) });
+  methods.forEach((own, at) => {
+    const group = tinted(own.mark, drawn("g", {}));
+    const x = names + at * column;
+    group.append(drawn("line", { class: "axis", x1: x - 3, x2: x - 3, y1: 0, y2: high }));
+    const top = Math.max(...merged.map((cells) => total(cells[at])));
+    merged.forEach((cells, index) => {
+      const [cell, y] = [cells[at], (index + 0.5) * rowHigh];
+      group.append(...shapes(cell, x, y, size));
+      if (narrow || total(cell) !== top || merged.findIndex((row) => total(row[at]) === top) !== index) return;
+      const all = total(cell) + cell.missed;
+      const end = size.squares ? Math.ceil(all / HIGH) * pitch : (all * pitch) / HIGH;
+      group.append(drawn("text", { class: "largest", x: x + end + 4, y: y + 4 }, String(top)));
+    });
+    svg.append(group);
+  });
+  rows.forEach(({ name, kinds, others }, index) => {
+    const row = drawn("g", { class: others ? "row others" : "row", "data-kinds": kinds.join(" ") });
+    row.append(
+      drawn("rect", { class: "reach", x: 0, y: index * rowHigh, width: wide, height: rowHigh }),
+      drawn("text", { class: "name", x: names - 12, y: (index + 0.5) * rowHigh + 4, "text-anchor": "end" }, `${guesses.has(name) ? "▸ " : ""}${name.length > 14 ? `${name.slice(0, 13)}…` : name}`),
+      drawn("title", {}, name),
+    );
+    svg.append(row);
+  });
+  svg.addEventListener("pointerover", (event) => light(event.target.closest(".row")?.dataset.kinds));
+  svg.addEventListener("pointerleave", () => light());
+  const heads = make("div", { className: "columns", style: `height:${head}px` });
+  heads.append(...methods.map((own, at) => columnHead(own, tables[at], data.classes.length, names + at * column - 3, column, methods.length > 3)));
+  const labelled = data.tiles.some(({ truth }) => truth >= 0);
+  const strangers = sizeOf(data) - known(data).length;
+  const note = labelled ? say("Full: right. Pale: wrong. Grey: missed.") : say("A square is one image.");
+  const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);
+  if (data.classes.length > ROWS) {
+    const label = body.whole ? say("The largest classes") : say("All {count} classes", { count: data.classes.length });
+    const onclick = () => {
+      body.whole = !body.whole;
+      kinds.answers(body);
+      body.querySelector(".toggle").focus({ preventScroll: true });
+    };
+    guess.push(make("button.toggle", { textContent: label, onclick, "aria-expanded": Boolean(body.whole) }));
+  }
+  const about = strangers ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
+  const picture = make("div.rows", { style: `max-height:${cliptta.answersHigh()}px` }, svg);
+  body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
+};
+
+/** Pixels that the rows may take: fewer in a low window. */
+cliptta.answersHigh = () => (matchMedia("(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+
+/** Lights the images of these classes, by truth or by answer. */
+function light(kinds = "") {
+  const wanted = new Set(kinds.split(" ").filter(Boolean));
+  for (const place of document.querySelectorAll(".saying .tile[data-kinds]")) {
+    place.classList.toggle("dim", wanted.size > 0 && !place.dataset.kinds.split(" ").some((kind) => wanted.has(kind)));
+  }
+}
+
+function spokenAnswers(data, tables) {
+  const classes = data.classes.length;
+  const each = methodsOf(data).map((own, at) => {
+    const sizes = tables[at].map(total);
+    const most = Math.max(...sizes);
+    const used = sizes.filter(Boolean).length;
+    const about = { method: own.label, used, classes, name: data.classes[sizes.indexOf(most)], most };
+    return say("{method} uses {used} of {classes} classes, most often “{name}”: {most}.", about);
+  });
+  return each.join(" ");
+}
+
+// ---- the sentence
+
+const named = (own, reference) => tinted(own.mark, make("span", { className: "own", textContent: reference ? say("zero-shot") : own.label }));
+
+/** Words with elements in the places of their names. */
+function told(text, parts) {
+  return text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? parts[piece] : piece));
+}
+
+/** The class that has most of a method's answers, and how many. */
+function crowd(data, own) {
+  const sizes = data.classes.map(() => 0);
+  for (const [, index] of known(data)) sizes[own.predicted[index]] += 1;
+  const most = Math.max(...sizes);
+  return { name: data.classes[sizes.indexOf(most)], most };
+}
+
+const rightOf = (data, own) => data.tiles.filter((_, index) => answer(data, own, index).right).length;
+
+/** The sentence of a batch: who calls everything one name, and how many images each reads. */
+function sentence(data) {
+  const size = known(data).length;
+  const zero = data.methods[data.reference];
+  const others = methodsOf(data).filter((own) => own !== zero);
+  const fallen = others.map((own) => ({ own, ...crowd(data, own) })).filter(({ most }) => most >= COLLAPSED * size);
+  const parts = [];
+  const worst = fallen.sort((one, other) => other.most - one.most)[0];
+  if (worst) {
+    const about = { method: named(worst.own), count: worst.most, size, name: make("bdi", { textContent: worst.name }) };
+    const all = say("{method} calls all {size} images “{name}”.");
+    parts.push(...told(worst.most === size ? all : say("{method} calls {count} of {size} images “{name}”."), about), " ");
+  }
+  if (scores && data.batch === cliptta.batches.newest()?.batch) return [...parts, ...apart(data.reference)];
+  if (!data.labelled) {
+    const moved = others.filter((own) => own !== worst?.own).at(-1);
+    if (moved) {
+      const count = moved.predicted.filter((kind, index) => kind !== zero.predicted[index]).length;
+      parts.push(...told(say("{method} changes {count} of zero-shot's {size} answers."), { method: named(moved), count, size }));
+    }
+    return parts;
+  }
+  const standing = [...others.filter((own) => own !== worst?.own).sort((one, other) => rightOf(data, other) - rightOf(data, one)), zero];
+  const [first, ...rest] = standing.slice(0, 1).concat(standing.length > 1 ? [zero] : []);
+  const about = { method: named(first), count: rightOf(data, first), size: sizeOf(data) };
+  parts.push(...told(worst ? say("{method} reads {count} of them") : say("{method} reads {count} of {size} images"), about));
+  for (const own of rest) parts.push(...told(say(", {method} {count}"), { method: named(own, true), count: rightOf(data, own) }));
+  parts.push(".");
+  return parts;
+}
+
+let scores = null; // of images known and strange, of the run shown
+arrivals.scores = function (data) {
+  scores = data.methods?.some(({ auroc }) => auroc !== null) ? data : null;
+  document.body.classList.toggle("has-strangers", Boolean(data.methods?.length));
+  redraw("accuracy", "sentence");
+};
+
+/** Who tells strangers apart best, over the stream so far. */
+function apart(reference) {
+  const ranked = scores.methods.filter(({ auroc }) => auroc !== null).sort((one, other) => other.auroc - one.auroc);
+  const [best] = ranked;
+  const next = best.method === reference ? ranked[1] : ranked.find(({ method }) => method === reference);
+  const about = (own) => ({ method: named(own, own.method === reference && own !== best), share: fixed(100 * own.auroc, 0) });
+  const text = say("{method} tells strangers apart best: AUROC {share} %");
+  return [...told(text, about(best)), ...(next ? told(say(", {method} {share}"), about(next)) : []), "."];
+}
+
+kinds.sentence = function (body) {
+  const data = onShow();
+  const parts = data?.tiles ? sentence(data) : [body.dataset.waits];
+  body.replaceChildren(...parts);
+};
