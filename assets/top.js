@@ -30,13 +30,15 @@ cliptta.depths = function (element) {
   });
   addEventListener("hashchange", () => cliptta.show(asked(), false));
   cliptta.show(asked(), false);
+  cliptta.lessons();
 };
 
-/** The menu of lessons: its button stands in the top, its lessons come after that. */
-cliptta.lessons = function (element) {
-  const lessons = element.closest("#lessons");
-  cliptta.menu(document.querySelector("#lessons-open"), lessons);
-  lessons.addEventListener("click", (event) => event.target.closest("button") && lessons.hidePopover());
+/** The menu of lessons, once both its button, in the top, and what it opens are there. */
+cliptta.lessons = function () {
+  const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(place));
+  if (!button || !menu || menu.popover) return;
+  cliptta.menu(button, menu);
+  menu.addEventListener("click", (event) => event.target.closest("button") && menu.hidePopover());
 };
 
 /** On a phone the knobs are a sheet, which Run closes. */

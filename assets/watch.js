@@ -33,7 +33,7 @@ function word(data, own, index) {
 
 function tile(data, index) {
   const { truth, name } = data.tiles[index];
-  const text = truth === -1 ? say("stranger") : cliptta.truthOf(data, index) || name;
+  const text = truth === -1 ? say("stranger") : data.classes[truth] ?? name;
   const title = make("b", { className: truth === -1 ? "truth stranger" : "truth", title: text }, make("bdi", { textContent: text }));
   const words = make("span", { className: "words" }, ...methodsOf(data).map((own) => word(data, own, index)));
   const button = make("button", { className: "tile", "data-index": index }, cliptta.picture(data, index), title, words);

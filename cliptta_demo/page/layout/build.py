@@ -110,7 +110,7 @@ def _build_top(backbone: str) -> dict[str, Any]:
         parts["settings"] = gr.Button(say("All settings"), elem_id="settings", min_width=0)
         parts["link"] = gr.Button(say("Share"), elem_id="share", min_width=0)
     with gr.Column(elem_id="lessons"):
-        scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons(element);")
+        scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons();")
         parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}
     parts["settings"].click(None, js="() => window.cliptta.showSettings()")
     return parts
