@@ -135,11 +135,9 @@ function agreement(data) {
   const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
   if (moved.length) alt.push(say("Last: {shares}.", { shares: each(moved, ({ last }) => percent(last)) }));
   const layout = layoutOf(data, fifths(moved), undefined, null, numbered());
-  const sentence = say(
-    "These images have no labels, so there is no accuracy to show. Lines: the share of each batch's answers that are zero-shot's; faint dots: mean confidence.",
-  );
   const ends = endsOf(moved, ({ last }) => ({ number: fixed(100 * last, 1), unit: "%" }));
-  return figure("agreement", data, traces, layout, alt.join(" "), { heading: [say("Agrees with zero-shot"), sentence], ends });
+  const heading = [say("Agrees with zero-shot"), say("% of each batch")];
+  return figure("agreement", data, traces, layout, alt.join(" "), { heading, ends, note: say("Nobody can say who is right: these images have no labels. Faint: mean confidence.") });
 }
 
 /** The lead over zero-shot in points, ± two standard errors. */

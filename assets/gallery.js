@@ -132,6 +132,7 @@ kinds.gallery = function (body, newest) {
     return;
   }
   emptied(body);
+  retitle(body, data.labelled ? [] : [undefined, say("Each image as the model saw it, and what each method calls it.")]);
   const names = Object.keys(data.methods);
   if (!names.includes(state.method)) state.method = data.shown;
   const method = data.methods[state.method];

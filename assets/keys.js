@@ -41,14 +41,16 @@ new MutationObserver(() => {
   pair().find((button) => !button.disabled)?.focus({ preventScroll: true });
 }).observe(document, { subtree: true, attributes: true, attributeFilter: ["disabled"] });
 
-// A button in a sentence that leads to the field it speaks of.
-document.addEventListener("click", (event) => {
-  const field = document.querySelector(event.target.closest?.("[data-shows]")?.dataset.shows || null);
+/** Leads to a field, in the drawer perhaps. */
+cliptta.lead = function (place) {
+  const field = document.querySelector(place);
   if (!field) return;
   if (field.closest("#sidebar")) cliptta.showSettings(true);
   field.scrollIntoView({ block: "center" });
   field.focus();
-});
+};
+// A button in a sentence leads to the field it speaks of.
+document.addEventListener("click", (event) => cliptta.lead(event.target.closest?.("[data-shows]")?.dataset.shows || null));
 
 // On Watch space runs and pauses, the right arrow steps, wherever they have no other meaning.
 document.addEventListener("keydown", (event) => {

@@ -17,7 +17,7 @@ function sentence(plan) {
   const words = groups.map(({ shift, first, last }) =>
     last > first ? say("{shift} in batches {first} to {last}", { shift, first, last }) : say("{shift} in batch {number}", { shift, number: first }),
   );
-  if (words.length === 1) words[0] = say("{shift} in all {batches} batches", { shift: groups[0].shift, batches: plan.batches });
+  if (words.length === 1 && plan.batches > 1) words[0] = say("{shift} in all {batches} batches", { shift: groups[0].shift, batches: plan.batches });
   else if (words.length > SAID) words.splice(SAID, words.length, say("then {number} more", { number: words.length - SAID }));
   const levels = plan.shifts.map(([, level]) => level);
   const [low, high] = [Math.min(...levels), Math.max(...levels)];

@@ -3,6 +3,28 @@ const IMAGES = /\.(jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?)$/i;
 const VIDEOS = /\.(mp4|m4v|mov|webm|mkv)$/i;
 const TABLES = /\.(csv|tsv)$/i;
 const AT_ONCE = 4; // uploads
+
+// Pictures of the visitor's own files until a run has its own; of archives and videos this page has none.
+let pictures = []; // {name, address}
+let chosenHere = false;
+let before; // the batch that was on show when the last of them came
+const given = (cliptta.given = {
+  /** Those to show in the place of this batch. */
+  insteadOf: (batch) => (chosenHere && (!batch || batch === before) ? pictures : []),
+  choose(own) {
+    chosenHere = own;
+    redraw("words");
+  },
+  add(files) {
+    before = cliptta.batches.newest();
+    pictures.push(...files.map(([file, name]) => ({ name, address: URL.createObjectURL(file) })));
+    redraw("words");
+  },
+  clear() {
+    for (const { address } of pictures.splice(0)) URL.revokeObjectURL(address);
+    redraw("words");
+  },
+});
 const PATIENCE = 120_000; // milliseconds until files can be added again without an answer
 const hidden = (path) => path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
 
@@ -132,6 +154,7 @@ cliptta.uploader = function (element, props, watch, trigger) {
     busy = false;
     const arrived = added.filter(Boolean);
     if (arrived.length) {
+      given.add(wanted.filter(([, path], index) => added[index] && IMAGES.test(path)));
       const note = said;
       said = say("Reading the images…");
       tell({ added: arrived });
@@ -151,6 +174,7 @@ cliptta.uploader = function (element, props, watch, trigger) {
   });
   clear.addEventListener("click", () => {
     said = "";
+    given.clear();
     tell({ added: [], clear: true });
     draw();
   });

@@ -9,7 +9,8 @@ const COLLAPSED = 0.6; // of a batch's answers in one class
 const onShow = () => cliptta.batches.gallery(cliptta.batches.newest());
 const methodsOf = (data) => Object.values(data.methods);
 const sizeOf = (data) => data.tiles.length;
-const known = (data) => data.tiles.map(({ truth }, index) => [truth, index]).filter(([truth]) => truth !== -1);
+/** Of each image that counts: the labelled ones, of a batch without labels all. */
+const known = (data) => data.tiles.map(({ truth }, index) => [truth, index]).filter(([truth]) => (data.labelled ? truth >= 0 : truth !== -1));
 
 /** What a method calls an image, and whether that is right: null where nobody knows. */
 function answer(data, own, index) {
@@ -34,35 +35,60 @@ function word(data, own, index) {
 function tile(data, index) {
   const { truth, name } = data.tiles[index];
   const text = truth === -1 ? say("stranger") : data.classes[truth] ?? name;
-  const title = make("b", { className: truth === -1 ? "truth stranger" : "truth", title: text }, make("bdi", { textContent: text }));
+  const title = make(truth < -1 ? "b.truth.file" : truth < 0 ? "b.truth.stranger" : "b.truth", { title: text }, make("bdi", { textContent: text }));
   const words = make("span", { className: "words" }, ...methodsOf(data).map((own) => word(data, own, index)));
   const button = make("button", { className: "tile", "data-index": index }, cliptta.picture(data, index), title, words);
   button.dataset.kinds = [truth, ...methodsOf(data).map((own) => own.predicted[index])].join(" ");
   return button;
 }
 
+/** A file of the visitor's, before the run. */
+const thumbnail = ({ name, address }) =>
+  make("div.tile", make("i.picture", { style: `background: center / cover url("${address}")` }), make("b.truth.file", { title: name }, make("bdi", name.split("/").at(-1))));
+
+/** The way through the images of a batch that has more than there is room for. */
+function pager(body) {
+  const button = (name, text, label, step) => {
+    const onclick = () => {
+      body.from += step * body.shown;
+      kinds.words(body);
+    };
+    return make(`button.${name}`, { onclick, title: label, "aria-label": label }, text);
+  };
+  const label = say("Images of the batch");
+  return make("div.stepper", { role: "group", "aria-label": label }, button("earlier", "‹", say("Images before"), -1), button("later", "›", say("Next images"), 1));
+}
+
 kinds.words = function (body) {
   const data = onShow();
-  const small = body.closest(".panel").querySelector(".sentence");
-  if (!data?.tiles) {
-    small.textContent = "";
-    const places = Array.from({ length: WORDS }, () => make("i", { className: "tile waits" }, make("i", { className: "picture" })));
-    return body.replaceChildren(make("div", { className: "saying" }, ...places));
+  const files = cliptta.given?.insteadOf(cliptta.batches.newest()) ?? [];
+  const batch = !files.length && data?.tiles ? data : null;
+  const count = batch ? sizeOf(batch) : files.length;
+  body.from = Math.max(0, body.from < count ? body.from : 0);
+  const indices = Array.from({ length: count || WORDS }, (_, index) => index);
+  const place = (index) => (batch ? tile(batch, index) : count ? thumbnail(files[index]) : make("i.tile.waits", make("i.picture")));
+  const grid = make("div.saying", indices.slice(body.from, body.from + WORDS).map(place));
+  if (batch) {
+    grid.dataset.methods = methodsOf(batch).length;
+    const { seen } = cliptta.addresses(batch);
+    if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
+    grid.addEventListener("click", (event) => {
+      const chosen = event.target.closest(".tile");
+      if (chosen) cliptta.enlarge(batch, Number(chosen.dataset.index), indices);
+    });
   }
-  const indices = data.tiles.map((_, index) => index);
-  const grid = make("div", { className: "saying" }, ...indices.slice(0, WORDS).map((index) => tile(data, index)));
-  grid.dataset.methods = methodsOf(data).length;
-  const { seen } = cliptta.addresses(data);
-  if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
-  grid.addEventListener("click", (event) => {
-    const chosen = event.target.closest(".tile");
-    if (chosen) cliptta.enlarge(data, Number(chosen.dataset.index), indices);
-  });
   const focused = body.querySelector(".tile:focus")?.dataset.index;
   body.replaceChildren(grid);
   if (focused) body.querySelector(`[data-index="${focused}"]`)?.focus({ preventScroll: true });
-  const shown = [...grid.children].filter((child) => child.offsetParent).length || Math.min(WORDS, sizeOf(data));
-  small.textContent = sayCount("{shown} of {count} image", "{shown} of {count} images", sizeOf(data), { shown });
+  const shown = (body.shown = [...grid.children].filter((child) => child.offsetParent).length || Math.min(WORDS, count));
+  const header = body.closest(".panel").querySelector("header");
+  if (!header.querySelector(".stepper")) header.append(pager(body));
+  const [earlier, later] = header.querySelectorAll(".stepper button");
+  earlier.parentElement.hidden = shown >= count;
+  earlier.disabled = !body.from;
+  later.disabled = body.from + shown >= count;
+  const range = body.from ? `${body.from + 1}–${body.from + shown}` : shown;
+  header.querySelector(".sentence").textContent = count ? sayCount("{shown} of {count} image", "{shown} of {count} images", count, { shown: range }) : "";
 };
 
 // ---- where the answers go
@@ -82,15 +108,15 @@ function counts(data, own) {
 const total = ({ right, wrong }) => right + wrong;
 const added = (one, other) => ({ right: one.right + other.right, wrong: one.wrong + other.wrong, missed: one.missed + other.missed });
 
-/** The classes that get a row, in their order; of many the largest of any method, and the others together. */
+/** The classes that get a row, in their order; of many the largest of any method first, and the others together. */
 function rowsOf(data, tables, whole) {
   const all = data.classes.map((name, kind) => ({ name, kinds: [kind] }));
-  if (all.length <= ROWS || whole) return all;
-  const size = (kind) => Math.max(...tables.map((table) => total(table[kind])));
-  const largest = all.map((_, kind) => kind).sort((one, other) => size(other) - size(one) || one - other);
-  const kept = new Set(largest.slice(0, ROWS - 1));
-  const others = all.map((_, kind) => kind).filter((kind) => !kept.has(kind));
-  return [...all.filter(({ kinds: [kind] }) => kept.has(kind)), { name: say("{count} others", { count: others.length }), kinds: others, others: true }];
+  if (all.length <= ROWS) return all;
+  const size = ({ kinds: [kind] }) => Math.max(...tables.map((table) => total(table[kind])));
+  all.sort((one, other) => size(other) - size(one));
+  if (whole) return all;
+  const others = all.splice(ROWS - 1).flatMap(({ kinds }) => kinds);
+  return [...all, { name: say("{count} others", { count: others.length }), kinds: others, others: true }];
 }
 
 /** The squares, or bars, of one class and method, from left to right: right, wrong, missed. */
@@ -126,7 +152,7 @@ function columnHead(own, rows, classes, x, wide, many) {
 
 kinds.answers = function (body) {
   const data = onShow();
-    if (!data?.tiles) return body.replaceChildren(make("p", { className: "hint", textContent: say("Press Run: see which classes each method answers, and which it forgets.") }));
+  if (!data?.tiles) return body.replaceChildren(make("p", { className: "hint", textContent: say("Press Run: see which classes each method answers, and which it forgets.") }));
   const methods = methodsOf(data);
   const tables = methods.map((own) => counts(data, own));
   const rows = rowsOf(data, tables, body.whole);
@@ -172,9 +198,8 @@ kinds.answers = function (body) {
   svg.addEventListener("pointerleave", () => light());
   const heads = make("div", { className: "columns", style: `height:${head}px` });
   heads.append(...methods.map((own, at) => columnHead(own, tables[at], data.classes.length, names + at * column - 3, column, methods.length > 3)));
-  const labelled = data.tiles.some(({ truth }) => truth >= 0);
-  const strangers = sizeOf(data) - known(data).length;
-  const note = labelled ? say("Full: right. Pale: wrong. Grey: missed.") : say("A square is one image.");
+  const left = sizeOf(data) - known(data).length;
+  const note = data.labelled ? say("Full: right. Pale: wrong. Grey: missed.") : say("A square is one image.");
   const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);
   if (data.classes.length > ROWS) {
     const label = body.whole ? say("The largest classes") : say("All {count} classes", { count: data.classes.length });
@@ -185,7 +210,7 @@ kinds.answers = function (body) {
     };
     guess.push(make("button.toggle", { textContent: label, onclick, "aria-expanded": Boolean(body.whole) }));
   }
-  const about = strangers ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
+  const about = left ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
   const picture = make("div.rows", { style: `max-height:${cliptta.answersHigh()}px` }, svg);
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
 };
@@ -230,7 +255,7 @@ function crowd(data, own) {
   return { name: data.classes[sizes.indexOf(most)], most };
 }
 
-const rightOf = (data, own) => data.tiles.filter((_, index) => answer(data, own, index).right).length;
+const rightOf = (data, own) => known(data).filter(([truth, index]) => truth === own.predicted[index]).length;
 
 /** The sentence of a batch: who calls everything one name, and how many images each reads. */
 function sentence(data) {
@@ -240,23 +265,21 @@ function sentence(data) {
   const fallen = others.map((own) => ({ own, ...crowd(data, own) })).filter(({ most }) => most >= COLLAPSED * size);
   const parts = [];
   const worst = fallen.sort((one, other) => other.most - one.most)[0];
+  const called = ({ own, most, name }) => ({ method: named(own), count: most, size, name: make("bdi", { textContent: name }) });
   if (worst) {
-    const about = { method: named(worst.own), count: worst.most, size, name: make("bdi", { textContent: worst.name }) };
     const all = say("{method} calls all {size} images “{name}”.");
-    parts.push(...told(worst.most === size ? all : say("{method} calls {count} of {size} images “{name}”."), about), " ");
+    parts.push(...told(worst.most === size ? all : say("{method} calls {count} of {size} images “{name}”."), called(worst)), " ");
   }
   if (scores && data.batch === cliptta.batches.newest()?.batch) return [...parts, ...apart(data.reference)];
   if (!data.labelled) {
     const moved = others.filter((own) => own !== worst?.own).at(-1);
-    if (moved) {
-      const count = moved.predicted.filter((kind, index) => kind !== zero.predicted[index]).length;
-      parts.push(...told(say("{method} changes {count} of zero-shot's {size} answers."), { method: named(moved), count, size }));
-    }
-    return parts;
+    const count = moved?.predicted.filter((kind, index) => kind !== zero.predicted[index]).length;
+    if (moved) parts.push(...told(say("{method} changes {count} of {other}'s {size} answers."), { method: named(moved), other: named(zero, true), count, size }));
+    return parts.length ? parts : told(say("{method} calls {count} of {size} images “{name}”."), called({ own: zero, ...crowd(data, zero) }));
   }
   const standing = [...others.filter((own) => own !== worst?.own).sort((one, other) => rightOf(data, other) - rightOf(data, one)), zero];
   const [first, ...rest] = standing.slice(0, 1).concat(standing.length > 1 ? [zero] : []);
-  const about = { method: named(first), count: rightOf(data, first), size: sizeOf(data) };
+  const about = { method: named(first), count: rightOf(data, first), size };
   parts.push(...told(worst ? say("{method} reads {count} of them") : say("{method} reads {count} of {size} images"), about));
   for (const own of rest) parts.push(...told(say(", {method} {count}"), { method: named(own, true), count: rightOf(data, own) }));
   parts.push(".");

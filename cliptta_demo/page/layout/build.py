@@ -113,6 +113,7 @@ def _build_top(backbone: str) -> dict[str, Any]:
         scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons();")
         parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}
     parts["settings"].click(None, js="() => window.cliptta.showSettings()")
+    parts["your_images"].click(None, js="() => window.cliptta.lead('#files button')")
     return parts
 
 

@@ -13,7 +13,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.models.offered import check_visitor_backbone, image_size_of
 from cliptta_demo.languages import Text, say, say_count
-from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, fields
+from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, class_text_and_corruption, fields
 from cliptta_demo.page.form.links import open_link, pins_query, read_pins, to_query, unknown_words
 from cliptta_demo.page.form.reading import opening, read_form, readable, values_of
 from cliptta_demo.page.lessons.lessons import by_key, changed_recipe, lesson_recipe, read_lesson
@@ -273,7 +273,13 @@ def clear_uploads(
     if not own:
         return {**pause(session, choice), **gone}
     words = Text("Your images are deleted, and with them their results and what the methods had learnt of them.")
-    return {**gone, **emptied(choice, session.recipe.settings.methods, words)}
+    return {**gone, **emptied(choice, words)}
+
+
+def take_dataset(name: str) -> Update:
+    """The values that a data set brings."""
+    class_names, corruption = class_text_and_corruption(name)
+    return {"dataset": name, "class_names": class_names, "corruption": corruption}
 
 
 def take_backbone(name: Any) -> Update:

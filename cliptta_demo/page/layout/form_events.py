@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,12 +27,13 @@ from cliptta_demo.page.layout.wires import OUTPUTS, QUIET, Wires
 from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
-from cliptta_demo.page.panels.stage import planned_strip
+from cliptta_demo.page.panels.stage import planned_strip, waiting_stage
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import WORDS, phase_of, take_weights
 from cliptta_demo.page.runs.host import words_of
 from cliptta_demo.page.session.state import Recipe, changed_names
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, upload_value
+from cliptta_demo.page.words.defaults import UPLOAD
 
 TOLD = (
     *("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed"),
@@ -193,11 +195,17 @@ def connect_uploads(wires: Wires) -> None:
         return better_batch_size(images, size) or gr.skip(), gr.Button(visible=False)
 
     def files_came(
-        value: Any, backbone: Any, typed: Any, size: Any, uploads: Any, request: gr.Request
+        request: gr.Request, value: Any, uploads: Any, session: Any, choice: Any, backbone: Any, data: Any, *rest: Any
     ) -> dict[Any, Any]:
-        wires.key_of(request)
+        key, (typed, size) = wires.key_of(request), rest
         try:
+            fresh = {} if data == UPLOAD else filling.take_dataset(UPLOAD)
+            typed = fresh.get("class_names", typed)
             update = filling.take_uploads(wires.host.uploads, value, backbone, typed, uploads, size)
+            if update["uploads"].names:
+                update = fresh | update
+                if session is None and not wires.host.runs.is_busy(key):  # the example is of other images
+                    update |= waiting_stage() | {"choice": replace(choice, idle="")}
         except Exception as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)
@@ -205,7 +213,10 @@ def connect_uploads(wires: Wires) -> None:
     parts["propose"].click(use, [parts["uploads"], size], [size, parts["propose"]], **QUIET)
     parts["files"].upload(
         files_came,
-        [parts["files"], *(widgets[name] for name in ("backbone", "class_names", "batch_size")), parts["uploads"]],
-        [*wires.named("upload_note", "uploads", "files", "propose"), *(widgets[name] for name in FILLED_BY_FILES)],
+        [
+            *wires.named("files", "uploads", "session", "choice"),
+            *(widgets[name] for name in ("backbone", "dataset", "class_names", "batch_size")),
+        ],
+        [*wires.named(*OUTPUTS, "upload_note", "files", "propose"), *(widgets[name] for name in FILLED_BY_FILES)],
         **QUIET | {"concurrency_limit": 2},
     )

@@ -118,12 +118,12 @@ def _uploader() -> str:
 """
 
 
-def build_uploader(visible: bool) -> gr.HTML:
+def build_uploader() -> gr.HTML:
     """The widget; its value is JSON text, see :func:`session.uploads.read_news`.
 
     ``gr.File`` takes files or a folder, not both, and forgets where in the folder a file was, which is its label.
     """
-    return scripted("files", _uploader(), "window.cliptta.uploader(element, props, watch, trigger);", visible=visible)
+    return scripted("files", _uploader(), "window.cliptta.uploader(element, props, watch, trigger);")
 
 
 def _camera() -> str:

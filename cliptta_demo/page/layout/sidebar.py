@@ -62,7 +62,7 @@ def build_sidebar(
     scripted("drawer-head", DRAWER, "window.cliptta.drawer(element);")
     parts["restore"] = pill(say("Restore defaults"), "restore", visible=False)
     with _group(say("Images")):
-        parts["files"] = build_uploader(dataset == UPLOAD)
+        parts["files"] = build_uploader()
         parts["upload_note"] = place(message_html(), "upload-note")
         parts["propose"] = offer("", elem_id="propose")
         about = {"info": class_names_help(dataset), "lines": 2, "max_lines": 8, "elem_id": "class-names"}
@@ -110,7 +110,9 @@ def build_sidebar(
     data, strangers, methods, names = (made[name] for name in ("dataset", "ood_source", "methods", "class_names"))
     # A visitor's own choice; a link brings its own class names.
     data.input(class_text_and_corruption, data, [names, made["corruption"]], **QUIET)
-    data.change(fit_widgets, data, [data, parts["files"], names, made["strangers_by_label"], shortcuts], **QUIET)
+    data.input(None, data, None, js=f"(name) => name === '{UPLOAD}' && window.cliptta.lead('#files button')")
+    data.change(fit_widgets, data, [data, names, made["strangers_by_label"], shortcuts], **QUIET)
+    data.change(None, data, None, js=f"(name) => window.cliptta.given.choose(name === '{UPLOAD}')")
     strangers.change(lambda name: gr.Dropdown(info=images_note(name)), strangers, strangers, **QUIET)
     twelve.click(lambda: DEFAULTS.class_text, None, names, **QUIET)
     every.click(lambda: ", ".join(picture_class_names()), None, names, **QUIET)
@@ -161,11 +163,10 @@ def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Compo
 
 
 def fit_widgets(dataset: str) -> tuple[Any, ...]:
-    """The widgets that fit a data set: files, shortcuts for built-in pictures, and what to know of each."""
+    """The widgets that fit a data set: shortcuts for built-in pictures, and what to know of each."""
     own = dataset == UPLOAD
     return (
         gr.Dropdown(info=images_note(dataset) or _typing()),
-        gr.HTML(visible=own),
         gr.Textbox(info=class_names_help(dataset)),
         gr.Checkbox(visible=own),
         gr.Row(visible=_has_pictures(dataset)),

@@ -124,8 +124,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
         for event in (parts["pause"].click, parts["reset"].click, parts["files"].clear)  # "Remove all"
     )
     paused = paused.then(wires.spreads(handlers.pause), wires.named("session", "choice"), outputs, **QUIET)
-    kept = [wires.widgets["methods"], *wires.named("choice", "session", "past_runs")]
-    reset = reset.then(wires.spreads(handlers.reset), kept, outputs, **QUIET)
+    reset = reset.then(wires.spreads(handlers.reset), wires.named("choice", "session", "past_runs"), outputs, **QUIET)
     filled = [*outputs, *wires.named("files", "upload_note", "propose")]
     clear = wires.spreads(partial(filling.clear_uploads, host.uploads))
     removed = removed.then(clear, wires.named("session", "choice", "uploads", "past_runs"), filled, **QUIET)

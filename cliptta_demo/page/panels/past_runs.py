@@ -130,8 +130,8 @@ def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: Pa
 
 def _behind(past: PastRuns, this: Recipe | None) -> Behind | None:
     run = past.drawn
-    if run is None:
-        return None
+    if run is None or (run.name == LAST and this is not None and this.dataset != run.recipe.dataset):
+        return None  # the run before, of other images, says nothing of this one
     differ = _differing([run.recipe, this]) if this is not None else []
     form = values_of(run.recipe)
     same = this is None or len(this.class_names) == len(run.recipe.class_names)  # else another ceiling

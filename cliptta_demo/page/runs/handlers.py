@@ -14,7 +14,7 @@ import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.recorded import with_chosen
-from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.models.loading import load_backbone
 from cliptta_demo.backend.models.offered import check_visitor_backbone
 from cliptta_demo.backend.models.saved_weights import keep_uploaded
@@ -164,19 +164,15 @@ def give_way(past: PastRuns, session: Session | None, begins: Recipe | None = No
     return {"past_runs": past, "past": past_value(past, None, begins)}
 
 
-def reset(
-    methods: Any, choice: Choice | None = None, session: Session | None = None, past: PastRuns | None = None
-) -> Update:
+def reset(choice: Choice | None = None, session: Session | None = None, past: PastRuns | None = None) -> Update:
     """Drops the session: what adapted is gone, the source model was never touched."""
-    chosen = methods if isinstance(methods, list | tuple) else ()
-    known = [name for name in METHODS if name == REFERENCE or name in chosen]
-    return emptied(choice or Choice(), known, RESET) | give_way(past or PastRuns(), session)
+    return emptied(choice or Choice(), RESET) | give_way(past or PastRuns(), session)
 
 
-def emptied(choice: Choice, methods: Sequence[str], words: str) -> Update:
-    """The page without a run: a stage that waits for one of these methods, and a message."""
+def emptied(choice: Choice, words: str) -> Update:
+    """The page without a run: a stage that waits for one, and a message."""
     empty = {"session": None, "choice": replace(choice, idle=""), "message": message_html(words)}
-    return {**empty, "changed": "", "spoken": "", **waiting_stage(methods), **buttons("idle")}
+    return {**empty, "changed": "", "spoken": "", **waiting_stage(), **buttons("idle")}
 
 
 def recipes(recipe: Recipe, knob: str) -> list[tuple[float, Recipe]]:

@@ -166,7 +166,7 @@ LONGEST_PATH = 1000  # characters of a relative path that a browser tells
 NO_IMAGES = Text("None of your images is here: add some under Your images, or choose the built-in pictures.")
 STALE = Text("Your images are not there any more, or not yet: wait a moment, or add them again.")
 
-FILLED_BY_FILES = ("class_names", "order", "batch_size", "batches")  # fields that files change
+FILLED_BY_FILES = ("dataset", "class_names", "corruption", "order", "batch_size", "batches")  # fields that files change
 
 
 def read_news(value: Any) -> tuple[tuple[GivenFile, ...], int]:

@@ -32,7 +32,7 @@ def test_a_step_is_a_batch_running_on_equals_stepping_and_reset_begins_anew():
     at_once, updates = press(batches=None)
     assert same(stepped[-1], at_once)
     assert "finished" in updates[-1]["progress"]
-    reset = handlers.reset(["zero-shot", "tent"])
+    reset = handlers.reset()
     assert reset["session"] is None
     assert same(stepped[0], press(reset["session"])[0])
 

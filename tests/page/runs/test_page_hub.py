@@ -122,10 +122,9 @@ def test_presets_may_be_strangers(stand_in: Hub) -> None:
 
 
 def test_choosing_fills_the_form_and_tells_the_size() -> None:
-    dataset, files, classes, *_ = fit_widgets("cifar10")
+    dataset, classes, *_ = fit_widgets("cifar10")
     assert "24 MB" in dataset.info
     assert "own names" in classes.info
-    assert not files.visible
     names, corruption = fields.class_text_and_corruption("cifar10")
     assert names.startswith("airplane, automobile")
     assert corruption == "gaussian_noise"

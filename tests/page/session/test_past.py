@@ -80,7 +80,7 @@ def test_a_new_run_leaves_the_one_before_as_few_numbers(two, scripts) -> None:
 
 def test_reset_and_lessons_keep_it_and_going_on_changes_nothing(two) -> None:
     first, second, past = two
-    assert handlers.reset(["tent"], None, first, PastRuns())["past_runs"].last.recipe == first.recipe
+    assert handlers.reset(None, first, PastRuns())["past_runs"].last.recipe == first.recipe
     assert open_lesson("strangers", None, second, past)["past_runs"].last.recipe == second.recipe
     assert past.after(None).last is past.last
     started, _ = press(batches=1)
