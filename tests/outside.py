@@ -133,7 +133,7 @@ def add_all() -> None:
     """What an import would do."""
     register(FeatureCache)
     register(Sharp)
-    register_score("margin", "How far the nearest class is ahead of the second.")(margin)
+    register_score("margin")(margin)
     register_source("grey:", grey, place="SIDE", visitors=True)
     night = tuple((share,) for share in (0.8, 0.6, 0.45, 0.3, 0.2))
     register_corruption(Corruption("night", "weather", darken), {side: night for side in (32, 64, 224)})

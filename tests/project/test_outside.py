@@ -109,7 +109,7 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
     with pytest.raises(ValueError, match="its year must stand at its end"):
         register(type("Undated", (Tent,), {"name": "undated", "paper": "Nobody, nowhere"}))
     with pytest.raises(ValueError, match="'margin'"):
-        register_score("margin", "")
+        register_score("margin")
 
 
 def test_the_bench_knows_them(outside: None) -> None:

@@ -136,7 +136,7 @@ class Method:
 
     def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Unit embeddings ``(N, d)`` under θ (None: the source model's), without a graph."""
-        return embed_in_pieces(self.backbone, images, parameters, self.piece, self.rest)
+        return embed_in_pieces(self.backbone.embed, images, parameters, self.piece, self.rest)
 
     def predict(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Cosines ``(N, C)`` under θ (None: the source model's), without a graph."""

@@ -161,7 +161,7 @@ class Eata(Eta):
             images = self.task.clean_images(index)
             if not len(images):
                 continue
-            passes = Passes(self.backbone, source, self.piece, self.rest)
+            passes = self.passes(source)
             logits = self.backbone.logits(passes.embed(images) @ self.prototypes.T)
             squares.append(passes.gradient(F.cross_entropy(logits, logits.argmax(dim=1))) ** 2)
             self.rest()

@@ -5,31 +5,18 @@ All scores work on the *unscaled* cosines ``(N, C)`` (or what a method has in th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cliptta_demo.backend.methods.losses import entropy_of_logits
 
-
-@dataclass(frozen=True)
-class Score:
-    """An ID score, callable: ``(N, C)`` → ``(N,)``. ``name`` is its word in settings, ``sentence`` says what it is."""
-
-    name: str
-    sentence: str
-    function: Callable[[Tensor], Tensor]
-
-    def __call__(self, cosines: Tensor) -> Tensor:
-        return self.function(cosines)
-
-
-ID_SCORES: dict[str, Score] = {}
+Score = Callable[[Tensor], Tensor]  # (N, C) → (N,)
+ID_SCORES: dict[str, Score] = {}  # by the word that settings have for it
 BINS = 256  # between the smallest and the largest score
 
 
-def register_score(name: str, sentence: str) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]:
+def register_score(name: str) -> Callable[[Score], Score]:
     """Offers a function as an ID score everywhere; a decorator, usable from anywhere.
 
     Raises:
@@ -38,38 +25,34 @@ def register_score(name: str, sentence: str) -> Callable[[Callable[[Tensor], Ten
     if name in ID_SCORES:
         raise ValueError(f"name is {name!r}; another ID score is registered under it already.")
 
-    def add(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        ID_SCORES[name] = Score(name, sentence, function)
-        return function
-
-    return add
+    return lambda function: ID_SCORES.setdefault(name, function)
 
 
-@register_score("max-log-probability", "How likely the likeliest class is, as a logarithm; the paper's.")
+@register_score("max-log-probability")
 def max_log_probability(cosines: Tensor) -> Tensor:
     """``max_c log softmax_c(cos)``, the score of the paper; ``(N, C)`` → ``(N,)``."""
     return cosines.log_softmax(dim=1).amax(dim=1)
 
 
-@register_score("max-probability", "How likely the likeliest class is.")
+@register_score("max-probability")
 def max_probability(cosines: Tensor) -> Tensor:
     """``max_c softmax_c(cos)``; ``(N, C)`` → ``(N,)``."""
     return cosines.softmax(dim=1).amax(dim=1)
 
 
-@register_score("entropy", "How far the prediction is from an even spread over the classes.")
+@register_score("entropy")
 def negative_entropy(cosines: Tensor) -> Tensor:
     """Minus the entropy of ``softmax(cos)``; ``(N, C)`` → ``(N,)``."""
     return -entropy_of_logits(cosines)
 
 
-@register_score("energy", "How near the image is to all classes together.")
+@register_score("energy")
 def energy(cosines: Tensor) -> Tensor:
     """``logsumexp_c(cos)``, the negative free energy; ``(N, C)`` → ``(N,)``."""
     return cosines.logsumexp(dim=1)
 
 
-@register_score("max-cosine", "How near the image is to the nearest class.")
+@register_score("max-cosine")
 def max_cosine(cosines: Tensor) -> Tensor:
     """``max_c cos``: how near the nearest prototype is; ``(N, C)`` → ``(N,)``."""
     return cosines.amax(dim=1)

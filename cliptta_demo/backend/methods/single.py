@@ -7,7 +7,6 @@ rewarded become likelier; what moves are the words of the prompt, or the normali
 
 import math
 from functools import partial
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -37,18 +36,6 @@ class PromptSettings(ViewSettings):
     steps: int = whole(1, 1, 20, "the release's", label=Text("Steps per image"), mark=Text("{} steps"))
 
 
-class Captions:
-    """The class prompts, to go piece by piece through the text tower: their numbers in, their embeddings out."""
-
-    def __init__(self, backbone: Backbone, class_names: tuple[str, ...]) -> None:
-        self.backbone = backbone
-        self.prompts = [f"{WORDS} {display_name(name)}." for name in class_names]
-
-    def embed(self, numbers: Tensor, context: Tensor) -> Tensor:
-        """Unit embeddings ``(n, d)`` of the prompts of these numbers ``(n,)``, with the context ``(4 · width,)``."""
-        return self.backbone.encode([self.prompts[number] for number in numbers.tolist()], context.view(COUNT, -1))
-
-
 class PromptTuning(PerImage):
     """Four context vectors move. No image of a view goes through the image tower more than once."""
 
@@ -68,8 +55,7 @@ class PromptTuning(PerImage):
         return self._captions(self.start().values)
 
     def passes(self, values: Tensor) -> Passes:
-        captions, at_once = Captions(self.backbone, self.task.class_names), max(1, self._prompts // THERE_AND_BACK)
-        return Passes(captions, values, at_once, self.rest)
+        return Passes(self._encode, values, max(1, self._prompts // THERE_AND_BACK), self.rest)
 
     def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
         text = passes.embed(torch.arange(len(self.prototypes)))
@@ -89,9 +75,12 @@ class PromptTuning(PerImage):
 
     def _captions(self, context: Tensor) -> Tensor:
         """Unit embeddings ``(C, d)`` of the class prompts with this context, without a graph."""
-        captions = Captions(self.backbone, self.task.class_names)
-        numbers = torch.arange(len(self.prototypes))
-        return embed_in_pieces(captions, numbers, context, self._prompts, self.rest)
+        return embed_in_pieces(self._encode, torch.arange(len(self.prototypes)), context, self._prompts, self.rest)
+
+    def _encode(self, numbers: Tensor, context: Tensor) -> Tensor:
+        """Unit embeddings ``(n, d)`` of the prompts of these classes ``(n,)``, with the context ``(4 · width,)``."""
+        words = [display_name(self.task.class_names[number]) for number in numbers.tolist()]
+        return self.backbone.encode([f"{WORDS} {word}." for word in words], context.view(COUNT, -1))
 
 
 @register
@@ -233,15 +222,11 @@ class Rlcf(PerImage, AdaptingMethod):
         trained = batch_size * own.steps * own.chosen
         return Cost(batch_size * (own.views + 1), trained, together=own.chosen)
 
-    @property
-    def learning_rate(self) -> float:
-        return self.settings.learning_rate
-
     def prompts(self) -> Tensor:
         return self.prototypes
 
     def passes(self, values: Tensor) -> Passes:
-        return Passes(SimpleNamespace(embed=partial(self.backbone.embed, alone=True)), values, self.piece, self.rest)
+        return Passes(partial(self.backbone.embed, alone=True), values, self.piece, self.rest)
 
     def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
         return passes.embed(views) @ self.prototypes.T
