@@ -19,14 +19,13 @@ from cliptta_demo.backend.data.catalog import open_source, open_strangers, regis
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.losses import register_score
 from cliptta_demo.backend.methods.registry import METHODS, register
-from cliptta_demo.backend.methods.scores import register_score
 from cliptta_demo.backend.methods.tent import Tent
 from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.plugins import load_plugins
-from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of
+from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of, run_size
 from cliptta_demo.backend.run.experiment import Experiment, RunState
-from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main

@@ -13,15 +13,16 @@ from cliptta_demo.backend.declare import Declared, choice
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import (
+    ID_SCORES,
     entropy_of_logits,
     mean_of,
+    otsu_threshold,
     outlier_contrastive_exposure,
     pseudo_captions,
     soft_contrastive,
 )
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import Text, say
 

@@ -22,8 +22,8 @@ from cliptta_demo.backend.data.stream import AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.losses import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of

@@ -22,8 +22,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.arithmetic import RunSize
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.window import Seen, Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say

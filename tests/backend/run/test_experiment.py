@@ -15,10 +15,9 @@ from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.own_settings import build_own
-from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers, Turn, cost_of
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers, Turn, cost_of, nbytes, run_size
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.metrics import Resets
-from cliptta_demo.backend.run.size import nbytes, run_size
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.run.window import OVERLAYS, Window, overlaid
