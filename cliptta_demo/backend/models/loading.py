@@ -245,7 +245,11 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     half = precision == "bfloat16"
     if half and torch.device(device).type == "cpu":
         keep_weights_in(torch.bfloat16, model.visual)
-    backbone = Backbone(
+    # Tiny's batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
+    # ViT. With the batch's a part of the repair is done before the first step: see the model card. That order of pixels
+    # is measured: a third faster than contiguous.
+    own = {"batch_statistics": False, "memory_format": torch.channels_last} if name == TINY else {}
+    return Backbone(
         info,
         model.visual,
         TextTower(model, tokenize, device),
@@ -253,14 +257,8 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
         logit_bias=float(bias) if bias is not None else 0.0,
         device=device,
         autocast=torch.bfloat16 if half else None,
+        **own,
     )
-    if name == TINY:
-        # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
-        # ViT. With the statistics of the batch, a part of the repair is done before the first step: see the model card.
-        backbone.batch_statistics = False
-        backbone.memory_format = torch.channels_last
-        backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
-    return backbone
 
 
 def _explain(name: str, error: Exception) -> UserError:
