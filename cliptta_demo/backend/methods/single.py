@@ -17,7 +17,7 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.languages import Text
@@ -71,7 +71,7 @@ class PromptTuning(PerImage):
     @property
     def _prompts(self) -> int:
         """Prompts in one pass."""
-        return min(self.piece * THERE_AND_BACK, self.task.prompts_at_once or PROMPTS_AT_ONCE)
+        return min(self.piece * THERE_AND_BACK, self.task.prompts_at_once)
 
     def _captions(self, context: Tensor) -> Tensor:
         """Unit embeddings ``(C, d)`` of the class prompts with this context, without a graph."""

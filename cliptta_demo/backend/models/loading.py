@@ -33,23 +33,13 @@ import torch
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, is_intact, patiently
-from cliptta_demo.backend.hub.listing import check_repository
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.models.offered import (
-    HUB_PREFIX,
-    LOCAL_PREFIX,
-    PRECISIONS,
-    RANDOM_PREFIX,
-    TINY,
-    TINY_DIRECTORY,
-    check_backbone,
-    check_visitor_backbone,
-)
+from cliptta_demo.backend.models.offered import LOCAL_PREFIX, PRECISIONS, RANDOM_PREFIX, TINY, check_visitor_backbone
 from cliptta_demo.backend.models.pieces import keep_freed_memory
 from cliptta_demo.backend.models.saved_weights import SAVED_PREFIXES, base_of, find_saved, made_of
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.towers import keep_weights_in, replace_attention
-from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
+from cliptta_demo.backend.models.weights import Weights, find_weights, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import Text
 
@@ -146,7 +136,7 @@ def load_backbone(
         mine = _loading.setdefault(key, threading.Lock())
     announce(name)
     # Fetched before the lock: all who wait for the same download share it, and any of them can give it up.
-    weights = _find_weights(name, visitor)
+    weights = find_weights(name, visitor)
     with patiently(mine, name):
         with _cache_lock:
             if key in _cache:  # somebody else was faster
@@ -179,27 +169,6 @@ def _processor_maker() -> str:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8")[:1000]
     except OSError:  # no Linux
         return ""
-
-
-def _find_weights(name: str, visitor: bool) -> Weights:
-    """The weights behind a name, fetched where they are not on this machine yet."""
-    check_backbone(name)
-    if name == TINY:
-        from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
-
-        return Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}")
-    if name.startswith(HUB_PREFIX):
-        return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
-    if name.startswith(LOCAL_PREFIX):
-        return Weights(name)
-    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
-    if name.startswith(RANDOM_PREFIX):
-        return Weights(architecture)
-    import open_clip
-
-    if weights in open_clip.list_pretrained_tags_by_model(architecture):
-        return fetch_tag(architecture, weights, visitor=visitor)
-    return Weights(architecture, Path(weights).expanduser())
 
 
 def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool) -> Backbone:

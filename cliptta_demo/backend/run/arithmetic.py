@@ -22,7 +22,7 @@ from cliptta_demo.backend.methods.adaptation import Outline
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
-from cliptta_demo.backend.models.offered import pace_of
+from cliptta_demo.backend.models.offered import entry_of
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 from cliptta_demo.languages import Text
 
@@ -166,7 +166,7 @@ class Pace:
         """How long so much will take, about."""
         if backbone not in self.known and self._guess is None:
             self._guess = PROBE_SHARE * _probe()
-        return gigaflops / (self.known.get(backbone) or self._guess * pace_of(backbone))
+        return gigaflops / (self.known.get(backbone) or self._guess * getattr(entry_of(backbone), "pace", 1.0))
 
 
 def _probe() -> float:

@@ -215,13 +215,9 @@ def rows(
 
 def to_csv(results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool) -> str:
     """All images as CSV. Texts that a spreadsheet would take for a formula get an apostrophe in front."""
-    file = io.StringIO(newline="")
-    writer = None
-    for row in rows(results, class_names, with_scores):
-        if writer is None:
-            writer = csv.DictWriter(file, list(row), lineterminator="\r\n")
-            writer.writerow({name: harmless(name) for name in row})
-        writer.writerow({name: harmless(value) for name, value in row.items()})
+    file, table = io.StringIO(newline=""), list(rows(results, class_names, with_scores))
+    lines = [*table[:1], *(row.values() for row in table)]  # the first row's keys are the names of the columns
+    csv.writer(file, lineterminator="\r\n").writerows(map(harmless, line) for line in lines)
     return file.getvalue()
 
 
