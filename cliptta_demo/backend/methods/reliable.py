@@ -227,6 +227,5 @@ class Sar(AdaptingMethod):
         moved = torch.where(average.isfinite(), MOMENTUM * average + (1 - MOMENTUM) * loss, loss)
         average = torch.where(known, moved, average)
         back = (average < self.task.own.recovery) & (after.updates > before.updates)
-        return replace(
-            after.keep(average=average), values=torch.where(back, self.backbone.source_parameters, after.values)
-        )
+        values = torch.where(back, self.backbone.source_parameters, after.values)
+        return replace(after.keep(average=average), values=values)

@@ -175,9 +175,8 @@ def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
     except Exception:  # whatever open_clip makes of an odd one
         fine = False
     if not fine:
-        raise UserError(
-            "{name} is of a kind, or of a size, that this page does not load. Choose another backbone.", name=repository
-        )
+        text = Text("{name} is of a kind or a size that this page does not load. Choose another backbone.")
+        raise UserError(text, name=repository)
 
 
 def _is_bounded(config: dict[str, Any]) -> bool:

@@ -263,11 +263,9 @@ class Resets:
 
     def renewed(self, names: Iterable[str]) -> Resets:
         """After these methods have started anew."""
-        names = list(names)
-        kept = {name: value for name, value in self.entropies.items() if name not in names}
-        return replace(
-            self, entropies=kept, counts=self.counts | {name: self.counts.get(name, 0) + 1 for name in names}
-        )
+        counts = {name: self.counts.get(name, 0) + 1 for name in names}
+        kept = {name: value for name, value in self.entropies.items() if name not in counts}
+        return replace(self, entropies=kept, counts={**self.counts, **counts})
 
     def after(self, shift: str, entropies: Mapping[str, float]) -> Resets:
         """After a batch; ``entropies``: method → mean entropy of its predictions in nats."""

@@ -156,9 +156,8 @@ def results_of(snapshot: Snapshot) -> BatchResults:
         view = method.batch
         accepted = view.scores > method.threshold
         found = statuses(snapshot.labels, view.predicted, accepted, view.predicted if before is None else before)
-        methods[name] = MethodResults(
-            view.predicted.astype(np.int16), view.confidence, view.scores, accepted, tuple(found)
-        )
+        predicted = view.predicted.astype(np.int16)
+        methods[name] = MethodResults(predicted, view.confidence, view.scores, accepted, tuple(found))
     labels = snapshot.labels.astype(np.int16)
     about = (snapshot.batch, snapshot.corruption, snapshot.severity, labels, snapshot.names)
     return BatchResults(*about, methods, snapshot.mixed)
