@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from cliptta_demo.backend.data.decode import ImageLimits, decode_image
 from cliptta_demo.backend.data.sources import GivenImages
@@ -99,7 +98,7 @@ class Camera:
             self.due = time.monotonic() + IDLE_SECONDS
             self.lock.release()
 
-    def _answers(self, seen: Tensor, told: dict[str, Answer], truth: int) -> dict[str, Any]:
+    def _answers(self, seen: torch.Tensor, told: dict[str, Answer], truth: int) -> dict[str, Any]:
         self._judged += truth >= 0
         answers = {}
         for name, answer in told.items():
