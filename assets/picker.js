@@ -11,8 +11,8 @@ cliptta.picker = function (element, props, watch, trigger, server) {
     const name = box.closest(".method").querySelector("b").textContent;
     const children = who({ mark, label: name });
     if (box !== first) {
-      const out = { textContent: "×", ariaLabel: say("Leave out {name}", { name }) };
-      children.push(make("button", { ...out, onclick: () => leave(box) }));
+      const out = { ariaLabel: say("Leave out {name}", { name }), onclick: () => leave(box) };
+      children.push(make("button", out, "×"));
     }
     return make("li", ...children);
   }
