@@ -19,7 +19,7 @@ camera.mount = function (element, props, watch) {
   const panel = element.querySelector(".camera");
   const find = (name) => panel.querySelector(name);
   const [video, seen, answers, truths, status, button] = ["video", ".seen img", ".answers", ".truths", ".status", ".go"].map(find);
-  const canvas = document.createElement("canvas");
+  const canvas = make("canvas");
   answers.dataset.empty = say("What each method calls the picture appears here.");
   let chosen = { overlay: "none", severity: 3, truth: -1, pace: 2 };
   let run = null; // the camera at work: {stream, token, about, sending, missed, times, timer, ending}
@@ -142,13 +142,15 @@ camera.mount = function (element, props, watch) {
       const row = answers.querySelector(`[data-method="${method}"]`);
       const [place, share] = top[0];
       row.classList.toggle("is-changed", place !== first);
-      row.querySelector(".word").textContent = run.about.classes[place];
-      row.querySelector(".share").textContent = percent(share);
-      row.querySelector(".fill").style.setProperty("--share", percent(share));
       const others = top.slice(1).map(([other, rest]) => `${run.about.classes[other]} ${percent(rest)}`);
-      row.querySelector(".others").textContent = others.length ? say("or {classes}", { classes: others.join(", ") }) : "";
-      const score = { share: percent(right / said.judged), judged: said.judged };
-      row.querySelector(".right").textContent = said.judged ? say("{share} of {judged} right", score) : "";
+      const words = {
+        word: run.about.classes[place],
+        share: percent(share),
+        others: others.length ? say("or {classes}", { classes: others.join(", ") }) : "",
+        right: said.judged ? say("{share} of {judged} right", { share: percent(right / said.judged), judged: said.judged }) : "",
+      };
+      for (const [name, text] of Object.entries(words)) row.querySelector(`.${name}`).textContent = text;
+      row.querySelector(".fill").style.setProperty("--share", percent(share));
     }
     run.times = [...run.times, performance.now()].slice(-RECENT);
     tellPace(said.answers);
@@ -170,9 +172,7 @@ camera.mount = function (element, props, watch) {
 
   function setTruth(place) {
     chosen.truth = place === chosen.truth ? -1 : place;
-    for (const one of truths.querySelectorAll("button")) {
-      one.setAttribute("aria-pressed", Number(one.dataset.value) === chosen.truth);
-    }
+    for (const one of truths.children) one.ariaPressed = Number(one.dataset.value) === chosen.truth;
   }
 
   /** What the server tells of the camera: its words while it gets ready, an error, or its token and all names. */
@@ -188,17 +188,9 @@ camera.mount = function (element, props, watch) {
     else if (about.token) {
       Object.assign(run, { token: about.token, about });
       for (const entry of about.methods) {
-        const bar = make("div.track", make("div.fill"));
-        const row = make(
-          "div.answer",
-          make("h3", who(entry)),
-          make("p.said", make("b.word", "…"), make("span.share")),
-          bar,
-          make("p.others"),
-          make("p.right"),
-        );
-        row.dataset.method = entry.method;
-        answers.append(tinted(entry.mark, row));
+        const said = make("p.said", make("b.word", "…"), make("span.share"));
+        const parts = [make("h3", ...who(entry)), said, make("div.track", make("div.fill")), make("p.others"), make("p.right")];
+        answers.append(tinted(entry.mark, make("div.answer", { "data-method": entry.method }, ...parts)));
       }
       truths.append(
         ...about.classes.slice(0, SHOWN).map((name, place) => {

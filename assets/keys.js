@@ -63,8 +63,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // What a button does that is not to be tried out, said beforehand.
-const ABOUT = { "start-over": say("Drops the results and what the methods have learnt; settings and images stay") };
 document.addEventListener("mouseover", (event) => {
-  const button = event.target.closest?.("button");
-  if (button && ABOUT[button.id]) button.title = ABOUT[button.id];
+  const button = event.target.closest?.("#start-over");
+  if (button) button.title = say("Drops the results and what the methods have learnt; settings and images stay");
 });

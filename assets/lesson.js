@@ -38,28 +38,20 @@ function verdict(ask) {
   const guess = guesses[ask.id];
   if (!answer) return null;
   if (guess === undefined) return ["–", answer.words, null];
-  if (ask.slider) {
-    const off = guess - answer.truth;
-    const right = Math.abs(off) <= answer.margin;
-    const about = { guess: said(ask), off: Math.abs(off).toFixed(0) };
-    const far = () => (off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about));
-    const more = right ? say("You said {guess}.", about) : far();
-    return [right ? "✓" : "✗", `${answer.words} ${more}`, right];
-  }
-  const right = answer.right.includes(guess);
-  return [right ? "✓" : "✗", right ? answer.words : `${answer.words} ${say("You said {guess}.", { guess: said(ask) })}`, right];
+  const off = ask.slider ? guess - answer.truth : 0;
+  const right = ask.slider ? Math.abs(off) <= answer.margin : answer.right.includes(guess);
+  const about = { guess: said(ask), off: Math.abs(off).toFixed(0) };
+  let more = say("You said {guess}.", about);
+  if (off && !right) more = off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about);
+  return [right ? "✓" : "✗", right && !ask.slider ? answer.words : `${answer.words} ${more}`, right];
 }
 
 /** Once the run is done, the answers join those of before. */
 function record() {
   const found = asks().filter((ask) => guesses[ask.id] !== undefined);
   const when = new Date().toISOString();
-  cliptta.answers.add(
-    found.map((ask) => {
-      const [, , right] = verdict(ask);
-      return { when, lesson: data.title, question: ask.text, guess: said(ask), right, truth: outcome.answers[ask.id].words };
-    }),
-  );
+  const kept = (ask) => ({ guess: said(ask), right: verdict(ask)[2], truth: outcome.answers[ask.id].words });
+  cliptta.answers.add(found.map((ask) => ({ when, lesson: data.title, question: ask.text, ...kept(ask) })));
 }
 
 // ---- the guess beside the truth
@@ -86,10 +78,10 @@ cliptta.overlays.push((figure) => {
       const guess = guesses[ask.id];
       if (ask.marks.line && facet.id === "accuracy") {
         const y = guess / 100;
-        const line = { color: `@${ask.marks.colour}`, width: 1.5, dash: "longdash" };
-        shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line });
+        const color = `@${ask.marks.colour}`;
+        shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1.5, dash: "longdash" } });
         const text = filled(ask.marks.line, { guess: said(ask) });
-        annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color: `@${ask.marks.colour}` } });
+        annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color } });
       }
     }
     return { ...facet, layout: { ...facet.layout, shapes, annotations } };
@@ -125,35 +117,32 @@ function next() {
   go(step + 1);
 }
 
-const button = (text, onclick, more = {}) => make("button", { onclick, ...more }, text);
+const button = (text, onclick, more, ...parts) => make("button", { onclick, ...more }, text, ...parts);
 
 /** How an answer is given; once the run has answered, none is changed. */
 function choices(ask) {
   const disabled = Boolean(outcome);
   if (ask.slider) {
     const value = guesses[ask.id] ?? 50;
-    const shown = make("output", guesses[ask.id] === undefined ? "–" : `${value}%`);
-    const range = make("input", { type: "range", min: 0, max: 100, step: 1, value, disabled, "aria-label": ask.text });
-    range.addEventListener("input", () => {
+    const shown = make("output", said(ask) || "–");
+    const oninput = () => {
       guesses[ask.id] = Number(range.value);
-      shown.textContent = `${range.value}%`;
+      shown.textContent = said(ask);
       cliptta.overlay();
-    });
+    };
+    const range = make("input", { type: "range", value, disabled, "aria-label": ask.text, oninput });
     return [make("label.guess", make("span", ask.slider), range, shown)];
   }
   if (ask.choices.length > FEW) {
-    const list = make("select", { disabled, "aria-label": ask.text }, make("option", { value: "" }, say("Choose…")));
-    list.append(...ask.choices.map((choice) => make("option", { value: choice.value }, choice.label)));
+    const options = [{ value: "", label: say("Choose…") }, ...ask.choices].map(({ value, label }) => make("option", { value }, label));
+    const onchange = (event) => guess(ask, event.target.value || undefined);
+    const list = make("select", { disabled, "aria-label": ask.text, onchange }, ...options);
     list.value = guesses[ask.id] ?? "";
-    list.addEventListener("change", () => guess(ask, list.value || undefined));
     return [list];
   }
   return ask.choices.map((choice) => {
-    const pressed = guesses[ask.id] === choice.value;
-    const one = button("", () => guess(ask, choice.value), { className: "choice", disabled });
-    one.setAttribute("aria-pressed", pressed);
-    one.append(...(choice.mark ? who(choice) : [make("span", choice.label)]));
-    return one;
+    const about = { className: "choice", disabled, ariaPressed: guesses[ask.id] === choice.value };
+    return button("", () => guess(ask, choice.value), about, choice.mark ? who(choice) : make("span", choice.label));
   });
 }
 
@@ -162,9 +151,7 @@ function results() {
   if (!outcome) return [make("span", running() ? runs : STATES[data.outcome.state])];
   return asks().map((ask) => {
     const [sign, sentence, right] = verdict(ask);
-    const line = make("span.verdict", make("b", sign), ` ${sentence} `);
-    line.dataset.right = right;
-    return line;
+    return make("span.verdict", { "data-right": right }, make("b", sign), ` ${sentence} `);
   });
 }
 
@@ -176,8 +163,7 @@ function claimed(text) {
     const at = rest.indexOf(sentence);
     if (at < 0) continue;
     const [sign, words] = CLAIMS[state];
-    const mark = make("mark", { title: words }, sentence);
-    mark.dataset.state = state;
+    const mark = make("mark", { title: words, "data-state": state }, sentence);
     parts.push(rest.slice(0, at), mark, make("small", { "aria-label": words, role: "img" }, ` ${sign}`));
     rest = rest.slice(at + sentence.length);
   }
@@ -201,13 +187,6 @@ function forget() {
   place.querySelector(".next").focus();
 }
 
-function same(nodes, element) {
-  const text = nodes.map((node) => (typeof node === "string" ? node : node.outerHTML)).join("");
-  if (element.dataset.text === text) return true;
-  element.dataset.text = text;
-  return false;
-}
-
 function draw() {
   place.hidden = place.previousElementSibling.hidden = !data;
   document.body.classList.toggle("in-lesson", Boolean(data));
@@ -219,16 +198,18 @@ function draw() {
   const numbers = place.querySelector("ol");
   numbers.replaceChildren(
     ...data.steps.map((one, index) => {
-      const dot = button(index + 1, () => go(index), { title: STEPS[one.kind] });
-      dot.setAttribute("aria-label", say("Step {number}: {name}", { number: index + 1, name: STEPS[one.kind] }));
-      if (index === step) dot.setAttribute("aria-current", "step");
-      return make("li", dot);
+      const name = STEPS[one.kind];
+      const about = { title: name, ariaLabel: say("Step {number}: {name}", { number: index + 1, name }), ariaCurrent: index === step ? "step" : null };
+      return make("li", button(index + 1, () => go(index), about));
     }),
   );
   const now = data.steps[step];
   const [text, answer] = body(now);
   const told = place.querySelector(".say");
-  if (!same(text, told)) told.replaceChildren(...text);
+  const line = make("p", ...text);
+  const html = line.innerHTML; // what is said already is not said again
+  if (told.dataset.text !== html) told.replaceChildren(...line.childNodes);
+  told.dataset.text = html;
   const answers = place.querySelector(".answer");
   if (!answers.contains(document.activeElement) || !answers.querySelector("input, select") || answers.dataset.step !== String(step)) {
     const at = [...answers.querySelectorAll("button")].indexOf(document.activeElement);

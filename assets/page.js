@@ -161,15 +161,10 @@ function showLink(query) {
 async function copyLink(query) {
   if (!query) return; // the form has an error, which the message tells
   const field = showLink(query);
-  let copied = false;
-  try {
-    await navigator.clipboard.writeText(field.value);
-    copied = true;
-  } catch (error) {
-    field.select(); // a frame or a plain http page may not write to the clipboard
-    copied = document.execCommand("copy");
-  }
-  if (copied) field.parentElement.querySelector("span").textContent = say("Link copied");
+  // A frame or a plain http page may not write to the clipboard.
+  const copied = await navigator.clipboard?.writeText(field.value).then(() => true, () => false);
+  if (!copied) field.select();
+  if (copied || document.execCommand("copy")) field.parentElement.querySelector("span").textContent = say("Link copied");
 }
 
 // A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run

@@ -63,7 +63,7 @@ function show(term) {
   const entry = document.querySelector(term.getAttribute("href"));
   if (!bubble.isConnected) root().append(bubble);
   const all = make("a", { href: "#words", onclick: toGlossary }, say("All words"));
-  bubble.replaceChildren(make("b", entry.querySelector("dt").textContent), make("p", entry.querySelector("dd").textContent), all);
+  bubble.replaceChildren(make("b", entry.children[0].textContent), make("p", entry.children[1].textContent), all);
   bubble.showPopover();
   const at = term.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = bubble;

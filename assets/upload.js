@@ -73,9 +73,8 @@ cliptta.uploader = function (element, props, watch, trigger) {
     const { images, frames = 0 } = value();
     status.textContent = said;
     zone.classList.toggle("busy", busy);
-    for (const button of [chooseFiles, chooseFolder, clear]) button.disabled = busy;
+    for (const one of [chooseFiles, chooseFolder, clear, every]) one.disabled = busy;
     clear.hidden = images === undefined;
-    every.disabled = busy;
     every.parentElement.hidden = !frames;
   }
 
@@ -91,6 +90,14 @@ cliptta.uploader = function (element, props, watch, trigger) {
     }, PATIENCE);
     props.value = JSON.stringify({ ...value(), every: gap(), ...news });
     setTimeout(() => trigger(news.clear ? "clear" : "upload"), 0); // once the new value is known to the page
+  }
+
+  /** The same, and what is said until the answer comes, and then. */
+  function telling(words, news, then = "") {
+    said = words;
+    tell(news);
+    draw();
+    said = then;
   }
 
   /** What the server answers to a file: its path, or what is in its way. */
@@ -153,49 +160,31 @@ cliptta.uploader = function (element, props, watch, trigger) {
     else said = sentences && `${sentences}.`;
     busy = false;
     const arrived = added.filter(Boolean);
-    if (arrived.length) {
-      given.add(wanted.filter(([, path], index) => added[index] && IMAGES.test(path)));
-      const note = said;
-      said = say("Reading the images…");
-      tell({ added: arrived });
-      draw();
-      said = note;
-    } else draw();
+    given.add(wanted.filter(([, path], index) => added[index] && IMAGES.test(path)));
+    if (arrived.length) telling(say("Reading the images…"), { added: arrived }, said);
+    else draw();
   }
 
-  chooseFiles.addEventListener("click", () => files.click());
-  chooseFolder.addEventListener("click", () => folder.click());
+  chooseFiles.onclick = () => files.click();
+  chooseFolder.onclick = () => folder.click();
   every.addEventListener("change", () => {
     every.value = gap();
-    said = say("Reading the video…");
-    tell({ added: [] });
-    draw();
-    said = "";
+    telling(say("Reading the video…"), { added: [] });
   });
-  clear.addEventListener("click", () => {
-    said = "";
+  clear.onclick = () => {
     given.clear();
-    tell({ added: [], clear: true });
-    draw();
-  });
+    telling("", { added: [], clear: true });
+  };
   for (const input of [files, folder]) {
     input.addEventListener("change", () => {
       take(chosen(input));
       input.value = ""; // the same files can be chosen again
     });
   }
-  zone.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    zone.classList.add("over");
-  });
-  zone.addEventListener("dragleave", (event) => {
-    if (!zone.contains(event.relatedTarget)) zone.classList.remove("over");
-  });
-  zone.addEventListener("drop", async (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    take(await dropped(event.dataTransfer, limits.files));
-  });
+  const over = (event) => zone.classList.toggle("over", event.type === "dragover" || zone.contains(event.relatedTarget));
+  zone.addEventListener("dragleave", over);
+  for (const kind of ["dragover", "drop"]) zone.addEventListener(kind, (event) => event.preventDefault() || over(event));
+  zone.addEventListener("drop", async (event) => take(await dropped(event.dataTransfer, limits.files)));
   watch("value", () => {
     busy = Boolean(value().added || value().clear); // the page's answer holds neither
     draw();

@@ -17,9 +17,8 @@ from cliptta_demo.backend.declare import Declared, choice, number, switch, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Progress, Step, adam_step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.losses import entropy_of_logits
+from cliptta_demo.backend.methods.losses import ID_SCORES, entropy_of_logits, register_score
 from cliptta_demo.backend.methods.registry import METHODS, register
-from cliptta_demo.backend.methods.scores import ID_SCORES, register_score
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Passes
 
@@ -133,7 +132,7 @@ def add_all() -> None:
     """What an import would do."""
     register(FeatureCache)
     register(Sharp)
-    register_score("margin", "How far the nearest class is ahead of the second.")(margin)
+    register_score("margin")(margin)
     register_source("grey:", grey, place="SIDE", visitors=True)
     night = tuple((share,) for share in (0.8, 0.6, 0.45, 0.3, 0.2))
     register_corruption(Corruption("night", "weather", darken), {side: night for side in (32, 64, 224)})

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from training.captions import TEMPLATES
 
 

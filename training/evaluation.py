@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.data.pictures import STYLES, TRAINED_STYLES, UNSEEN_STYLE, PictureWorld, compose
 from cliptta_demo.backend.data.sources import resize
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY, best_precision
+from cliptta_demo.backend.models.loading import best_precision
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from training.photos import CIFAR10_CLASSES, load_cifar10
 from training.tiny_imagenet import VALIDATION, load_tiny_imagenet, read_kinds
 

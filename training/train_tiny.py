@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from cliptta_demo.backend.data.pictures import picture_world
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from training.extra_styles import add_training_styles
 from training.trainer import Trainer
 from training.training_settings import (

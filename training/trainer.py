@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cliptta_demo.backend.data.pictures import PictureWorld
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from cliptta_demo.backend.models.tiny_tower import WIDE, TinyTower
 from training.batches import Batches
 from training.caption_tokens import encode_captions, tokenize_all, use_compact_vocabulary

@@ -36,8 +36,8 @@ def _corruptions() -> Choices:
 
 
 def _scores() -> dict[str, str]:
-    scores = import_module("cliptta_demo.backend.methods.scores")  # which are built on settings
-    return {name: name for name in scores.ID_SCORES}
+    losses = import_module("cliptta_demo.backend.methods.losses")  # whose folder is built on settings
+    return {name: name for name in losses.ID_SCORES}
 
 
 RESETS = {

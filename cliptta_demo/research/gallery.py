@@ -17,7 +17,8 @@ from cliptta_demo.backend.declare import check_choice, unusual
 from cliptta_demo.backend.methods.recorded import CHOSEN_FILE, MEASURED_FILE, Chosen, chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
 from cliptta_demo.backend.variants import Variant

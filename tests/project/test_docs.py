@@ -111,7 +111,7 @@ def test_the_tables_of_results_are_the_records() -> None:
 
 
 def test_what_zero_shot_has_learnt_from_is_said_beside_the_ranking_and_behind_the_word() -> None:
-    behind = next(term.meaning for term in GLOSSARY if term.name == "zero-shot")
+    behind = next(term.meaning for term in GLOSSARY if term.forms[0] == "zero-shot")
     ranking = (ROOT / "docs" / "gallery" / "ranking.md").read_text(encoding="utf-8")
     for text in (TEXTS["README"], ranking, behind):
         for known in ("has learnt from CIFAR-10's training photos", "Tiny ImageNet's", "picture"):

@@ -62,7 +62,7 @@ def test_words_are_chosen_when_they_are_shown() -> None:
         return [
             *(rate.label, severity.changed(high=3).label, severity.mark_of(StreamSettings())),
             *(METHODS["zero-shot"].label, METHODS["tent"].sentence, COLLAPSE.title, COLLAPSE.asks[0].text),
-            *(COLLAPSE.explains[0].text, GLOSSARY[0].name, RESET.format(), f"{RESET}", str(RESET)),
+            *(COLLAPSE.explains[0].text, GLOSSARY[0].forms[0], RESET.format(), f"{RESET}", str(RESET)),
             *(str(inner), str(outer), str(pickle.loads(pickle.dumps(outer)))),
         ]
 

@@ -19,14 +19,13 @@ from cliptta_demo.backend.data.catalog import open_source, open_strangers, regis
 from cliptta_demo.backend.declare import settings_of
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.losses import register_score
 from cliptta_demo.backend.methods.registry import METHODS, register
-from cliptta_demo.backend.methods.scores import register_score
 from cliptta_demo.backend.methods.tent import Tent
 from cliptta_demo.backend.own_settings import build_own
 from cliptta_demo.backend.plugins import load_plugins
-from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of
+from cliptta_demo.backend.run.arithmetic import WHOLE, Towers, Turn, cost_of, run_size
 from cliptta_demo.backend.run.experiment import Experiment, RunState
-from cliptta_demo.backend.run.size import run_size
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import parse_variant
 from cliptta_demo.cli import main
@@ -109,7 +108,7 @@ def test_a_method_says_all_of_itself_and_a_name_is_given_once(outside: None) -> 
     with pytest.raises(ValueError, match="its year must stand at its end"):
         register(type("Undated", (Tent,), {"name": "undated", "paper": "Nobody, nowhere"}))
     with pytest.raises(ValueError, match="'margin'"):
-        register_score("margin", "")
+        register_score("margin")
 
 
 def test_the_bench_knows_them(outside: None) -> None:

@@ -9,7 +9,8 @@ from paths import SHARED
 from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.pictures import PICTURE_FOLDER
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY, TINY_DIRECTORY, load_backbone
+from cliptta_demo.backend.models.loading import TINY, load_backbone
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from training.measurements import accuracy, cifar_source, open_vocabulary, photo_source
 from training.photo_measurements import imagenet_source
 

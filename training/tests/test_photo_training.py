@@ -10,7 +10,7 @@ from paths import SHARED
 from small_data import few_pictures, write_photos
 
 from cliptta_demo.backend.data.pictures import PictureWorld
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from training.captions import CaptionTable, build_caption_table
 from training.earlier_model import EarlierModel
 from training.everyday_names import BROAD, EVERYDAY, members, words_above

@@ -13,7 +13,7 @@ from small_data import few_pictures, write_photos
 
 from cliptta_demo.backend.data.pictures import STYLES, UNSEEN_STYLE, PictureWorld
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from cliptta_demo.backend.models.tiny_tower import NARROW, WIDE
 from training import train_tiny
 from training.evaluation import IMAGE_SIZE

@@ -223,7 +223,7 @@ class Task:
     class_names: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     images_at_once: int | None = None
-    prompts_at_once: int | None = None
+    prompts_at_once: int = PROMPTS_AT_ONCE
     rest: Rest = NO_REST
     clean_images: Callable[[int], Tensor] | None = None
     _made: dict[tuple[str, ...], Tensor] = field(default_factory=dict, repr=False)
@@ -242,7 +242,6 @@ class Task:
         """Prototypes per template, the task's own or others, ``(T, C, d)``, unit vectors; made when first asked for."""
         templates = templates or self.templates
         if templates not in self._made:
-            at_once = self.prompts_at_once or PROMPTS_AT_ONCE
-            made = self.backbone.template_prototypes(self.class_names, templates, at_once, self.rest)
+            made = self.backbone.template_prototypes(self.class_names, templates, self.prompts_at_once, self.rest)
             self._made[templates] = made.transpose(0, 1)
         return self._made[templates]

@@ -140,7 +140,7 @@ class AdaptingMethod(Method):
 
     def passes(self, parameters: Tensor) -> Passes:
         """Passes through the tower at θ ``(P,)``, and the way back to it."""
-        return Passes(self.backbone, parameters, self.piece, self.rest)
+        return Passes(self.backbone.embed, parameters, self.piece, self.rest)
 
     def descend(
         self,

@@ -35,7 +35,7 @@ class Method:
         name: in links, on the command line, in results. label, sentence: for people.
         paper: where it is from, the year at its end.
         family: one of :data:`.registry.FAMILIES`; methods of one family stand together.
-        colour, symbol, dash: how it is drawn, see :mod:`.looks`; a colour or symbol that another has is exchanged.
+        colour, symbol, dash: how it is drawn, see :mod:`.registry`; a colour or symbol that another has is exchanged.
         uses: the fields of :class:`AdaptationSettings` that it reads; own: a class of settings of its own, see
             :mod:`backend.declare`.
         adapts: whether normalisation parameters move. by_window: whether it can adapt to several batches together.
@@ -136,7 +136,7 @@ class Method:
 
     def embed(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Unit embeddings ``(N, d)`` under θ (None: the source model's), without a graph."""
-        return embed_in_pieces(self.backbone, images, parameters, self.piece, self.rest)
+        return embed_in_pieces(self.backbone.embed, images, parameters, self.piece, self.rest)
 
     def predict(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """Cosines ``(N, C)`` under θ (None: the source model's), without a graph."""

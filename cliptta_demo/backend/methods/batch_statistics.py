@@ -42,7 +42,7 @@ class BatchStatistics(Method):
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.backbone = task.backbone.with_batch_statistics(task.own.source_images)
-        self.note = _note_without(task.backbone, self.label, say("Zero-shot"))
+        self.note = "" if task.backbone.layout.batch_norms else _note(task.backbone, self.label, say("Zero-shot"))
 
     def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         self.choose_piece(whole=self.backbone.mixes_images)
@@ -63,23 +63,17 @@ class TentBatch(Tent):
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.backbone = task.backbone.with_batch_statistics()
-        if task.backbone.mixes_images:
-            self.note = say(
-                "On {name} all methods that adapt normalise by the batch's statistics: {method} is TENT.",
-                name=task.backbone.info.name,
-                method=self.label,
-            )
-        else:
-            self.note = _note_without(task.backbone, self.label, Tent.label)
+        self.note = _note(task.backbone, self.label, Tent.label)
 
 
-def _note_without(backbone: Backbone, method: str, other: str) -> str:
-    """What is said of a backbone that has no batch normalisation; nothing of others."""
+def _note(backbone: Backbone, method: str, other: str) -> str:
+    """Why a method is the same as another one on this backbone; "" where it is not."""
+    about = {"name": backbone.info.name, "method": method, "other": other}
+    if backbone.mixes_images:
+        return say(
+            "On {name} all methods that adapt normalise by the batch's statistics: {method} is {other}.", **about
+        )
     if backbone.layout.batch_norms:
         return ""
-    return say(
-        "{name} has no batch normalisation, and nothing is to be taken from a batch: {method} is {other}.",
-        name=backbone.info.name,
-        method=method,
-        other=other,
-    )
+    without = Text("{name} has no batch normalisation, and nothing is to be taken from a batch: {method} is {other}.")
+    return say(without, **about)

@@ -15,7 +15,6 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outli
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import likeness, pseudo_captions, soft_targets_loss
 from cliptta_demo.backend.methods.registry import RELEASES, Released, register
-from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.languages import Text
 
@@ -81,7 +80,7 @@ class ClipArtt(AdaptingMethod):
         wanted = [classes for classes in dict.fromkeys(ranked) if classes not in batch.made]
         words = [display_name(name) for name in self.task.class_names]
         prompts = [f"a photo of a {' or '.join(words[one] for one in classes)}" for classes in wanted]
-        at_once = self.task.prompts_at_once or PROMPTS_AT_ONCE
+        at_once = self.task.prompts_at_once
         for start in range(0, len(wanted), at_once):
             self.rest()
             some = slice(start, start + at_once)
@@ -144,8 +143,9 @@ class Watt(AdaptingMethod):
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
         (turn, repeat), own = divmod(step, self.task.own.repeats), self.task.own
         part, template = divmod(turn, len(TEMPLATES))
-        if self.parallel and repeat == 0:
-            state = self._back(state, anew=part == 0 and own.by_authors)
+        if self.parallel and repeat == 0:  # back to where the round began; the authors' first round with empty moments
+            anew = self.fresh(state) if part == 0 and own.by_authors else state
+            state = replace(anew, values=state.kept["centre"], kept=state.kept)
         passes = self.passes(self.parameters(state))
         features = passes.embed(batch.pixels)
         prototypes = self.task.template_prototypes(TEMPLATES)[template]
@@ -157,12 +157,6 @@ class Watt(AdaptingMethod):
         if repeat + 1 == own.repeats:
             state = self._noted(state, last_of_round=template + 1 == len(TEMPLATES))
         return (state if step + 1 < self.steps(self.task.outline) else replace(state, kept={})), progress
-
-    def _back(self, state: AdaptationState, anew: bool) -> AdaptationState:
-        """Where the round began; ``anew``: with empty moments."""
-        if anew:
-            state = replace(self.fresh(state), kept=state.kept)
-        return replace(state, values=state.kept["centre"])
 
     def _noted(self, state: AdaptationState, last_of_round: bool) -> AdaptationState:
         """A prompt's way is noted; at the end of a round θ is their average."""

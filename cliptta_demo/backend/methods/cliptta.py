@@ -13,18 +13,21 @@ from cliptta_demo.backend.declare import Declared, choice
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import (
+    ID_SCORES,
     entropy_of_logits,
     mean_of,
+    otsu_threshold,
     outlier_contrastive_exposure,
     pseudo_captions,
     soft_contrastive,
 )
 from cliptta_demo.backend.methods.memory import ConfidentMemory
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.languages import Text, say
 
+# the state, which images count as ID (N,) (None: all), further leaves, further terms
+Known = tuple[AdaptationState, Tensor | None, tuple[Tensor, ...], dict[str, Tensor]]
 OBJECTIVES = {
     "contrastive": Text("Contrastive: the batch's captions"),
     "entropy": Text("Entropy: each image alone"),
@@ -82,10 +85,8 @@ class Cliptta(AdaptingMethod):
             terms |= {f"memory {name}": term for name, term in memory_terms.items()}
         return self.descend(state, passes, terms, step, cosines, *leaves)
 
-    def _known(
-        self, state: AdaptationState, cosines: Tensor, step: int
-    ) -> tuple[AdaptationState, Tensor | None, tuple[Tensor, ...], dict[str, Tensor]]:
-        """The state, which images count as ID ``(N,)`` (None: all), further leaves, further terms."""
+    def _known(self, state: AdaptationState, cosines: Tensor, step: int) -> Known:
+        """What is known of the images at a step, by their ``(N, C)`` cosines."""
         return state, None, (), {}
 
     def _terms(self, features: Tensor, cosines: Tensor, keep: Tensor | None) -> dict[str, Tensor]:
@@ -138,20 +139,15 @@ class ClipttaOce(Cliptta):
     def threshold(self, state: AdaptationState) -> Tensor:
         return state.values[-1]
 
-    def _known(
-        self, state: AdaptationState, cosines: Tensor, step: int
-    ) -> tuple[AdaptationState, Tensor | None, tuple[Tensor, ...], dict[str, Tensor]]:
+    def _known(self, state: AdaptationState, cosines: Tensor, step: int) -> Known:
         scores = ID_SCORES[self.settings.score](cosines)
-        if step == 0:
-            state = self._with_threshold(state, otsu_threshold(scores.detach()))
+        if step == 0:  # another α, unless that is NaN; its Adam moments carry on, as in the authors' release
+            found = otsu_threshold(scores.detach())
+            found = torch.where(found.isfinite(), found, state.values[-1]).to(state.values)
+            state = replace(state, values=torch.cat([state.values[:-1], found.reshape(1)]))
         threshold = self.threshold(state).detach().requires_grad_(True)
         terms = {}
         if self.settings.oce_weight > 0:
             contrast = outlier_contrastive_exposure(scores, threshold, self.settings.oce_gamma)
             terms["oce"] = self.settings.oce_weight * contrast
         return state, scores.detach() > self.threshold(state), (threshold,), terms
-
-    def _with_threshold(self, state: AdaptationState, threshold: Tensor) -> AdaptationState:
-        """The same state with another α, unless that is NaN; its Adam moments carry on, as in the authors' release."""
-        threshold = torch.where(threshold.isfinite(), threshold, state.values[-1]).to(state.values)
-        return replace(state, values=torch.cat([state.values[:-1], threshold.reshape(1)]))

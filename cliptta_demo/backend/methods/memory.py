@@ -121,6 +121,7 @@ class Item(NamedTuple):
     uncertainty: float
 
 
+Loss = Callable[[Tensor], Tensor]
 Rule = Callable[[list[Item], Item], list[Item]]  # items, newcomer → items, with the newcomer or without
 
 
@@ -210,32 +211,22 @@ class Remembering(AdaptingMethod):
         return batch.made["cosines"]
 
     def learn(
-        self,
-        state: AdaptationState,
-        pixels: Tensor,
-        rows: Tensor,
-        loss: Callable[[Tensor], Tensor],
-        *,
-        sharp: bool = False,
-        learning_rate: float | Tensor | None = None,
+        self, state: AdaptationState, pixels: Tensor, rows: Tensor, loss: Loss, sharp: bool = False, pace: float = 1.0
     ) -> tuple[AdaptationState, Tensor]:
         """One optimiser step on remembered images; the new state, and the loss before it.
 
         Args:
             pixels: of the images; rows: ``(M,)``, which of them each item is.
             loss: the items' cosines ``(M, C)`` → scalar.
-            sharp: whether the gradient is taken at the sharpest point near θ. learning_rate: None for the common one.
+            sharp: whether the gradient is taken at the sharpest point near θ. pace: times the common learning rate.
         """
         value, gradient = self._slope(self.parameters(state), pixels, rows, loss)
         if sharp:
             self.rest()
             _, gradient = self._slope(sharpest(self.parameters(state), gradient), pixels, rows, loss)
-        rate = self.rate(state) if learning_rate is None else learning_rate
-        return adam_step(state, value, gradient, rate), value
+        return adam_step(state, value, gradient, pace * self.rate(state)), value
 
-    def _slope(
-        self, parameters: Tensor, pixels: Tensor, rows: Tensor, loss: Callable[[Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def _slope(self, parameters: Tensor, pixels: Tensor, rows: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
         passes = self.passes(parameters)
         features = passes.embed(pixels)
         value = loss(features[rows] @ self.prototypes.T)

@@ -20,7 +20,6 @@ from cliptta_demo.backend.declare import Declared, number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Outline, Progress, adam_step
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.losses import entropy_of_logits
-from cliptta_demo.backend.models.pieces import Passes
 from cliptta_demo.languages import Text
 
 LEAST_SHARE = 0.08  # of the image's area in a crop; torchvision's default, as the next
@@ -86,8 +85,16 @@ class ViewSettings(Declared):
 class PerImage(Method):
     """Adapts to each image of a batch by itself. Nothing is carried on but the count of steps that were skipped.
 
-    The method's own settings are :class:`ViewSettings` with ``steps``. A batch's progress is told in ``REPORTS`` parts:
-    its "steps" are shares of its images, not of the optimiser.
+    The method's own settings are :class:`ViewSettings` with ``steps``, and ``learning_rate`` where it is not the run's.
+    A batch's progress is told in ``REPORTS`` parts: its "steps" are shares of its images, not of the optimiser.
+
+    What each method says, for views ``(V, 3, S, S)`` of an image, itself the first, and ``seen`` ``(V, d)``, their
+    embeddings under the source model:
+        prompts(): unit embeddings ``(C, d)`` of the class prompts before any step.
+        passes(values): passes through the tower that learns, at these values ``(P,)``.
+        compare(passes, views, seen): cosines ``(V, C)`` with the classes, whose gradient finds its way through passes.
+        terms(cosines, source): of the loss, by the chosen views' ``(V, C)`` cosines now and under the source model.
+        judge(values, views, seen): cosines ``(C,)`` of the image at the values it ended with.
     """
 
     family = "single"
@@ -97,35 +104,6 @@ class PerImage(Method):
     @classmethod
     def steps(cls, outline: Outline) -> int:
         return REPORTS
-
-    @property
-    def learning_rate(self) -> float:
-        """Of AdamW."""
-        return self.task.own.learning_rate
-
-    def prompts(self) -> Tensor:
-        """Unit embeddings ``(C, d)`` of the class prompts before any step."""
-        raise NotImplementedError
-
-    def passes(self, values: Tensor) -> Passes:
-        """Passes through the tower that learns, at these values ``(P,)``."""
-        raise NotImplementedError
-
-    def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
-        """Cosines ``(V, C)`` of views with the classes, whose gradient finds its way through ``passes``.
-
-        Args:
-            views: ``(V, 3, S, S)``; seen: ``(V, d)``, their embeddings under the source model.
-        """
-        raise NotImplementedError
-
-    def terms(self, cosines: Tensor, source: Tensor) -> dict[str, Tensor]:
-        """The terms of the loss, of the chosen views' ``(V, C)`` cosines now and under the source model."""
-        raise NotImplementedError
-
-    def judge(self, values: Tensor, views: Tensor, seen: Tensor) -> Tensor:
-        """Cosines ``(C,)`` of the image at the values it ended with, from all its views; the first one is the image."""
-        raise NotImplementedError
 
     def boxes(self, count: int, side: int, seed: int) -> Tensor:
         """Where the views of a batch's images lie, ``(count, views, 5)``; see :func:`draw_boxes`."""
@@ -172,8 +150,9 @@ class PerImage(Method):
             terms = self.terms(cosines, source[surest])
             loss = torch.stack(list(terms.values())).sum()
             gradient = passes.gradient(loss)
-            decay = self.weight_decay
-            state = adam_step(state, loss.detach(), gradient, self.learning_rate, weight_decay=decay, epsilon=EPSILON)
+            rate = getattr(self.task.own, "learning_rate", self.settings.learning_rate)
+            how = {"weight_decay": self.weight_decay, "epsilon": EPSILON}
+            state = adam_step(state, loss.detach(), gradient, rate, **how)
             losses.append({name: term.detach() for name, term in terms.items()})
         self.rest()
         cosines = self.judge(state.values, views, seen)

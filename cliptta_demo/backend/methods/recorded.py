@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from cliptta_demo.backend.declare import Declared
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import RunSettings
 
 Settings = TypeVar("Settings", bound=Declared)
@@ -55,22 +54,13 @@ class Chosen:
 @cache
 def chosen() -> Mapping[str, Chosen]:
     """By the methods' names; methods without rate and steps have none."""
-    if not CHOSEN_FILE.exists():
-        return {}
     return {name: Chosen(**values) for name, values in json.loads(CHOSEN_FILE.read_text())["methods"].items()}
 
 
 def with_chosen(settings: RunSettings, method: str) -> RunSettings:
-    """The settings for one method, with its own rate and steps where ``settings.adaptation.rates`` asks for them.
-
-    Raises:
-        UserError: they are asked for, and none have been recorded.
-    """
-    if settings.adaptation.rates == "same":
-        return settings
-    if not chosen():
-        raise UserError("rates is 'own', but none have been chosen yet: run `cliptta-demo choose … --record` first.")
-    return chosen()[method].put_into(settings, method) if method in chosen() else settings
+    """The settings for one method, with its own rate and steps where ``settings.adaptation.rates`` asks for them."""
+    own = settings.adaptation.rates == "own" and method in chosen()
+    return chosen()[method].put_into(settings, method) if own else settings
 
 
 MEASURED_FILE = Path(__file__).parent / "measured.json"

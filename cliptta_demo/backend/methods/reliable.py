@@ -6,13 +6,14 @@ with a sharpness-aware step, and a way back from too much certainty.
 
 import math
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.declare import number, whole
-from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step, Task, sharpest
+from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step, sharpest
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import entropy_of_logits, mean_of
 from cliptta_demo.backend.methods.registry import Released, definition, register
@@ -34,10 +35,6 @@ class ReliableSettings(Released):
     def limit(self, classes: int) -> float:
         """E₀, in nats."""
         return self.entropy_share * math.log(classes)
-
-    def reliable(self, entropies: Tensor, classes: int) -> Tensor:
-        """Which of ``(…)`` entropies in nats are below E₀, bool."""
-        return entropies < self.limit(classes)
 
 
 class FilterSettings(ReliableSettings):
@@ -90,7 +87,7 @@ class Eta(AdaptingMethod):
         predictions = (logits if own.by_authors else cosines).detach().softmax(dim=1)
         average = state.kept["average"]
         unlike = F.cosine_similarity(average, predictions).abs() < own.similarity
-        kept = own.reliable(entropies, classes) & unlike
+        kept = (entropies < own.limit(classes)) & unlike
         weights = (own.limit(classes) - entropies.detach()).exp()
         terms = {"entropy": mean_of(weights * entropies, kept)} | self._others(state, passes, cosines)
         state = state.keep(average=_moved(average, predictions, kept))
@@ -138,22 +135,15 @@ class Eata(Eta):
     own = EataSettings
     kept_like_parameters = 1
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._fisher: Tensor | None = None  # of all runs of this task
-
     @classmethod
     def clean_batches(cls, outline: Outline) -> int:
         return outline.own.fisher_batches
 
     def begin(self, batch: Prepared, state: AdaptationState, seed: int) -> AdaptationState:
-        if "fisher" in state.kept:
-            return state
-        if self._fisher is None:
-            self._fisher = self._importance()
-        return state.keep(fisher=self._fisher)
+        return state if "fisher" in state.kept else state.keep(fisher=self._fisher)
 
-    def _importance(self) -> Tensor:
+    @cached_property
+    def _fisher(self) -> Tensor:
         """Mean over clean batches of the squared gradient ``(P,)`` of the cross-entropy with the own predictions."""
         source = self.backbone.source_parameters
         squares = [torch.zeros_like(source)]
@@ -161,7 +151,7 @@ class Eata(Eta):
             images = self.task.clean_images(index)
             if not len(images):
                 continue
-            passes = Passes(self.backbone, source, self.piece, self.rest)
+            passes = self.passes(source)
             logits = self.backbone.logits(passes.embed(images) @ self.prototypes.T)
             squares.append(passes.gradient(F.cross_entropy(logits, logits.argmax(dim=1))) ** 2)
             self.rest()
@@ -223,7 +213,7 @@ class Sar(AdaptingMethod):
         """Cosines ``(N, C)``, entropies ``(N,)``, and which of them are reliable."""
         cosines = passes.embed(pixels) @ self.prototypes.T
         entropies = entropy_of_logits(self.backbone.logits(cosines))
-        return cosines, entropies, self.task.own.reliable(entropies, len(self.prototypes))
+        return cosines, entropies, entropies < self.task.own.limit(len(self.prototypes))
 
     def _recovered(
         self, before: AdaptationState, after: AdaptationState, loss: Tensor, known: Tensor
@@ -237,6 +227,5 @@ class Sar(AdaptingMethod):
         moved = torch.where(average.isfinite(), MOMENTUM * average + (1 - MOMENTUM) * loss, loss)
         average = torch.where(known, moved, average)
         back = (average < self.task.own.recovery) & (after.updates > before.updates)
-        return replace(
-            after.keep(average=average), values=torch.where(back, self.backbone.source_parameters, after.values)
-        )
+        values = torch.where(back, self.backbone.source_parameters, after.values)
+        return replace(after.keep(average=average), values=values)

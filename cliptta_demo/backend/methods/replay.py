@@ -268,7 +268,7 @@ class Stamp(Remembering):
         sizes = tuple((KEPT * torch.tensor(sizes) + added).tolist())
         state = state.keep(sizes=sizes, replays=updates + 1)
         fallen = (1 + math.cos(math.pi * updates / own.schedule)) / 2 if own.by_authors else 1
-        how = {"sharp": own.release != "cliptta", "learning_rate": fallen * self.rate(state)}
+        how = {"sharp": own.release != "cliptta", "pace": fallen}
         state, value = self.learn(state, self.backbone.normalise(memory.images), memory.rows(), self._loss, **how)
         return state, Progress(step, batch.made["cosines"], None, {"replay": value})
 

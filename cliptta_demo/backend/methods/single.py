@@ -7,7 +7,6 @@ rewarded become likelier; what moves are the words of the prompt, or the normali
 
 import math
 from functools import partial
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
+from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.languages import Text
@@ -35,18 +34,6 @@ class PromptSettings(ViewSettings):
         label=Text("Learning rate"), help=Text("Of AdamW, on the prompt's words."), step=0.001, mark=Text("lr {:g}"),
     )  # fmt: skip
     steps: int = whole(1, 1, 20, "the release's", label=Text("Steps per image"), mark=Text("{} steps"))
-
-
-class Captions:
-    """The class prompts, to go piece by piece through the text tower: their numbers in, their embeddings out."""
-
-    def __init__(self, backbone: Backbone, class_names: tuple[str, ...]) -> None:
-        self.backbone = backbone
-        self.prompts = [f"{WORDS} {display_name(name)}." for name in class_names]
-
-    def embed(self, numbers: Tensor, context: Tensor) -> Tensor:
-        """Unit embeddings ``(n, d)`` of the prompts of these numbers ``(n,)``, with the context ``(4 · width,)``."""
-        return self.backbone.encode([self.prompts[number] for number in numbers.tolist()], context.view(COUNT, -1))
 
 
 class PromptTuning(PerImage):
@@ -68,8 +55,7 @@ class PromptTuning(PerImage):
         return self._captions(self.start().values)
 
     def passes(self, values: Tensor) -> Passes:
-        captions, at_once = Captions(self.backbone, self.task.class_names), max(1, self._prompts // THERE_AND_BACK)
-        return Passes(captions, values, at_once, self.rest)
+        return Passes(self._encode, values, max(1, self._prompts // THERE_AND_BACK), self.rest)
 
     def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
         text = passes.embed(torch.arange(len(self.prototypes)))
@@ -85,13 +71,16 @@ class PromptTuning(PerImage):
     @property
     def _prompts(self) -> int:
         """Prompts in one pass."""
-        return min(self.piece * THERE_AND_BACK, self.task.prompts_at_once or PROMPTS_AT_ONCE)
+        return min(self.piece * THERE_AND_BACK, self.task.prompts_at_once)
 
     def _captions(self, context: Tensor) -> Tensor:
         """Unit embeddings ``(C, d)`` of the class prompts with this context, without a graph."""
-        captions = Captions(self.backbone, self.task.class_names)
-        numbers = torch.arange(len(self.prototypes))
-        return embed_in_pieces(captions, numbers, context, self._prompts, self.rest)
+        return embed_in_pieces(self._encode, torch.arange(len(self.prototypes)), context, self._prompts, self.rest)
+
+    def _encode(self, numbers: Tensor, context: Tensor) -> Tensor:
+        """Unit embeddings ``(n, d)`` of the prompts of these classes ``(n,)``, with the context ``(4 · width,)``."""
+        words = [display_name(self.task.class_names[number]) for number in numbers.tolist()]
+        return self.backbone.encode([f"{WORDS} {word}." for word in words], context.view(COUNT, -1))
 
 
 @register
@@ -233,15 +222,11 @@ class Rlcf(PerImage, AdaptingMethod):
         trained = batch_size * own.steps * own.chosen
         return Cost(batch_size * (own.views + 1), trained, together=own.chosen)
 
-    @property
-    def learning_rate(self) -> float:
-        return self.settings.learning_rate
-
     def prompts(self) -> Tensor:
         return self.prototypes
 
     def passes(self, values: Tensor) -> Passes:
-        return Passes(SimpleNamespace(embed=partial(self.backbone.embed, alone=True)), values, self.piece, self.rest)
+        return Passes(partial(self.backbone.embed, alone=True), values, self.piece, self.rest)
 
     def compare(self, passes: Passes, views: Tensor, seen: Tensor) -> Tensor:
         return passes.embed(views) @ self.prototypes.T

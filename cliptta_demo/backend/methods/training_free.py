@@ -56,8 +56,7 @@ class Zero(Method):
         looks = []
         for image, box in zip(images.split(1), boxes.split(1), strict=True):
             self.rest()
-            views = take_views(image, box)[0]
-            looks.append(self._look(views))
+            looks.append(self._look(take_views(image, box)[0]))
         cosines, ranked = (torch.stack(parts) for parts in zip(*looks, strict=True))
         votes = self._votes(ranked)
         # An image that gave no finite numbers has no votes.

@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
@@ -43,6 +43,7 @@ class BackboneInfo:
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
 
 
+@dataclass(eq=False, repr=False)
 class Backbone:
     """A frozen image tower, a text encoder, and the way in for adapted normalisation parameters.
 
@@ -52,8 +53,6 @@ class Backbone:
         encode_text: list of prompts → ``(len, d)`` embeddings, any length; see :class:`.text_tower.TextTower`.
         logit_scale: τ; logit_bias: SigLIP's additive bias, 0 elsewhere.
         device: where the tower runs; autocast: dtype of its matrix products, None for plain float32.
-
-    Attributes:
         batch_statistics: whether batch normalisation, if the tower has any, uses the batch's own statistics while
             adapting, as the authors' release does; False: the source's, so that weight and bias alone adapt.
         source_images: as how many images the source's statistics then count beside a batch's; None: no gradient finds
@@ -61,33 +60,28 @@ class Backbone:
         memory_format: the order of the pixels in memory; a matter of speed alone.
     """
 
-    def __init__(
-        self,
-        info: BackboneInfo,
-        tower: nn.Module,
-        encode_text: Callable[..., Tensor],
-        *,
-        logit_scale: float = 100.0,
-        logit_bias: float = 0.0,
-        device: torch.device | str = "cpu",
-        autocast: torch.dtype | None = None,
-    ) -> None:
-        self.info = info
-        self.device = torch.device(device)
-        self.tower = tower.to(self.device).eval().requires_grad_(False)
-        self.encode_text = encode_text
-        self.logit_scale = logit_scale
-        self.logit_bias = logit_bias
-        self.autocast = autocast
-        self.batch_statistics = True
-        self.source_images: int | None = None
-        self.memory_format = torch.contiguous_format
-        self._look: Look | None = None
-        self._image_bytes: int | None = None  # of one image's activations; measured when first asked for
+    info: BackboneInfo
+    tower: nn.Module
+    encode_text: Callable[..., Tensor]
+    _: KW_ONLY
+    logit_scale: float = 100.0
+    logit_bias: float = 0.0
+    device: torch.device | str = "cpu"
+    autocast: torch.dtype | None = None
+    batch_statistics: bool = True
+    source_images: int | None = None
+    memory_format: torch.memory_format = torch.contiguous_format
+    _look: Look | None = None
+    _image_bytes: int | None = None  # of one image's activations; measured when first asked for
+
+    def __post_init__(self) -> None:
+        self.device = torch.device(self.device)
+        self.tower.to(self.device, memory_format=self.memory_format).eval().requires_grad_(False)
         self.layout, self.source_parameters = find_normalisation(self.tower)
         self.lock = threading.RLock()  # one forward pass at a time: θ sits in the shared tower meanwhile
         self._prototypes: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
-        self._mean, self._std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in (info.mean, info.std))
+        mean, std = self.info.mean, self.info.std
+        self._mean, self._std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in (mean, std))
 
     def adapted(self, parameters: Tensor, name: str) -> "Backbone":
         """The same model with θ ``(P,)`` for its source: it shares all else with this one, which stays as it is."""

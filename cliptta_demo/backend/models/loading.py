@@ -33,23 +33,13 @@ import torch
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import announce, is_intact, patiently
-from cliptta_demo.backend.hub.listing import check_repository
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.models.offered import (
-    HUB_PREFIX,
-    LOCAL_PREFIX,
-    PRECISIONS,
-    RANDOM_PREFIX,
-    TINY,
-    TINY_DIRECTORY,
-    check_backbone,
-    check_visitor_backbone,
-)
+from cliptta_demo.backend.models.offered import LOCAL_PREFIX, PRECISIONS, RANDOM_PREFIX, TINY, check_visitor_backbone
 from cliptta_demo.backend.models.pieces import keep_freed_memory
 from cliptta_demo.backend.models.saved_weights import SAVED_PREFIXES, base_of, find_saved, made_of
 from cliptta_demo.backend.models.text_tower import TextTower, load_tokenizer
 from cliptta_demo.backend.models.towers import keep_weights_in, replace_attention
-from cliptta_demo.backend.models.weights import Weights, fetch_repository, fetch_tag, read_parameters
+from cliptta_demo.backend.models.weights import Weights, find_weights, read_parameters
 from cliptta_demo.backend.settings import AdaptationSettings
 from cliptta_demo.languages import Text
 
@@ -104,8 +94,16 @@ def best_device() -> str:
 
 
 def best_precision(device: str) -> str:
-    """Of a tower's products: "bfloat16" where the device is faster in it, "float32" elsewhere."""
-    return "bfloat16" if torch.device(device).type == "cuda" or _processor_is_faster_in_bfloat16() else "float32"
+    """Of a tower's products: "bfloat16" where the device is faster in it, "float32" elsewhere.
+
+    Of processors by kind, not by a stopwatch: a machine gives the same numbers each time. There and back through
+    ViT-B/16 in bfloat16 took, against float32: 0.3 of the time on one of Intel's with AMX, 0.65 on one of AMD's with
+    AVX-512 for bfloat16, but 1.65 on one of Intel's with AVX-512 alone.
+    """
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # older releases of torch lack some
+    tiles, instructions = (getattr(torch.cpu, probe, bool)() for probe in probes)
+    faster = tiles or (instructions and "AuthenticAMD" in _processor_maker())
+    return "bfloat16" if torch.device(device).type == "cuda" or faster else "float32"
 
 
 def load_backbone(
@@ -146,7 +144,7 @@ def load_backbone(
         mine = _loading.setdefault(key, threading.Lock())
     announce(name)
     # Fetched before the lock: all who wait for the same download share it, and any of them can give it up.
-    weights = _find_weights(name, visitor)
+    weights = find_weights(name, visitor)
     with patiently(mine, name):
         with _cache_lock:
             if key in _cache:  # somebody else was faster
@@ -160,46 +158,11 @@ def load_backbone(
         return backbone
 
 
-def _processor_is_faster_in_bfloat16() -> bool:
-    """By kind, not by a stopwatch: a machine gives the same numbers each time.
-
-    There and back through ViT-B/16 in bfloat16 took, against float32: 0.3 of the time on one of Intel's with AMX, 0.65
-    on one of AMD's with AVX-512 for bfloat16, but 1.65 on one of Intel's with AVX-512 alone.
-    """
-
-    def has(name: str) -> bool:
-        probe = getattr(torch.cpu, name, None)
-        return bool(probe and probe())
-
-    return has("_is_amx_tile_supported") or (has("_is_avx512_bf16_supported") and "AuthenticAMD" in _processor_maker())
-
-
 def _processor_maker() -> str:
     try:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8")[:1000]
     except OSError:  # no Linux
         return ""
-
-
-def _find_weights(name: str, visitor: bool) -> Weights:
-    """The weights behind a name, fetched where they are not on this machine yet."""
-    check_backbone(name)
-    if name == TINY:
-        from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
-
-        return Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}")
-    if name.startswith(HUB_PREFIX):
-        return fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
-    if name.startswith(LOCAL_PREFIX):
-        return Weights(name)
-    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
-    if name.startswith(RANDOM_PREFIX):
-        return Weights(architecture)
-    import open_clip
-
-    if weights in open_clip.list_pretrained_tags_by_model(architecture):
-        return fetch_tag(architecture, weights, visitor=visitor)
-    return Weights(architecture, Path(weights).expanduser())
 
 
 def _build(name: str, weights: Weights, device: str, precision: str, visitor: bool) -> Backbone:
@@ -245,7 +208,11 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
     half = precision == "bfloat16"
     if half and torch.device(device).type == "cpu":
         keep_weights_in(torch.bfloat16, model.visual)
-    backbone = Backbone(
+    # Tiny's batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
+    # ViT. With the batch's a part of the repair is done before the first step: see the model card. That order of pixels
+    # is measured: a third faster than contiguous.
+    own = {"batch_statistics": False, "memory_format": torch.channels_last} if name == TINY else {}
+    return Backbone(
         info,
         model.visual,
         TextTower(model, tokenize, device),
@@ -253,14 +220,8 @@ def _build(name: str, weights: Weights, device: str, precision: str, visitor: bo
         logit_bias=float(bias) if bias is not None else 0.0,
         device=device,
         autocast=torch.bfloat16 if half else None,
+        **own,
     )
-    if name == TINY:
-        # Its batch normalisation keeps the source's statistics: what adapts is weight and bias alone, as in the paper's
-        # ViT. With the statistics of the batch, a part of the repair is done before the first step: see the model card.
-        backbone.batch_statistics = False
-        backbone.memory_format = torch.channels_last
-        backbone.tower.to(memory_format=torch.channels_last)  # measured: a third faster than contiguous
-    return backbone
 
 
 def _explain(name: str, error: Exception) -> UserError:

@@ -225,11 +225,6 @@ def place_of(name: str) -> tuple[str, str]:
     return repository, file
 
 
-def pace_of(name: str) -> float:
-    """See :attr:`BackboneEntry.pace`; 1 for what is not in the list."""
-    return entry.pace if (entry := entry_of(name)) else 1.0
-
-
 def image_size_of(name: str) -> int:
     """Side in pixels of a backbone's images, as far as that is known without loading it; ViT-B/16's otherwise."""
     return entry.image_size if isinstance(name, str) and (entry := entry_of(name)) else 224

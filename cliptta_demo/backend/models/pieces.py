@@ -19,10 +19,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
+
+Embed = Callable[[Tensor, Tensor | None], Tensor]  # inputs and parameters → embeddings, as Backbone.embed
 
 
 class Rest:
@@ -49,17 +50,14 @@ class Rest:
 NO_REST = Rest()
 
 
-def embed_in_pieces(backbone: Any, images: Tensor, parameters: Tensor | None, at_once: int, rest: Rest) -> Tensor:
-    """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time.
-
-    ``backbone``: as for :class:`Passes`.
-    """
+def embed_in_pieces(embed: Embed, images: Tensor, parameters: Tensor | None, at_once: int, rest: Rest) -> Tensor:
+    """Embeddings ``(N, d)`` without a graph, of ``(N, 3, S, S)`` images, ``at_once`` of them at a time."""
     parts = []
     for part in images.split(at_once):
         if parts:
             rest()
         with torch.no_grad():
-            parts.append(backbone.embed(part, parameters))
+            parts.append(embed(part, parameters))
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
@@ -67,13 +65,13 @@ class Passes:
     """Forward passes of a step, and the way back from its loss to the parameters.
 
     Args:
-        backbone: the shared model, or what else has its ``embed(inputs, parameters)``, as the prompts of a text tower.
+        embed: the shared model's, or what else makes embeddings of inputs and parameters, as a text tower of prompts.
         parameters: θ ``(P,)``; it becomes a leaf that asks for its gradient.
         at_once: images whose activations may be in memory at once, ≥ 1; rest: called in between.
     """
 
-    def __init__(self, backbone: Any, parameters: Tensor, at_once: int, rest: Rest = NO_REST) -> None:
-        self.backbone = backbone
+    def __init__(self, embed: Embed, parameters: Tensor, at_once: int, rest: Rest = NO_REST) -> None:
+        self._embed = embed
         self.parameters = parameters.detach().requires_grad_(True)
         self.at_once = at_once
         self.rest = rest
@@ -84,10 +82,10 @@ class Passes:
         """Embeddings ``(N, d)`` whose gradient finds its way to θ through :meth:`gradient`."""
         if self._kept + len(images) <= self.at_once:
             self._kept += len(images)
-            return self.backbone.embed(images, self.parameters)
+            return self._embed(images, self.parameters)
         if self._kept or self._cut:
             self.rest()
-        features = embed_in_pieces(self.backbone, images, self.parameters, self.at_once, self.rest)
+        features = embed_in_pieces(self._embed, images, self.parameters, self.at_once, self.rest)
         features.requires_grad_(True)
         self._cut.append((images, features))
         return features
@@ -106,7 +104,7 @@ class Passes:
 
     def _again(self, images: Tensor, share: Tensor) -> Tensor:
         leaf = self.parameters.detach().requires_grad_(True)
-        return torch.autograd.grad(self.backbone.embed(images, leaf), leaf, share)[0]
+        return torch.autograd.grad(self._embed(images, leaf), leaf, share)[0]
 
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -116,8 +114,6 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 KEPT_BYTES = 256 * 2**20  # free memory kept: twice what a step of tiny needs on 64 images and as many remembered ones
 LARGEST_KEPT_BLOCK = 32 * 2**20  # the most that glibc allows; larger blocks go back to the system as before
 ARENAS = 2  # each keeps memory of its own, so that few are better than glibc's eight per core
-
-Embed = Callable[[Tensor, Tensor], Tensor]
 
 
 def activation_bytes(embed: Embed, image: Tensor, parameters: Tensor) -> int:

@@ -97,19 +97,15 @@ def load_tokenizer(config: dict[str, Any], directory: Path | None, *, untrained:
     if text.get("tokenizer_mode") or set(options) - {"clean"}:
         kind = Text("The tokenizer {name} is of a kind that is not supported here. Choose another backbone.")
         raise UserError(kind, name=repository)
-    if directory is None or not (directory / "tokenizer.json").is_file():
-        directory = _fetch_tokenizer(repository, visitor)
+    wanted = "tokenizer.json"
+    if directory is None or not (directory / wanted).is_file():
+        listing = list_repository("model", repository, visitor=visitor)
+        if listing.find(wanted) is None:
+            refusal = UserError("{name} has no {file}. Choose another backbone.", name=repository, file=wanted)
+            raise listing.without(refusal)
+        files = filter(None, map(listing.find, (wanted, "tokenizer_config.json")))
+        directory = fetch(listing, list(files), visitor=visitor)[0].parent
     return hub_tokenizer(directory, length, options.get("clean", "whitespace"))
-
-
-def _fetch_tokenizer(repository: str, visitor: bool) -> Path:
-    listing = list_repository("model", repository, visitor=visitor)
-    wanted = ("tokenizer.json", "tokenizer_config.json")
-    files = [file for file in map(listing.find, wanted) if file is not None]
-    if not files or files[0].path != wanted[0]:
-        refusal = UserError("{name} has no {file}. Choose another backbone.", name=repository, file=wanted[0])
-        raise listing.without(refusal)
-    return fetch(listing, files, visitor=visitor)[0].parent
 
 
 def hub_tokenizer(directory: Path, context_length: int, clean: str = "whitespace") -> Tokenize:

@@ -168,18 +168,14 @@ def keep_weights_in(dtype: torch.dtype, tower: nn.Module) -> None:
     Normalisation, embeddings and positions stay as they are. In a transformer so does what cuts the image into patches,
     whose output is the stream that all blocks add to.
     """
-    patches = [m for m in tower.modules() if isinstance(m, nn.Conv2d)] if is_transformer(tower) else []
+    convolutions = [module for module in tower.modules() if isinstance(module, nn.Conv2d)]
+    patches = convolutions if len(convolutions) == 1 else []  # a transformer convolves nothing else
     for module in tower.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | PlainAttention) and module not in patches:
             for parameter in module.parameters(recurse=False):
                 parameter.data = parameter.data.to(dtype)
     for convolution in patches:
         convolution.register_forward_hook(lambda module, inputs, output: output.float())
-
-
-def is_transformer(tower: nn.Module) -> bool:
-    """Whether an image tower is a stack of transformer blocks, with nothing convolved but the patches."""
-    return sum(isinstance(module, nn.Conv2d) for module in tower.modules()) == 1
 
 
 # normalised pixels (N, 3, S, S) → (N, d) of the images and (N, M, d) of their M places, of any length

@@ -17,9 +17,17 @@ from torch import Tensor
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import fetch
-from cliptta_demo.backend.hub.listing import Listing, RemoteFile, cached_listing, list_repository
+from cliptta_demo.backend.hub.listing import Listing, RemoteFile, cached_listing, check_repository, list_repository
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.offered import place_of
+from cliptta_demo.backend.models.offered import (
+    HUB_PREFIX,
+    LOCAL_PREFIX,
+    RANDOM_PREFIX,
+    TINY,
+    TINY_DIRECTORY,
+    check_backbone,
+    place_of,
+)
 from cliptta_demo.languages import Text
 
 CONFIG = "open_clip_config.json"
@@ -52,7 +60,32 @@ class Weights:
     file: RemoteFile | None = None
 
 
-def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
+def find_weights(name: str, visitor: bool) -> Weights:
+    """The weights behind a name as :mod:`.loading` has them, fetched where they are not on this machine yet.
+
+    Raises:
+        UserError: the name is unknown, or its weights can't be found or fetched.
+    """
+    check_backbone(name)
+    if name == TINY:
+        from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the tower with timm)
+
+        return Weights(f"{LOCAL_PREFIX}{TINY_DIRECTORY}")
+    if name.startswith(HUB_PREFIX):
+        return _fetch_repository(check_repository(name.removeprefix(HUB_PREFIX)), visitor=visitor)
+    if name.startswith(LOCAL_PREFIX):
+        return Weights(name)
+    architecture, _, weights = name.removeprefix(RANDOM_PREFIX).partition("/")
+    if name.startswith(RANDOM_PREFIX):
+        return Weights(architecture)
+    import open_clip
+
+    if weights in open_clip.list_pretrained_tags_by_model(architecture):
+        return _fetch_tag(architecture, weights, visitor=visitor)
+    return Weights(architecture, Path(weights).expanduser())
+
+
+def _fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
     """The weights behind one of open_clip's pretrained tags, from the hub or its cache.
 
     Raises:
@@ -70,7 +103,7 @@ def fetch_tag(architecture: str, tag: str, *, visitor: bool = False) -> Weights:
     return Weights(architecture, path, preprocess, quick_gelu, file)
 
 
-def fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
+def _fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     """A model in open_clip's format from the hub: configuration and weights.
 
     From a visitor only ``safetensors`` are taken, and only a configuration within bounds.
@@ -142,9 +175,8 @@ def _check_config(config: dict[str, Any], repository: str, size: int) -> None:
     except Exception:  # whatever open_clip makes of an odd one
         fine = False
     if not fine:
-        raise UserError(
-            "{name} is of a kind, or of a size, that this page does not load. Choose another backbone.", name=repository
-        )
+        text = Text("{name} is of a kind or a size that this page does not load. Choose another backbone.")
+        raise UserError(text, name=repository)
 
 
 def _is_bounded(config: dict[str, Any]) -> bool:

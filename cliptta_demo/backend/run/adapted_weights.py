@@ -10,8 +10,7 @@ from cliptta_demo.backend.methods.adaptation import Task
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY
-from cliptta_demo.backend.models.offered import TINY
+from cliptta_demo.backend.models.offered import TINY, TINY_DIRECTORY
 from cliptta_demo.backend.run.experiment import RunState
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
@@ -23,9 +22,8 @@ LOADING = """
     model = open_clip.create_model({model}
     model.load_state_dict(load_file("METHOD.safetensors"), strict=False)
 """
-TOWER = (
-    Path(__file__).parents[1] / "models" / "tiny_tower.py"
-)  # open_clip builds the built-in model through it: it travels with its weights
+# open_clip builds the built-in model through it: it travels with its weights.
+TOWER = Path(__file__).parents[1] / "models" / "tiny_tower.py"
 CONFIG = TINY_DIRECTORY / "open_clip_config.json"
 MODEL = TINY_DIRECTORY / "open_clip_model.safetensors"
 
@@ -63,18 +61,14 @@ def saved_files(backbone: Backbone, settings: RunSettings, state: RunState) -> d
     rest, first, model = [say("The rest of the model is as it was.")], "", "...)  # the backbone that was adapted"
     files = {f"{method}.safetensors": data for method, data in adapted_weights(backbone, settings, state).items()}
     if name == TINY:
-        first, model = (
-            f"    import {TOWER.stem}  # beside this file: it builds the model's image tower\n",
-            '"local-dir:.")',
-        )
+        first = f"    import {TOWER.stem}  # beside this file: it builds the model's image tower\n"
+        model = '"local-dir:.")'
         files |= {file.name: file.read_bytes() for file in (CONFIG, TOWER)}
         rest.append(say("It is in {file} of this program; put it beside this file.", file=f"weights/tiny/{MODEL.name}"))
     rest.append(say("Here it runs as: {words}", words="run --backbone adapted:METHOD.safetensors"))
     if backbone.layout.batch_norms:
-        about_batches = say(
-            "Where its metadata say “statistics: batch”, batch normalisation predicts in training mode:"
-        )
-        rest.append(f"{about_batches} batch-statistics, --set batch-statistics.source_images=0.")
+        trains = say("Where its metadata say “statistics: batch”, batch normalisation predicts in training mode:")
+        rest.append(f"{trains} batch-statistics, --set batch-statistics.source_images=0.")
     loading = LOADING.format(first=first, model=model)
     return {"README.txt": "\n".join([about, loading, *rest, ""]).encode(), **files}
 

@@ -22,26 +22,13 @@ from cliptta_demo.backend.data.stream import AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Task
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.losses import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
-from cliptta_demo.backend.methods.scores import ID_SCORES, otsu_threshold
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
 from cliptta_demo.backend.run.metrics import Resets, Tally
-from cliptta_demo.backend.run.snapshot import (
-    UNORDERED,
-    BatchView,
-    Lane,
-    LiveStep,
-    MethodSnapshot,
-    Series,
-    Snapshot,
-    read,
-    skipped_note,
-    terms_of,
-    unread_note,
-    view_of,
-)
+from cliptta_demo.backend.run.snapshot import UNORDERED, BatchView, Lane, LiveStep, MethodSnapshot, Series, Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
 
@@ -209,7 +196,7 @@ class Experiment:
                 yield REST
             if step < steps and (live() if callable(live) else live):
                 views = {name: self._view(lanes[name], labels) for name in self.settings.methods}
-                losses = {name: terms_of(lanes[name].losses) for name in views}
+                losses = {name: lanes[name].terms for name in views}
                 yield None, LiveStep(state.next_batch, len(self.stream), step, steps, views, losses)
             step += 1
         views = {name: self._view(lane, labels) for name, lane in lanes.items()}
@@ -223,9 +210,7 @@ class Experiment:
         return replace(state, adaptations=state.adaptations | started, resets=state.resets.renewed(names))
 
     def _view(self, lane: Lane, labels: np.ndarray) -> BatchView:
-        reading = read(lane.last, self.backbone)
-        lane.unread = reading.unread
-        return view_of(reading, labels, self.score)
+        return lane.view(self.backbone, labels, self.score)
 
     def _commit(self, state: RunState, batch: Batch, lanes: dict[str, Lane], views: dict[str, BatchView]) -> RunState:
         labels, reference = batch.images.labels.numpy(), views[REFERENCE].predicted
@@ -261,15 +246,15 @@ class Experiment:
                 kept_bytes=adaptation.nbytes if adaptation else 0,
                 skipped_steps=method.skipped(adaptation),
                 resets=state.resets.counts.get(name, 0),
-                losses=terms_of(lanes[name].losses),
+                losses=lanes[name].terms,
                 drift=method.drift(adaptation),
                 series=state.series[name],
             )
         notes = [*self.source_notes, *(m.note for m in self.methods.values() if m.note)] * (state.next_batch == 1)
         if state.next_batch == 1 and self.settings.stream.ordered and not (batch.images.labels >= -1).any():
             notes.append(say(UNORDERED))
-        notes += [skipped_note(name, method.skipped_steps) for name, method in methods.items() if method.skipped_steps]
-        notes += [unread_note(name, lanes[name].unread, self.class_names[0]) for name in methods if lanes[name].unread]
+        for name, method in methods.items():
+            notes += lanes[name].notes(name, method.skipped_steps, self.class_names[0])
         return Snapshot(
             batch=state.next_batch - 1,
             batches=len(self.stream),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cliptta_demo.backend.declare import check_number
-from cliptta_demo.backend.errors import UserError, quoted
+from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.losses import mean_entropy, pseudo_captions, soft_contrastive
 
 TOY_CLASSES = 3
@@ -76,17 +76,18 @@ def toy_paths(points: Sequence[Sequence[float]], steps: int = 1, rate: float = 1
 
 def _check(points: Sequence[Sequence[float]], steps: int, rate: float) -> Tensor:
     check_number("steps", steps, 0, 200, whole=True)
-    if not isinstance(rate, int | float) or not 0 < rate <= 100:
-        raise UserError("rate is {value}; it must be a number above 0, at most 100.", value=quoted(rate))
+    check_number("rate", rate, 0, 100)
     try:
         few = points if len(points) <= LARGEST_TOY else ()  # millions of rows would take a while to count
         values = torch.tensor(few, dtype=torch.float32)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         values = torch.empty(0)
-    if values.ndim != 2 or values.shape[1] != TOY_CLASSES or not 1 <= len(values) <= LARGEST_TOY:
-        about = {"most": LARGEST_TOY, "classes": TOY_CLASSES}
-        raise UserError("points must be 1 to {most} rows of {classes} probabilities.", **about)
-    if not torch.isfinite(values).all() or (values < 0).any() or (values.sum(1) <= 0).any():
-        raise UserError("points must be probabilities: numbers from 0 to 1, not all of them 0.")
+    shaped = values.ndim == 2 and values.shape[1] == TOY_CLASSES and len(values)
+    if not shaped or not values.isfinite().all() or (values < 0).any() or (values.sum(1) <= 0).any():
+        raise UserError(
+            "points must be 1 to {most} rows of {classes} probabilities: numbers from 0 to 1, not all of them 0.",
+            most=LARGEST_TOY,
+            classes=TOY_CLASSES,
+        )
     values = (values / values.sum(1, keepdim=True)).clamp_min(SMALLEST_PROBABILITY)
     return values / values.sum(1, keepdim=True)

@@ -120,27 +120,20 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-@dataclass(frozen=True)
-class Tally:
+@dataclass(frozen=True, kw_only=True)
+class Tally(Paired):
     """Running counts of one method over a stream. Immutable: :meth:`add` returns a new one.
 
     Attributes:
         histogram: ``(C,)`` predictions so far, of all images but known strangers.
-        seen, right: labelled ID images, and how many of them were predicted rightly.
-        was_right, broken: ID images that zero-shot got right, and those of them now wrong.
-        was_wrong, fixed: ID images that zero-shot got wrong, and those of them now right.
+        right: of the labelled ID images, those predicted rightly.
         id_scores, ood_scores: ID scores so far.
         reliability: confidence and accuracy so far.
         by_shift: corruption → labelled ID images under it, and how many of them were predicted rightly.
     """
 
     histogram: Integers
-    seen: int = 0
     right: int = 0
-    was_right: int = 0
-    broken: int = 0
-    was_wrong: int = 0
-    fixed: int = 0
     id_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     ood_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     reliability: Reliability = field(default_factory=Reliability)
@@ -149,7 +142,7 @@ class Tally:
     @classmethod
     def start(cls, classes: int) -> Tally:
         """Nothing counted yet."""
-        return cls(np.zeros(classes, np.int64))
+        return cls(histogram=np.zeros(classes, np.int64))
 
     def add(
         self,
@@ -270,11 +263,9 @@ class Resets:
 
     def renewed(self, names: Iterable[str]) -> Resets:
         """After these methods have started anew."""
-        names = list(names)
-        kept = {name: value for name, value in self.entropies.items() if name not in names}
-        return replace(
-            self, entropies=kept, counts=self.counts | {name: self.counts.get(name, 0) + 1 for name in names}
-        )
+        counts = {name: self.counts.get(name, 0) + 1 for name in names}
+        kept = {name: value for name, value in self.entropies.items() if name not in counts}
+        return replace(self, entropies=kept, counts={**self.counts, **counts})
 
     def after(self, shift: str, entropies: Mapping[str, float]) -> Resets:
         """After a batch; ``entropies``: method → mean entropy of its predictions in nats."""

@@ -5,7 +5,7 @@ A snapshot is all that a page, an export or a test needs of a run. Nothing downs
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -200,6 +200,37 @@ class Lane:
             self.last = progress
             self.losses = progress.losses or self.losses
 
+    @property
+    def terms(self) -> dict[str, float]:
+        """The terms of its latest loss as plain numbers, those that are finite."""
+        return {term: value for term, loss in self.losses.items() if math.isfinite(value := float(loss))}
+
+    def view(self, backbone: Backbone, labels: NDArray[np.int64], score: Callable[[Tensor], Tensor]) -> BatchView:
+        """What its latest moment says of a batch with these labels ``(N,)``, −1 a stranger, −2 unknown."""
+        reading = read(self.last, backbone)
+        self.unread = reading.unread
+        return view_of(reading, labels, score)
+
+    def notes(self, name: str, skipped: int, first: str) -> Iterator[str]:
+        """What a person reads where steps were skipped, or images got no finite numbers and are shown as ``first``."""
+        if skipped:
+            yield say_count(
+                "{name}: 1 step was skipped so far, the loss was no finite number.",
+                "{name}: {count} steps were skipped so far, the loss was no finite number.",
+                skipped,
+                name=name,
+            )
+        if self.unread:
+            yield say_count(
+                "{name}: the model gave no finite numbers for {count} image of this batch, "
+                "shown as {first} without confidence.",
+                "{name}: the model gave no finite numbers for {count} images of this batch, "
+                "shown as {first} without confidence.",
+                self.unread,
+                name=name,
+                first=first,
+            )
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -250,34 +281,6 @@ def view_of(reading: Reading, labels: NDArray[np.int64], score: Callable[[Tensor
         collapse_entropy=entropy_of(reading.probabilities.mean(dim=0).cpu().numpy()),
         cosines=None if reading.cosines is None else reading.cosines.cpu().numpy(),
         entropy=float(torch.special.entr(reading.probabilities).sum(dim=1).mean()),
-    )
-
-
-def terms_of(losses: Mapping[str, Tensor]) -> dict[str, float]:
-    """The terms of a loss as plain numbers, those that are finite."""
-    return {term: value for term, loss in losses.items() if math.isfinite(value := float(loss))}
-
-
-def skipped_note(name: str, count: int) -> str:
-    """What a person reads where steps of a method were skipped."""
-    return say_count(
-        "{name}: 1 step was skipped so far, the loss was no finite number.",
-        "{name}: {count} steps were skipped so far, the loss was no finite number.",
-        count,
-        name=name,
-    )
-
-
-def unread_note(name: str, count: int, first: str) -> str:
-    """What a person reads where images got no finite numbers; ``first``: the class under which they are shown."""
-    return say_count(
-        "{name}: the model gave no finite numbers for {count} image of this batch, "
-        "shown as {first} without confidence.",
-        "{name}: the model gave no finite numbers for {count} images of this batch, "
-        "shown as {first} without confidence.",
-        count,
-        name=name,
-        first=first,
     )
 
 

@@ -156,9 +156,8 @@ def results_of(snapshot: Snapshot) -> BatchResults:
         view = method.batch
         accepted = view.scores > method.threshold
         found = statuses(snapshot.labels, view.predicted, accepted, view.predicted if before is None else before)
-        methods[name] = MethodResults(
-            view.predicted.astype(np.int16), view.confidence, view.scores, accepted, tuple(found)
-        )
+        predicted = view.predicted.astype(np.int16)
+        methods[name] = MethodResults(predicted, view.confidence, view.scores, accepted, tuple(found))
     labels = snapshot.labels.astype(np.int16)
     about = (snapshot.batch, snapshot.corruption, snapshot.severity, labels, snapshot.names)
     return BatchResults(*about, methods, snapshot.mixed)
@@ -215,13 +214,9 @@ def rows(
 
 def to_csv(results: Sequence[BatchResults], class_names: Sequence[str], with_scores: bool) -> str:
     """All images as CSV. Texts that a spreadsheet would take for a formula get an apostrophe in front."""
-    file = io.StringIO(newline="")
-    writer = None
-    for row in rows(results, class_names, with_scores):
-        if writer is None:
-            writer = csv.DictWriter(file, list(row), lineterminator="\r\n")
-            writer.writerow({name: harmless(name) for name in row})
-        writer.writerow({name: harmless(value) for name, value in row.items()})
+    file, table = io.StringIO(newline=""), list(rows(results, class_names, with_scores))
+    lines = [*table[:1], *(row.values() for row in table)]  # the first row's keys are the names of the columns
+    csv.writer(file, lineterminator="\r\n").writerows(map(harmless, line) for line in lines)
     return file.getvalue()
 
 

@@ -2,8 +2,8 @@
 
     window = Window(experiment.methods, most=16)
     for image in camera:
-        seen = window.see(image, "frost", 3)
-        print(seen.answers["cliptta"].probabilities.argmax())
+        seen, answers = window.see(image, "frost", 3)
+        print(answers["cliptta"].probabilities.argmax())
 
 Adapting methods want a batch, and a camera has one image at a time. mariodoebler/test-time-adaptation keeps a ring of
 the last images too, but adapts once for each full ring; here each image is a step, in the company of those before it.
@@ -44,14 +44,6 @@ class Answer:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Seen:
-    """The newest image as the methods saw it, ``(3, S, S)`` uint8, and their answers by name."""
-
-    image: Tensor
-    answers: dict[str, Answer]
-
-
 class Window:
     """The last images and each method's state after them; as large after a day as after a minute.
 
@@ -66,8 +58,11 @@ class Window:
         self._images: deque[Tensor] = deque(maxlen=most)
         self._states = {name: method.start() for name, method in self.methods.items()}
 
-    def see(self, image: Tensor, overlay: str = "none", severity: int = 3) -> Seen:
+    def see(self, image: Tensor, overlay: str = "none", severity: int = 3) -> tuple[Tensor, dict[str, Answer]]:
         """Takes one image more, ``(3, S, S)`` uint8, and adapts. Where that is ended at a rest, all is as it was.
+
+        Returns:
+            The image as the methods saw it, and their answers by name.
 
         Raises:
             UserError: an overlay or a severity that there is not.
@@ -92,7 +87,7 @@ class Window:
         self._states = {name: lane.last.state for name, lane in lanes.items()}
         self._images.append(image)
         self.seen += 1
-        return Seen(image, answers)
+        return image, answers
 
 
 def overlaid(image: Tensor, overlay: str, severity: int, seed: int) -> Tensor:

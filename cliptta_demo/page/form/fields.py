@@ -21,7 +21,7 @@ from cliptta_demo.backend.registry import all_methods
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.languages import Says, Text, say
 from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
-from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD, UPLOAD_LABEL
+from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
 # Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
@@ -36,7 +36,7 @@ def dataset_choices() -> list[tuple[str, str]]:
     presets = [(preset.label, name) for name, preset in PAGE_PRESETS.items()]
     built_in = [(say(label), name) for name, label in DATASETS.items()]
     own = [own_dataset()] if is_typed(own_dataset()) else []
-    return [*built_in, (say(UPLOAD_LABEL), UPLOAD), *presets, *((name.removeprefix(HUB_PREFIX), name) for name in own)]
+    return [*built_in, (say("Your images"), UPLOAD), *presets, *((name.removeprefix(HUB_PREFIX), name) for name in own)]
 
 
 def own_dataset() -> str:
@@ -179,10 +179,6 @@ def _methods(names: Iterable[str]) -> str:
     return ", ".join(all_methods()[name].label for name in names)
 
 
-def _templates(text: str) -> str:
-    return text or say("the model's own")
-
-
 # Of a visitor's own images alone, so no setting of the engine's.
 STRANGERS_BY_LABEL = Setting(
     name="strangers_by_label",
@@ -203,7 +199,9 @@ FORM: dict[str, Field] = {
         Field(name="methods", default=list(DEFAULTS.methods), called=Text("methods"), told=_methods, alone=True),
         *_settings("stream"),
         Field(name="backbone", default=DEFAULTS.backbone, called=Text("model"), told=label_of),
-        Field(name="templates", default="", called=Text("prompt templates"), told=_templates),
+        Field(
+            name="templates", default="", called=Text("prompt templates"), told=lambda t: t or say("the model's own")
+        ),
         *_settings("advanced"),
         *_settings("schedule"),
         Field(name="strangers_by_label", default=False, setting=STRANGERS_BY_LABEL),

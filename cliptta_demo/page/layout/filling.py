@@ -66,10 +66,7 @@ _TOO_LONG = Text("Left out of the link, because their settings are too long: {na
 
 
 def open_lesson(
-    key: str,
-    before: Mapping[str, Any] | None = None,
-    session: Session | None = None,
-    past: PastRuns | None = None,
+    key: str, before: Mapping[str, Any] | None = None, session: Session | None = None, past: PastRuns | None = None
 ) -> Update:
     """What a lesson puts on the page: the form, its stepper, and a stage that waits for its run.
 

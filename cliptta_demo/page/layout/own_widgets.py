@@ -11,9 +11,8 @@ import gradio as gr
 
 from cliptta_demo.backend.data.video import MOST_EVERY, USUAL_EVERY
 from cliptta_demo.backend.hub.downloads import megabytes
-from cliptta_demo.backend.methods.looks import looks
 from cliptta_demo.backend.methods.recorded import Measured, measured
-from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE
+from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE, looks
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.arithmetic import times_zero_shot

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cliptta_demo.backend.methods.looks import looks
-from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE, looks
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.languages import Says, Text, say, say_count

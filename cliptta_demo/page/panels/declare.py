@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypedDict
 
-from cliptta_demo.backend.methods.looks import looks
+from cliptta_demo.backend.methods.registry import looks
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import Says
 from cliptta_demo.page.session.state import Session

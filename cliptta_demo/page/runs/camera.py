@@ -22,9 +22,9 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.class_names import parse_class_names
 from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.arithmetic import RunSize
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.size import RunSize
-from cliptta_demo.backend.run.window import Seen, Window
+from cliptta_demo.backend.run.window import Answer, Window
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import say
 from cliptta_demo.page.runs.cost import turn_of
@@ -91,22 +91,22 @@ class Camera:
             image = decode_image(data, say("The frame"), self.experiment.backbone.info.image_size, FRAME_LIMITS)
             # Between two frames it has no share: nobody's step waits for a frame that may not come.
             with self._scheduler.joined() as share:
-                seen = share.call(partial(self._window.see, image, overlay, severity))
+                seen, told = share.call(partial(self._window.see, image, overlay, severity))
             self._record["batches"] = self._window.seen
-            return self._told(seen, truth)
+            return self._answers(seen, told, truth)
         finally:
             self.due = time.monotonic() + IDLE_SECONDS
             self.lock.release()
 
-    def _told(self, seen: Seen, truth: int) -> dict[str, Any]:
+    def _answers(self, seen: torch.Tensor, told: dict[str, Answer], truth: int) -> dict[str, Any]:
         self._judged += truth >= 0
         answers = {}
-        for name, answer in seen.answers.items():
+        for name, answer in told.items():
             order = answer.probabilities.argsort()[::-1]
             self._right[name] += int(truth == order[0])
             top = [[int(place), round(float(answer.probabilities[place]), 4)] for place in order[:TOP]]
             answers[name] = {"top": top, "seconds": round(answer.seconds, 4), "right": self._right[name]}
-        picture = sprite_sheet(seen.image[None].numpy())[0]
+        picture = sprite_sheet(seen[None].numpy())[0]
         return {"answers": answers, "seen": picture, "judged": self._judged, "frames": self._window.seen}
 
     def close(self) -> None:

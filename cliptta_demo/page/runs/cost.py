@@ -10,9 +10,8 @@ from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES, Backbone
 from cliptta_demo.backend.models.offered import entry_of, label_of
 from cliptta_demo.backend.own_settings import name_for
-from cliptta_demo.backend.run.arithmetic import Cost, Towers, Turn, cost_of, duration
+from cliptta_demo.backend.run.arithmetic import Cost, RunSize, Towers, Turn, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.limits import GPU_TIMES, MB, Limits

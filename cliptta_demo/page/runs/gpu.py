@@ -23,7 +23,7 @@ from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.offered import PAPERS
 from cliptta_demo.backend.models.pieces import is_out_of_memory
-from cliptta_demo.backend.run.size import RunSize, run_size
+from cliptta_demo.backend.run.arithmetic import RunSize, run_size
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.fields import is_hub_choice
 from cliptta_demo.page.runs.cost import check_cost, check_size, listed_cost

@@ -15,8 +15,8 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import Progress, watch
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.arithmetic import RunSize
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.reading import read_form

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 import gradio as gr
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.run.size import RunSize, nbytes
+from cliptta_demo.backend.run.arithmetic import RunSize, nbytes
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.limits import MB, Limits
 from cliptta_demo.page.framework.gradio_parts import calls_of, end_events, forget_session, sessions_known, states_of

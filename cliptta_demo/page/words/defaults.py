@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from cliptta_demo.backend.data.catalog import DEFAULT_PICTURE_CLASSES
 from cliptta_demo.backend.models.loading import TINY
 from cliptta_demo.backend.settings import StreamSettings
-from cliptta_demo.languages import Text
 
 UPLOAD = "upload"  # the data set that is the visitor's own images
-UPLOAD_LABEL = Text("Your images")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,24 +13,14 @@ class Term(Says):
     entry: str
 
     @property
-    def forms(self) -> str:
-        """What stands before the colon."""
-        return self.entry.partition(": ")[0]
+    def forms(self) -> list[str]:
+        """What stands before the colon, of which the first is the word's name."""
+        return self.entry.partition(": ")[0].split("|")
 
     @property
     def meaning(self) -> str:
         """What stands behind it."""
         return self.entry.partition(": ")[2]
-
-    @property
-    def name(self) -> str:
-        """The first form."""
-        return self.forms.split("|")[0]
-
-    @property
-    def others(self) -> list[str]:
-        """The forms after it."""
-        return self.forms.split("|")[1:]
 
 
 # One text an entry: a translation has as many forms of a word before the colon as its own texts have.
@@ -110,9 +100,9 @@ GLOSSARY = tuple(
 def glossary_html() -> str:
     """All words of the page, folded; the scripts look the sentences up here."""
     entries = "".join(
-        f'<div id="term-{number}" data-words="{html.escape(term.forms)}">'
-        f"<dt>{html.escape(term.name)}</dt><dd>{html.escape(term.meaning)}</dd></div>"
-        for number, term in enumerate(sorted(GLOSSARY, key=lambda term: term.name.lower()))
+        f'<div id="term-{number}" data-words="{html.escape("|".join(term.forms))}">'
+        f"<dt>{html.escape(term.forms[0])}</dt><dd>{html.escape(term.meaning)}</dd></div>"
+        for number, term in enumerate(sorted(GLOSSARY, key=lambda term: term.forms[0].lower()))
     )
     about = say("The {count} words that this page explains where it uses them.", count=len(GLOSSARY))
     return (

@@ -19,7 +19,7 @@ from cliptta_demo.backend.methods.per_image import PerImage
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
-from cliptta_demo.backend.run.size import nbytes
+from cliptta_demo.backend.run.arithmetic import nbytes
 from cliptta_demo.backend.run.snapshot import read
 from cliptta_demo.backend.settings import AdaptationSettings
 

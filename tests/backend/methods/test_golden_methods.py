@@ -19,9 +19,9 @@ from cliptta_demo.backend.methods import training_free
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Prepared, Progress, Step
 from cliptta_demo.backend.methods.captions import TEMPLATES
 from cliptta_demo.backend.methods.cliptta import Cliptta
+from cliptta_demo.backend.methods.losses import max_log_probability
 from cliptta_demo.backend.methods.open_set import upper_share
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.methods.scores import max_log_probability
 from cliptta_demo.backend.models.pieces import Passes
 
 

@@ -10,8 +10,7 @@ import pytest
 from paths import ROOT
 
 from cliptta_demo.backend.methods.base import Method
-from cliptta_demo.backend.methods.looks import COLOURS, SYMBOLS, looks, share_out
-from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.registry import COLOURS, METHODS, SYMBOLS, looks, share_out
 from cliptta_demo.backend.settings import AdaptationSettings
 
 ASSETS = ROOT / "assets"

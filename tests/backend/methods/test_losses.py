@@ -11,14 +11,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cliptta_demo.backend.methods.losses import (
+    ID_SCORES,
     marginal_entropy,
+    max_log_probability,
     mean_entropy,
+    otsu_threshold,
     outlier_contrastive_exposure,
     pseudo_captions,
     soft_contrastive,
 )
 from cliptta_demo.backend.methods.open_set import best_cut, upper_share
-from cliptta_demo.backend.methods.scores import ID_SCORES, max_log_probability, otsu_threshold
 from cliptta_demo.backend.models.pieces import NO_REST
 
 

@@ -25,7 +25,7 @@ def backbone() -> Backbone:
 
 
 def loss_and_gradient(backbone: Backbone, images: torch.Tensor, at_once: int) -> tuple[torch.Tensor, torch.Tensor]:
-    passes, threshold = Passes(backbone, backbone.source_parameters, at_once), torch.zeros((), requires_grad=True)
+    passes, threshold = Passes(backbone.embed, backbone.source_parameters, at_once), torch.zeros((), requires_grad=True)
     prototypes = backbone.prototypes(CLASSES)
     features = passes.embed(images)
     cosines = features @ prototypes.T
@@ -117,7 +117,7 @@ for batch, piece in ((256, 64), (2048, 64), (2048, 2048)):
     backbone, images = small_backbone(), random_images(batch)
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far was that of importing torch
     before = peak()
-    passes = Passes(backbone, backbone.source_parameters, piece)
+    passes = Passes(backbone.embed, backbone.source_parameters, piece)
     passes.gradient(passes.embed(images).sum())
     print(peak() - before, flush=True)
     os._exit(0)

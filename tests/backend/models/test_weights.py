@@ -88,7 +88,7 @@ def test_a_visitors_configuration_is_bounded(stand_in: Hub, change: dict) -> Non
     config = {"model_cfg": {**SMALL, **change}}
     files = {"open_clip_config.json": json.dumps(config).encode(), "open_clip_model.safetensors": weights(SMALL)}
     publish(stand_in, "somebody/odd", files)
-    with pytest.raises(UserError, match="somebody/odd is of a kind, or of a size, that this page does not load"):
+    with pytest.raises(UserError, match="somebody/odd is of a kind or a size that this page does not load"):
         load_backbone("hf-hub:somebody/odd", "cpu", visitor=True)
     assert not stand_in.asked("/cdn/")  # before the weights are fetched
 

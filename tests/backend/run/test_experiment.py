@@ -15,10 +15,9 @@ from cliptta_demo.backend.data.stream import CLEAN_BATCH
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.own_settings import build_own
-from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers, Turn, cost_of
+from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Towers, Turn, cost_of, nbytes, run_size
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.metrics import Resets
-from cliptta_demo.backend.run.size import nbytes, run_size
 from cliptta_demo.backend.run.snapshot import LiveStep, Snapshot
 from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.run.window import OVERLAYS, Window, overlaid
@@ -231,14 +230,14 @@ def window(most: int = 4, rest: Callable[[], None] | None = None) -> Window:
 
 def test_the_newest_is_predicted_in_the_company_of_the_last_ones() -> None:
     own = window()
-    seen = [own.see(image) for image in IMAGES]
+    seen = [own.see(image)[1] for image in IMAGES]
     method = own.methods["zero-shot"]
     alone = method.backbone.logits(method.predict(IMAGES)).softmax(dim=1)
-    answers = torch.stack([torch.from_numpy(each.answers["zero-shot"].probabilities) for each in seen])
+    answers = torch.stack([torch.from_numpy(each["zero-shot"].probabilities) for each in seen])
     assert torch.allclose(answers, alone, atol=1e-5)
     for name in NAMES:
-        assert all(len(each.answers[name].probabilities) == len(CLASSES) for each in seen)
-        assert all(abs(each.answers[name].probabilities.sum() - 1) < 1e-4 for each in seen)
+        assert all(len(each[name].probabilities) == len(CLASSES) for each in seen)
+        assert all(abs(each[name].probabilities.sum() - 1) < 1e-4 for each in seen)
     moved = own.methods["tent"].drift(own._states["tent"])
     assert max(moved) > 0
 
@@ -264,7 +263,7 @@ def test_who_stops_in_the_middle_has_it_as_it_was() -> None:
         own.see(IMAGES[1], "frost", 5)
     rest.side_effect = None
     for name in NAMES:
-        first, second = (each.see(IMAGES[2]).answers[name].probabilities for each in (own, other))
+        first, second = (each.see(IMAGES[2])[1][name].probabilities for each in (own, other))
         assert torch.equal(torch.from_numpy(first), torch.from_numpy(second))
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import load, save
 
 from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.models.loading import TINY_DIRECTORY, load_backbone
-from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.models.offered import TINY_DIRECTORY, check_visitor_backbone, label_of
 from cliptta_demo.backend.models.saved_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link

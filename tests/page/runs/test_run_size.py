@@ -11,7 +11,7 @@ from helpers import small_backbone
 from pressing import BACKBONE, message, press, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.run.size import RunSize, nbytes, run_size
+from cliptta_demo.backend.run.arithmetic import RunSize, nbytes, run_size
 from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.cost import check_size

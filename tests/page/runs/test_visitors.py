@@ -11,8 +11,8 @@ import torch
 from pressing import press, small_model  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.run.arithmetic import RunSize
 from cliptta_demo.backend.run.experiment import RunState
-from cliptta_demo.backend.run.size import RunSize
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.runs.host import Host

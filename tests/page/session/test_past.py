@@ -11,7 +11,7 @@ from helpers import faults
 from pressing import HOST, press, small_model, values  # noqa: F401  (a fixture)
 
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.run.size import nbytes
+from cliptta_demo.backend.run.arithmetic import nbytes
 from cliptta_demo.page.form.links import LONGEST_PIN, read_pins
 from cliptta_demo.page.layout.filling import address_of, clear_uploads, open_address, open_lesson
 from cliptta_demo.page.layout.panels_with_buttons import asked, pin
