@@ -87,10 +87,7 @@ function retitle(body, words = []) {
 function emptied(body, text) {
   body.querySelector(".empty")?.remove();
   body.classList.toggle("is-empty", Boolean(text));
-  if (!text) return;
-  const bars = [38, 62, 47, 78, 55, 70, 44].map((height) => make("i", { style: `height:${height}%` }));
-  const ghost = make("div", { className: "ghost", ariaHidden: "true" }, ...bars);
-  body.append(make("div", { className: "empty" }, ghost, make("p", { textContent: text })));
+  if (text) body.append(make("p.empty", text));
 }
 
 /** Buttons of which one is pressed; `entries`: value and content of each; `choose` gets the value of the next. */

@@ -2,7 +2,7 @@
 //
 // A figure is {facets: [facet, …], legend: [method, …], note, empty, heading}. A facet is one small plot: its id, Plotly
 // traces (data), the part of a Plotly layout that differs from the house style, a text for those who can't see it (alt),
-// and an optional head with a gauge. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark
+// and an optional head. A colour such as "@blue" or "@ink" is looked up in the style sheet: light and dark
 // both fit. A heading, [title, sentence], takes the place of the panel's.
 const touch = window.matchMedia("(pointer: coarse)").matches;
 const CONFIG = {
@@ -66,20 +66,10 @@ function houseStyle(extra) {
   return layout;
 }
 
-function drawHead(head, place) {
-  if (!place.firstChild) {
-    place.append(make("h3"), make("p.facts"));
-    const track = () => make("div.gauge", make("div.track", make("div.fill")), make("p.reading"));
-    if (head.gauge) place.lastChild.before(track());
-  }
-  place.querySelector("h3").replaceChildren(...(head.mark ? [marker(head.mark)] : []), make("span.name", head.title));
-  if (head.mark) tinted(head.mark, place);
-  place.querySelector(".facts").replaceChildren(...head.lines.map((line) => make("span", line)));
-  if (!head.gauge) return;
-  const gauge = place.querySelector(".gauge");
-  gauge.classList.toggle("low", head.gauge.low);
-  gauge.querySelector(".fill").style.setProperty("--share", `${100 * Math.min(head.gauge.share, 1)}%`);
-  gauge.querySelector(".reading").textContent = head.gauge.text;
+function drawHead({ title, mark, lines }, place) {
+  const facts = make("p.facts", ...lines.map((line) => make("span", line)));
+  place.replaceChildren(make("h3", marker(mark), make("span.name", title)), facts);
+  tinted(mark, place);
 }
 
 // A grid that gains a column narrows the plots in it, which Plotly doesn't notice by itself.
