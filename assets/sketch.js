@@ -1,5 +1,5 @@
 // A figure as plain SVG, at once: Plotly is large, and takes the place when it has come.
-const MARGIN = { left: 44, right: 10, top: 10, bottom: 36 };
+const MARGIN = { l: 44, r: 10, t: 10, b: 36 };
 const SHAPES = {
   circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
   square: "M-3.5-3.5h7v7h-7z",
@@ -11,14 +11,9 @@ const DASHES = { dot: "2 3", dash: "7 4", dashdot: "7 3 2 3", longdash: "10 4" }
 const FEW = 6; // numbers along an axis
 
 const paint = (name, usual = "muted") => colour(String(name ?? usual).replace(/^@/, ""));
-const words = (text) => new DOMParser().parseFromString(String(text), "text/html").body.textContent;
 
 /** Value → share of the axis, and the values that have a number beside them. */
 function scale(axis, values) {
-  if (axis?.type === "category") {
-    const [low, high] = axis.range ?? [-0.5, values.length - 0.5];
-    return { at: (value) => (values.indexOf(value) - low) / (high - low), ticks: values };
-  }
   const log = axis?.type === "log";
   const plain = (value) => (log ? Math.log10(value) : value);
   const numbers = values.filter((value) => typeof value === "number").map(plain);
@@ -34,11 +29,12 @@ function scale(axis, values) {
   const rough = (high - low) / FEW;
   const unit = 10 ** Math.floor(Math.log10(rough));
   const every = axis?.dtick ?? unit * [1, 2, 5, 10].find((many) => many * unit >= rough);
-  return { at, ticks: steps(Math.ceil(low / every) * every, high, every) };
+  return { at, ticks: axis?.tickvals ?? steps(Math.ceil(low / every) * every, high, every) };
 }
 
 function number(axis, value) {
-  if (typeof value === "string") return words(axis?.labelalias?.[value] ?? value);
+  if (axis?.showticklabels === false) return "";
+  if (axis?.ticktext) return axis.ticktext[axis.tickvals.indexOf(value)];
   if (axis?.tickformat?.endsWith("%")) return `${Math.round(100 * value)}%`;
   return String(Number(value.toPrecision(3)));
 }
@@ -48,9 +44,8 @@ cliptta.sketch = function (place, { data, layout }) {
   const [width, height] = [place.clientWidth, place.clientHeight];
   if (!width || !height) return;
   const { xaxis, yaxis } = layout;
-  const turn = xaxis?.tickangle;
-  const { left, top } = MARGIN;
-  const [right, foot] = [width - MARGIN.right, height - MARGIN.bottom - (turn ? 34 : 0)]; // names of classes need more room
+  const { l: left, r, t: top, b } = { ...MARGIN, ...layout.margin };
+  const [right, foot] = [width - r, height - b];
   const [xs, ys] = ["x", "y"].map((axis) => data.flatMap((trace) => trace[axis] ?? []).filter((value) => value !== null));
   if (!xs.length) return;
   const [across, up] = [scale(xaxis, [...new Set(xs)]), scale(yaxis, ys)];
@@ -62,10 +57,7 @@ cliptta.sketch = function (place, { data, layout }) {
     put("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), stroke: paint("@grid") });
     put("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, number(yaxis, tick));
   }
-  for (const tick of across.ticks) {
-    const at = { x: x(tick), y: foot + 15, "text-anchor": turn ? "end" : "middle" };
-    put("text", { ...at, ...(turn && { transform: `rotate(${turn} ${at.x} ${at.y})` }) }, number(xaxis, tick));
-  }
+  for (const tick of across.ticks) put("text", { x: x(tick), y: foot + 15, "text-anchor": "middle" }, number(xaxis, tick));
   const stroke = (line, colour) => ({ stroke: paint(line?.color, colour), "stroke-dasharray": DASHES[line?.dash] ?? "" });
   for (const { xref, yref, x0, x1, y0, y1, line } of layout.shapes ?? []) {
     const [toX, toY] = [xref === "paper" ? fromLeft : x, yref === "paper" ? fromFoot : y];
@@ -83,9 +75,8 @@ cliptta.sketch = function (place, { data, layout }) {
     if (mode.includes("lines")) put("polyline", { points: places.join(" "), fill: "none", "stroke-width": line?.width ?? 2, ...stroke(line) });
     if (!mode.includes("markers")) continue;
     const size = typeof marker.size === "number" ? marker.size : 7;
-    const dash = symbol.startsWith("line-ew");
-    const look = dash ? { d: `M${-size / 2} 0h${size}`, "stroke-width": 2, ...stroke(marker.line, "ink") } : { d: SHAPES[symbol] ?? SHAPES.circle, ...fill };
-    for (const at of places) put("path", { ...look, transform: `translate(${at.join(" ")}) scale(${dash ? 1 : size / 8})` });
+    const look = { d: SHAPES[symbol] ?? SHAPES.circle, ...fill };
+    for (const at of places) put("path", { ...look, transform: `translate(${at.join(" ")}) scale(${size / 8})` });
   }
   place.replaceChildren(svg);
 };
