@@ -29,5 +29,5 @@ if (shown.length) {
   rules.push(`.depth { grid-template: none / minmax(0, 1fr) !important; gap: 16px !important; } .depth:has(${places}) { display: grid !important; } .depth:not(:has(${places})) { display: none !important; }`);
   rules.push(`.depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
 }
-if (query.get("type") === "large") rules.push(":root, .gradio-container { --t1: 16px !important; --t2: 18px !important; --t3: 28px !important; --t4: 44px !important; }");
+if (query.get("type") === "large") document.documentElement.classList.add("large");
 if (rules.length) document.head.append(make("style", rules.join("\n")));

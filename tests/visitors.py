@@ -27,7 +27,7 @@ class Visit:
     """What one visitor saw.
 
     Attributes:
-        result: the numbers or cards of the last update, without times; error: what went wrong, empty if nothing.
+        result: the numbers of the last update, without times; error: what went wrong, empty if nothing.
         joined: when Run was pressed; started: when the run began; batches: when each batch ended; ended.
         place: the highest place in the queue that was told, None when there was none to wait for.
     """
@@ -54,7 +54,7 @@ class Server:
         (self.page, *_) = [
             event for event in events if [parts["run"], "click"] in event["targets"] and len(event["inputs"]) > 1
         ]
-        self.cards = self.page["outputs"].index(parts["cards"])
+        self.accuracy = self.page["outputs"].index(parts["accuracy"])
 
     def rests(self) -> int:
         """How often one of its threads had nothing to do so far: each time it was woken before."""
@@ -127,8 +127,8 @@ def _keep(seen: Visit, outputs: list[Any], server: Server, by_page: bool) -> Non
     if not by_page:
         seen.batches.append(time.monotonic())
         seen.result = _without_times(outputs[0])
-    elif isinstance(outputs[server.cards], str) and outputs[server.cards] != seen.result:
-        seen.result = outputs[server.cards]
+    elif isinstance(outputs[server.accuracy], str) and outputs[server.accuracy] != seen.result:
+        seen.result = outputs[server.accuracy]
 
 
 def _without_times(value: Any) -> Any:

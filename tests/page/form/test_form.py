@@ -16,7 +16,7 @@ from cliptta_demo.limits import LIMITS, Limits
 from cliptta_demo.page.form import fields, links, reading
 from cliptta_demo.page.form.reading import read_form, read_opening, readable, usual_values
 from cliptta_demo.page.layout import backbone_note, build, filling
-from cliptta_demo.page.layout.form_events import changed_html, fold_labels
+from cliptta_demo.page.layout.form_events import changed_html, restoring
 from cliptta_demo.page.panels.heads import message_html, run_line_html
 from cliptta_demo.page.runs import handlers, host
 from cliptta_demo.page.session.state import Choice, Uploads
@@ -76,17 +76,16 @@ def test_a_form_differs_where_it_would_be_another_run() -> None:
     assert not changed_html(SHOWN, read_form(values(), two), "Run")
 
 
-def test_folds_count_what_is_changed() -> None:
-    for changes, titles in (
-        ({}, ("Stream", "Advanced")),
-        ({"steps": 9}, ("Stream", "Advanced · 1 changed")),
-        ({"schedule": "mixed"}, ("Stream · 1 changed", "Advanced")),
-        ({"templates": "{}"}, ("Stream", "Advanced · 1 changed")),
-        ({"eata.similarity": 0.7}, ("Stream", "Advanced")),  # of a method that takes no part
-        ({"eata.similarity": 0.7, "methods": ["eata"]}, ("Stream", "Advanced · 1 changed")),
-        ({"batches": None}, ("Stream", "Advanced")),  # no run yet
+def test_the_button_that_restores_defaults_counts_what_is_changed() -> None:
+    opened = reading.values_of(read_form({}))
+    for changes, words in (
+        ({}, ""),
+        ({"steps": 9}, "1 changed: restore defaults"),
+        ({"schedule": "mixed", "templates": "{}"}, "2 changed: restore defaults"),
+        ({"eata.similarity": 0.7}, ""),  # of a method that takes no part
+        ({"batches": None}, "Restore defaults"),  # no run yet
     ):
-        assert fold_labels(readable(changes)) == titles, changes
+        assert restoring(readable(changes), opened) == words, changes
 
 
 def test_a_lesson_is_left_as_it_was_entered() -> None:
@@ -133,7 +132,7 @@ def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: 
     put = filling.put_form_back(updates[-1]["choice"], values(backbone=LAPTOPS))
     assert put["backbone"] == TINY
     assert re.search("could not be reached.*The form is back at Tiny CLIP", put["message"])
-    assert not {"accuracy", "cards"} & set(handlers.pause(None, opened))
+    assert not {"accuracy", "gallery"} & set(handlers.pause(None, opened))
 
 
 def test_a_backbone_says_its_cost_and_what_stays() -> None:
@@ -146,6 +145,8 @@ def test_a_backbone_says_its_cost_and_what_stays() -> None:
     assert "none" in told(backbone=TINY)
     assert "stay" not in told(backbone=TINY)
     assert "Batch of" not in told(batches=None)
+    assert "The paper's is CLIP ViT-B/16" in told(backbone=TINY)
+    assert "The paper's is" not in told()
     assert 'href="https://huggingface.co/somebody/clip"' in told(backbone="hf-hub:somebody/clip")
     assert told(backbone="<b>") == ""
 

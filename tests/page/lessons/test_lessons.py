@@ -13,7 +13,7 @@ from paths import ROOT
 from cliptta_demo.page.lessons.lesson import LONGEST, LONGEST_ASK, Lesson
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key, changed_recipe, lesson_recipe
 from cliptta_demo.page.panels.lesson import lesson_value
-from cliptta_demo.page.panels.stage import ROWS
+from cliptta_demo.page.panels.stage import EXPLORE, WATCH, WHY
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.session.state import changed_names
@@ -65,7 +65,7 @@ def test_a_lesson_asks_tells_and_changes_one_thing_in_two_lines_each(lesson: Les
     assert all(len(ask.text) <= LONGEST_ASK for ask in lesson.asks)
     assert all(len(step.text) <= LONGEST for step in lesson.explains)
     steps = json.loads(lesson_value(lesson))["steps"]
-    assert {step["panel"] for step in steps} <= {panel.name for row in ROWS for panel in row} | {"files", "camera"}
+    assert {step["panel"] for step in steps} <= {panel.name for panel in (*WATCH, *WHY, *EXPLORE)} | {"files", "camera"}
     assert bool(lesson.asks) == bool(lesson.claims) == lesson.runs == (lesson.change is not None)
     if lesson.change:
         before, after = lesson_recipe(lesson), changed_recipe(lesson)

@@ -1,4 +1,4 @@
-"""Snapshots → figures, cards and gallery data, on a run of a small real model."""
+"""Snapshots → figures, words and answers, on a run of a small real model."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import CLASSES, faults, labelled_source, random_images, small_backbone
+from helpers import CLASSES, labelled_source, random_images, small_backbone
 from PIL import Image
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
@@ -16,10 +16,9 @@ from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.summary import statuses
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
-from cliptta_demo.page.panels.curves import accuracy_data, entropy_data, histogram_data
-from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.panels.curves import accuracy_data, entropy_data
 from cliptta_demo.page.panels.figures import gain_data, reliability_data, scores_data
-from cliptta_demo.page.panels.heads import Cards, cards_data, message_html, progress_html, spoken
+from cliptta_demo.page.panels.heads import message_html, progress_html, spoken
 from cliptta_demo.page.panels.images import gallery_data
 from cliptta_demo.page.panels.stage import live_stage, stage
 from cliptta_demo.page.runs.machine import Machine
@@ -82,35 +81,64 @@ def test_curves_hold_the_snapshots_numbers_marks_and_a_ceiling(labelled, figure)
     assert ceiling["y0"] == pytest.approx(math.log(5))
 
 
-def test_histograms_share_axis_and_class_order(labelled, figure):
-    session = labelled[0]
-    facets = figure("histogram", histogram_data(session))["facets"]
-    assert [facet["id"] for facet in facets] == [f"histogram-{name}" for name in METHODS]
-    assert len({tuple(facet["layout"]["yaxis"]["range"]) for facet in facets}) == 1
-    for name, facet in zip(METHODS, facets, strict=True):
-        bars, truth = facet["data"]
-        method = session.snapshot.methods[name]
-        assert bars["x"] == list(CLASSES)
-        assert bars["y"] == pytest.approx(method.histogram / method.histogram.sum(), abs=1e-4)
-        assert sum(truth["y"]) == pytest.approx(1, abs=1e-3)
-        share = method.batch.collapse_entropy / math.log(5)
-        assert facet["head"]["gauge"]["share"] == pytest.approx(share, abs=1e-4)
-        assert max(bars["y"]) <= facet["layout"]["yaxis"]["range"][1]
-    names = ["cat", "x" * 78, "thing number 184", "<b>", "@blue"]
-    facet = figure("histogram", histogram_data(session) | {"classes": names})["facets"][0]
-    assert facet["layout"]["xaxis"]["labelalias"] == {"x" * 78: f"{'x' * 9}…{'x' * 6}"}  # short along an axis alone
-    assert facet["data"][0]["x"] == [*names[:3], "&lt;b&gt;", "&#64;blue"]  # neither markup nor a colour's name
+def watched(scripts, name, data, parts):
+    """The texts of parts of what *Watch* draws of a batch, in a place as wide as on the page."""
+    work = """(name, data, parts) => {
+        cliptta.arrivals.gallery(data);
+        const body = cliptta.make("div.body", { style: "width: 372px" });
+        const panel = cliptta.make("section.panel", cliptta.make("header", cliptta.make("p.sentence")), body);
+        document.querySelector(".gradio-container").append(panel);
+        cliptta.kinds[name](body, {});
+        const texts = parts.map((part) => [...panel.querySelectorAll(part)].map((found) => found.textContent.trim()));
+        panel.remove();
+        return texts;
+    }"""
+    return scripts(work, name, data, parts)
 
 
-def test_a_look_inside_a_batch_moves_curves_bars_and_progress(labelled, figure):
+def test_answers_are_squares_by_class_and_method_and_the_sentence_counts_them(labelled, scripts):
+    snapshot, data = labelled[0].snapshot, gallery_data(labelled[0])
+    views = [snapshot.methods[name].batch for name in METHODS]
+    right = [int((view.predicted == snapshot.labels).sum()) for view in views]
+    wrong = [len(snapshot.labels) - count for count in right]
+    used = [len(set(view.predicted.tolist())) for view in views]
+    squares = [".right", ".wrong", ".missed"]
+    counts, names, largest, hint, *found = watched(
+        scripts, "answers", data, [".count", ".row title", ".largest", ".hint", *squares]
+    )
+    assert counts == [str(count) for count in used]
+    assert names == list(CLASSES)
+    assert [*map(len, found)] == [sum(right), sum(wrong), sum(wrong)]
+    assert largest == [str(max(np.bincount(view.predicted))) for view in views]
+    assert hint == ["Full: right. Pale: wrong. Grey: missed."]
+    shown, words = watched(scripts, "words", data, [".sentence", ".word.right"])
+    assert shown == [f"{len(snapshot.labels)} of {len(snapshot.labels)} images"]
+    assert len(words) == sum(right)
+    for own, view in zip(data["methods"].values(), views, strict=True):  # who calls all one name leads
+        view = dict.fromkeys(range(len(snapshot.labels)), 1) if own["method"] == "tent" else view.predicted
+        own["predicted"] = [int(view[index]) for index in range(len(snapshot.labels))]
+    ((told,),) = watched(scripts, "sentence", data, [".body"])
+    assert told.startswith("TENT calls all 8 images “dog”. CLIPTTA reads ")
+    assert told.endswith(f"{right[2]} of them, zero-shot {right[0]}.")
+
+
+def test_of_many_classes_the_largest_have_rows_and_names_stay_text(labelled, scripts):
+    data = gallery_data(labelled[0]) | {"classes": [*CLASSES[:4], "x" * 30, "<b>", *map(str, range(20))]}
+    names, drawn, toggle = watched(scripts, "answers", data, [".row title", ".row .name", ".toggle"])
+    assert (len(names), names[-1], toggle) == (12, "15 others", ["All 26 classes"])
+    assert {"x" * 30, "<b>"} <= set(names)
+    assert f"{'x' * 13}…" in drawn
+
+
+def test_a_look_inside_a_batch_moves_curves_and_progress(labelled, figure):
     session, (live, *_), experiment = labelled
     parts = live_stage(Session(session.recipe, experiment.start()), live)
     traces = figure("entropy", json.loads(parts["entropy"]))["facets"][0]["data"]
     rings = [trace["y"][0] for trace in traces if trace["marker"]["symbol"].endswith("-open")]
     assert rings == pytest.approx([live.methods[name].collapse_entropy for name in METHODS], abs=1e-4)
     assert "step 0 of 2" in parts["progress"]
-    bars = figure("histogram", json.loads(parts["histogram"]))["facets"][0]["data"][0]["y"]
-    assert sum(bars) == pytest.approx(1, abs=1e-3)
+    at_work = json.loads(parts["accuracy"])["methods"][1]["at_work"]
+    assert at_work == pytest.approx(live.methods["tent"].accuracy)
 
 
 def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(labelled, unlabelled, open_set, figure):
@@ -134,15 +162,13 @@ def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(labelle
 
 def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure, drawn):
     curves = figure("accuracy", accuracy_data(unlabelled))
-    assert curves["heading"][0] == "Agreement with zero-shot"
-    assert "no labels" in curves["heading"][1]
+    assert curves["heading"][0] == "Agrees with zero-shot"
+    assert "no labels" in f"{curves['heading'][1]} {curves.get('note')}"
     lines = [trace for trace in curves["facets"][0]["data"] if "lines" in trace["mode"]]
     agreed = [unlabelled.snapshot.methods[name].series.agreement for name in ("tent", "cliptta")]
     assert [trace["y"] for trace in lines] == [[round(share, 4) for share in shares] for shares in agreed]
     assert figure("entropy", entropy_data(unlabelled))["facets"]
-    assert figure("histogram", histogram_data(unlabelled))["facets"][0]["data"][1:] == []
-    cards = " ".join(drawn("cards", cards_data(unlabelled, METHODS), ".card"))
-    assert [words in cards for words in ("mean confidence", "of 5", "fixed")] == [True, True, False]
+    assert figure("gain", gain_data(unlabelled)).keys() == {"empty"}
     data = gallery_data(unlabelled)
     assert {tile["name"] for tile in data["tiles"]} == {HOSTILE, "b.png", "c.png", "d.png", "e.png"}
     assert data["labelled"] is False
@@ -153,14 +179,14 @@ def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure
         assert set(told["status"]) <= ({"same"} if name == "zero-shot" else {"same", "changed"})
 
 
-def test_a_batch_looked_at_alone_has_its_own_bars_and_ratios(labelled, unlabelled, figure):
-    for session, lines in ((labelled[0], 3), (unlabelled, 1)):  # no ratios without labels
-        drawn = figure("histogram", histogram_data(session), gallery_data(session))
-        for name, facet in zip(METHODS, drawn["facets"], strict=True):
-            view = session.snapshot.methods[name].batch
-            assert facet["data"][0]["y"] == pytest.approx(view.histogram / view.histogram.sum())
-            assert len(facet["head"]["lines"]) == (min(lines, 2) if name == "zero-shot" else lines)
-        assert "alone" in drawn["note"]
+def test_without_labels_squares_and_sentence_say_what_can_be_known(unlabelled, scripts):
+    data = gallery_data(unlabelled)
+    right, wrong, missed, hint = watched(scripts, "answers", data, [".right", ".wrong", ".missed", ".hint"])
+    assert (len(right), len(wrong + missed), hint) == (len(data["tiles"]) * 3, 0, ["A square is one image."])
+    ticks, truths = watched(scripts, "words", data, [".tick", ".truth"])
+    assert (ticks, HOSTILE in truths) == ([], True)
+    ((told,),) = watched(scripts, "sentence", data, [".body"])
+    assert "reads" not in told
 
 
 def test_statuses_compare_with_zero_shot():
@@ -193,39 +219,29 @@ def test_a_session_keeps_no_pixels_but_a_small_sheet_of_every_image_in_order(lab
     assert len(session.sheets.seen) < 20_000
 
 
-def test_cards_show_accuracy_gain_and_what_was_fixed_and_broken(labelled, drawn):
-    session, (live, *_), _ = labelled
-    data = cards_data(session, METHODS)
-    assert faults(json.loads(to_json(data)), Cards, "cards") == []
-    shown = [f"{100 * session.snapshot.methods[name].accuracy:.1f}%" for name in METHODS]
-    assert drawn("cards", data, ".number") == shown
-    assert "broke" in drawn("cards", data, ".details")[1]
-    assert drawn("cards", cards_data(None, METHODS), ".gain") == ["press Run"] * 3
-    begun = Session(session.recipe, session.state)
-    assert drawn("cards", cards_data(begun, METHODS, live), ".gain") == ["first batch"] * 3
-    at_work = f"batch at work: {live.methods['tent'].accuracy:.0%}"
-    assert drawn("cards", cards_data(session, METHODS, live), ".details")[1] == at_work
-
-
 @pytest.mark.parametrize(
-    ("paired", "gain", "details"),
+    ("paired", "gain", "changed"),
     [
-        (Paired(640, 230, 30, 410, 156), ("up", "▲ +19.7 points"), "fixed 38% · broke 13%"),
-        (Paired(640, 230, 40, 410, 10), ("down", "▼ −4.7 points"), "fixed 2% · broke 17%"),
-        (Paired(640, 230, 10, 410, 18), ("quiet", "+1.2 ± 1.7 points vs zero-shot"), "fixed 4% · broke 4%"),
-        (Paired(4, 3, 0, 1, 1), ("quiet", "+25.0 ± 50.0 points vs zero-shot"), "fixed 1 of 1 · broke 0 of 3"),
-        (Paired(4, 3, 1, 1, 1), ("quiet", "0.0 ± 70.7 points vs zero-shot"), "fixed 1 of 1 · broke 1 of 3"),
-        (Paired(4, 4, 0, 0, 0), ("quiet", "same as zero-shot"), "fixed 0 of 0 · broke 0 of 4"),
+        (Paired(640, 230, 30, 410, 156), "+19.7\n± 4.3", "fixed 38% of zero-shot's wrong images and broke 13%"),
+        (Paired(640, 230, 40, 410, 10), "−4.7\n± 2.2", "fixed 2% of zero-shot's wrong images and broke 17%"),
+        (Paired(4, 3, 1, 1, 1), "+0.0\n± 70.7", "fixed 1 of 1 of zero-shot's wrong images and broke 1 of 3"),
+        (Paired(4, 4, 0, 0, 0), "", ""),
     ],
 )
-def test_a_difference_within_the_noise_is_grey_and_has_no_arrow(labelled, drawn, paired, gain, details):
+def test_at_the_lines_ends_stand_accuracy_and_gain_with_its_noise(labelled, figure, paired, gain, changed):
     snapshot = labelled[0].snapshot
     methods = snapshot.methods | {"tent": replace(snapshot.methods["tent"], **vars(paired))}
-    data = cards_data(replace(labelled[0], snapshot=replace(snapshot, methods=methods)), ("zero-shot", "tent"))
-    kind, words = gain
-    assert drawn("cards", data, f"[data-method=tent] .gain .{kind}")[0] == words
-    assert drawn("cards", data, ".details")[1] == details
-    assert ("▲" in words or "▼" in words) == (kind != "quiet")
+    session = replace(labelled[0], snapshot=replace(snapshot, methods=methods))
+    ends = figure("accuracy", accuracy_data(session))["ends"]
+    assert [end["number"] for end in ends] == [f"{100 * snapshot.methods[name].accuracy:.1f}" for name in METHODS]
+    assert [end["gain"] for end in ends][:2] == ["", gain]
+    note = figure("gain", gain_data(session))["note"]
+    assert changed in note
+    assert ("TENT fixed" in note) is bool(changed)
+    entropies = figure("entropy", entropy_data(session))["ends"]
+    assert [end["number"] for end in entropies] == [
+        f"{snapshot.methods[name].batch.collapse_entropy:.2f}" for name in METHODS
+    ]
 
 
 def test_whatever_a_person_wrote_is_escaped_in_html_and_messages_are_announced(unlabelled):

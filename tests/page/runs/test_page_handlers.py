@@ -269,7 +269,7 @@ STEPS = 3
 def shown(**run):
     """(lines of progress inside batches, batches) of a run of three."""
     updates = list(handlers.run(HOST, None, None, values(batches=3, steps=STEPS), None, "visitor", **run))
-    drawn = [update["progress"] for update in updates if "cards" in update][1:]  # the stage is emptied first
+    drawn = [update["progress"] for update in updates if "accuracy" in update][1:]  # the stage is emptied first
     steps = [line for line in drawn if "step " in line]
     return steps, len(drawn) - len(steps)
 

@@ -133,4 +133,4 @@ def test_uploads_take_any_words_and_only_their_own_files():
 def test_the_waiting_stage_has_no_empty_plot():
     stage = waiting_stage()
     assert "Press Run" in stage["progress"]
-    assert all(json.loads(stage[name]) == {} for name in ("accuracy", "entropy", "histogram", "story"))  # see assets
+    assert all(json.loads(stage[name]) == {} for name in ("accuracy", "entropy", "gallery", "story"))  # see assets
