@@ -74,6 +74,8 @@ camera.mount = function (element, props, watch) {
   /** From the page's button; what the server is to do: start, or nothing. */
   camera.press = function () {
     panel.hidden = false;
+    cliptta.show("watch");
+    button.focus();
     if (run) {
       stop();
       return "";
@@ -89,7 +91,6 @@ camera.mount = function (element, props, watch) {
     seen.removeAttribute("src");
     tell(say("Asking for the camera…"));
     draw();
-    panel.scrollIntoView({ block: "nearest", behavior: "smooth" });
     ask(run);
     return "start";
   };
@@ -189,7 +190,7 @@ camera.mount = function (element, props, watch) {
       Object.assign(run, { token: about.token, about });
       for (const entry of about.methods) {
         const said = make("p.said", make("b.word", "…"), make("span.share"));
-        const parts = [make("h3", ...who(entry)), said, make("div.track", make("div.fill")), make("p.others"), make("p.right")];
+        const parts = [make("h3", who(entry), make("span.right")), said, make("div.track", make("div.fill")), make("p.others")];
         answers.append(tinted(entry.mark, make("div.answer", { "data-method": entry.method }, ...parts)));
       }
       truths.append(
@@ -208,7 +209,9 @@ camera.mount = function (element, props, watch) {
   const strength = find(".strength input");
   strength.addEventListener("input", () => Object.assign(chosen, { severity: Number(strength.value) }));
   button.addEventListener("click", () => (run ? stop() : document.querySelector("#your-camera").click()));
-  find(".close").addEventListener("click", () => {
+  // What a run, a lesson or another tab shows takes its place.
+  document.addEventListener("click", (event) => {
+    if (panel.hidden || !event.target.closest?.("#camera .close, #run, #step, #lessons button, [role=tab]:not(#tab-watch)")) return;
     stop();
     panel.hidden = true;
   });

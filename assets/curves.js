@@ -137,7 +137,7 @@ function agreement(data) {
   const layout = layoutOf(data, fifths(moved), undefined, null, numbered());
   const ends = endsOf(moved, ({ last }) => ({ number: fixed(100 * last, 1), unit: "%" }));
   const heading = [say("Agrees with zero-shot"), say("% of each batch")];
-  return figure("agreement", data, traces, layout, alt.join(" "), { heading, ends, note: say("Nobody can say who is right: these images have no labels. Faint: mean confidence.") });
+  return figure("agreement", data, traces, layout, alt.join(" "), { heading, ends, note: say("Nobody can say who is right: no labels. Faint: mean confidence.") });
 }
 
 /** The lead over zero-shot in points, ± two standard errors. */

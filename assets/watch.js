@@ -1,6 +1,7 @@
 // Watch: the sentence of the batch on show, what each method says of its first images, and where all its answers go.
 const WORDS = 15; // images that have room on a wide page; the style sheet leaves out what doesn't fit
 const ROWS = 12; // classes that have a row of their own
+const LONGEST = 11; // letters of a class beside its row
 const HIGH = 5; // squares that stand on one another: their length counts
 const LEAST = 4; // pixels of a square; smaller ones are bars
 const MOST = 128; // images of a batch; of more, bars too
@@ -137,15 +138,15 @@ function shapes(row, x, y, { pitch, squares }) {
   return parts;
 }
 
-function columnHead(own, rows, classes, x, wide, many) {
+function columnHead(own, rows, x, wide, many, all) {
   const used = rows.filter((row) => total(row)).length;
   const mark = marker(own.mark);
   const count = make("b", { className: "count", textContent: used });
   const place = make(
     "div",
-    { className: "column", title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 6}px` },
+    { className: "column", title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 2}px` },
     make("span", { className: "name" }, mark, make("span", { className: many ? "sr" : "", textContent: own.label })),
-    make("span", {}, count, many ? "" : make("small", { textContent: ` ${say("of {count}", { count: classes })}` })),
+    make("span", {}, count, all ? make("small", { textContent: ` ${all}` }) : ""),
   );
   return tinted(own.mark, place);
 }
@@ -158,7 +159,7 @@ kinds.answers = function (body) {
   const rows = rowsOf(data, tables, body.whole);
   const guesses = cliptta.guessedClasses?.() ?? new Map();
   const wide = body.clientWidth || 372;
-  const names = Math.min(110, Math.max(62, 8 + 7 * Math.max(...rows.map(({ name }) => Math.min(14, name.length)))));
+  const names = Math.max(62, 20 + 7.5 * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
   const column = (wide - names) / methods.length;
   const head = methods.length > 3 ? 50 : 60;
   const rowHigh = Math.min(33, Math.max(26, cliptta.answersHigh() / ROWS));
@@ -189,7 +190,7 @@ kinds.answers = function (body) {
     const row = drawn("g", { class: others ? "row others" : "row", "data-kinds": kinds.join(" ") });
     row.append(
       drawn("rect", { class: "reach", x: 0, y: index * rowHigh, width: wide, height: rowHigh }),
-      drawn("text", { class: "name", x: names - 12, y: (index + 0.5) * rowHigh + 4, "text-anchor": "end" }, `${guesses.has(name) ? "▸ " : ""}${name.length > 14 ? `${name.slice(0, 13)}…` : name}`),
+      drawn("text", { class: "name", x: names - 12, y: (index + 0.5) * rowHigh + 4, "text-anchor": "end" }, `${guesses.has(name) ? "▸ " : ""}${name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name}`),
       drawn("title", {}, name),
     );
     svg.append(row);
@@ -197,7 +198,10 @@ kinds.answers = function (body) {
   svg.addEventListener("pointerover", (event) => light(event.target.closest(".row")?.dataset.kinds));
   svg.addEventListener("pointerleave", () => light());
   const heads = make("div", { className: "columns", style: `height:${head}px` });
-  heads.append(...methods.map((own, at) => columnHead(own, tables[at], data.classes.length, names + at * column - 3, column, methods.length > 3)));
+  const all = say("of {count}", { count: data.classes.length });
+  const brief = narrow || data.classes.length > 99; // no room for it in each column
+  retitle(body, brief ? [undefined, say("classes in use, of {count}", { count: data.classes.length })] : []);
+  heads.append(...methods.map((own, at) => columnHead(own, tables[at], names + at * column - 3, column, narrow, brief ? "" : all)));
   const left = sizeOf(data) - known(data).length;
   const note = data.labelled ? say("Full: right. Pale: wrong. Grey: missed.") : say("A square is one image.");
   const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);

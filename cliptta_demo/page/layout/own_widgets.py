@@ -135,23 +135,23 @@ def _camera() -> str:
     overlays = html.escape(json.dumps({name: say(label) for name, label in OVERLAYS.items()}))
     return f"""
 <section class="panel camera" hidden data-overlays="{overlays}">
-  <header><h2>{say("Your camera")}</h2><button type="button" class="close">{say("Close")}</button>
-  <p class="sentence">{about}</p></header>
+  <header><h2>{say("Your camera")}</h2><button type="button" class="close">{say("Close")}</button></header>
+  <p class="sentence">{about}</p>
   <div class="body">
     <div>
       <div class="scene"><video muted playsinline aria-label="{html.escape(say("Your camera's picture"))}"></video>
         <figure class="seen"><img alt="{html.escape(say("What the methods see"))}">
         <figcaption>{say("what they see")}</figcaption></figure></div>
-      <p class="status" role="status"></p>
-    </div>
-    <div>
-      <div class="answers"></div>
       <div class="tools">
         <button type="button" class="go">{say("Start")}</button>
+        <span class="tool paces">{say("Frames a second")}</span>
         <span class="tool overlays">{say("Lay over it")}</span>
         <label class="strength">{say("strength")} <input type="range" min="1" max="5" value="3"></label>
-        <span class="tool paces">{say("Frames a second")}</span>
       </div>
+      <p class="status" role="status"></p>
+    </div>
+    <div class="answers"></div>
+    <div>
       <p class="truth-line">{truth}</p>
       <div class="truths" role="group" aria-label="{html.escape(say("What is really there"))}"></div>
     </div>
