@@ -123,6 +123,8 @@ def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_brows
     cameras(page, server, 0)
     page.click("#your-camera")
     page.wait_for_selector(ANSWERED)
+    assert page.locator("#camera").is_visible()
+    assert not page.locator("#stage, #sentence").evaluate_all("them => them.some(one => one.checkVisibility())")
     cameras(page, server, 1)
     classes = page.input_value("#class-names textarea").split(", ")
     words = page.locator("#camera .word").all_inner_texts()
@@ -140,7 +142,13 @@ def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_brows
     page.wait_for_selector("#camera .status:has-text('answers a second')")
     assert violations(page) == []
     small(page, batch_size=8, batches=2)
-    step(page)  # a run beside it
+    step(page)  # the stage is a run's again
+    assert page.evaluate(STATE) == [False, False]
+    assert page.locator("#camera .camera").is_hidden()
+    assert page.locator("#sentence").is_visible()
+    cameras(page, server, 0)
+    page.click("#your-camera")
+    page.wait_for_selector(ANSWERED)
 
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

@@ -47,6 +47,13 @@ INJECTED = (
     "img[src=x], iframe[src='about:blank'], [onerror], [onload], a[href^='javascript'], #stage a *, .plot b, .plot i"
 )
 
+# Parts of *Watch* that stand over their column.
+OVER = """() => [...document.querySelectorAll('#watch .panel')].flatMap(panel => {
+    const edge = panel.getBoundingClientRect().right + 1
+    const parts = [...panel.querySelectorAll('.words, .truth, .columns span, .name, .hint')]
+    return parts.filter(part => part.checkVisibility() && part.getBoundingClientRect().right > edge)
+}).map(part => part.textContent)"""
+
 
 def draw(path: Path, colour: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +72,15 @@ def pets(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
+def open_uploader(page) -> None:
+    """*Your images* leads to where files are chosen, with the focus there."""
+    page.click("#tab-watch")
+    page.click("#your-images")
+    page.wait_for_function("() => document.activeElement.closest('#files')")
+
+
 def remove_all(page) -> None:
+    open_uploader(page)
     page.click("#files button:has-text('Remove all')")
     page.wait_for_selector("#upload-note .note", state="detached")
 
@@ -80,7 +95,13 @@ def finish(page) -> None:
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
 
 
+def look(page, depth: str) -> None:
+    page.click(f"#tab-{depth}")
+    page.evaluate("cliptta.catchUp()")
+
+
 def show_table(page):
+    look(page, "explore")
     if page.inner_text("#show-table") == SHOW:
         page.click("#show-table")
     page.wait_for_selector("#results tbody tr")
@@ -103,13 +124,22 @@ def drop(page, path: Path) -> None:
 
 
 def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
+    open_uploader(page)
     page.set_input_files("#files input[webkitdirectory]", str(pets))
     noted(page, "6 images ready, all with labels of 2 classes")
+    seen = page.locator("#words .tile .picture[style*='blob:']")  # before any run
+    assert seen.count() == 6
+    assert page.inner_text("#words .sentence") == "6 of 6 images"
     assert page.input_value("#class-names textarea") == "cat, polar_bear"
     assert "1 other file passed over" in page.inner_text("#files .status")
     finish(page)
-    assert "%" in page.inner_text("#cards [data-method=cliptta] .number")
-    assert "sure" not in page.inner_text("#cards")
+    assert seen.count() == 0
+    assert set(page.locator("#words .truth").all_inner_texts()) == {"cat", "polar bear"}
+    share = page.inner_text("#accuracy .end[data-method=cliptta] .number b")
+    assert page.locator("#accuracy .beside").count() == 0  # the example is no last run of theirs
+    assert page.inner_text("#accuracy .footnote") == ""
+    look(page, "explore")
+    assert "0 of 0" not in page.inner_text("#explore")
     names = page.locator("#gallery .file").all_inner_texts()
     assert sorted(names) == [f"{label}/{index}.png" for label in ("cat", "polar_bear") for index in range(3)]
 
@@ -133,8 +163,7 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     with page.expect_download() as saved:
         page.click("#save-json")
     result = json.loads(Path(saved.value.path()).read_text())
-    shown = float(page.inner_text("#cards [data-method=cliptta] .number").rstrip("%"))
-    assert 100 * result["methods"]["cliptta"]["accuracy"] == pytest.approx(shown, abs=0.06)
+    assert 100 * result["methods"]["cliptta"]["accuracy"] == pytest.approx(float(share), abs=0.06)
     assert result["link"].startswith("?dataset=upload")
 
 
@@ -205,22 +234,20 @@ def test_hostile_class_and_file_names_are_text_in_every_panel(page) -> None:
         "names => names.every(name => document.querySelector('#results').innerText.includes(name))",
         arg=[shown(name) for name in FILES],
     )
-    page.locator("#histogram").scroll_into_view_if_needed()
-    page.wait_for_selector("#histogram .xtick text", state="attached")
-    ticks = page.evaluate("[...document.querySelectorAll('#histogram .xtick text')].map(text => text.textContent)")
-    short = {name if len(name) <= 16 else f"{name[:9].rstrip()}…{name[-6:].lstrip()}" for name in CLASSES}
-    assert short == set(ticks)  # letter by letter, tags and entities too
-    for name in ("tent", "cliptta"):
-        bars = page.locator(f"#histogram [data-id=histogram-{name}] .plot .points path")
-        heights = bars.evaluate_all("bars => bars.map(bar => bar.getBoundingClientRect().height)")
-        bars.nth(heights.index(max(heights))).hover(force=True)  # a class without predictions has nothing to point at
-        untouched(page)
     page.hover("#gallery .tile >> nth=0")
-    page.hover("#matrix canvas >> nth=0")
     rows = saved_rows(page)
     assert len(rows) == len(FILES)
     assert formulas(rows) == []
     assert {row["file"].lstrip("'") for row in rows} == {shown(name) for name in FILES}
+    look(page, "why")
+    page.hover("#matrix canvas >> nth=0")
+    untouched(page)
+    look(page, "watch")
+    assert set(page.locator("#words .truth").all_inner_texts()) == {shown(name) for name in FILES}
+    assert page.locator("#answers .row title").all_text_contents() == list(
+        CLASSES
+    )  # letter by letter, tags and entities too
+    page.hover("#answers .row >> nth=0")
     untouched(page)
 
 
@@ -230,7 +257,6 @@ def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
     clip.write_bytes(film("webm", 60))
     page.set_input_files("#files input[type=file]", [str(clip)])
     noted(page, "6 frames ready, in their order")
-    page.click("#stream-fold > button")
     assert page.input_value("#order input") == "As given"
     page.fill("#files .every input", "3")
     page.press("#files .every input", "Enter")
@@ -238,12 +264,49 @@ def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
     assert page.input_value("#batches input") == "2"
     page.fill("#class-names textarea", "a red thing, a green thing")
     finish(page)
+    assert page.inner_text("#accuracy h2") == "Agrees with zero-shot"
+    assert page.locator("#accuracy .plot svg").count() > 0
+    assert page.locator("#accuracy .end").count() == 2  # zero-shot agrees with itself
+    assert "Nobody can say who is right" in page.inner_text("#accuracy")
+    assert "of zero-shot's 4 answers" in page.inner_text("#sentence")
+    assert page.locator("#words .word.right, #words .hollow, #words .tick, #answers :is(.wrong, .missed)").count() == 0
+    look(page, "explore")
     names = page.locator("#gallery .file").all_inner_texts()
     assert names == [f"clip.webm 0:0{index // 10}.{10 * index % 100:02}" for index in range(16, 20)]  # the last batch
-    assert page.inner_text("#accuracy h2") == "Agreement with zero-shot"
-    assert page.locator("#accuracy .plot svg").count() > 0
-    assert "% sure" in page.inner_text("#cards")
+    assert "true class" not in page.inner_text("#gallery")
+    assert "0 of 0" not in page.inner_text("#explore")
     assert page.locator("#gallery [data-group=filter] [data-value=same], [data-value=changed]").count() > 0
+
+
+def test_many_classes_and_images_have_room_on_one_screen(visit, tmp_path):
+    """Of 200 classes with long names, eleven rows and the others; of 48 images a page, and the next one."""
+    page = visit(1366, 768)
+    open_uploader(page)
+    for index in range(48):
+        draw(tmp_path / f"{index:02}.png", f"hsl({7 * index}, 80%, 50%)")
+    page.set_input_files("#files input[multiple]:not([webkitdirectory])", sorted(map(str, tmp_path.glob("*.png"))))
+    noted(page, "48 images ready")
+    assert page.input_value("#dataset input") == "Your images"  # by being added
+    classes = ["cat", "dog", *(f"a thing with a long name and number {index}" for index in range(198))]
+    page.fill("#class-names textarea", "\n".join(classes))
+    page.keyboard.press("Escape")
+    tiles = "#words .tile:visible .truth"
+    assert page.locator(tiles).all_inner_texts() == [f"{index:02}.png" for index in range(12)]
+    page.click("#words .later")
+    assert page.locator(tiles).all_inner_texts() == [f"{index:02}.png" for index in range(12, 24)]
+    assert page.inner_text("#words .sentence") == "13–24 of 48 images"
+    finish(page)
+    assert page.inner_text("#words .sentence") == "13–24 of 24 images"  # the same place in the batch
+    assert page.locator("#words .later").is_disabled()
+    page.click("#words .earlier")
+    assert page.inner_text("#words .sentence") == "12 of 24 images"
+    assert page.locator("#answers .row").count() == 12
+    assert page.locator("#answers .row.others .name").text_content() == "189 others"
+    assert page.evaluate(OVER) == []
+    page.click("#answers .toggle")
+    assert page.locator("#answers .row").count() == 200
+    assert page.evaluate(OVER) == []
+    assert page.evaluate("document.documentElement.scrollHeight") <= 768
 
 
 def stored(folder: Path) -> int:
@@ -260,6 +323,7 @@ def wait_stored(folder: Path, count: int) -> None:
 
 def test_images_are_their_owners_and_gone_when_that_one_has_left(page, visit, uploads, pets):
     remove_all(page)
+    assert page.locator("#words .picture[style*='blob:']").count() == 0
     wait_stored(uploads, 0)  # whoever was here before has left
     drop(page, pets)  # with its paths
     noted(page, "6 images ready")
@@ -267,6 +331,7 @@ def test_images_are_their_owners_and_gone_when_that_one_has_left(page, visit, up
     other.wait_for_selector("#message:has-text('add yours')")
     other.click("#step")
     other.wait_for_selector("#message .error:has-text('None of your images is here')")
+    open_uploader(other)
     other.set_input_files("#files input[webkitdirectory]", str(pets))
     noted(other, "6 images ready")
     wait_stored(uploads, 12)  # the very same images, but each visitor has their own files
