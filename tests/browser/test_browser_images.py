@@ -289,6 +289,7 @@ def test_many_classes_and_images_have_room_on_one_screen(visit, tmp_path):
     assert page.input_value("#dataset input") == "Your images"  # by being added
     classes = ["cat", "dog", *(f"a thing with a long name and number {index}" for index in range(198))]
     page.fill("#class-names textarea", "\n".join(classes))
+    page.fill("#templates textarea", "a {}.")  # each name read once
     page.keyboard.press("Escape")
     tiles = "#words .tile:visible .truth"
     assert page.locator(tiles).all_inner_texts() == [f"{index:02}.png" for index in range(12)]
