@@ -17,18 +17,22 @@ function turned({ props, watch, trigger }, draw) {
 
 /** A button that opens what floats below it; the browser closes it again, by Escape or a press beside it. */
 cliptta.menu = function (button, floating, opened = () => {}) {
-  floating.popover = "auto";
+  Object.assign(floating, { popover: "auto", role: "dialog", ariaLabel: button.ariaLabel ?? button.textContent });
   button.ariaHasPopup = "dialog";
   button.ariaExpanded = "false";
   button.addEventListener("click", () => floating.togglePopover());
   floating.addEventListener("toggle", ({ newState }) => {
     button.ariaExpanded = newState === "open";
-    if (newState !== "open") return;
+    if (newState !== "open") {
+      if (document.activeElement === document.body) button.focus({ preventScroll: true });
+      return;
+    }
     const { left, right, bottom } = button.getBoundingClientRect();
-    const wide = floating.offsetWidth;
-    const start = mirrored ? right - wide : left;
-    floating.style.left = `${Math.max(8, Math.min(start, document.documentElement.clientWidth - wide - 8)) + scrollX}px`;
-    floating.style.top = `${bottom + 8 + scrollY}px`;
+    const { offsetWidth: wide, offsetHeight: high } = floating;
+    const { clientWidth, clientHeight } = document.documentElement;
+    const within = (at, most) => Math.max(8, Math.min(at, most - 8));
+    floating.style.left = `${within(mirrored ? right - wide : left, clientWidth - wide) + scrollX}px`;
+    floating.style.top = `${within(bottom + 8, clientHeight - high) + scrollY}px`;
     opened();
   });
 };

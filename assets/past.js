@@ -58,11 +58,11 @@ cliptta.overlays.push((figure) => {
   return { ...figure, facets, note: drawn ? noteBehind() : figure.note };
 });
 
-/** At the end of each method's line, what came of it in the run behind, and what else is to be said (lessons.js). */
+/** At the end of each method's line, what came of it in the run behind, which the note names, and what else is to be said (lessons.js). */
 cliptta.beside = []; // (method's name) => words
 cliptta.beside.push((method) => {
   const end = behind?.methods[method]?.end ?? null;
-  return end === null ? "" : say("{name} {end}", { name: nameBehind(), end: percent(end, 1) });
+  return end === null ? "" : `┄ ${percent(end, 1)}`;
 });
 arrivals.past = function (data) {
   behind = data.behind || null;

@@ -97,5 +97,5 @@ kinds.story = function (body, data) {
   holder.querySelector(".losses")?.remove();
   holder.querySelector(".when")?.remove();
   if (!data.losses) return;
-  holder.append(make("h4.when", heading(data)), make("div.losses", ...data.losses.map(loss)));
+  holder.append(make("h3.when", heading(data)), make("div.losses", ...data.losses.map(loss)));
 };

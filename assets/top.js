@@ -29,6 +29,11 @@ cliptta.depths = function (element) {
     open(tabs[(tabs.indexOf(event.target) + (mirrored ? -step : step) + tabs.length) % tabs.length]);
   });
   addEventListener("hashchange", () => cliptta.show(asked(), false));
+  for (const { id } of tabs) {
+    const panel = document.getElementById(id.slice("tab-".length));
+    panel?.setAttribute("role", "tabpanel");
+    panel?.setAttribute("aria-labelledby", id);
+  }
   cliptta.show(asked(), false);
   cliptta.lessons();
 };
@@ -37,7 +42,7 @@ cliptta.depths = function (element) {
 cliptta.lessons = function () {
   const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(place));
   if (!button || !menu || menu.popover) return;
-  cliptta.menu(button, menu);
+  cliptta.menu(button, menu, () => menu.querySelector("button").focus());
   menu.addEventListener("click", (event) => event.target.closest("button") && menu.hidePopover());
 };
 
@@ -52,13 +57,21 @@ cliptta.sheet = function (element) {
   };
   button.addEventListener("click", () => fold(!knobs.classList.contains("open")));
   document.addEventListener("click", (event) => event.target.closest?.("#run") && fold(false));
+  knobs.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape" || !knobs.matches(".open") || knobs.querySelector(":popover-open, input[aria-expanded=true]")) return;
+    fold(false);
+    button.focus();
+  });
   fold(false);
 };
 
 /** The head of the drawer: closes it, and finds settings by their words. */
 cliptta.drawer = function (element) {
+  const drawer = element.closest("#sidebar");
+  drawer.setAttribute("role", "dialog");
+  drawer.ariaLabel = say("All settings");
   const [title, close, find] = ["h2", ".close", ".find"].map((selector) => element.querySelector(selector));
-  title.textContent = say("All settings");
+  title.textContent = drawer.ariaLabel;
   Object.assign(close, { textContent: "✕", ariaLabel: say("Close"), onclick: () => cliptta.showSettings(false) });
   Object.assign(find, { placeholder: say("Find a setting"), ariaLabel: say("Find a setting") });
   find.addEventListener("input", () => {
@@ -69,18 +82,22 @@ cliptta.drawer = function (element) {
   });
 };
 
-cliptta.showSettings = function (show = !document.body.classList.contains("settings-open")) {
+const opens = "#settings, [data-shows], #your-images";
+const isOpen = () => document.body.classList.contains("settings-open");
+let opener = null; // what had the focus, which it gets back
+
+/** Opens or closes the drawer, with the focus, unless that has gone elsewhere. */
+cliptta.showSettings = function (show = !isOpen(), back = true) {
+  if (show && !isOpen()) opener = document.activeElement;
   document.body.classList.toggle("settings-open", show);
-  const [button, drawer] = ["#settings", "#sidebar"].map((selector) => document.querySelector(selector));
+  const button = document.querySelector("#settings");
   button.setAttribute("aria-expanded", show);
-  if (show) drawer.querySelector(".find").focus({ preventScroll: true });
-  else button.focus({ preventScroll: true });
+  if (show) document.querySelector("#sidebar .find").focus({ preventScroll: true });
+  else if (back) (opener?.matches("button") && opener.isConnected ? opener : button).focus({ preventScroll: true });
 };
 document.addEventListener("keydown", (event) => {
-  const open = document.body.classList.contains("settings-open");
-  if (event.key === "Escape" && open && !event.target.matches?.("[aria-expanded=true]")) cliptta.showSettings(false);
+  if (event.key === "Escape" && isOpen() && !event.target.matches?.("[aria-expanded=true]")) cliptta.showSettings(false);
 });
-document.addEventListener("pointerdown", (event) => {
-  const open = document.body.classList.contains("settings-open");
-  if (open && !event.target.closest("#sidebar, #settings, [data-shows], [role=listbox], #your-images")) cliptta.showSettings(false);
-});
+for (const kind of ["pointerdown", "focusin"]) {
+  document.addEventListener(kind, ({ target }) => isOpen() && !target.closest(`#sidebar, .bubble, dialog, ${opens}`) && cliptta.showSettings(false, false));
+}

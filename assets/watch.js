@@ -79,6 +79,7 @@ kinds.words = function (body) {
     });
   }
   const focused = body.querySelector(".tile:focus")?.dataset.index;
+  body.style.minHeight = count ? "" : `${body.offsetHeight}px`; // a run that begins moves nothing
   body.replaceChildren(grid);
   if (focused) body.querySelector(`[data-index="${focused}"]`)?.focus({ preventScroll: true });
   const shown = (body.shown = [...grid.children].filter((child) => child.offsetParent).length || Math.min(WORDS, count));

@@ -58,7 +58,7 @@ def _picker() -> str:
     return (
         f'<div class="picker" data-most="{LIMITS.max_methods}"><p class="knob-name">{say("Methods")} <b></b></p>'
         f'<div class="chosen" role="group" aria-label="{say("Methods of the run")}"></div>'
-        f'<div class="floating"><p class="hint">{hint}</p>{families}</div></div>'
+        f'<div class="floating"><p class="hint">{hint}</p><p role="status"></p>{families}</div></div>'
     )
 
 
@@ -131,7 +131,7 @@ def _camera() -> str:
         "it, one step a frame. Frames go to this server and are forgotten when they leave that window.",
         count=WINDOW - 1,
     )
-    truth = say("What is really there? Click it or press its number, and accuracy appears; again, or 0, for nothing.")
+    truth = say("What is really there? Press it or its number, and accuracy appears; again, or 0, for nothing.")
     overlays = html.escape(json.dumps({name: say(label) for name, label in OVERLAYS.items()}))
     return f"""
 <section class="panel camera" hidden data-overlays="{overlays}">

@@ -118,16 +118,17 @@ def progress_bar(share: float, text: str, busy: bool = False) -> str:
 
 
 def spoken(session: Session | None, phase: str) -> str:
-    """What a screen reader says once nothing runs any more: where the run stands, and each method's accuracy."""
+    """What a screen reader says at each quarter of a run and at its end: where it stands, and each method's accuracy."""
     snapshot = session.snapshot if session is not None else None
     if snapshot is None:
         return ""
     done = {"done": snapshot.batch + 1, "batches": snapshot.batches}
-    where = (
-        say("Finished after {done} of {batches} batches.", **done)
-        if phase == "done"
-        else say("Paused after {done} of {batches} batches.", **done)
-    )
+    if phase == "running":
+        where = say("Batch {done} of {batches}.", **done)
+    elif phase == "done":
+        where = say("Finished after {done} of {batches} batches.", **done)
+    else:
+        where = say("Paused after {done} of {batches} batches.", **done)
     known = {name: method.accuracy for name, method in snapshot.methods.items() if method.accuracy is not None}
     found = [f"{METHODS[name].label} {accuracy:.1%}" for name, accuracy in known.items()]
     unknown = say("The images have no labels, so there is no accuracy.")

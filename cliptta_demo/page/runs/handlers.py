@@ -141,6 +141,9 @@ def run(
                 else:
                     session = look.session
                     update: Update = {"session": session, **stage(session, "running")}
+                    done, total = session.state.next_batch, session.snapshot.batches
+                    if batches is None and done < total and 4 * done // total > 4 * (done - 1) // total:
+                        update["spoken"] = spoken(session, "running")
                     if session.snapshot.notes:
                         notes = (*refused, *session.snapshot.notes)
                         update["message"] = message_html(words, "warning", notes)

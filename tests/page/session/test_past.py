@@ -72,7 +72,7 @@ def test_a_new_run_leaves_the_one_before_as_few_numbers(two, scripts) -> None:
     assert note == "Faint, dotted: last run (severity 4, batch size 8)."
     assert len(data["behind"]["methods"]["tent"]["accuracy"]) == 3
     share = first.snapshot.methods["tent"].accuracy
-    assert beside == [f"last run {share:.1%}"]
+    assert beside == [f"┄ {share:.1%}"]
     going_on, updates = press(first, batches=None, learning_rate=0.001)
     assert going_on.state.next_batch == 3  # the stream had ended, so it began anew
     assert any("past_runs" in update for update in updates)
