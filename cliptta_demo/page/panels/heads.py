@@ -118,7 +118,7 @@ def progress_bar(share: float, text: str, busy: bool = False) -> str:
 
 
 def spoken(session: Session | None, phase: str) -> str:
-    """What a screen reader says at each quarter of a run and at its end: where it stands, and each method's accuracy."""
+    """What a screen reader says at each quarter of a run and at its end: where it stands, and the accuracies."""
     snapshot = session.snapshot if session is not None else None
     if snapshot is None:
         return ""
