@@ -41,7 +41,7 @@ cliptta.picker = function (element, props, watch, trigger, server) {
     const letters = checked.reduce((sum, box) => sum + nameOf(box).length, 0);
     const named = checked.length <= NAMED && letters <= LETTERS;
     for (const box of boxes) box.disabled = box === first || (checked.length >= most && !box.checked);
-    const full = say("all {most} places are taken: take one out first", { most });
+    const full = say("All {most} places are taken: take one out first.", { most });
     all.querySelector("[role=status]").textContent = checked.length < most ? "" : full;
     picker.querySelector(".knob-name b").textContent = !named ? say("{count} of {all}", { count: checked.length, all: boxes.length }) : "";
     const marks = await server.marks_of(checked.map((box) => box.value)); // two that like one colour get two

@@ -29,11 +29,6 @@ cliptta.depths = function (element) {
     open(tabs[(tabs.indexOf(event.target) + (mirrored ? -step : step) + tabs.length) % tabs.length]);
   });
   addEventListener("hashchange", () => cliptta.show(asked(), false));
-  for (const { id } of tabs) {
-    const panel = document.getElementById(id.slice("tab-".length));
-    panel?.setAttribute("role", "tabpanel");
-    panel?.setAttribute("aria-labelledby", id);
-  }
   cliptta.show(asked(), false);
   cliptta.lessons();
 };
@@ -65,8 +60,12 @@ cliptta.sheet = function (element) {
   fold(false);
 };
 
-/** The head of the drawer: closes it, and finds settings by their words. */
+/** The head of the drawer: closes it, and finds settings by their words. It comes last, when the depths are there. */
 cliptta.drawer = function (element) {
+  for (const depth of document.querySelectorAll(".depth")) {
+    depth.setAttribute("role", "tabpanel"); // which Gradio can't say
+    depth.setAttribute("aria-labelledby", `tab-${depth.id}`);
+  }
   const drawer = element.closest("#sidebar");
   drawer.setAttribute("role", "dialog");
   drawer.ariaLabel = say("All settings");
