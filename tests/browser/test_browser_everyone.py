@@ -141,7 +141,6 @@ def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_brows
     page.click("#camera .paces [data-value='4']")
     page.wait_for_selector("#camera .status:has-text('answers a second')")
     assert violations(page) == []
-    small(page, batch_size=8, batches=2)
     step(page)  # the stage is a run's again
     assert page.evaluate(STATE) == [False, False]
     assert page.locator("#camera .camera").is_hidden()
