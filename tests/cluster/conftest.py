@@ -41,7 +41,7 @@ def cluster() -> Iterator[Cluster]:
 def runs(cluster: Cluster) -> Iterator[RemoteRuns]:
     """The runs of a page on the workers of that cluster."""
     limits = Limits(workers=4, worker_cores=1, worker_silent_seconds=SILENT, worker_wait_seconds=PATIENCE)
-    runs = RemoteRuns(cluster.address, limits, Pace().told, lambda: None)
+    runs = RemoteRuns(cluster.address, limits, Pace().known.update, lambda: None)
     assert runs.start()
     yield runs
     runs.stop()

@@ -150,7 +150,7 @@ class PerImage(Method):
             terms = self.terms(cosines, source[surest])
             loss = torch.stack(list(terms.values())).sum()
             gradient = passes.gradient(loss)
-            rate = getattr(self.task.own, "learning_rate", self.settings.learning_rate)
+            rate = (self.task.own if hasattr(self.task.own, "learning_rate") else self.settings).learning_rate
             how = {"weight_decay": self.weight_decay, "epsilon": EPSILON}
             state = adam_step(state, loss.detach(), gradient, rate, **how)
             losses.append({name: term.detach() for name, term in terms.items()})

@@ -151,7 +151,7 @@ class Eata(Eta):
             images = self.task.clean_images(index)
             if not len(images):
                 continue
-            passes = self.passes(source)
+            passes = Passes(self.backbone.embed, source, self.piece, self.rest)
             logits = self.backbone.logits(passes.embed(images) @ self.prototypes.T)
             squares.append(passes.gradient(F.cross_entropy(logits, logits.argmax(dim=1))) ** 2)
             self.rest()

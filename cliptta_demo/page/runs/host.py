@@ -55,7 +55,7 @@ class Host:
         runs = Runs()
         machine = Machine(limits, scheduler=Scheduler(checker=runs.checker))
         visitors = Visitors(demo, runs, limits)
-        remote = RemoteRuns(ADDRESS, limits, machine.pace.told, runs.check) if ADDRESS else None
+        remote = RemoteRuns(ADDRESS, limits, machine.pace.known.update, runs.check) if ADDRESS else None
         cameras = Cameras(runs, visitors, machine)
         return cls(demo, limits, runs, machine, remote, visitors, UploadStore(limits), cameras)
 

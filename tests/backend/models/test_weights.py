@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub import downloads as hub
-from cliptta_demo.backend.hub.listing import Listing
+from cliptta_demo.backend.hub.listing import list_repository
 from cliptta_demo.backend.models import loading as backbones
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import load_backbone
@@ -134,7 +134,7 @@ def test_open_clips_own_file_is_taken_where_transformers_lies_beside_it(
         load_backbone(f"hf-hub:{LAION}", "cpu", visitor=True)
 
 
-def test_a_licence_is_what_the_card_names() -> None:
+def test_a_licence_is_what_the_card_names(stand_in: Hub) -> None:
     for card, licence in (
         ({}, ""),
         ({"license": "apache-2.0"}, "Apache 2.0"),
@@ -144,7 +144,8 @@ def test_a_licence_is_what_the_card_names() -> None:
         ({"license": "cc-by-nc-4.0"}, "cc-by-nc-4.0"),
         *(({"license": odd}, "") for odd in ("other", ["mit", "apache-2.0"], "<b>free</b>", "x" * 50, {"a": 1})),
     ):
-        assert Listing("model", "a/b", "main", (), card).licence == licence
+        publish(stand_in, "somebody/clip", {}, card=card)
+        assert list_repository("model", "somebody/clip").licence == licence
 
 
 def test_what_can_go_wrong_is_a_sentence(stand_in: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ class Here(Workers):
 
 def runs_on(workers: Here, check: Callable[[], None] = lambda: None) -> RemoteRuns:
     """Those of a page that has these workers, and waits a second for one."""
-    runs = RemoteRuns("", Limits(worker_wait_seconds=1), Pace().told, check)
+    runs = RemoteRuns("", Limits(worker_wait_seconds=1), Pace().known.update, check)
     runs.driver, runs.reports = workers, workers.present
     return runs
 
