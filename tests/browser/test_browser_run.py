@@ -16,18 +16,52 @@ PAINTED = """() => document.getAnimations()
     .filter(name => !["transform", "offset", "computedOffset", "easing", "composite"].includes(name))"""
 
 
+def show_settings(page, show=True):
+    """Opens the drawer, or closes it."""
+    page.evaluate("show => cliptta.showSettings(show)", show)
+
+
 def set_number(page, name, value):
-    """Fills a field, in whichever fold it is; a fold that is closed keeps its fields to itself."""
+    """Fills a field of the drawer, which is closed again where it was."""
     field = f"#{name} input[type=number]"
-    if name in ("batch-size", "batches", "seed") and not page.is_visible(field):
-        page.click("#stream-fold > button")
+    closed = not page.is_visible(field)
+    if closed:
+        show_settings(page)
     page.fill(field, str(value))
     page.press(field, "Tab")
+    if closed:
+        show_settings(page, False)
 
 
 def choose(page, name, label):
     page.click(f"#{name} input")
     page.click(f'[role=option]:has-text("{label}")')
+
+
+def corrupt(page, name):
+    page.click("#corruption .more")
+    page.click(f"#corruption .floating [value={name}]")
+
+
+def knobs(page):
+    """What the page's own knobs stand at: corruption, severity, learning rate."""
+    return page.evaluate(
+        """() => [
+            document.querySelector('#corruption .floating [aria-pressed=true]').value,
+            document.querySelector('#severity :checked').value,
+            document.querySelector('#learning-rate b').textContent,
+        ]"""
+    )
+
+
+def show(page, depth):
+    page.click(f"#tab-{depth}")
+
+
+def open_lesson(page, key):
+    page.click("#lessons-open")
+    page.click(f"#lesson-{key}")
+    page.wait_for_selector(f".lesson[data-lesson={key}]")
 
 
 def small(page, batch_size=16, batches=30):
@@ -59,16 +93,24 @@ def step(page):
     wait_idle(page)
 
 
+def ends(page):
+    """Each method's accuracy as the end of its line has it, in %."""
+    ends = page.locator("#accuracy .end")
+    return dict(ends.evaluate_all("all => all.map(e => [e.dataset.method, Number(e.querySelector('b').textContent)])"))
+
+
 def picture(page):
     """Everything displayed that a run decides."""
     page.evaluate("cliptta.catchUp()")  # plots out of sight are drawn late
     return page.evaluate(
         """() => ({
-            cards: [...document.querySelectorAll('.card :not(.beside)')].map(part => part.innerText),
+            sentence: document.querySelector('#sentence').textContent,
+            ends: [...document.querySelectorAll('.end :is(.number, .who > b)')].map(part => part.textContent),
             curves: ['accuracy', 'entropy'].map(
                 id => document.querySelector(`#${id} .plot`).data.filter(t => t.meta !== 'behind').map(t => t.y)
             ),
-            bars: [...document.querySelectorAll('#histogram .plot')].map(plot => plot.data.map(t => t.y)),
+            words: [...document.querySelectorAll('#words .tile')].map(tile => tile.textContent),
+            answers: document.querySelector('#answers .body').innerHTML,
             scores: [...document.querySelectorAll('#scores .plot')].map(plot => plot.data.map(t => [t.x, t.y])),
             tiles: [...document.querySelectorAll('#gallery .tile')].map(tile => tile.title + tile.dataset.status),
         })"""
@@ -86,18 +128,24 @@ def points(page, panel="accuracy"):
 
 def test_the_page_opens_with_a_finished_example(page):
     assert page.is_visible("#run")
-    shown = page.locator(".panel .empty:visible")  # the sweep alone asks for runs of its own
-    assert shown.evaluate_all("all => all.filter(one => !one.closest('#sweep')).length") == 0
     page.wait_for_selector("#accuracy .plot .main-svg")
     assert points(page) == [DEFAULTS.stream.batches] * 3
-    assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
-    assert page.inner_text(".example") == "EXAMPLE"
-    assert page.inner_text("#cards").count("%") >= 3
+    assert page.inner_text(".example") == "Recorded example"
+    assert page.inner_text("#sentence").startswith("TENT calls all 24 images “clock”. CLIPTTA reads ")
+    assert list(ends(page)) == ["zero-shot", "tent", "cliptta"]
+    assert page.locator("#words .tile:visible .word").count() >= 3 * 8
     assert "CLIPTTA" in page.inner_text("h1")
-    assert page.get_attribute(".masthead p a:not(.term)", "href") == "https://arxiv.org/abs/2507.14312"
+    for depth in ("why", "explore", "watch"):
+        show(page, depth)
+        empty = page.locator(".panel .empty:visible")  # the sweep alone asks for runs of its own
+        assert empty.evaluate_all("all => all.filter(one => !one.closest('#sweep')).length") == 0
+        if depth == "explore":
+            assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
+            assert page.get_attribute(".colophon a:not(.term)", "href") == "https://arxiv.org/abs/2507.14312"
 
 
 def test_the_toy_answers_a_dragged_point(page):
+    show(page, "why")
     page.locator("#toy").scroll_into_view_if_needed()
     page.wait_for_selector("#toy .trail", state="attached")
     ends = "() => [...document.querySelectorAll('#toy svg[aria-label]')].map(s => s.getAttribute('aria-label'))"
@@ -112,6 +160,7 @@ def test_the_toy_answers_a_dragged_point(page):
     page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
     assert page.evaluate(ends)[1] == "CLIPTTA: 7 cat, 1 dog, 0 car"
     assert all(page.evaluate(trails)[8:9])  # with a second caption in the batch there is something to tell apart
+    show(page, "watch")
 
 
 def test_run_zoom_pause_step_and_reset(page):
@@ -124,19 +173,19 @@ def test_run_zoom_pause_step_and_reset(page):
     page.click("#run")
     wait_done(page, 2)
     assert page.evaluate(PAINTED) == []
-    cards = page.inner_text("#cards")
-    page.locator("#accuracy").scroll_into_view_if_needed()
-    box = page.locator("#accuracy .plot .nsewdrag").first.bounding_box()
+    shown = ends(page)
+    show(page, "explore")
+    box = page.locator("#reliability .plot .nsewdrag").bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 30)
     page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 130, steps=4)
+    page.mouse.move(box["x"] + 160, box["y"] + 130, steps=4)
     page.mouse.up()
-    zoomed = page.evaluate("document.querySelector('#accuracy .plot').layout.xaxis.range")
-    assert zoomed[1] - zoomed[0] < 150
-    seen = done(page)
-    wait_done(page, seen + 2)
-    assert page.inner_text("#cards") != cards
-    assert page.evaluate("document.querySelector('#accuracy .plot').layout.xaxis.range") == zoomed
+    zoomed = page.evaluate("document.querySelector('#reliability .plot').layout.xaxis.range")
+    assert zoomed[1] - zoomed[0] < 0.9
+    wait_done(page, done(page) + 2)
+    assert page.evaluate("document.querySelector('#reliability .plot').layout.xaxis.range") == zoomed
+    show(page, "watch")
+    assert ends(page) != shown
 
     page.click("#pause")
     page.wait_for_selector(f"{PROGRESS}:has-text('paused')")
@@ -162,14 +211,17 @@ def test_run_zoom_pause_step_and_reset(page):
 def test_the_batch_matrix_is_read_out_and_dark_and_light_have_their_own_colours(page):
     small(page, batch_size=16, batches=2)
     step(page)
+    show(page, "why")
     frames = page.locator("#matrix canvas")
     assert frames.count() == 3
     assert page.evaluate("[...document.querySelectorAll('#matrix canvas')].map(c => c.width)") == [16] * 3
-    page.click("#drift summary")
     assert re.search(r"\d+ of 12 captions in use", page.inner_text("#matrix .reading >> nth=0"))
     frames.nth(2).hover(position={"x": 20, "y": 20})
     assert "of the row's best fit" in page.inner_text("#matrix .reading >> nth=2")
+    show(page, "explore")
+    page.click("#drift summary")
     assert page.evaluate("document.querySelector('#drift .plot').data.map(t => t.y.length)") == [10, 10]
+    show(page, "watch")
     colour = "document.querySelector('#accuracy .plot').layout.font.color"
     light = page.evaluate(colour)
     page.evaluate("document.body.classList.add('dark')")
@@ -181,7 +233,7 @@ def test_the_batch_matrix_is_read_out_and_dark_and_light_have_their_own_colours(
 def test_changed_settings_are_marked_or_start_anew(page):
     small(page, batch_size=8, batches=6)
     step(page)
-    choose(page, "corruption", "Fog")
+    corrupt(page, "fog")
     step(page)
     assert done(page) == 2
     for panel in ("accuracy", "entropy"):
@@ -193,7 +245,7 @@ def test_changed_settings_are_marked_or_start_anew(page):
     step(page)
     assert done(page) == 1
     assert "started again" in page.inner_text("#message")
-    assert page.locator("#gallery .tile").count() == 12
+    page.wait_for_selector("#words .sentence:has-text('of 12 images')")
 
 
 def test_a_short_run_finishes_and_the_gallery_filters(page):
@@ -201,8 +253,10 @@ def test_a_short_run_finishes_and_the_gallery_filters(page):
     page.click("#run")
     page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
     assert page.inner_text("#run") == "Run again"
+    assert page.pdf().count(b"/Type /Page\n") == 1
+    look_at_one(page)
+    show(page, "explore")
     assert page.locator("#past tr.last").count() == 1
-    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1  # how the last run ended is on the cards
     total = 0
     for button in page.locator("#gallery [data-group=filter] button:not([data-value=all])").all():
         value, count = button.get_attribute("data-value"), int(button.locator("small").inner_text())
@@ -218,49 +272,55 @@ def test_a_short_run_finishes_and_the_gallery_filters(page):
     page.wait_for_function(f"seen => {sheet} !== seen", arg=seen)
     page.click("#gallery .toggle")
     page.wait_for_function(f"seen => {sheet} === seen", arg=seen)
-    look_at_one(page)
+    page.click("#gallery .all")  # two rows before it
+    assert page.get_attribute("#gallery .all", "aria-expanded") == "true"
     page.click("#gallery [data-group=method] [data-value=zero-shot]")
     page.click("#gallery [data-group=filter] [data-value=all]")
     statuses = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
     assert set(statuses) <= {"right", "wrong"}
+    show(page, "watch")
     for plot in page.locator(".plot").all():
         assert plot.get_attribute("role") == "figure"
         assert len(plot.get_attribute("aria-label")) > 20
 
 
 def look_at_one(page):
-    """The first images stand on top; one that is clicked is large, beside it what every method thinks likeliest."""
-    page.click("#glimpse .tile >> nth=1")
+    """The first images lead; one that is clicked is large, beside it what every method thinks likeliest."""
+    page.click("#words .tile >> nth=1")
     page.wait_for_selector(".enlarged[open]")
     assert page.locator(".enlarged figure").count() == 2  # clean beside shifted
     answers = page.locator(".enlarged section").all_inner_texts()
     assert len(answers) == 3
-    said = page.inner_text("#glimpse .tile >> nth=1 >> .after")
-    assert said in [text.split("\n")[1].removesuffix(" ✓") for text in answers]
+    said = page.locator("#words .tile >> nth=1 >> .word bdi").all_inner_texts()
+    assert said == [text.split("\n")[1].removesuffix(" ✓") for text in answers]
     page.keyboard.press("ArrowRight")
-    assert page.inner_text(".enlarged h2").removeprefix("Truth: ") == page.inner_text(
-        "#glimpse .tile >> nth=2 >> .truth"
-    )
+    truth = page.inner_text("#words .tile >> nth=2 >> .truth")
+    assert page.inner_text(".enlarged h2") == f"Truth: {truth}"
     page.keyboard.press("Escape")
     page.wait_for_selector(".enlarged", state="hidden")
-    page.click("#gallery .all")  # two rows before it
-    assert page.get_attribute("#gallery .all", "aria-expanded") == "true"
+    show_settings(page)
     page.focus("#sidebar a.term >> nth=0")
     page.keyboard.press("Enter")
     page.wait_for_selector(".bubble:popover-open")
     assert page.inner_text(".bubble b") == page.inner_text("#sidebar a.term >> nth=0")
     page.keyboard.press("Escape")
+    show_settings(page, False)
+    show(page, "why")
     page.click("#story .number >> nth=0")
-    page.wait_for_selector("#histogram.lit")
+    page.wait_for_selector("#answers.lit", state="visible")  # on Watch
 
 
 def test_strangers_bring_auroc_and_fpr95(page):
     set_number(page, "ood-share", 0.5)
-    page.click("#methods summary")
+    page.click("#methods .more")
     page.check("#methods [value=cliptta-oce]")
-    page.click("#methods [aria-label='Leave out TENT']")
-    page.wait_for_selector("#methods .chosen li:nth-child(3):has-text('OCE')")
+    page.uncheck("#methods [value=tent]")
+    page.wait_for_selector("#methods .chosen :nth-child(3)[title*=OCE]")
+    page.keyboard.press("Escape")
     step(page)
+    assert page.is_visible("#scores")
+    assert not page.is_visible("#entropy")  # whose place they take
+    assert "tells strangers apart best: AUROC" in page.inner_text("#sentence")
     facts = page.locator("#scores .facts").all_inner_texts()
     assert len(facts) == 3
     assert all(re.search(r"AUROC \d+\.\d%\s*FPR95 \d+\.\d%", text) for text in facts), facts
@@ -271,19 +331,15 @@ def test_strangers_bring_auroc_and_fpr95(page):
 
 
 def test_a_lesson_fills_the_form_and_another_takes_over_in_the_middle_of_its_run(page):
-    page.click("#lesson-strangers")
-    page.wait_for_selector("[data-lesson=strangers]")
-    page.wait_for_function("document.querySelectorAll('.card').length === 3")
-    assert "CLIPTTA + OCE" in page.inner_text("#cards")
+    open_lesson(page, "strangers")
+    page.wait_for_selector("#methods .chosen :nth-child(3)[title*=OCE]")
     page.click(".lesson .next")  # runs
     page.wait_for_function("() => /step/.test(document.querySelector('[data-testid=progress]').textContent)")
-    page.click("#lesson-clean")
-    page.wait_for_selector("[data-lesson=clean]")
+    open_lesson(page, "clean")
     page.wait_for_selector(f"{PROGRESS}:has-text('Ready')")  # a guess comes first
-    assert page.input_value("#corruption input") == "None"
+    assert knobs(page)[0] == "none"
     assert page.input_value("#ood-share input[type=number]") == "0"
-    assert "CLIPTTA + OCE" not in page.inner_text("#cards")
-    page.click("#lesson-photos")
-    page.wait_for_selector("[data-lesson=photos]")
-    page.wait_for_selector("#files")
+    assert page.locator("#methods [title*=OCE]").count() == 0
+    open_lesson(page, "photos")
+    page.wait_for_selector("#files", state="attached")
     assert "Ready" in page.inner_text(PROGRESS)  # it waits for the visitor's photos
