@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from serving import be_patient, wait_for_streams, watch_streams
-from test_browser_run import PROGRESS, done, picture, set_number, step, wait_done, wait_idle
+from test_browser_run import PROGRESS, done, knobs, picture, set_number, step, wait_done, wait_idle
 
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.words.defaults import DEFAULTS
@@ -80,9 +80,8 @@ def run_at_once(*pages):
 
 def test_two_visitors_of_one_link_see_the_same_run_and_share_gives_the_link(visit) -> None:
     first = open_link(visit, LINK)
-    assert first.input_value("#severity input[type=number]") == "2"
+    assert knobs(first)[:2] == ["fog", "2"]
     assert first.input_value("#class-names textarea") == "cat, car, tree"
-    assert first.input_value("#corruption input") == "Fog"
     assert "press Run" in first.inner_text("#message")
     (alone,) = run_at_once(first)
     shared = shared_query(first)
@@ -100,13 +99,11 @@ def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, ser
         page.goto(server + LINK)
     page.wait_for_selector("#gallery .body > *", state="attached")
     page.click("#step")
-    assert page.input_value("#severity input[type=number]") == "4"
+    assert knobs(page)[1] == "4"
     (first,) = held
     first.continue_()
-    page.wait_for_function(
-        "() => document.querySelector('#gallery .batch-title')?.textContent.startsWith('Batch 1 of 2')"
-    )
-    assert page.input_value("#severity input[type=number]") == "2"
+    page.wait_for_selector(f"{PROGRESS}:has-text('1 of 2 batches')")
+    assert knobs(page)[1] == "2"
     page.close()
 
 
@@ -115,7 +112,7 @@ def test_a_bad_link_says_so_runs_nothing_and_leaves_a_page_whose_changes_make_an
     assert "This link can't be opened as it is" in page.inner_text("#message")
     assert page.locator("img[src=x], #message img, #message script, [onerror], [onload]").count() == 0
     assert page.evaluate("window.hacked") is None
-    assert page.input_value("#severity input[type=number]") == "4"
+    assert knobs(page)[1] == "4"
     set_number(page, "seed", 11)
     assert shared_query(page) == CHANGED
     set_number(page, "seed", -1)
@@ -174,7 +171,6 @@ def test_a_schedule_is_drawn_before_during_and_after_its_run(visit) -> None:
     notes = page.evaluate("document.querySelector('#accuracy .plot').layout.annotations.map((note) => note.text)")
     assert notes[:3] == ["Gaussian noise", "Shot noise", "Impulse noise"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.click("#settings")
     set_number(page, "batches", 4)  # another plan: the form's, which no run is at
     page.wait_for_function("document.querySelectorAll('#strip .shifts > div').length === 4")
     assert page.locator("#strip .is-marked, #strip table").count() == 0
