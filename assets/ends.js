@@ -6,14 +6,14 @@ const [ABOVE, LEADER] = [{ large: 24, small: 10 }, 16];
 /** Room beside the plot. */
 cliptta.endsWide = (methods) => (methods > FEW ? 168 : 156);
 
-/** Heights at least so far apart, as near to the wanted ones as the box allows. */
-function spread(wanted, apart, low, high) {
+/** Places one below the other, each with its own room, as near to the wanted ones as the box allows. */
+function spread(wanted, rooms, low, high) {
   const order = wanted.map((_, index) => index).sort((one, other) => wanted[one] - wanted[other]);
   const placed = [...wanted];
-  let last = low - apart;
-  for (const index of order) last = placed[index] = Math.max(placed[index], last + apart);
-  let next = high + apart;
-  for (const index of order.reverse()) next = placed[index] = Math.min(placed[index], next - apart);
+  let free = low;
+  for (const index of order) free = (placed[index] = Math.max(placed[index], free)) + rooms[index];
+  free = high;
+  for (const index of order.reverse()) free = placed[index] = Math.min(placed[index], free - rooms[index]);
   return placed;
 }
 
@@ -40,16 +40,15 @@ cliptta.drawEnds = function (facet, { ends = [], facets, legend }) {
   const height = (value) => margin.t + inside * (1 - (value - yaxis.range[0]) / (yaxis.range[1] - yaxis.range[0]));
   const size = legend.length > FEW || ends[0].small ? "small" : "large";
   const wanted = ends.map(({ value }) => height(value));
-  const placed = spread(wanted, APART[size], ABOVE[size], plot.clientHeight - ABOVE[size] + 4);
+  const labels = ends.map((end) => label(end, size));
   const leaders = drawn("svg", { width: LEADER, height: plot.clientHeight, "aria-hidden": "true" });
-  const holder = make("div", { className: "ends", style: `width:${margin.r}px;height:${plot.clientHeight}px` }, leaders);
+  facet.append(make("div", { className: "ends", style: `width:${margin.r}px;height:${plot.clientHeight}px` }, leaders, ...labels));
+  const rooms = labels.map((place) => Math.max(APART[size], place.offsetHeight + 4)); // what stands beside a name may wrap
+  const placed = spread(wanted, rooms, ABOVE[size], plot.clientHeight + ABOVE[size]);
   ends.forEach((end, index) => {
-    const place = label(end, size);
-    place.style.top = `${placed[index] - ABOVE[size]}px`;
-    holder.append(place);
+    labels[index].style.top = `${placed[index] - ABOVE[size]}px`;
     if (Math.abs(placed[index] - wanted[index]) < 6) return;
     const line = drawn("path", { d: `M2 ${wanted[index]}h3L11 ${placed[index]}h3` });
     leaders.append(tinted(end.own.mark, line));
   });
-  facet.append(holder);
 };
