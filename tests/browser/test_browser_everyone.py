@@ -1,17 +1,20 @@
-"""The page for everyone: axe-core's rules for WCAG 2.1 AA, a visit without a mouse, and one with a camera."""
+"""The page for everyone: axe-core's rules for WCAG 2.2 AA, visits without a mouse, on a phone, with a camera."""
+
+import re
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from serving import PATIENCE, be_patient
-from test_browser_run import set_number, small, step, wait_idle
+from test_browser_run import set_number, small, step, wait_done, wait_idle
 
 pytestmark = pytest.mark.browser
-QUERY = "?batches=2&batch_size=16&steps=1"
+QUERY = "?batches=4&batch_size=16&steps=1"
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-WANTED = set("run step share class-names severity methods backbone advanced accuracy gallery toy".split())  # noqa: SIM905
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+WANTED = set("tab-watch settings share run step dataset corruption severity learning-rate methods words".split())  # noqa: SIM905
+IN_DRAWER = {"class-names", "backbone", "batch-size", "steps"}
 FINISHED = "() => /finished/.test(document.querySelector('#progress').innerText)"
 FOCUS = """() => {
   const around = [document.activeElement];
@@ -19,6 +22,37 @@ FOCUS = """() => {
   const drawn = (style) => style.outlineStyle !== 'none' || /0px 0px 0px [1-9]px/.test(style.boxShadow);
   return { ids: around.map((one) => one.id), seen: around.slice(0, 5).some((one) => drawn(getComputedStyle(one))) };
 }"""
+FOCUSED = "() => [document.activeElement, document.activeElement.closest('[id]')].map(one => one.id).find(Boolean)"
+# All that a screen reader is told from here on.
+LISTEN = """() => {
+    window.heard = []
+    const regions = '[role=status], [role=alert], [aria-live]:not([aria-live=off])'
+    new MutationObserver((changes) => {
+        for (const { target } of changes) {
+            const region = (target.closest ? target : target.parentElement)?.closest(regions)
+            const words = region?.checkVisibility() ? region.textContent.trim() : ''
+            if (words && words !== heard.at(-1)) heard.push(words)
+        }
+    }).observe(document.body, { childList: true, characterData: true, subtree: true })
+}"""
+SHIFTS = """() => {
+    window.shifted = 0
+    const add = (seen) => seen.getEntries().forEach(({ value }) => (shifted += value))
+    new PerformanceObserver(add).observe({ type: 'layout-shift' })
+}"""
+BAR = "() => document.querySelector('#knobs').offsetHeight / innerHeight"
+KEPT = """() => ['.track .fill', '#severity label:has(:checked)', '#learning-rate input'].map((place) => {
+    const style = getComputedStyle(document.querySelector(place))
+    const [own, page] = [style, getComputedStyle(document.body)].map((one) => one.backgroundColor)
+    return [place, style.forcedColorAdjust, own !== page]
+})"""
+# What is smaller than a finger: all but words within a sentence.
+SMALL = """() => [...document.querySelectorAll('button, select, summary, input, [role=tab]')]
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width)
+    .filter((one) => {
+        const { width, height } = (one.closest('label, .wrap-inner') ?? one).getBoundingClientRect()
+        return Math.min(width, height) < 24
+    }).map((one) => one.id || one.className || one.ariaLabel)"""
 
 ANSWERED = "#camera .answer .share:not(:empty)"
 STATE = """() => {
@@ -35,56 +69,137 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_breaks_a_rule_of_wcag(visit, scheme: str) -> None:
-    """In a narrow and in a wide window, after a run with strangers, and beside an error."""
-    page = visit(390, 844, scheme=scheme)
+    """At rest, in each depth, in the drawer and a menu, in a run, after one with strangers, beside an error."""
+    page = visit(1366, 768, scheme=scheme)
     page.wait_for_selector("#run:enabled")
-    for fold in ("#drift", "#words"):
-        page.click(f"{fold} summary")
-    page.wait_for_selector("#drift .plot .main-svg", state="attached")
+    page.wait_for_selector("#accuracy .plot .main-svg", state="attached")
+    for depth in ("why", "explore", "watch"):
+        page.click(f"#tab-{depth}")
+        assert page.get_by_role("tabpanel", name=depth.capitalize()).count() == 1
+        page.evaluate("cliptta.catchUp()")
+        assert violations(page) == []
+    for button in ("#settings", "#methods .more", "#lessons-open"):
+        page.click(button)
+        assert violations(page) == []
+        assert page.evaluate(SMALL) == []
+        page.keyboard.press("Escape")
+    small(page, batch_size=16, batches=200)
+    page.click("#run")
+    wait_done(page, 1)
     assert violations(page) == []
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.wait_for_selector("#sidebar", state="visible")
-    assert violations(page) == []
+    page.click("#start-over")
+    wait_idle(page)
     small(page, batch_size=16, batches=1)
     set_number(page, "ood-share", 0.5)
-    page.click("#methods summary")
-    page.check("#methods [value=cliptta-oce]")
-    page.wait_for_selector("#methods .chosen li:has-text('OCE')")
-    page.click("#methods summary")
     page.click("#run")
     page.wait_for_function(FINISHED)
     assert violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert violations(page) == []
+    page.click("#knobs-more button")
+    assert violations(page) == []
+    page.click("#settings")
     page.fill("#class-names textarea", "cat")
+    page.keyboard.press("Escape")
     wait_idle(page)
     page.click("#run")
     page.wait_for_selector("[data-testid=message].error")
     assert violations(page) == []
 
 
-def test_a_visit_without_a_mouse(page: Page) -> None:
-    page.focus("#run")
-    page.keyboard.press("Enter")
-    page.wait_for_function(FINISHED)
-    page.wait_for_selector("#gallery .tiles")
-    page.wait_for_selector("#toy svg", state="attached")
+def tabbed(page: Page, times: int) -> set[str]:
+    """The parts of the page that Tab comes to; whoever tabs sees where they are."""
     reached, unseen = set(), []
-    for _ in range(160):
+    for _ in range(times):
         page.keyboard.press("Tab")
         focus = page.evaluate(FOCUS)
         reached |= set(focus["ids"])
         if len(focus["ids"]) > 2 and not focus["seen"]:  # fewer are the page itself
             unseen.append(focus["ids"][:5])
-    assert unseen == []  # whoever tabs sees where they are
+    assert unseen == []
+    return reached
+
+
+def test_a_visit_without_a_mouse(page: Page) -> None:
+    page.focus("#run")
+    page.evaluate(LISTEN)
+    page.keyboard.press("Enter")
+    page.wait_for_function(FINISHED)
+    page.wait_for_function("heard.some(words => words.startsWith('Finished'))")
+    heard = page.evaluate("heard")
+    assert re.fullmatch(r"Batch 2 of 4\. Accuracy: Zero-shot \d.*", next(words for words in heard if "2 of 4" in words))
+    assert [words for words in heard if "common." in words or words == "Loading"] == []
+    reached = tabbed(page, 60)
     assert sorted(WANTED - reached) == []
-    page.focus("#gallery .tiles")
+    assert "sidebar" not in reached
+    page.focus("#words .tile")
     page.keyboard.press("Enter")
     assert page.locator(".enlarged[open] section").count() == 3
     page.keyboard.press("Enter")  # on Close, which has the focus
     assert page.is_hidden(".enlarged")
 
 
+def test_the_focus_follows_what_opens_and_goes_back(page: Page) -> None:
+    page.focus("#settings")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.matches('.find')")
+    assert sorted(IN_DRAWER - tabbed(page, 30)) == []
+    page.keyboard.press("Escape")
+    assert page.evaluate(FOCUSED) == "settings"
+    for button, inside in (
+        ("#lessons-open", "#lessons"),
+        ("#corruption .more", "#corruption .floating"),
+        ("#methods .more", "#methods .floating"),
+    ):
+        page.focus(button)
+        page.keyboard.press("Enter")
+        page.wait_for_function("place => document.activeElement.closest(place)", arg=inside)
+        assert page.get_attribute(button, "aria-expanded") == "true"
+        page.keyboard.press("Escape")
+        page.wait_for_function("place => document.activeElement.matches(place)", arg=button)
+    page.keyboard.press("Enter")
+    while page.locator("#methods input:checked").count() < 6:
+        page.locator("#methods input:enabled:not(:checked)").first.check()
+    assert page.inner_text("#methods .floating [role=status]") == "All 6 places are taken: take one out first."
+    page.keyboard.press("Escape")
+
+
+def test_a_run_on_a_phone_moves_nothing_and_closes_what_lies_over_it(visit) -> None:
+    page = visit(844, 390, "?batches=3&batch_size=24&steps=1", phone=True)
+    assert page.evaluate(BAR) < 0.15
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(BAR) < 0.15
+    page.wait_for_selector("#run:enabled")
+    page.click("#run")
+    page.wait_for_function(FINISHED)
+    wait_idle(page)
+    page.evaluate(SHIFTS)
+    page.click("#run")  # again, over what is there
+    page.wait_for_function("() => !/finished/.test(document.querySelector('#progress').innerText)")
+    page.wait_for_function(FINISHED)
+    wait_idle(page)
+    assert page.evaluate("shifted") < 0.02
+    assert page.evaluate("innerWidth") == 390  # nothing sticks out, which would make all smaller
+    for opener, over in (("#knobs-more button", "#corruption"), ("#settings", "#sidebar")):
+        page.click(opener)
+        page.wait_for_selector(over, state="visible")
+        assert page.get_attribute(opener, "aria-expanded") == "true"
+        page.click("#run")
+        page.wait_for_selector(over, state="hidden")
+        assert page.get_attribute(opener, "aria-expanded") == "false"
+        page.wait_for_function(FINISHED)
+        wait_idle(page)
+
+
+def test_colours_that_the_system_forces_leave_shapes(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    places = [[place, "none", place != "#learning-rate input"] for place, *_ in page.evaluate(KEPT)]
+    assert page.evaluate(KEPT) == places  # the slider's track is a picture
+    page.emulate_media(forced_colors="none")
+
+
 def test_each_press_on_follow_the_arrows_moves_the_points(page: Page) -> None:
-    page.locator("#toy").scroll_into_view_if_needed()
+    page.click("#tab-why")
     for _ in range(10):  # a frame's time may lie before the press or after it
         page.click("#toy button:has-text('All lean one way')")
         page.wait_for_selector("#toy .trail", state="attached")
@@ -95,7 +210,6 @@ def test_each_press_on_follow_the_arrows_moves_the_points(page: Page) -> None:
 
 
 def test_the_toys_points_move_by_arrow_keys(page: Page) -> None:
-    page.locator("#toy").scroll_into_view_if_needed()
     page.wait_for_selector("#toy .trail", state="attached")
     toy = page.locator("#toy .triangle > svg").nth(1)
     toy.focus()
@@ -118,6 +232,7 @@ def cameras(page, server: str, wanted: int) -> None:
 
 
 def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_browser):
+    page.click("#tab-watch")
     assert page.locator("#camera .camera").is_hidden()
     assert page.evaluate(STATE) == [False, False]
     cameras(page, server, 0)
