@@ -224,6 +224,9 @@ const arrivals = {}; // kind → who wants to know every value that comes, drawn
 /** Called once per panel: draws its value now, whenever it changes, and when the theme does. */
 function mount(kind, element, props, watch) {
   speak(); // Gradio, which starts after this script, has set its own
+  const depth = element.closest(".depth");
+  depth?.setAttribute("role", "tabpanel"); // which Gradio can't say
+  depth?.setAttribute("aria-labelledby", `tab-${depth.id}`);
   const body = element.querySelector(".body");
   let waiting = false;
   let known = null;

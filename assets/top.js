@@ -60,12 +60,8 @@ cliptta.sheet = function (element) {
   fold(false);
 };
 
-/** The head of the drawer: closes it, and finds settings by their words. It comes last, when the depths are there. */
+/** The head of the drawer: closes it, and finds settings by their words. */
 cliptta.drawer = function (element) {
-  for (const depth of document.querySelectorAll(".depth")) {
-    depth.setAttribute("role", "tabpanel"); // which Gradio can't say
-    depth.setAttribute("aria-labelledby", `tab-${depth.id}`);
-  }
   const drawer = element.closest("#sidebar");
   drawer.setAttribute("role", "dialog");
   drawer.ariaLabel = say("All settings");
