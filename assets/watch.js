@@ -216,7 +216,7 @@ kinds.answers = function (body) {
     guess.push(make("button.toggle", { textContent: label, onclick, "aria-expanded": Boolean(body.whole) }));
   }
   const about = left ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
-  const picture = make("div.rows", { style: `max-height:${cliptta.answersHigh()}px` }, svg);
+  const picture = make("div.rows", { style: `max-height:${cliptta.answersHigh()}px`, tabIndex: body.whole ? 0 : -1 }, svg); // what scrolls can be tabbed to
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
 };
 
