@@ -313,3 +313,4 @@ kinds.sentence = function (body) {
   const parts = data?.tiles ? sentence(data) : [body.dataset.waits];
   body.replaceChildren(...parts);
 };
+addEventListener("resize", () => redraw("words", "answers")); // a phone is turned
