@@ -245,7 +245,7 @@ function spokenAnswers(data, tables) {
 
 // ---- the sentence
 
-const named = (own, reference) => tinted(own.mark, make("span", { className: "own", textContent: reference ? say("zero-shot") : own.label }));
+const named = (own, reference) => tinted(own.mark, make("span", { className: "own", textContent: reference ? own.label.toLowerCase() : own.label }));
 
 /** Words with elements in the places of their names. */
 function told(text, parts) {

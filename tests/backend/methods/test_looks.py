@@ -26,7 +26,7 @@ TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 
 
 def palettes() -> dict[str, dict[str, str]]:
     """Light and dark: the style sheet's colours by their names."""
-    sheet = (ASSETS / "page.css").read_text(encoding="utf-8")
+    sheet = (ASSETS / "look.css").read_text(encoding="utf-8")
     blocks = re.findall(r"\{([^}]*--panel:[^}]*)\}", sheet)
     found = [dict(re.findall(r"--(?:m-)?([\w-]+): (#[0-9a-f]{6});", block)) for block in blocks]
     return dict(zip(("light", "dark"), found, strict=True))
@@ -48,10 +48,13 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("ground", ["light", "dark"])
 def test_all_colours_stand_out_and_apart(ground: str) -> None:
     palette = palettes()[ground]
-    panel = TO_XYZ[1] @ linear(palette["panel"])
-    for name in COLOURS:
-        own = TO_XYZ[1] @ linear(palette[name])
-        assert (max(own, panel) + 0.05) / (min(own, panel) + 0.05) >= 3, name  # WCAG 2.2, of graphical objects
+    # WCAG 2.2: graphical objects, which lie on the page, and text, which lies anywhere.
+    for name, (suffix, least, grounds) in itertools.product(
+        COLOURS, (("", 3, ["page"]), ("-t", 4.5, ["page", "panel", "field"]))
+    ):
+        for below in grounds:
+            dark, light = sorted(TO_XYZ[1] @ linear(palette[part]) for part in (name + suffix, below))
+            assert (light + 0.05) / (dark + 0.05) >= least, (name + suffix, below)
     for (kind, seen), pair in itertools.product(VISION.items(), itertools.combinations(COLOURS, 2)):
         one, other = (lab(seen @ linear(palette[name])) for name in pair)
         assert np.linalg.norm(one - other) > 10, (kind, pair)
