@@ -7,7 +7,7 @@ let pattern = null;
 
 function readGlossary() {
   if (words) return true;
-  const entries = [...document.querySelectorAll("#words [data-words]")];
+  const entries = [...document.querySelectorAll("#glossary [data-words]")];
   if (!entries.length) return false;
   words = new Map(entries.flatMap((entry) => entry.dataset.words.split("|").map((word) => [word, entry])));
   const longestFirst = [...words.keys()].sort((one, other) => other.length - one.length);
@@ -62,7 +62,7 @@ let timer = 0;
 function show(term) {
   const entry = document.querySelector(term.getAttribute("href"));
   if (!bubble.isConnected) root().append(bubble);
-  const all = make("a", { href: "#words", onclick: toGlossary }, say("All words"));
+  const all = make("a", { href: "#glossary", onclick: toGlossary }, say("All words"));
   bubble.replaceChildren(make("b", entry.children[0].textContent), make("p", entry.children[1].textContent), all);
   bubble.showPopover();
   const at = term.getBoundingClientRect();
@@ -78,7 +78,8 @@ function show(term) {
 function toGlossary(event) {
   event.preventDefault();
   bubble.hidePopover();
-  const glossary = document.querySelector("#words");
+  const glossary = document.querySelector("#glossary details");
+  cliptta.showSettings(true);
   glossary.open = true;
   glossary.scrollIntoView({ block: "center" });
   glossary.querySelector("summary").focus({ preventScroll: true });

@@ -24,9 +24,9 @@ WATCH = """
         seen[name] = performance.now() / 1000
     }
     const look = () => {
-        first("text", ".masthead p")
-        first("numbers", ".card .number")
-        first("charts", ".pair .plot svg")
+        first("text", "#lead .body")
+        first("numbers", ".end .number")
+        first("charts", ".plot svg")
         first("Run", "#run:enabled")
         first("plotly", "#accuracy .plot .main-svg")
         requestAnimationFrame(look)
@@ -47,7 +47,7 @@ def measure(browser: Browser) -> tuple[float, float, float]:
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector("#run:enabled")
-        page.wait_for_selector("#histogram .plot", state="attached")
+        page.wait_for_selector("#accuracy .plot", state="attached")
         usable = time.monotonic() - began
         clicked = time.monotonic()
         page.click("#run")

@@ -38,37 +38,36 @@ class Person:
         found.tap() if self.touch else found.click()
         self.presses += 1
 
-    def open_settings(self) -> None:
-        """On a phone the form is behind a button."""
+    def open_knobs(self) -> None:
+        """On a phone they are behind a button."""
         if not self.page.locator("#severity").is_visible():
-            self.press(self.page.get_by_role("button", name="Settings"))
+            self.press("#knobs-more button")
 
 
 def start_a_lesson(person: Person) -> str:
     """The first question of a lesson."""
-    person.press(person.page.get_by_role("button", name="Watch TENT collapse"))
+    person.press("#lessons-open")
+    person.press("#lesson-collapse")
     return person.look_at(person.page.locator(".lesson .say")).inner_text()
 
 
 def compare_two_runs(person: Person) -> str:
-    """Cards that say how the run before ended."""
+    """The end of the run before beside the new one's."""
     page = person.page
     person.press("#run")
     page.wait_for_selector(FINISHED)
-    person.open_settings()
-    page.fill("#severity input[type=number]", "5")
+    person.open_knobs()
+    person.press("#severity label:has-text('5')")
     person.press("#run")
-    page.wait_for_selector("#past tr:nth-child(2)", state="attached")
+    page.wait_for_selector("#pause:enabled")
     page.wait_for_selector(FINISHED)
-    return person.look_at(page.locator("#cards .beside:has-text('last run')").first).inner_text()
+    return person.look_at(page.locator("#accuracy .beside:has-text('last run')").first).inner_text()
 
 
 def read_own_images(person: Person) -> str:
     """What zero-shot and the methods say of four files."""
     page = person.page
-    person.open_settings()
-    person.press("#dataset input")
-    person.press(page.get_by_role("option", name="Your images"))
+    person.press("#your-images")
     given = []
     for name, colour in PHOTOS.items():
         file = io.BytesIO()
@@ -78,13 +77,14 @@ def read_own_images(person: Person) -> str:
     page.wait_for_selector("#upload-note .note:has-text('4 images ready')")
     person.press("#run")
     page.wait_for_selector(FINISHED)
-    return person.look_at(page.locator("#glimpse .tile").first).inner_text()
+    return person.look_at(page.locator("#words .tile").first).inner_text()
 
 
 def find_a_word(person: Person) -> str:
     """What FPR95 means."""
-    person.press("#words summary")
-    return person.look_at(person.page.locator("#words [data-words*=FPR95]")).inner_text()
+    person.press("#settings")
+    person.press("#glossary summary")
+    return person.look_at(person.page.locator("#glossary [data-words*=FPR95]")).inner_text()
 
 
 def share(person: Person) -> str:
@@ -109,7 +109,7 @@ def do(browser: Browser, address: str, name: str, phone: bool) -> None:
     be_patient(page)
     page.goto(address)
     page.wait_for_selector("#run:enabled")
-    page.wait_for_selector("#histogram .plot .main-svg", state="attached")
+    page.wait_for_selector("#accuracy .plot .main-svg", state="attached")
     person, began = Person(page, phone), time.monotonic()
     answer = " ".join(TASKS[name](person).split())
     seconds = time.monotonic() - began

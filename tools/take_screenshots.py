@@ -23,7 +23,7 @@ def shoot(browser: Browser, address: str, name: str, width: int, height: int) ->
     page.click("#run")
     page.wait_for_function(FINISHED, timeout=180_000)
     page.mouse.move(0, 0)
-    page.wait_for_timeout(800)  # the gauges glide to their last value
+    page.wait_for_timeout(800)  # marks glide to their last place
     page.screenshot(path=ROOT / "assets" / name)
     page.close()
 
@@ -69,8 +69,8 @@ def main() -> None:
     """Still and moving."""
     with profile() as context, serve_process() as (address, _, _):
         browser = context.browser
-        shoot(browser, address, "screenshot.png", 1440, 1180)
-        film(browser, address, "run.gif", 1280, 1000, shown=860)
+        shoot(browser, address, "screenshot.png", 1366, 768)
+        film(browser, address, "run.gif", 1366, 768, shown=960)
 
 
 if __name__ == "__main__":

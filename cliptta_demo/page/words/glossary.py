@@ -106,7 +106,7 @@ def glossary_html() -> str:
     )
     about = say("The {count} words that this page explains where it uses them.", count=len(GLOSSARY))
     return (
-        f'<details class="panel" id="words"><summary><h2>{say("Glossary")}</h2>'
+        f'<details class="panel"><summary><h2>{say("Glossary")}</h2>'
         f'<p class="sentence">{about}</p></summary>'
         f"<dl>{entries}</dl></details>"
     )
