@@ -1,6 +1,6 @@
 // Curves over the stream: the numbers of accuracy and entropy (cliptta_demo/page/panels) → figures.
 const { plotText } = cliptta;
-const MOST_SHIFTS = 20; // that are named along a curve
+const MOST_SHIFTS = 20; // that have a line each
 const LONG_STREAM = 25; // batches; beyond it, markers would merge into a caterpillar
 
 const hover = (cliptta.hover = (words) => ({ hovertemplate: `${words}<extra></extra>` }));
@@ -73,11 +73,12 @@ const levelLabel = (cliptta.levelLabel = (y, text, side = "right") => {
 /** Axes over the batches of the stream, with a mark at each shift and each change of settings; room for the ends. */
 function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
   const every = Math.ceil(stream.batches / 12);
-  const { shapes, notes } = shiftMarks(stream);
-  for (const [batch, what] of stream.changes) {
+  const shapes = shiftMarks(stream);
+  const notes = stream.changes.map(([batch, what], index) => {
     shapes.push(upright(batch + 0.5, { color: "@muted", width: 1.5, dash: "dash" }));
-    notes.push(noteAt(batch + 0.5, what, batch > stream.batches / 2, { y: 0, yanchor: "bottom" }));
-  }
+    const row = { y: 1, yanchor: "top", yshift: -16 * (index % 5), bgcolor: "@page", borderpad: 0 }; // none over another
+    return noteAt(batch + 0.5, what, batch > stream.batches / 2, row);
+  });
   return {
     xaxis: { range: [0.5, stream.batches + 0.5], tick0: every, dtick: every, showticklabels: numbered, automargin: false, showline: false },
     yaxis: { automargin: false, ...yaxis },
@@ -97,21 +98,13 @@ function fifths(methods) {
   return { range: [0, top * 1.02], tickvals, ticktext };
 }
 
-/** A line where each shift begins, and its name; none where there is only one, or so many that names would mix. */
-function shiftMarks({ shifts, names, changes }) {
-  const firsts = [];
-  let batch = 0;
-  for (const [index, [shift, , batches]] of shifts.entries()) {
-    if (shift !== shifts[index - 1]?.[0]) firsts.push([batch, shift]);
-    batch += batches;
-  }
+/** A line where each shift begins, whose names are below (strip.js); none where there are very many. */
+function shiftMarks({ shifts, changes }) {
   const changed = changes.map(([change]) => change); // such a change has a mark of its own
-  const shown = firsts.length > 1 && firsts.length <= MOST_SHIFTS ? firsts.filter(([first]) => !changed.includes(first)) : [];
-  const look = { y: 0.16, yanchor: "bottom", xshift: 0, textangle: -90, font: { color: "@muted" } };
-  return {
-    shapes: shown.map(([first]) => ({ ...upright(first + 0.5, { color: "@grid", width: 1 }), layer: "below" })),
-    notes: shown.map(([first, shift]) => noteAt(first + 0.5, plotText(names[shift]), false, look)),
-  };
+  let batch = 0;
+  const firsts = shifts.map(([, , batches]) => (batch += batches) - batches).filter((first) => first && !changed.includes(first));
+  const line = (first) => ({ ...upright(first + 0.5, { color: "@grid", width: 1 }), layer: "below" });
+  return firsts.length < MOST_SHIFTS ? firsts.map(line) : [];
 }
 
 /** A figure of one plot. */
@@ -149,7 +142,7 @@ function gained({ beside }) {
 }
 
 figures.accuracy = function (data) {
-  if (!data.methods) return { empty: say("Press Run: one curve per method grows here, batch by batch.") };
+  if (!data.methods) return { empty: say("One curve per method grows here, batch by batch.") };
   if (!data.labelled) return agreement(data);
   const done = data.methods[0].alone.length;
   const shifts = shiftTexts(data.stream, done);
@@ -169,14 +162,14 @@ figures.accuracy = function (data) {
 };
 
 figures.entropy = function (data) {
-  if (!data.methods) return { empty: say("Press Run: a healthy method stays near the ceiling, a collapsing one falls.") };
+  if (!data.methods) return { empty: say("A healthy method stays near the ceiling, a collapsing one falls.") };
   const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
   const shifts = shiftTexts(data.stream, data.methods[0].series.length);
   const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...ring(own, data.at, nats)]);
   const most = Math.log(data.classes);
   const ceiling = fixed(most, 2);
   const yaxis = { range: [0, most * 1.04], tickvals: [0, most], ticktext: ["0", ceiling], showgrid: false };
-  const layout = layoutOf(data, yaxis, most, null, true);
+  const layout = { ...layoutOf(data, yaxis, most, null, true), annotations: [] }; // changes have their names above
   const entropies = each(data.methods, ({ now }) => fixed(now, 2));
   const ends = endsOf(data.methods, ({ series }) => ({ number: fixed(series.at(-1), 2), small: true }));
   return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }), { ends });

@@ -51,4 +51,5 @@ cliptta.drawEnds = function (facet, { ends = [], facets, legend }) {
     const line = drawn("path", { d: `M2 ${wanted[index]}h3L11 ${placed[index]}h3` });
     leaders.append(tinted(end.own.mark, line));
   });
+  document.documentElement.style.setProperty("--ends", `${margin.r}px`); // what lies below is as wide
 };

@@ -59,7 +59,7 @@ function reliabilityLine(own) {
 
 figures.reliability = function (data) {
   const { methods } = data;
-  if (!methods) return { empty: say("Press Run: see whether a sure answer is a right one.") };
+  if (!methods) return { empty: say("Whether a sure answer is a right one.") };
   if (!methods.some(({ count }) => count.some(Boolean))) return { empty: say("These images have no labels: nobody knows how often a sure answer is right.") };
   const layout = {
     xaxis: { title: { text: say("confidence") }, ...share },
@@ -86,7 +86,7 @@ function megabytes(count) {
 
 figures.gain = function (data) {
   const { methods } = data;
-  if (!methods) return { empty: say("Press Run: see what each method's accuracy costs.") };
+  if (!methods) return { empty: say("What each method's accuracy costs.") };
   if (methods.some(({ accuracy }) => accuracy === null)) return { empty: say("These images have no labels, so there is no gain to set against the cost.") };
   const spoken = ({ label, accuracy, milliseconds }) =>
     say("{method}: {accuracy} at {cost} ms an image", { method: label, accuracy: percent(accuracy, 1), cost: Number(milliseconds.toPrecision(2)) });
@@ -114,7 +114,7 @@ figures.gain = function (data) {
 
 figures.drift = function (data) {
   const { methods, layers } = data;
-  if (!methods) return { empty: say("Press Run: see which normalisation layers move, and how far.") };
+  if (!methods) return { empty: say("Which normalisation layers move, and how far.") };
   if (!methods.length) return { empty: say("Zero-shot moves nothing. Choose a method that adapts to see which layers move.") };
   const few = layers.length <= 30;
   const positions = layers.map((_, index) => index + 1);

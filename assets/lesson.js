@@ -56,9 +56,11 @@ function record() {
 
 // ---- the guess beside the truth
 
-/** The questions whose guesses are about what is shown. */
-const guessed = () =>
-  ["none", "part", "done"].includes(data?.outcome.state) ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
+/** The questions whose guesses are about what is shown: the lesson's own run, or nothing yet. */
+const guessed = () => {
+  const shown = document.querySelector(".run-line")?.dataset.link ?? data?.run;
+  return data && shown === data.run ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
+};
 
 cliptta.beside.push((method) =>
   guessed()

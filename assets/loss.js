@@ -54,7 +54,7 @@ function matrixPlace() {
 kinds.matrix = function (body, data) {
   if (!body.querySelector(".matrices")) body.append(make("div.matrices"));
   const matrices = data.methods || [];
-  emptied(body, matrices.length ? "" : say("Press Run: the batch as the contrastive loss sees it."));
+  emptied(body, matrices.length ? "" : say("The batch as the contrastive loss sees it."));
   const places = keepPlaces(body.querySelector(".matrices"), matrices, (matrix) => matrix.method, matrixPlace);
   matrices.forEach((matrix, index) => {
     const place = places[index];

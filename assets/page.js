@@ -138,8 +138,11 @@ function keepPlaces(holder, items, id, make, leave = () => {}) {
   });
 }
 
-/** Puts the address of the experiment into the address bar, and shows it: the field that it stands in. */
-function showLink(query) {
+const loopback = /^(localhost|127\..*|\[::1\])$/.test(location.hostname);
+
+/** Puts the address of the experiment into the address bar, and shows it: the field that it stands in.
+ * `others`: where the network has the server, which this machine alone calls so. */
+function showLink(query, others) {
   const address = new URL(window.location.href);
   const kept = [...address.searchParams].filter(([name]) => name.startsWith("__")); // Gradio's own, such as the theme
   address.hash = "";
@@ -148,16 +151,22 @@ function showLink(query) {
   address.search = query; // the friend keeps their own theme
   const note = document.querySelector("#link-note .link-note");
   const field = note.querySelector("input");
-  field.value = address.href;
+  const all = [...(others ?? []), location.hostname].map((host) => Object.assign(new URL(address), { hostname: host }));
+  field.value = all[0].href;
+  const rest = all.slice(1).map(({ origin }) => origin).join(", ");
+  let more = rest && say("It opens in your network. This server is also at {addresses}.", { addresses: rest });
+  if (!rest && others && loopback) more = say("Only this machine can open it: the server listens on loopback alone, or has no network.");
+  note.querySelector("small").textContent = more;
   note.hidden = false;
   note.querySelector("span").textContent = say("Copy this link");
   return field;
 }
 
 /** The same, and puts it into the clipboard. */
-async function copyLink(query) {
+async function copyLink(told) {
+  const [query, ...others] = told.split("\n");
   if (!query) return; // the form has an error, which the message tells
-  const field = showLink(query);
+  const field = showLink(query, others);
   // A frame or a plain http page may not write to the clipboard.
   const copied = await navigator.clipboard?.writeText(field.value).then(() => true, () => false);
   if (!copied) field.select();

@@ -74,7 +74,11 @@ function drawHead({ title, mark, lines }, place) {
 
 // A grid that gains a column narrows the plots in it, which Plotly doesn't notice by itself.
 const sizes = new ResizeObserver((entries) => {
-  for (const { target } of entries) if (target.data && target.clientWidth) window.Plotly.Plots.resize(target);
+  for (const { target } of entries) {
+    if (!target.data || !target.clientWidth) continue;
+    window.Plotly.Plots.resize(target);
+    target.ends?.();
+  }
 });
 
 /** Plotly is as large as all the rest: it comes when that stands, and then draws what was sketched. */
@@ -122,7 +126,7 @@ kinds.plot = function (body, figure) {
   retitle(body, figure.heading);
   const holder = body.querySelector(".facets");
   const facets = figure.facets || [];
-  emptied(body, facets.length ? "" : figure.empty || say("Press Run."));
+  emptied(body, facets.length ? "" : figure.empty);
   holder.dataset.count = facets.length;
   const key = JSON.stringify(figure.legend || []);
   const legend = body.querySelector(".legend");
@@ -133,5 +137,5 @@ kinds.plot = function (body, figure) {
   body.querySelector(".footnote").textContent = figure.note || "";
   const places = keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
   facets.forEach((facet, index) => drawFacet(facet, places[index]));
-  if (figure.ends) cliptta.drawEnds(places[0], figure);
+  if (figure.ends) (places[0].querySelector(".plot").ends = () => cliptta.drawEnds(places[0], figure))();
 };

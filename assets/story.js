@@ -85,7 +85,7 @@ kinds.story = function (body, data) {
   if (!body.querySelector(".story")) body.append(make("div.story"));
   const holder = body.querySelector(".story");
   holder.hidden = !data.losses;
-  emptied(body, data.losses ? "" : say("Press Run: the terms of each loss appear here, with their values at each step."));
+  emptied(body, data.losses ? "" : say("The terms of each loss appear here, with their values at each step."));
   const told = data.losses ? sentences(data) : [];
   const words = JSON.stringify(told);
   if (holder.dataset.words !== words) {

@@ -1,4 +1,4 @@
-// The schedule (cliptta_demo/page/panels/strip.py): blocks of shifts, classes, strangers, a marker; accuracies by shift.
+// The schedule (cliptta_demo/page/panels/strip.py): blocks of shifts, classes, strangers, a marker; a table by shift.
 
 const SAID = 6; // shifts that are named in the sentence
 
@@ -33,7 +33,6 @@ function sentence(plan) {
 function shifts(data) {
   const row = make("div.shifts");
   let first = 0;
-  let before = null;
   for (const [shift, level, length] of data.shifts) {
     const name = nameOf(data, shift);
     const shown = level ? say("{name}, severity {level}", { name, level }) : name;
@@ -42,12 +41,10 @@ function shifts(data) {
     const fill = make("i");
     fill.style.height = `${20 * level || 100}%`;
     const piece = make("div", { title: `${shown}: ${batches}` }, fill);
-    if (shift !== before) piece.append(make("span", name));
-    piece.dataset.family = data.families[shift];
+    piece.append(make("span", name));
     piece.style.flexGrow = length;
     row.append(piece);
     first += length;
-    before = shift;
   }
   return row;
 }
@@ -79,11 +76,11 @@ function picture(body, data, text) {
     body.dataset.key = key;
     const lanes = make("div.lanes", { role: "img" });
     const lane = (name, content) =>
-      lanes.append(make("b", name), make("div.lane", content));
+      lanes.append(make("div.lane", content), make("b", name));
     lane(say("shift"), shifts(data));
     if (data.classes.length) lane(say("classes"), classes(data.classes));
     if (data.bursts.length) lane(say("strangers"), strangers(data.bursts));
-    body.replaceChildren(lanes, make("p.footnote", text));
+    body.replaceChildren(make("p.quiet"), lanes);
   }
   const { at } = data;
   const lanes = body.querySelector(".lanes");
@@ -93,30 +90,25 @@ function picture(body, data, text) {
   lanes.style.setProperty("--wide", 1 / data.batches);
 }
 
-function table(data) {
-  const head = make("tr", make("th", say("shift")));
-  for (const entry of data.methods) head.append(make("th", { scope: "col" }, who(entry)));
-  const rows = Object.entries(data.accuracies).map(([shift, values]) =>
-    make(
-      "tr",
-      make("th", { scope: "row" }, nameOf(data, shift)),
-      ...values.map((value) => make("td", value === null ? "–" : percent(value, 1))),
-    ),
-  );
-  const caption = make("caption", say("Accuracy under each shift so far"));
-  return make("table", caption, make("thead", head), make("tbody", ...rows));
-}
-
 kinds.strip = function (body, data) {
   const text = data?.shifts ? sentence(data) : "";
-  const much = text && (data.shifts.length > 1 || data.classes.length > 0 || data.bursts.length > 0);
-  const compared = Boolean(text) && data.methods.length > 0;
-  body.closest(".panel").classList.toggle("is-quiet", !much && !compared);
-  if (much) picture(body, data, text);
+  if (text && (data.shifts.length > 1 || data.classes.length || data.bursts.length)) picture(body, data, text);
   else {
     delete body.dataset.key;
-    body.replaceChildren(make("p.quiet", text));
+    body.replaceChildren(make("p.quiet"));
   }
-  body.querySelector(".by-shift")?.remove();
-  if (compared) body.append(make("div.by-shift", { tabIndex: 0 }, table(data)));
+  const line = body.querySelector(".quiet");
+  Object.assign(line, { textContent: text, title: text });
+  line.classList.toggle("later", Boolean(data?.later));
+};
+
+absent.shifts = ({ rows }) => !rows?.length;
+kinds.shifts = function (body, { methods, rows }) {
+  if (!rows?.length) return;
+  const heads = [make("th", say("shift")), make("th", say("images")), ...methods.map((entry) => make("th", { scope: "col" }, who(entry)))];
+  const lines = rows.map(({ shift, images, right }) => {
+    const shares = right.map((count) => make("td", percent(count / images, 1), make("small", ` ${count}`)));
+    return make("tr", make("th", { scope: "row" }, capital(shift)), make("td", images), ...shares);
+  });
+  body.replaceChildren(table(say("Accuracy under each shift"), make("thead", make("tr", heads)), make("tbody", lines)));
 };

@@ -13,6 +13,7 @@ const given = (cliptta.given = {
   insteadOf: (batch) => (chosenHere && (!batch || batch === before) ? pictures : []),
   choose(own) {
     chosenHere = own;
+    document.body.classList.toggle("own-images", own);
     redraw("words");
   },
   add(files) {

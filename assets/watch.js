@@ -154,7 +154,7 @@ function columnHead(own, rows, x, wide, many, all) {
 
 kinds.answers = function (body) {
   const data = onShow();
-  if (!data?.tiles) return body.replaceChildren(make("p", { className: "hint", textContent: say("Press Run: see which classes each method answers, and which it forgets.") }));
+  if (!data?.tiles) return body.replaceChildren(make("p", { className: "hint", textContent: say("Which classes each method answers, and which it forgets.") }));
   const methods = methodsOf(data);
   const tables = methods.map((own) => counts(data, own));
   const rows = rowsOf(data, tables, body.whole);

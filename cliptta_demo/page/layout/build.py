@@ -76,7 +76,7 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
             place(glossary_html(), "glossary")
         parts |= fields | {"session": session, "uploads": uploads}
         states = {"go": "", "model": form["backbone"], "before": None, "lesson_key": ""}
-        states |= {"choice": Choice(recipe, idle=shown["progress"])}
+        states |= {"choice": Choice(recipe, idle=shown)}
         parts |= {name: gr.State(value) for name, value in states.items()}
         wires = Wires(host, parts, widgets)
         running, ended = connect_runs(wires)

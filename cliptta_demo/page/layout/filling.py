@@ -21,7 +21,7 @@ from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.past_runs import past_value
 from cliptta_demo.page.panels.stage import shipped_run, waiting_stage
-from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, pause
+from cliptta_demo.page.runs.handlers import Update, buttons, emptied, give_way, settled
 from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Recipe, Session, Uploads, changed_names
 from cliptta_demo.page.session.uploads import (
@@ -268,7 +268,7 @@ def clear_uploads(
     past = (past or PastRuns()).without_uploads()
     gone |= {"propose": gr.Button(visible=False), "past_runs": past, "past": past_value(past, None if own else session)}
     if not own:
-        return {**pause(session, choice), **gone}
+        return {**settled(session, choice), **gone}
     words = Text("Your images are deleted, and with them their results and what the methods had learnt of them.")
     return {**gone, **emptied(choice, words)}
 

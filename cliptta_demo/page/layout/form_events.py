@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import gradio as gr
 
@@ -13,6 +13,7 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.offered import LAPTOPS, PAPERS
 from cliptta_demo.backend.models.saved_weights import MOST_BYTES
 from cliptta_demo.languages import say
+from cliptta_demo.limits import is_loopback
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, STREAM_FIELDS, form_of
 from cliptta_demo.page.form.reading import opening, readable, values_of
 from cliptta_demo.page.layout import filling
@@ -28,10 +29,12 @@ from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip, waiting_stage
+from cliptta_demo.page.panels.strip import PANEL as PLANNED
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import WORDS, phase_of, take_weights
 from cliptta_demo.page.runs.host import words_of
-from cliptta_demo.page.session.state import Recipe, changed_names
+from cliptta_demo.page.server.addresses import network_addresses
+from cliptta_demo.page.session.state import Recipe, changed_names, plan
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, upload_value
 from cliptta_demo.page.words.defaults import UPLOAD
 
@@ -54,7 +57,8 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
 
     def note_of(session: Any, choice: Any, recipe: Any, busy: bool = False) -> str:
         press = say(WORDS["done" if busy else phase_of(session)])
-        return changed_html(choice.shown(session is not None), recipe, press)
+        shown = choice.tried if busy else None  # which is being got ready
+        return changed_html(shown or choice.shown(session is not None), recipe, press)
 
     def tell(request: gr.Request, model: str, session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
         form, busy = form_of(values), host.runs.is_busy(request.session_hash or "nobody")
@@ -77,6 +81,8 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
         recipe = readable(form_of(values), uploads)
         if recipe is None:
             return gr.skip()
+        if session is not None and (goes_on := plan(session, recipe).session) is not None:
+            return PLANNED.value(goes_on)
         return planned_strip(recipe, later=bool(note_of(session, choice, recipe)))
 
     def put_back(session: Any, choice: Any, uploads: Any, *values: Any) -> dict[Any, Any]:
@@ -120,7 +126,7 @@ def changed_html(shown: Recipe | None, asked: Recipe | None, press: str) -> str:
         shown: None where no run is shown; asked: None where the form makes no sense yet, which is no other's run.
     """
     differs = shown is not None and (asked is None or changed_names(shown, asked))
-    words = say("Settings changed: {press} to apply", press=press)
+    words = say("This run has other settings: {press} to apply yours", press=press)
     return f'<p class="changed" role="status">{words}</p>' if differs else ""
 
 
@@ -140,9 +146,14 @@ def connect_address(wires: Wires) -> None:
         update = filling.open_address(dict(asked), past, bool(lost)) or {"message": gr.skip()}  # Gradio refuses {}
         return wires.spread(update)
 
-    def share(session: Any, choice: Any, uploads: Any, past: Any, lesson: str, *values: Any) -> tuple[str, str]:
+    def share(
+        request: gr.Request, session: Any, choice: Any, uploads: Any, past: Any, lesson: str, *values: Any
+    ) -> tuple[str, str]:
         shown = choice.shown(session is not None)
-        return filling.address_of(form_of(values), uploads, session, shown, past, lesson)
+        query, message = filling.address_of(form_of(values), uploads, session, shown, past, lesson)
+        here = is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or "")
+        others = network_addresses(wires.host.demo.server_name or "") if query and here else ()
+        return "\n".join((query, *others)), message
 
     filled = [*wires.named(*OUTPUTS, *LESSON_PARTS), *wires.inputs]
     asked = "(past) => [past, window.cliptta.lostRun()]"
@@ -205,7 +216,7 @@ def connect_uploads(wires: Wires) -> None:
             if update["uploads"].names:
                 update = fresh | update
                 if session is None and not wires.host.runs.is_busy(key):  # the example is of other images
-                    update |= waiting_stage() | {"choice": replace(choice, idle="")}
+                    update |= waiting_stage() | {"choice": replace(choice, idle={})}
         except Exception as error:
             update = {"files": upload_value(uploads), "upload_note": message_html(words_of(error), "error")}
         return wires.spread(update)

@@ -2,6 +2,7 @@
 
 import html
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
@@ -96,6 +97,11 @@ def _uploader() -> str:
         "Labels are optional: folder names, or a <code>labels.csv</code> with the columns <code>file,label</code>. "
         "With them, accuracy is shown. Of a video (MP4, WebM or GIF) frames are taken, in their order."
     )
+    minutes, hours = math.ceil(LIMITS.leave_seconds / 60) + 1, LIMITS.session_minutes / 60
+    about = {"minutes": minutes, "hours": f"{hours:.2g}"}
+    leaving = say(
+        "Deleted within {minutes} minutes of your leaving this page; after {hours} hours at the latest.", **about
+    )
     return f"""
 <div class="drop" role="group" aria-label="{html.escape(say("Your images"))}"
      data-files="{LIMITS.drop_files}" data-image="{LIMITS.images.max_bytes}"
@@ -113,7 +119,7 @@ def _uploader() -> str:
   <input type="file" webkitdirectory hidden aria-label="{html.escape(say("A folder of images"))}">
 </div>
 <p class="hint">{labels}</p>
-<p class="hint">{say("Deleted within two minutes of your leaving this page; after six hours at the latest.")}</p>
+<p class="hint">{leaving}</p>
 """
 
 

@@ -123,7 +123,7 @@ def connect_runs(wires: Wires) -> tuple[list[Any], list[Any]]:
         wires.after_runs(event, running)
         for event in (parts["pause"].click, parts["reset"].click, parts["files"].clear)  # "Remove all"
     )
-    paused = paused.then(wires.spreads(handlers.pause), wires.named("session", "choice"), outputs, **QUIET)
+    paused = paused.then(wires.spreads(handlers.settled), wires.named("session", "choice"), outputs, **QUIET)
     reset = reset.then(wires.spreads(handlers.reset), wires.named("choice", "session", "past_runs"), outputs, **QUIET)
     filled = [*outputs, *wires.named("files", "upload_note", "propose")]
     clear = wires.spreads(partial(filling.clear_uploads, host.uploads))

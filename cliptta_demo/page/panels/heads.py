@@ -19,6 +19,7 @@ from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import UPLOAD
+from cliptta_demo.page.words.texts import close_button
 
 SELDOM = 1.0  # seconds between two looks, from which it is worth a word
 WORTH_SAYING = 15.0  # seconds that a run takes, before it is worth a word
@@ -166,4 +167,5 @@ def message_html(text: str = "", kind: str = "info", more: Sequence[str] = ()) -
         return '<div class="messages" role="status"></div>'
     role = "status" if kind == "info" else "alert"
     lines = "".join(f"<p>{html.escape(say(line))}</p>" for line in (text, *more) if line)
-    return f'<div class="messages" role="{role}"><div class="note {kind}" data-testid="message">{lines}</div></div>'
+    note = f'<div class="note {kind}" data-testid="message">{close_button("this.parentElement.remove()")}{lines}</div>'
+    return f'<div class="messages" role="{role}">{note}</div>'

@@ -7,6 +7,7 @@ import gradio as gr
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.form.fields import fields
+from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.lessons.lesson import Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, changed_recipe, lesson_recipe
 from cliptta_demo.page.panels.declare import to_json
@@ -39,6 +40,7 @@ def lesson_value(
     number = LESSONS.index(lesson) + 1
     shown = {
         "opened": opened,
+        "run": to_query(lesson_recipe(lesson)) if lesson.runs else "",
         "key": lesson.key,
         "number": number,
         "title": lesson.title,

@@ -26,7 +26,7 @@ from cliptta_demo.page.session.state import Recipe, Session
 WATCH = (images.WORDS, curves.ACCURACY, strip.PANEL, curves.ENTROPY, figures.SCORES, images.ANSWERS)
 WHY = (loss.STORY, loss.TOY, loss.MATRIX)
 EXPLORE = (
-    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, past_runs.PANEL, images.GALLERY),
+    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, strip.BY_SHIFT, past_runs.PANEL, images.GALLERY),
     *(images.RESULTS, figures.DRIFT),
 )
 DRAWN = tuple(panel for panel in (*WATCH, *WHY, *EXPLORE) if panel.draw)

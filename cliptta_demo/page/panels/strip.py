@@ -1,11 +1,11 @@
-"""The panel of the schedule: what comes when, drawn before the run and with a marker during it; accuracies by shift."""
+"""The schedule: what comes when, drawn before the run and with a marker during it; and how many are right by shift."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypedDict
 
 import numpy as np
 
-from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.schedule import endless_labels, order_of, plan_of
 from cliptta_demo.backend.settings import StreamSettings, corruption_name
 from cliptta_demo.languages import Text, say
@@ -28,19 +28,17 @@ class Strip(TypedDict):
     """What the panel draws: a plan of so many batches.
 
     Attributes:
-        shifts: neighbouring batches of one shift and severity; names, families: of the shifts.
+        shifts: neighbouring batches of one shift and severity; names: of the shifts.
         order: what that of the classes is called; concentration: of classes in runs, else None.
         classes: a row for each class or several, a digit for each stretch of batches: the share of its images there, 9
             the largest; none where classes are shuffled.
         strangers: their share, 0 to 1; bursts: their share in each batch, none where it is the same in all.
         later: whether it is a plan for the next run; at: the batch at hand, from 0.
-        methods, accuracies: 0 to 1, of each method under each shift so far; none where there was but one.
     """
 
     batches: int
     shifts: list[Block]
     names: dict[str, str]
-    families: dict[str, str]
     order: str
     concentration: float | None
     classes: list[str]
@@ -48,24 +46,43 @@ class Strip(TypedDict):
     bursts: list[float]
     later: bool
     at: int | None
+
+
+class ShiftRow(TypedDict):
+    """A shift's name, labelled images under it so far, and how many of them each method read."""
+
+    shift: str
+    images: int
+    right: list[int]
+
+
+class Shifts(TypedDict):
+    """What the panel of accuracies by shift draws; no rows where there was but one."""
+
     methods: list[Method]
-    accuracies: dict[str, list[float | None]]
+    rows: list[ShiftRow]
 
 
-def strip_of(settings: StreamSettings, classes: int, batches: int | None = None, later: bool = False) -> Strip:
+def strip_of(
+    settings: StreamSettings,
+    classes: int,
+    batches: int | None = None,
+    later: bool = False,
+    came: Sequence[tuple[str, int]] = (),
+) -> Strip:
     """The plan as data for the script.
 
     Args:
         classes: how many there are; batches: that the stream has, where its images end before those asked for.
+        came: the shifts of the batches so far, which a change on the way makes others than planned.
     """
     plan = plan_of(settings)[:batches]
-    shifts = blocks_of([(batch.shift, batch.severity) for batch in plan])
+    shifts = blocks_of([*came, *((batch.shift, batch.severity) for batch in plan[len(came) :])])
     bursts = plan if settings.ood_bursts and settings.ood_share > 0 else ()
     return {
         "batches": len(plan),
         "shifts": shifts,
         "names": {shift: corruption_name(shift) for shift, *_ in shifts},
-        "families": {shift: CORRUPTIONS[shift].family if shift in CORRUPTIONS else shift for shift, *_ in shifts},
         "order": say(ORDERS[settings.order]),
         "concentration": settings.concentration if settings.order in ("rotta", "note") else None,
         "classes": _classes(settings, classes, len(plan)) if settings.ordered else [],
@@ -73,24 +90,27 @@ def strip_of(settings: StreamSettings, classes: int, batches: int | None = None,
         "bursts": [round(batch.strangers / settings.batch_size, 2) for batch in bursts],
         "later": later,
         "at": None,
-        "methods": [],
-        "accuracies": {},
     }
 
 
 def strip_data(session: Session) -> Strip:
-    """The plan of a run with the batch at hand, and accuracies by shift where there was more than one."""
+    """What came in a run, what is to come, and the batch at hand."""
     snapshot, done = session.snapshot, session.state.next_batch
     batches = snapshot.batches if snapshot else None
-    data = strip_of(session.recipe.settings.stream, len(session.recipe.class_names), batches)
+    data = strip_of(session.recipe.settings.stream, len(session.recipe.class_names), batches, came=session.shifts)
     data["at"] = done if done < data["batches"] else None
-    methods = snapshot.methods if snapshot else {}
-    shifts = next(iter(methods.values())).shift_accuracy if methods else {}
-    if len(shifts) > 1 and any(value is not None for value in shifts.values()):
-        data["methods"] = entries_of(session)
-        data["accuracies"] = {shift: [method.shift_accuracy[shift] for method in methods.values()] for shift in shifts}
-        data["names"] |= {shift: corruption_name(shift) for shift in shifts}
     return data
+
+
+def shifts_data(session: Session) -> Shifts:
+    """How many images of each shift every method read so far."""
+    tallies = [session.state.tallies[name].by_shift for name in session.recipe.settings.methods]
+    rows: list[ShiftRow] = [
+        {"shift": corruption_name(shift), "images": seen, "right": [own[shift][1] for own in tallies]}
+        for shift, (seen, _) in tallies[0].items()
+        if seen
+    ]
+    return {"methods": entries_of(session), "rows": rows if len(rows) > 1 else []}
 
 
 @lru_cache(maxsize=64)
@@ -122,3 +142,4 @@ PANEL = Panel(
     Text("What comes when"),
     draw=strip_data,
 )
+BY_SHIFT = Panel("shifts", Text("Accuracy under each shift"), draw=shifts_data)

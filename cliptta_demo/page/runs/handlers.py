@@ -78,11 +78,17 @@ def phase_of(session: Session | None) -> str:
     return "done" if session.state.next_batch >= session.snapshot.batches else "paused"
 
 
-def settled(session: Session | None, choice: Choice | None = None) -> Update:
+def ended(session: Session | None) -> Update:
     """What tells that nothing runs any more."""
     phase = phase_of(session)
-    idle = choice.idle if choice is not None and session is None else ""
-    return {"progress": idle or progress_html(session, None, phase), "spoken": spoken(session, phase), **buttons(phase)}
+    return {"progress": progress_html(session, None, phase), "spoken": spoken(session, phase), **buttons(phase)}
+
+
+def settled(session: Session | None, choice: Choice | None = None) -> Update:
+    """The same after a run that was broken off, with what the page showed at its last whole batch, or before it."""
+    opened = choice.idle if choice is not None else {}
+    drawn = stage(session, phase_of(session)) if session is not None else opened or waiting_stage()
+    return {**ended(session), **drawn}
 
 
 def run(
@@ -98,15 +104,17 @@ def run(
 ) -> Iterator[Update]:
     """Runs to the end of the stream, or ``batches`` batches of it.
 
-    Yields what changed. Whoever stops it in between keeps the session of the last yield. ``key`` names the visitor.
+    Yields what changed. Whoever stops it in between keeps the session of the last yield; one stopped before its first
+    batch leaves nothing, see :func:`settled`. ``key`` names the visitor.
     While their browser ``lags`` behind what was drawn, steps are not shown; batches always are.
     When it has ended or was stopped, :func:`.filling.put_form_back` is to be asked.
     """
-    choice, past, before = choice or Choice(), past or PastRuns(), session
+    choice, past, kept = choice or Choice(), past or PastRuns(), session
+    kind, words, cleared, begins = "info", "", {}, {}
     try:
         recipe = read_form(form, uploads)
         preparing = {"progress": progress_html(session, None, "preparing"), **buttons("running")}
-        yield {**preparing, "spoken": "", "message": message_html()}
+        yield {**preparing, "spoken": "", "changed": "", "message": message_html()}
         with closing(host.follow(Asked(recipe, session, uploads, batches), "page", key)) as looks:
             line = DownloadLine()
             for look in looks:
@@ -122,25 +130,29 @@ def run(
                     yield {"progress": prompts_html(*look.prompts), **buttons("running")}
                 elif look.live is not None:
                     if not lags():
-                        yield live_stage(session, look.live, live_interval(host.runs.count))
+                        yield {**cleared, **live_stage(session, look.live, live_interval(host.runs.count))}
+                        cleared = {}
                 elif look.begun is not None:
-                    session, uploads, choice = look.session, look.uploads, Choice(recipe)
+                    session, uploads = look.session, look.uploads
+                    choice = replace(choice, tried=recipe, loading="", said="")
                     own = uploads if recipe.dataset == UPLOAD else None
                     refused = () if own is None else own.refused
                     refused = (*label_note(own, session.recipe.class_names, recipe.strangers_by_label), *refused)
                     kind = "warning" if refused else "info"
                     words = look.begun.message or host.visitors.apology(key)
-                    first: Update = {"session": session, "uploads": uploads, "choice": choice, "model": recipe.backbone}
+                    begins = {"choice": Choice(recipe), "model": recipe.backbone}
                     if look.begun.fresh:
-                        first |= {**waiting_stage(), **give_way(past, before, recipe)}
-                        past = first["past_runs"]
+                        begins |= give_way(past, kept, recipe)
+                        cleared = waiting_stage() | {"past": begins["past"]}
+                    cleared["run_line"] = run_line_html(session)
                     seconds = look.begun.seconds if look.begun.fresh and batches is None else 0.0
-                    first |= {"progress": progress_html(session, None, "preparing", seconds), "changed": ""}
-                    first |= {"message": message_html(words, kind, refused), "run_line": run_line_html(session)}
-                    yield {**preparing, **first}
+                    progress = progress_html(session, None, "preparing", seconds)
+                    first: Update = {"uploads": uploads, "choice": choice, "progress": progress}
+                    yield {**preparing, **first, "message": message_html(words, kind, refused)}
                 else:
-                    session = look.session
-                    update: Update = {"session": session, **stage(session, "running")}
+                    session = kept = look.session
+                    update: Update = {"session": session, **begins, **stage(session, "running")}
+                    choice, begins, cleared = begins.get("choice", choice), {}, {}
                     done, total = session.state.next_batch, session.snapshot.batches
                     if batches is None and done < total and 4 * done // total > 4 * (done - 1) // total:
                         update["spoken"] = spoken(session, "running")
@@ -148,21 +160,16 @@ def run(
                         notes = (*refused, *session.snapshot.notes)
                         update["message"] = message_html(words, "warning", notes)
                     yield update
-        yield settled(session)
+        over = kind == "info" and phase_of(kept) == "done"  # how it began is told no more
+        yield ended(kept) | ({"message": message_html()} if over else {})
     except Exception as error:
         said = words_of(error)
         message = message_html(said, "error")
-        yield {"message": message, "choice": replace(choice, said=said), **settled(session, choice)}
-
-
-def pause(session: Session | None, choice: Choice | None = None) -> Update:
-    """Draws the session as committed, after the run was cancelled; one that had yet to begin has drawn nothing."""
-    drawn = stage(session, phase_of(session)) if session is not None else {}
-    return {**drawn, **settled(session, choice)}
+        yield {"message": message, "choice": replace(choice, said=said), **settled(kept, choice)}
 
 
 def give_way(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> Update:
-    """What the page shows, the run of ``session`` or what it opened with, is the last run for what ``begins``."""
+    """The page shows ``session`` no more: it is the last run for what ``begins``."""
     past = past.after(session)
     return {"past_runs": past, "past": past_value(past, None, begins)}
 
@@ -174,7 +181,7 @@ def reset(choice: Choice | None = None, session: Session | None = None, past: Pa
 
 def emptied(choice: Choice, words: str) -> Update:
     """The page without a run: a stage that waits for one, and a message."""
-    empty = {"session": None, "choice": replace(choice, idle=""), "message": message_html(words)}
+    empty = {"session": None, "choice": replace(choice, idle={}), "message": message_html(words)}
     return {**empty, "changed": "", "spoken": "", **waiting_stage(), **buttons("idle")}
 
 

@@ -60,7 +60,7 @@ class PastRuns:
     """Plain data, kept for each visitor.
 
     Attributes:
-        shown: what the page opened with, until a run of the visitor's takes its place.
+        shown: what the page opened with, until a run of the visitor's takes its place; it can be pinned.
         last: the run before the one shown; pins: at most ``MOST_PINNED``, of different names.
         behind: the name of the run that is drawn behind the one shown; empty for none.
     """
@@ -81,8 +81,8 @@ class PastRuns:
         return next((run for run in self.all if run.name == self.behind), None)
 
     def after(self, session: Session | None) -> "PastRuns":
-        """What is shown, the run of ``session`` or what the page opened with, gives way and is the last run."""
-        left = past_run(session) or self.shown
+        """What is shown gives way: the run of ``session`` is the last one then, what the page opened with none."""
+        left = past_run(session)
         return replace(self, shown=None, last=left or self.last, behind=LAST if left else self.behind)
 
     def but(self, recipe: Recipe | None) -> "PastRuns":

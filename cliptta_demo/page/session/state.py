@@ -7,6 +7,7 @@ one JPEG is kept: a single small download for the page.
 import base64
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -134,14 +135,14 @@ class Choice:
             server's limits refuse them.
         tried: those of the run that is being got ready, None where there is none; loading: which of its choices is
             being loaded, or could not be: "backbone", "dataset", "ood_source", "" for none; said: why not.
-        idle: the line of progress while the page shows what it opened with; "" later.
+        idle: the parts of the stage that the page opened with, while it shows them; none later.
     """
 
     worked: Recipe | None = None
     tried: Recipe | None = None
     loading: str = ""
     said: str = ""
-    idle: str = ""
+    idle: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, has_session: bool) -> Recipe | None:
         """The settings of the run shown, which is a session's or what the page opened with; None where none is."""

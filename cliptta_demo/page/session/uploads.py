@@ -280,7 +280,7 @@ def ready_sentence(uploads: Uploads, filled: bool) -> str:
     else:
         ready = say_count("{count} frame ready, in their order", "{count} frames ready, in their order", count)
     if not labelled:
-        return f"{ready}. {say('Name the classes below, then press Run.')}"
+        return f"{ready}. {say('Name the classes below.')}"
     classes = len(distinct_labels(uploads.labels))
     if labelled == count:
         labels = say_count("all with labels of {count} class", "all with labels of {count} classes", classes)
@@ -291,8 +291,7 @@ def ready_sentence(uploads: Uploads, filled: bool) -> str:
             classes,
             labelled=labelled,
         )
-    press = say("The labels are the class names now: press Run.") if filled else say("Press Run.")
-    return f"{ready}, {labels}. {press}"
+    return f"{ready}, {labels}. {say('The labels are the class names now.') if filled else ''}".strip()
 
 
 def _labelled(uploads: Uploads) -> int:

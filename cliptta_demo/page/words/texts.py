@@ -37,7 +37,7 @@ def header(lessons: int = 0) -> str:
 
 def sentence_html() -> str:
     """The place of the sentence that leads."""
-    waits = say("Press Run: who reads the noisy images, and who calls them all one name?")
+    waits = say("Who reads the noisy images, and who calls them all one name?")
     return f'<p class="body" data-waits="{escape(waits)}"></p>'
 
 
@@ -51,12 +51,18 @@ SWEEP_DONE = Text("All {all} runs are done.")
 KEPT_RUN = Text("A run, kept as one file: what the page showed at its last batch. Nothing runs in it.")
 
 
+def close_button(work: str) -> str:
+    """A small cross that does this ``work``."""
+    return f'<button type="button" class="close" aria-label="{escape(say("Close"))}" onclick="{work}">✕</button>'
+
+
 def link_note() -> str:
     """Where *Share* shows the address."""
     label = escape(say("Link to this experiment"))
     return f"""
 <p class="link-note" role="status" hidden>
   <span></span><input type="text" readonly aria-label="{label}" onfocus="this.select()">
+  {close_button("this.parentElement.hidden = true")}<small></small>
 </p>
 """
 

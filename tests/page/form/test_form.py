@@ -66,7 +66,7 @@ def test_a_form_differs_where_it_would_be_another_run() -> None:
         ({"methods": ["zero-shot"]}, True),
     ):
         asked = readable(values(**change))
-        assert ("Settings changed: Run again to apply" in changed_html(SHOWN, asked, "Run again")) is differs, change
+        assert ("Run again to apply yours" in changed_html(SHOWN, asked, "Run again")) is differs, change
         assert changed_html(None, asked, "Run") == ""
     files = GivenFile("/x/1.png", "a.png"), GivenFile("/x/2.png", "b.png")
     one, two = (Uploads(files[:count], 64, None, (), (), ()) for count in (1, 2))
@@ -123,7 +123,7 @@ def test_what_failed_is_put_back_with_what_came_with_it_and_nothing_else() -> No
 def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the loader that there is
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    opened = Choice(read_form(WORKED), idle="Example")
+    opened = Choice(read_form(WORKED), idle={"progress": "Example"})
     assert Choice(SHOWN).shown(False) is None
     assert opened.shown(False) == opened.shown(True) == read_form(WORKED)
     updates = list(handlers.run(HOST, None, None, values(backbone=LAPTOPS), None, "visitor", opened))
@@ -132,7 +132,7 @@ def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: 
     put = filling.put_form_back(updates[-1]["choice"], values(backbone=LAPTOPS))
     assert put["backbone"] == TINY
     assert re.search("could not be reached.*The form is back at Tiny CLIP", put["message"])
-    assert not {"accuracy", "gallery"} & set(handlers.pause(None, opened))
+    assert not {"accuracy", "gallery"} & set(handlers.settled(None, opened))
 
 
 def test_a_backbone_says_its_cost_and_what_stays() -> None:

@@ -11,10 +11,9 @@ from test_page_figures import METHODS, run
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels.curves import accuracy_data
 from cliptta_demo.page.panels.loss import STORY, matrix_data, story_data
 from cliptta_demo.page.panels.stage import planned_strip
-from cliptta_demo.page.panels.strip import strip_data, strip_of
+from cliptta_demo.page.panels.strip import shifts_data, strip_data, strip_of
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.glossary import GLOSSARY, glossary_html
 
@@ -55,7 +54,7 @@ def test_inside_a_batch_the_terms_move_with_the_steps(labelled, drawn) -> None:
 
 
 def test_without_a_run_and_without_a_loss_there_is_a_sentence(drawn) -> None:
-    assert "Press Run" in drawn("story", {}, ".empty")[0]
+    assert "terms of each loss" in drawn("story", {}, ".empty")[0]
     idle = story_data(run(labelled_source(), methods=("zero-shot", "lame"))[0])
     assert idle["losses"] == []
     assert drawn("story", idle, ".when")[0].startswith("No method of this run has a loss")
@@ -93,12 +92,12 @@ def test_blocks_classes_and_strangers_are_the_plan_s(drawn) -> None:
     data = strip_of(settings, 4)
     walk = [("gaussian_noise", 1), ("gaussian_noise", 2), ("gaussian_noise", 1), ("shot_noise", 1), ("shot_noise", 2)]
     assert data["shifts"] == [(shift, severity, 1) for shift, severity in walk]
-    assert (data["names"]["shot_noise"], data["families"]["shot_noise"]) == ("Shot noise", "noise")
+    assert data["names"]["shot_noise"] == "Shot noise"
     assert [len(row) for row in data["classes"]] == [5] * 4
     assert data["classes"][3][0] == "0"  # not yet
     assert data["classes"][3].strip("0")
     assert sum(data["bursts"]) == pytest.approx(2.5, abs=0.05)
-    assert drawn("strip", data, ".footnote") == [
+    assert drawn("strip", data, ".quiet") == [
         "Gaussian noise in batches 1 to 3; Shot noise in batches 4 to 5; severity 1 to 2; half of the classes late; "
         "50% strangers in bursts."
     ]
@@ -111,7 +110,7 @@ def test_a_long_plan_stays_small() -> None:
     assert len(json.dumps(data)) < 50_000
 
 
-def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure, drawn) -> None:
+def test_a_run_has_a_marker_names_of_its_shifts_and_counts_under_each(drawn) -> None:
     stream = {"schedule": "continual", "shift_batches": 1, "batches": 3, "batch_size": 10}
     recipe = read_form({"methods": ["tent"], "steps": 1, **stream})
     source = labelled_source(20)  # ends before the third batch
@@ -122,13 +121,12 @@ def test_a_run_has_a_marker_accuracies_by_shift_and_names_on_its_curves(figure, 
     for state, snapshot in experiment.run():
         session = session.after(state, snapshot)
         if state.next_batch == 1:
-            assert (strip_data(session)["at"], strip_data(session)["methods"]) == (1, [])
+            assert (strip_data(session)["at"], shifts_data(session)["rows"]) == (1, [])
     data = strip_data(session)
     assert (data["at"], data["batches"]) == (None, 2)
+    assert drawn("strip", data, ".shifts span") == ["Gaussian noise", "Shot noise"]
+    data = shifts_data(session)
     assert [entry["method"] for entry in data["methods"]] == ["zero-shot", "tent"]
-    names = drawn("strip", data, "tbody th")
-    assert names == ["Gaussian noise", "Shot noise"]
-    shown = session.snapshot.methods["tent"].shift_accuracy["shot_noise"]
-    assert drawn("strip", data, "tbody td")[3] == f"{shown:.1%}"
-    notes = figure("accuracy", accuracy_data(session))["facets"][0]["layout"]["annotations"]
-    assert [note["text"] for note in notes if note.get("textangle")] == names
+    assert drawn("shifts", data, "tbody th") == ["Gaussian noise", "Shot noise"]
+    accuracies = [own.shift_accuracy["shot_noise"] for own in session.snapshot.methods.values()]
+    assert drawn("shifts", data, "tbody td")[3:] == ["10", *(f"{share:.1%} {10 * share:.0f}" for share in accuracies)]

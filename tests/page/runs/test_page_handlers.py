@@ -46,7 +46,7 @@ def test_a_run_stopped_anywhere_leaves_a_session_that_goes_on_exactly():
             if committed is not None and committed.state.next_batch == 2:
                 break
         assert not HOST.runs.wait("visitor", 0.0)
-    drawn = handlers.pause(committed)
+    drawn = handlers.settled(committed)
     assert "<b>2</b> of 3 batches" in drawn["progress"]
     assert "paused" in drawn["progress"]
     assert HOST.runs.wait("visitor", 0.0)
@@ -269,7 +269,7 @@ STEPS = 3
 def shown(**run):
     """(lines of progress inside batches, batches) of a run of three."""
     updates = list(handlers.run(HOST, None, None, values(batches=3, steps=STEPS), None, "visitor", **run))
-    drawn = [update["progress"] for update in updates if "accuracy" in update][1:]  # the stage is emptied first
+    drawn = [update["progress"] for update in updates if "accuracy" in update]
     steps = [line for line in drawn if "step " in line]
     return steps, len(drawn) - len(steps)
 

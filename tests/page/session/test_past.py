@@ -88,12 +88,13 @@ def test_reset_and_lessons_keep_it_and_going_on_changes_nothing(two) -> None:
     assert not [update for update in updates if "past_runs" in update]
 
 
-def test_the_example_counts_as_a_run_until_there_is_another() -> None:
+def test_the_example_can_be_pinned_and_is_nobodys_last_run() -> None:
     shown = example_run(load_example())
     past = PastRuns(shown=shown)
     assert [len(method.accuracy) for method in shown.methods.values()] == [DEFAULTS.stream.batches] * 3
     assert past_data(past, None)["rows"] == []
-    assert past.after(None).last is shown
+    assert pin(past, None)["past_runs"].pins[0].recipe == shown.recipe
+    assert past.after(None).last is None
     assert past.after(None).shown is None
     assert example_run(None) is example_run({"accuracy": "{}", "entropy": "{}"}) is None
 
