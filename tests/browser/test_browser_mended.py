@@ -117,7 +117,7 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     assert page.inner_text("#run-line") == shown
     page.fill("#severity input[type=number]", "5")
     page.press("#severity input[type=number]", "Tab")
-    page.wait_for_selector("#changed:has-text('Settings changed: Run to apply')")
+    page.wait_for_selector("#changed:has-text('other settings: Run to apply')")
     page.click("#advanced > button")
     page.fill("#learning-rate input", "0.003")
     page.wait_for_selector("#advanced > button:has-text('Advanced · 1 changed')")
