@@ -3,7 +3,7 @@
 import argparse
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +12,9 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.lessons.lesson import MEASURES, Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.commands import NONE
-from cliptta_demo.research.means import LEVEL, in_points, markdown, t_quantile
-from cliptta_demo.research.runs import Row, run_here
+from cliptta_demo.research.runs import run_here
 from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES, Combination, Study, lesson_study
-from cliptta_demo.research.text import CLEAN, to_csv
+from cliptta_demo.research.text import CLEAN, LEVEL, in_points, markdown, t_quantile, to_csv
 from cliptta_demo.research.text import to_markdown as table_markdown
 
 STREAM = ["corruption", "seed"]
@@ -109,17 +108,6 @@ def _error(values: pd.Series) -> float:
     return values.sem() if len(values) > 1 else math.inf
 
 
-def lines_of(rows: Iterable[Row]) -> pd.DataFrame:
-    """The numbers of finished streams, a line for each and each column."""
-    return pd.DataFrame(
-        [
-            {"corruption": row.corruption, "seed": row.seed, "method": name, **numbers_of(own)}
-            for row in rows
-            for name, own in row.columns.items()
-        ]
-    )
-
-
 def read_streams(path: Path) -> pd.DataFrame:
     """What ``claims --record`` wrote, see :class:`Record`; nothing where there is no such file."""
     if not path.exists():
@@ -165,18 +153,21 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def run_study(study: Study, arguments: argparse.Namespace) -> pd.DataFrame:
     """The lines of a study's streams in all combinations; what is missing is run."""
-    parts = []
+    parts, settings = [], study.settings
     for combination in COMBINATIONS:
         with combination.backbone() as backbone:
             folder, about = arguments.out / study.name / combination.name, f"{study.name}, {combination.words}: "
-            table = run_here(study.settings_in(combination), backbone, folder, about)
-        parts.append(lines_of(table.rows()).assign(combination=combination.name))
+            table = run_here(settings, backbone, folder, about)
+        frame = table.frame()
+        numbers = pd.DataFrame(map(numbers_of, frame.to_dict("records")))
+        parts.append(frame[[*STREAM, "method"]].join(numbers).assign(combination=combination.name))
         if arguments.record and combination == COMBINATIONS[0] and study.name in TABLES:
             kept = arguments.record / "tables" / study.name
             kept.mkdir(parents=True, exist_ok=True)
-            text = table_markdown(table.frame(), study.settings.variants, table.described)
+            text = table_markdown(frame, settings.variants, table.described)
             (kept / "table.md").write_text(text, encoding="utf-8")
-            (kept / "table.csv").write_text(to_csv(table.frame()), encoding="utf-8")
+            (kept / "table.csv").write_text(to_csv(frame), encoding="utf-8")
+        settings = replace(settings, corruptions=study.sample[0], seeds=study.sample[1])  # of the other combinations
     found = pd.concat(parts).assign(study=study.name, settings=study.digest)
     first = ["study", "settings", "combination"]
     return found[[*first, *found.columns.drop(first)]]

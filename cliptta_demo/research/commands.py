@@ -115,7 +115,7 @@ def _checked(work: Callable[[argparse.Namespace], None], lists: Lists, arguments
 
 def read_list(setting: str, text: str, known: Iterable[str] | type) -> tuple[Any, ...]:
     """The numbers of a kind, or names out of those known, of an option, each once; raises :class:`UserError`."""
-    words = tuple(dict.fromkeys(text.split(",")))
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     if not isinstance(known, type):
         for word in words:
             check_choice(setting, word, tuple(known))

@@ -24,8 +24,8 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.research import ranking
 from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
-from cliptta_demo.research.means import markdown
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
+from cliptta_demo.research.text import markdown
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
@@ -53,7 +53,7 @@ def run_gallery(arguments: argparse.Namespace) -> None:
     if not ranking.ranking(ranking.group_of(streams, "corruptions")).empty:
         print(ranking.readme(streams))
     if record:
-        (record / STREAMS_FILE).write_text(streams.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+        streams.to_csv(record / STREAMS_FILE, index=False, lineterminator="\n")
         (record / "ranking.md").write_text(page, encoding="utf-8")
         MEASURED_FILE.write_text(measured_of(streams), encoding="utf-8")
 
@@ -75,14 +75,8 @@ def settings_of_run(name: str, method: str) -> TableSettings:
     stream = shortened(table.stream, method)
     if table.dataset in FEW_IMAGES and method in SINGLE_IMAGES:
         stream = replace(stream, batch_size=FEW_IMAGES[table.dataset])
-    return TableSettings(
-        backbone=TINY,
-        dataset=table.dataset,
-        variants=(ZERO_SHOT, Variant(method, METHODS[method].label, method, changes)),
-        corruptions=table.corruptions,
-        seeds=SEEDS,
-        stream=stream,
-    )
+    variants = (ZERO_SHOT, Variant(method, METHODS[method].label, method, changes))
+    return TableSettings(table.dataset, variants, table.corruptions, SEEDS, stream)
 
 
 def digest_of(name: str, method: str) -> str:
@@ -147,17 +141,10 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
     tried = candidates(method, arguments.rates, arguments.steps)
     named = {candidate: _variant(method, candidate, backbone.info.adaptation) for candidate in tried}
     stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
-    found = []
+    stream, variants, found = shortened(stream, method), (ZERO_SHOT, *named.values()), []
     for dataset in arguments.datasets.split(","):
-        settings = TableSettings(
-            backbone=backbone.info.name,
-            dataset=dataset,
-            variants=(ZERO_SHOT, *named.values()),
-            corruptions=EXTRA_CORRUPTIONS,
-            seeds=arguments.seeds,
-            stream=shortened(stream, method),
-            names=picture_class_names() if dataset == "pictures" else None,
-        )
+        names = picture_class_names() if dataset == "pictures" else None
+        settings = TableSettings(dataset, variants, EXTRA_CORRUPTIONS, arguments.seeds, stream, names=names)
         folder = arguments.out / Path(dataset).name.replace(":", "-") / method
         found.append(gains_of(run_here(settings, backbone, folder, f"{method} on {dataset}: ").frame()))
     gains = 100 * pd.concat(found)

@@ -8,7 +8,7 @@ import pandas as pd
 from cliptta_demo.backend.methods.recorded import Measured, chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.research.gallery_tables import TABLES
-from cliptta_demo.research.means import interval_words, is_told, margin_of, markdown, spread
+from cliptta_demo.research.text import interval_words, is_told, margin_of, markdown, spread
 
 LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
 SHOWN = 6  # methods in the README

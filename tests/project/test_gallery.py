@@ -14,7 +14,6 @@ from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.layout.own_widgets import build_picker
 from cliptta_demo.research import gallery
-from cliptta_demo.research.means import interval_words, is_told, margin_of, t_quantile
 from cliptta_demo.research.ranking import (
     apart,
     beyond,
@@ -30,6 +29,7 @@ from cliptta_demo.research.ranking import (
     winners,
 )
 from cliptta_demo.research.runs import Row, frame_of, machine
+from cliptta_demo.research.text import interval_words, is_told, margin_of, t_quantile
 
 GALLERY = ROOT / "docs" / "gallery"
 KEPT = read_streams(GALLERY / gallery.STREAMS_FILE)
