@@ -116,12 +116,7 @@ def work_of(method: Method, images: Tensor, state: AdaptationState | None) -> Ca
 
 
 def bench(
-    backbone: Backbone,
-    batch_size: int = 64,
-    memory: int = 64,
-    steps: int = 10,
-    repeats: int = 5,
-    methods: Sequence[str] = BENCHED,
+    backbone: Backbone, batch_size: int, memory: int, steps: int, repeats: int, methods: Sequence[str]
 ) -> dict[str, Any]:
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 

@@ -4,7 +4,6 @@ import argparse
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.commands import NONE
 from cliptta_demo.research.runs import run_here
 from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES, Combination, Study, lesson_study
-from cliptta_demo.research.text import CLEAN, LEVEL, in_points, markdown, t_quantile, to_csv
+from cliptta_demo.research.text import CLEAN, LEVEL, in_points, markdown, read_streams, t_quantile, to_csv
 from cliptta_demo.research.text import to_markdown as table_markdown
 
 STREAM = ["corruption", "seed"]
@@ -108,13 +107,6 @@ def _error(values: pd.Series) -> float:
     return values.sem() if len(values) > 1 else math.inf
 
 
-def read_streams(path: Path) -> pd.DataFrame:
-    """What ``claims --record`` wrote, see :class:`Record`; nothing where there is no such file."""
-    if not path.exists():
-        return pd.DataFrame(columns=["study", "settings"])
-    return pd.read_csv(path, dtype={"settings": str}, keep_default_na=False, na_values=[""]).round(5)
-
-
 RECORD_FILE = "claims.csv"
 MARGIN = 1.0  # a claim's mean is as far from its limit as its interval reaches, at least
 HOLDS = 0.95  # of the seeds show a whole lesson, at least
@@ -138,7 +130,7 @@ numbers of each stream, and the tables. Where the code of a method has changed, 
 def measure(arguments: argparse.Namespace) -> None:
     """The ``claims`` command with its words; raises :class:`UserError` for a lesson or table that there is not."""
     record = arguments.record
-    kept = read_streams(record / RECORD_FILE) if record else pd.DataFrame(columns=["study", "settings"])
+    kept = read_streams((record or arguments.out) / RECORD_FILE)
     parts = []
     for study in chosen_studies(arguments):
         stands = kept[(kept.study == study.name) & (kept.settings == study.digest)]
@@ -188,7 +180,10 @@ def chosen_studies(arguments: argparse.Namespace) -> list[Study]:
                 raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(known)}.")
             if word != NONE:
                 found.append(known[word])
-    return [study.with_seeds(arguments.seeds) for study in found] if arguments.seeds else found
+    if seeds := arguments.seeds:  # in every combination: what is compared has run on the same streams
+        alike = ((study, replace(study.settings, seeds=seeds), (study.sample[0], seeds)) for study in found)
+        found = [replace(study, settings=settings, sample=sample) for study, settings, sample in alike]
+    return found
 
 
 def to_markdown(record: Record) -> str:

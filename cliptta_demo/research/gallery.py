@@ -13,32 +13,31 @@ import pandas as pd
 
 from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import picture_class_names
-from cliptta_demo.backend.declare import check_choice, unusual
+from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.methods.recorded import CHOSEN_FILE, MEASURED_FILE, Chosen, chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from cliptta_demo.backend.own_settings import name_for
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.research import ranking
 from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
-from cliptta_demo.research.text import markdown
+from cliptta_demo.research.text import markdown, read_streams
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
 # Methods that start anew with each batch or image: a short stream tells as much of them as a long one.
 SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
 FORGETFUL = (*SINGLE_IMAGES, "zero", "watt-p", "watt-s")
-FEW_BATCHES = 1  # an image takes them up to a hundred times as long as others
 
 
 def run_gallery(arguments: argparse.Namespace) -> None:
     """The ``gallery`` command, whose words have been checked."""
     record = arguments.record
-    streams = ranking.read_streams((record or arguments.out) / STREAMS_FILE)
+    streams = read_streams((record or arguments.out) / STREAMS_FILE)
     for name, method in product(arguments.tables, arguments.methods):
         if TABLES[name].group == "schedules" and method in FORGETFUL:
             continue  # what came before is nothing to them
@@ -65,8 +64,8 @@ def measured_of(streams: pd.DataFrame) -> str:
 
 
 def shortened(stream: StreamSettings, method: str) -> StreamSettings:
-    """The stream for a method: one batch where it forgets each."""
-    return replace(stream, batches=FEW_BATCHES) if method in FORGETFUL else stream
+    """The stream for a method: one batch where it forgets each, and takes up to a hundred times as long as others."""
+    return replace(stream, batches=1) if method in FORGETFUL else stream
 
 
 def settings_of_run(name: str, method: str) -> TableSettings:
@@ -106,12 +105,8 @@ Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method
 
 def choose_all(arguments: argparse.Namespace) -> None:
     """The ``choose`` command."""
-    varied = tuple(name for name in method_names() if name_for(name, "learning_rate"))
-    names = arguments.methods or varied
-    for name in names:
-        check_choice("methods", name, varied)
     backbone = load_backbone(TINY)
-    gains = {name: measure(backbone, name, arguments) for name in names}
+    gains = {name: measure(backbone, name, arguments) for name in arguments.methods}
     found = {name: choose(of_candidates) for name, of_candidates in gains.items()}
     text = chosen_page(found, gains, arguments)
     (arguments.out / "chosen.md").write_text(text, encoding="utf-8")

@@ -1,7 +1,6 @@
 """Methods in the order of what they gain over zero-shot, and what that says, out of a line for each stream."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pandas as pd
 
@@ -61,13 +60,6 @@ def outcomes_of(frame: pd.DataFrame, method: str) -> dict[str, pd.Series]:
         "images": images,
         "machine": own.device,
     }
-
-
-def read_streams(path: Path) -> pd.DataFrame:
-    """What was kept of all streams: table, method, a digest of what defines its streams, and :func:`outcomes_of`."""
-    if not path.exists():
-        return pd.DataFrame(columns=["table", "method", "settings"])
-    return pd.read_csv(path, dtype={"settings": str}).round(6)  # as they were written, to the bit
 
 
 def group_of(streams: pd.DataFrame, group: str) -> pd.DataFrame:

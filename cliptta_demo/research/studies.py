@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -89,10 +89,6 @@ class Study:
         table = self.settings.plain() | {"stream": unusual(self.settings.stream)}
         about = [table, self.settings.names, self.sample, unusual(TINY_ADAPTATION), weights_digest(), pictures_digest()]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-
-    def with_seeds(self, seeds: tuple[int, ...]) -> "Study":
-        """The study with these seeds alone in every combination: what is compared has run on the same streams."""
-        return replace(self, settings=replace(self.settings, seeds=seeds), sample=(self.sample[0], seeds))
 
 
 @cache
@@ -191,5 +187,4 @@ MEASURED: dict[str, tuple[Claim, ...]] = {
         Claim("TENT {}", lead("zero-shot", "tent"), above=0),
     ),
 }
-MODEL_CARD: dict[str, tuple[Claim, ...]] = {}
-DOCUMENTS = {"README": README, "What was measured": MEASURED, "Model card": MODEL_CARD}
+DOCUMENTS = {"README": README, "What was measured": MEASURED, "Model card": {}}

@@ -1,8 +1,9 @@
 """Means of a few seeds and how far they can be trusted, by Student's t; a table's streams as CSV and Markdown."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,21 +62,19 @@ def t_quantile(degrees: int) -> float:
     return round(float(found), 6)  # the same on every machine
 
 
-def margin_of(values: Iterable[float]) -> float:
+def margin_of(values: pd.Series) -> float:
     """Half the width of the mean's interval; infinite where there is but one value."""
-    values = pd.Series(values, dtype=float)
     return t_quantile(len(values) - 1) * values.sem() if len(values) > 1 else math.inf
 
 
-def is_told(values: Iterable[float]) -> bool:
+def is_told(values: pd.Series) -> bool:
     """Whether their mean can be told from 0: its interval leaves 0 out."""
-    values = pd.Series(values, dtype=float)
     return bool(abs(values.mean()) > margin_of(values))
 
 
-def interval_words(values: Iterable[float]) -> str:
+def interval_words(values: pd.Series) -> str:
     """Mean and interval of shares, in points: ``0.3 points (95 %: 0.0 to 0.7)``."""
-    mean, margin = pd.Series(values, dtype=float).mean(), margin_of(values)
+    mean, margin = values.mean(), margin_of(values)
     middle, low, high = (f"{round(100 * share, 1) + 0.0:.1f}" for share in (mean, mean - margin, mean + margin))
     return f"{middle} points" + (f" ({100 * LEVEL:.0f} %: {low} to {high})" if math.isfinite(margin) else "")
 
@@ -87,9 +86,8 @@ def in_points(mean: float, error: float | None = None, sign: str = "") -> str:
     return f"{100 * mean:{sign}.1f}" + ("" if pd.isna(error) else f" ± {100 * error:.1f}")
 
 
-def spread(values: Iterable[float], sign: str = "") -> str:
+def spread(values: pd.Series, sign: str = "") -> str:
     """Mean and standard error of the shares that are there, see :func:`in_points`."""
-    values = pd.Series(values, dtype=float)
     return in_points(values.mean(), values.sem(), sign)
 
 
@@ -121,6 +119,13 @@ def in_words(of_corruptions: pd.DataFrame, of_seeds: pd.DataFrame, sign: str = "
     """The mean over all corruptions with its standard error over seeds."""
     errors = of_seeds.sem()
     return pd.Series({name: in_points(mean, errors[name], sign) for name, mean in of_corruptions.mean().items()})
+
+
+def read_streams(path: Path) -> pd.DataFrame:
+    """What a command recorded of its streams, a line for each, as it was written to the bit; none without the file."""
+    if not path.exists():
+        return pd.DataFrame(columns=["study", "table", "method", "settings"])
+    return pd.read_csv(path, dtype={"settings": str}, keep_default_na=False, na_values=[""]).round(6)
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -206,9 +211,8 @@ def collapse_sentence(frame: pd.DataFrame) -> str:
     Counted over shifted streams that have labels, the clean ones left out.
     """
     streams = frame[frame.corruption != CLEAN].pivot(index=["corruption", "seed"], columns="method")
-    if streams.empty or not {REFERENCE, "tent"} <= {*frame.method}:
-        return ""
-    streams = streams[[("accuracy", REFERENCE), ("collapsed", "tent")]].dropna().set_axis(["right", "fallen"], axis=1)
+    streams = streams.reindex(columns=[("accuracy", REFERENCE), ("collapsed", "tent")]).dropna()
+    streams = streams.set_axis(["right", "fallen"], axis=1)
     if streams.empty:
         return ""
     weak, fallen = streams.right < 0.5, streams.fallen.astype(bool)

@@ -24,12 +24,11 @@ from cliptta_demo.research.ranking import (
     outcomes_of,
     ranking,
     ranking_page,
-    read_streams,
     readme,
     winners,
 )
 from cliptta_demo.research.runs import Row, frame_of, machine
-from cliptta_demo.research.text import interval_words, is_told, margin_of, t_quantile
+from cliptta_demo.research.text import interval_words, is_told, margin_of, read_streams, t_quantile
 
 GALLERY = ROOT / "docs" / "gallery"
 KEPT = read_streams(GALLERY / gallery.STREAMS_FILE)
