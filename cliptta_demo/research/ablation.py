@@ -15,14 +15,13 @@ from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.research.commands import ABLATED
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
-from cliptta_demo.research.text import LEVEL, in_points, is_told, margin_of, markdown
+from cliptta_demo.research.text import LEVEL, STREAM, in_points, is_told, margin_of, markdown
 
 REPORTED = ("gaussian_noise", "glass_blur", "contrast")  # a noise, a blur, and one of the others
 SEEDS = (0, 1, 2, 3, 4)
 RATES = (1.0, 3.0, 10.0)  # as shares of the built-in model's
 LOW_RATES = (0.3, 1.0, 3.0)  # without the regulariser, which more would be too much for
 TERMS = ["objective", "regulariser", "memory"]
-STREAM = ["corruption", "seed"]
 
 
 class Terms(NamedTuple):

@@ -57,9 +57,7 @@ class BareLoop:
         self.tower = copy.deepcopy(backbone.tower)
         for name in backbone.layout.batch_norms:
             self.tower.get_submodule(name).train(backbone.batch_statistics)
-        self.parameters = [self.tower.get_parameter(name) for name in backbone.layout.names]
-        for parameter in self.parameters:
-            parameter.requires_grad_(True)
+        self.parameters = [self.tower.get_parameter(name).requires_grad_(True) for name in backbone.layout.names]
 
     def __call__(self, batch: Tensor, memory: Tensor, steps: int) -> None:
         """``steps`` forward and backward passes of batch and memory, and the final forward pass of the batch."""

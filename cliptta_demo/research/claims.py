@@ -13,10 +13,8 @@ from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.commands import NONE
 from cliptta_demo.research.runs import run_here
 from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES, Combination, Study, lesson_study
-from cliptta_demo.research.text import CLEAN, LEVEL, in_points, markdown, read_streams, t_quantile, to_csv
+from cliptta_demo.research.text import CLEAN, LEVEL, STREAM, in_points, markdown, read_streams, t_quantile, to_csv
 from cliptta_demo.research.text import to_markdown as table_markdown
-
-STREAM = ["corruption", "seed"]
 
 
 @dataclass(frozen=True)
@@ -181,8 +179,7 @@ def chosen_studies(arguments: argparse.Namespace) -> list[Study]:
             if word != NONE:
                 found.append(known[word])
     if seeds := arguments.seeds:  # in every combination: what is compared has run on the same streams
-        alike = ((study, replace(study.settings, seeds=seeds), (study.sample[0], seeds)) for study in found)
-        found = [replace(study, settings=settings, sample=sample) for study, settings, sample in alike]
+        found = [Study(of.name, replace(of.settings, seeds=seeds), (of.sample[0], seeds)) for of in found]
     return found
 
 

@@ -29,7 +29,7 @@ MEASURES = [
     "seconds_per_batch",
 ]
 CLEAN = "none"
-CELL = ["corruption", "method"]
+CELL, STREAM = ["corruption", "method"], ["corruption", "seed"]
 
 
 # The paper's numbers (ViT-B/16, arXiv 2507.14312): a data set, by the word before any ":", → what it is called there,
@@ -210,7 +210,7 @@ def collapse_sentence(frame: pd.DataFrame) -> str:
 
     Counted over shifted streams that have labels, the clean ones left out.
     """
-    streams = frame[frame.corruption != CLEAN].pivot(index=["corruption", "seed"], columns="method")
+    streams = frame[frame.corruption != CLEAN].pivot(index=STREAM, columns="method")
     streams = streams.reindex(columns=[("accuracy", REFERENCE), ("collapsed", "tent")]).dropna()
     streams = streams.set_axis(["right", "fallen"], axis=1)
     if streams.empty:
