@@ -88,8 +88,7 @@ function emptied(body, text) {
   body.classList.toggle("is-empty", Boolean(text));
   if (!text) return;
   const bars = [38, 62, 47, 78, 55, 70, 44].map((height) => make("i", { style: `height:${height}%` }));
-  const ghost = make("div", { className: "ghost", ariaHidden: "true" }, ...bars);
-  body.append(make("div", { className: "empty" }, ghost, make("p", { textContent: text })));
+  body.append(make("div.empty", make("div.ghost", { ariaHidden: "true" }, bars), make("p", text)));
 }
 
 /** Buttons of which one is pressed; `entries`: value and content of each; `choose` gets the value of the next. */
@@ -123,17 +122,13 @@ function read(text) {
 /** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
 function keepPlaces(holder, items, id, make, leave = () => {}) {
   const wanted = new Set(items.map(id));
-  for (const child of [...holder.children]) {
-    if (wanted.has(child.dataset.id)) continue;
+  for (const child of [...holder.children].filter(({ dataset }) => !wanted.has(dataset.id))) {
     leave(child);
     child.remove();
   }
   return items.map((item, index) => {
-    let place = [...holder.children].find((child) => child.dataset.id === id(item));
-    if (!place) {
-      place = make(item);
-      place.dataset.id = id(item);
-    }
+    const place = [...holder.children].find((child) => child.dataset.id === id(item)) ?? make(item);
+    place.dataset.id = id(item);
     // Moving a node would end a drag in it.
     if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
     return place;
@@ -149,8 +144,7 @@ function showLink(query) {
   window.history.replaceState(null, "", address);
   address.search = query; // the friend keeps their own theme
   const note = document.querySelector("#link-note .link-note");
-  const field = note.querySelector("input");
-  field.value = address.href;
+  const field = Object.assign(note.querySelector("input"), { value: address.href });
   note.hidden = false;
   note.querySelector("span").textContent = say("Copy this link");
   return field;
@@ -284,9 +278,8 @@ const drawAnew = () => mounted.forEach((schedule) => schedule());
 let dark = null;
 const themeChanged = () => {
   const now = document.body.classList.contains("dark");
-  if (now === dark) return;
+  if (now !== dark) drawAnew();
   dark = now;
-  drawAnew();
 };
 new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 themeChanged();
