@@ -86,8 +86,8 @@ def points(page, panel="accuracy"):
 
 def test_the_page_opens_with_a_finished_example(page):
     assert page.is_visible("#run")
-    shown = page.locator(".panel .empty:visible")  # the sweep alone asks for runs of its own
-    assert shown.evaluate_all("all => all.filter(one => !one.closest('#sweep')).length") == 0
+    waits = "[...document.querySelectorAll('.panel .empty')].filter(e => e.checkVisibility() && !e.closest('#sweep'))"
+    page.wait_for_function(f"!{waits}.length")  # the sweep alone asks for runs of its own
     page.wait_for_selector("#accuracy .plot .main-svg")
     assert points(page) == [DEFAULTS.stream.batches] * 3
     assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
