@@ -121,17 +121,13 @@ function read(text) {
 /** Keeps one child of `holder` for each item, in order: made, and taken away through `leave`, only where it has to be. */
 function keepPlaces(holder, items, id, make, leave = () => {}) {
   const wanted = new Set(items.map(id));
-  for (const child of [...holder.children]) {
-    if (wanted.has(child.dataset.id)) continue;
+  for (const child of [...holder.children].filter(({ dataset }) => !wanted.has(dataset.id))) {
     leave(child);
     child.remove();
   }
   return items.map((item, index) => {
-    let place = [...holder.children].find((child) => child.dataset.id === id(item));
-    if (!place) {
-      place = make(item);
-      place.dataset.id = id(item);
-    }
+    const place = [...holder.children].find((child) => child.dataset.id === id(item)) ?? make(item);
+    place.dataset.id = id(item);
     // Moving a node would end a drag in it.
     if (holder.children[index] !== place) holder.insertBefore(place, holder.children[index] || null);
     return place;
@@ -293,9 +289,8 @@ const drawAnew = () => mounted.forEach((schedule) => schedule());
 let dark = null;
 const themeChanged = () => {
   const now = document.body.classList.contains("dark");
-  if (now === dark) return;
+  if (now !== dark) drawAnew();
   dark = now;
-  drawAnew();
 };
 new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 themeChanged();

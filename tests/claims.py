@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from cliptta_demo.page.lessons.lesson import Quantity
-from cliptta_demo.research.claims import Record, read_streams
+from cliptta_demo.research.claims import Record
+from cliptta_demo.research.text import read_streams
 
 ROOT = Path(__file__).parents[1]
 _METHOD = re.compile(r"\b(TENT|CLIPTTA|OCE|[Zz]ero-shot|[Aa]dapting|regulariser)\b")

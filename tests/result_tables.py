@@ -9,10 +9,9 @@ from cliptta_demo.backend.methods.recorded import chosen
 from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.research.claims import Record
 from cliptta_demo.research.gallery import STREAMS_FILE
-from cliptta_demo.research.means import markdown
-from cliptta_demo.research.ranking import gains_table, group_of, ranking, read_streams
+from cliptta_demo.research.ranking import gains_table, group_of, ranking
 from cliptta_demo.research.studies import COMBINATIONS
-from cliptta_demo.research.text import CLEAN, PAPER_ACCURACY
+from cliptta_demo.research.text import CLEAN, PAPER_ACCURACY, markdown, read_streams
 
 STREAMS = {
     "cifar10-5": "CIFAR-10, severity 5",

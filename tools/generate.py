@@ -15,7 +15,8 @@ from paths import ROOT
 
 from cliptta_demo.languages import FOLDER, gather
 from cliptta_demo.research import ablation, claims, gallery, ranking
-from cliptta_demo.research.claims import Record, read_streams
+from cliptta_demo.research.claims import Record
+from cliptta_demo.research.text import read_streams
 from cliptta_demo.settings_table import settings_page
 from tools import make_example, make_worksheets
 
@@ -26,14 +27,14 @@ GALLERY = DOCS / "gallery"
 @cache
 def streams() -> pd.DataFrame:
     """What the gallery's methods reached."""
-    return ranking.read_streams(GALLERY / gallery.STREAMS_FILE)
+    return read_streams(GALLERY / gallery.STREAMS_FILE)
 
 
 TEXTS: dict[Path, Callable[[], str]] = {
     FOLDER / "en.json": gather.english,
     DOCS / "settings.md": settings_page,
     DOCS / "claims.md": lambda: claims.to_markdown(Record(read_streams(DOCS / claims.RECORD_FILE))),
-    DOCS / "ablation.md": lambda: ablation.ablation_page(ablation.read_outcomes(DOCS / "ablation.csv")),
+    DOCS / "ablation.md": lambda: ablation.ablation_page(read_streams(DOCS / "ablation.csv")),
     GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
     gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),
 }

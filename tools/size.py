@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("cliptta_demo", "tests", "tools", "training")
 # What the suite allows. Whoever takes code away lowers them.
-LINES = {"cliptta_demo": 17_900, "tests": 14_400}
-PAGE_BYTES = 625_000
-FILE_LINES = 335  # of all kinds
+LINES = {"cliptta_demo": 16_000, "tests": 13_000}
+PAGE_BYTES = 589_000
+FILE_LINES = 300  # of all kinds
 _BLANK = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 

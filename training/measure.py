@@ -17,7 +17,7 @@ from cliptta_demo.backend.data.catalog import open_source, picture_class_names
 from cliptta_demo.backend.data.sources import Source
 from cliptta_demo.backend.models import tiny_tower  # noqa: F401  (registers the towers with timm)
 from cliptta_demo.backend.models.loading import TINY, load_backbone
-from cliptta_demo.research.means import in_points, markdown
+from cliptta_demo.research.text import in_points, markdown
 from training.measurements import cifar_source, clean_accuracies, open_vocabulary
 from training.photo_measurements import imagenet_source, lost_to_corruption, photo_accuracies
 

@@ -13,22 +13,15 @@ from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
-from cliptta_demo.research.means import LEVEL, in_points, is_told, margin_of, markdown
+from cliptta_demo.research.commands import ABLATED
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
+from cliptta_demo.research.text import LEVEL, STREAM, in_points, is_told, margin_of, markdown
 
-# Data set and batch size, as on the command line: in words, and how many batches.
-SETTINGS = {
-    "pictures-4": ("pictures, 12 classes, batches of 4", 24),
-    "pictures-16": ("pictures, 12 classes, batches of 16", 10),
-    "cifar10-64": ("CIFAR-10, 10 classes, batches of 64", 8),
-    "tiny-imagenet-64": ("Tiny ImageNet, 200 classes, batches of 64", 8),
-}
 REPORTED = ("gaussian_noise", "glass_blur", "contrast")  # a noise, a blur, and one of the others
 SEEDS = (0, 1, 2, 3, 4)
 RATES = (1.0, 3.0, 10.0)  # as shares of the built-in model's
 LOW_RATES = (0.3, 1.0, 3.0)  # without the regulariser, which more would be too much for
 TERMS = ["objective", "regulariser", "memory"]
-STREAM = ["corruption", "seed"]
 
 
 class Terms(NamedTuple):
@@ -83,8 +76,7 @@ def run_ablation(arguments: argparse.Namespace) -> None:
     print(page)
     if arguments.record:
         (arguments.record / "ablation.md").write_text(page, encoding="utf-8")
-        csv = outcomes.to_csv(index=False, lineterminator="\n")
-        (arguments.record / "ablation.csv").write_text(csv, encoding="utf-8")
+        outcomes.to_csv(arguments.record / "ablation.csv", index=False, lineterminator="\n")
 
 
 def measure(name: str, out: Path) -> pd.DataFrame:
@@ -93,38 +85,21 @@ def measure(name: str, out: Path) -> pd.DataFrame:
     Returns the lines of ``ablation.csv``: the setting in words; the terms, and the rate that was chosen, as a share of
     the model's own; the stream; accuracy, its own and zero-shot's on the same images; whether it ended in a collapse.
     """
-    (dataset, _, size), (title, batches), backbone = name.rpartition("-"), SETTINGS[name], load_backbone(TINY)
+    (dataset, _, size), (title, batches), backbone = name.rpartition("-"), ABLATED[name], load_backbone(TINY)
     tried = {(c, rate): variant(c, rate, backbone.info.adaptation) for c in COMBINATIONS for rate in rates_for(c)}
     stream = StreamSettings(severity=4, batch_size=int(size), batches=batches)
-    table = TableSettings(
-        backbone=TINY,
-        dataset=dataset,
-        variants=(ZERO_SHOT, *tried.values()),
-        corruptions=EXTRA_CORRUPTIONS,
-        seeds=SEEDS[:1],
-        stream=stream,
-    )
+    table = TableSettings(dataset, (ZERO_SHOT, *tried.values()), EXTRA_CORRUPTIONS, SEEDS[:1], stream)
     means = gains_of(run_here(table, backbone, out / name / "held-out", f"{title}, held out: ").frame()).mean()
     best = {c: max(rates_for(c), key=lambda rate, c=c: (means[tried[c, rate].name], -rate)) for c in COMBINATIONS}
     columns = {tried[of].name: of for of in best.items()}
-    table = replace(
-        table,
-        variants=(ZERO_SHOT, *(tried[of] for of in best.items())),
-        corruptions=REPORTED,
-        seeds=SEEDS,
-        stream=replace(stream, severity=5),
-    )
+    chosen = (ZERO_SHOT, *(tried[of] for of in best.items()))
+    table = TableSettings(dataset, chosen, REPORTED, SEEDS, replace(stream, severity=5))
     frame = run_here(table, backbone, out / name / "reported", f"{title}: ").frame()
     before = frame[frame.method == REFERENCE].set_index(STREAM).accuracy.round(5)
     found = frame[frame.method != REFERENCE].join(before.rename("before"), on=STREAM)
     found[[*TERMS, "rate"]] = [(*terms, rate) for terms, rate in found.method.map(columns)]
     found = found.round({"accuracy": 5}).assign(setting=title, collapsed=found.collapsed.astype(int))
     return found[["setting", *TERMS, "rate", *STREAM, "accuracy", "before", "collapsed"]].infer_objects()
-
-
-def read_outcomes(path: Path) -> pd.DataFrame:
-    """What the command recorded as ``ablation.csv``."""
-    return pd.read_csv(path, keep_default_na=False).round(5)
 
 
 def gains(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -57,9 +57,7 @@ class BareLoop:
         self.tower = copy.deepcopy(backbone.tower)
         for name in backbone.layout.batch_norms:
             self.tower.get_submodule(name).train(backbone.batch_statistics)
-        self.parameters = [self.tower.get_parameter(name) for name in backbone.layout.names]
-        for parameter in self.parameters:
-            parameter.requires_grad_(True)
+        self.parameters = [self.tower.get_parameter(name).requires_grad_(True) for name in backbone.layout.names]
 
     def __call__(self, batch: Tensor, memory: Tensor, steps: int) -> None:
         """``steps`` forward and backward passes of batch and memory, and the final forward pass of the batch."""
@@ -116,12 +114,7 @@ def work_of(method: Method, images: Tensor, state: AdaptationState | None) -> Ca
 
 
 def bench(
-    backbone: Backbone,
-    batch_size: int = 64,
-    memory: int = 64,
-    steps: int = 10,
-    repeats: int = 5,
-    methods: Sequence[str] = BENCHED,
+    backbone: Backbone, batch_size: int, memory: int, steps: int, repeats: int, methods: Sequence[str]
 ) -> dict[str, Any]:
     """Median seconds per batch of the bare loops and of each method, and each method's ratio to its bare loop.
 

@@ -3,8 +3,7 @@
 import argparse
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -12,13 +11,10 @@ from cliptta_demo.backend.errors import UserError
 from cliptta_demo.page.lessons.lesson import MEASURES, Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.commands import NONE
-from cliptta_demo.research.means import LEVEL, in_points, markdown, t_quantile
-from cliptta_demo.research.runs import Row, run_here
+from cliptta_demo.research.runs import run_here
 from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES, Combination, Study, lesson_study
-from cliptta_demo.research.text import CLEAN, to_csv
+from cliptta_demo.research.text import CLEAN, LEVEL, STREAM, in_points, markdown, read_streams, t_quantile, to_csv
 from cliptta_demo.research.text import to_markdown as table_markdown
-
-STREAM = ["corruption", "seed"]
 
 
 @dataclass(frozen=True)
@@ -109,24 +105,6 @@ def _error(values: pd.Series) -> float:
     return values.sem() if len(values) > 1 else math.inf
 
 
-def lines_of(rows: Iterable[Row]) -> pd.DataFrame:
-    """The numbers of finished streams, a line for each and each column."""
-    return pd.DataFrame(
-        [
-            {"corruption": row.corruption, "seed": row.seed, "method": name, **numbers_of(own)}
-            for row in rows
-            for name, own in row.columns.items()
-        ]
-    )
-
-
-def read_streams(path: Path) -> pd.DataFrame:
-    """What ``claims --record`` wrote, see :class:`Record`; nothing where there is no such file."""
-    if not path.exists():
-        return pd.DataFrame(columns=["study", "settings"])
-    return pd.read_csv(path, dtype={"settings": str}, keep_default_na=False, na_values=[""]).round(5)
-
-
 RECORD_FILE = "claims.csv"
 MARGIN = 1.0  # a claim's mean is as far from its limit as its interval reaches, at least
 HOLDS = 0.95  # of the seeds show a whole lesson, at least
@@ -150,7 +128,7 @@ numbers of each stream, and the tables. Where the code of a method has changed, 
 def measure(arguments: argparse.Namespace) -> None:
     """The ``claims`` command with its words; raises :class:`UserError` for a lesson or table that there is not."""
     record = arguments.record
-    kept = read_streams(record / RECORD_FILE) if record else pd.DataFrame(columns=["study", "settings"])
+    kept = read_streams((record or arguments.out) / RECORD_FILE)
     parts = []
     for study in chosen_studies(arguments):
         stands = kept[(kept.study == study.name) & (kept.settings == study.digest)]
@@ -165,18 +143,21 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def run_study(study: Study, arguments: argparse.Namespace) -> pd.DataFrame:
     """The lines of a study's streams in all combinations; what is missing is run."""
-    parts = []
+    parts, settings = [], study.settings
     for combination in COMBINATIONS:
         with combination.backbone() as backbone:
             folder, about = arguments.out / study.name / combination.name, f"{study.name}, {combination.words}: "
-            table = run_here(study.settings_in(combination), backbone, folder, about)
-        parts.append(lines_of(table.rows()).assign(combination=combination.name))
+            table = run_here(settings, backbone, folder, about)
+        frame = table.frame()
+        numbers = pd.DataFrame(map(numbers_of, frame.to_dict("records")))
+        parts.append(frame[[*STREAM, "method"]].join(numbers).assign(combination=combination.name))
         if arguments.record and combination == COMBINATIONS[0] and study.name in TABLES:
             kept = arguments.record / "tables" / study.name
             kept.mkdir(parents=True, exist_ok=True)
-            text = table_markdown(table.frame(), study.settings.variants, table.described)
+            text = table_markdown(frame, settings.variants, table.described)
             (kept / "table.md").write_text(text, encoding="utf-8")
-            (kept / "table.csv").write_text(to_csv(table.frame()), encoding="utf-8")
+            (kept / "table.csv").write_text(to_csv(frame), encoding="utf-8")
+        settings = replace(settings, corruptions=study.sample[0], seeds=study.sample[1])  # of the other combinations
     found = pd.concat(parts).assign(study=study.name, settings=study.digest)
     first = ["study", "settings", "combination"]
     return found[[*first, *found.columns.drop(first)]]
@@ -197,7 +178,9 @@ def chosen_studies(arguments: argparse.Namespace) -> list[Study]:
                 raise UserError(f"{name} has {word!r}; it must be out of: {', '.join(known)}.")
             if word != NONE:
                 found.append(known[word])
-    return [study.with_seeds(arguments.seeds) for study in found] if arguments.seeds else found
+    if seeds := arguments.seeds:  # in every combination: what is compared has run on the same streams
+        found = [Study(of.name, replace(of.settings, seeds=seeds), (of.sample[0], seeds)) for of in found]
+    return found
 
 
 def to_markdown(record: Record) -> str:

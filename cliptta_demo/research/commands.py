@@ -6,6 +6,7 @@ What does the work (with pandas, Plotly and the page's lessons) is loaded after 
 import argparse
 from collections.abc import Callable, Iterable
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cliptta_demo.backend.corruptions import CORRUPTIONS
 from cliptta_demo.backend.data.catalog import check_source
 from cliptta_demo.backend.declare import check_choice
 from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.registry import REFERENCE
 from cliptta_demo.backend.settings import method_names
 from cliptta_demo.backend.variants import ALIASES
@@ -22,7 +24,13 @@ from cliptta_demo.research.gallery_tables import TABLES
 ALL, NONE = "all", "none"
 DEFAULT_METHODS = "zero-shot,tent,tent-regularised,cliptta"
 DEFAULT_OPEN_METHODS = "zero-shot,tent,cliptta,cliptta-oce"
-ABLATED = ("pictures-4", "pictures-16", "cifar10-64", "tiny-imagenet-64")  # data set and batch size
+# Data set and batch size, as on the command line → in words, and how many batches.
+ABLATED = {
+    "pictures-4": ("pictures, 12 classes, batches of 4", 24),
+    "pictures-16": ("pictures, 12 classes, batches of 16", 10),
+    "cifar10-64": ("CIFAR-10, 10 classes, batches of 64", 8),
+    "tiny-imagenet-64": ("Tiny ImageNet, 200 classes, batches of 64", 8),
+}
 # ``table --preset NAME``: option → value. Those given after it on the command line hold.
 PRESETS: dict[str, dict[str, Any]] = {
     # The authors' script for CIFAR-10-C: all 10,000 images, memory of 4 shots, ten steps; TENT at their rate for it,
@@ -53,10 +61,11 @@ def add_research_parsers(commands: argparse._SubParsersAction) -> None:
     """Adds all of them."""
     add_table_parser(commands)
     adapting = [name for name in method_names() if name != REFERENCE]
-    lists = {"methods": adapting, "rates": float, "steps": int, "seeds": int}
+    varied = [name for name in adapting if name_for(name, "learning_rate")]
+    lists = {"methods": varied, "rates": float, "steps": int, "seeds": int}
     choose = _parser(commands, choose_command, "each method's rate and steps, on held-out corruptions", lists)
     choose.add_argument("--datasets", default="pictures,cifar10", help="separated by commas; as for run")
-    choose.add_argument("--methods", help="separated by commas; default: all that have a rate")
+    choose.add_argument("--methods", default=",".join(varied), help="separated by commas; default: all with a rate")
     # Below, next to nothing is learnt in so few batches. Of steps the page's own at most: ten take three times as long.
     choose.add_argument("--rates", default="0.3,1,3,10", help="shares of the usual rate")
     choose.add_argument("--steps", default="1,3")
@@ -92,9 +101,8 @@ def _parser(
     out: Path | None = None,
 ) -> argparse.ArgumentParser:
     """A command, named after the function that does its work and described by it; ``out``: its default."""
-    name, about = work.__name__.removesuffix("_command"), work.__doc__ or ""
-    text = "\n".join(line.removeprefix("    ") for line in about.format(tables=", ".join(TABLES)).splitlines())
-    parser = commands.add_parser(name, help=help, description=text)
+    text = cleandoc(work.__doc__ or "").format(tables=", ".join(TABLES))
+    parser = commands.add_parser(work.__name__.removesuffix("_command"), help=help, description=text)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     where = "of the runs; they are resumed"
     parser.add_argument("--out", type=Path, default=out, required=out is None, metavar="DIRECTORY", help=where)
@@ -115,7 +123,7 @@ def _checked(work: Callable[[argparse.Namespace], None], lists: Lists, arguments
 
 def read_list(setting: str, text: str, known: Iterable[str] | type) -> tuple[Any, ...]:
     """The numbers of a kind, or names out of those known, of an option, each once; raises :class:`UserError`."""
-    words = tuple(dict.fromkeys(text.split(",")))
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     if not isinstance(known, type):
         for word in words:
             check_choice(setting, word, tuple(known))

@@ -13,32 +13,31 @@ import pandas as pd
 
 from cliptta_demo.backend.corruptions import EXTRA_CORRUPTIONS
 from cliptta_demo.backend.data.catalog import picture_class_names
-from cliptta_demo.backend.declare import check_choice, unusual
+from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.methods.recorded import CHOSEN_FILE, MEASURED_FILE, Chosen, chosen
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from cliptta_demo.backend.own_settings import name_for
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.research import ranking
 from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
-from cliptta_demo.research.means import markdown
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
+from cliptta_demo.research.text import markdown, read_streams
 
 SEEDS = (0, 1, 2)
 STREAMS_FILE = "streams.csv"
 # Methods that start anew with each batch or image: a short stream tells as much of them as a long one.
 SINGLE_IMAGES = tuple(name for name, method in METHODS.items() if method.family == "single")
 FORGETFUL = (*SINGLE_IMAGES, "zero", "watt-p", "watt-s")
-FEW_BATCHES = 1  # an image takes them up to a hundred times as long as others
 
 
 def run_gallery(arguments: argparse.Namespace) -> None:
     """The ``gallery`` command, whose words have been checked."""
     record = arguments.record
-    streams = ranking.read_streams((record or arguments.out) / STREAMS_FILE)
+    streams = read_streams((record or arguments.out) / STREAMS_FILE)
     for name, method in product(arguments.tables, arguments.methods):
         if TABLES[name].group == "schedules" and method in FORGETFUL:
             continue  # what came before is nothing to them
@@ -53,7 +52,7 @@ def run_gallery(arguments: argparse.Namespace) -> None:
     if not ranking.ranking(ranking.group_of(streams, "corruptions")).empty:
         print(ranking.readme(streams))
     if record:
-        (record / STREAMS_FILE).write_text(streams.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+        streams.to_csv(record / STREAMS_FILE, index=False, lineterminator="\n")
         (record / "ranking.md").write_text(page, encoding="utf-8")
         MEASURED_FILE.write_text(measured_of(streams), encoding="utf-8")
 
@@ -65,8 +64,8 @@ def measured_of(streams: pd.DataFrame) -> str:
 
 
 def shortened(stream: StreamSettings, method: str) -> StreamSettings:
-    """The stream for a method: one batch where it forgets each."""
-    return replace(stream, batches=FEW_BATCHES) if method in FORGETFUL else stream
+    """The stream for a method: one batch where it forgets each, and takes up to a hundred times as long as others."""
+    return replace(stream, batches=1) if method in FORGETFUL else stream
 
 
 def settings_of_run(name: str, method: str) -> TableSettings:
@@ -75,14 +74,8 @@ def settings_of_run(name: str, method: str) -> TableSettings:
     stream = shortened(table.stream, method)
     if table.dataset in FEW_IMAGES and method in SINGLE_IMAGES:
         stream = replace(stream, batch_size=FEW_IMAGES[table.dataset])
-    return TableSettings(
-        backbone=TINY,
-        dataset=table.dataset,
-        variants=(ZERO_SHOT, Variant(method, METHODS[method].label, method, changes)),
-        corruptions=table.corruptions,
-        seeds=SEEDS,
-        stream=stream,
-    )
+    variants = (ZERO_SHOT, Variant(method, METHODS[method].label, method, changes))
+    return TableSettings(table.dataset, variants, table.corruptions, SEEDS, stream)
 
 
 def digest_of(name: str, method: str) -> str:
@@ -112,12 +105,8 @@ Candidate = tuple[float, int | None]  # rate as a share, steps; None: the method
 
 def choose_all(arguments: argparse.Namespace) -> None:
     """The ``choose`` command."""
-    varied = tuple(name for name in method_names() if name_for(name, "learning_rate"))
-    names = arguments.methods or varied
-    for name in names:
-        check_choice("methods", name, varied)
     backbone = load_backbone(TINY)
-    gains = {name: measure(backbone, name, arguments) for name in names}
+    gains = {name: measure(backbone, name, arguments) for name in arguments.methods}
     found = {name: choose(of_candidates) for name, of_candidates in gains.items()}
     text = chosen_page(found, gains, arguments)
     (arguments.out / "chosen.md").write_text(text, encoding="utf-8")
@@ -147,17 +136,10 @@ def measure(backbone: Backbone, method: str, arguments: argparse.Namespace) -> d
     tried = candidates(method, arguments.rates, arguments.steps)
     named = {candidate: _variant(method, candidate, backbone.info.adaptation) for candidate in tried}
     stream = StreamSettings(severity=arguments.severity, batches=arguments.batches, batch_size=arguments.batch_size)
-    found = []
+    stream, variants, found = shortened(stream, method), (ZERO_SHOT, *named.values()), []
     for dataset in arguments.datasets.split(","):
-        settings = TableSettings(
-            backbone=backbone.info.name,
-            dataset=dataset,
-            variants=(ZERO_SHOT, *named.values()),
-            corruptions=EXTRA_CORRUPTIONS,
-            seeds=arguments.seeds,
-            stream=shortened(stream, method),
-            names=picture_class_names() if dataset == "pictures" else None,
-        )
+        names = picture_class_names() if dataset == "pictures" else None
+        settings = TableSettings(dataset, variants, EXTRA_CORRUPTIONS, arguments.seeds, stream, names=names)
         folder = arguments.out / Path(dataset).name.replace(":", "-") / method
         found.append(gains_of(run_here(settings, backbone, folder, f"{method} on {dataset}: ").frame()))
     gains = 100 * pd.concat(found)

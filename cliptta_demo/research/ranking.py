@@ -1,14 +1,13 @@
 """Methods in the order of what they gain over zero-shot, and what that says, out of a line for each stream."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pandas as pd
 
 from cliptta_demo.backend.methods.recorded import Measured, chosen
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.research.gallery_tables import TABLES
-from cliptta_demo.research.means import interval_words, is_told, margin_of, markdown, spread
+from cliptta_demo.research.text import interval_words, is_told, margin_of, markdown, spread
 
 LITTLE, MUCH = 0.5, 0.8  # accuracies of zero-shot that part streams with much to repair from those with little
 SHOWN = 6  # methods in the README
@@ -61,13 +60,6 @@ def outcomes_of(frame: pd.DataFrame, method: str) -> dict[str, pd.Series]:
         "images": images,
         "machine": own.device,
     }
-
-
-def read_streams(path: Path) -> pd.DataFrame:
-    """What was kept of all streams: table, method, a digest of what defines its streams, and :func:`outcomes_of`."""
-    if not path.exists():
-        return pd.DataFrame(columns=["table", "method", "settings"])
-    return pd.read_csv(path, dtype={"settings": str}).round(6)  # as they were written, to the bit
 
 
 def group_of(streams: pd.DataFrame, group: str) -> pd.DataFrame:

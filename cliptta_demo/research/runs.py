@@ -6,7 +6,6 @@ import platform
 import re
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTIONS
 from cliptta_demo.backend.data.catalog import check_source, open_source, open_strangers, picture_class_names
 from cliptta_demo.backend.data.presets import CIFAR_C_PREFIXES, CIFAR_C_TABLE
 from cliptta_demo.backend.data.sources import Source
-from cliptta_demo.backend.declare import check_choice, check_number, settings_of
+from cliptta_demo.backend.declare import check_number
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import parse_class_names
@@ -33,7 +32,7 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.backend.variants import Variant, parse_variants
 from cliptta_demo.options import read_stream
 from cliptta_demo.research.commands import ALL, DEFAULT_METHODS, DEFAULT_OPEN_METHODS, NONE, read_list
-from cliptta_demo.research.means import in_points
+from cliptta_demo.research.text import in_points
 
 ZERO_SHOT = Variant(REFERENCE, REFERENCE, REFERENCE)  # the column beside which others are measured
 RUNS_FILE, SETTINGS_FILE = "runs.jsonl", "settings.json"
@@ -43,25 +42,25 @@ Cells = Callable[[Sequence[Job]], Iterable["Row"]]  # does the work: streams to 
 Summary = dict[str, Any]  # of one method on one stream, see :func:`.summary.summarise`
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class TableSettings:
     """What a table is made of.
 
     Attributes:
-        backbone, dataset, ood: their names (ood is None without strangers).
-        variants: the columns; seeds: each stream is run once for each.
+        dataset: its name; variants: the columns; seeds: each stream is run once for each.
         corruptions: the rows; only the schedule's name where that draws them by itself.
         stream: everything else of the streams; its corruption and seed are replaced.
+        backbone, ood: their names (ood is None without strangers).
         names: of the classes; None: the data set's own.
     """
 
-    backbone: str
     dataset: str
-    ood: str | None = None
     variants: tuple[Variant, ...]
     corruptions: tuple[str, ...]
     seeds: tuple[int, ...]
     stream: StreamSettings
+    backbone: str = TINY
+    ood: str | None = None
     names: tuple[str, ...] | None = None
 
     def jobs(self) -> list[Job]:
@@ -92,21 +91,17 @@ class TableSettings:
 
 def read_settings(arguments: argparse.Namespace) -> TableSettings:
     """The settings that the words of ``table`` ask for; raises :class:`UserError`."""
-    words = [word.strip() for word in arguments.corruptions.split(",") if word.strip()]
     # There is no clean row among CIFAR-10-C's own files.
     corrupted = arguments.dataset.startswith((*CIFAR_C_PREFIXES, CIFAR_C_TABLE))
     everything = COMMON_CORRUPTIONS if corrupted else (NONE, *COMMON_CORRUPTIONS)
-    corruptions = tuple(everything) if words == [ALL] else tuple(dict.fromkeys(words))
-    if not corruptions:
-        raise UserError("corruptions is empty; name at least one, or all.")
-    for name in corruptions:
-        check_choice("corruptions", name, (NONE, *CORRUPTIONS))
+    every = arguments.corruptions == ALL
+    corruptions = tuple(everything) if every else read_list("corruptions", arguments.corruptions, (NONE, *CORRUPTIONS))
     seeds = read_list("seeds", arguments.seeds, int)
     for seed in seeds:
         check_number("seeds", seed, 0, 2**31 - 1, whole=True)
     stream = read_stream(arguments)
     if stream.schedule != "one":
-        if corrupted or words != [ALL]:
+        if corrupted or not every:
             raise UserError(
                 f"schedule is {stream.schedule!r}: it draws corruptions by itself, on clean images. Leave out "
                 "--corruptions, and give a data set that is not corrupted."
@@ -117,21 +112,13 @@ def read_settings(arguments: argparse.Namespace) -> TableSettings:
     check_source(arguments.dataset)
     if arguments.ood:
         check_source(arguments.ood, strangers=True)
-    check_backbone(arguments.backbone or TINY)
+    backbone = arguments.backbone or TINY
+    check_backbone(backbone)
     variants = parse_variants(arguments.methods or (DEFAULT_OPEN_METHODS if arguments.ood else DEFAULT_METHODS))
     names = None if arguments.classes in (None, ALL) else parse_class_names(arguments.classes)
     if arguments.classes == ALL and arguments.dataset in ("pictures", "unseen-style"):
         names = picture_class_names()
-    return TableSettings(
-        backbone=arguments.backbone or TINY,
-        dataset=arguments.dataset,
-        ood=arguments.ood,
-        variants=variants,
-        corruptions=corruptions,
-        seeds=seeds,
-        stream=stream,
-        names=names,
-    )
+    return TableSettings(arguments.dataset, variants, corruptions, seeds, stream, backbone, arguments.ood, names)
 
 
 _images = lru_cache(maxsize=2)(open_source)  # the streams of a data set, and the tables of many methods, share it
@@ -167,16 +154,14 @@ def run_stream(
 
     Columns with equal settings run side by side, so that each batch is made once for all of them.
     """
-    groups: dict[tuple[AdaptationSettings, int], list[Variant]] = {}
-    known: Counter[tuple[AdaptationSettings, str]] = Counter()
+    groups: dict[tuple[AdaptationSettings, tuple[Any, ...]], list[Variant]] = {}
     for variant in variants:
-        key = variant.settings(backbone.info.adaptation), variant.method
-        groups.setdefault((key[0], known[key]), []).append(variant)  # a method is once in a group
-        known[key] += 1
+        key = variant.settings(backbone.info.adaptation), tuple(variant.own.items())
+        groups.setdefault(key, []).append(variant)
     found: dict[str, Summary] = {}
-    for (adaptation, _), group in groups.items():
-        own = {method: settings for v in group for method, settings in v.own.items()}
-        settings = RunSettings(methods=tuple(v.method for v in group), stream=stream, adaptation=adaptation, own=own)
+    for (adaptation, own), group in groups.items():
+        methods = tuple(dict.fromkeys(variant.method for variant in group))
+        settings = RunSettings(methods=methods, stream=stream, adaptation=adaptation, own=dict(own))
         *_, (_, snapshot) = Experiment(settings, backbone, source, strangers).run()
         summaries = summarise(snapshot)["methods"]
         for variant in group:
@@ -231,9 +216,6 @@ class Table:
         path = directory / SETTINGS_FILE
         if path.exists():
             old = json.loads(path.read_text(encoding="utf-8"))
-            for part, kind in (("stream", StreamSettings), ("adaptation", AdaptationSettings)):
-                usual = {name: item.default for name, item in settings_of(kind).items() if name in self.described[part]}
-                old[part] = usual | old[part]  # a setting that was not there yet
             # More seeds or corruptions than before are no difference: the rows that are there stay valid.
             names = (old.keys() | self.described.keys()) - {"seeds", "corruptions"}
             if changed := sorted(name for name in names if old.get(name) != self.described.get(name)):

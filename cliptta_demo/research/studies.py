@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -90,16 +90,6 @@ class Study:
         about = [table, self.settings.names, self.sample, unusual(TINY_ADAPTATION), weights_digest(), pictures_digest()]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
-    def settings_in(self, combination: Combination) -> TableSettings:
-        """What of it a combination runs."""
-        if combination == COMBINATIONS[0]:
-            return self.settings
-        return replace(self.settings, corruptions=self.sample[0], seeds=self.sample[1])
-
-    def with_seeds(self, seeds: tuple[int, ...]) -> "Study":
-        """The study with these seeds alone in every combination: what is compared has run on the same streams."""
-        return replace(self, settings=replace(self.settings, seeds=seeds), sample=(self.sample[0], seeds))
-
 
 @cache
 def pictures_digest() -> str:
@@ -113,17 +103,12 @@ def lesson_study(lesson: Lesson) -> Study:
     recipe = lesson_recipe(lesson)
     stream, own = recipe.settings.stream, recipe.settings.adaptation
     changes = {name: value for name, value in vars(own).items() if value != getattr(TINY_ADAPTATION, name)}
+    variants = tuple(Variant(name, label_of(name), name, changes) for name in recipe.settings.methods)
+    corruptions, ood = (stream.corruption,), recipe.ood_source if stream.ood_share else None
     settings = TableSettings(
-        backbone=recipe.backbone,
-        dataset=recipe.dataset,
-        ood=recipe.ood_source if stream.ood_share else None,
-        variants=tuple(Variant(name, label_of(name), name, changes) for name in recipe.settings.methods),
-        corruptions=(stream.corruption,),
-        seeds=LESSON_SEEDS,
-        stream=stream,
-        names=recipe.source_names,
+        recipe.dataset, variants, corruptions, LESSON_SEEDS, stream, recipe.backbone, ood, recipe.source_names
     )
-    return Study(f"lesson-{lesson.key}", settings, (settings.corruptions, SAMPLE_SEEDS))
+    return Study(f"lesson-{lesson.key}", settings, (corruptions, SAMPLE_SEEDS))
 
 
 def table_study(name: str, words: str, corruptions: tuple[str, ...], seeds: tuple[int, ...]) -> Study:
@@ -202,5 +187,4 @@ MEASURED: dict[str, tuple[Claim, ...]] = {
         Claim("TENT {}", lead("zero-shot", "tent"), above=0),
     ),
 }
-MODEL_CARD: dict[str, tuple[Claim, ...]] = {}
-DOCUMENTS = {"README": README, "What was measured": MEASURED, "Model card": MODEL_CARD}
+DOCUMENTS = {"README": README, "What was measured": MEASURED, "Model card": {}}

@@ -1,15 +1,18 @@
-"""The streams of a table as numbers, CSV and Markdown, beside the paper's (ViT-B/16, arXiv 2507.14312)."""
+"""Means of a few seeds and how far they can be trusted, by Student's t; a table's streams as CSV and Markdown."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cliptta_demo.backend.methods.registry import REFERENCE
 from cliptta_demo.backend.variants import Variant, label_of
-from cliptta_demo.research.means import in_points, markdown, spread
 
+LEVEL = 0.95  # of the intervals that texts give
 MEASURES = [
     "accuracy",
     "auroc",
@@ -26,10 +29,11 @@ MEASURES = [
     "seconds_per_batch",
 ]
 CLEAN = "none"
-CELL = ["corruption", "method"]
+CELL, STREAM = ["corruption", "method"], ["corruption", "seed"]
 
 
-# a data set, by the word before any ":", → what the paper calls it, with 15 corruptions at severity 5
+# The paper's numbers (ViT-B/16, arXiv 2507.14312): a data set, by the word before any ":", → what it is called there,
+# with 15 corruptions at severity 5.
 PAPER_NAMES = {
     **dict.fromkeys(("cifar10", "cifar10-c", "cifar10c"), "CIFAR-10-C"),
     **dict.fromkeys(("cifar100", "cifar100c"), "CIFAR-100-C"),
@@ -46,6 +50,51 @@ PAPER_OPEN_SET = {  # against whom; AUROC / FPR95 of clean images, half of them 
     "CIFAR-10-C": ("CIFAR-10 against SVHN", ("98.5 / 5.2", "42.3 / 89.3", "99.8 / 0.4")),
     "ImageNet-C": ("ImageNet against Places", ("90.1 / 43.8", "49.9 / 89.4", "97.7 / 9.7")),
 }
+
+
+@cache
+def t_quantile(degrees: int) -> float:
+    """How many standard errors :data:`LEVEL` of Student's t lies within: 4.30 for 2 degrees, 1.96 for very many."""
+    t, step = np.linspace(0, 20, 200_001, retstep=True)
+    scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(degrees * math.pi)
+    density = scale * (1 + t**2 / degrees) ** (-(degrees + 1) / 2)
+    found = np.interp(LEVEL, np.cumsum(density[1:] + density[:-1]) * step, t[1:])
+    return round(float(found), 6)  # the same on every machine
+
+
+def margin_of(values: pd.Series) -> float:
+    """Half the width of the mean's interval; infinite where there is but one value."""
+    return t_quantile(len(values) - 1) * values.sem() if len(values) > 1 else math.inf
+
+
+def is_told(values: pd.Series) -> bool:
+    """Whether their mean can be told from 0: its interval leaves 0 out."""
+    return bool(abs(values.mean()) > margin_of(values))
+
+
+def interval_words(values: pd.Series) -> str:
+    """Mean and interval of shares, in points: ``0.3 points (95 %: 0.0 to 0.7)``."""
+    mean, margin = values.mean(), margin_of(values)
+    middle, low, high = (f"{round(100 * share, 1) + 0.0:.1f}" for share in (mean, mean - margin, mean + margin))
+    return f"{middle} points" + (f" ({100 * LEVEL:.0f} %: {low} to {high})" if math.isfinite(margin) else "")
+
+
+def in_points(mean: float, error: float | None = None, sign: str = "") -> str:
+    """A share's mean and, where there is one, its standard error: ``7.5 ± 0.2``; ``sign`` "+" for a difference."""
+    if pd.isna(mean):
+        return "" if sign else "–"
+    return f"{100 * mean:{sign}.1f}" + ("" if pd.isna(error) else f" ± {100 * error:.1f}")
+
+
+def spread(values: pd.Series, sign: str = "") -> str:
+    """Mean and standard error of the shares that are there, see :func:`in_points`."""
+    return in_points(values.mean(), values.sem(), sign)
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A frame of texts as a Markdown table, without its index."""
+    lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def numbers_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -70,6 +119,13 @@ def in_words(of_corruptions: pd.DataFrame, of_seeds: pd.DataFrame, sign: str = "
     """The mean over all corruptions with its standard error over seeds."""
     errors = of_seeds.sem()
     return pd.Series({name: in_points(mean, errors[name], sign) for name, mean in of_corruptions.mean().items()})
+
+
+def read_streams(path: Path) -> pd.DataFrame:
+    """What a command recorded of its streams, a line for each, as it was written to the bit; none without the file."""
+    if not path.exists():
+        return pd.DataFrame(columns=["study", "table", "method", "settings"])
+    return pd.read_csv(path, dtype={"settings": str}, keep_default_na=False, na_values=[""]).round(6)
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -154,10 +210,9 @@ def collapse_sentence(frame: pd.DataFrame) -> str:
 
     Counted over shifted streams that have labels, the clean ones left out.
     """
-    streams = frame[frame.corruption != CLEAN].pivot(index=["corruption", "seed"], columns="method")
-    if streams.empty or not {REFERENCE, "tent"} <= {*frame.method}:
-        return ""
-    streams = streams[[("accuracy", REFERENCE), ("collapsed", "tent")]].dropna().set_axis(["right", "fallen"], axis=1)
+    streams = frame[frame.corruption != CLEAN].pivot(index=STREAM, columns="method")
+    streams = streams.reindex(columns=[("accuracy", REFERENCE), ("collapsed", "tent")]).dropna()
+    streams = streams.set_axis(["right", "fallen"], axis=1)
     if streams.empty:
         return ""
     weak, fallen = streams.right < 0.5, streams.fallen.astype(bool)

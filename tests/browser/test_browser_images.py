@@ -253,9 +253,8 @@ def test_hostile_class_and_file_names_are_text_in_every_panel(page) -> None:
 
 def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
     remove_all(page)
-    clip = tmp_path / "clip.webm"
-    clip.write_bytes(film("webm", 60))
-    page.set_input_files("#files input[type=file]", [str(clip)])
+    (tmp_path / "clip.webm").write_bytes(film("webm", 60))
+    page.set_input_files("#files input[type=file]", [str(tmp_path / "clip.webm")])
     noted(page, "6 frames ready, in their order")
     assert page.input_value("#order input") == "As given"
     page.fill("#files .every input", "3")

@@ -137,8 +137,8 @@ def test_the_page_opens_with_a_finished_example(page):
     assert "CLIPTTA" in page.inner_text("h1")
     for depth in ("why", "explore", "watch"):
         show(page, depth)
-        empty = page.locator(".panel .empty:visible")  # the sweep alone asks for runs of its own
-        assert empty.evaluate_all("all => all.filter(one => !one.closest('#sweep')).length") == 0
+        waits = "[...document.querySelectorAll('.panel .empty')].some(e => e.checkVisibility() && !e.closest('#sweep'))"
+        page.wait_for_function(f"!{waits}")  # the sweep alone asks for runs of its own
         if depth == "explore":
             assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
             assert page.get_attribute(".colophon a:not(.term)", "href") == "https://arxiv.org/abs/2507.14312"

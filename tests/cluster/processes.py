@@ -1,11 +1,13 @@
-"""The processes that a program has started, from /proc, how much memory one may take more, and waiting: Linux only."""
+"""The processes that a program has started, and waiting: Linux only."""
 
+import re
+import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 PATIENCE = 240  # seconds, for what takes ten on an idle machine
+# How Ray's processes begin: a worker of the page, one that runs a stream of a table, a node's own.
+WORKER, TASK, RAYLET = "ray::WorkerProcess", "ray::run_there", r"\S*/raylet\b"
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -16,44 +18,12 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def workers_of(process: int) -> list[int]:
-    """The worker processes of Ray below this one."""
-    return _below(process, "ray::WorkerProcess")
-
-
-def tasks_of(process: int) -> list[int]:
-    """The processes below this one in which Ray runs a stream of a table."""
-    return _below(process, "ray::run_there")
-
-
-def raylets_of(process: int) -> list[int]:
-    """The nodes' own processes below this one."""
-    return [number for number in _below(process, "") if _name(number).partition("\0")[0].endswith("/raylet")]
-
-
-def _name(process: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_text()
-    return ""
-
-
-def _below(process: int, start: str) -> list[int]:
-    """The processes below this one whose command line starts so."""
-    parents: dict[int, int] = {}
-    names: dict[int, str] = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (path / "stat").read_text()
-            names[int(path.name)] = (path / "cmdline").read_text()
-        except OSError:  # it has ended meanwhile
-            continue
-        parents[int(path.name)] = int(stat.rpartition(")")[2].split()[1])
-
-    def below(number: int) -> bool:
-        while number in parents:
-            if number == process:
-                return True
-            number = parents[number]
-        return False
-
-    return sorted(number for number, name in names.items() if name.startswith(start) and below(number))
+def below(process: int, pattern: str) -> list[int]:
+    """The processes below this one whose command line begins so."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    family, found = {process}, []
+    for number, parent, name in (line.split(None, 2) for line in listed.splitlines()):  # parents come first
+        if int(parent) in family:
+            family.add(int(number))
+            found += [int(number)] * bool(re.match(pattern, name))
+    return found

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from processes import PATIENCE, raylets_of, until, workers_of
+from processes import PATIENCE, RAYLET, WORKER, below, until
 from serving import serve_process
 from visitors import Server, visit
 
@@ -50,13 +50,13 @@ def disturbed(runs: int, disturb: Callable[[int], None]) -> Iterator[tuple[Any, 
 
 
 def test_visitors_get_a_lone_runs_numbers_though_a_worker_dies_and_the_server_ends_in_good_order() -> None:
-    with disturbed(6, lambda process: os.kill(workers_of(process)[0], signal.SIGKILL)) as (process, events):
-        workers = workers_of(process.pid)
+    with disturbed(6, lambda process: os.kill(below(process, WORKER)[0], signal.SIGKILL)) as (process, events):
+        workers = below(process.pid, WORKER)
     assert {"worker-joined", "worker-lost", "ready", "run-finished", "stopped"} <= set(events)
     until(lambda: not any(os.path.exists(f"/proc/{number}") for number in workers))
 
 
 def test_the_page_outlives_its_cluster_says_so_and_takes_it_back() -> None:
-    with disturbed(2, lambda process: os.kill(*raylets_of(process), signal.SIGKILL)) as (_, events):
+    with disturbed(2, lambda process: os.kill(*below(process, RAYLET), signal.SIGKILL)) as (_, events):
         pass
     assert events.index("cluster-lost") < events.index("cluster-back") < events.index("stopped")

@@ -11,20 +11,19 @@ from cliptta_demo.research.ablation import (
     ADDED,
     BARE,
     PULLED,
-    SETTINGS,
     TERMS,
     WHOLE,
     Terms,
     added,
     gains,
     rates_for,
-    read_outcomes,
     variant,
 )
 from cliptta_demo.research.commands import ABLATED
 from cliptta_demo.research.runs import run_stream
+from cliptta_demo.research.text import read_streams
 
-OUTCOMES = read_outcomes(ROOT / "docs" / "ablation.csv")
+OUTCOMES = read_streams(ROOT / "docs" / "ablation.csv")
 METHODS = {BARE: "tent", PULLED: "tent-reg", WHOLE: "cliptta"}
 
 
@@ -42,8 +41,7 @@ def test_combinations_are_the_methods_that_they_are_said_to_be_and_all_move_apar
 
 
 def test_the_file_holds_what_was_to_be_tried_and_differences_are_of_the_same_streams() -> None:
-    assert tuple(SETTINGS) == ABLATED
-    assert {*OUTCOMES.setting} == {title for title, _ in SETTINGS.values()}
+    assert {*OUTCOMES.setting} == {title for title, _ in ABLATED.values()}
     for terms, outcomes in OUTCOMES.groupby(TERMS):
         assert {*outcomes.rate} <= {*rates_for(Terms(*terms))}
     means = [gains(OUTCOMES).xs(tuple(terms), level=TERMS).mean(axis=1) for terms in (WHOLE, PULLED)]

@@ -60,22 +60,13 @@ def test_the_bare_loop_makes_the_passes_and_leaves_the_backbone_alone() -> None:
     assert len(predicted.unique()) >= 6  # of eight classes
 
 
-def test_listed_backbones_are_timed_with_the_activation_of_their_weights() -> None:
-    assert listed_architectures() == (
-        "random:ViT-B-16-quickgelu",
-        "random:ViT-B-32-quickgelu",
-        "random:ViT-L-14-quickgelu",
-        "random:RN50-quickgelu",
-        "random:MobileCLIP2-S0",
-        "random:ViT-B-16-SigLIP",
-    )
-
-
 @pytest.mark.parametrize("architecture", ["test-vit", "test-resnet"])
 def test_what_is_published_is_the_same_model_in_two_passes_a_step(
     architecture: str,
     checkpoints: dict[str, Path],  # noqa: F811
 ) -> None:
+    quick = ["quickgelu" in name for name in listed_architectures()]
+    assert quick == [True, True, True, True, False, False]  # the activation that their weights were trained with
     backbone = load_backbone(f"random:{architecture}", "cpu", precision="float32")
     published = Published(backbone)
     pixels = backbone.normalise(random_images(6, size=backbone.info.image_size))

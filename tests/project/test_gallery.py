@@ -14,7 +14,6 @@ from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
 from cliptta_demo.page.layout.own_widgets import build_picker
 from cliptta_demo.research import gallery
-from cliptta_demo.research.means import interval_words, is_told, margin_of, t_quantile
 from cliptta_demo.research.ranking import (
     apart,
     beyond,
@@ -25,11 +24,11 @@ from cliptta_demo.research.ranking import (
     outcomes_of,
     ranking,
     ranking_page,
-    read_streams,
     readme,
     winners,
 )
-from cliptta_demo.research.runs import Row, frame_of, machine
+from cliptta_demo.research.runs import machine
+from cliptta_demo.research.text import interval_words, is_told, margin_of, read_streams, t_quantile
 
 GALLERY = ROOT / "docs" / "gallery"
 KEPT = read_streams(GALLERY / gallery.STREAMS_FILE)
@@ -39,20 +38,15 @@ TITLE = gallery.TABLES[ONE].title
 
 def rows(method: str, gains: list[tuple[float, float]], table: str = ONE, before: float = 0.5) -> pd.DataFrame:
     """For each seed the gains under fog and under snow, over 0.5; five images in half a second."""
-
-    def row(corruption: str, seed: int, gain: float) -> Row:
-        about = {"calibration_error": 0.1, "seconds_per_batch": 0.5, "kept_bytes": 0, "histogram": [3, 2]}
-        about |= {"series": {"seconds": [0.5]}}
-        columns = {"zero-shot": before, method: before + gain}
-        of = {name: about | {"accuracy": value, "collapsed": value < 0.2} for name, value in columns.items()}
-        return Row(corruption, seed, 1.0, of, "here")
-
+    about = {"calibration_error": 0.1, "seconds_per_batch": 0.5, "kept_bytes": 0, "histogram": [3, 2]}
+    about |= {"series": {"seconds": [0.5]}, "device": "here"}
     found = [
-        row(corruption, seed, gain)
+        about | {"corruption": corruption, "seed": seed, "method": name, "accuracy": value, "collapsed": value < 0.2}
         for seed, pair in enumerate(gains)
         for corruption, gain in zip(("fog", "snow"), pair, strict=True)
+        for name, value in (("zero-shot", before), (method, before + gain))
     ]
-    return pd.DataFrame(outcomes_of(frame_of(found), method)).assign(table=table, method=method, settings="")
+    return pd.DataFrame(outcomes_of(pd.DataFrame(found), method)).assign(table=table, method=method, settings="")
 
 
 def grouped(*parts: pd.DataFrame, group: str = "corruptions") -> pd.DataFrame:
@@ -89,6 +83,10 @@ def test_methods_stand_in_the_order_of_their_gains_and_are_told_apart_by_student
     both = grouped(*FIRST, rows("cliptta", [(0.1, 0.2), (0.1, 0.22)], TWO))
     assert list(ranking(both).index) == ["cliptta"]
     assert gains_table(both).method.tolist() == ["CLIPTTA", "TENT + regulariser", "TENT"]
+    # Gains are told apart by how much zero-shot reads.
+    lost, read = rows("cliptta", [(0.3, 0.3)] * 2, before=0.3), rows("cliptta", [(-0.1, 0.0)] * 2, TWO, before=0.9)
+    (line,) = ranking(grouped(lost, read)).itertuples()
+    assert (line.lost, line.read, line.words) == ("+30.0 ± 0.0", "-5.0 ± 0.0", "+12.5 ± 0.0")
 
 
 def test_two_standard_errors_of_three_seeds_tell_nothing() -> None:
@@ -125,12 +123,6 @@ def test_what_saw_fewer_images_is_marked_and_not_compared_and_where_another_is_a
     streams = grouped(*FIRST, *second)
     ahead = f"Ahead of CLIPTTA: TENT on {gallery.TABLES[TWO].title} by 15.0 points (95 %: 15.0 to 15.0)."
     assert ahead in winners(streams, ranking(streams))
-
-
-def test_gains_are_told_apart_by_how_much_zero_shot_reads() -> None:
-    lost, read = rows("cliptta", [(0.3, 0.3)] * 2, before=0.3), rows("cliptta", [(-0.1, 0.0)] * 2, TWO, before=0.9)
-    (line,) = ranking(grouped(lost, read)).itertuples()
-    assert (line.lost, line.read, line.words) == ("+30.0 ± 0.0", "-5.0 ± 0.0", "+12.5 ± 0.0")
 
 
 def test_the_readme_shows_six_with_tent_and_two_sentences() -> None:
@@ -209,6 +201,11 @@ def test_every_table_can_be_run_and_what_was_kept_of_it_is_of_today() -> None:
         assert len(streams) == len(gallery.settings_of_run(name, method).jobs())
         if gallery.TABLES[name].dataset == "pictures":  # these images are in the package
             assert {*streams.settings} == {gallery.digest_of(name, method)}, method
+    # What the docs say of two hundred kinds of photographs.
+    more = beyond(group_of(KEPT, "photographs"), "cliptta", "tent-reg")
+    assert is_told(more)
+    text = " ".join((ROOT / "docs" / "methods" / "captions.md").read_text(encoding="utf-8").split())
+    assert f"ahead of it by {interval_words(more)}](../gallery/ranking.md)" in text
 
 
 def test_the_page_calls_only_what_its_interval_allows_a_gain_or_a_loss_and_rounds_as_the_ranking_does() -> None:
@@ -224,23 +221,16 @@ def test_the_page_calls_only_what_its_interval_allows_a_gain_or_a_loss_and_round
     assert "+0.0" not in picker[: picker.index('value="tent"')]  # the yardstick gains nothing by itself
 
 
-def test_what_the_docs_say_of_two_hundred_kinds_of_photographs() -> None:
-    more = beyond(group_of(KEPT, "photographs"), "cliptta", "tent-reg")
-    assert is_told(more)
-    text = " ".join((ROOT / "docs" / "methods" / "captions.md").read_text(encoding="utf-8").split())
-    assert f"ahead of it by {interval_words(more)}](../gallery/ranking.md)" in text
-
-
 # Every printed table's: degrees of freedom → how far 95 % reach.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 10: 2.228, 19: 2.093, 30: 2.042, 120: 1.980}
 
 
 def test_intervals_are_students_and_few_seeds_reach_further_than_two_standard_errors() -> None:
     assert {degrees: round(t_quantile(degrees), 3) for degrees in STUDENT} == STUDENT
-    three = [0.001, 0.002, 0.003]  # 3.5 standard errors above 0
+    three, one = pd.Series([0.001, 0.002, 0.003]), pd.Series([0.5])  # 3.5 standard errors above 0; tells nothing
     assert margin_of(three) == pytest.approx(4.3027 * 0.001 / math.sqrt(3), rel=1e-4)
     assert not is_told(three)
-    assert is_told([*three, *three])
-    assert not is_told([0.5])  # one seed tells nothing
+    assert is_told(pd.concat([three, three]))
+    assert not is_told(one)
     assert interval_words(three) == "0.2 points (95 %: 0.0 to 0.4)"
-    assert interval_words([0.5]) == "50.0 points"
+    assert interval_words(one) == "50.0 points"
