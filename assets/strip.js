@@ -53,7 +53,7 @@ function shifts(data) {
 function classes(rows) {
   const canvas = make("canvas.classes", { width: rows[0].length, height: rows.length });
   const drawing = canvas.getContext("2d");
-  drawing.fillStyle = colour("accent");
+  drawing.fillStyle = colour("ink");
   rows.forEach((row, y) =>
     [...row].forEach((level, x) => {
       drawing.globalAlpha = Number(level) / 9;
