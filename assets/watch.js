@@ -70,7 +70,7 @@ kinds.words = function (body) {
   const place = (index) => (batch ? tile(batch, index) : count ? thumbnail(files[index]) : make("i.tile.waits", make("i.picture")));
   const grid = make("div.saying", indices.slice(body.from, body.from + WORDS).map(place));
   if (batch) {
-    grid.dataset.methods = methodsOf(batch).length;
+    grid.classList.toggle("many", methodsOf(batch).length > 3);
     const { seen } = cliptta.addresses(batch);
     if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
     grid.addEventListener("click", (event) => {
