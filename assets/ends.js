@@ -17,16 +17,15 @@ function spread(wanted, rooms, low, high) {
   return placed;
 }
 
-function label({ own, number, unit = "", gain = ""}, size) {
+function label({ own, number, unit, gain }, size) {
   const large = size === "large";
-  const beside = !large ? "" : cliptta.beside.map((told) => told(own.method)).filter(Boolean).join(" · ");
+  const beside = large ? cliptta.beside.map((told) => told(own.method)).filter(Boolean).join(" · ") : "";
+  const some = (words, text) => (text ? make(words, text) : null);
   const place = make(
-    "div",
-    { className: `end ${size}` },
-    make("span", { className: "number" }, make("b", { textContent: number }), unit ? make("small", { textContent: unit }) : null, large && gain ? make("span", { className: "gained", textContent: gain }) : null),
-    make("span", { className: "who" }, make("b", { textContent: own.label }), beside ? make("span", { className: "beside", textContent: beside }) : null),
+    `div.end.${size}`, { "data-method": own.method },
+    make("span.number", make("b", number), some("small", unit), some("span.gained", large && gain)),
+    make("span.who", make("b", own.label), some("span.beside", beside)),
   );
-  place.dataset.method = own.method;
   return tinted(own.mark, place);
 }
 
@@ -42,7 +41,7 @@ cliptta.drawEnds = function (facet, { ends = [], facets, legend }) {
   const wanted = ends.map(({ value }) => height(value));
   const labels = ends.map((end) => label(end, size));
   const leaders = drawn("svg", { width: LEADER, height: plot.clientHeight, "aria-hidden": "true" });
-  facet.append(make("div", { className: "ends", style: `width:${margin.r}px;height:${plot.clientHeight}px` }, leaders, ...labels));
+  facet.append(make("div.ends", { style: `width:${margin.r}px;height:${plot.clientHeight}px` }, leaders, ...labels));
   const rooms = labels.map((place) => Math.max(APART[size], place.offsetHeight + 4)); // what stands beside a name may wrap
   const placed = spread(wanted, rooms, ABOVE[size], plot.clientHeight + ABOVE[size]);
   ends.forEach((end, index) => {

@@ -60,10 +60,10 @@ function tinted({ colour }, element) {
 }
 
 /** Its marker. */
-const marker = (mark) => tinted(mark, make("i", { className: `marker ${mark.symbol}`, ariaHidden: "true" }));
+const marker = (mark) => tinted(mark, make(`i.marker.${mark.symbol}`, { ariaHidden: "true" }));
 
 /** A method's marker and name. */
-const who = (entry) => [marker(entry.mark), make("span", { textContent: entry.label })];
+const who = (entry) => [marker(entry.mark), make("span", entry.label)];
 
 /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
 const root = () => document.querySelector(".gradio-container") || document.body;
@@ -92,7 +92,7 @@ function emptied(body, text) {
 
 /** Buttons of which one is pressed; `entries`: value and content of each; `choose` gets the value of the next. */
 function choices(label, entries, chosen, choose) {
-  const group = make("div", { className: "choices", role: "group", "aria-label": label });
+  const group = make("div.choices", { role: "group", "aria-label": label });
   for (const [value, ...content] of entries) {
     const onclick = () => {
       for (const other of group.children) other.ariaPressed = other === button;
@@ -106,7 +106,7 @@ function choices(label, entries, chosen, choose) {
 
 /** A table in a box that scrolls; `label` says what it shows. */
 const table = (label, ...parts) =>
-  make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, make("table", {}, ...parts));
+  make("div.scroll", { tabIndex: 0, role: "region", "aria-label": label }, make("table", ...parts));
 
 /** JSON text as what it says; nothing where there is none, or no JSON. */
 function read(text) {
@@ -134,62 +134,6 @@ function keepPlaces(holder, items, id, make, leave = () => {}) {
   });
 }
 
-const loopback = /^(localhost|127\..*|\[::1\])$/.test(location.hostname);
-
-/** Puts the address of the experiment into the address bar, and shows it: the field that it stands in.
- * `others`: where the network has the server, which this machine alone calls so. */
-function showLink(query, others) {
-  const address = new URL(window.location.href);
-  const kept = [...address.searchParams].filter(([name]) => name.startsWith("__")); // Gradio's own, such as the theme
-  address.hash = "";
-  address.search = new URLSearchParams([...kept, ...new URLSearchParams(query)]).toString();
-  window.history.replaceState(null, "", address);
-  address.search = query; // the friend keeps their own theme
-  const note = document.querySelector("#link-note .link-note");
-  const field = note.querySelector("input");
-  const all = [...(others ?? []), location.hostname].map((host) => Object.assign(new URL(address), { hostname: host }));
-  field.value = all[0].href;
-  const rest = all.slice(1).map(({ origin }) => origin).join(", ");
-  let more = rest && say("It opens in your network. This server is also at {addresses}.", { addresses: rest });
-  if (!rest && others && loopback) more = say("Only this machine can open it: the server listens on loopback alone, or has no network.");
-  note.querySelector("small").textContent = more;
-  note.hidden = false;
-  note.querySelector("span").textContent = say("Copy this link");
-  return field;
-}
-
-/** The same, and puts it into the clipboard. */
-async function copyLink(told) {
-  const [query, ...others] = told.split("\n");
-  if (!query) return; // the form has an error, which the message tells
-  const field = showLink(query, others);
-  // A frame or a plain http page may not write to the clipboard.
-  const copied = await navigator.clipboard?.writeText(field.value).then(() => true, () => false);
-  if (!copied) field.select();
-  if (copied || document.execCommand("copy")) field.parentElement.querySelector("span").textContent = say("Link copied");
-}
-
-// A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
-// that it showed: this tab keeps which one that was, and whose.
-const SHOWN = "cliptta-run";
-const server = () => document.querySelector("meta[name=cliptta-server]")?.content;
-window.addEventListener("pagehide", () => {
-  const line = document.querySelector("#lead:not(:has(.example)) .run-line");
-  try {
-    sessionStorage.setItem(SHOWN, JSON.stringify(line ? [server(), location.href, `?${line.dataset.link}`] : []));
-  } catch (error) {} // a frame may have no storage
-});
-
-/** The query of the run that this tab has lost with its server; empty where there is none. */
-function lostRun() {
-  try {
-    const [whose, address, query] = JSON.parse(sessionStorage.getItem(SHOWN) || "[]");
-    return address === location.href && whose !== server() ? query : "";
-  } catch (error) {
-    return "";
-  }
-}
-
 /** Lights a part of the page up until another one is, in its depth. */
 function lightUp(id) {
   for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
@@ -199,26 +143,6 @@ function lightUp(id) {
   panel.scrollIntoView({ block: "nearest" });
   panel.classList.add("lit");
 }
-
-// An address, or a lost run, fills the form. Whoever presses before it has means what that says: the press waits for it.
-let opening = window.location.search.length > 1 || lostRun() !== "";
-let pressed = null;
-window.addEventListener(
-  "click",
-  (event) => {
-    const button = opening && event.target.closest?.("#run, #step");
-    if (!button) return;
-    event.stopPropagation();
-    pressed = button;
-  },
-  true,
-);
-const opened = () => {
-  if (lostRun()) showLink(lostRun());
-  opening = false;
-  pressed?.click();
-  pressed = null;
-};
 
 const mounted = new Set();
 const SELDOM = 2000; // figures are dear to draw: out of sight, only every two seconds
@@ -308,4 +232,4 @@ window.addEventListener("beforeprint", () => {
 window.addEventListener("afterprint", () => wasDark && paint(true));
 
 // What is called from elsewhere. The scripts behind this one, each a block in its scope, know all names of it.
-Object.assign(cliptta, { absent, arrivals, catchUp, copyLink, drawAnew, figures, lostRun, make, marker, mount, opened, say });
+Object.assign(cliptta, { absent, arrivals, catchUp, drawAnew, figures, make, marker, mount, say });

@@ -27,20 +27,18 @@ function word(data, own, index) {
   const { text, right } = answer(data, own, index);
   const mark = marker(own.mark);
   mark.classList.toggle("hollow", right === false);
-  const spoken = make("span", { className: "sr", textContent: `${own.label}: ` });
-  const line = make("span", { className: right ? "word right" : "word", title: `${own.label}: ${text}` }, mark, spoken, make("bdi", { textContent: text }));
-  if (right && data.tiles[index].truth >= 0) line.append(make("span", { className: "tick", textContent: "✓" }));
-  return tinted(own.mark, line);
+  const tick = right && data.tiles[index].truth >= 0 ? make("span.tick", "✓") : null;
+  const about = { title: `${own.label}: ${text}` };
+  return tinted(own.mark, make(right ? "span.word.right" : "span.word", about, mark, make("span.sr", `${own.label}: `), make("bdi", text), tick));
 }
 
 function tile(data, index) {
   const { truth, name } = data.tiles[index];
   const text = truth === -1 ? say("stranger") : data.classes[truth] ?? name;
-  const title = make(truth < -1 ? "b.truth.file" : truth < 0 ? "b.truth.stranger" : "b.truth", { title: text }, make("bdi", { textContent: text }));
-  const words = make("span", { className: "words" }, ...methodsOf(data).map((own) => word(data, own, index)));
-  const button = make("button", { className: "tile", "data-index": index }, cliptta.picture(data, index), title, words);
-  button.dataset.kinds = [truth, ...methodsOf(data).map((own) => own.predicted[index])].join(" ");
-  return button;
+  const title = make(truth < -1 ? "b.truth.file" : truth < 0 ? "b.truth.stranger" : "b.truth", { title: text }, make("bdi", text));
+  const words = make("span.words", methodsOf(data).map((own) => word(data, own, index)));
+  const about = { "data-index": index, "data-kinds": [truth, ...methodsOf(data).map((own) => own.predicted[index])].join(" ") };
+  return make("button.tile", about, cliptta.picture(data, index), title, words);
 }
 
 /** A file of the visitor's, before the run. */
@@ -141,20 +139,14 @@ function shapes(row, x, y, { pitch, squares }) {
 
 function columnHead(own, rows, x, wide, many, all) {
   const used = rows.filter((row) => total(row)).length;
-  const mark = marker(own.mark);
-  const count = make("b", { className: "count", textContent: used });
-  const place = make(
-    "div",
-    { className: "column", title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 2}px` },
-    make("span", { className: "name" }, mark, make("span", { className: many ? "sr" : "", textContent: own.label })),
-    make("span", {}, count, all ? make("small", { textContent: ` ${all}` }) : ""),
-  );
-  return tinted(own.mark, place);
+  const about = { title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 2}px` };
+  const name = make("span.name", marker(own.mark), make(many ? "span.sr" : "span", own.label));
+  return tinted(own.mark, make("div.column", about, name, make("span", make("b.count", used), all ? make("small", ` ${all}`) : "")));
 }
 
 kinds.answers = function (body) {
   const data = onShow();
-  if (!data?.tiles) return body.replaceChildren(make("p", { className: "hint", textContent: say("Which classes each method answers, and which it forgets.") }));
+  if (!data?.tiles) return body.replaceChildren(make("p.hint", say("Which classes each method answers, and which it forgets.")));
   const methods = methodsOf(data);
   const tables = methods.map((own) => counts(data, own));
   const rows = rowsOf(data, tables, body.whole);
@@ -162,16 +154,16 @@ kinds.answers = function (body) {
   const wide = body.clientWidth || 372;
   const names = Math.max(62, 20 + 7.5 * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
   const column = (wide - names) / methods.length;
-  const head = methods.length > 3 ? 50 : 60;
-  const rowHigh = Math.min(33, Math.max(26, cliptta.answersHigh() / ROWS));
+  const narrow = methods.length > 3;
+  const head = narrow ? 50 : 60;
+  const rowHigh = Math.min(33, Math.max(26, answersHigh() / ROWS));
   const high = rowHigh * rows.length;
   const merged = rows.map(({ kinds }) => tables.map((table) => kinds.map((kind) => table[kind]).reduce(added)));
   const longest = Math.max(...merged.flat().map((row) => total(row) + row.missed), 1);
-  const narrow = methods.length > 3;
   const pitch = Math.min(5.5, (rowHigh - 5) / HIGH, (column - 34) / Math.ceil(longest / HIGH));
   const squares = pitch >= LEAST && sizeOf(data) <= MOST;
   const size = { squares, pitch: squares ? pitch : ((column - (narrow ? 8 : 34)) / longest) * HIGH };
-  const svg = drawn("svg", { width: wide, height: high, role: "img", "aria-label": spokenAnswers(data, tables) });
+  const svg = drawn("svg", { width: wide, height: high, role: "img", "aria-label": spokenAnswers(data) });
   methods.forEach((own, at) => {
     const group = tinted(own.mark, drawn("g", {}));
     const x = names + at * column;
@@ -198,7 +190,7 @@ kinds.answers = function (body) {
   });
   svg.addEventListener("pointerover", (event) => light(event.target.closest(".row")?.dataset.kinds));
   svg.addEventListener("pointerleave", () => light());
-  const heads = make("div", { className: "columns", style: `height:${head}px` });
+  const heads = make("div.columns", { style: `height:${head}px` });
   const all = say("of {count}", { count: data.classes.length });
   const brief = narrow || data.classes.length > 99; // no room for it in each column
   retitle(body, brief ? [undefined, say("classes in use, of {count}", { count: data.classes.length })] : []);
@@ -213,15 +205,15 @@ kinds.answers = function (body) {
       kinds.answers(body);
       body.querySelector(".toggle").focus({ preventScroll: true });
     };
-    guess.push(make("button.toggle", { textContent: label, onclick, "aria-expanded": Boolean(body.whole) }));
+    guess.push(make("button.toggle", { onclick, "aria-expanded": Boolean(body.whole) }, label));
   }
   const about = left ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
-  const picture = make("div.rows", { style: `max-height:${cliptta.answersHigh()}px`, tabIndex: body.whole ? 0 : -1 }, svg); // what scrolls can be tabbed to
+  const picture = make("div.rows", { style: `max-height:${answersHigh()}px`, tabIndex: body.whole ? 0 : -1 }, svg); // what scrolls can be tabbed to
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
 };
 
 /** Pixels that the rows may take: fewer in a low window. */
-cliptta.answersHigh = () => (matchMedia("(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const answersHigh = () => (matchMedia("(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** Lights the images of these classes, by truth or by answer. */
 function light(kinds = "") {
@@ -231,33 +223,26 @@ function light(kinds = "") {
   }
 }
 
-function spokenAnswers(data, tables) {
-  const classes = data.classes.length;
-  const each = methodsOf(data).map((own, at) => {
-    const sizes = tables[at].map(total);
-    const most = Math.max(...sizes);
-    const used = sizes.filter(Boolean).length;
-    const about = { method: own.label, used, classes, name: data.classes[sizes.indexOf(most)], most };
-    return say("{method} uses {used} of {classes} classes, most often “{name}”: {most}.", about);
-  });
-  return each.join(" ");
-}
-
-// ---- the sentence
-
-const named = (own, reference) => tinted(own.mark, make("span", { className: "own", textContent: reference ? own.label.toLowerCase() : own.label }));
-
-/** Words with elements in the places of their names. */
-function told(text, parts) {
-  return text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? parts[piece] : piece));
-}
-
-/** The class that has most of a method's answers, and how many. */
+/** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {
   const sizes = data.classes.map(() => 0);
   for (const [, index] of known(data)) sizes[own.predicted[index]] += 1;
   const most = Math.max(...sizes);
-  return { name: data.classes[sizes.indexOf(most)], most };
+  return { used: sizes.filter(Boolean).length, name: data.classes[sizes.indexOf(most)], most };
+}
+
+function spokenAnswers(data) {
+  const about = (own) => ({ method: own.label, classes: data.classes.length, ...crowd(data, own) });
+  return methodsOf(data).map((own) => say("{method} uses {used} of {classes} classes, most often “{name}”: {most}.", about(own))).join(" ");
+}
+
+// ---- the sentence
+
+const named = (own, reference) => tinted(own.mark, make("span.own", reference ? own.label.toLowerCase() : own.label));
+
+/** Words with elements in the places of their names. */
+function told(text, parts) {
+  return text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? parts[piece] : piece));
 }
 
 const rightOf = (data, own) => known(data).filter(([truth, index]) => truth === own.predicted[index]).length;
@@ -270,7 +255,7 @@ function sentence(data) {
   const fallen = others.map((own) => ({ own, ...crowd(data, own) })).filter(({ most }) => most >= COLLAPSED * size);
   const parts = [];
   const worst = fallen.sort((one, other) => other.most - one.most)[0];
-  const called = ({ own, most, name }) => ({ method: named(own), count: most, size, name: make("bdi", { textContent: name }) });
+  const called = ({ own, most, name }) => ({ method: named(own), count: most, size, name: make("bdi", name) });
   if (worst) {
     const all = say("{method} calls all {size} images “{name}”.");
     parts.push(...told(worst.most === size ? all : say("{method} calls {count} of {size} images “{name}”."), called(worst)), " ");
@@ -310,7 +295,6 @@ function apart(reference) {
 
 kinds.sentence = function (body) {
   const data = onShow();
-  const parts = data?.tiles ? sentence(data) : [body.dataset.waits];
-  body.replaceChildren(...parts);
+  body.replaceChildren(...(data?.tiles ? sentence(data) : [body.dataset.waits]));
 };
 addEventListener("resize", () => redraw("words", "answers")); // a phone is turned

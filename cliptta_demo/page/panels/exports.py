@@ -180,10 +180,6 @@ def _own(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _flag(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 # What a button saves: its label, the file's name and type, and its text of a session that has a snapshot.
 DOWNLOADS: dict[str, tuple[Text, str, str, Callable[[Session], str]]] = {
     "csv": (Text("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),

@@ -26,7 +26,10 @@ DRAWING = (
     *("page", "sketch", "ends", "plots", "curves", "figures", "batches", "gallery", "watch", "enlarged"),
     *("loss", "story", "terms", "strip", "past"),
 )
-SCRIPTS = (*DRAWING, "embed", "keys", "top", "knobs", "upload", "picker", "results", "answers", "lesson", "camera")
+SCRIPTS = (
+    *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
+    *("results", "answers", "lesson", "camera"),
+)
 STYLES = ("look", "watch", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
 CORRUPTIONS = ASSETS / "corruptions.jpg"  # a column for each, "none" first; a row for each severity
