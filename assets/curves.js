@@ -79,8 +79,9 @@ function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
     const row = { y: 1, yanchor: "top", yshift: -16 * (index % 5), bgcolor: "@page", borderpad: 0 }; // none over another
     return noteAt(batch + 0.5, what, batch > stream.batches / 2, row);
   });
+  if (numbered) notes.push({ xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "right", yanchor: "top", xshift: -6, yshift: -7, text: say("batch"), showarrow: false, font: { color: "@muted" } });
   return {
-    xaxis: { range: [0.5, stream.batches + 0.5], tick0: every, dtick: every, showticklabels: numbered, automargin: false, showline: false },
+    xaxis: { range: [0.5, stream.batches + 0.5], tick0: every, dtick: every, showticklabels: numbered, ticks: "outside", ticklen: 4, tickcolor: "transparent", automargin: false, showline: false },
     yaxis: { automargin: false, ...yaxis },
     margin: { l: 44, r: cliptta.endsWide(methods.length), t: 8, b: numbered ? 22 : 8 },
     dragmode: false,
@@ -152,8 +153,11 @@ figures.accuracy = function (data) {
     ...ring(own, data.at, "%{y:.1%}"),
   ]);
   const chance = 1 / data.classes;
-  const label = levelLabel(chance, say("chance"), "left");
+  const label = { ...levelLabel(chance, say("chance"), "left"), yanchor: chance > 0.06 ? "top" : "bottom" }; // below it no line begins
+  const alone = data.methods.flatMap((own) => own.alone.map((value, at) => [value, at + 1]));
+  const [high, at] = alone.reduce((one, other) => (other[0] > one[0] ? other : one), [0]); // above every line
   const layout = layoutOf(data, fifths(data.methods), chance, label, numbered());
+  if (at) layout.annotations.push(noteAt(at, say("one batch alone"), at > data.stream.batches / 2, { y: high, yref: "y", font: { color: "@muted" } }));
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
@@ -169,7 +173,8 @@ figures.entropy = function (data) {
   const most = Math.log(data.classes);
   const ceiling = fixed(most, 2);
   const yaxis = { range: [0, most * 1.04], tickvals: [0, most], ticktext: ["0", ceiling], showgrid: false };
-  const layout = { ...layoutOf(data, yaxis, most, null, true), annotations: [] }; // changes have their names above
+  const layout = layoutOf(data, yaxis, most, null, true);
+  layout.annotations.splice(0, data.stream.changes.length); // changes have their names above
   const entropies = each(data.methods, ({ now }) => fixed(now, 2));
   const ends = endsOf(data.methods, ({ series }) => ({ number: fixed(series.at(-1), 2), small: true }));
   return figure("entropy", data, traces, layout, say("Collapse entropy, ceiling {ceiling} nats: {entropies}.", { ceiling, entropies }), { ends });

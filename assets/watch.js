@@ -128,9 +128,10 @@ function shapes(row, x, y, { pitch, squares }) {
       const [from, wide] = [x + (before * pitch) / HIGH, (row[kind] * pitch) / HIGH];
       parts.push(drawn("rect", { class: kind, x: from, y: y - 10, width: Math.max(1, wide), height: 20 }));
     }
+    const edge = kind === "missed" ? 0.5 : 0; // hollow: its line lies within
     for (let index = before; squares && index < before + row[kind]; index += 1) {
       const [left, top] = [x + Math.floor(index / HIGH) * pitch, y + ((index % HIGH) - HIGH / 2) * pitch];
-      parts.push(drawn("rect", { class: kind, x: left, y: top, width: pitch - 1, height: pitch - 1 }));
+      parts.push(drawn("rect", { class: kind, x: left + edge, y: top + edge, width: pitch - 1 - 2 * edge, height: pitch - 1 - 2 * edge }));
     }
     before += row[kind];
   }
@@ -196,7 +197,7 @@ kinds.answers = function (body) {
   retitle(body, brief ? [undefined, say("classes in use, of {count}", { count: data.classes.length })] : []);
   heads.append(...methods.map((own, at) => columnHead(own, tables[at], names + at * column - 3, column, narrow, brief ? "" : all)));
   const left = sizeOf(data) - known(data).length;
-  const note = data.labelled ? say("Full: right. Pale: wrong. Grey: missed.") : say("A square is one image.");
+  const note = data.labelled ? say("Full: right. Pale: wrong. Hollow: called something else.") : say("A square is one image.");
   const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);
   if (data.classes.length > ROWS) {
     const label = body.whole ? say("The largest classes") : say("All {count} classes", { count: data.classes.length });
@@ -247,30 +248,31 @@ function told(text, parts) {
 
 const rightOf = (data, own) => known(data).filter(([truth, index]) => truth === own.predicted[index]).length;
 
-/** The sentence of a batch: who calls everything one name, and how many images each reads. */
+/** The sentence of a batch: who calls everything one name, and how many each gets right. */
 function sentence(data) {
   const size = known(data).length;
   const zero = data.methods[data.reference];
   const others = methodsOf(data).filter((own) => own !== zero);
   const fallen = others.map((own) => ({ own, ...crowd(data, own) })).filter(({ most }) => most >= COLLAPSED * size);
-  const parts = [];
+  const parts = data.batches > 1 ? [say("Batch {batch}:", { batch: data.batch }), " "] : [];
   const worst = fallen.sort((one, other) => other.most - one.most)[0];
   const called = ({ own, most, name }) => ({ method: named(own), count: most, size, name: make("bdi", name) });
   if (worst) {
     const all = say("{method} calls all {size} images “{name}”.");
     parts.push(...told(worst.most === size ? all : say("{method} calls {count} of {size} images “{name}”."), called(worst)), " ");
   }
-  if (scores && data.batch === cliptta.batches.newest()?.batch) return [...parts, ...apart(data.reference)];
+  if (scores && data.batch === cliptta.batches.newest()?.batch) return [...(worst ? parts : []), ...apart(data.reference)];
   if (!data.labelled) {
     const moved = others.filter((own) => own !== worst?.own).at(-1);
     const count = moved?.predicted.filter((kind, index) => kind !== zero.predicted[index]).length;
     if (moved) parts.push(...told(say("{method} changes {count} of {other}'s {size} answers."), { method: named(moved), other: named(zero, true), count, size }));
-    return parts.length ? parts : told(say("{method} calls {count} of {size} images “{name}”."), called({ own: zero, ...crowd(data, zero) }));
+    if (!moved && !worst) parts.push(...told(say("{method} calls {count} of {size} images “{name}”."), called({ own: zero, ...crowd(data, zero) })));
+    return parts;
   }
   const standing = [...others.filter((own) => own !== worst?.own).sort((one, other) => rightOf(data, other) - rightOf(data, one)), zero];
   const [first, ...rest] = standing.slice(0, 1).concat(standing.length > 1 ? [zero] : []);
   const about = { method: named(first), count: rightOf(data, first), size };
-  parts.push(...told(worst ? say("{method} reads {count} of them") : say("{method} reads {count} of {size} images"), about));
+  parts.push(...told(worst ? say("{method} gets {count} right") : say("{method} gets {count} of {size} images right"), about));
   for (const own of rest) parts.push(...told(say(", {method} {count}"), { method: named(own, true), count: rightOf(data, own) }));
   parts.push(".");
   return parts;

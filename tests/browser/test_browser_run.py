@@ -131,7 +131,7 @@ def test_the_page_opens_with_a_finished_example(page):
     page.wait_for_selector("#accuracy .plot .main-svg")
     assert points(page) == [DEFAULTS.stream.batches] * 3
     assert page.inner_text(".example") == "Recorded example"
-    assert page.inner_text("#sentence").startswith("TENT calls all 24 images “clock”. CLIPTTA reads ")
+    assert page.inner_text("#sentence").startswith("Batch 8: TENT calls all 24 images “clock”. CLIPTTA gets ")
     assert list(ends(page)) == ["zero-shot", "tent", "cliptta"]
     assert page.locator("#words .tile:visible .word").count() >= 3 * 8
     assert "CLIPTTA" in page.inner_text("h1")

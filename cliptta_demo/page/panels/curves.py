@@ -146,7 +146,7 @@ def _over_the_stream(session: Session, live: LiveStep | None) -> Any:
 ACCURACY = Panel(
     "accuracy",
     Text("Right so far"),
-    Text("accuracy; gains ± two standard errors"),
+    Text("gains over zero-shot ± 2 std. errors"),
     accuracy_data,
     live=True,
 )

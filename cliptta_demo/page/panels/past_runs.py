@@ -130,11 +130,13 @@ def _row(name: str, run: PastRun, names: list[str], methods: list[str], past: Pa
 
 def _behind(past: PastRuns, this: Recipe | None) -> Behind | None:
     run = past.drawn
-    if run is None or (run.name == LAST and this is not None and this.dataset != run.recipe.dataset):
-        return None  # the run before, of other images, says nothing of this one
+    if run is None:
+        return None
+    same = this is None or this.class_names == run.recipe.class_names  # else another ceiling
+    if run.name == LAST and this is not None and (this.dataset != run.recipe.dataset or not same):
+        return None  # the run before, of other images or classes, says nothing of this one
     differ = _differing([run.recipe, this]) if this is not None else []
     form = values_of(run.recipe)
-    same = this is None or len(this.class_names) == len(run.recipe.class_names)  # else another ceiling
     return {
         "name": "" if run.name == LAST else run.name,
         "settings": [fields()[name].phrase(form[name]) for name in differ[:3]],

@@ -91,7 +91,7 @@ def estimate_html(machine: Machine, recipe: Recipe | None = None, device: str = 
     except UserError as error:
         return _line(str(error), "too-much")
     time = duration(machine.pace.seconds(recipe.backbone, cost.total))
-    return _line(say("Takes about {time} on this machine.", time=time) + chosen_words(recipe.settings))
+    return _line(say("A run takes about {time} on this machine.", time=time) + chosen_words(recipe.settings))
 
 
 def chosen_words(settings: RunSettings) -> str:

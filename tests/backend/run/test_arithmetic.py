@@ -116,7 +116,7 @@ def test_a_batch_that_can_not_be_cut_is_bounded_too() -> None:
 
 def test_the_form_says_how_long_its_run_takes() -> None:
     estimate = partial(cost.estimate_html, Machine())
-    assert "Takes about" in estimate(readable({}))
+    assert "A run takes about" in estimate(readable({}))
     told = estimate(readable({"rates": "own", "learning_rate": 0.002}))
     chosen_rate, count = 0.002 * chosen()["cliptta"].rate, chosen()["cliptta"].steps
     assert f"CLIPTTA at {chosen_rate:g}, {count} steps" in told

@@ -72,11 +72,12 @@ def test_curves_hold_the_snapshots_numbers_marks_and_a_ceiling(labelled, figure)
     assert "fog, severity 2" in lines[0]["hovertemplate"].lower()
     assert f"{session.snapshot.methods['tent'].accuracy:.1%}" in facet["alt"]
     changed = replace(session, marks=(Mark(2, "fog 5"),))
-    for drawn in (figure("accuracy", accuracy_data(changed)), figure("entropy", entropy_data(changed))):
+    figures = (figure("accuracy", accuracy_data(changed)), ["fog 5"]), (figure("entropy", entropy_data(changed)), [])
+    for drawn, notes in figures:
         layout = drawn["facets"][0]["layout"]
         marks = [shape for shape in layout["shapes"] if shape.get("xref") != "paper"]
         assert [(mark["x0"], mark["line"]["dash"]) for mark in marks] == [(2.5, "dash")]
-        assert [note["text"] for note in layout["annotations"] if note["x"] == 2.5] == ["fog 5"]
+        assert [note["text"] for note in layout["annotations"] if note["x"] == 2.5] == notes
     (ceiling,) = [shape for shape in layout["shapes"] if shape["line"]["dash"] == "dot"]
     assert ceiling["y0"] == pytest.approx(math.log(5))
 
@@ -110,7 +111,7 @@ def test_answers_are_squares_by_class_and_method_and_the_sentence_counts_them(la
     assert names == list(CLASSES)
     assert [*map(len, found)] == [sum(right), sum(wrong), sum(wrong)]
     assert largest == [str(max(np.bincount(view.predicted))) for view in views]
-    assert hint == ["Full: right. Pale: wrong. Grey: missed."]
+    assert hint == ["Full: right. Pale: wrong. Hollow: called something else."]
     shown, words = watched(scripts, "words", data, [".sentence", ".word.right"])
     assert shown == [f"{len(snapshot.labels)} of {len(snapshot.labels)} images"]
     assert len(words) == sum(right)
@@ -118,8 +119,8 @@ def test_answers_are_squares_by_class_and_method_and_the_sentence_counts_them(la
         view = dict.fromkeys(range(len(snapshot.labels)), 1) if own["method"] == "tent" else view.predicted
         own["predicted"] = [int(view[index]) for index in range(len(snapshot.labels))]
     ((told,),) = watched(scripts, "sentence", data, [".body"])
-    assert told.startswith("TENT calls all 8 images “dog”. CLIPTTA reads ")
-    assert told.endswith(f"{right[2]} of them, zero-shot {right[0]}.")
+    assert told.startswith(f"Batch {data['batch']}: TENT calls all 8 images “dog”. CLIPTTA gets ")
+    assert told.endswith(f"{right[2]} right, zero-shot {right[0]}.")
 
 
 def test_of_many_classes_the_largest_have_rows_and_names_stay_text(labelled, scripts):
@@ -127,7 +128,7 @@ def test_of_many_classes_the_largest_have_rows_and_names_stay_text(labelled, scr
     names, drawn, toggle = watched(scripts, "answers", data, [".row title", ".row .name", ".toggle"])
     assert (len(names), names[-1], toggle) == (12, "15 others", ["All 26 classes"])
     assert {"x" * 30, "<b>"} <= set(names)
-    assert f"{'x' * 13}…" in drawn
+    assert f"{'x' * 10}…" in drawn
 
 
 def test_a_look_inside_a_batch_moves_curves_and_progress(labelled, figure):

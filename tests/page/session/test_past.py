@@ -182,6 +182,18 @@ def test_a_bad_pin_is_refused_in_a_sentence() -> None:
     assert read_pins({"pin1": "name=\x00\u202e x"})[0].methods == {}
 
 
+def test_a_last_run_of_other_classes_is_not_drawn_behind(two) -> None:
+    first, second, past = two
+    fewer = replace(
+        past.last,
+        recipe=replace(
+            first.recipe, class_names=first.recipe.class_names[1:], source_names=first.recipe.source_names[1:]
+        ),
+    )
+    assert past_data(past, second)["behind"]
+    assert past_data(replace(past, last=fewer), second)["behind"] is None
+
+
 def test_own_images_take_their_runs_with_them(two) -> None:
     first, second, past = two
     own = replace(past.last, recipe=replace(first.recipe, dataset="upload"))
