@@ -189,8 +189,6 @@ kinds.answers = function (body) {
     );
     svg.append(row);
   });
-  svg.addEventListener("pointerover", (event) => light(event.target.closest(".row")?.dataset.kinds));
-  svg.addEventListener("pointerleave", () => light());
   const heads = make("div.columns", { style: `height:${head}px` });
   const all = say("of {count}", { count: data.classes.length });
   const brief = narrow || data.classes.length > 99; // no room for it in each column
@@ -209,9 +207,35 @@ kinds.answers = function (body) {
     guess.push(make("button.toggle", { onclick, "aria-expanded": Boolean(body.whole) }, label));
   }
   const about = left ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
-  const picture = make("div.rows", { style: `max-height:${answersHigh()}px`, tabIndex: body.whole ? 0 : -1 }, svg); // what scrolls can be tabbed to
+  const held = body.querySelector(".rows:focus");
+  const at = [...body.querySelectorAll(".row")].findIndex((row) => row.matches(".lit"));
+  const picture = make("div.rows", { style: `max-height:${answersHigh()}px`, tabIndex: 0, role: "group", ariaLabel: say("Classes: ↑ ↓ light the images of one") }, svg);
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
+  lightable(picture);
+  if (held) picture.focus({ preventScroll: true });
+  if (at >= 0) picture.lit(at);
 };
+
+/** Rows that light their images, by pointer or by ↑ ↓. */
+function lightable(picture) {
+  const rows = [...picture.querySelectorAll(".row")];
+  const lit = (picture.lit = (at) => {
+    rows.forEach((row, index) => row.classList.toggle("lit", index === at));
+    light(rows[at]?.dataset.kinds);
+    picture.ariaDescription = rows[at]?.querySelector("title").textContent ?? "";
+  });
+  picture.addEventListener("pointerover", ({ target }) => lit(rows.indexOf(target.closest(".row"))));
+  picture.addEventListener("pointerleave", () => lit());
+  picture.addEventListener("blur", () => lit());
+  picture.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const at = rows.findIndex((row) => row.matches(".lit"));
+    lit(Math.min(rows.length - 1, Math.max(0, at + step)));
+    picture.querySelector(".lit").scrollIntoView({ block: "nearest" });
+  });
+}
 
 /** Pixels that the rows may take: fewer in a low window. */
 const answersHigh = () => (matchMedia("(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
