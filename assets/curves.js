@@ -83,7 +83,7 @@ function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
   return {
     xaxis: { range: [0.5, stream.batches + 0.5], tick0: every, dtick: every, showticklabels: numbered, ticks: "outside", ticklen: 4, tickcolor: "transparent", automargin: false, showline: false },
     yaxis: { automargin: false, ...yaxis },
-    margin: { l: 44, r: cliptta.endsWide(methods.length), t: 8, b: numbered ? 22 : 8 },
+    margin: { l: 44 * cliptta.type, r: cliptta.endsWide(methods.length), t: 8, b: numbered ? 22 : 8 },
     dragmode: false,
     shapes: limit === undefined ? shapes : [...shapes, level(limit)],
     annotations: label ? [...notes, label] : notes,

@@ -1,10 +1,11 @@
 // What stands at the ends of lines in place of a legend: each method's number, name and gain, as high as its line ends.
 const FEW = 3; // methods that have a large number each
-const APART = { large: 54, small: 21 }; // pixels between two
-const [ABOVE, LEADER] = [{ large: 24, small: 10 }, 16];
+const TYPE = (cliptta.type = new URLSearchParams(location.search).get("type") === "large" ? 1.3 : 1); // how much larger
+const APART = { large: 54 * TYPE, small: 21 * TYPE }; // pixels between two
+const [ABOVE, LEADER] = [{ large: 24 * TYPE, small: 10 * TYPE }, 16];
 
 /** Room beside the plot. */
-cliptta.endsWide = (methods) => (methods > FEW ? 168 : 156);
+cliptta.endsWide = (methods) => TYPE * (methods > FEW ? 168 : 156);
 
 /** Places one below the other, each with its own room, as near to the wanted ones as the box allows. */
 function spread(wanted, rooms, low, high) {

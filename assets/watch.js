@@ -153,10 +153,11 @@ kinds.answers = function (body) {
   const rows = rowsOf(data, tables, body.whole);
   const guesses = cliptta.guessedClasses?.() ?? new Map();
   const wide = body.clientWidth || 372;
-  const names = Math.max(62, 20 + 7.5 * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
+  const big = document.documentElement.matches(".large");
+  const names = Math.max(62, 20 + (big ? 9 : 7.5) * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
   const column = (wide - names) / methods.length;
   const narrow = methods.length > 3;
-  const head = narrow ? 50 : 60;
+  const head = narrow ? 50 : big ? 70 : 60;
   const rowHigh = Math.min(33, Math.max(26, answersHigh() / ROWS));
   const high = rowHigh * rows.length;
   const merged = rows.map(({ kinds }) => tables.map((table) => kinds.map((kind) => table[kind]).reduce(added)));
@@ -191,7 +192,7 @@ kinds.answers = function (body) {
   });
   const heads = make("div.columns", { style: `height:${head}px` });
   const all = say("of {count}", { count: data.classes.length });
-  const brief = narrow || data.classes.length > 99; // no room for it in each column
+  const brief = narrow || big || data.classes.length > 99; // no room for it in each column
   retitle(body, brief ? [undefined, say("classes in use, of {count}", { count: data.classes.length })] : []);
   heads.append(...methods.map((own, at) => columnHead(own, tables[at], names + at * column - 3, column, narrow, brief ? "" : all)));
   const left = sizeOf(data) - known(data).length;
@@ -238,7 +239,7 @@ function lightable(picture) {
 }
 
 /** Pixels that the rows may take: fewer in a low window. */
-const answersHigh = () => (matchMedia("(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const answersHigh = () => (matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** Lights the images of these classes, by truth or by answer. */
 function light(kinds = "") {

@@ -132,6 +132,13 @@ def test_a_visit_without_a_mouse(page: Page) -> None:
     reached = tabbed(page, 60)
     assert sorted(WANTED - reached) == []
     assert "sidebar" not in reached
+    page.focus("#answers .rows")
+    page.keyboard.press("ArrowDown")
+    row = page.locator("#answers .row.lit")
+    assert (
+        page.locator("#words .tile:not(.dim)").count()
+        == page.locator(f"#words [data-kinds~='{row.get_attribute('data-kinds')}']").count()
+    )
     page.focus("#words .tile")
     page.keyboard.press("Enter")
     assert page.locator(".enlarged[open] section").count() == 3
