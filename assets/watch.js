@@ -154,7 +154,7 @@ kinds.answers = function (body) {
   const guesses = cliptta.guessedClasses?.() ?? new Map();
   const wide = body.clientWidth || 372;
   const big = document.documentElement.matches(".large");
-  const names = Math.max(62, 20 + (big ? 9 : 7.5) * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
+  const names = Math.max(62, 20 + (big ? 8.5 : 7.5) * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
   const column = (wide - names) / methods.length;
   const narrow = methods.length > 3;
   const head = narrow ? 50 : big ? 70 : 60;
