@@ -61,16 +61,14 @@ cliptta.batches = {
 };
 
 /** Earlier, later, latest: the way through the batches for keys and thumbs. */
-function stepper() {
-  const button = (name, text, label, press) => make(`button.${name}`, { title: label, onclick: press, "aria-label": label }, text);
-  return make(
-    "div.stepper", { role: "group", "aria-label": say("Look at one batch") },
-    button("earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)),
+const batchStepper = () =>
+  stepper(
+    say("Look at one batch"),
+    ["earlier", "‹", say("Earlier batch"), () => look((shown ?? latest) - 1, true)],
     make("output"),
-    button("later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)),
-    button("latest", say("Latest"), say("Back to the latest batch"), () => look(null, false)),
+    ["later", "›", say("Later batch"), () => look((shown ?? latest) + 1, true)],
+    ["latest", say("Latest"), say("Back to the latest batch"), () => look(null, false)],
   );
-}
 
 function drawStepper(place) {
   place.hidden = !earlier();
@@ -129,7 +127,7 @@ function drawCursor(plot) {
 }
 
 function curves(name, body, data) {
-  if (!body.querySelector(".stepper")) body.prepend(stepper());
+  if (!body.querySelector(".stepper")) body.prepend(batchStepper());
   const theme = document.body.className;
   const { overlaid } = cliptta; // what lies over the figure (past.js)
   const drawer = Boolean(window.Plotly);

@@ -40,7 +40,7 @@ figures.scores = function (data) {
     };
     const lines = own.auroc === null || own.fpr95 === null ? [] : [`AUROC ${percent(own.auroc, 1)}`, `FPR95 ${percent(own.fpr95, 1)}`];
     const alt = say("{method}: ID scores. {measures}.", { method: own.label, measures: lines.join(", ") });
-    return { id: `scores-${own.method}`, data: traces[index], layout, alt, head: { method: own.method, mark: own.mark, title: own.label, lines } };
+    return { id: `scores-${own.method}`, data: traces[index], layout, alt, head: { mark: own.mark, title: own.label, lines } };
   });
   return { facets, note: say("Solid: known (ID). Hatched: strangers (OOD). Further apart is better.") };
 };

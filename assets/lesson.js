@@ -76,15 +76,11 @@ cliptta.overlays.push((figure) => {
   const facets = figure.facets.map((facet) => {
     const shapes = [...(facet.layout.shapes || [])];
     const annotations = [...(facet.layout.annotations || [])];
-    for (const ask of marks) {
-      const guess = guesses[ask.id];
-      if (ask.marks.line && facet.id === "accuracy") {
-        const y = guess / 100;
-        const color = `@${ask.marks.colour}`;
-        shapes.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1.5, dash: "longdash" } });
-        const text = filled(ask.marks.line, { guess: said(ask) });
-        annotations.push({ xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", text, showarrow: false, font: { color } });
-      }
+    for (const ask of facet.id === "accuracy" ? marks.filter((one) => one.marks.line) : []) {
+      const y = guesses[ask.id] / 100;
+      const color = `@${ask.marks.colour}`;
+      shapes.push({ ...cliptta.level(y), line: { color, width: 1.5, dash: "longdash" } });
+      annotations.push({ ...cliptta.levelLabel(y, filled(ask.marks.line, { guess: said(ask) })), font: { color } });
     }
     return { ...facet, layout: { ...facet.layout, shapes, annotations } };
   });

@@ -104,6 +104,14 @@ function choices(label, entries, chosen, choose) {
   return group;
 }
 
+/** Buttons that lead through what there is; `steps`: name, text, label and work of each, or an element between them. */
+const stepper = (label, ...steps) =>
+  make("div.stepper", { role: "group", "aria-label": label }, steps.map((step) => {
+    if (!Array.isArray(step)) return step;
+    const [name, text, title, onclick] = step;
+    return make(`button.${name}`, { onclick, title, "aria-label": title }, text);
+  }));
+
 /** A table in a box that scrolls; `label` says what it shows. */
 const table = (label, ...parts) =>
   make("div.scroll", { tabIndex: 0, role: "region", "aria-label": label }, make("table", ...parts));

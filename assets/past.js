@@ -1,5 +1,5 @@
 // Runs side by side (cliptta_demo/page/panels/past_runs.py): a table of them, and one drawn behind the run shown.
-const { hover } = cliptta;
+const { hover, line } = cliptta;
 
 // What scripts ask of the server, by the names of the elements that send it.
 cliptta.tell = {};
@@ -31,19 +31,9 @@ function curves(figure, facet) {
     const y = behind.methods[method]?.[facet.id] || [];
     if (!y.some((value) => value !== null)) return [];
     const alone = y.length === 1 && behind.batches > 1; // of a link: the end of the run
-    return [
-      {
-        type: "scatter",
-        mode: alone ? "markers" : "lines",
-        meta: "behind",
-        x: alone ? [behind.batches] : y.map((_, index) => index + 1),
-        y,
-        opacity: 0.6,
-        line: { color: `@${mark.colour}`, width: 1.6, dash: "dot" },
-        marker: { color: `@${mark.colour}`, symbol: `${mark.symbol}-open`, size: 9 },
-        ...hover(`${label}, ${MEASURES[facet.id]} %{y}`),
-      },
-    ];
+    const faint = { ...mark, symbol: `${mark.symbol}-open`, dash: "dot" };
+    const more = { mode: alone ? "markers" : "lines", meta: "behind", opacity: 0.6, ...hover(`${label}, ${MEASURES[facet.id]} %{y}`) };
+    return [line({ mark: faint }, alone ? [behind.batches] : y.map((_, index) => index + 1), y, more, 1.6, 9)];
   });
 }
 

@@ -41,31 +41,17 @@ const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - 
 
 /** What a cell shows: text, a percentage, or an outcome's mark with its word. */
 function cell({ key }, value) {
-  const element = document.createElement("td");
   const [, kind] = COLUMNS[key];
-  if (value === "") return element;
-  if (kind === "outcome") {
-    const [sign, word] = cliptta.signs[value];
-    element.className = `outcome is-${value}`;
-    element.textContent = `${sign} ${word}`;
-  } else if (kind) {
-    element.className = "number";
-    const digits = { share: `${(100 * value).toFixed(1)}%`, score: Number(value).toFixed(4) };
-    element.textContent = digits[kind] ?? value;
-  } else {
-    element.textContent = WORDS[key]?.[value] ?? value;
-    if (value.length > 24) element.title = value; // it may be cut
-  }
-  return element;
+  if (value === "") return make("td");
+  if (kind === "outcome") return make(`td.outcome.is-${value}`, cliptta.signs[value].join(" "));
+  const digits = { share: () => percent(value, 1), score: () => fixed(Number(value), 4) };
+  if (kind) return make("td.number", digits[kind]?.() ?? value);
+  return make("td", { title: value.length > 24 ? value : "" }, WORDS[key]?.[value] ?? value); // it may be cut
 }
 
 /** The lines of a table, made once; sorting only moves them. */
 function linesOf(data) {
-  return data.rows.map((row) => {
-    const line = document.createElement("tr");
-    row.forEach((value, index) => line.append(cell(data.columns[index], value)));
-    return { row, line };
-  });
+  return data.rows.map((row) => ({ row, line: make("tr", row.map((value, index) => cell(data.columns[index], value))) }));
 }
 
 function sorted(data, state) {

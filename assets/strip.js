@@ -38,12 +38,8 @@ function shifts(data) {
     const shown = level ? say("{name}, severity {level}", { name, level }) : name;
     const place = { batch: first + 1, last: first + length };
     const batches = length > 1 ? say("batches {batch} to {last}", place) : say("batch {batch}", place);
-    const fill = make("i");
-    fill.style.height = `${20 * level || 100}%`;
-    const piece = make("div", { title: `${shown}: ${batches}` }, fill);
-    piece.append(make("span", name));
-    piece.style.flexGrow = length;
-    row.append(piece);
+    const fill = make("i", { style: `height:${20 * level || 100}%` });
+    row.append(make("div", { title: `${shown}: ${batches}`, style: `flex-grow:${length}` }, fill, make("span", name)));
     first += length;
   }
   return row;

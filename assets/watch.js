@@ -47,15 +47,11 @@ const thumbnail = ({ name, address }) =>
 
 /** The way through the images of a batch that has more than there is room for. */
 function pager(body) {
-  const button = (name, text, label, step) => {
-    const onclick = () => {
-      body.from += step * body.shown;
-      kinds.words(body);
-    };
-    return make(`button.${name}`, { onclick, title: label, "aria-label": label }, text);
+  const go = (way) => () => {
+    body.from += way * body.shown;
+    kinds.words(body);
   };
-  const label = say("Images of the batch");
-  return make("div.stepper", { role: "group", "aria-label": label }, button("earlier", "‹", say("Images before"), -1), button("later", "›", say("Next images"), 1));
+  return stepper(say("Images of the batch"), ["earlier", "‹", say("Images before"), go(-1)], ["later", "›", say("Next images"), go(1)]);
 }
 
 kinds.words = function (body) {

@@ -30,7 +30,7 @@ class MethodGallery(Method):
 
     Attributes:
         predicted: class numbers; confidence: 0 to 1; likeliest, likelihoods: at most five classes of each image, and
-            percentages; status: keys of :func:`.statuses`; entropy: collapse entropy of the batch, in nats.
+            percentages; status: keys of :func:`.statuses`.
     """
 
     predicted: list[int]
@@ -38,7 +38,6 @@ class MethodGallery(Method):
     likeliest: list[list[int]]
     likelihoods: list[list[int]]
     status: list[str]
-    entropy: float
 
 
 class Gallery(TypedDict):
@@ -84,7 +83,6 @@ def gallery_data(session: Session) -> Gallery:
             "likeliest": view.likeliest.tolist(),
             "likelihoods": np.rint(100 * view.likelihoods).astype(int).tolist(),
             "status": statuses(snapshot.labels, view.predicted, known, reference),
-            "entropy": view.collapse_entropy,
         }
 
     return {
