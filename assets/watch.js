@@ -119,12 +119,11 @@ function rowsOf(data, tables, whole) {
 function shapes(row, x, y, { pitch, squares }) {
   const parts = [];
   let before = 0;
-  for (const kind of ["right", "wrong", "missed"]) {
+  for (const [kind, edge] of [["right", 0], ["wrong", 0], ["missed", 0.5]]) { // hollow: its line lies within
     if (!squares && row[kind]) {
       const [from, wide] = [x + (before * pitch) / HIGH, (row[kind] * pitch) / HIGH];
       parts.push(drawn("rect", { class: kind, x: from, y: y - 10, width: Math.max(1, wide), height: 20 }));
     }
-    const edge = kind === "missed" ? 0.5 : 0; // hollow: its line lies within
     for (let index = before; squares && index < before + row[kind]; index += 1) {
       const [left, top] = [x + Math.floor(index / HIGH) * pitch, y + ((index % HIGH) - HIGH / 2) * pitch];
       parts.push(drawn("rect", { class: kind, x: left + edge, y: top + edge, width: pitch - 1 - 2 * edge, height: pitch - 1 - 2 * edge }));
@@ -287,8 +286,7 @@ function sentence(data) {
     const moved = others.filter((own) => own !== worst?.own).at(-1);
     const count = moved?.predicted.filter((kind, index) => kind !== zero.predicted[index]).length;
     if (moved) parts.push(...told(say("{method} changes {count} of {other}'s {size} answers."), { method: named(moved), other: named(zero, true), count, size }));
-    if (!moved && !worst) parts.push(...told(say("{method} calls {count} of {size} images “{name}”."), called({ own: zero, ...crowd(data, zero) })));
-    return parts;
+    return moved || worst ? parts : parts.concat(told(say("{method} calls {count} of {size} images “{name}”."), called({ own: zero, ...crowd(data, zero) })));
   }
   const standing = [...others.filter((own) => own !== worst?.own).sort((one, other) => rightOf(data, other) - rightOf(data, one)), zero];
   const [first, ...rest] = standing.slice(0, 1).concat(standing.length > 1 ? [zero] : []);
