@@ -13,7 +13,7 @@
     const { gallery, ...figures } = JSON.parse(told.textContent);
     window.cliptta.arrivals.gallery(gallery);
     for (const name of [...Object.keys(figures), "sentence", "words", "answers"]) {
-      window.cliptta.kinds[name](first.querySelector(`[data-name=${name}] .body`), figures[name]);
+      window.cliptta.kinds[name](first.querySelector(`#${name} .body`), figures[name]);
     }
   }
   first.querySelector("script[src]")?.addEventListener("load", draw);
@@ -21,7 +21,7 @@
 
   let late = null;
   const comes = new MutationObserver(() => {
-    if (document.querySelector("#accuracy .body > *")) end();
+    if (document.querySelector("gradio-app #accuracy .body > *")) end();
     else if (document.querySelector("gradio-app > *")) late ??= setTimeout(end, LONGEST);
   });
   function end() {

@@ -18,9 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cliptta_demo.languages import Text, language
+from cliptta_demo.languages import Text, language, say
 from cliptta_demo.one_file import in_script
+from cliptta_demo.page.form.reading import opening
 from cliptta_demo.page.framework.gradio_parts import Page
+from cliptta_demo.page.layout.backbone_note import model_line_html
+from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.panels import curves
 from cliptta_demo.page.panels.panel import (
     JOINED,
@@ -37,6 +40,7 @@ from cliptta_demo.places import ASSETS
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
 DRAW = 'document.getElementById("first-paint").draw()'
 FOR_GOOD = "public, max-age=31536000, immutable"
+LINKS = (Text("Camera"), Text("Your images"), Text("All settings"), Text("Share"))
 NO_SCRIPTS = Text(
     "This page runs on JavaScript, which your browser has switched off: allow it, and load the page again."
 )
@@ -109,11 +113,16 @@ def _first(parts: Mapping[str, str]) -> str:
     script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
     drawing = f'{spoken_language()}<script async src="{joined_address("page.js")}"></script>' if parts else ""
     head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
-    page = f'{header()}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
+    top = _place("masthead", header(len(LESSONS)))
+    if parts:
+        top += "".join(f"<button>{say(words)}</button>" for words in LINKS[:2])
+        top += _place("model-line", model_line_html(opening()["backbone"]))
+        top += "".join(f"<button>{say(words)}</button>" for words in LINKS[2:])
+    page = f'{_place("top", top)}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         drawn = (WATCH[0], curves.ACCURACY, curves.ENTROPY, WATCH[-1])
         words, *figures, answers = (_place(panel.name, panel_html(panel)) for panel in drawn)
-        page += f'<div class="knobs"></div><div id="lead">{_place("sentence", sentence_html())}'
+        page += f'<div id="knobs"></div><div id="lead">{_place("sentence", sentence_html())}'
         page += f'<div id="small-line">{parts["progress"]}</div></div>'
         page += f'<div id="watch">{words}<div id="middle">{"".join(figures)}</div>{answers}</div>'
         data = {name: json.loads(parts[name]) for name in ("gallery", "accuracy", "entropy")}
@@ -125,4 +134,4 @@ def _first(parts: Mapping[str, str]) -> str:
 
 
 def _place(name: str, content: str) -> str:
-    return f'<div data-name="{name}">{content}</div>'
+    return f'<div id="{name}">{content}</div>'
