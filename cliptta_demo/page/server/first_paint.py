@@ -24,7 +24,7 @@ from cliptta_demo.page.form.reading import opening
 from cliptta_demo.page.framework.gradio_parts import Page
 from cliptta_demo.page.layout.backbone_note import model_line_html
 from cliptta_demo.page.lessons.lessons import LESSONS
-from cliptta_demo.page.panels import curves
+from cliptta_demo.page.panels.figures import SCORES
 from cliptta_demo.page.panels.panel import (
     JOINED,
     joined,
@@ -120,12 +120,12 @@ def _first(parts: Mapping[str, str]) -> str:
         top += "".join(f"<button>{say(words)}</button>" for words in LINKS[2:])
     page = f'{_place("top", top)}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
-        drawn = (WATCH[0], curves.ACCURACY, curves.ENTROPY, WATCH[-1])
+        drawn = [panel for panel in WATCH if panel is not SCORES]
         words, *figures, answers = (_place(panel.name, panel_html(panel)) for panel in drawn)
         page += f'<div id="knobs"></div><div id="lead">{_place("sentence", sentence_html())}'
         page += f'<div id="small-line">{parts["progress"]}</div></div>'
         page += f'<div id="watch">{words}<div id="middle">{"".join(figures)}</div>{answers}</div>'
-        data = {name: json.loads(parts[name]) for name in ("gallery", "accuracy", "entropy")}
+        data = {name: json.loads(parts[name]) for name in ("gallery", "accuracy", "strip", "entropy")}
         ends = [f"{own['label']} {own['last']:.1%}" for own in data["accuracy"]["methods"] if own["last"] is not None]
         page += f"<noscript><p>{', '.join(ends)}</p></noscript>"
         page += f'<script type="application/json">{in_script(data)}</script><script>{DRAW}</script>'
