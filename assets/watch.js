@@ -274,7 +274,7 @@ function sentence(data) {
   const zero = data.methods[data.reference];
   const others = methodsOf(data).filter((own) => own !== zero);
   const fallen = others.map((own) => ({ own, ...crowd(data, own) })).filter(({ most }) => most >= COLLAPSED * size);
-  const parts = data.batches > 1 ? [say("Batch {batch}:", { batch: data.batch }), " "] : [];
+  const parts = data.batches > 1 ? [make("span.batch", `${say("Batch {batch}:", { batch: data.batch })} `)] : [];
   const worst = fallen.sort((one, other) => other.most - one.most)[0];
   const called = ({ own, most, name }) => ({ method: named(own), count: most, size, name: make("bdi", name) });
   if (worst) {

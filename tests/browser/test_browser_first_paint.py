@@ -14,9 +14,9 @@ from cliptta_demo.page.panels.stage import load_example
 pytestmark = pytest.mark.browser
 FIRST = "#first-paint"
 GRADIOS = "**/assets/index-*.js"  # what draws the page
-PLACES = """root => Object.fromEntries([".masthead p", ".model-line", ".card:last-child", ".run-line",
-    ".pair .plot svg"].map(part => {
-    const { x, y, width, height } = document.querySelector(`${root} ${part}`).getBoundingClientRect()
+PLACES = """root => Object.fromEntries(["h1", "#settings, #top > button:nth-of-type(3)", "#sentence p", "#words .tile",
+    "#accuracy .plot", ".end", "#entropy .plot", "#answers svg"].map(part => {
+    const { x, y, width, height } = document.querySelector(`${root} :is(${part})`).getBoundingClientRect()
     return [part, [x, y, width, height]]
 }))"""
 COUNT_FRAMES = """
@@ -42,10 +42,10 @@ def test_without_scripts_it_shows_the_example_and_says_what_is_missing(browser: 
         page = context.new_page()
         page.goto(server)
         said = page.inner_text(FIRST)
-        ends = [own["accuracy"] for own in json.loads(load_example()["cards"])["methods"]]
+        ends = [own["last"] for own in json.loads(load_example()["accuracy"])["methods"]]
         assert SHARES.findall(said) == [f"{100 * end:.1f}" for end in ends]
         assert len(ends) == 3
-        for words in ("watch a vision-language model adapt", "Tiny CLIP", "EXAMPLE", "runs on JavaScript"):
+        for words in ("goes on learning without labels", "Tiny CLIP", "Recorded example", "runs on JavaScript"):
             assert words in said
         assert page.title().startswith("CLIPTTA")
 
@@ -57,9 +57,9 @@ def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Brow
         held = []
         page.route(GRADIOS, lambda route: held.append(route))
         page.goto(server, wait_until="commit")
-        page.wait_for_selector(f"{FIRST} .pair .plot polyline")
+        page.wait_for_selector(f"{FIRST} #accuracy polyline")
         first, ground = page.evaluate(PLACES, FIRST), page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert ground == "rgb(16, 20, 25)"  # dark from the beginning
+        assert ground == "rgb(15, 19, 23)"  # dark from the beginning
         assert "JavaScript" not in page.inner_text(FIRST)
         while not held:
             page.wait_for_timeout(50)
@@ -79,10 +79,10 @@ def test_what_an_address_changes_is_not_shown_beforehand(server: str) -> None:
         found = re.search('<div id="first-paint".*?(?=<gradio-app)', page, re.DOTALL)
         return found.group() if found else ""
 
-    assert 'class="cards' in first("/?__theme=dark")
+    assert 'id="answers"' in first("/?__theme=dark")
     assert "<h1>" in first("/?severity=5")
-    assert not re.search('class="(cards|run-line|model-line|progress)', first("/?severity=5&__theme=dark"))
-    assert first("/?view=curves") == first("/?hide=title") == ""
+    assert not re.search('id="(answers|small-line|model-line)', first("/?severity=5&__theme=dark"))
+    assert first("/?view=chart") == first("/?hide=title") == ""
 
 
 def test_the_page_comes_packed_and_what_it_asks_for_is_kept_by_the_browser(server: str) -> None:
@@ -102,6 +102,6 @@ def test_a_page_at_rest_asks_for_hardly_a_frame(browser: Browser, server: str) -
         page = context.new_page()
         page.add_init_script(COUNT_FRAMES)
         page.goto(server)
-        page.wait_for_selector("#histogram .plot .main-svg", state="attached")
+        page.wait_for_selector("#accuracy .plot .main-svg")
         page.wait_for_selector(FIRST, state="detached")
         page.wait_for_function(AT_REST, polling=1000)
