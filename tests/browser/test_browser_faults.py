@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from serving import PATIENCE, be_patient, free_port, serve_process, watch_streams
-from test_browser_run import PROGRESS, choose, done, small, step, wait_done
+from test_browser_run import PROGRESS, choose, done, show_settings, small, step, wait_done
 from visitors import API
 
 pytestmark = pytest.mark.browser
@@ -79,7 +79,6 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ):
         page.wait_for_selector(".link-note:not([hidden])")  # the page has opened itself anew
         told["lost"], told["link"] = page.inner_text("#message"), page.input_value(".link-note input")
-        page.click("#stream-fold > button")
         told["form"] = {name: page.input_value(f"#{name} input[type=number]") for name in ("batch-size", "batches")}
         if not mounted:  # then no file may be larger, which is another error of the system's
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM, ROOM))
@@ -140,6 +139,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp
     Image.fromarray(noise).save(tmp_path / "large.png")  # 2.4 MB
     Image.new("RGB", (64, 64), "red").save(tmp_path / "small.png")
     choose(page, "dataset", "Your images")
+    show_settings(page)
     page.wait_for_selector("#files input[type=file]", state="attached")
     page.set_input_files("#files input[type=file]", str(tmp_path / "large.png"))
     page.wait_for_selector("#files .status:has-text('has no room for more images')")
@@ -149,8 +149,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(story: dict[str, Any], tmp
     page.wait_for_selector("#upload-note .note:has-text('1 image ready')")
     assert len(stored(folder)) == 1
     page.fill("#class-names textarea", "a red square, the sea")
-    page.click("#step")
-    page.wait_for_selector("#gallery .tile:has-text('small.png')")
+    show_settings(page, False)
+    step(page)
+    assert page.inner_text("#words .tile .truth") == "small.png"
     log = text_of(story["log"])
     assert "No space left" not in log
     assert "File too large" not in log
@@ -184,10 +185,12 @@ def test_own_images_have_to_be_added_again_after_a_restart(story: dict[str, Any]
     page, process = story["page"], story["process"]
     for number in range(OWN):
         Image.new("RGB", (8, 8), (number, 255 - number, 99)).save(tmp_path / f"{number}.png")
+    show_settings(page)
     page.click("#files button:has-text('Remove all')")
     page.wait_for_selector("#upload-note .note", state="detached")
     page.set_input_files("#files input[type=file]", [str(path) for path in tmp_path.iterdir()])
     page.wait_for_selector(f"#upload-note .note:has-text('{OWN} images ready')")
+    show_settings(page, False)
     small(page, batch_size=1, batches=OWN)
     page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
     page.click("#run")
@@ -202,7 +205,7 @@ def test_own_images_have_to_be_added_again_after_a_restart(story: dict[str, Any]
         page.wait_for_selector("#message .note:has-text('was restarted')")
         assert "add your images again" in page.inner_text("#message")
         assert page.input_value("#class-names textarea") == "a red square, the sea"
-        page.wait_for_selector("#files")
+        page.wait_for_selector("#files", state="attached")
         page.reload()
         page.wait_for_selector("#message .note")  # the link's, which is in the address
         assert "was restarted" not in page.inner_text("#message")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page
 from serving import serve_process, visits
-from test_browser_run import set_number, wait_idle
+from test_browser_run import open_lesson, set_number, show, show_settings, wait_idle
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.page.words.defaults import DEFAULTS
@@ -72,7 +72,7 @@ READ = f"""([opening, closing]) => {{{TEXTS}
 # What ends beyond the page, its button, or whatever cuts what it holds; and buttons that lie over one another. An
 # ellipsis is meant, and so is a part that scrolls.
 CUT = f"""() => {{{TEXTS}
-  const edges = "body, button, label, summary, h1, h2, h3, h4, th, td, .panel, .card";
+  const edges = "body, button, label, summary, h1, h2, h3, h4, th, td, .panel";
   const range = document.createRange();
   const page = document.scrollingElement;
   if (page.scrollWidth > innerWidth) found.push(["the page", page.scrollWidth - innerWidth, "beyond the window"]);
@@ -106,6 +106,12 @@ CUT = f"""() => {{{TEXTS}
 }}"""
 
 
+OPENERS = {
+    390: ("#settings", "#lessons-open", "#knobs-more button"),
+    1440: ("#settings", "#lessons-open", "#corruption .more", "#methods .more"),
+}
+
+
 @pytest.fixture(scope="module")
 def far(known_browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page in the made-up language, as it opens, with its folds open."""
@@ -113,43 +119,39 @@ def far(known_browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory)
     words.write_text(json.dumps(translation("rtl")), encoding="utf-8")
     with serve_process(CLIPTTA_LANGUAGE=str(words)) as (address, _, _), visits(known_browser, address) as visit:
         page = visit()
-        for fold in ("#stream-fold", "#advanced"):
-            page.click(f"{fold} > button")
         page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
         yield page
 
 
-def left_over(page: Page) -> list[str]:
-    """What is visible, has letters, is no data and not said in the page's language."""
-    page.wait_for_timeout(300)  # scripts draw, and mark words of the field, a moment later
-    found = [(DATA.sub("", text), place) for text, place in page.evaluate(READ, [OPENING, CLOSING])]
-    return sorted({f"{place}: {text}" for text, place in found if re.search(r"[^\W\d_]", text)})
-
-
-def cut(page: Page) -> list[list[str]]:
-    """What does not fit, in a wide window and on a phone; there with and without the settings."""
-    found = []
-    for width, height in ((390, 844), (1440, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(300)  # plots follow a moment later
-        found += [[width, *one] for one in page.evaluate(CUT)]
-        if width < 900:
-            page.click("#settings")
-            found += [[width, *one] for one in page.evaluate(CUT)]
-            page.keyboard.press("Escape")
-    return found
-
-
 def check(page: Page) -> None:
-    """Prints all that is not as it should be before it fails."""
-    english, beyond = left_over(page), cut(page)
-    print("\n".join(["Not said:", *english, "Cut:", *map(str, beyond)]))
-    assert (english, beyond) == ([], [])
+    """What is visible, has letters, is no data and not said in the page's language; and what does not fit.
+
+    In each depth, in the drawer and in menus, in a wide window and on a phone; all of it is printed.
+    """
+    english, beyond = set(), []
+
+    def look(at: str) -> None:
+        page.wait_for_timeout(300)  # scripts draw, and mark words of the field, a moment later
+        found = [(DATA.sub("", text), place) for text, place in page.evaluate(READ, [OPENING, CLOSING])]
+        english.update(f"{place}: {text}" for text, place in found if re.search(r"[^\W\d_]", text))
+        beyond.extend([at, *one] for one in page.evaluate(CUT))
+
+    for width, openers in OPENERS.items():
+        page.set_viewport_size({"width": width, "height": 900})
+        for depth in ("why", "explore", "watch"):
+            show(page, depth)
+            look(f"{width} {depth}")
+        for opener in openers:
+            page.click(opener)
+            look(f"{width} {opener}")
+            page.keyboard.press("Escape")
+    print("\n".join(["Not said:", *sorted(english), "Cut:", *map(str, beyond)]))
+    assert (english, beyond) == (set(), [])
 
 
 def test_it_reads_from_right_to_left(far: Page) -> None:
     assert far.evaluate("[document.documentElement.dir, document.documentElement.lang]") == ["rtl", "he"]
-    assert far.locator("#sidebar").bounding_box()["x"] > far.locator("#stage").bounding_box()["x"]
+    assert far.locator("#words").bounding_box()["x"] > far.locator("#answers").bounding_box()["x"]
 
 
 def test_as_it_opens(far: Page) -> None:
@@ -168,7 +170,9 @@ def test_after_a_batch_with_strangers(far: Page) -> None:
 
 
 def test_beside_an_error(far: Page) -> None:
+    show_settings(far)
     far.fill("#class-names textarea", "cat")
+    show_settings(far, False)
     wait_idle(far)
     far.click("#run")
     far.wait_for_selector("[data-testid=message].error")
@@ -176,6 +180,5 @@ def test_beside_an_error(far: Page) -> None:
 
 
 def test_in_a_lesson(far: Page) -> None:
-    far.click("#lesson-collapse")
-    far.wait_for_selector(".lesson[data-lesson=collapse]")
+    open_lesson(far, "collapse")
     check(far)

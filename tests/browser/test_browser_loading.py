@@ -15,8 +15,20 @@ from hub_stand_in import Repository, serve_hub
 from hub_tables import ANIMALS, table
 from playwright.sync_api import Browser, Page
 from serving import PATIENCE, be_patient, result_of, serve_process, watch_streams
-from test_browser_batches import wait_title
-from test_browser_run import PROGRESS, picture, set_number, small, step, wait_idle
+from test_browser_batches import wait_shown
+from test_browser_run import (
+    PROGRESS,
+    ends,
+    knobs,
+    open_lesson,
+    picture,
+    set_number,
+    show,
+    show_settings,
+    small,
+    step,
+    wait_idle,
+)
 
 pytestmark = pytest.mark.browser
 OPENING = {"backbone": "hf-hub:zoo/clip", "dataset": "hf:zoo/animals"}
@@ -57,28 +69,30 @@ def says(page: Page, place: str, words: str) -> None:
 
 
 def type_backbone(page: Page, name: str) -> None:
+    show_settings(page)
     page.fill("#backbone input", name)
     page.keyboard.press("Enter")
     says(page, "#backbone-note", KEPT)
 
 
 def learning_rate(page: Page, value: str) -> None:
-    page.wait_for_function("value => document.querySelector('#learning-rate input')?.value === value", arg=value)
+    page.wait_for_function("value => document.querySelector('#learning-rate b').textContent === value", arg=value)
 
 
 def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> None:
     page = story.page
     assert page.inner_text(PROGRESS) == "Ready: hf-hub:zoo/clip on zoo/animals. Press Run."
-    for panel in ("accuracy", "entropy", "histogram", "story"):
-        assert page.inner_text(f"#{panel} .empty")  # in place of a plot
+    for panel in ("accuracy", "entropy", "story"):
+        assert page.text_content(f"#{panel} .empty")  # in place of a plot
+    assert page.inner_text("#answers .hint").startswith("Which classes")
     assert page.input_value("#dataset input") == "zoo/animals"
-    assert page.input_value("#corruption input") == "None"
+    assert knobs(page)[0] == "none"
     assert not page.is_visible("#twelve-classes")
     while OPENING["backbone"] not in httpx.get(f"{story.address}/health").json()["loaded_backbones"]:
         page.wait_for_timeout(100)  # the server loads it by itself
     small(page, batch_size=8, batches=1)
     step(page)
-    assert page.inner_text("#cards").count("%") >= 3
+    assert len(ends(page)) == 3
     assert page.locator("#message .note").count() == 0
     page.click("#share")
     page.wait_for_selector(".link-note:not([hidden])")
@@ -88,7 +102,7 @@ def test_the_page_opens_with_what_its_owner_has_set(story: SimpleNamespace) -> N
     page.click("#start-over")
     says(page, "#message", "starts from the source model")
     assert page.input_value("#backbone input") == OPENING["backbone"]
-    page.click("#lesson-photos")  # lessons are made for the built-in model
+    open_lesson(page, "photos")  # lessons are made for the built-in model
     page.wait_for_function("() => document.querySelector('#backbone input').value.startsWith('Tiny CLIP')")
     assert page.input_value("#dataset input") == "Your images"
 
@@ -106,18 +120,20 @@ def test_while_a_model_loads_all_else_goes_on_and_giving_it_up_puts_the_form_bac
     hub.bytes_per_second = 200_000
     type_backbone(page, "hf-hub:zoo/slow")
     says(page, "#backbone-note", "size on Run")
-    page.click("#advanced > button")
     learning_rate(page, "0.0001")
+    show_settings(page, False)
     page.click("#run")
     says(page, PROGRESS, "Downloading")
     hub.stalled = True  # however long the rest takes here
-    assert page.inner_text("#run") == "Loading…"
+    says(page, "#run", "Loading…")
     assert page.is_disabled("#step")
     assert picture(page) == before
     page.click("#accuracy .earlier")
-    wait_title(page, "Batch 2 of 3")
+    wait_shown(page, "batch 2 of 3")
+    show(page, "explore")
     page.click("#show-table")
     page.wait_for_selector("#results tbody tr")
+    show(page, "watch")
     set_number(page, "seed", 7)
     other = gradio_client.Client(story.address, verbose=False)
     job = other.submit(batches=1, batch_size=4, adaptation={"steps": 1}, api_name="/run")
@@ -139,6 +155,7 @@ def test_a_model_or_data_that_fails_is_put_back_and_one_that_comes_begins_anew(s
     wait_idle(page)
     before = picture(page)["curves"]
     type_backbone(page, "hf-hub:zoo/gone")
+    show_settings(page, False)
     page.click("#run")
     says(page, "#message", "The hub has no zoo/gone")
     says(page, "#message", "The form is back at Tiny CLIP (built in)")
@@ -151,11 +168,12 @@ def test_a_model_or_data_that_fails_is_put_back_and_one_that_comes_begins_anew(s
     says(page, "#message", "The hub has no uoft-cs/cifar10")
     says(page, "#message", "The form is back at Built-in pictures")
     page.wait_for_function("() => document.querySelector('#class-names textarea').value.startsWith('cat, dog')")
-    assert page.input_value("#corruption input") == "Impulse noise"
+    assert knobs(page)[0] == "impulse_noise"
     assert picture(page)["curves"] == before
     wait_idle(page)
     type_backbone(page, "hf-hub:zoo/slow")
     wait_idle(page)
+    show_settings(page, False)
     page.click("#run")
     page.wait_for_function(
         "before => document.querySelector('[data-testid=progress]').textContent.includes('finished')"

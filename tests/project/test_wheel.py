@@ -153,16 +153,19 @@ def test_the_page_offers_runs_and_draws_methods_from_outside(address: str, brows
         be_patient(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}{query}&batches=2&batch_size=4&steps=1")
-        page.wait_for_selector("#methods .picker .chosen li:has-text('Sharpness-aware')")
+        page.wait_for_selector("#methods .picker .chosen [title='Sharpness-aware']")
         page.click("#run")
         page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
+        page.click("#tab-explore")
         page.click("#drift summary")
         page.wait_for_selector("#drift .legend .marker")
-        cards = page.evaluate(
-            """() => [...document.querySelectorAll('.card')].map(card => [
-                card.dataset.method, card.querySelector('.number').textContent, card.querySelector('.marker').className,
-                getComputedStyle(card.querySelector('.marker')).backgroundColor,
-                getComputedStyle(card.querySelector('.marker')).clipPath])"""
+        drawn = page.evaluate(
+            """() => [...document.querySelectorAll('#accuracy .end')].map((end, index) => {
+                const marker = document.querySelectorAll('#answers .column .marker')[index];
+                const style = getComputedStyle(marker);
+                return [end.dataset.method, end.querySelector('b').textContent,
+                    marker.className, style.backgroundColor, style.clipPath];
+            })"""
         )
         drift = page.inner_text("#drift .legend")
         matrices = page.locator("#matrix figure").count()
@@ -170,13 +173,13 @@ def test_the_page_offers_runs_and_draws_methods_from_outside(address: str, brows
             "[...new Set(document.querySelector('#accuracy .plot').data.filter(t => t.meta !== 'behind')"
             ".map(t => t.marker.color + t.marker.symbol))]"
         )
-    names, numbers, *looks = zip(*cards, strict=True)
+    names, numbers, *looks = zip(*drawn, strict=True)
     assert names == ("zero-shot", "tent", "cliptta", "feature-cache", "sharp", "information")
-    assert all(number.endswith("%") for number in numbers)
-    assert all(len(set(each)) == len(cards) for each in looks)  # symbol, colour and outline, each six different ones
+    assert all(0 <= float(number) <= 100 for number in numbers)
+    assert all(len(set(each)) == len(drawn) for each in looks)  # symbol, colour and outline, each six different ones
     assert "none" not in looks[2]
-    assert len(lines) == len(cards)
+    assert len(lines) == len(drawn)
     assert "Sharpness-aware" in drift
     assert "Feature cache" not in drift
-    assert matrices == len(cards) - 1
+    assert matrices == len(drawn) - 1
     assert errors == []

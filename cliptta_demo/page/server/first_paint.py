@@ -126,7 +126,7 @@ def _first(parts: Mapping[str, str]) -> str:
         page += f'<div id="small-line">{parts["progress"]}</div></div>'
         page += f'<div id="watch">{words}<div id="middle">{"".join(figures)}</div>{answers}</div>'
         data = {name: json.loads(parts[name]) for name in ("gallery", "accuracy", "strip", "entropy")}
-        ends = [f"{own['label']} {own['last']:.1%}" for own in data["accuracy"]["methods"] if own["last"] is not None]
+        ends = [f"{own['label']} {own['last']:.1%}" for own in data["accuracy"].get("methods", ())]
         page += f"<noscript><p>{', '.join(ends)}</p></noscript>"
         page += f'<script type="application/json">{in_script(data)}</script><script>{DRAW}</script>'
     spoken = language()
