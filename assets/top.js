@@ -33,9 +33,9 @@ cliptta.depths = function (element) {
   cliptta.lessons();
 };
 
-/** The menu of lessons, once both its button, in the top, and what it opens are there. */
+/** The menu of lessons, once both its button, in the top (not in what is painted first), and what it opens are there. */
 cliptta.lessons = function () {
-  const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(place));
+  const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(`gradio-app ${place}`));
   if (!button || !menu || menu.popover) return;
   cliptta.menu(button, menu, () => menu.querySelector("button").focus());
   menu.addEventListener("click", (event) => event.target.closest("button") && menu.hidePopover());

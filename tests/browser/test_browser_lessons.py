@@ -92,6 +92,7 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
 
     page.click(".lesson .next")
     page.wait_for_selector(".lesson[data-lesson=patience]")
+    show(page, "explore")
     page.wait_for_selector("#past tr:has-text('Watch TENT collapse')")
     page.click(".lesson .close")
     page.wait_for_selector(".lesson", state="hidden")
